@@ -1,0 +1,85 @@
+"""What every backbone is: the parts of a pretrained model behind one face.
+
+A backbone answers `features(images)` with named maps at their native resolution. `layers` says which, how many
+channels, and at what stride of the image. Images go in as float32 (batch, 3, height, width) in [0, 1]; height and
+width must be multiples of `stride`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from gensight.samples import Size
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One feature map that a backbone can give.
+
+    Attributes:
+        name: Where it comes from, for example `up_blocks.1.resnets.0`.
+        channels: Number of channels.
+        stride: Image pixels per cell.
+    """
+
+    name: str
+    channels: int
+    stride: int
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What a backbone says about a batch of images at one noise level.
+
+    Attributes:
+        maps: Layer name -> (batch, channels, height / stride, width / stride).
+        time_embedding: (batch, time_channels), the embedding that the network really used; None for plain encoders.
+    """
+
+    maps: dict[str, Tensor]
+    time_embedding: Tensor | None = None
+
+
+class Backbone(nn.Module, ABC):
+    """A feature extractor, frozen unless told otherwise.
+
+    Attributes:
+        layers: The maps that it was asked for, in the network's order.
+        time_channels: Width of the time embedding; None for a plain encoder.
+        stride: Height and width of an image must be multiples of this.
+        trainable: Whether its parameters (or its adapters) are trained.
+    """
+
+    layers: tuple[Layer, ...]
+    time_channels: int | None = None
+    stride: int = 8
+    trainable: bool = False
+
+    @abstractmethod
+    def features(
+        self,
+        images: Tensor,
+        timestep: int | Tensor | None = None,
+        text: Sequence[str] | None = None,
+        noise: Tensor | None = None,
+    ) -> Features:
+        """Features of images (batch, 3, height, width) in [0, 1].
+
+        Args:
+            images: Height and width multiples of `stride`.
+            timestep: Training index 0..T-1, one for all or one per image; the backbone's default if None. Ignored by
+                plain encoders.
+            text: One prompt per image; empty prompts if None.
+            noise: Standard normal, in the shape of the latent; the latent is noised to `timestep` with it. The clean
+                latent is used if None.
+        """
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A hash of the weights and of every setting that features depend on: the feature cache's key."""
+
+    def layer_table(self, image_size: Size) -> list[tuple[str, int, Size]]:
+        """(name, channels, (height, width)) of each map for an image of this size."""
+        return [(l.name, l.channels, (image_size[0] // l.stride, image_size[1] // l.stride)) for l in self.layers]

@@ -1,0 +1,62 @@
+"""Errors that a user can act on: what is wrong, where, the valid choices, and what to do next."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+
+class UserError(Exception):
+    """A mistake in the user's input or surroundings. The command line prints it without a traceback.
+
+    Args:
+        what: What is wrong, as one sentence without a final full stop.
+        where: The file, key or row in which it is wrong.
+        choices: The valid values, if they are few.
+        hint: What to do next, as one sentence.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | Path | None = None,
+        choices: Iterable[object] | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.what = what
+        self.where = None if where is None else str(where)
+        self.choices = None if choices is None else [str(choice) for choice in choices]
+        self.hint = hint
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.where:
+            lines.append(f"  where: {self.where}")
+        if self.choices is not None:
+            lines.append(f"  valid: {', '.join(self.choices) or '(nothing)'}")
+        if self.hint:
+            lines.append(f"  next:  {self.hint}")
+        return "\n".join(lines)
+
+
+class DataError(UserError):
+    """Something is wrong with images, videos or label files."""
+
+
+class ConfigError(UserError):
+    """Something is wrong with a recipe, an override or a combination of choices."""
+
+
+class RunError(UserError):
+    """Something is wrong with a run folder, a checkpoint or a backbone's weights."""
+
+
+class ResourceError(UserError):
+    """The machine lacks something: disk, memory, a device, an optional package."""
+
+
+def nearest(word: str, choices: Iterable[str]) -> str | None:
+    """The valid choice that is spelled most like `word`, or None if none comes close."""
+    matches = get_close_matches(word, list(choices), n=1, cutoff=0.5)
+    return matches[0] if matches else None

@@ -1,0 +1,204 @@
+"""Coordinate frames and exact maps between them. The only place that scales a coordinate or resamples a picture.
+
+Three frames:
+- *image*: pixels of the upright image; the centre of the top-left pixel is (0.5, 0.5).
+- *model*: pixels of the network's input, same convention.
+- *grid*: cells of a map that covers the whole model frame; the centre of the top-left cell is (0.5, 0.5).
+
+Functions are named by both ends. Points are float arrays (..., 2) of (x, y); sizes are (height, width).
+"""
+
+import cv2
+import numpy as np
+
+from gensight.samples import Array, Size, View
+
+MAX_ANTIALIAS = 64  # a shrink beyond this factor is blurred as if it were this factor
+
+
+def _apply(matrix: Array, points: Array) -> Array:
+    points = np.asarray(points, dtype=np.float64)
+    return points @ matrix[:2, :2].T + matrix[:2, 2]
+
+
+def image_to_model(points: Array, view: View) -> Array:
+    return _apply(view.matrix, points)
+
+
+def model_to_image(points: Array, view: View) -> Array:
+    return _apply(view.inverse, points)
+
+
+def model_to_grid(points: Array, model_size: Size, grid_size: Size) -> Array:
+    return np.asarray(points, dtype=np.float64) * _grid_scale(model_size, grid_size)
+
+
+def grid_to_model(points: Array, model_size: Size, grid_size: Size) -> Array:
+    return np.asarray(points, dtype=np.float64) / _grid_scale(model_size, grid_size)
+
+
+def image_to_grid(points: Array, view: View, grid_size: Size) -> Array:
+    return model_to_grid(image_to_model(points, view), view.model_size, grid_size)
+
+
+def grid_to_image(points: Array, view: View, grid_size: Size) -> Array:
+    return model_to_image(grid_to_model(points, view.model_size, grid_size), view)
+
+
+def _grid_scale(model_size: Size, grid_size: Size) -> Array:
+    return np.array([grid_size[1] / model_size[1], grid_size[0] / model_size[0]])
+
+
+def box_image_to_model(box: Array, view: View) -> Array:
+    """The tightest upright model-frame box around the mapped corners of an image-frame box."""
+    corners = image_to_model(box_corners(box), view)
+    return np.concatenate([corners.min(0), corners.max(0)])
+
+
+def box_model_to_image(box: Array, view: View) -> Array:
+    """The tightest upright image-frame box around the mapped corners of a model-frame box."""
+    corners = model_to_image(box_corners(box), view)
+    return np.concatenate([corners.min(0), corners.max(0)])
+
+
+def box_corners(box: Array) -> Array:
+    x0, y0, x1, y1 = np.asarray(box, dtype=np.float64)
+    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+
+
+def box_size(box: Array) -> tuple[float, float]:
+    """(width, height)."""
+    return float(box[2] - box[0]), float(box[3] - box[1])
+
+
+def points_box(points: Array) -> Array:
+    """The tightest box around the finite points (n, 2); NaN if there is none."""
+    finite = points[np.isfinite(points).all(-1)]
+    if len(finite) == 0:
+        return np.full(4, np.nan)
+    return np.concatenate([finite.min(0), finite.max(0)])
+
+
+def clip_box(box: Array, size: Size) -> Array:
+    height, width = size
+    return np.clip(np.asarray(box, dtype=np.float64), 0, [width, height, width, height])
+
+
+def inside(points: Array, size: Size) -> Array:
+    """bool (...,): whether points lie in a frame of (height, width)."""
+    points = np.asarray(points)
+    height, width = size
+    return (points[..., 0] >= 0) & (points[..., 1] >= 0) & (points[..., 0] <= width) & (points[..., 1] <= height)
+
+
+# --- Matrices, 3 x 3, each mapping continuous pixels to continuous pixels ---
+
+
+def translation(x: float, y: float) -> Array:
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
+
+
+def scaling(x: float, y: float) -> Array:
+    return np.diag([x, y, 1.0])
+
+
+def rotation(degrees: float, centre: tuple[float, float]) -> Array:
+    """Clockwise on the screen (y points down) about `centre`."""
+    angle = np.deg2rad(degrees)
+    turn = np.eye(3)
+    turn[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    return translation(*centre) @ turn @ translation(-centre[0], -centre[1])
+
+
+def mirroring(width: float) -> Array:
+    """Left-right flip of a frame of this width."""
+    return np.array([[-1.0, 0.0, width], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+
+
+def box_to_frame(box: Array, size: Size) -> Array:
+    """Maps a box onto the whole of a frame (height, width); the aspect changes unless they agree."""
+    width, height = box_size(box)
+    return scaling(size[1] / width, size[0] / height) @ translation(-box[0], -box[1])
+
+
+# --- Pixels ---
+
+
+def warp_image(image: Array, view: View, fill: int = 0) -> Array:
+    """Resamples an image (height, width, channels) or (height, width) into the view's model frame.
+
+    Shrinking is anti-aliased: an upright view takes the area mean, any other is blurred before bilinear sampling.
+    Outside the image the result is `fill`. Keeps the dtype (uint8 or float32).
+    """
+    if view.matrix[0, 1] == 0 and view.matrix[1, 0] == 0 and view.matrix[0, 0] > 0 and view.matrix[1, 1] > 0:
+        upright = _warp_upright(image, view, fill)
+        if upright is not None:
+            return upright
+    shrink = 1 / max(np.sqrt(abs(np.linalg.det(view.matrix[:2, :2]))), 1 / MAX_ANTIALIAS)
+    matrix = view.matrix
+    if shrink >= 2:  # halve by area first, so that bilinear sampling sees every pixel
+        factor = int(shrink)
+        height, width = image.shape[:2]
+        small = (max(1, round(height / factor)), max(1, round(width / factor)))
+        image = cv2.resize(image, small[::-1], interpolation=cv2.INTER_AREA)
+        matrix = matrix @ scaling(width / small[1], height / small[0])
+    return _warp_bilinear(image, matrix, view.model_size, fill)
+
+
+def _warp_bilinear(image: Array, matrix: Array, size: Size, fill: int) -> Array:
+    # OpenCV puts the first pixel's centre at 0, we put it at 0.5.
+    centred = translation(-0.5, -0.5) @ matrix @ translation(0.5, 0.5)
+    value = (fill,) * 4
+    return cv2.warpAffine(
+        image, centred[:2], size[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=value
+    )
+
+
+def _warp_upright(image: Array, view: View, fill: int) -> Array | None:
+    """Crop and resize, exact where the crop's edges lie on pixel borders; None where they do not."""
+    height, width = image.shape[:2]
+    scale = np.array([view.matrix[0, 0], view.matrix[1, 1]])
+    x0, y0 = -view.matrix[0, 2] / scale[0], -view.matrix[1, 2] / scale[1]
+    x1, y1 = x0 + view.model_size[1] / scale[0], y0 + view.model_size[0] / scale[1]
+    edges = np.array([x0, y0, x1, y1])
+    whole = np.rint(edges).astype(int)
+    if np.abs(edges - whole).max() > 1e-6 or whole[2] <= whole[0] or whole[3] <= whole[1]:
+        return None
+    left, top, right, bottom = whole
+    crop = image[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
+    pads = (max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0))
+    if crop.size == 0:
+        return np.full((*view.model_size, *image.shape[2:]), fill, dtype=image.dtype)
+    if any(pads):
+        crop = cv2.copyMakeBorder(crop, *pads, cv2.BORDER_CONSTANT, value=(fill,) * 4)
+    if crop.shape[:2] == view.model_size:
+        return np.ascontiguousarray(crop)
+    shrinking = crop.shape[0] >= view.model_size[0] and crop.shape[1] >= view.model_size[1]
+    mode = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    return cv2.resize(crop, view.model_size[::-1], interpolation=mode)
+
+
+def warp_mask(mask: Array, view: View) -> Array:
+    """A bool mask in the view's model frame, nearest neighbour."""
+    centred = translation(-0.5, -0.5) @ view.matrix @ translation(0.5, 0.5)
+    warped = cv2.warpAffine(mask.astype(np.uint8), centred[:2], view.model_size[::-1], flags=cv2.INTER_NEAREST)
+    return warped.astype(bool)
+
+
+def map_grid_to_image(values: Array, view: View, fill: float = 0.0) -> Array:
+    """A float32 grid map (grid_height, grid_width) bilinearly resampled to the image frame; `fill` outside the view."""
+    grid_size: Size = (values.shape[0], values.shape[1])
+    to_model = scaling(view.model_size[1] / grid_size[1], view.model_size[0] / grid_size[0])
+    padded = cv2.copyMakeBorder(values.astype(np.float32), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    matrix = view.inverse @ to_model @ translation(-1, -1)
+    warped = _warp_bilinear(padded, matrix, view.image_size, 0)
+    centres = pixel_centres(view.image_size)
+    outside = ~inside(image_to_model(centres, view), view.model_size)
+    warped[outside] = fill
+    return warped
+
+
+def pixel_centres(size: Size) -> Array:
+    """float64 (height, width, 2): the (x, y) centre of every pixel or cell of a frame."""
+    y, x = np.mgrid[0 : size[0], 0 : size[1]]
+    return np.stack([x, y], axis=-1) + 0.5

@@ -1,0 +1,55 @@
+"""What every method is: `Batch` -> losses, `Batch` -> outputs. It knows nothing of configs, Lightning or files."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from torch import Tensor, nn
+
+from gensight.samples import Batch
+
+
+class Method(nn.Module, ABC):
+    """A way of learning.
+
+    Attributes:
+        players: Who takes optimiser steps: one name, or a generator and a discriminator.
+    """
+
+    players: tuple[str, ...] = ("model",)
+
+    @abstractmethod
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
+        """Named scalar losses; `loss` is the one to minimise. A masked mean divides by the mask's sum.
+
+        A method whose masks differ between processes returns `loss_sum` and `loss_count` as well, so that the engine
+        can divide by the global count.
+        """
+
+    @abstractmethod
+    def predict(self, batch: Batch) -> dict[str, Tensor]:
+        """Output tensors with a batch axis, as the encoding's `decode` wants them. Runs without gradients."""
+
+    @abstractmethod
+    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+        """Groups for torch.optim: `params`, and `lr_scale` where a group's rate differs from the run's."""
+
+    def trained_state(self) -> dict[str, Tensor]:
+        """The tensors that a run saves: parameters that are trained, and buffers of the trained modules.
+
+        Frozen backbones are not in it: the run names them instead.
+        """
+        trained = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
+        modules = {name.rpartition(".")[0] for name in trained}
+        return {
+            name: tensor
+            for name, tensor in self.state_dict().items()
+            if name in trained or name.rpartition(".")[0] in modules
+        }
+
+    def load_trained_state(self, state: dict[str, Tensor]) -> None:
+        """Loads what `trained_state` gave. Raises KeyError naming what is missing or unexpected."""
+        expected = set(self.trained_state())
+        missing, unexpected = sorted(expected - set(state)), sorted(set(state) - expected)
+        if missing or unexpected:
+            raise KeyError(f"missing tensors {missing[:5]}, unexpected tensors {unexpected[:5]}")
+        self.load_state_dict(state, strict=False)

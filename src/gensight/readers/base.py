@@ -1,0 +1,84 @@
+"""What every reader is: a lazy, picklable sequence of Samples, from one on-disk format."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import overload
+
+from gensight.samples import Sample
+from gensight.skeletons import Skeleton
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that `gensight datasets check` has to say: `level` is `error`, `warning` or `note`."""
+
+    level: str
+    what: str
+    where: str = ""
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a data set holds: shown by `datasets check` and by `--dry-run`; dropped rows are counted by reason."""
+
+    num_samples: int
+    num_instances: int
+    truths: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+    dropped: dict[str, int] = field(default_factory=dict)
+
+
+class Reader(Sequence[Sample], ABC):
+    """A data set on disk, as a sequence of Samples.
+
+    Opening validates the label file and counts what it drops; `reader[i]` builds one Sample without touching its
+    pixels, and `sample.image()` reads them. Readers are picklable (loader workers get a copy) and convert their
+    format's coordinate convention to the project's. Errors are `DataError`s naming file and row.
+
+    Attributes:
+        name: The reader's `kind`.
+        skeleton: The keypoints that its instances carry, or None.
+        categories: Class names of its instances.
+    """
+
+    name: str = ""
+    skeleton: Skeleton | None = None
+    categories: tuple[str, ...] = ()
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def sample(self, index: int) -> Sample:
+        """The sample at a non-negative index below `len(self)`."""
+
+    @property
+    def groups(self) -> list[str]:
+        """Each sample's group (video, subject, scene), without reading pixels."""
+        return [self.sample(index).group for index in range(len(self))]
+
+    @property
+    def folder(self) -> Path | None:
+        """Root folder on disk, if any."""
+        return None
+
+    @abstractmethod
+    def check(self) -> Summary:
+        """Looks at everything (files exist and decode, labels are plausible) and reports without raising."""
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Sample]: ...
+    def __getitem__(self, index: int | slice) -> Sample | list[Sample]:
+        if isinstance(index, slice):
+            return [self.sample(i) for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        return self.sample(index % len(self))
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self.sample(index) for index in range(len(self)))

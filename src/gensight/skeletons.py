@@ -1,0 +1,114 @@
+"""Skeletons: which keypoints a subject has, how they are joined, and which of them mirror each other."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """The keypoints of one kind of subject.
+
+    Attributes:
+        name: For example `coco-17`.
+        keypoints: Names, in the order of every array that speaks of this skeleton (K names).
+        edges: Pairs of keypoint indices that are drawn as limbs.
+        mirror: For each keypoint the index of its left-right partner; itself where it has none.
+        sigmas: OKS fall-off per keypoint (COCO's `sigmas`, not doubled); None where nobody measured them.
+    """
+
+    name: str
+    keypoints: tuple[str, ...]
+    edges: tuple[tuple[int, int], ...] = ()
+    mirror: tuple[int, ...] = ()
+    sigmas: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.mirror:
+            object.__setattr__(self, "mirror", mirror_by_name(self.keypoints))
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+
+def mirror_by_name(names: tuple[str, ...]) -> tuple[int, ...]:
+    """Left-right partners found by swapping `left` and `right` (or a leading/trailing l/r) in the names."""
+    lower = [name.lower() for name in names]
+    partners = []
+    for index, name in enumerate(lower):
+        candidates = [name.replace("left", "right"), name.replace("right", "left")]
+        for left, right in (("l_", "r_"), ("r_", "l_")):
+            if name.startswith(left):
+                candidates.append(right + name[2:])
+        for left, right in (("_l", "_r"), ("_r", "_l")):
+            if name.endswith(left):
+                candidates.append(name[:-2] + right)
+        other = next((lower.index(c) for c in candidates if c != name and c in lower), index)
+        partners.append(other)
+    return tuple(partners)
+
+
+def _edges(names: tuple[str, ...], *limbs: str) -> tuple[tuple[int, int], ...]:
+    return tuple((names.index(a), names.index(b)) for a, b in (limb.split("-") for limb in limbs))
+
+
+_COCO = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
+    "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
+    "right_ankle",
+)  # fmt: skip
+_COCO_SIGMAS = (
+    0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089,
+    0.089,
+)  # fmt: skip
+COCO_17 = Skeleton(
+    "coco-17",
+    _COCO,
+    _edges(
+        _COCO, "left_ankle-left_knee", "left_knee-left_hip", "right_ankle-right_knee", "right_knee-right_hip",
+        "left_hip-right_hip", "left_shoulder-left_hip", "right_shoulder-right_hip", "left_shoulder-right_shoulder",
+        "left_shoulder-left_elbow", "right_shoulder-right_elbow", "left_elbow-left_wrist", "right_elbow-right_wrist",
+        "left_eye-right_eye", "nose-left_eye", "nose-right_eye", "left_eye-left_ear", "right_eye-right_ear",
+    ),
+    sigmas=_COCO_SIGMAS,
+)  # fmt: skip
+
+_OPENPOSE = (
+    "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
+    "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "right_eye", "left_eye",
+    "right_ear", "left_ear",
+)  # fmt: skip
+# The neck is the midpoint of the shoulders, so it takes their sigma.
+_OPENPOSE_SIGMAS = tuple(0.079 if name == "neck" else _COCO_SIGMAS[_COCO.index(name)] for name in _OPENPOSE)
+OPENPOSE_18 = Skeleton(
+    "openpose-18",
+    _OPENPOSE,
+    _edges(
+        _OPENPOSE, "neck-right_shoulder", "neck-left_shoulder", "right_shoulder-right_elbow",
+        "right_elbow-right_wrist", "left_shoulder-left_elbow", "left_elbow-left_wrist", "neck-right_hip",
+        "right_hip-right_knee", "right_knee-right_ankle", "neck-left_hip", "left_hip-left_knee",
+        "left_knee-left_ankle", "neck-nose", "nose-right_eye", "right_eye-right_ear", "nose-left_eye",
+        "left_eye-left_ear",
+    ),
+    sigmas=_OPENPOSE_SIGMAS,
+)  # fmt: skip
+
+_AP10K = (
+    "left_eye", "right_eye", "nose", "neck", "tail_root", "left_shoulder", "left_elbow", "left_front_paw",
+    "right_shoulder", "right_elbow", "right_front_paw", "left_hip", "left_knee", "left_back_paw", "right_hip",
+    "right_knee", "right_back_paw",
+)  # fmt: skip
+ANIMAL_17 = Skeleton(
+    "animal-17",
+    _AP10K,
+    _edges(
+        _AP10K, "left_eye-right_eye", "left_eye-nose", "right_eye-nose", "nose-neck", "neck-tail_root",
+        "neck-left_shoulder", "left_shoulder-left_elbow", "left_elbow-left_front_paw", "neck-right_shoulder",
+        "right_shoulder-right_elbow", "right_elbow-right_front_paw", "tail_root-left_hip", "left_hip-left_knee",
+        "left_knee-left_back_paw", "tail_root-right_hip", "right_hip-right_knee", "right_knee-right_back_paw",
+    ),
+    sigmas=(
+        0.025, 0.025, 0.026, 0.035, 0.035, 0.079, 0.072, 0.062, 0.079, 0.072, 0.062, 0.107, 0.087, 0.089, 0.107, 0.087,
+        0.089,
+    ),
+)  # fmt: skip
+
+NAMED = {skeleton.name: skeleton for skeleton in (COCO_17, OPENPOSE_18, ANIMAL_17)}

@@ -1,0 +1,20 @@
+"""Shared by all tests: shape checks on the whole package, and where the real data lies."""
+
+import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+# Must run before gensight is imported: every annotated function is then checked at each call.
+install_import_hook("gensight", "beartype.beartype")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets; tests that need it are skipped where it is absent."""
+    default = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("GENSIGHT_TEST_DATA", default))
+    if not folder.is_dir():
+        pytest.skip(f"real data not found at {folder}: set GENSIGHT_TEST_DATA to its folder")
+    return folder
