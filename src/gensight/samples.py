@@ -17,12 +17,13 @@ from enum import IntEnum
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from torch import Tensor
 
 from gensight.skeletons import Skeleton
 
 Size = tuple[int, int]
-Array = np.ndarray[Any, Any]
+Array = npt.NDArray[Any]
 
 
 class Visibility(IntEnum):

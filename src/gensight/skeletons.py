@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from gensight.errors import DataError
+
 
 @dataclass(frozen=True)
 class Skeleton:
@@ -13,6 +15,9 @@ class Skeleton:
         edges: Pairs of keypoint indices that are drawn as limbs.
         mirror: For each keypoint the index of its left-right partner; itself where it has none.
         sigmas: OKS fall-off per keypoint (COCO's `sigmas`, not doubled); None where nobody measured them.
+
+    Errors:
+        DataError: two keypoints share a name, or edges, mirror or sigmas do not fit the keypoints.
     """
 
     name: str
@@ -24,26 +29,45 @@ class Skeleton:
     def __post_init__(self) -> None:
         if not self.mirror:
             object.__setattr__(self, "mirror", mirror_by_name(self.keypoints))
+        num = len(self.keypoints)
+        twice = sorted({name for name in self.keypoints if self.keypoints.count(name) > 1})
+        if twice:
+            raise DataError(f"skeleton {self.name} has keypoints of the same name: {', '.join(twice)}")
+        if any(not 0 <= end < num for edge in self.edges for end in edge):
+            raise DataError(f"skeleton {self.name} has an edge to a keypoint beyond its {num}")
+        if sorted(self.mirror) != list(range(num)) or any(self.mirror[m] != i for i, m in enumerate(self.mirror)):
+            raise DataError(f"skeleton {self.name} has a mirror that does not pair its {num} keypoints: {self.mirror}")
+        if self.sigmas is not None and len(self.sigmas) != num:
+            raise DataError(f"skeleton {self.name} has {len(self.sigmas)} sigmas for {num} keypoints")
 
     def __len__(self) -> int:
         return len(self.keypoints)
 
 
 def mirror_by_name(names: tuple[str, ...]) -> tuple[int, ...]:
-    """Left-right partners found by swapping `left` and `right` (or a leading/trailing l/r) in the names."""
-    lower = [name.lower() for name in names]
-    partners = []
-    for index, name in enumerate(lower):
-        candidates = [name.replace("left", "right"), name.replace("right", "left")]
-        for left, right in (("l_", "r_"), ("r_", "l_")):
-            if name.startswith(left):
-                candidates.append(right + name[2:])
-        for left, right in (("_l", "_r"), ("_r", "_l")):
-            if name.endswith(left):
-                candidates.append(name[:-2] + right)
-        other = next((lower.index(c) for c in candidates if c != name and c in lower), index)
-        partners.append(other)
-    return tuple(partners)
+    """Left-right partners: names that differ only in `left` and `right`, or in l and r at an end.
+
+    An l or r at an end counts where it is set apart (`l_eye`, `eye-l`, `eye l`) or a capital (`eyeL`).
+    """
+    found = [_mirrored_names(name) for name in names]
+    partners = [next((j for j, other in enumerate(names) if other in mirrored), i) for i, mirrored in enumerate(found)]
+    return tuple(j if partners[j] == i else i for i, j in enumerate(partners))  # only mutual pairs
+
+
+def _mirrored_names(name: str) -> set[str]:
+    """What the partner of a keypoint might be called."""
+    sides = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"))
+    swaps = [pair for one in sides for pair in (one, one[::-1])]
+    candidates = {name.replace(old, new) for old, new in swaps}
+    for old, new in (("l", "r"), ("r", "l"), ("L", "R"), ("R", "L")):
+        for mark in "_- .":
+            if name.startswith(old + mark):
+                candidates.add(new + name[1:])
+            if name.endswith(mark + old):
+                candidates.add(name[:-1] + new)
+        if old.isupper() and name.endswith(old):
+            candidates.add(name[:-1] + new)
+    return candidates - {name}
 
 
 def _edges(names: tuple[str, ...], *limbs: str) -> tuple[tuple[int, int], ...]:

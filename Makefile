@@ -1,0 +1,31 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+RUN ?= runs/demo
+
+.PHONY: setup demo test test-slow lint bench
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+demo: setup  ## train and score a keypoint readout on the built-in data set; ends with the path of a report
+	$(BIN)/gensight train demo --out $(RUN)
+
+test: setup  ## all tests that fit into minutes
+	$(BIN)/python -m pytest
+
+test-slow: setup  ## full-size pipelines with random weights, long trainings
+	$(BIN)/python -m pytest -m slow -s
+
+lint: setup  ## style, format, types, layers
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup  ## speed and memory, each as a ratio to a named alternative in the same run
+	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -1,0 +1,62 @@
+"""A recipe opened: its data, encoding and cases, ready for any method to be trained or scored on them."""
+
+from dataclasses import dataclass
+
+from gensight import build
+from gensight.build import Splits
+from gensight.config.schema import RunConfig
+from gensight.encodings.base import Encoding
+from gensight.encodings.heatmap import DEFAULT_CALIBRATION
+from gensight.errors import ConfigError
+from gensight.loading.cases import Cases, FeatureSource
+from gensight.loading.draws import DrawOrder
+from gensight.loading.views import ViewPolicy
+from gensight.readers.base import Reader
+from gensight.skeletons import Skeleton
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """What a recipe says, as objects; nothing of it is a network."""
+
+    config: RunConfig
+    splits: Splits
+    skeleton: Skeleton
+    encoding: Encoding
+    policy: ViewPolicy
+
+    @classmethod
+    def open(cls, config: RunConfig, calibration: tuple[float, float] = DEFAULT_CALIBRATION) -> "Experiment":
+        """Opens the data sets. Raises DataError or ConfigError for what is wrong with them."""
+        splits = build.build_readers(config.data)
+        skeleton = build.build_skeleton(config, splits.train)
+        encoding = build.build_encoding(config, skeleton, calibration)
+        return cls(config, splits, skeleton, encoding, build.build_policy(config))
+
+    def training_cases(self, num_views: int = 0, features: FeatureSource | None = None) -> Cases:
+        """The training cases, augmented as the recipe says; with `num_views` fixed views where features are cached."""
+        augmentation = build.build_augmentation(self.config.view.augment)
+        return Cases(
+            self.splits.train, self.encoding, self.policy, augmentation, self.config.seed, num_views, features
+        )
+
+    def plain_training_cases(self) -> Cases:
+        """The training cases without augmentation."""
+        return Cases(self.splits.train, self.encoding, self.policy)
+
+    def validation_cases(self, features: FeatureSource | None = None) -> Cases | None:
+        """None where the recipe keeps no validation part."""
+        return self._plain(self.splits.validation, features)
+
+    def test_cases(self) -> Cases:
+        """Raises ConfigError where the recipe keeps no test part."""
+        cases = self._plain(self.splits.test, None)
+        if cases is None:
+            raise ConfigError("this recipe keeps no test part", where="data", hint="give it one to be scored on")
+        return cases
+
+    def draw_order(self, cases: Cases) -> DrawOrder:
+        return DrawOrder(len(cases), self.config.training.batch_size, self.config.seed, max(1, cases.num_views))
+
+    def _plain(self, reader: Reader | None, features: FeatureSource | None) -> Cases | None:
+        return None if reader is None else Cases(reader, self.encoding, self.policy, features=features)

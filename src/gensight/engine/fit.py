@@ -1,0 +1,228 @@
+"""Trains a Method into a run folder with Lightning's Trainer, or goes on where a former sitting stopped."""
+
+import logging
+import signal
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from gensight.engine.callbacks import Checkpoints, CsvLog, Progress, StopOnBadLoss, TimeLimit, Validation
+from gensight.engine.module import MethodModule, Optimisation
+from gensight.engine.run_folder import RunFolder
+from gensight.engine.weights import load_weights, save_weights
+from gensight.errors import ConfigError, RunError
+from gensight.loading.cases import Cases
+from gensight.loading.draws import DrawOrder
+from gensight.loading.stream import BatchStream
+from gensight.methods.base import Method
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What happens when, beside the optimiser's steps.
+
+    Attributes:
+        checkpoint_every: Steps between checkpoints.
+        validate_every: Steps between validations.
+        log_every: Steps between rows of the log.
+        max_minutes: Training stops after this long, or None.
+    """
+
+    checkpoint_every: int = 200
+    validate_every: int = 200
+    log_every: int = 20
+    max_minutes: float | None = None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where training runs: Lightning's accelerator, number of devices, precision and loader processes."""
+
+    accelerator: str = "cpu"
+    devices: int | list[int] = 1
+    precision: str = "32-true"
+    num_workers: int = 0
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a training went.
+
+    Attributes:
+        steps: Optimiser steps taken.
+        minutes: Minutes of training, validation not counted, over all sittings.
+        best_step: Step whose weights were kept; the last one where nothing was validated.
+        num_parameters: Number of trained parameters.
+    """
+
+    steps: int
+    minutes: float
+    best_step: int
+    num_parameters: int
+
+
+def fit(
+    method: Method,
+    cases: Cases,
+    order: DrawOrder,
+    optimisation: Optimisation,
+    run: RunFolder,
+    *,
+    schedule: Schedule = Schedule(),
+    machine: Machine = Machine(),
+    validate: Callable[[Method], dict[str, float]] | None = None,
+    monitor: str | None = None,
+    label: str = "train",
+) -> Training:
+    """Trains `method` until its steps or minutes are over and leaves its best weights in it and in the run folder.
+
+    A run that was interrupted goes on from its last checkpoint; on CPU it ends with the same weights, to the bit, as
+    an uninterrupted one.
+
+    Raises:
+        KeyboardInterrupt: After Ctrl-C, once the state is saved.
+        RunError: If the checkpoint is damaged or the loss is not finite.
+    """
+    module = MethodModule(method, optimisation, validate)
+    clock = TimeLimit(schedule.max_minutes)
+    checkpoints = Checkpoints(run, schedule.checkpoint_every, monitor if validate else None)
+    log = CsvLog(run.log / "metrics.csv", schedule.log_every)
+    stop = _StopAtEnd(optimisation.steps)
+    callbacks = [
+        StopOnBadLoss(), log, clock, Validation(schedule.validate_every, log, checkpoints, clock), checkpoints,
+        Progress(optimisation.steps, label), stop,
+    ]  # fmt: skip
+    resume = run.last_checkpoint if run.last_checkpoint.is_file() else None
+    first_batch = 0 if resume is None else _peek(resume)
+    if first_batch < optimisation.steps * optimisation.accumulate:
+        with _quiet(), stop.catching_interrupt():
+            trainer = _trainer(run, machine, callbacks)
+            stream = BatchStream(
+                cases, order, first_batch, machine.num_workers, trainer.global_rank, trainer.world_size
+            )
+            trainer.fit(module, stream, ckpt_path=resume, weights_only=True)
+        if stop.interrupted:
+            raise KeyboardInterrupt
+    return _finish(module, run)
+
+
+def _trainer(run: RunFolder, machine: Machine, callbacks: list[Any]) -> L.Trainer:
+    return L.Trainer(
+        accelerator=machine.accelerator,
+        devices=machine.devices,
+        precision=machine.precision,  # type: ignore[arg-type]  # a literal type in Lightning
+        max_epochs=1,  # one endless epoch: the step is the only clock
+        max_steps=-1,
+        callbacks=callbacks,
+        logger=TensorBoardLogger(run.log, name="", version=""),
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        deterministic="warn" if machine.accelerator != "cpu" else None,
+    )
+
+
+def load_method(method: Method, run: RunFolder, checkpoint: str = "best") -> None:
+    """Puts a run's weights into its method: `best`, the ones that validation chose, or `last`.
+
+    Raises:
+        RunError: If they cannot be read or are another model's.
+        ConfigError: For another word.
+    """
+    match checkpoint:
+        case "best":
+            load_weights(method, run.weights)
+        case "last":
+            _load_trained(method, _load(run.last_checkpoint))
+        case _:
+            raise ConfigError(f"there is no checkpoint {checkpoint!r}", choices=["best", "last"])
+
+
+def _load_trained(method: Method, checkpoint: dict[str, Any]) -> None:
+    prefix = "method."
+    trained = {n.removeprefix(prefix): t for n, t in checkpoint["state_dict"].items() if n.startswith(prefix)}
+    method.load_trained_state({**trained, **checkpoint["gensight"]["average"]})
+
+
+def _finish(module: MethodModule, run: RunFolder) -> Training:
+    """Puts the best weights into the method and the run folder."""
+    last = _load(run.last_checkpoint)
+    best = _load(run.best_checkpoint) if run.best_checkpoint.is_file() else last
+    method, accumulate = module.method, module.optimisation.accumulate
+    _load_trained(method, best)
+    save_weights(method.trained_state(), run.weights)
+    return Training(
+        steps=last["gensight"]["num_batches"] // accumulate,
+        minutes=last["callbacks"]["TimeLimit"]["spent"] / 60,
+        best_step=best["gensight"]["num_batches"] // accumulate,
+        num_parameters=sum(p.numel() for p in method.parameters() if p.requires_grad),
+    )
+
+
+def _load(path: Any) -> dict[str, Any]:
+    try:
+        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises a dozen kinds for a damaged or foreign file
+        raise RunError(
+            f"the checkpoint cannot be read: {type(error).__name__}",
+            where=path,
+            hint="delete this file; training then goes on from the other checkpoint or starts anew",
+        ) from error
+    if "gensight" not in checkpoint:
+        raise RunError("this checkpoint was not written by gensight", where=path)
+    return checkpoint
+
+
+def _peek(path: Any) -> int:
+    num_batches: int = _load(path)["gensight"]["num_batches"]
+    return num_batches
+
+
+class _StopAtEnd(L.Callback):
+    """Ends the endless epoch after the last step, or after Ctrl-C at the next whole step."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps, self.interrupted = steps, False
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if pl_module.num_steps >= self.steps or self.interrupted:
+            trainer.should_stop = True
+
+    @contextmanager
+    def catching_interrupt(self) -> Iterator[None]:
+        def note(number: int, frame: FrameType | None) -> None:
+            self.interrupted = True
+            signal.signal(signal.SIGINT, before)  # a second Ctrl-C ends at once
+
+        try:
+            before = signal.signal(signal.SIGINT, note)
+        except ValueError:  # not the main thread: the caller keeps its own handling
+            yield
+            return
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Lightning's notices about choices that are made here on purpose."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"lightning\..*")
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+

@@ -1,0 +1,152 @@
+"""The one LightningModule: any Method, any number of players, manual optimisation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import lightning as L
+import torch
+import torch.distributed
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from gensight.methods.base import Method
+from gensight.samples import Batch
+
+Schedule = Literal["constant", "cosine"]
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """How parameters are moved.
+
+    Attributes:
+        steps: Optimiser steps in all.
+        learning_rate: Peak rate of AdamW.
+        weight_decay: Decoupled.
+        warmup_steps: Linear warm-up; the first step already moves.
+        schedule: `constant`, or `cosine` down to 1 % of the peak.
+        clip: Global gradient norm, or None.
+        accumulate: Batches per optimiser step.
+        ema: Decay of the exponential moving average of the trained parameters, or None.
+    """
+
+    steps: int
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    warmup_steps: int = 0
+    schedule: Schedule = "constant"
+    clip: float | None = None
+    accumulate: int = 1
+    ema: float | None = None
+
+    def rate(self, step: int) -> float:
+        """The factor on the peak rate at an optimiser step."""
+        warm = min(1.0, (step + 1) / (self.warmup_steps + 1))
+        if self.schedule == "constant":
+            return warm
+        done = min(1.0, step / max(1, self.steps))
+        return warm * (0.01 + 0.99 * 0.5 * (1 + float(torch.cos(torch.tensor(done * torch.pi)))))
+
+
+class MethodModule(L.LightningModule):
+    """Trains a Method. Each player has its own AdamW and schedule; clipping and accumulation are done here.
+
+    Args:
+        method: What is trained.
+        optimisation: How.
+        validate: Called with the module in evaluation mode; gives named validation scores, or None without validation.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        optimisation: Optimisation,
+        validate: Callable[[Method], dict[str, float]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.method, self.optimisation, self.validate_with = method, optimisation, validate
+        self.average: dict[str, Tensor] = {}
+        self.num_batches = 0
+
+    @property
+    def num_steps(self) -> int:
+        """Optimiser steps taken."""
+        return self.num_batches // self.optimisation.accumulate
+
+    def configure_optimizers(self) -> Any:
+        optimisers: list[Optimizer] = []
+        for player in self.method.players:
+            groups = [
+                {"params": group["params"], "lr": self.optimisation.learning_rate * group.get("lr_scale", 1.0)}
+                for group in self.method.parameter_groups(player)
+            ]
+            optimisers.append(torch.optim.AdamW(groups, weight_decay=self.optimisation.weight_decay))
+        # A plain function: a bound method would be saved with the schedule.
+        return optimisers, [LambdaLR(o, lambda step: self.optimisation.rate(step)) for o in optimisers]
+
+    def training_step(self, batch: Batch, batch_index: int) -> None:
+        accumulate = self.optimisation.accumulate
+        self.num_batches += 1
+        takes_step = self.num_batches % accumulate == 0
+        optimisers, schedules = _listed(self.optimizers()), _listed(self.lr_schedulers())
+        for player, optimiser, schedule in zip(self.method.players, optimisers, schedules, strict=True):
+            self.toggle_optimizer(optimiser)
+            losses = self.method.losses(batch, player)
+            self.manual_backward(self._over_processes(losses) / accumulate)
+            if takes_step:
+                if self.optimisation.clip is not None:
+                    self.clip_gradients(optimiser, self.optimisation.clip, gradient_clip_algorithm="norm")
+                optimiser.step()
+                optimiser.zero_grad()
+                schedule.step()
+            self.untoggle_optimizer(optimiser)
+            self.latest = {name: value.detach() for name, value in losses.items() if "_" not in name}
+        if takes_step:
+            self._update_average()
+
+    def _over_processes(self, losses: dict[str, Tensor]) -> Tensor:
+        """The loss whose mean over processes is the loss of the global batch, also where masks differ."""
+        world = self.trainer.world_size if self._trainer is not None else 1
+        if world == 1 or "loss_count" not in losses:
+            return losses["loss"]
+        count = losses["loss_count"].detach().clone()
+        torch.distributed.all_reduce(count)
+        return losses["loss_sum"] * world / count.clamp(min=1)
+
+    # --- Exponential moving average of what is trained ---
+
+    def _update_average(self) -> None:
+        decay = self.optimisation.ema
+        if decay is None:
+            return
+        # The early average follows quickly: (1 + n) / (10 + n), as in the training of EMA-averaged image models.
+        decay = min(decay, (1 + self.num_steps) / (10 + self.num_steps))
+        for name, parameter in self.method.named_parameters():
+            if parameter.requires_grad:
+                value = parameter.detach()
+                known = self.average.setdefault(name, value.clone())
+                known.lerp_(value, 1 - decay)
+
+    def final_state(self) -> dict[str, Tensor]:
+        """What a run saves: the trained state, averaged where an average is kept."""
+        return {**self.method.trained_state(), **self.average}
+
+    # --- Checkpoints hold what was trained, not the frozen backbone ---
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        trained = self.method.trained_state()
+        checkpoint["state_dict"] = {f"method.{name}": tensor for name, tensor in trained.items()}
+        checkpoint["gensight"] = {"num_batches": self.num_batches, "average": self.average}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        own = checkpoint["gensight"]
+        self.num_batches, self.average = own["num_batches"], own["average"]
+        frozen = {f"method.{name}": tensor for name, tensor in self.method.state_dict().items()}
+        checkpoint["state_dict"] = {**frozen, **checkpoint["state_dict"]}
+
+
+def _listed(one_or_many: Any) -> list[Any]:
+    return list(one_or_many) if isinstance(one_or_many, list | tuple) else [one_or_many]

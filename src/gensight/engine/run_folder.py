@@ -1,0 +1,122 @@
+"""A run folder: where a run keeps its files, and what makes a folder a run.
+
+    config.yaml        the resolved recipe
+    model/             weights.safetensors (what was trained) and card.json
+    checkpoints/       last.ckpt, best.ckpt: everything that resuming needs
+    log/               metrics.csv and TensorBoard events
+    metrics.json       scores with intervals, baselines, differences, cost
+    predictions.json   what was predicted on the test split, beside the truth
+    pictures/          small copies of the test images, to re-draw from
+    report.html        the page
+    baselines/NAME/    a run folder for each trained baseline
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gensight.errors import RunError
+from gensight.files.atomic import read_json, write_json, write_text
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths of one run."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.yaml"
+
+    @property
+    def weights(self) -> Path:
+        return self.root / "model" / "weights.safetensors"
+
+    @property
+    def card(self) -> Path:
+        return self.root / "model" / "card.json"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        return self.root / "checkpoints" / "last.ckpt"
+
+    @property
+    def best_checkpoint(self) -> Path:
+        return self.root / "checkpoints" / "best.ckpt"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "log"
+
+    @property
+    def metrics(self) -> Path:
+        return self.root / "metrics.json"
+
+    @property
+    def predictions(self) -> Path:
+        return self.root / "predictions.json"
+
+    @property
+    def pictures(self) -> Path:
+        return self.root / "pictures"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report.html"
+
+    @property
+    def baselines(self) -> Path:
+        return self.root / "baselines"
+
+    @property
+    def finished(self) -> bool:
+        """Whether training reached its end."""
+        return self.weights.is_file() and self.card.is_file()
+
+    def create(self, config_text: str) -> None:
+        """Starts a run here, or makes sure that the run which is here has the same recipe.
+
+        Raises:
+            RunError: If the folder holds a run of another recipe, or files that are not a run's.
+        """
+        if self.config.is_file():
+            if self.config.read_text(encoding="utf-8") != config_text:
+                raise RunError(
+                    "this folder holds a run of another recipe",
+                    where=self.config,
+                    hint="choose another folder with --out, delete this one, or resume it with its own recipe: "
+                    f"gensight train {self.config} --out {self.root}",
+                )
+            return
+        if self.root.is_dir() and any(self.root.iterdir()):
+            raise RunError(
+                "this folder is not empty and holds no run", where=self.root, hint="choose another folder with --out"
+            )
+        self.root.mkdir(parents=True, exist_ok=True)
+        write_text(self.config, config_text)
+
+    def write_card(self, card: dict[str, Any]) -> None:
+        write_json(self.card, {"format_version": FORMAT_VERSION, **card}, indent=2)
+
+    def read_card(self) -> dict[str, Any]:
+        """The card. Raises RunError if this is no finished run, or one that another version of gensight wrote."""
+        if not self.config.is_file():
+            raise RunError("this folder is not a run: it has no config.yaml", where=self.root)
+        if not self.finished:
+            raise RunError(
+                "this run has not finished training",
+                where=self.root,
+                hint=f"resume it with: gensight train {self.config} --out {self.root}",
+            )
+        card: dict[str, Any] = read_json(self.card)
+        version = card.get("format_version")
+        if version != FORMAT_VERSION:
+            raise RunError(
+                f"this run has format version {version}, this gensight reads version {FORMAT_VERSION}",
+                where=self.card,
+                hint="use the version of gensight that wrote it, or train again",
+            )
+        return card

@@ -1,0 +1,66 @@
+"""Which part of an image an item's view shows."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from gensight.errors import DataError
+from gensight.geometry import points_box
+from gensight.samples import Array, Item, Size, View
+from gensight.transforms.views import around_box, stretched_box, whole_frame
+
+Crop = Literal["frame", "box", "stretched-box"]
+
+
+@dataclass(frozen=True)
+class ViewPolicy:
+    """How an item's image is brought to the model's size.
+
+    Attributes:
+        size: (height, width) of the model frame.
+        crop: `frame` shows the whole image with its aspect kept; `box` the subject's box, grown to the model's aspect
+            and padded; `stretched-box` the bare box, squashed to the model frame (as `readout-guidance-2024` has it).
+        padding: Factor on the box's sides under `box`.
+    """
+
+    size: Size
+    crop: Crop = "frame"
+    padding: float = 1.25
+
+    def view(self, item: Item) -> View:
+        """The un-augmented view of an item's first sample. Raises DataError where a box is needed and none is known."""
+        size = item.sample.size
+        match self.crop:
+            case "frame":
+                return whole_frame(size, self.size)
+            case "box":
+                return around_box(size, subject_box(item), self.size, self.padding)
+            case "stretched-box":
+                return stretched_box(size, subject_box(item), self.size)
+
+
+def subject_box(item: Item) -> Array:
+    """float64 (4,): the subject's box, else the extent of its located keypoints; DataError if it has neither."""
+    subject = item.subject
+    if subject is not None and subject.box is not None:
+        return _with_area(subject.box, item)
+    if subject is not None and subject.keypoints is not None:
+        box = points_box(subject.keypoints.points[subject.keypoints.located])
+        if np.isfinite(box).all():
+            return _with_area(box, item)
+    raise DataError(
+        "the item has no box to crop to",
+        where=item.key,
+        hint="use view.crop=frame, or labels that carry boxes",
+    )
+
+
+def _with_area(box: Array, item: Item) -> Array:
+    width, height = box[2] - box[0], box[3] - box[1]
+    if width >= 1 and height >= 1:
+        return np.asarray(box, dtype=np.float64)
+    if not (np.isfinite(box).all() and width >= 0 and height >= 0):
+        raise DataError("the box is not a box (x_min, y_min, x_max, y_max)", where=f"{item.key}: {box.tolist()}")
+    grow = np.maximum(0.0, 1.0 - np.array([width, height])) / 2
+    return np.concatenate([np.asarray(box[:2]) - grow, np.asarray(box[2:]) + grow])

@@ -1,0 +1,62 @@
+"""The trained part of a readout: layer aggregation, then one small map head per output."""
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor, nn
+
+from gensight.backbones.base import Features, Layer
+from gensight.encodings.base import OutputSpec
+from gensight.heads.aggregation import Aggregation, Order, finest_grid
+from gensight.heads.maps import MapHead
+from gensight.samples import Size
+
+
+class ReadoutHead(nn.Module):
+    """From features at one or several noise levels to named maps.
+
+    Args:
+        layers: The backbone's maps.
+        time_channels: Width of its time embedding; None for a plain encoder.
+        outputs: The maps that the encoding asks for.
+        projection: Channels of the aggregated map (384 in the paper).
+        bottleneck: Channels of each layer's bottleneck (96 in the paper).
+        widths: Channels of the map head's two hidden layers (128, 32 in the paper).
+        num_timesteps: Number of noise levels that are aggregated.
+        order: `native` bottlenecks each layer at its own resolution; `reference` resizes first.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        time_channels: int | None,
+        outputs: Mapping[str, OutputSpec],
+        *,
+        projection: int = 384,
+        bottleneck: int = 96,
+        widths: tuple[int, int] = (128, 32),
+        num_timesteps: int = 1,
+        order: Order = "native",
+    ) -> None:
+        super().__init__()
+        self.order = order
+        self.aggregation = Aggregation(
+            layers,
+            time_channels,
+            projection=projection,
+            bottleneck=bottleneck,
+            num_timesteps=num_timesteps,
+            order=order,
+        )
+        self.maps = nn.ModuleDict({n: MapHead(projection, s.channels, widths=widths) for n, s in outputs.items()})
+
+    def forward(self, features: Sequence[Features], grid_size: Size) -> dict[str, Tensor]:
+        """Named maps (batch, channels, *grid_size), before any activation that the loss implies."""
+        aggregated = self.aggregation(features, self._aggregation_size(features[0], grid_size))
+        return {name: head(aggregated, grid_size) for name, head in self.maps.items()}
+
+    def _aggregation_size(self, features: Features, grid_size: Size) -> Size:
+        """The asked grid, or the finest features' where that is coarser: the map heads then do the last enlargement."""
+        if self.order == "reference":
+            return grid_size
+        finest = finest_grid(features)
+        return min(finest[0], grid_size[0]), min(finest[1], grid_size[1])

@@ -1,0 +1,57 @@
+"""Predictors that look at nothing: what a score is worth must be told beside them."""
+
+import warnings
+
+import numpy as np
+
+from gensight.geometry import image_to_model, model_to_image
+from gensight.loading.cases import Cases
+from gensight.loading.views import ViewPolicy
+from gensight.samples import Array, Instance, Item, Keypoints, Prediction, Visibility
+from gensight.skeletons import Skeleton
+from gensight.transforms.keypoints import convert_keypoints
+
+
+class MeanPosition:
+    """Every keypoint at its mean place in the training views: the frame's centre of gravity, or the box's.
+
+    Args:
+        cases: Training cases.
+        skeleton: The keypoints that are asked for.
+    """
+
+    def __init__(self, cases: Cases, skeleton: Skeleton) -> None:
+        self.policy: ViewPolicy = cases.policy
+        self.skeleton = skeleton
+        places = [self._model_points(cases.item(index)) for index in range(len(cases))]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a keypoint that is never labelled has no mean
+            self.mean: Array = np.nanmean(np.stack(places), axis=0)
+
+    def _model_points(self, item: Item) -> Array:
+        subject = item.subject
+        assert subject is not None and subject.keypoints is not None  # the encoding makes items of such only
+        return image_to_model(convert_keypoints(subject.keypoints, self.skeleton).points, self.policy.view(item))
+
+    def __call__(self, item: Item) -> Prediction:
+        points = model_to_image(self.mean, self.policy.view(item))
+        known = np.isfinite(points).all(-1)
+        keypoints = Keypoints(
+            skeleton=self.skeleton,
+            points=points,
+            visibility=np.where(known, Visibility.VISIBLE, Visibility.ABSENT).astype(np.int8),
+            confidence=known.astype(np.float32),
+        )
+        subject = item.subject
+        instance = Instance(
+            category="object" if subject is None else subject.category,
+            box=None if subject is None else subject.box,
+            keypoints=keypoints,
+        )
+        return Prediction(
+            sample_key=item.sample.key,
+            size=item.sample.size,
+            instances=(instance,),
+            item_key=item.key,
+            group=item.sample.group,
+        )

@@ -1,0 +1,125 @@
+"""A trained run, reopened: what `gensight.load` gives."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gensight import build
+from gensight.config.loader import load_config
+from gensight.config.schema import RunConfig
+from gensight.encodings.base import Encoding
+from gensight.engine.run_folder import RunFolder
+from gensight.engine.settings import choose_device
+from gensight.engine.fit import load_method
+from gensight.errors import RunError
+from gensight.files.images import read_image
+from gensight.loading.cases import Case, collate
+from gensight.loading.views import ViewPolicy
+from gensight.geometry import warp_image
+from gensight.methods.base import Method
+from gensight.predict.predictor import Predictor
+from gensight.samples import Array, Instance, Item, Prediction, Sample
+from gensight.skeletons import Skeleton
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedRun:
+    """A run folder's recipe, method and encoding, ready to predict.
+
+    Attributes:
+        folder: The run folder.
+        config: Its recipe.
+        skeleton: The keypoints that it predicts.
+        method: With the trained weights.
+        encoding: With the calibrated confidence.
+        policy: What part of an image is shown to the method.
+        calibration: (slope, offset) of the encoding's confidence.
+        predictor: Method and encoding as one function of a batch.
+    """
+
+    folder: RunFolder
+    config: RunConfig
+    skeleton: Skeleton
+    method: Method
+    encoding: Encoding
+    policy: ViewPolicy
+    calibration: tuple[float, float]
+    predictor: Predictor
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str = "auto", checkpoint: str = "best") -> "TrainedRun":
+        """Reopens a run folder; needs nothing else but the backbone that its card names.
+
+        Args:
+            folder: The run folder.
+            device: `auto`, `cpu`, `cuda` ...
+            checkpoint: `best` (the weights that validation chose) or `last`.
+
+        Raises:
+            RunError: If the folder is no finished run, or its weights don't fit.
+        """
+        run = RunFolder(Path(folder))
+        card = run.read_card()
+        config = load_config(run.config)
+        skeleton = skeleton_of(card, run)
+        slope, offset = card["calibration"]
+        encoding = build.build_encoding(config, skeleton, (slope, offset))
+        backbone = build.build_backbone(config)
+        if backbone.fingerprint() != card["backbone"]["fingerprint"] and not backbone.trainable:
+            raise RunError(
+                "the backbone is not the one that this run was trained on",
+                where=run.card,
+                hint=f"it needs {card['backbone']['id']} with fingerprint {card['backbone']['fingerprint'][:12]}",
+            )
+        method = build.build_method(config, backbone, encoding)
+        load_method(method, run, checkpoint)
+        predictor = Predictor(method, encoding, choose_device(device), config.evaluation.flip_test)
+        return cls(run, config, skeleton, method, encoding, build.build_policy(config), (slope, offset), predictor)
+
+    def predict_items(self, items: Sequence[Item]) -> list[Prediction]:
+        """Predictions of items, in order."""
+        views = [(self.policy.view(item),) for item in items]
+        images = [warp_image(item.sample.image(), view[0]) for item, view in zip(items, views, strict=True)]
+        cases = [
+            Case(item, view, 0, (image,), {}) for item, view, image in zip(items, views, images, strict=True)
+        ]
+        return self.predictor(collate(cases))
+
+    def predict(self, image: str | Path | Array) -> Prediction:
+        """The prediction for one image: a path, or uint8 RGB (height, width, 3). The whole image is one subject."""
+        pixels = read_image(image) if isinstance(image, str | Path) else np.asarray(image)
+        return self.predict_items([whole_image_item(pixels)])[0]
+
+
+def whole_image_item(pixels: Array, key: str = "image") -> Item:
+    """An item about the whole of an image in memory."""
+    height, width = pixels.shape[:2]
+    whole = Instance(box=np.array([0.0, 0.0, width, height]))
+    return Item((Sample(key, (height, width), lambda: pixels, instances=(whole,)),), instance=0)
+
+
+def skeleton_of(card: dict[str, object], run: RunFolder) -> Skeleton:
+    """The skeleton that a card describes."""
+    described = card.get("skeleton")
+    if not isinstance(described, dict):
+        raise RunError("the run's card names no skeleton", where=run.card)
+    return Skeleton(
+        described["name"],
+        tuple(described["keypoints"]),
+        tuple((int(a), int(b)) for a, b in described["edges"]),
+        tuple(described["mirror"]),
+        None if described["sigmas"] is None else tuple(described["sigmas"]),
+    )
+
+
+def skeleton_card(skeleton: Skeleton) -> dict[str, object]:
+    """How a card describes a skeleton."""
+    return {
+        "name": skeleton.name,
+        "keypoints": list(skeleton.keypoints),
+        "edges": [list(edge) for edge in skeleton.edges],
+        "mirror": list(skeleton.mirror),
+        "sigmas": None if skeleton.sigmas is None else list(skeleton.sigmas),
+    }
