@@ -1,0 +1,192 @@
+"""`gensight train`: a recipe becomes a run folder, with its baselines, its scores and its report."""
+
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gensight import build
+from gensight.backbones.base import Backbone
+from gensight.backbones.cache import FeatureCache, cached_features
+from gensight.config.loader import dump_config
+from gensight.config.schema import RunConfig
+from gensight.encodings.heatmap import DEFAULT_CALIBRATION, Heatmap, fit_calibration
+from gensight.engine.experiment import Experiment
+from gensight.engine.fit import Schedule, Training, fit
+from gensight.engine.run_folder import RunFolder
+from gensight.engine.settings import build_machine, build_optimisation, choose_device, default_run_folder
+from gensight.geometry import image_to_model
+from gensight.loading.cases import Cases
+from gensight.methods.base import Method
+from gensight.predict.predictor import Predictor
+from gensight.predict.trained_run import skeleton_card
+from gensight.transforms.keypoints import convert_keypoints
+from gensight.verbs.baselines import train_baselines
+from gensight.verbs.dry_run import dry_run as run_dry
+from gensight.verbs.evaluate import evaluate
+
+
+def train(config: RunConfig, out: Path | None = None, device: str = "auto", dry_run: bool = False) -> Path:
+    """Trains a recipe, its baselines beside it, scores them all and writes the report.
+
+    An existing run folder of the same recipe is gone on with; a finished one is only scored again.
+
+    Args:
+        config: The recipe.
+        out: Run folder; `runs/NAME` if None.
+        device: `auto`, `cpu`, `cuda` ...
+        dry_run: Build everything, run one batch, tell time and memory, and write nothing.
+
+    Returns:
+        The run folder.
+    """
+    folder = default_run_folder(config) if out is None else Path(out)
+    device = choose_device(device)
+    if dry_run:
+        run_dry(config, device)
+        return folder
+    run = RunFolder(folder)
+    run.create(dump_config(config))
+    train_run(config, run, device)
+    train_baselines(config, run, lambda child, place: train_run(child, place, device, label=place.root.name))
+    if Experiment.open(config).splits.test is not None:
+        evaluate(folder, device=device)
+    return folder
+
+
+def train_run(config: RunConfig, run: RunFolder, device: str, label: str = "train") -> None:
+    """Trains one recipe into one run folder, without baselines or scores. Does nothing if the run has finished."""
+    if run.finished:
+        return
+    run.create(dump_config(config))
+    experiment = Experiment.open(config)
+    backbone = build.build_backbone(config)
+    method = build.build_method(config, backbone, experiment.encoding)
+    begun = time.monotonic()
+    cases, validation = _cases(experiment, backbone, run, device)
+    cache_minutes = (time.monotonic() - begun) / 60
+    training = fit(
+        method,
+        cases,
+        experiment.draw_order(cases),
+        build_optimisation(config.training),
+        run,
+        schedule=_schedule(config),
+        machine=build_machine(config.training, device),
+        validate=None if validation is None else Validator(experiment, validation, device),
+        monitor="error",
+        label=label,
+    )
+    calibration = _calibrate(experiment, method, validation, device)
+    run.write_card(_card(experiment, backbone, training, cache_minutes, calibration, device))
+
+
+def _schedule(config: RunConfig) -> Schedule:
+    every = config.training.validate_every
+    return Schedule(
+        checkpoint_every=every,
+        validate_every=every,
+        log_every=max(1, min(20, config.training.steps // 50)),
+        max_minutes=config.training.max_minutes,
+    )
+
+
+def _cases(experiment: Experiment, backbone: Backbone, run: RunFolder, device: str) -> tuple[Cases, Cases | None]:
+    """Training and validation cases, with cached features where the recipe allows."""
+    config = experiment.config
+    if config.cache.mode == "off" or config.why_features_change() is not None:
+        return experiment.training_cases(), experiment.validation_cases()
+    augmented = build.build_augmentation(config.view.augment) is not None
+    num_views = config.cache.views if augmented else 1
+    cases = experiment.training_cases(num_views)
+    cache = FeatureCache.open(run.root / "cache", backbone)
+    features = cached_features(cache, backbone, cases, num_views, device, label="cache training features")
+    cases = experiment.training_cases(num_views, features)
+    validation = experiment.validation_cases()
+    if validation is not None:
+        features = cached_features(cache, backbone, validation, 1, device, label="cache validation features")
+        validation = experiment.validation_cases(features)
+    return cases, validation
+
+
+class Validator:
+    """Scores a method on the validation cases: `error`, the mean distance in model pixels over located keypoints."""
+
+    def __init__(self, experiment: Experiment, cases: Cases, device: str) -> None:
+        self.experiment, self.cases, self.device = experiment, cases, device
+
+    def __call__(self, method: Method) -> dict[str, float]:
+        errors, _ = self.errors_and_peaks(method)
+        known = errors[np.isfinite(errors)]
+        return {"error": float(known.mean()) if len(known) else float("nan")}
+
+    def errors_and_peaks(self, method: Method) -> tuple[np.ndarray, np.ndarray]:
+        """float (cases, keypoints): distances in model pixels (NaN where no place is known), and confidences."""
+        experiment = self.experiment
+        predictor = Predictor(method, experiment.encoding, self.device)
+        errors, confidences = [], []
+        for prediction, item in predictor.each(self.cases, experiment.config.evaluation.batch_size):
+            subject, answer = item.subject, prediction.instances[0].keypoints
+            assert subject is not None and subject.keypoints is not None and answer is not None  # encoding's items
+            truth = convert_keypoints(subject.keypoints, experiment.skeleton)
+            view = experiment.policy.view(item)
+            distances = image_to_model(answer.points, view) - image_to_model(truth.points, view)
+            errors.append(np.where(truth.located, np.linalg.norm(distances, axis=-1), np.nan))
+            confidences.append(answer.confidence)
+        return np.stack(errors), np.stack(confidences)
+
+
+def _calibrate(
+    experiment: Experiment, method: Method, validation: Cases | None, device: str
+) -> tuple[float, float]:
+    """(slope, offset) such that confidence is the probability that a keypoint lies within its Gaussian's sigma x 2."""
+    encoding = experiment.encoding
+    if validation is None or not isinstance(encoding, Heatmap):
+        return DEFAULT_CALIBRATION
+    errors, confidences = Validator(experiment, validation, device).errors_and_peaks(method)
+    slope, offset = encoding.calibration
+    odds = np.clip(confidences, 1e-6, 1 - 1e-6)
+    peaks = (np.log(odds / (1 - odds)) - offset) / slope
+    height, width = experiment.policy.size
+    grid = encoding.grid_size((height, width))
+    reach = 2 * encoding.sigma_cells(grid) * encoding.stride
+    correct = np.isfinite(errors) & (np.nan_to_num(errors, nan=np.inf) <= reach)
+    return fit_calibration(peaks.ravel(), correct.ravel())
+
+
+def _card(
+    experiment: Experiment,
+    backbone: Backbone,
+    training: Training,
+    cache_minutes: float,
+    calibration: tuple[float, float],
+    device: str,
+) -> dict[str, object]:
+    config = experiment.config
+    return {
+        "name": config.name,
+        "method": config.method.kind,
+        "backbone": {
+            "kind": config.backbone.kind,
+            "id": getattr(config.backbone, "id", config.backbone.kind),
+            "fingerprint": backbone.fingerprint(),
+        },
+        "skeleton": skeleton_card(experiment.skeleton),
+        "calibration": list(calibration),
+        "num_parameters_trained": training.num_parameters,
+        "steps": training.steps,
+        "best_step": training.best_step,
+        "training_minutes": round(training.minutes + cache_minutes, 3),
+        "hardware": hardware(device),
+        "versions": {name: version(name) for name in ("gensight", "torch", "diffusers", "lightning")},
+    }
+
+
+def hardware(device: str) -> str:
+    """What computed, in words."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    return f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
