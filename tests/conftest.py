@@ -6,8 +6,16 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
+import tests.shapes  # noqa: F401  (the hook below finds it among the loaded modules)
+
 # Must run before gensight is imported: every annotated function is then checked at each call.
-install_import_hook("gensight", "beartype.beartype")
+install_import_hook("gensight", "tests.shapes.checked")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests keep their indices and features to themselves."""
+    os.environ["GENSIGHT_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="session")

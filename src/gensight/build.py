@@ -64,7 +64,9 @@ def build_readers(data: Data) -> Splits:
         case VideoData():
             return Splits(VideoReader(data.path, data.step), None, None)
         case VideosData():
-            raise ConfigError("data.kind=videos is for `gensight pretrain` only", hint="name one video: data.kind=video")
+            raise ConfigError(
+                "data.kind=videos is for `gensight pretrain` only", hint="name one video: data.kind=video"
+            )
         case _:
             assert_never(data)
 

@@ -1,5 +1,7 @@
 """The smallest training that exercises the engine: a scratch readout on dots drawn here."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
@@ -15,6 +17,19 @@ from gensight.transforms.augmentation import Augmentation
 
 SKELETON = Skeleton("dots-2", ("left_dot", "right_dot"))
 SIZE = (32, 32)
+
+
+@dataclass(frozen=True, eq=False)
+class DotsImage:
+    points: Array
+    seed: int
+    index: int
+
+    def __call__(self) -> Array:
+        canvas = np.random.default_rng([self.seed, self.index, 1]).integers(0, 60, (*SIZE, 3)).astype(np.uint8)
+        for channel, (x, y) in enumerate(self.points):
+            canvas[int(y) - 2 : int(y) + 3, int(x) - 2 : int(x) + 3, channel] = 255
+        return canvas
 
 
 class Dots(Reader):
@@ -36,17 +51,11 @@ class Dots(Reader):
         rng = np.random.default_rng([self.seed, index])
         points = rng.uniform(6, 26, size=(2, 2))
 
-        def image() -> Array:
-            canvas = np.random.default_rng([self.seed, index, 1]).integers(0, 60, (*SIZE, 3)).astype(np.uint8)
-            for channel, (x, y) in enumerate(points):
-                canvas[int(y) - 2 : int(y) + 3, int(x) - 2 : int(x) + 3, channel] = 255
-            return canvas
-
         keypoints = Keypoints(
             SKELETON, points, np.full(2, Visibility.VISIBLE, dtype=np.int8), np.ones(2, dtype=np.float32)
         )
         instance = Instance(box=np.array([0.0, 0.0, 32.0, 32.0]), keypoints=keypoints)
-        return Sample(f"dots/{index:04d}", SIZE, image, (instance,))
+        return Sample(f"dots/{index:04d}", SIZE, DotsImage(points, self.seed, index), (instance,))
 
 
 def encoding() -> Heatmap:

@@ -73,7 +73,9 @@ def test_killed_and_resumed_training_ends_in_the_same_weights(tmp_path: Path) ->
     training = train(tmp_path / "killed")
     assert training.steps == 12
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
-    whole, killed = (torch.load(tmp_path / name / "checkpoints/last.ckpt", weights_only=True) for name in ("whole", "killed"))
+    whole, killed = (
+        torch.load(tmp_path / name / "checkpoints/last.ckpt", weights_only=True) for name in ("whole", "killed")
+    )
     assert same(whole["state_dict"], killed["state_dict"])
     assert same(whole["gensight"]["average"], killed["gensight"]["average"])
 
@@ -156,7 +158,12 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     train(tmp_path)
     torch.manual_seed(0)
     other = Readout(
-        small_run.method().backbone, small_run.encoding().outputs, grid_stride=4, projection=8, bottleneck=8, widths=(8, 8)
+        small_run.method().backbone,
+        small_run.encoding().outputs,
+        grid_stride=4,
+        projection=8,
+        bottleneck=8,
+        widths=(8, 8),
     )
     with pytest.raises(RunError, match="other shapes"):
         load_method(other, RunFolder(tmp_path))

@@ -34,7 +34,7 @@ class Features:
     """What a backbone says about a batch of images at one noise level.
 
     Attributes:
-        maps: Layer name -> (batch, channels, height / stride, width / stride).
+        maps: Layer name -> (batch, channels, height / stride, width / stride), sides rounded up.
         time_embedding: (batch, time_channels), the embedding that the network really used; None for plain encoders.
     """
 
@@ -80,6 +80,11 @@ class Backbone(nn.Module, ABC):
     def fingerprint(self) -> str:
         """A hash of the weights and of every setting that features depend on: the feature cache's key."""
 
+    def latent_shape(self, image_size: Size) -> tuple[int, ...]:
+        """(channels, height, width) of the noise for one image of this size; plain encoders have none (ValueError)."""
+        raise ValueError(f"{type(self).__name__} has no noise levels")
+
     def layer_table(self, image_size: Size) -> list[tuple[str, int, Size]]:
         """(name, channels, (height, width)) of each map for an image of this size."""
-        return [(l.name, l.channels, (image_size[0] // l.stride, image_size[1] // l.stride)) for l in self.layers]
+        height, width = image_size
+        return [(la.name, la.channels, (-(-height // la.stride), -(-width // la.stride))) for la in self.layers]

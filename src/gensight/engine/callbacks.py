@@ -167,4 +167,3 @@ class Validation(Callback):
         self.table.add(pl_module.num_steps, {f"validation_{n}": v for n, v in scores.items()}, trainer)
         self.checkpoints.after_validation(trainer, pl_module, scores)
         self.clock._since = time.monotonic()  # validation is not training time
-

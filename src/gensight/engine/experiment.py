@@ -36,9 +36,7 @@ class Experiment:
     def training_cases(self, num_views: int = 0, features: FeatureSource | None = None) -> Cases:
         """The training cases, augmented as the recipe says; with `num_views` fixed views where features are cached."""
         augmentation = build.build_augmentation(self.config.view.augment)
-        return Cases(
-            self.splits.train, self.encoding, self.policy, augmentation, self.config.seed, num_views, features
-        )
+        return Cases(self.splits.train, self.encoding, self.policy, augmentation, self.config.seed, num_views, features)
 
     def plain_training_cases(self) -> Cases:
         """The training cases without augmentation."""

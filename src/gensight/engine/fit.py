@@ -117,7 +117,7 @@ def _trainer(run: RunFolder, machine: Machine, callbacks: list[Any]) -> L.Traine
     return L.Trainer(
         accelerator=machine.accelerator,
         devices=machine.devices,
-        precision=machine.precision,  # type: ignore[arg-type]  # a literal type in Lightning
+        precision=machine.precision,
         max_epochs=1,  # one endless epoch: the step is the only clock
         max_steps=-1,
         callbacks=callbacks,
@@ -225,4 +225,3 @@ def _quiet() -> Iterator[None]:
             yield
         finally:
             logger.setLevel(level)
-

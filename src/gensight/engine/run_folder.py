@@ -1,14 +1,14 @@
 """A run folder: where a run keeps its files, and what makes a folder a run.
 
-    config.yaml        the resolved recipe
-    model/             weights.safetensors (what was trained) and card.json
-    checkpoints/       last.ckpt, best.ckpt: everything that resuming needs
-    log/               metrics.csv and TensorBoard events
-    metrics.json       scores with intervals, baselines, differences, cost
-    predictions.json   what was predicted on the test split, beside the truth
-    pictures/          small copies of the test images, to re-draw from
-    report.html        the page
-    baselines/NAME/    a run folder for each trained baseline
+config.yaml        the resolved recipe
+model/             weights.safetensors (what was trained) and card.json
+checkpoints/       last.ckpt, best.ckpt: everything that resuming needs
+log/               metrics.csv and TensorBoard events
+metrics.json       scores with intervals, baselines, differences, cost
+predictions.json   what was predicted on the test split, beside the truth
+pictures/          small copies of the test images, to re-draw from
+report.html        the page
+baselines/NAME/    a run folder for each trained baseline
 """
 
 from dataclasses import dataclass

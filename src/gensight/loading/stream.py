@@ -2,29 +2,50 @@
 
 from collections.abc import Iterator
 
+import cv2
 from torch.utils.data import DataLoader, Dataset
 
+from gensight.errors import UserError
 from gensight.loading.cases import Case, Cases, collate
 from gensight.loading.draws import Draw, DrawOrder
 from gensight.samples import Batch
 
 
-class _CaseDataset(Dataset[Case]):
+class _CaseDataset(Dataset[Case | UserError]):
+    """Cases by draw. A user's mistake is handed over as a value: a worker would bury it in its own traceback."""
+
     def __init__(self, cases: Cases) -> None:
         self.cases = cases
 
-    def __getitem__(self, draw: Draw) -> Case:  # type: ignore[override]  # the sampler yields draws, not integers
-        return self.cases[draw]
+    def __getitem__(self, draw: Draw) -> Case | UserError:
+        try:
+            return self.cases[draw]
+        except UserError as error:
+            return error
 
 
-def _loader(cases: Cases, draws: object, num_workers: int) -> DataLoader[Case]:
-    return DataLoader(
+def _collate(cases: list[Case | UserError]) -> Batch | UserError:
+    errors = [case for case in cases if isinstance(case, UserError)]
+    return errors[0] if errors else collate([case for case in cases if isinstance(case, Case)])
+
+
+def _start_worker(number: int) -> None:
+    cv2.setNumThreads(0)  # OpenCV's threads did not survive the fork
+
+
+def _batches(cases: Cases, draws: object, num_workers: int) -> Iterator[Batch]:
+    loader: DataLoader[Case | UserError] = DataLoader(
         _CaseDataset(cases),
         batch_sampler=draws,  # type: ignore[arg-type]  # an iterator of lists of draws
-        collate_fn=collate,
+        collate_fn=_collate,
         num_workers=num_workers,
+        worker_init_fn=_start_worker,
         prefetch_factor=4 if num_workers else None,
     )
+    for batch in loader:
+        if isinstance(batch, UserError):
+            raise batch
+        yield batch
 
 
 class BatchStream:
@@ -53,11 +74,11 @@ class BatchStream:
 
     def __iter__(self) -> Iterator[Batch]:
         draws = self.order.batches(self.first_step, self.rank, self.world_size)
-        return iter(_loader(self.cases, draws, self.num_workers))  # type: ignore[arg-type]  # collate makes batches
+        return _batches(self.cases, draws, self.num_workers)
 
 
 def each_once(cases: Cases, batch_size: int, num_workers: int = 0, view: int = 0) -> Iterator[Batch]:
     """Every case once, in order; the key is the item's index, so noise repeats from evaluation to evaluation."""
     draws = [Draw(index, view, index) for index in range(len(cases))]
     batches = [draws[first : first + batch_size] for first in range(0, len(draws), batch_size)]
-    return iter(_loader(cases, batches, num_workers))  # type: ignore[arg-type]  # collate makes batches
+    return _batches(cases, batches, num_workers)

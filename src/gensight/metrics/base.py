@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -24,10 +24,14 @@ class Result:
         unit: `px`, `%` or empty; `%` values are stored as fractions.
         num_images: Number of images scored.
         statistics: float64 (num_images, num_statistics): per-image sufficient statistics.
-        reduce: Maps weighted sums of statistics (..., num_statistics) to scores (...,).
+        reduce: Maps weighted sums of statistics (..., num_statistics) to scores (...,); None with `reweigh`.
         groups: Each image's group.
-        rows: Per image: `sample_key` and whatever is worth listing; written beside the score.
+        rows: Per image, in the order of `statistics`: `sample_key` and whatever is worth listing; written beside the
+            score.
         parts: Value per keypoint, class or threshold.
+        reweigh: For a score that is no function of sums (a median, an average precision), whose `statistics` are then
+            empty (num_images, 0): maps image weights (resamples, num_images) to scores (resamples,).
+        notes: What a reader of the score must know: what was skipped, how it was resampled.
     """
 
     protocol: str
@@ -37,10 +41,19 @@ class Result:
     unit: str
     num_images: int
     statistics: Array
-    reduce: Callable[[Array], Array]
+    reduce: Callable[[Array], Array] | None
     groups: tuple[str, ...]
     rows: tuple[dict[str, Any], ...] = ()
     parts: dict[str, float] = field(default_factory=dict)
+    reweigh: Callable[[Array], Array] | None = None
+    notes: tuple[str, ...] = ()
+
+    def scores(self, weights: Array) -> Array:
+        """The scores (resamples,) of the images weighted by `weights` (resamples, num_images)."""
+        if self.reweigh is not None:
+            return self.reweigh(weights)
+        assert self.reduce is not None, "a result has either `reduce` or `reweigh`"
+        return self.reduce(weights @ self.statistics)
 
     def __str__(self) -> str:
         scale, digits = (100, 1) if self.unit == "%" else (1, 2)
@@ -62,6 +75,7 @@ class Result:
             "unit": self.unit,
             "num_images": self.num_images,
             "parts": {name: plain(value) for name, value in self.parts.items()},
+            "notes": list(self.notes),
             "rows": list(self.rows),
         }
 
@@ -78,5 +92,5 @@ class Metric(ABC):
     def compute(self) -> Result: ...
 
     @abstractmethod
-    def merge(self, other: Self) -> None:
-        """Takes over what another instance of the same metric has accumulated."""
+    def merge(self, other: "Metric") -> None:
+        """Takes over what another metric of the same class and settings has accumulated."""

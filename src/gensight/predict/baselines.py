@@ -40,7 +40,7 @@ class MeanPosition:
             skeleton=self.skeleton,
             points=points,
             visibility=np.where(known, Visibility.VISIBLE, Visibility.ABSENT).astype(np.int8),
-            confidence=known.astype(np.float32),
+            confidence=np.asarray(known, dtype=np.float32),
         )
         subject = item.subject
         instance = Instance(

@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 
 from gensight import build
-from gensight.config.loader import load_config
+from gensight.config.loader import load_recipe
 from gensight.config.schema import RunConfig
 from gensight.encodings.base import Encoding
+from gensight.engine.fit import load_method
 from gensight.engine.run_folder import RunFolder
 from gensight.engine.settings import choose_device
-from gensight.engine.fit import load_method
 from gensight.errors import RunError
 from gensight.files.images import read_image
+from gensight.geometry import warp_image
 from gensight.loading.cases import Case, collate
 from gensight.loading.views import ViewPolicy
-from gensight.geometry import warp_image
 from gensight.methods.base import Method
 from gensight.predict.predictor import Predictor
 from gensight.samples import Array, Instance, Item, Prediction, Sample
@@ -62,7 +62,7 @@ class TrainedRun:
         """
         run = RunFolder(Path(folder))
         card = run.read_card()
-        config = load_config(run.config)
+        config = load_recipe(run.config)
         skeleton = skeleton_of(card, run)
         slope, offset = card["calibration"]
         encoding = build.build_encoding(config, skeleton, (slope, offset))
@@ -82,9 +82,7 @@ class TrainedRun:
         """Predictions of items, in order."""
         views = [(self.policy.view(item),) for item in items]
         images = [warp_image(item.sample.image(), view[0]) for item, view in zip(items, views, strict=True)]
-        cases = [
-            Case(item, view, 0, (image,), {}) for item, view, image in zip(items, views, images, strict=True)
-        ]
+        cases = [Case(item, view, 0, (image,), {}) for item, view, image in zip(items, views, images, strict=True)]
         return self.predictor(collate(cases))
 
     def predict(self, image: str | Path | Array) -> Prediction:

@@ -1,0 +1,22 @@
+"""Readers: where data comes from. One file per on-disk format, each a lazy sequence of Samples.
+
+- `base`: `Reader`, what every reader is; `Summary` and `Finding`, what `datasets check` prints.
+- `coco`: COCO json (keypoints, boxes, masks, crowds); `coco_index` makes large files open at once; `rle` its masks;
+  `coco_writer` writes the format.
+- `deeplabcut`: DeepLabCut projects, single- and multi-animal; `deeplabcut_tables` reads their csv and h5 tables without
+  unpickling; `deeplabcut_writer` writes a project.
+- `folder`: plain images without labels.
+- `video`, `videos`: the frames of a video, or of all in a folder.
+- `puppets`: the built-in data set, drawn from a seed.
+- `splits`: dividing any of them; `Subset`.
+- `checking`: what `Reader.check` looks at in any format.
+
+Adding a reader:
+1. Write `readers/NAME.py` with a subclass of `Reader`: parse and validate labels when opened, build a Sample from
+   columns in `sample(index)`, decode pixels only in `sample.image()` (a `functools.partial`, so that samples pickle).
+2. Convert the format's coordinates to the project's there (`samples.py` has the convention), and nowhere else.
+3. Raise `DataError` with file and row for what can't be read; leave what can be to `check`, through `check_samples`.
+4. Write `tests/readers/test_NAME.py` with a class that inherits `tests.contracts.reader.ReaderContract`; with a writer,
+   give it `write` and the round trip is tested too.
+5. Add a section to `config/data.py` and a case to `build.build_readers`.
+"""

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 from gensight.samples import Sample
 from gensight.skeletons import Skeleton
@@ -31,7 +31,11 @@ class Summary:
     dropped: dict[str, int] = field(default_factory=dict)
 
 
-class Reader(Sequence[Sample], ABC):
+# Without its parameter at run time: a type checker that runs would read a sample, pixels and all, at each call.
+Samples = Sequence[Sample] if TYPE_CHECKING else Sequence
+
+
+class Reader(Samples, ABC):
     """A data set on disk, as a sequence of Samples.
 
     Opening validates the label file and counts what it drops; `reader[i]` builds one Sample without touching its

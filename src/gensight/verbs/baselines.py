@@ -3,20 +3,17 @@
 from collections.abc import Callable
 from typing import assert_never
 
+from gensight.config.loader import load_recipe
 from gensight.config.schema import Baseline, RunConfig, ScratchConfig
 from gensight.engine.run_folder import RunFolder
+from gensight.verbs.dry_run import measure_steps
 
 TrainRun = Callable[[RunConfig, RunFolder], None]
+MIN_STEPS = 20
 
 
-def baseline_config(config: RunConfig, baseline: Baseline, minutes: float) -> RunConfig | None:
-    """The recipe of a trained baseline; None for one that needs no training, or that this run already is.
-
-    Args:
-        config: The recipe of the run.
-        baseline: Which.
-        minutes: How long the run trained; a network from scratch gets as long.
-    """
+def baseline_config(config: RunConfig, baseline: Baseline) -> RunConfig | None:
+    """The recipe of a trained baseline; None for one that needs no training, or that this run already is."""
     match baseline:
         case "mean-position":
             return None
@@ -28,28 +25,33 @@ def baseline_config(config: RunConfig, baseline: Baseline, minutes: float) -> Ru
         case "scratch":
             if config.backbone.kind == "scratch":
                 return None
-            training = config.training.model_copy(update={"max_minutes": max(minutes, 0.05)})
             method = config.method.model_copy(update={"timesteps": "clean"})
-            return config.model_copy(
-                update={
-                    "name": f"{config.name}-scratch",
-                    "backbone": ScratchConfig(),
-                    "method": method,
-                    "training": training,
-                }
-            )
+            changes = {"name": f"{config.name}-scratch", "backbone": ScratchConfig(), "method": method}
+            return config.model_copy(update=changes)
         case _:
             assert_never(baseline)
+
+
+def with_steps_for(config: RunConfig, minutes: float, device: str) -> RunConfig:
+    """The recipe with as many steps as fit into `minutes` of training on this machine, by a measurement."""
+    steps = max(MIN_STEPS, round(60 * minutes / measure_steps(config, device).seconds_per_step))
+    training = config.training.model_copy(update={"steps": steps, "max_minutes": None})
+    return config.model_copy(update={"training": training})
 
 
 def baseline_folder(run: RunFolder, baseline: Baseline) -> RunFolder:
     return RunFolder(run.baselines / baseline)
 
 
-def train_baselines(config: RunConfig, run: RunFolder, train_run: TrainRun) -> None:
-    """Trains each baseline that the recipe names and that has not been trained."""
+def train_baselines(config: RunConfig, run: RunFolder, device: str, train_run: TrainRun) -> None:
+    """Trains each baseline that the recipe names and that has not been trained; `scratch` as long as the run."""
     minutes = float(run.read_card()["training_minutes"])
     for baseline in config.evaluation.baselines:
-        recipe = baseline_config(config, baseline, minutes)
-        if recipe is not None:
-            train_run(recipe, baseline_folder(run, baseline))
+        recipe, folder = baseline_config(config, baseline), baseline_folder(run, baseline)
+        if recipe is None or folder.finished:
+            continue
+        if folder.config.is_file():
+            recipe = load_recipe(folder.config)  # begun in an earlier sitting
+        elif baseline == "scratch":
+            recipe = with_steps_for(recipe, minutes, device)
+        train_run(recipe, folder)

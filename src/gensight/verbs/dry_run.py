@@ -1,6 +1,7 @@
 """`--dry-run`: everything is built and one batch is run; what a training will take is told, and nothing is written."""
 
 import time
+from dataclasses import dataclass
 
 import psutil
 import torch
@@ -12,19 +13,28 @@ from gensight.engine.module import MethodModule
 from gensight.engine.settings import build_optimisation
 from gensight.files.progress import clock
 from gensight.loading.stream import BatchStream
+from gensight.methods.readout.method import Readout
 
-NUM_STEPS = 3
+NUM_STEPS = 4
 
 
-def dry_run(config: RunConfig, device: str) -> float:
-    """Runs a few training steps and prints their time and memory, and what the whole training will take.
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What a few training steps of a recipe took."""
 
-    Returns:
-        Seconds per training step, without the feature cache.
-    """
+    experiment: Experiment
+    method: Readout
+    num_items: int
+    seconds_per_step: float
+    loss: float
+
+
+def measure_steps(config: RunConfig, device: str) -> Measured:
+    """Builds everything and runs a few training steps, without a feature cache; the first does not count."""
     experiment = Experiment.open(config)
     backbone = build.build_backbone(config)
-    method = build.build_method(config, backbone, experiment.encoding).to(device).train()
+    method = build.build_method(config, backbone, experiment.encoding)
+    method.to(device).train()
     cases = experiment.training_cases()
     module = MethodModule(method, build_optimisation(config.training))
     optimiser = module.configure_optimizers()[0][0]
@@ -32,30 +42,32 @@ def dry_run(config: RunConfig, device: str) -> float:
     seconds = []
     for _ in range(NUM_STEPS):
         begun = time.perf_counter()
-        losses = method.losses(next(batches).to(device))
-        losses["loss"].backward()
+        loss = method.losses(next(batches).to(device))["loss"]
+        loss.backward()
         optimiser.step()
         optimiser.zero_grad()
         seconds.append(time.perf_counter() - begun)
-    step = min(seconds[1:])
+    return Measured(experiment, method, len(cases), min(seconds[1:]), float(loss.detach()))
+
+
+def dry_run(config: RunConfig, device: str) -> None:
+    """Prints what a training will learn from, and what it will take of time and memory."""
+    measured = measure_steps(config, device)
+    splits, method, step = measured.experiment.splits, measured.method, measured.seconds_per_step
     parts = [
         f"{name} {len(reader)}"
-        for name, reader in (
-            ("train", experiment.splits.train),
-            ("validation", experiment.splits.validation),
-            ("test", experiment.splits.test),
-        )
+        for name, reader in (("train", splits.train), ("validation", splits.validation), ("test", splits.test))
         if reader is not None
     ]
     trained = sum(p.numel() for p in method.parameters() if p.requires_grad)
     total = sum(p.numel() for p in method.parameters())
-    print(f"data        {config.data.kind}: {', '.join(parts)} samples; {len(cases)} training items")
-    print(f"keypoints   {experiment.skeleton.name}: {len(experiment.skeleton)}")
+    training, skeleton = config.training, measured.experiment.skeleton
+    print(f"data        {config.data.kind}: {', '.join(parts)} samples; {measured.num_items} training items")
+    print(f"keypoints   {skeleton.name}: {len(skeleton)}")
     print(f"model       {trained:,} of {total:,} parameters trained; backbone {config.backbone.kind}")
-    print(f"one step    {step:.2f} s for a batch of {config.training.batch_size} on {device}, loss {losses['loss']:.4f}")
+    print(f"one step    {step:.2f} s for a batch of {training.batch_size} on {device}, loss {measured.loss:.4f}")
     print(f"memory      {_memory(device) / 1e9:.2f} GB")
-    print(f"{config.training.steps} steps  {clock(step * config.training.steps)} without a feature cache")
-    return step
+    print(f"{training.steps} steps  {clock(step * training.steps)} without a feature cache")
 
 
 def _memory(device: str) -> int:

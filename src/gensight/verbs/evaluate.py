@@ -169,9 +169,7 @@ def _entry(prediction: Prediction, item: Item, experiment: Experiment, image: st
                 "category": instance.category,
                 "confidence": instance.confidence,
                 "box": _listed(instance.box),
-                "keypoints": [
-                    [*_listed(p), float(c)] for p, c in zip(answer.points, answer.confidence, strict=True)
-                ],
+                "keypoints": [[*_listed(p), float(c)] for p, c in zip(answer.points, answer.confidence, strict=True)],
             }
         ],
         "truth": [

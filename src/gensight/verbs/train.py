@@ -51,7 +51,7 @@ def train(config: RunConfig, out: Path | None = None, device: str = "auto", dry_
     run = RunFolder(folder)
     run.create(dump_config(config))
     train_run(config, run, device)
-    train_baselines(config, run, lambda child, place: train_run(child, place, device, label=place.root.name))
+    train_baselines(config, run, device, lambda child, place: train_run(child, place, device, label=place.root.name))
     if Experiment.open(config).splits.test is not None:
         evaluate(folder, device=device)
     return folder
@@ -139,9 +139,7 @@ class Validator:
         return np.stack(errors), np.stack(confidences)
 
 
-def _calibrate(
-    experiment: Experiment, method: Method, validation: Cases | None, device: str
-) -> tuple[float, float]:
+def _calibrate(experiment: Experiment, method: Method, validation: Cases | None, device: str) -> tuple[float, float]:
     """(slope, offset) such that confidence is the probability that a keypoint lies within its Gaussian's sigma x 2."""
     encoding = experiment.encoding
     if validation is None or not isinstance(encoding, Heatmap):

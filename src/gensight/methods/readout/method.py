@@ -77,9 +77,7 @@ class Readout(Method):
         maps = self._maps(batch)
         total, count = torch.zeros(()), torch.zeros(())
         for name, values in maps.items():
-            part, labelled = masked_map_loss(
-                values, batch.targets[name], batch.targets[f"{name}_weight"], self.loss
-            )
+            part, labelled = masked_map_loss(values, batch.targets[name], batch.targets[f"{name}_weight"], self.loss)
             total, count = total + part, count + labelled
         return {"loss": total / count.clamp(min=1), "loss_sum": total, "loss_count": count}
 

@@ -1,0 +1,385 @@
+"""Text-to-image diffusion models of the SD 1.x, 2.x and XL families as backbones: unpatched diffusers, through hooks.
+
+What a `DiffusionBackbone` returns for a 512 x 512 image, with default settings:
+- SD 1.5 and 2.x: 12 maps `up_blocks.{0..3}.resnets.{0..2}` of 1280 x6, 640 x3 and 320 x3 channels, 8, 8, 8, 16, 16, 16,
+  32, 32, 32, 64, 64, 64 cells wide, and a time embedding of 1280.
+- SDXL: 9 maps of 1280 x3, 640 x3 and 320 x3 channels, 16, 32 and 64 cells wide (32, 64 and 128 at its 1024 px).
+Any height and width that the autoencoder's stride (8) divides will do.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, assert_never
+
+import torch
+from jaxtyping import Float
+from peft import LoraConfig
+from torch import Tensor, nn
+
+from gensight.backbones.base import Backbone, Features
+from gensight.backbones.capture import capture, choose_layers, unet_layers
+from gensight.backbones.pretrained import Parts, load_parts, pipeline_folder
+from gensight.backbones.text import TextEmbedding, embed_prompts
+from gensight.errors import ConfigError, RunError
+from gensight.samples import Size
+
+Trainable = Literal["frozen", "lora", "full"]
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+ATTENTION = ["to_q", "to_k", "to_v", "to_out.0"]
+CONVOLUTIONS = ["conv1", "conv2"]
+
+
+class DiffusionBackbone(Backbone):
+    """A latent diffusion model's decoder features, and its other parts behind one face.
+
+    Perception is deterministic: the mode of the latent, the empty prompt, a fixed timestep and no noise, unless the
+    caller gives others. Differentiable with respect to images, latents, noise and whatever is trained.
+
+    Args:
+        parts: The pipeline's parts. The family is read from the U-Net's config, never from a name.
+        layers: Names such as `up_blocks.1.resnets.0`, `mid_block.resnets.1` or `down_blocks.0.resnets.0`; all decoder
+            layers if None. Computing stops after the last of them.
+        timestep: Default training index 0..T-1.
+        trainable: `frozen`, `lora` (adapters on the U-Net's attention) or `full` (the whole U-Net).
+        lora_rank: Rank of the adapters.
+        lora_convolutions: Put adapters on the ResNet blocks' convolutions too.
+        seed: Of the adapters' initial weights.
+
+    Raises:
+        ConfigError: For an unknown layer, a timestep out of range, or full training in half precision.
+        RunError: For a U-Net outside the three families.
+
+    Attributes:
+        unet, vae, text_encoders, tokenizers, scheduler: The parts; `scheduler` is the training schedule.
+        is_xl: Whether the U-Net is conditioned on pooled text and sizes (SDXL).
+        latent_channels: Channels of a latent.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        layers: Sequence[str] | None = None,
+        timestep: int = 1,
+        trainable: Trainable = "frozen",
+        lora_rank: int = 8,
+        lora_convolutions: bool = False,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.unet = parts.unet
+        self.vae = parts.vae
+        self.text_encoders = nn.ModuleList(parts.text_encoders)
+        self.tokenizers = parts.tokenizers
+        self.scheduler = parts.scheduler
+        self.is_xl = _check_family(parts)
+        self.latent_channels: int = self.unet.config.in_channels
+        self.stride = _vae_stride(self.vae)
+        self.layers = choose_layers(unet_layers(self.unet, self.stride), layers)
+        self.time_channels = self.unet.time_embedding.linear_2.out_features
+        self.timestep = self._check_timestep(timestep)
+        self.tuning: Trainable = trainable
+        self.trainable = trainable != "frozen"
+        self._empty_prompt: TextEmbedding | None = None
+        self._weights_hash: str | None = None
+        self.requires_grad_(False)
+        match trainable:
+            case "frozen":
+                pass
+            case "lora":
+                targets = ATTENTION + CONVOLUTIONS if lora_convolutions else ATTENTION
+                _add_adapters(self.unet, lora_rank, targets, seed)
+            case "full":
+                if self.unet.dtype != torch.float32:
+                    raise ConfigError(
+                        f"a U-Net in {self.unet.dtype} can't be trained whole: small updates are rounded away",
+                        where="backbone.dtype",
+                        hint="use dtype float32 with training.precision bf16-mixed, or trainable lora",
+                    )
+                self.unet.requires_grad_(True)
+            case _:
+                assert_never(trainable)
+        self.train(False)
+
+    # --- The parts ---
+
+    def encode_image(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch channels h w"]:
+        """Images in [0, 1] -> the mode of their scaled latents, in float32 whatever the U-Net's precision."""
+        height, width = images.shape[-2:]
+        if height % self.stride or width % self.stride:
+            raise ConfigError(
+                f"images of {height} x {width} px don't fit a backbone of stride {self.stride}",
+                where="view.size",
+                hint=f"use {_multiple(height, self.stride)} x {_multiple(width, self.stride)}",
+            )
+        with torch.autocast(images.device.type, enabled=False):
+            encoded = self.vae.encode(images.float() * 2 - 1)
+            latents = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
+            mean, deviation = self._latent_moments(latents)
+            return (latents - mean) / deviation
+
+    def decode_latent(self, latents: Float[Tensor, "batch channels h w"]) -> Float[Tensor, "batch 3 height width"]:
+        """Scaled latents -> images, about in [0, 1] and not clamped, so that gradients flow."""
+        with torch.autocast(latents.device.type, enabled=False):
+            mean, deviation = self._latent_moments(latents)
+            decoded: Tensor = self.vae.decode(latents.float() * deviation + mean).sample
+            return decoded / 2 + 0.5
+
+    def _latent_moments(self, like: Tensor) -> tuple[Tensor | float, Tensor | float]:
+        """What a raw latent is normalised by: per channel where the autoencoder says so, else by one factor."""
+        config = self.vae.config
+        mean, deviation = config.get("latents_mean"), config.get("latents_std")
+        if mean is not None and deviation is not None:
+            shape = (1, -1, 1, 1)
+            deviations = torch.tensor(deviation, device=like.device).view(shape) / config.scaling_factor
+            return torch.tensor(mean, device=like.device).view(shape), deviations
+        return config.get("shift_factor") or 0.0, 1 / config.scaling_factor
+
+    def latent_shape(self, image_size: Size) -> tuple[int, ...]:
+        """(channels, height, width) of the latent, and of the noise, for one image of this size."""
+        return self.latent_channels, image_size[0] // self.stride, image_size[1] // self.stride
+
+    def embed_text(self, prompts: Sequence[str]) -> TextEmbedding:
+        """Prompts -> what `denoise` takes; embedded without gradients."""
+        # Never an inference tensor: it may be kept, and used again where gradients are wanted.
+        with torch.inference_mode(False), torch.no_grad():
+            return embed_prompts(prompts, self.tokenizers, list(self.text_encoders), self.device)
+
+    def denoise(
+        self,
+        x_t: Float[Tensor, "batch channels h w"],
+        timestep: int | Tensor,
+        text: TextEmbedding | Sequence[str] | None = None,
+    ) -> tuple[Float[Tensor, "batch channels h w"], Features, Tensor]:
+        """One pass of the whole U-Net.
+
+        Args:
+            x_t: Scaled latents, noised to `timestep`.
+            timestep: Training index 0..T-1, one for all or (batch,).
+            text: One prompt per image, or their embedding; empty prompts if None.
+
+        Returns:
+            The U-Net's output (what it predicts is `scheduler.config.prediction_type`), the features, and the time
+            embedding that the U-Net used.
+        """
+        output, features = self._run(x_t, timestep, text, stop=False)
+        assert output is not None and features.time_embedding is not None
+        return output, features, features.time_embedding
+
+    def add_noise(self, latents: Tensor, noise: Tensor, timestep: int | Tensor) -> Tensor:
+        """sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) epsilon."""
+        return self.scheduler.add_noise(latents, noise, self._timesteps(timestep, latents))
+
+    # --- Perception ---
+
+    def features(
+        self,
+        images: Float[Tensor, "batch 3 height width"],
+        timestep: int | Tensor | None = None,
+        text: Sequence[str] | None = None,
+        noise: Float[Tensor, "batch channels h w"] | None = None,
+    ) -> Features:
+        """See `Backbone.features`. Maps come in the U-Net's precision, the time embedding too."""
+        timestep = self.timestep if timestep is None else timestep
+        latents = self.encode_image(images)
+        if noise is not None:
+            latents = self.add_noise(latents, noise, timestep)
+        return self._run(latents, timestep, text, stop=True)[1]
+
+    def _run(
+        self, x_t: Tensor, timestep: int | Tensor, text: TextEmbedding | Sequence[str] | None, stop: bool
+    ) -> tuple[Tensor | None, Features]:
+        dtype, batch = self.unet.dtype, len(x_t)
+        if text is None:
+            text = self._embed_nothing().expand(batch)
+        elif not isinstance(text, TextEmbedding):
+            text = self.embed_text(text)
+        added = None
+        if self.is_xl:
+            size = [side * self.stride for side in x_t.shape[-2:]]
+            # Original size, crop's top left corner, target size (Podell et al., "SDXL", section 2.2).
+            time_ids = torch.tensor([[*size, 0, 0, *size]], dtype=dtype, device=x_t.device).expand(batch, -1)
+            added = {"text_embeds": text.pooled, "time_ids": time_ids}
+        output = None
+        with capture(self.unet, [layer.name for layer in self.layers], stop) as captured:
+            output = self.unet(
+                x_t.to(dtype),
+                self._timesteps(timestep, x_t),
+                encoder_hidden_states=text.tokens.to(dtype),
+                added_cond_kwargs=added,
+                return_dict=False,
+            )[0]
+        return output, Features(captured.maps, captured.time_embedding)
+
+    def _embed_nothing(self) -> TextEmbedding:
+        if self._empty_prompt is None:
+            self._empty_prompt = self.embed_text([""])
+        return self._empty_prompt
+
+    def _timesteps(self, timestep: int | Tensor, like: Tensor) -> Tensor:
+        return torch.as_tensor(timestep, device=like.device, dtype=torch.long).expand(len(like))
+
+    def _check_timestep(self, timestep: int) -> int:
+        last = self.scheduler.config.num_train_timesteps - 1
+        if not 0 <= timestep <= last:
+            raise ConfigError(f"timestep {timestep} lies outside 0..{last}", where="backbone.timestep")
+        return timestep
+
+    # --- State ---
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parts are."""
+        return next(self.parameters()).device
+
+    def train(self, mode: bool = True) -> "DiffusionBackbone":
+        """Only what is trained ever leaves evaluation mode: the U-Net, unless frozen."""
+        super().train(False)
+        self.training = mode
+        self.unet.train(mode and self.trainable)
+        return self
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "DiffusionBackbone":
+        # `.to(dtype)`, `.half()` and their like reach the VAE as moves only: in half precision it gives black images.
+        for name, part in self.named_children():
+            part._apply(_keeping_dtype(fn) if name == "vae" else fn)
+        self._empty_prompt = None
+        return self
+
+    def fingerprint(self) -> str:
+        """Hash of all weights, layers, timestep and precision. Frozen weights are hashed once."""
+        settings = {
+            "layers": [layer.name for layer in self.layers],
+            "timestep": self.timestep,
+            "dtype": str(self.unet.dtype),
+            "scheduler": {k: v for k, v in self.scheduler.config.items() if not k.startswith("_")},
+        }
+        described = json.dumps(settings, sort_keys=True, default=str)
+        return hashlib.sha256(f"{self.weights_hash()} {described}".encode()).hexdigest()
+
+    def weights_hash(self) -> str:
+        """Hash of every part's weights, in the precision in which they are held."""
+        if self._weights_hash is None or self.trainable:
+            self._weights_hash = _hash_tensors(self.state_dict())
+        return self._weights_hash
+
+
+def load_diffusion(
+    source: str | Path,
+    *,
+    layers: Sequence[str] | None = None,
+    timestep: int = 1,
+    dtype: str = "float32",
+    trainable: Trainable = "frozen",
+    lora_rank: int = 8,
+    lora_convolutions: bool = False,
+    random_weights: bool = False,
+    seed: int = 0,
+    local_files_only: bool = False,
+) -> DiffusionBackbone:
+    """A backbone from a diffusers folder or a hub id.
+
+    Args:
+        source: A folder with `model_index.json`, or an id such as `stabilityai/stable-diffusion-xl-base-1.0`.
+        dtype: Of the U-Net and the text encoders: `float32`, `bfloat16` or `float16`. The VAE stays in float32.
+        random_weights: The same architecture with fresh weights throughout: the baseline that knows nothing.
+        seed: Of fresh weights, and of adapters.
+        local_files_only: Never reach for the network.
+        layers, timestep, trainable, lora_rank, lora_convolutions: See `DiffusionBackbone`.
+
+    Raises:
+        RunError: If the backbone, or a part of it, is missing, damaged or of another family.
+        ConfigError: For an unknown layer, dtype or timestep.
+    """
+    if dtype not in DTYPES:
+        raise ConfigError(f"unknown dtype {dtype!r}", where="backbone.dtype", choices=DTYPES)
+    folder = pipeline_folder(source, local_files_only)
+    return DiffusionBackbone(
+        load_parts(folder, DTYPES[dtype], random_weights, seed),
+        layers=layers,
+        timestep=timestep,
+        trainable=trainable,
+        lora_rank=lora_rank,
+        lora_convolutions=lora_convolutions,
+        seed=seed,
+    )
+
+
+def load_tiny(**options: Any) -> DiffusionBackbone:
+    """`tiny`, the diffusion model that comes with the package; options as for `load_diffusion`.
+
+    Raises:
+        RunError: If the package was built without its weights.
+    """
+    folder = Path(str(files("gensight.backbones"))) / "tiny"
+    if not (folder / "model_index.json").is_file():
+        raise RunError(
+            "this installation lacks the weights of `tiny`",
+            where=folder,
+            hint="reinstall the package, or train them with `gensight pretrain tiny` and copy its pipeline there",
+        )
+    return load_diffusion(folder, **options)
+
+
+def _check_family(parts: Parts) -> bool:
+    """Whether the U-Net is SDXL's; RunError if it belongs to none of the supported families."""
+    config = parts.unet.config
+    problem = None
+    if config.addition_embed_type not in (None, "text_time"):
+        problem = f"its added embedding is {config.addition_embed_type!r}"
+    elif config.class_embed_type is not None or config.num_class_embeds is not None:
+        problem = "it is conditioned on a class"
+    elif config.in_channels != parts.vae.config.latent_channels:
+        problem = f"it takes {config.in_channels} channels, and a latent has {parts.vae.config.latent_channels}"
+    is_xl = config.addition_embed_type == "text_time"
+    if is_xl and problem is None:
+        if len(parts.text_encoders) != 2:
+            problem = f"it needs two text encoders, and the folder has {len(parts.text_encoders)}"
+        else:
+            pooled = parts.text_encoders[1].config.projection_dim
+            wanted = (config.projection_class_embeddings_input_dim - pooled) / config.addition_time_embed_dim
+            if wanted != 6:
+                problem = f"it is conditioned on {wanted:g} numbers beside the text, not on 6 (a refiner?)"
+    if problem is not None:
+        raise RunError(
+            f"the U-Net is not one of a text-to-image model of the SD 1.x, 2.x or XL family: {problem}",
+            hint="use a base text-to-image model, not one for inpainting, upscaling or refining",
+        )
+    return is_xl
+
+
+def _vae_stride(vae: Any) -> int:
+    widths = vae.config.get("block_out_channels") or vae.config.encoder_block_out_channels
+    return int(2 ** (len(widths) - 1))
+
+
+def _add_adapters(unet: Any, rank: int, targets: list[str], seed: int) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=targets))
+    for parameter in unet.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()  # adapters learn in float32 on a U-Net in half precision
+
+
+def _keeping_dtype(fn: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    def moved(tensor: Tensor) -> Tensor:
+        result = fn(tensor)
+        return result if result.dtype == tensor.dtype else tensor.to(result.device)
+
+    return moved
+
+
+def _multiple(side: int, stride: int) -> int:
+    return max(stride, round(side / stride) * stride)
+
+
+def _hash_tensors(tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()

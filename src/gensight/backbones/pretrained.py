@@ -1,0 +1,205 @@
+"""The parts of a diffusers text-to-image folder, read by the libraries' own `from_pretrained`, or made anew."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, AutoencoderTiny, DDPMScheduler, DiffusionPipeline, UNet2DConditionModel
+from safetensors import SafetensorError
+from torch import nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers.utils import logging as transformers_logging
+
+from gensight.errors import RunError
+
+MOVED = {"runwayml/stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-v1-5"}
+AUTOENCODERS = {"AutoencoderKL": AutoencoderKL, "AutoencoderTiny": AutoencoderTiny}
+TEXT_ENCODERS = {"CLIPTextModel": CLIPTextModel, "CLIPTextModelWithProjection": CLIPTextModelWithProjection}
+NEEDED = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What a text-to-image pipeline consists of.
+
+    Attributes:
+        unet: `UNet2DConditionModel`.
+        vae: Autoencoder, float32.
+        text_encoders: One (SD 1.x, 2.x) or two (XL).
+        tokenizers: One for each text encoder.
+        scheduler: The noise schedule that the model was trained with.
+    """
+
+    unet: Any
+    vae: Any
+    text_encoders: tuple[Any, ...]
+    tokenizers: tuple[Any, ...]
+    scheduler: DDPMScheduler
+
+
+def pipeline_folder(source: str | Path, local_files_only: bool = False) -> Path:
+    """The folder behind a path or a hub id; downloads the id's safetensors files where they are not cached yet.
+
+    Raises:
+        RunError: If there is no such folder, or the hub can't be reached or lacks what is needed.
+    """
+    if Path(source).is_dir():
+        return Path(source)
+    name = MOVED.get(str(source), str(source))
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise RunError(
+            "there is no such backbone folder",
+            where=source,
+            hint="give a diffusers folder, or a hub id such as stable-diffusion-v1-5/stable-diffusion-v1-5",
+        )
+    unused = dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"))
+    try:
+        found = DiffusionPipeline.download(name, local_files_only=local_files_only, use_safetensors=True, **unused)
+    except (OSError, ValueError) as error:
+        raise RunError(
+            "the backbone is not in the local cache, and could not be downloaded",
+            where=name,
+            hint=f"check the id and the network ({_first_line(error)}), or copy its folder here and give the path",
+        ) from error
+    return Path(found)
+
+
+def load_parts(folder: Path, dtype: torch.dtype, random_weights: bool, seed: int) -> Parts:
+    """Reads every part of a diffusers folder; the VAE in float32, U-Net and text encoders in `dtype`.
+
+    Args:
+        folder: With `model_index.json`.
+        dtype: Of the U-Net and the text encoders.
+        random_weights: Build the same architecture with fresh weights (the modules' own initialisation) from `seed`;
+            weight files are not read then.
+        seed: Of the fresh weights.
+
+    Raises:
+        RunError: Naming the part that is missing, damaged or of an unknown kind.
+    """
+    index = _read_index(folder)
+    encoders = [name for name in ("text_encoder", "text_encoder_2") if index.get(name)]
+    kinds: list[tuple[str, Any, torch.dtype]] = [
+        ("unet", _kind(folder, index, "unet", {"UNet2DConditionModel": UNet2DConditionModel}), dtype),
+        ("vae", _kind(folder, index, "vae", AUTOENCODERS), torch.float32),
+        *[(name, _kind(folder, index, name, TEXT_ENCODERS), dtype) for name in encoders],
+    ]
+    with _quietly(), torch.random.fork_rng(devices=[], enabled=random_weights):
+        if random_weights:
+            torch.manual_seed(seed)
+        make = _fresh if random_weights else _stored
+        models = {name: make(folder, name, kind, part_dtype) for name, kind, part_dtype in kinds}
+    return Parts(
+        unet=models["unet"],
+        vae=models["vae"],
+        text_encoders=tuple(models[name] for name in encoders),
+        tokenizers=tuple(_tokenizer(folder, name.replace("text_encoder", "tokenizer")) for name in encoders),
+        # Whichever sampler a pipeline names, its config holds the training schedule, which is all that is needed.
+        scheduler=_scheduler(folder),
+    )
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without a progress bar for each part's file: reading takes seconds, and who called has a bar of their own."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
+
+
+def _read_index(folder: Path) -> dict[str, str]:
+    """Part -> class name, from `model_index.json`."""
+    path = folder / "model_index.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(
+            "this is not a diffusers pipeline folder: it has no model_index.json",
+            where=folder,
+            hint="save a pipeline there with `pipeline.save_pretrained(folder)`",
+        ) from None
+    except ValueError as error:
+        raise RunError(f"the pipeline's index is not valid JSON: {error}", where=path) from error
+    index = {name: entry[1] for name, entry in content.items() if isinstance(entry, list) and len(entry) == 2}
+    index = {name: kind for name, kind in index.items() if kind}
+    missing = [name for name in NEEDED if name not in index or not (folder / name).is_dir()]
+    missing += [name for name in ("text_encoder_2", "tokenizer_2") if index.get(name) and not (folder / name).is_dir()]
+    if missing:
+        raise RunError(
+            f"the pipeline lacks {', '.join(missing)}",
+            where=folder,
+            hint=f"a text-to-image folder of the SD 1.x, 2.x or XL family holds {', '.join(NEEDED)}; copy it whole",
+        )
+    return index
+
+
+def _kind(folder: Path, index: Mapping[str, str], name: str, table: Mapping[str, Any]) -> Any:
+    if index[name] not in table:
+        raise RunError(f"the pipeline's {name} is a {index[name]}, which is not supported", where=folder, choices=table)
+    return table[index[name]]
+
+
+def _fresh(folder: Path, name: str, kind: Any, dtype: torch.dtype) -> nn.Module:
+    try:
+        if name.startswith("text_encoder"):
+            model = kind(CLIPTextConfig.from_pretrained(folder / name, local_files_only=True))
+        else:
+            model = kind.from_config(kind.load_config(folder, subfolder=name, local_files_only=True))
+    except (OSError, ValueError, KeyError) as error:
+        raise RunError(f"the pipeline's {name} has no usable config ({_first_line(error)})", where=folder) from error
+    return nn.Module.to(model, dtype).eval()  # diffusers' own `to` warns of a cast that is meant
+
+
+def _stored(folder: Path, name: str, kind: Any, dtype: torch.dtype) -> nn.Module:
+    stored = sorted((folder / name).glob("*.safetensors"))
+    if not stored:
+        raise RunError(
+            f"the pipeline's {name} has no safetensors weights",
+            where=folder / name,
+            hint="other formats can run code when opened: convert it with diffusers' `save_pretrained` (its default)",
+        )
+    plain = [path for path in stored if ".fp16." not in path.name]
+    options = {"local_files_only": True, "use_safetensors": True, "variant": None if plain else "fp16"}
+    try:
+        model, info = kind.from_pretrained(
+            folder, subfolder=name, torch_dtype=dtype, output_loading_info=True, **options
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise RunError(
+            f"the pipeline's {name} could not be read ({_first_line(error)})",
+            where=folder / name,
+            hint="the file may be cut short or of another model: copy or download it again",
+        ) from error
+    if info["missing_keys"]:
+        missing = sorted(info["missing_keys"])
+        raise RunError(f"the pipeline's {name} lacks {len(missing)} tensors, such as {missing[0]}", where=folder / name)
+    return model.eval()
+
+
+def _tokenizer(folder: Path, name: str) -> Any:
+    if not any((folder / name / file).is_file() for file in ("vocab.json", "tokenizer.json")):
+        raise RunError(f"the pipeline's {name} has no vocabulary", where=folder / name)
+    try:
+        return CLIPTokenizer.from_pretrained(folder / name, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise RunError(f"the pipeline's {name} could not be read ({_first_line(error)})", where=folder) from error
+
+
+def _scheduler(folder: Path) -> DDPMScheduler:
+    try:
+        return DDPMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise RunError(f"the pipeline's scheduler could not be read ({_first_line(error)})", where=folder) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,78 @@
+"""The command `gensight`: its verbs, and how errors and interruptions end."""
+
+import shlex
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from gensight import __version__
+from gensight.cli import datasets, doctor, evaluate, init, predict, pretrain, recipes, report, train
+from gensight.errors import UserError
+
+RESUMED_BY_THE_SAME_COMMAND = ("train", "pretrain")
+
+
+class _Verbs(TyperGroup):
+    """Ends with 2 and without a traceback on the user's mistakes, and with 130 on Ctrl-C."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            typer.echo(_interrupted(ctx.invoked_subcommand), err=True)
+            raise typer.Exit(130) from None
+
+
+def _interrupted(verb: str | None) -> str:
+    command = shlex.join(["gensight", *sys.argv[1:]])
+    outcome = "go on where it stopped" if verb in RESUMED_BY_THE_SAME_COMMAND else "start it again"
+    return f"interrupted; to {outcome}: {command}"
+
+
+app = typer.Typer(
+    name="gensight",
+    help="Read keypoints out of generative image models, from a few labels.",
+    epilog="First steps: `gensight doctor`, then `gensight train demo`; with your own labels `gensight init FOLDER`.",
+    cls=_Verbs,
+    rich_markup_mode=None,  # rich would cost a third of the start-up time
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> bool:
+    if asked:
+        typer.echo(f"gensight {__version__}")
+        raise typer.Exit
+    return asked
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+for verb in (train.train, evaluate.evaluate, predict.predict, report.report, pretrain.pretrain, init.init):
+    app.command()(verb)
+app.command()(recipes.recipes)
+app.add_typer(datasets.app, name="datasets")
+app.command()(doctor.doctor)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app(prog_name="gensight")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""`gensight predict`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gensight.cli.options import Device, Run
+
+
+def predict(
+    run: Run,
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="INPUT", show_default=False, help="An image, a folder of images, or a video."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", show_default=False, help="By default RUN/predict/INPUT."),
+    ] = None,
+    device: Device = "auto",
+    draw: Annotated[
+        bool, typer.Option("--draw/--no-draw", help="Also write the images, or the video, with keypoints drawn in.")
+    ] = True,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(
+            "--boxes",
+            metavar="FILE",
+            show_default=False,
+            help="Where the subjects are (COCO-results json), for runs that look at one box at a time.",
+        ),
+    ] = None,
+) -> None:
+    """Find keypoints in images or a video with a trained run.
+
+    Writes COCO-results json and a DeepLabCut-style csv, and pictures or an mp4 with the keypoints drawn in.
+
+    \b
+    Example:
+      gensight predict runs/openfield-mouse VIDEO.mp4 --out mouse-video
+    """
+    from gensight.verbs.predict import predict as run_predict
+
+    folder = run_predict(run, source, out, device=device, draw=draw, boxes=boxes)
+    typer.echo(f"predictions: {folder}")

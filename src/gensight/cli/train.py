@@ -1,0 +1,46 @@
+"""`gensight train`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gensight.cli.options import Device, Overrides, Recipe, Seed, with_seed
+
+
+def train(
+    recipe: Recipe,
+    overrides: Overrides = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", show_default=False, help="Run folder; by default runs/NAME."),
+    ] = None,
+    device: Device = "auto",
+    seed: Seed = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Build everything, run one batch, tell memory and time, and stop.")
+    ] = False,
+) -> None:
+    """Train a recipe, or go on with a run that was interrupted.
+
+    The same command goes on where it stopped. RECIPE may also be a run folder: the run in it goes on.
+
+    \b
+    Examples:
+      gensight train demo
+      gensight train openfield-mouse data.root=PROJECT --seed 1 --out runs/mouse-1
+      gensight train runs/mouse-1
+    """
+    from gensight.config.loader import load_recipe
+
+    folder = Path(recipe)
+    # A DeepLabCut project has a config.yaml too, but is no run.
+    if (folder / "config.yaml").is_file() and not (folder / "labeled-data").is_dir():
+        recipe, out = str(folder / "config.yaml"), out or folder
+    config = load_recipe(recipe, with_seed(overrides, seed))
+
+    from gensight.verbs.train import train as run_train  # after the recipe's mistakes are told: this takes seconds
+
+    run = run_train(config, out, device=device, dry_run=dry_run)
+    if not dry_run:
+        typer.echo(f"next: gensight predict {run} IMAGES_OR_VIDEO")

@@ -1,0 +1,205 @@
+"""What pydantic found wrong, in the words of a recipe: dotted key, value, valid choices, nearest key."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from gensight.config.fields import Section
+from gensight.errors import ConfigError, nearest
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake: the key that it is about (empty for the whole recipe), what is wrong, valid choices, what to do."""
+
+    path: Path
+    what: str
+    choices: tuple[str, ...] | None = None
+    hint: str | None = None
+    where: str | None = None
+
+    @property
+    def text(self) -> str:
+        return f"{dotted(self.path)}: {self.what}" if self.path else self.what
+
+
+def dotted(path: Path) -> str:
+    """`("view", "size", 0)` -> `view.size[0]`."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).lstrip(".")
+
+
+def raise_all(problems: Sequence[Problem], where: str) -> None:
+    """Raises one ConfigError that tells every problem; does nothing if there is none."""
+    if not problems:
+        return
+    if len(problems) == 1:
+        only = problems[0]
+        raise ConfigError(only.text, where=only.where or where, choices=only.choices, hint=only.hint)
+    lines = [f"{len(problems)} mistakes"]
+    for number, problem in enumerate(problems, start=1):
+        lines.append(f"  {number}. {problem.text}")
+        if problem.where:
+            lines.append(f"     where: {problem.where}")
+        if problem.choices is not None:
+            lines.append(f"     valid: {', '.join(problem.choices)}")
+        if problem.hint:
+            lines.append(f"     next:  {problem.hint}")
+    raise ConfigError("\n".join(lines), where=where)
+
+
+# --- the schema as a tree
+
+
+def sections(annotation: Any) -> list[type[Section]]:
+    """The Section classes that a field's annotation allows: several for a union tagged by `kind`."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return [annotation]
+    if get_origin(annotation) in (tuple, Literal):
+        return []
+    return [section for part in get_args(annotation) for section in sections(part)]
+
+
+def kinds(choices: Iterable[type[Section]]) -> dict[str, type[Section]]:
+    """`kind` -> its Section class, for those that have one."""
+    return {choice.model_fields["kind"].default: choice for choice in choices if "kind" in choice.model_fields}
+
+
+def all_paths(section: type[Section], prefix: Path = ()) -> Iterator[Path]:
+    """Every key that a recipe can have, over all kinds."""
+    for name, info in section.model_fields.items():
+        yield (*prefix, name)
+        for child in sections(info.annotation):
+            yield from all_paths(child, (*prefix, name))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where pydantic's location points in the schema: path without union tags, section around it, field at its end."""
+
+    path: Path
+    around: type[Section] | None
+    info: FieldInfo | None
+    allowed: list[type[Section]] = field(default_factory=list)
+
+
+def _place(root: type[Section], location: tuple[str | int, ...]) -> _Place:
+    place = _Place((), None, None, [root])
+    for element in location:
+        if len(place.allowed) > 1:  # pydantic names the kind as a step of its own
+            place = _Place(place.path, place.around, place.info, [kinds(place.allowed)[str(element)]])
+            continue
+        around = place.allowed[0] if place.allowed else None
+        info = around.model_fields.get(str(element)) if around else None
+        info = info or (place.info if isinstance(element, int) else None)
+        allowed = sections(info.annotation) if info and not isinstance(element, int) else []
+        place = _Place((*place.path, element), around, info, allowed)
+    return place
+
+
+def _literals(annotation: Any) -> list[str]:
+    if get_origin(annotation) is Literal:
+        return [str(value) for value in get_args(annotation)]
+    return [value for part in get_args(annotation) for value in _literals(part)]
+
+
+# --- one problem
+
+
+def problems_of(error: ValidationError, root: type[Section]) -> list[Problem]:
+    """Every mistake that pydantic found, in recipe words."""
+    return [_problem(detail, root) for detail in error.errors()]
+
+
+def _problem(detail: Mapping[str, Any], root: type[Section]) -> Problem:
+    place = _place(root, detail["loc"])
+    given = detail["input"]
+    match detail["type"]:
+        case "extra_forbidden" | "invalid_key":
+            return _unknown_key(place, root)
+        case "missing":
+            if isinstance(place.path[-1], int):
+                return Problem(place.path[:-1], f"has too few entries, got {given!r}")
+            description = place.info.description if place.info else None
+            return Problem(place.path, "must be given", hint=f"add {dotted(place.path)}=... ({description})")
+        case "union_tag_invalid":
+            valid = tuple(kinds(place.allowed))
+            return Problem((*place.path, "kind"), f"unknown kind {detail['ctx']['tag']!r}", valid, _did_you_mean(
+                detail["ctx"]["tag"], valid))  # fmt: skip
+        case "union_tag_not_found":
+            return Problem((*place.path, "kind"), "must be given", tuple(kinds(place.allowed)))
+        case "literal_error":
+            valid = tuple(_literals(place.info.annotation)) if place.info else ()
+            word = "unknown kind" if place.path[-1] == "kind" else "unknown value"
+            return Problem(place.path, f"{word} {given!r}", valid, _did_you_mean(given, valid))
+        case "value_error":
+            return Problem(place.path, str(detail["ctx"]["error"]))
+    return Problem(place.path, f"{_requirement(detail)}, got {given!r}")
+
+
+def _did_you_mean(word: object, choices: Iterable[str]) -> str | None:
+    near = nearest(str(word), choices)
+    return f"did you mean `{near}`?" if near else None
+
+
+def _unknown_key(place: _Place, root: type[Section]) -> Problem:
+    key = str(place.path[-1])
+    valid = tuple(place.around.model_fields) if place.around else ()
+    others = [kind for kind, section in kinds(_siblings(root, place.path[:-1])).items() if key in section.model_fields]
+    if others:
+        owner = " or ".join(f"{dotted(place.path[:-1])}.kind={kind}" for kind in others)
+        return Problem(place.path, "unknown key here", valid, f"`{key}` belongs to {owner}")
+    # The right key in the wrong section is as common as a typing error.
+    elsewhere = [dotted(path) for path in all_paths(root) if path[-1] == key]
+    if elsewhere:
+        return Problem(place.path, "unknown key here", valid, f"did you mean `{elsewhere[0]}`?")
+    near = nearest(key, valid)
+    hint = f"did you mean `{dotted((*place.path[:-1], near))}`?" if near else None
+    return Problem(place.path, "unknown key", valid, hint)
+
+
+def _siblings(root: type[Section], path: Path) -> list[type[Section]]:
+    """Every Section class that may stand at a dotted path, whatever the kinds above it."""
+    level = [root]
+    for key in path:
+        infos = [section.model_fields[str(key)] for section in level if str(key) in section.model_fields]
+        level = [child for info in infos for child in sections(info.annotation)]
+    return level
+
+
+def _requirement(detail: Mapping[str, Any]) -> str:
+    context = detail.get("ctx", {})
+    match detail["type"]:
+        case "int_type":
+            return "must be a whole number"
+        case "float_type":
+            return "must be a number"
+        case "finite_number":
+            return "must be a finite number"
+        case "bool_type":
+            return "must be true or false"
+        case "string_type":
+            return "must be text (in quotes, if it looks like a number)"
+        case "string_too_short":
+            return "must not be empty"
+        case "path_type":
+            return "must be a path"
+        case "tuple_type":
+            return "must be a list, like [a, b]"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return "must be a section with keys of its own"
+        case "too_short":
+            return f"must have at least {context['min_length']} entries"
+        case "too_long":
+            return f"must have at most {context['max_length']} entries"
+        case "greater_than":
+            return f"must be above {context['gt']:g}"
+        case "greater_than_equal":
+            return f"must be at least {context['ge']:g}"
+        case "less_than_equal":
+            return f"must be at most {context['le']:g}"
+    return str(detail["msg"])

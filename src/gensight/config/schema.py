@@ -1,0 +1,265 @@
+"""The recipe of a training run: `RunConfig`, as `gensight train` and every run folder's config.yaml have it.
+
+Each section is one model. Where a section has kinds (`data`, `backbone` ...), each kind is a model of its own, chosen
+by `kind`. Nothing here imports torch, numpy or the rest of the project: build.py turns sections into objects.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, model_validator
+
+from gensight.config.data import UNLABELLED, Data
+from gensight.config.fields import (
+    Flag,
+    ImageSize,
+    Integer,
+    Name,
+    NonNegative,
+    NonNegativeInteger,
+    Number,
+    Positive,
+    PositiveInteger,
+    Section,
+    Share,
+    Text,
+    Widths,
+)
+
+
+class AugmentConfig(Section):
+    """Random changes of training images. Everything off by default."""
+
+    rotation: Number = Field(default=0.0, ge=0, le=180, description="Largest rotation, in degrees, either way.")
+    scale: tuple[Positive, Positive] = Field(default=(1.0, 1.0), description="Smallest and largest enlargement.")
+    translation: Share = Field(default=0.0, description="Largest shift, as a share of the input's height and width.")
+    flip: Share = Field(default=0.0, description="Probability of a left-right flip (paired keypoints trade names).")
+    brightness: NonNegative = Field(default=0.0, description="Largest relative change of brightness.")
+    contrast: NonNegative = Field(default=0.0, description="Largest relative change of contrast.")
+    saturation: NonNegative = Field(default=0.0, description="Largest relative change of saturation.")
+    hue: Number = Field(default=0.0, ge=0, le=0.5, description="Largest turn of hue, as a share of the colour circle.")
+    blur: NonNegative = Field(default=0.0, description="Largest Gaussian blur, its sigma in input pixels.")
+    noise: Share = Field(default=0.0, description="Largest standard deviation of added noise; white is 1.")
+    occlusion: Share = Field(default=0.0, description="Probability that a random rectangle hides part of the image.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "AugmentConfig":
+        if self.scale[0] > self.scale[1]:
+            raise ValueError(f"scale is [smallest, largest], got {list(self.scale)}")
+        return self
+
+
+class ViewConfig(Section):
+    """What the network sees of an image."""
+
+    size: ImageSize = Field(default=(128, 128), description="Height and width of the network's input, in pixels.")
+    crop: Literal["frame", "box", "stretched-box"] = Field(
+        default="frame",
+        description="frame: the whole image; box: each subject's box, its aspect kept; "
+        "stretched-box: the box stretched to the input, as in Readout Guidance.",
+    )
+    padding: Positive = Field(default=1.25, description="How much larger than the box the crop is, per side length.")
+    augment: AugmentConfig = Field(default=AugmentConfig(), description="Random changes of training images.")
+
+
+class HeatmapConfig(Section):
+    """One heatmap per keypoint."""
+
+    kind: Literal["heatmap"] = "heatmap"
+    skeleton: Literal["openpose-18", "coco-17", "animal-17", "data"] = Field(
+        default="data", description="Which keypoints, in which order; data: the ones that the data set has."
+    )
+    sigma: Positive = Field(
+        default=0.0625, le=1, description="Width of the Gaussian, as a share of the heatmap's side."
+    )
+    stride: PositiveInteger = Field(default=4, description="Input pixels per heatmap cell.")
+    decoder: Literal["dark", "argmax", "soft-argmax"] = Field(
+        default="dark", description="How a place is read off a heatmap; argmax is exact to half a cell only."
+    )
+
+
+Encoding = HeatmapConfig
+
+
+class _DiffusionConfig(Section):
+    layers: tuple[Name, ...] | None = Field(
+        default=None, min_length=1, description="Feature maps to read, by name; none: all decoder blocks."
+    )
+    timestep: NonNegativeInteger = Field(
+        default=1, description="Noise level told to the U-Net, 0 (clean) to 999 (noise)."
+    )
+    trainable: Literal["frozen", "lora", "full"] = Field(
+        default="frozen", description="frozen: only the head learns; lora: also low-rank adapters; full: everything."
+    )
+    lora_rank: PositiveInteger = Field(default=8, description="Rank of the adapters, where `trainable` is lora.")
+    random_weights: Flag = Field(
+        default=False, description="Same architecture with random weights: the baseline that pretraining must beat."
+    )
+
+
+class TinyConfig(_DiffusionConfig):
+    """The small latent diffusion model that comes with the package."""
+
+    kind: Literal["tiny"] = "tiny"
+
+
+class DiffusersConfig(_DiffusionConfig):
+    """Any diffusers text-to-image model of the Stable Diffusion 1.x, 2.x and XL families."""
+
+    kind: Literal["diffusers"] = "diffusers"
+    id: Name = Field(description="Hub id, or folder of a saved pipeline.")
+    dtype: Literal["float32", "float16", "bfloat16"] = Field(
+        default="float32", description="Number type of the frozen U-Net; its autoencoder always runs in float32."
+    )
+
+
+class ScratchConfig(Section):
+    """A plain convolutional encoder, trained with the head: the honest baseline."""
+
+    kind: Literal["scratch"] = "scratch"
+    widths: Widths = Field(default=(32, 64, 128, 256), description="Channels at each scale, finest first.")
+
+
+Backbone = Annotated[TinyConfig | DiffusersConfig | ScratchConfig, Field(discriminator="kind")]
+
+
+def _timesteps(value: Any) -> str | tuple[int, ...]:
+    numbers = isinstance(value, list | tuple) and bool(value)
+    if numbers and all(type(number) is int and 0 <= number <= 999 for number in value):
+        return tuple(value)
+    if value == "clean":
+        return "clean"
+    raise ValueError("must be `clean`, or a list of timesteps from 0 to 999")
+
+
+def _plain(value: str | tuple[int, ...]) -> str | list[int]:
+    return value if isinstance(value, str) else list(value)
+
+
+Timesteps = Annotated[Literal["clean"] | tuple[int, ...], PlainValidator(_timesteps), PlainSerializer(_plain)]
+
+
+class ReadoutConfig(Section):
+    """A small network that reads a target off the backbone's features."""
+
+    kind: Literal["readout"] = "readout"
+    projection: PositiveInteger = Field(default=384, description="Channels of the aggregated feature map.")
+    bottleneck: PositiveInteger = Field(default=96, description="Channels inside each layer's bottleneck block.")
+    widths: tuple[PositiveInteger, PositiveInteger] = Field(
+        default=(128, 32), description="Channels of the output head's two hidden layers."
+    )
+    order: Literal["native", "reference"] = Field(
+        default="native",
+        description="native: bottleneck at each layer's own resolution; reference: upsample first (slow).",
+    )
+    loss: Literal["mse", "cross-entropy"] = Field(default="mse", description="What is minimised, per heatmap.")
+    timesteps: Timesteps = Field(
+        default="clean",
+        description="clean: the noiseless image at the backbone's own timestep; "
+        "a list: the image noised to each of these levels, all read together.",
+    )
+
+
+Method = ReadoutConfig
+
+
+class TrainingConfig(Section):
+    """How long and how fast to learn."""
+
+    steps: PositiveInteger = Field(default=1000, description="Number of optimiser steps.")
+    max_minutes: Positive | None = Field(
+        default=None, description="Stop after so many minutes of training; none: never."
+    )
+    batch_size: PositiveInteger = Field(default=8, description="Items per step and process.")
+    learning_rate: Positive = Field(default=1e-3, description="AdamW's rate, after warm-up.")
+    weight_decay: NonNegative = Field(default=0.0, description="AdamW's weight decay.")
+    ema: Share | None = Field(
+        default=None, description="Decay of the averaged weights (0.999 for example); none: no average."
+    )
+    warmup_steps: NonNegativeInteger = Field(default=0, description="Steps over which the rate rises from 0.")
+    schedule: Literal["constant", "cosine"] = Field(
+        default="constant", description="Rate after warm-up; cosine falls to 0."
+    )
+    workers: NonNegativeInteger = Field(
+        default=0, description="Processes that load images; 0: none beside the main one."
+    )
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        default="float32", description="Arithmetic of training."
+    )
+    accumulate: PositiveInteger = Field(default=1, description="Batches whose gradients are added up into one step.")
+    validate_every: PositiveInteger = Field(default=200, description="Steps between validations (and checkpoints).")
+    clip: Positive | None = Field(default=None, description="Largest norm of the gradient; none: not clipped.")
+
+
+def _switch(value: Any) -> Any:
+    # YAML 1.1 reads a bare `on` or `off` as a boolean.
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
+class CacheConfig(Section):
+    """Features of a frozen backbone, kept on disk so that later epochs don't run it."""
+
+    mode: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = Field(
+        default="auto", description="auto: where features repeat; on: refuse to train without; off: never."
+    )
+    views: PositiveInteger = Field(default=1, description="Fixed augmented views kept of each image.")
+
+
+Protocol = Literal[
+    "coco-oks", "pck-box", "pck-torso", "pckh", "readout-guidance-2024", "rmse-px", "median-px", "mean-px"
+]
+Baseline = Literal["mean-position", "random-twin", "scratch"]
+
+
+class EvaluationConfig(Section):
+    """What is scored, and against what."""
+
+    protocols: tuple[Protocol, ...] = Field(
+        default=("pck-box", "mean-px"), min_length=1, description="Scores, by protocol."
+    )
+    baselines: tuple[Baseline, ...] = Field(
+        default=("mean-position", "random-twin"),
+        description="Trained and scored beside the run: the mean position, the same head on random weights, "
+        "and a network from scratch.",
+    )
+    flip_test: Flag = Field(default=False, description="Average each prediction with that of the mirrored image.")
+    batch_size: PositiveInteger = Field(default=16, description="Items per forward pass.")
+
+
+class RunConfig(Section):
+    """The recipe of `gensight train`."""
+
+    verb: Literal["train"] = Field(default="train", description="Which command the recipe is for.")
+    name: Name = Field(default="run", description="Names the run folder.")
+    description: Text = Field(default="", description="One line, shown by `gensight recipes` and in the report.")
+    seed: Integer = Field(default=0, description="Draws initial weights, the order of samples and augmentation.")
+    data: Data = Field(description="Images and labels.")
+    view: ViewConfig = Field(default=ViewConfig(), description="What the network sees of an image.")
+    encoding: Encoding = Field(default=HeatmapConfig(), description="What is asked, and how the answer is laid out.")
+    backbone: Backbone = Field(default=TinyConfig(), description="What already knows about images.")
+    method: Method = Field(default=ReadoutConfig(), description="How the target is learned.")
+    training: TrainingConfig = Field(default=TrainingConfig(), description="How long and how fast to learn.")
+    cache: CacheConfig = Field(default=CacheConfig(), description="Features kept on disk.")
+    evaluation: EvaluationConfig = Field(default=EvaluationConfig(), description="What is scored, and against what.")
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "RunConfig":
+        if self.data.kind in UNLABELLED:
+            raise ValueError(
+                f"data.kind={self.data.kind} has no labels, and method.kind={self.method.kind} learns from keypoints"
+            )
+        if self.cache.mode == "on" and (reason := self.why_features_change()):
+            raise ValueError(f"cache.mode=on needs features that repeat, but {reason}")
+        return self
+
+    def why_features_change(self) -> str | None:
+        """Why a feature cache would be wrong for this run, as `key=value ...`; None where it is right."""
+        match self.backbone:
+            case ScratchConfig():
+                return "backbone.kind=scratch is trained"
+            case TinyConfig() | DiffusersConfig() if self.backbone.trainable != "frozen":
+                return f"backbone.trainable={self.backbone.trainable} changes the backbone"
+        if self.method.timesteps != "clean":
+            return "method.timesteps draws noise anew at each step"
+        if self.view.augment != AugmentConfig() and self.cache.views == 1:
+            return "view.augment changes each image anew (cache.views above 1 keeps that many fixed views)"
+        return None

@@ -1,0 +1,62 @@
+"""Randomness that belongs to an item, not to a batch: drawn from (seed, step, item), whatever stands beside it.
+
+Every item of a batch carries an int64 key. All of its noise and timesteps come from that key and a stream number, so
+a resumed run, another batch size or another number of processes draws the same values for the same item.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+_MASK = (1 << 64) - 1
+
+
+def mix(*values: int) -> int:
+    """One well-spread 63-bit number from several (splitmix64, Steele et al., OOPSLA 2014, applied in a chain)."""
+    state = 0
+    for value in values:
+        state = (state ^ (value & _MASK)) & _MASK
+        state = (state + 0x9E3779B97F4A7C15) & _MASK
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
+        state ^= state >> 31
+    return state >> 1
+
+
+def item_keys(seed: int, step: int, items: Sequence[int]) -> Tensor:
+    """int64 (B,): the keys of a batch's items at one training step."""
+    return torch.tensor([mix(seed, step, item) for item in items], dtype=torch.int64)
+
+
+def _generators(keys: Tensor, stream: int) -> list[torch.Generator]:
+    return [torch.Generator().manual_seed(mix(key, stream)) for key in keys.tolist()]
+
+
+def item_noise(keys: Tensor, shape: Sequence[int], stream: int = 0) -> Tensor:
+    """Standard normal noise of each item.
+
+    Args:
+        keys: int64 (B,).
+        shape: Shape of one item's noise, without the batch axis.
+        stream: Tells apart independent draws for the same item.
+
+    Returns:
+        float32 (B, *shape), on the CPU: the same numbers on every device.
+    """
+    draws = [torch.randn(tuple(shape), generator=generator) for generator in _generators(keys, stream)]
+    return torch.stack(draws) if draws else torch.empty(0, *shape)
+
+
+def item_uniform(keys: Tensor, stream: int = 0) -> Tensor:
+    """float32 (B,) in [0, 1): one uniform draw per item."""
+    draws = [torch.rand((), generator=generator) for generator in _generators(keys, stream)]
+    return torch.stack(draws) if draws else torch.empty(0)
+
+
+def item_timesteps(keys: Tensor, low: int, high: int, stream: int = 0) -> Tensor:
+    """int64 (B,): one timestep per item, uniform over low..high - 1. Raises ValueError for an empty range."""
+    if high <= low:
+        raise ValueError(f"timesteps are drawn from low..high - 1, got low={low} and high={high}")
+    draws = [torch.randint(low, high, (), generator=generator) for generator in _generators(keys, stream)]
+    return torch.stack(draws) if draws else torch.empty(0, dtype=torch.int64)

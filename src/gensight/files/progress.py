@@ -1,0 +1,75 @@
+"""A progress line with rate and time left, on standard error."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def clock(seconds: float) -> str:
+    """`1:02:03` or `2:03`."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+class ProgressLine:
+    """Redrawn twice a second on a terminal, and printed at each tenth of the way elsewhere.
+
+    Args:
+        total: Number of steps in all, or None where nobody knows.
+        label: What is being done.
+        unit: What is counted, in the plural.
+        first: Steps done in earlier sittings.
+    """
+
+    def __init__(self, total: int | None, label: str, unit: str = "steps", first: int = 0) -> None:
+        self.total, self.label, self.unit, self.first = total, label, unit, first
+        self._begun = time.monotonic()
+        self._shown = 0.0
+        self._tenth = 10 * first // total if total else 0
+        self._terminal = sys.stderr.isatty()
+        self._open = False
+
+    def show(self, done: int, note: str = "") -> None:
+        """Tells that `done` steps are done; `note` stands before the rate."""
+        if not self._due(done):
+            return
+        rate = (done - self.first) / max(time.monotonic() - self._begun, 1e-9)
+        text = f"{self.label}: {done}/{self.total}" if self.total else f"{self.label}: {done}"
+        text += f" {self.unit}{'  ' + note if note else ''}  {rate:.1f}/s"
+        if self.total and rate > 0:
+            text += f"  {clock((self.total - done) / rate)} left"
+        sys.stderr.write(f"\r\x1b[2K{text}" if self._terminal else f"{text}\n")
+        sys.stderr.flush()
+        self._open = self._terminal
+
+    def close(self) -> None:
+        """Ends the line."""
+        if self._open:
+            sys.stderr.write("\n")
+            self._open = False
+
+    def _due(self, done: int) -> bool:
+        if self._terminal:
+            now = time.monotonic()
+            due = now - self._shown > 0.5 or done == self.total
+            self._shown = now if due else self._shown
+            return due
+        if not self.total:
+            return done % 1000 == 0
+        tenth = 10 * done // self.total
+        due = tenth > self._tenth
+        self._tenth = tenth
+        return due
+
+
+def progress(values: Iterable[T], total: int | None, label: str, unit: str = "images") -> Iterator[T]:
+    """Yields `values` while showing how far it has come."""
+    line = ProgressLine(total, label, unit)
+    for number, value in enumerate(values, 1):
+        yield value
+        line.show(number)
+    line.close()

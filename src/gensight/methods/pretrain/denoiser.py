@@ -1,0 +1,96 @@
+"""Learning to denoise latents under a caption: the U-Net and the text encoder, jointly."""
+
+from typing import Any
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from gensight.diffusion.noise import item_noise, item_timesteps, item_uniform
+from gensight.diffusion.targets import Prediction, add_noise, clean_estimate, target
+from gensight.methods.base import Method
+from gensight.samples import Batch
+
+LATENT = "latent"
+_NOISE, _TIMESTEP, _DROPOUT = 0, 1, 2
+
+
+class DenoiserMethod(Method):
+    """The simple diffusion loss (Ho et al., NeurIPS 2020, eq. 14) at timesteps drawn uniformly.
+
+    Batches hold scaled latents as cached features named `latent`, (B, channels, height, width). Captions are those of
+    the items' samples; a missing one is the empty prompt, and so is a share of the others, which is what
+    classifier-free guidance needs (Ho & Salimans, 2022).
+
+    Args:
+        denoiser, text_encoder: Trained in place.
+        tokenizer: Of the text encoder.
+        alphas_cumprod: float32 (T,): the schedule's alpha_bar.
+        prediction: What the denoiser's output stands for.
+        caption_dropout: Share of captions that are emptied.
+    """
+
+    def __init__(
+        self,
+        denoiser: UNet2DConditionModel,
+        text_encoder: CLIPTextModel,
+        tokenizer: CLIPTokenizer,
+        alphas_cumprod: Tensor,
+        prediction: Prediction = "v_prediction",
+        caption_dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.denoiser = denoiser
+        self.text_encoder = text_encoder
+        self.tokenizer = tokenizer
+        self.register_buffer("alphas_cumprod", alphas_cumprod.clone(), persistent=False)
+        self.alphas_cumprod: Tensor
+        self.prediction: Prediction = prediction
+        self.caption_dropout = caption_dropout
+        self._tokens: dict[str, Tensor] = {}
+
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
+        x0, noise, timesteps, x_t = self._noised(batch)
+        dropped = (item_uniform(batch.keys, _DROPOUT) < self.caption_dropout).tolist()
+        output = self._output(x_t, timesteps, self._captions(batch, dropped))
+        wanted = target(x0, noise, timesteps, self.alphas_cumprod, self.prediction)
+        return {"loss": (output - wanted).square().mean()}
+
+    @torch.no_grad()
+    def predict(self, batch: Batch) -> dict[str, Tensor]:
+        """`latent`: the clean latents as estimated from those noised to each item's own timestep."""
+        _, _, timesteps, x_t = self._noised(batch)
+        output = self._output(x_t, timesteps, self._captions(batch, [False] * len(batch)))
+        return {LATENT: clean_estimate(output, x_t, timesteps, self.alphas_cumprod, self.prediction)}
+
+    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+        return [{"params": [*self.denoiser.parameters(), *self.text_encoder.parameters()]}]
+
+    def _noised(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        assert batch.features is not None, "the denoiser learns from cached latents"
+        x0 = batch.features[0][LATENT]
+        noise = item_noise(batch.keys, x0.shape[1:], _NOISE).to(x0)
+        timesteps = item_timesteps(batch.keys, 0, len(self.alphas_cumprod), _TIMESTEP).to(x0.device)
+        return x0, noise, timesteps, add_noise(x0, noise, timesteps, self.alphas_cumprod)
+
+    def _captions(self, batch: Batch, dropped: list[bool]) -> list[str]:
+        return ["" if drop else item.sample.caption or "" for item, drop in zip(batch.items, dropped, strict=True)]
+
+    def _output(self, x_t: Tensor, timesteps: Tensor, captions: list[str]) -> Tensor:
+        # Many prompts repeat (most of all the empty one): each is embedded once.
+        distinct = list(dict.fromkeys(captions))
+        tokens = torch.stack([self._tokenize(caption) for caption in distinct]).to(x_t.device)
+        text = self.text_encoder(tokens).last_hidden_state
+        rows = torch.tensor([distinct.index(caption) for caption in captions], device=x_t.device)
+        output: Tensor = self.denoiser(x_t, timesteps, encoder_hidden_states=text[rows]).sample
+        return output
+
+    def _tokenize(self, caption: str) -> Tensor:
+        if caption not in self._tokens:
+            encoded = self.tokenizer(
+                caption, padding="max_length", max_length=self.tokenizer.model_max_length, truncation=True,
+                return_tensors="pt",
+            )  # fmt: skip
+            self._tokens[caption] = encoded.input_ids[0]
+        return self._tokens[caption]

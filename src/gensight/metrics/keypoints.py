@@ -1,0 +1,338 @@
+"""Keypoint scores of single subjects: the share of correct keypoints (PCK) and errors in pixels.
+
+All of them compare a prediction's first instance with the item's subject, in the image frame, over the keypoints that
+are labelled in the ground truth (`occluded` or `visible`). A predicted point counts wherever it is finite, however
+unsure the prediction is; a labelled keypoint without a predicted point counts as wrong (PCK), or costs the image's
+diagonal (pixels), so abstaining never pays.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, assert_never
+
+import numpy as np
+
+from gensight.errors import ConfigError, DataError
+from gensight.geometry import box_size
+from gensight.metrics.base import Metric, Result
+from gensight.metrics.bootstrap import make_result
+from gensight.samples import Array, Instance, Item, Keypoints, Prediction
+from gensight.skeletons import Skeleton
+from gensight.transforms.keypoints import convert_keypoints
+
+_CHUNK = 100_000  # weights of single errors held at a time: few enough for the processor's cache
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What was measured on one item.
+
+    Attributes:
+        distances: float64 (K,) px; NaN where unlabelled, infinite where nothing was predicted.
+        scale: What distances are divided by, in px.
+        missing_cost: What a missing point costs in px: the image's diagonal.
+    """
+
+    distances: Array
+    scale: float
+    missing_cost: float
+
+
+def matched_keypoints(
+    prediction: Prediction, item: Item, skeleton: Skeleton, protocol: str
+) -> tuple[Instance, Keypoints, Keypoints | None]:
+    """The item's subject, its keypoints, and the keypoints that answer them (None if nothing was predicted).
+
+    Raises:
+        DataError: If the item is not about a subject with keypoints, or the prediction answers another item.
+        ConfigError: If either has keypoints of another body than `skeleton`.
+    """
+    if prediction.sample_key != item.sample.key or (prediction.item_key and prediction.item_key != item.key):
+        answered = prediction.item_key or prediction.sample_key
+        raise DataError(f"a prediction of `{answered}` cannot be scored against `{item.key}`")
+    subject = item.subject
+    if subject is None or subject.keypoints is None:
+        raise DataError(f"`{protocol}` needs items about one subject with keypoints", where=item.key)
+    predicted = prediction.instances[0].keypoints if prediction.instances else None
+    answer = None if predicted is None else convert_keypoints(predicted, skeleton)
+    return subject, convert_keypoints(subject.keypoints, skeleton), answer
+
+
+class KeypointMetric(Metric):
+    """Collects the distances of labelled keypoints, per image.
+
+    Args:
+        skeleton: The keypoints that are scored.
+        seed: Seeds the bootstrap.
+    """
+
+    unit: str = "px"
+    higher_is_better: bool = False
+
+    def __init__(self, skeleton: Skeleton, seed: int = 0) -> None:
+        self.skeleton, self.seed = skeleton, seed
+        self._answers: dict[str, dict[str, Answer]] = {}
+        self._groups: dict[str, str] = {}
+        self._skipped: set[str] = set()
+
+    def update(self, prediction: Prediction, item: Item) -> None:
+        """Measures one item. Items without a labelled keypoint say nothing and are left out."""
+        subject, truth, answer = matched_keypoints(prediction, item, self.skeleton, self.protocol)
+        if not truth.located.any():
+            return
+        scale = self._scale(subject, truth)
+        if not scale > 0:
+            self._skipped.add(item.key)
+            return
+        points = np.full(truth.points.shape, np.nan) if answer is None else answer.points
+        distances = np.linalg.norm(points - truth.points, axis=1)
+        distances[~np.isfinite(distances)] = np.inf
+        distances[~truth.located] = np.nan
+        self._groups[item.sample.key] = item.sample.group
+        answers = self._answers.setdefault(item.sample.key, {})
+        answers[item.key] = Answer(distances, scale, float(np.hypot(*item.sample.size)))
+
+    def merge(self, other: Metric) -> None:
+        assert isinstance(other, KeypointMetric), "only metrics of one class can be merged"
+        for key, answers in other._answers.items():
+            self._answers.setdefault(key, {}).update(answers)
+        self._groups.update(other._groups)
+        self._skipped |= other._skipped
+
+    def compute(self) -> Result:
+        images = [(key, [a for _, a in sorted(self._answers[key].items())]) for key in sorted(self._answers)]
+        return self._result(images)
+
+    @abstractmethod
+    def _scale(self, subject: Instance, truth: Keypoints) -> float:
+        """What distances are divided by; 0 or NaN if this subject cannot be scored."""
+
+    @abstractmethod
+    def _result(self, images: list[tuple[str, list[Answer]]]) -> Result: ...
+
+    def _row(self, key: str, answers: list[Answer], score: float) -> dict[str, Any]:
+        distances = np.stack([answer.distances for answer in answers])
+        return {
+            "sample_key": key,
+            "group": self._groups[key],
+            "score": score,
+            "num_keypoints": int((~np.isnan(distances)).sum()),
+            "num_missing": int(np.isinf(distances).sum()),
+        }
+
+    def _notes(self, images: list[tuple[str, list[Answer]]]) -> list[str]:
+        num_missing = sum(int(np.isinf(a.distances).sum()) for _, answers in images for a in answers)
+        notes = [f"{num_missing} labelled keypoints had no predicted point"] if num_missing else []
+        if self._skipped:
+            notes.append(f"{len(self._skipped)} subjects could not be scored: {self._lacks}")
+        return notes
+
+    _lacks: str = ""
+
+
+class Pck(KeypointMetric):
+    """Percentage of correct keypoints: within `threshold` times a length of the subject, averaged over joints.
+
+    Per joint the share of labelled keypoints that are correct, then the mean over joints (Yang and Ramanan,
+    "Articulated human detection with flexible mixtures of parts", TPAMI 2013, section 6.2). The length is
+
+    - `box`: the longer side of the subject's box;
+    - `torso`: the distance from the left shoulder to the right hip;
+    - `head`: 0.6 times the diagonal of the head box, as MPII's PCKh (Andriluka et al., CVPR 2014).
+
+    Subjects whose length is unknown (no box, no head box, a torso joint unlabelled) are left out and counted in the
+    result's notes.
+
+    Raises:
+        ConfigError: If the skeleton lacks the torso's joints, or the threshold is not positive.
+    """
+
+    unit = "%"
+    higher_is_better = True
+
+    def __init__(
+        self, skeleton: Skeleton, length: Literal["box", "torso", "head"] = "box", threshold: float = 0.1, seed: int = 0
+    ) -> None:
+        super().__init__(skeleton, seed)
+        name = "pckh" if length == "head" else f"pck-{length}"
+        self.length, self.threshold, self.protocol = length, threshold, f"{name}@{threshold_text(threshold)}"
+        if not threshold > 0:
+            raise ConfigError(f"the threshold of `{name}` must be positive, got {threshold}")
+        self._torso: tuple[int, int] = (-1, -1)
+        match length:
+            case "box":
+                self._lacks = "they have no box"
+            case "head":
+                self._lacks = "they have no head box"
+            case "torso":
+                self._lacks = "left shoulder or right hip is unlabelled"
+                if not {"left_shoulder", "right_hip"} <= set(skeleton.keypoints):
+                    raise ConfigError(
+                        f"`pck-torso` needs the keypoints left_shoulder and right_hip, which `{skeleton.name}` lacks",
+                        choices=skeleton.keypoints,
+                        hint="use pck-box",
+                    )
+                self._torso = (skeleton.keypoints.index("left_shoulder"), skeleton.keypoints.index("right_hip"))
+            case _:
+                assert_never(length)
+
+    def _scale(self, subject: Instance, truth: Keypoints) -> float:
+        if self.length == "torso":
+            shoulder, hip = self._torso
+            if not truth.located[[shoulder, hip]].all():
+                return 0.0
+            return float(np.linalg.norm(truth.points[shoulder] - truth.points[hip]))
+        if self.length == "head":
+            return 0.0 if subject.head_box is None else 0.6 * float(np.hypot(*box_size(subject.head_box)))
+        return 0.0 if subject.box is None else max(box_size(subject.box))
+
+    def _result(self, images: list[tuple[str, list[Answer]]]) -> Result:
+        num_joints = len(self.skeleton)
+        statistics = np.zeros((len(images), 2 * num_joints))
+        rows = []
+        for number, (key, answers) in enumerate(images):
+            distances = np.stack([answer.distances / answer.scale for answer in answers])
+            correct, labelled = (distances <= self.threshold).sum(0), (~np.isnan(distances)).sum(0)
+            statistics[number] = np.concatenate([correct, labelled])
+            rows.append(self._row(key, answers, float(correct.sum() / labelled.sum())))
+        per_joint = share_per_joint(statistics.sum(0))
+        return make_result(
+            self.protocol,
+            statistics=statistics,
+            reduce=mean_over_joints,
+            groups=[self._groups[key] for key, _ in images],
+            rows=rows,
+            higher_is_better=True,
+            unit="%",
+            parts=dict(zip(self.skeleton.keypoints, per_joint.tolist(), strict=True)),
+            notes=self._notes(images),
+            seed=self.seed,
+        )
+
+
+class PixelError(KeypointMetric):
+    """Distance in image pixels between predicted and labelled keypoints, over all of them together.
+
+    - `mean-px`: the mean Euclidean distance. DeepLabCut reports this number under the name RMSE.
+    - `rmse-px`: the root of the mean squared distance, which outliers dominate.
+    - `median-px`: the median distance.
+
+    `parts` has the same per keypoint, and each row the single errors by keypoint, in px.
+    """
+
+    def __init__(self, skeleton: Skeleton, average: Literal["mean", "rmse", "median"] = "mean", seed: int = 0) -> None:
+        super().__init__(skeleton, seed)
+        self.average, self.protocol = average, f"{average}-px"
+
+    def _scale(self, subject: Instance, truth: Keypoints) -> float:
+        return 1.0
+
+    def _result(self, images: list[tuple[str, list[Answer]]]) -> Result:
+        errors = [
+            np.stack([np.where(np.isinf(a.distances), a.missing_cost, a.distances) for a in answers])
+            for _, answers in images
+        ]
+        rows = [
+            self._row(key, answers, self._average(of)) | {"errors": self._errors(of)}
+            for (key, answers), of in zip(images, errors, strict=True)
+        ]
+        together = np.concatenate(errors) if errors else np.zeros((0, len(self.skeleton)))
+        statistics, reduce, reweigh = None, None, None
+        match self.average:
+            case "mean":
+                statistics, reduce = error_sums(errors, power=1), _mean
+            case "rmse":
+                statistics, reduce = error_sums(errors, power=2), _root_mean
+            case "median":
+                reweigh = weighted_median([of[~np.isnan(of)] for of in errors])
+            case _:
+                assert_never(self.average)
+        return make_result(
+            self.protocol,
+            statistics=statistics,
+            reduce=reduce,
+            reweigh=reweigh,
+            groups=[self._groups[key] for key, _ in images],
+            rows=rows,
+            higher_is_better=False,
+            unit="px",
+            parts={name: self._average(together[:, k]) for k, name in enumerate(self.skeleton.keypoints)},
+            notes=self._notes(images),
+            seed=self.seed,
+        )
+
+    def _average(self, errors: Array) -> float:
+        errors = errors[~np.isnan(errors)]
+        if len(errors) == 0:
+            return float("nan")
+        if self.average == "median":
+            return float(np.median(errors))
+        return float(np.mean(errors)) if self.average == "mean" else float(np.sqrt(np.mean(errors**2)))
+
+    def _errors(self, errors: Array) -> dict[str, list[float]]:
+        """Keypoint name -> the errors of the image's subjects, unlabelled ones left out."""
+        columns = zip(self.skeleton.keypoints, errors.T, strict=True)
+        return {name: column[~np.isnan(column)].tolist() for name, column in columns if not np.isnan(column).all()}
+
+
+def threshold_text(threshold: float) -> str:
+    """0.1 -> `0.10`: two decimals, more where needed."""
+    text = f"{threshold:.2f}"
+    return text if float(text) == threshold else f"{threshold:g}"
+
+
+def share_per_joint(sums: Array) -> Array:
+    """(..., 2 K) sums of correct and of labelled keypoints -> (..., K) shares, NaN where nothing is labelled."""
+    correct, labelled = np.split(sums, 2, axis=-1)
+    return np.divide(correct, labelled, out=np.full(correct.shape, np.nan), where=labelled > 0)
+
+
+def mean_over_joints(sums: Array) -> Array:
+    """(..., 2 K) sums of correct and of labelled keypoints -> (...,) mean share over the joints with labels."""
+    shares = share_per_joint(sums)
+    known = ~np.isnan(shares)
+    count = np.asarray(known.sum(-1))
+    return np.divide(np.nansum(shares, -1), count, out=np.full(count.shape, np.nan), where=count > 0)
+
+
+def error_sums(errors: list[Array], power: int) -> Array:
+    """float64 (num_images, 2): the sum of errors to a power, and how many there are."""
+    return np.array([[np.nansum(of**power), (~np.isnan(of)).sum()] for of in errors], dtype=np.float64).reshape(-1, 2)
+
+
+def _mean(sums: Array) -> Array:
+    total, count = np.asarray(sums[..., 0]), np.asarray(sums[..., 1])
+    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+
+
+def _root_mean(sums: Array) -> Array:
+    return np.sqrt(_mean(sums))
+
+
+def weighted_median(errors: list[Array]) -> Callable[[Array], Array]:
+    """A function from image weights (resamples, num_images), whole numbers, to the median of all errors, weighted.
+
+    Equal to `np.median` of the errors repeated as often as their image's weight says.
+
+    Args:
+        errors: Per image the errors in it, in any order.
+    """
+    values = np.concatenate(errors) if errors else np.zeros(0)
+    images = np.repeat(np.arange(len(errors)), [len(of) for of in errors])
+    order = np.argsort(values, kind="stable")
+    values, images = values[order], images[order]
+
+    def median(weights: Array) -> Array:
+        result = np.full(len(weights), np.nan)
+        rows = max(1, _CHUNK // max(1, len(values)))
+        for start in range(0, len(weights), rows):
+            for row, counts in enumerate(np.cumsum(weights[start : start + rows, images], axis=1), start):
+                if len(counts) == 0 or counts[-1] == 0:
+                    continue
+                # The two middle places of the repeated list; they are the same where its length is odd.
+                places = np.searchsorted(counts, [(counts[-1] - 1) // 2, counts[-1] // 2], side="right")
+                result[row] = values[places].mean()
+        return result
+
+    return median

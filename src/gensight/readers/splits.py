@@ -1,0 +1,158 @@
+"""Dividing a data set: pure functions over indices and groups, and the reader that shows only some samples.
+
+Every function returns ascending indices. A part that was asked for and would be empty is an error.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gensight.errors import DataError, nearest
+from gensight.readers.base import Reader, Summary
+from gensight.readers.checking import check_samples
+from gensight.samples import Sample
+
+Indices = list[int]
+
+
+def split_by_seed(num: int, fractions: Sequence[float], seed: int) -> tuple[Indices, ...]:
+    """Random parts of these shares, the same for the same seed.
+
+    Args:
+        num: Number of samples.
+        fractions: Shares in [0, 1], at most 1 in sum; what is left over belongs to no part.
+        seed: Draws the order.
+
+    Raises:
+        DataError: A share above 0 gets no sample, or the shares add up to more than 1.
+    """
+    order = np.random.default_rng(seed).permutation(num)
+    return tuple(sorted(order[start:stop].tolist()) for start, stop in _bounds(num, fractions))
+
+
+def split_by_order(num: int, fractions: Sequence[float]) -> tuple[Indices, ...]:
+    """Consecutive parts of these shares: the first samples are the first part. Arguments as `split_by_seed`."""
+    return tuple(list(range(start, stop)) for start, stop in _bounds(num, fractions))
+
+
+def _bounds(num: int, fractions: Sequence[float]) -> list[tuple[int, int]]:
+    if min(fractions) < 0 or sum(fractions) > 1 + 1e-6:
+        raise DataError(f"shares must be at least 0 and at most 1 in sum, got {list(fractions)}")
+    stops = np.rint(np.cumsum(fractions) * num).astype(int).tolist()
+    bounds = list(zip([0, *stops[:-1]], stops, strict=True))
+    for (start, stop), fraction in zip(bounds, fractions, strict=True):
+        if start == stop and fraction > 0:
+            _refuse_empty(f"a share of {fraction:g} of {num} samples is less than one sample")
+    return bounds
+
+
+def split_by_blocks(num: int, num_blocks: int, test_block: int) -> tuple[Indices, Indices]:
+    """(train, test), where test is one of `num_blocks` contiguous blocks of nearly equal length, counted from 0.
+
+    Raises:
+        DataError: There is no such block, or fewer samples than blocks.
+    """
+    if not 0 <= test_block < num_blocks:
+        raise DataError(f"there is no block {test_block}", choices=range(num_blocks))
+    if num_blocks < 2 or num < num_blocks:
+        _refuse_empty(f"{num} samples in {num_blocks} blocks leave a part empty")
+    blocks = np.array_split(np.arange(num), num_blocks)
+    train = np.concatenate([block for index, block in enumerate(blocks) if index != test_block])
+    return train.tolist(), blocks[test_block].tolist()
+
+
+def split_by_group(groups: Sequence[str], test_groups: Sequence[str]) -> tuple[Indices, Indices]:
+    """(train, test), where test holds every sample of the named groups (videos, subjects, scenes).
+
+    Args:
+        groups: Each sample's group, as `Reader.groups`.
+        test_groups: Groups to hold out.
+
+    Raises:
+        DataError: A group is unknown, or nothing is left for one of the parts.
+    """
+    known = list(dict.fromkeys(groups))
+    for group in test_groups:
+        if group not in known:
+            close = nearest(group, known)
+            hint = f"did you mean `{close}`?" if close else None
+            raise DataError(f"there is no group `{group}`", choices=known, hint=hint)
+    held_out = set(test_groups)
+    test = [index for index, group in enumerate(groups) if group in held_out]
+    train = [index for index, group in enumerate(groups) if group not in held_out]
+    if not test or not train:
+        _refuse_empty(f"holding out {len(held_out)} of {len(known)} groups leaves a part empty")
+    return train, test
+
+
+def validation_from_train(train: Sequence[int], share: float, seed: int | None = None) -> tuple[Indices, Indices]:
+    """(train, validation): a share of the training samples, at random by `seed`, or the last ones if it is None.
+
+    Frames of one video resemble their neighbours, so a random validation part of them flatters: take the last ones.
+
+    Raises:
+        DataError: Nothing is left for one of the parts; a share of 0 asks for an empty validation part.
+    """
+    num_validation = round(len(train) * share)
+    if (share > 0 and num_validation == 0) or num_validation >= len(train):
+        _refuse_empty(f"a validation share of {share:g} of {len(train)} training samples leaves a part empty")
+    order = list(range(len(train)))
+    if seed is not None:
+        order = np.random.default_rng(seed).permutation(len(train)).tolist()
+    cut = len(train) - num_validation
+    return sorted(train[i] for i in order[:cut]), sorted(train[i] for i in order[cut:])
+
+
+def evenly_spaced(indices: Sequence[int], count: int) -> Indices:
+    """`count` of the indices, evenly spaced from the first to the last.
+
+    Raises:
+        DataError: Fewer than `count` are there, or `count` is 0.
+    """
+    if not 1 <= count <= len(indices):
+        raise DataError(f"cannot take {count} of {len(indices)} samples", hint=f"choose 1 to {len(indices)}")
+    return [indices[int(place)] for place in np.rint(np.linspace(0, len(indices) - 1, count))]
+
+
+def _refuse_empty(what: str) -> None:
+    raise DataError(f"empty split: {what}", hint="choose other shares, fewer blocks, or label more images")
+
+
+class Subset(Reader):
+    """Some samples of a reader, in the given order.
+
+    Raises:
+        DataError: No index is given.
+        IndexError: An index lies outside the reader.
+    """
+
+    def __init__(self, reader: Reader, indices: Sequence[int]) -> None:
+        if len(indices) == 0:
+            _refuse_empty("a subset needs at least one sample")
+        outside = [index for index in indices if not 0 <= index < len(reader)]
+        if outside:
+            raise IndexError(f"sample {outside[0]} of {len(reader)}")
+        self.reader = reader
+        self.indices = [int(index) for index in indices]
+        self.name = reader.name
+        self.skeleton = reader.skeleton
+        self.categories = reader.categories
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def sample(self, index: int) -> Sample:
+        return self.reader.sample(self.indices[index])
+
+    @property
+    def groups(self) -> list[str]:
+        groups = self.reader.groups
+        return [groups[index] for index in self.indices]
+
+    @property
+    def folder(self) -> Path | None:
+        return self.reader.folder
+
+    def check(self) -> Summary:
+        return check_samples(self.sample, len(self))

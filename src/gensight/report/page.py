@@ -1,0 +1,390 @@
+"""The report: one self-contained HTML page about one run or several."""
+
+import shlex
+import string
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import msgspec
+import numpy as np
+from markupsafe import Markup
+
+from gensight.errors import RunError
+from gensight.files.atomic import write_text
+from gensight.report import plots
+from gensight.report.errors_px import errors_by_keypoint
+from gensight.report.gallery import gallery
+from gensight.report.pictures import has_sides
+from gensight.report.plots import NUM_SERIES, Series
+from gensight.report.results import Comparison, Cost, ModelScores, Run, Score, read_run
+from gensight.report.tables import MISSING, interval_text, protocols_of, score_text, verdict
+from gensight.samples import Array
+
+_PLOTTED_PROTOCOLS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """One model of one run, and how it looks in every plot."""
+
+    run: Run
+    model: ModelScores
+    series: Series
+    is_main: bool
+
+
+def write_report(runs: Sequence[Path], out: Path) -> Path:
+    """Writes one HTML page about the given run folders; nothing else is needed to read it, not even a network.
+
+    Args:
+        runs: Run folders, at least one. Several are shown side by side.
+        out: The HTML file to write (atomically).
+
+    Returns:
+        `out`.
+
+    Raises:
+        RunError: No folder is given, a folder is no evaluated run, or one of its files is broken (named).
+    """
+    if not runs:
+        raise RunError("a report needs at least one run folder", hint="gensight report RUN [RUN ...]")
+    read = _distinct([read_run(Path(folder)) for folder in runs])
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = resources.files("gensight.report").joinpath("page.html.jinja").read_text(encoding="utf-8")
+    write_text(out, environment.from_string(template).render(_context(read)))
+    return Path(out)
+
+
+def _distinct(runs: Sequence[Run]) -> list[Run]:
+    """Runs of the same name are told apart by their folders."""
+    names = [run.name for run in runs]
+    labels = [
+        f"{name} ({run.folder})" if names.count(name) > 1 else name for run, name in zip(runs, names, strict=True)
+    ]
+    return [
+        Run(**{**vars(run), "name": label if labels.count(label) == 1 else f"{label} #{number}"})
+        for number, (run, label) in enumerate(zip(runs, labels, strict=True), start=1)
+    ]
+
+
+def _scored(runs: Sequence[Run]) -> list[Scored]:
+    """All models of all runs: one run's models differ by colour; several runs do, and their models by line style."""
+    several = len(runs) > 1
+    keys = _keys(runs)
+    return [
+        Scored(
+            run,
+            model,
+            Series(f"{keys[number]} · {model.model}", number, place) if several else Series(model.model, place, place),
+            place == 0,
+        )
+        for number, run in enumerate(runs)
+        for place, model in enumerate(run.metrics.scores)
+    ]
+
+
+def _keys(runs: Sequence[Run]) -> list[str]:
+    """A short name for each run, since plots have no room for long ones: A, B, C ..."""
+    return [string.ascii_uppercase[number] if len(runs) <= 26 else str(number + 1) for number in range(len(runs))]
+
+
+def _context(runs: Sequence[Run]) -> dict[str, Any]:
+    scored = _scored(runs)
+    protocols = protocols_of([run.metrics for run in runs])
+    return {
+        "title": " and ".join(run.name for run in runs) if len(runs) <= 3 else f"{len(runs)} runs",
+        "num_series": NUM_SERIES,
+        "runs": [_run_facts(run, number, key) for number, (run, key) in enumerate(zip(runs, _keys(runs), strict=True))],
+        "headlines": list(_headlines(runs)),
+        "protocols": [_protocol_head(protocol) for protocol in protocols],
+        "score_rows": [_score_row(one, protocols, scored) for one in scored],
+        "notes": _notes(scored),
+        "differences": [
+            _difference(run, difference, protocols) for run in runs for difference in run.metrics.differences
+        ],
+        "score_plots": _score_plots(scored, protocols),
+        "part_tables": _part_tables(scored, protocols),
+        **_error_plots(runs, scored),
+        "curve_plots": _curve_plots(runs),
+        "without_curves": [run.name for run in runs if not run.curves],
+        "has_sides": any(has_sides(run) for run in runs),
+        "galleries": [gallery(run) for run in runs],
+        "costs": _costs(scored),
+    }
+
+
+# --- What was run ---
+
+
+def _run_facts(run: Run, number: int, key: str) -> dict[str, Any]:
+    card = run.card
+    size = _at(run.config, "view", "size")
+    facts = {
+        "data": _kind(run.config, "data", "root", "subjects"),
+        "scored on": f"{run.metrics.split} split, {_num_images(run)} images",
+        "input": " × ".join(map(str, size)) if isinstance(size, list) else None,
+        "encoding": _kind(run.config, "encoding", "skeleton"),
+        "backbone": _kind(run.config, "backbone", "id", "trainable"),
+        "method": _kind(run.config, "method"),
+        "training": f"{card['steps']:,} steps" if isinstance(card.get("steps"), int) else None,
+        "seed": _at(run.config, "seed"),
+    }
+    path = shlex.quote(str(run.folder))
+    return {
+        "name": run.name,
+        "key": key,
+        "number": number % NUM_SERIES,
+        "description": str(run.config.get("description") or ""),
+        "facts": [(name, str(value)) for name, value in facts.items() if value is not None],
+        "commands": [
+            f"gensight train {shlex.quote(str(run.folder / 'config.yaml'))}",
+            f"gensight evaluate {path}",
+            f"gensight report {path}",
+        ],
+        "versions": _versions(card),
+        "config": run.config_text,
+        "card": msgspec.json.format(msgspec.json.encode(dict(card))).decode() if card else "",
+    }
+
+
+def _at(config: Mapping[str, Any], *keys: str) -> Any:
+    value: Any = config
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def _kind(config: Mapping[str, Any], section: str, *details: str) -> str | None:
+    """A section's kind and what distinguishes it: `diffusers (stabilityai/..., frozen)`."""
+    kind = _at(config, section, "kind")
+    found = [str(_at(config, section, key)) for key in details if _at(config, section, key) is not None]
+    if kind is None:
+        return None
+    return f"{kind} ({', '.join(found)})" if found else str(kind)
+
+
+def _num_images(run: Run) -> int:
+    return max((score.num_images for model in run.metrics.scores for score in model.results), default=0)
+
+
+def _versions(card: Mapping[str, Any]) -> str:
+    versions = card.get("versions")
+    return ", ".join(f"{name} {version}" for name, version in versions.items()) if isinstance(versions, Mapping) else ""
+
+
+# --- Scores ---
+
+
+def _headlines(runs: Sequence[Run]) -> Iterator[dict[str, Any]]:
+    """For each run its model's first score, and what sets it apart from each baseline."""
+    for run in runs:
+        if not run.metrics.scores or not run.metrics.scores[0].results:
+            continue
+        model, score = run.metrics.scores[0], run.metrics.scores[0].results[0]
+        against = [d for d in run.metrics.differences if d.protocol == score.protocol and d.model == model.model]
+        yield {
+            "run": run.name,
+            "model": model.model,
+            "protocol": score.protocol,
+            "value": score_text(score.value, score.unit),
+            "interval": interval_text(score.interval, score.unit),
+            "against": [
+                {"baseline": d.baseline, "verdict": verdict(d, score.higher_is_better), "text": _difference_text(d)}
+                for d in against
+            ],
+        }
+
+
+def _protocol_head(score: Score) -> dict[str, str]:
+    return {
+        "name": score.protocol,
+        "arrow": "↑" if score.higher_is_better else "↓",
+        "direction": "higher is better" if score.higher_is_better else "lower is better",
+    }
+
+
+def _score_row(one: Scored, protocols: Sequence[Score], scored: Sequence[Scored]) -> dict[str, Any]:
+    mine = {score.protocol: score for score in one.model.results}
+    cells = []
+    for protocol in protocols:
+        score = mine.get(protocol.protocol)
+        if score is None:
+            cells.append({"value": MISSING, "interval": "", "best": False})
+            continue
+        rivals = [s.value for other in scored if other.run is one.run for s in other.model.results if _same(s, score)]
+        cells.append(
+            {
+                "value": score_text(score.value, score.unit),
+                "interval": interval_text(score.interval, score.unit),
+                "best": score.value is not None and score.value == _best(rivals, score.higher_is_better),
+            }
+        )
+    return {
+        "run": one.run.name,
+        "key": one.series.label.partition(" · ")[0],
+        "model": one.model.model,
+        "is_main": one.is_main,
+        "cells": cells,
+    }
+
+
+def _same(a: Score, b: Score) -> bool:
+    return a.protocol == b.protocol
+
+
+def _best(values: Sequence[float | None], higher_is_better: bool) -> float | None:
+    known = [value for value in values if value is not None and np.isfinite(value)]
+    if not known:
+        return None
+    return max(known) if higher_is_better else min(known)
+
+
+def _notes(scored: Sequence[Scored]) -> list[str]:
+    """What the metrics remarked, each once, with the models it holds for."""
+    found: dict[str, list[str]] = {}
+    for one in scored:
+        for score in one.model.results:
+            for note in score.notes:
+                found.setdefault(f"{score.protocol}: {note}", []).append(one.series.label)
+    return [
+        note if len(labels) == len(scored) else f"{note} ({', '.join(dict.fromkeys(labels))})"
+        for note, labels in found.items()
+    ]
+
+
+def _difference(run: Run, difference: Comparison, protocols: Sequence[Score]) -> dict[str, str]:
+    directions = {protocol.protocol: protocol.higher_is_better for protocol in protocols}
+    direction = difference.higher_is_better
+    direction = directions.get(difference.protocol) if direction is None else direction
+    return {
+        "run": run.name,
+        "protocol": difference.protocol,
+        "models": f"{difference.model} − {difference.baseline}",
+        "text": _difference_text(difference),
+        "verdict": verdict(difference, direction),
+    }
+
+
+def _difference_text(difference: Comparison) -> str:
+    value = score_text(difference.value, difference.unit, sign=True)
+    return f"{value} {interval_text(difference.interval, difference.unit, sign=True)}".rstrip()
+
+
+def _score_plots(scored: Sequence[Scored], protocols: Sequence[Score]) -> list[Markup]:
+    found = []
+    for protocol in protocols[:_PLOTTED_PROTOCOLS]:
+        entries = []
+        for one in scored:
+            score = next((s for s in one.model.results if _same(s, protocol)), None)
+            if score is None or score.value is None or not np.isfinite(score.value):
+                continue
+            low, high = (score.value if bound is None else bound for bound in score.interval)
+            entries.append((one.series, score.value, (low, high)))
+        if entries:
+            head = _protocol_head(protocol)
+            title = f"{head['name']} {head['arrow']}"
+            found.append(plots.plot_scores(title, entries, protocol.unit))
+    return found
+
+
+def _part_tables(scored: Sequence[Scored], protocols: Sequence[Score]) -> list[dict[str, Any]]:
+    """Per protocol the values of its parts (keypoints, thresholds) for every model."""
+    tables = []
+    for protocol in protocols:
+        columns = [
+            (one.series.label, next((s.parts for s in one.model.results if _same(s, protocol)), {})) for one in scored
+        ]
+        names = list(dict.fromkeys(name for _, parts in columns for name in parts))
+        rows = [(name, [score_text(parts.get(name), protocol.unit) for _, parts in columns]) for name in names]
+        if rows:
+            labels = [label for label, _ in columns]
+            tables.append({"protocol": protocol.protocol, "columns": labels, "rows": rows})
+    return tables
+
+
+# --- Errors, curves ---
+
+
+def _error_plots(runs: Sequence[Run], scored: Sequence[Scored]) -> dict[str, Markup | None]:
+    by_keypoint = [(one, errors_by_keypoint(one.run, one.model)) for one in scored]
+    by_keypoint = [(one, errors) for one, errors in by_keypoint if errors]
+    pooled = [(one, np.concatenate(list(errors.values()))) for one, errors in by_keypoint]
+    mains = [(one.series, values) for one, values in pooled if one.is_main]
+    # Of several runs only the trained models: four models of each would hide one another.
+    listed = [(one.series, errors) for one, errors in by_keypoint if one.is_main or len(runs) == 1]
+    compared = [(one.series, values) for one, values in pooled if one.is_main or len(runs) <= 2]
+    names = list(dict.fromkeys(name for _, errors in listed for name in errors))
+    return {
+        "shares_plot": plots.plot_error_shares(compared) if compared else None,
+        "histogram": plots.plot_error_histogram(mains) if mains else None,
+        "keypoint_plot": plots.plot_keypoint_errors(names, listed) if names else None,
+    }
+
+
+def _curve_plots(runs: Sequence[Run]) -> list[Markup]:
+    """The training loss, then every validation column; columns about time are no curves."""
+    columns = list(dict.fromkeys(name for run in runs for name in run.curves))
+    chosen = [name for name in columns if name == "loss"] + [name for name in columns if name.startswith("validation_")]
+    found = []
+    for name in chosen:
+        curves: list[tuple[Series, Array]] = [
+            (Series(key, number), run.curves[name])
+            for number, (run, key) in enumerate(zip(runs, _keys(runs), strict=True))
+            if name in run.curves
+        ]
+        title = "training loss" if name == "loss" else name.replace("_", " ")
+        found.append(plots.plot_curves(title, curves, smooth=name == "loss"))
+    return found
+
+
+# --- Cost ---
+
+
+def _costs(scored: Sequence[Scored]) -> list[dict[str, Any]]:
+    """One row for the trained model of each run, and one for each baseline that states its cost."""
+    rows = []
+    for one in scored:
+        if one.is_main:
+            rows.append(
+                {"label": one.series.label, "cells": _cost_cells(_with_card(one.run.metrics.cost, one.run.card))}
+            )
+        elif one.model.cost is not None:
+            rows.append({"label": one.series.label, "cells": _cost_cells(one.model.cost)})
+    return rows
+
+
+def _with_card(cost: Cost, card: Mapping[str, Any]) -> Cost:
+    """Fills what the scores don't state from the model's card."""
+    stated: dict[str, tuple[Any, tuple[type, ...]]] = {
+        "parameters_trained": (card.get("num_parameters_trained"), (int,)),
+        "training_minutes": (card.get("training_minutes"), (int, float)),
+        "hardware": (card.get("hardware"), (str,)),
+    }
+    missing = {
+        name: value
+        for name, (value, kinds) in stated.items()
+        if getattr(cost, name) is None and isinstance(value, kinds)
+    }
+    return msgspec.structs.replace(cost, **missing)
+
+
+def _cost_cells(cost: Cost) -> list[str]:
+    return [
+        MISSING if cost.parameters_trained is None else _count_text(cost.parameters_trained),
+        MISSING if cost.training_minutes is None else f"{cost.training_minutes:.1f} min",
+        cost.hardware or MISSING,
+        MISSING if cost.images_per_second is None else f"{cost.images_per_second:.1f}",
+        MISSING if cost.peak_memory_bytes is None else f"{cost.peak_memory_bytes / 2**30:.2f} GiB",
+    ]
+
+
+def _count_text(count: int) -> str:
+    if count >= 1_000_000:
+        return f"{count / 1e6:.2f} M"
+    return f"{count / 1e3:.1f} k" if count >= 10_000 else f"{count:,}"

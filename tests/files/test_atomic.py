@@ -1,0 +1,110 @@
+"""Atomic writes leave the old file or the new one, and JSON says where it is broken."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gensight.errors import DataError, ResourceError
+from gensight.files.atomic import atomic_path, read_json, write_bytes, write_json, write_text
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_whole_file_appears_and_nothing_else(tmp_path):
+    write_text(tmp_path / "deep" / "note.txt", "grüße\n")
+    assert (tmp_path / "deep" / "note.txt").read_text(encoding="utf-8") == "grüße\n"
+    assert names(tmp_path / "deep") == ["note.txt"]
+
+
+def test_a_failed_write_keeps_the_old_file_and_removes_its_own(tmp_path):
+    path = tmp_path / "model.bin"
+    write_bytes(path, b"old")
+
+    def write_half() -> None:
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(b"half of the ne")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["model.bin"]
+
+
+def test_the_temporary_file_keeps_the_suffix_and_is_hidden(tmp_path):
+    with atomic_path(tmp_path / "clip.mp4") as temporary:
+        assert temporary.suffix == ".mp4"
+        assert temporary.name.startswith(".")
+        assert temporary.parent == tmp_path
+        temporary.touch()
+
+
+def test_permissions_of_the_former_file_are_kept(tmp_path):
+    write_text(tmp_path / "run.sh", "one")
+    (tmp_path / "run.sh").chmod(0o750)
+    write_text(tmp_path / "run.sh", "two")
+    assert (tmp_path / "run.sh").stat().st_mode & 0o777 == 0o750
+
+
+def test_a_full_disk_is_told(tmp_path):
+    def fill() -> None:
+        with atomic_path(tmp_path / "big.bin") as temporary:
+            temporary.write_bytes(b"x")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(ResourceError, match="the disk is full") as caught:
+        fill()
+    assert caught.value.where == str(tmp_path / "big.bin")
+    assert names(tmp_path) == []
+
+
+def test_kill_in_the_middle_leaves_the_old_file(tmp_path):
+    path = tmp_path / "state.json"
+    write_json(path, {"step": 1})
+    program = textwrap.dedent(
+        f"""
+        import os, signal
+        from gensight.files.atomic import atomic_path
+        with atomic_path({str(path)!r}) as temporary:
+            temporary.write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert read_json(path) == {"step": 1}
+
+
+def test_json_round_trip_of_plain_values(tmp_path):
+    value = {"a": np.float32(0.5), "b": np.arange(3), "c": (1, 2), "d": Path("x") / "y", "e": float("nan"), 7: None}
+    write_json(tmp_path / "v.json", value, indent=2)
+    expected = {"a": 0.5, "b": [0, 1, 2], "c": [1, 2], "d": "x/y", "e": None, "7": None}
+    assert read_json(tmp_path / "v.json") == expected
+
+
+def test_json_refuses_what_it_cannot_say(tmp_path):
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "v.json", {"a": object()})
+    assert names(tmp_path) == []
+
+
+def test_broken_json_names_line_and_column(tmp_path):
+    path = tmp_path / "broken.json"
+    path.write_text('{"a": 1,\n "b": }')
+    with pytest.raises(DataError, match="not valid JSON") as caught:
+        read_json(path)
+    assert caught.value.where == f"{path}, line 2, column 7"
+
+
+def test_missing_json_is_told(tmp_path):
+    with pytest.raises(DataError, match="file not found"):
+        read_json(tmp_path / "none.json")

@@ -1,0 +1,93 @@
+"""Config -> objects: every field feeds something, and combinations that cannot work are refused."""
+
+import inspect
+
+import pytest
+
+from gensight import build
+from gensight.backbones.diffusion import load_diffusion, load_tiny
+from gensight.backbones.scratch import ScratchEncoder
+from gensight.config.data import PuppetsData
+from gensight.config.fields import Section
+from gensight.config.schema import (
+    AugmentConfig,
+    DiffusersConfig,
+    HeatmapConfig,
+    ReadoutConfig,
+    RunConfig,
+    ScratchConfig,
+    TinyConfig,
+    TrainingConfig,
+)
+from gensight.encodings.heatmap import Heatmap
+from gensight.engine.module import Optimisation
+from gensight.engine.settings import build_optimisation
+from gensight.errors import ConfigError
+from gensight.methods.readout.method import Readout
+from gensight.transforms.augmentation import Augmentation
+
+FED_ELSEWHERE = {
+    "id": "the first argument",
+    "max_minutes": "the engine's schedule",
+    "batch_size": "the draw order",
+    "workers": "the machine",
+    "precision": "the machine",
+    "validate_every": "the engine's schedule",
+}
+
+
+@pytest.mark.parametrize(
+    ("section", "target"),
+    [
+        (AugmentConfig, Augmentation),
+        (HeatmapConfig, Heatmap),
+        (ReadoutConfig, Readout),
+        (TinyConfig, load_tiny),
+        (DiffusersConfig, load_diffusion),
+        (ScratchConfig, ScratchEncoder),
+        (TrainingConfig, Optimisation),
+    ],
+)
+def test_every_field_feeds_a_parameter(section: type[Section], target: object) -> None:
+    signature = inspect.signature(target)  # type: ignore[arg-type]
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+    fields = set(section.model_fields) - {"kind"} - set(FED_ELSEWHERE)
+    assert open_ended or fields <= set(signature.parameters)
+
+
+def config(**sections: object) -> RunConfig:
+    data = PuppetsData(num_train=3, num_validation=2, num_test=1, size=(32, 32))
+    return RunConfig.model_validate({"data": data, **sections})
+
+
+def test_optimisation_takes_the_recipe() -> None:
+    training = TrainingConfig(steps=7, learning_rate=0.5, accumulate=3, ema=0.9, schedule="cosine", clip=2.0)
+    built = build_optimisation(training)
+    assert (built.steps, built.learning_rate, built.accumulate, built.ema, built.clip) == (7, 0.5, 3, 0.9, 2.0)
+
+
+def test_puppets_parts_never_share_a_scene() -> None:
+    splits = build.build_readers(config().data)
+    keys = [sample.key for part in (splits.train, splits.validation, splits.test) if part for sample in part]
+    assert len(keys) == len(set(keys)) == 6
+
+
+def test_a_size_that_the_backbone_does_not_divide_is_refused() -> None:
+    recipe = config(backbone={"kind": "scratch"}, view={"size": [30, 32]})
+    backbone = build.build_backbone(recipe)
+    skeleton = build.build_skeleton(
+        config(encoding={"kind": "heatmap", "skeleton": "coco-17"}), build.build_readers(recipe.data).train
+    )
+    with pytest.raises(ConfigError, match="is not a multiple of") as caught:
+        build.build_method(recipe, backbone, build.build_encoding(recipe, skeleton))
+    assert "view.size=[" in str(caught.value)
+
+
+def test_initial_weights_come_from_the_seed() -> None:
+    def weight(seed: int) -> float:
+        recipe = config(backbone={"kind": "scratch"}, seed=seed)
+        skeleton = build.build_skeleton(recipe, build.build_readers(recipe.data).train)
+        method = build.build_method(recipe, build.build_backbone(recipe), build.build_encoding(recipe, skeleton))
+        return float(sum(p.sum() for p in method.head.parameters()))
+
+    assert weight(0) == weight(0) != weight(1)

@@ -1,0 +1,67 @@
+"""`gensight datasets`: kinds are listed with what they need, data is looked at, puppets are written and read back."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from gensight.cli.main import app
+from gensight.config.data import Data
+from gensight.errors import ConfigError, DataError
+from gensight.readers.coco import CocoReader
+from gensight.readers.deeplabcut import DeepLabCutReader
+from gensight.verbs.datasets import KINDS, check, data_kinds, write
+
+
+def test_every_kind_of_the_schema_is_listed() -> None:
+    [union, *_] = Data.__metadata__ and [Data.__origin__]
+    assert set(KINDS.values()) == set(union.__args__)
+    kinds = {kind.name: kind for kind in data_kinds()}
+    assert kinds["coco"].needs[0] == "root: Folder of the data set."
+    assert kinds["puppets"].needs[0].startswith("optional: num_train")
+
+
+@pytest.mark.parametrize(("format", "reader"), [("coco", CocoReader), ("deeplabcut", DeepLabCutReader)])
+def test_puppets_are_written_in_formats_that_read_back(tmp_path: Path, format: str, reader: type) -> None:
+    root = write("puppets", tmp_path / "out", format=format, num_samples=2, size="64x48", seed=5)
+    read = reader(root) if format == "deeplabcut" else reader(root / "images", root / "annotations.json")
+    assert len(read) == 2
+    assert read[0].size == (64, 48)
+
+
+def test_check_looks_at_folders(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes((tmp_path / "good.png").read_bytes()[:50])
+    result = CliRunner().invoke(app, ["datasets", "check", "folder", f"root={tmp_path}"])
+    assert result.exit_code == 1
+    assert result.stdout.startswith("train: ")
+    assert "bad.png" in result.stdout
+
+
+def test_check_takes_recipes(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("data: {kind: puppets, num_train: 2, num_validation: 0, num_test: 1, size: [32, 32]}")
+    parts = check(str(recipe), ["data.num_train=1"])
+    assert {name: summary.num_samples for name, summary in parts.items()} == {"train": 1, "test": 1}
+
+
+def test_mistakes_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="`coko` is neither a kind of data set nor a recipe"):
+        check("coko", [])
+    with pytest.raises(ConfigError) as caught:
+        check("coco", ["rot=x"])
+    assert "root: must be given" in str(caught.value)
+    assert "did you mean `root`?" in str(caught.value)
+    assert "data." not in str(caught.value)
+    (tmp_path / "file").touch()
+    for arguments, error, said in (
+        (("coco", tmp_path / "x"), ConfigError, "valid: puppets"),
+        (("puppets", tmp_path / "x", "voc"), ConfigError, "valid: coco, deeplabcut"),
+        (("puppets", tmp_path / "x", "coco", 1, "big"), ConfigError, "write HEIGHTxWIDTH"),
+        (("puppets", tmp_path / "x", "coco", 1, "8x8", "robots"), ConfigError, "valid: people, animals, all"),
+        (("puppets", tmp_path), DataError, "this folder is not empty"),
+    ):
+        with pytest.raises(error, match=said):
+            write(*arguments)
