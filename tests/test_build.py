@@ -24,6 +24,7 @@ from gensight.engine.module import Optimisation
 from gensight.engine.settings import build_optimisation
 from gensight.errors import ConfigError
 from gensight.methods.readout.method import Readout
+from gensight.skeletons import NAMED
 from gensight.transforms.augmentation import Augmentation
 
 FED_ELSEWHERE = {
@@ -75,9 +76,7 @@ def test_puppets_parts_never_share_a_scene() -> None:
 def test_a_size_that_the_backbone_does_not_divide_is_refused() -> None:
     recipe = config(backbone={"kind": "scratch"}, view={"size": [30, 32]})
     backbone = build.build_backbone(recipe)
-    skeleton = build.build_skeleton(
-        config(encoding={"kind": "heatmap", "skeleton": "coco-17"}), build.build_readers(recipe.data).train
-    )
+    skeleton = NAMED["coco-17"]
     with pytest.raises(ConfigError, match="is not a multiple of") as caught:
         build.build_method(recipe, backbone, build.build_encoding(recipe, skeleton))
     assert "view.size=[" in str(caught.value)
@@ -88,6 +87,6 @@ def test_initial_weights_come_from_the_seed() -> None:
         recipe = config(backbone={"kind": "scratch"}, seed=seed)
         skeleton = build.build_skeleton(recipe, build.build_readers(recipe.data).train)
         method = build.build_method(recipe, build.build_backbone(recipe), build.build_encoding(recipe, skeleton))
-        return float(sum(p.sum() for p in method.head.parameters()))
+        return float(sum(p.detach().sum() for p in method.head.parameters()))
 
     assert weight(0) == weight(0) != weight(1)

@@ -139,7 +139,7 @@ class Depth:
 class Sample:
     """One image or frame and whatever is known of it. Never changed after reading; cheap until `image()` is called.
 
-    What is callable is picklable (a small class, no closure), since loader workers send samples to the training process.
+    What is callable is picklable (a small class, no closure): loader workers send samples to the training process.
 
     Attributes:
         key: Unique and stable within its data set, for example the path relative to the root, or `video.mp4#000012`.

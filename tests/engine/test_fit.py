@@ -157,13 +157,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     train(tmp_path)
     torch.manual_seed(0)
-    other = Readout(
-        small_run.method().backbone,
-        small_run.encoding().outputs,
-        grid_stride=4,
-        projection=8,
-        bottleneck=8,
-        widths=(8, 8),
-    )
+    backbone, outputs = small_run.method().backbone, small_run.encoding().outputs
+    other = Readout(backbone, outputs, grid_stride=4, projection=8, bottleneck=8, widths=(8, 8))
     with pytest.raises(RunError, match="other shapes"):
         load_method(other, RunFolder(tmp_path))

@@ -22,8 +22,11 @@ Order = Literal["native", "reference"]
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
-    """GroupNorm with 32 groups, or as many of them as divide `channels`."""
-    return nn.GroupNorm(math.gcd(32, channels), channels)
+    """GroupNorm with 32 groups, or as many of them as leave each at least two of `channels`."""
+    groups = math.gcd(32, channels)
+    while groups > 1 and channels // groups < 2:
+        groups //= 2
+    return nn.GroupNorm(groups, channels)
 
 
 def _convolution(in_channels: int, out_channels: int, kernel: int) -> nn.Conv2d:

@@ -31,8 +31,11 @@ class Summary:
     dropped: dict[str, int] = field(default_factory=dict)
 
 
-# Without its parameter at run time: a type checker that runs would read a sample, pixels and all, at each call.
-Samples = Sequence[Sample] if TYPE_CHECKING else Sequence
+if TYPE_CHECKING:
+    Samples = Sequence[Sample]
+else:
+    # Without its parameter at run time: a type checker that runs would read a sample, pixels and all, at each call.
+    Samples = Sequence
 
 
 class Reader(Samples, ABC):

@@ -7,14 +7,22 @@ their skip connections, so odd sides are fine.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-from torch import nn
+from diffusers.models.downsampling import Downsample2D
+from diffusers.models.resnet import ResnetBlock2D
+from diffusers.models.upsampling import Upsample2D
+from torch import Tensor, nn
+from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from gensight.diffusion.targets import Prediction
 from gensight.errors import ConfigError
 
 GROUPS = 8
+CARRIED = 8  # channels in which a fresh autoencoder carries colours: three pairs, and a pair of constants
+START_CONSTANT = 2.0
+START_LOG_VARIANCE = -6.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,19 +60,82 @@ def _check_widths(widths: Sequence[int], unit: int, where: str, why: str) -> Non
 def build_autoencoder(widths: Sequence[int], latent_channels: int) -> AutoencoderKL:
     """A light autoencoder: one residual block per scale in the encoder, two in the decoder, no attention.
 
-    Without attention its cost grows with the image's area, and its answer hardly depends on the image's size.
+    Without attention its cost grows with the image's area, and its answer hardly depends on the image's size. All
+    channels are normalised together: with few channels, groups of them would forget how bright an image is.
     """
-    _check_widths(widths, GROUPS, "autoencoder.widths", "the groups of its normalisation")
-    return AutoencoderKL(
+    _check_widths(widths, CARRIED, "autoencoder.widths", f"of which it starts with {CARRIED} carrying colours")
+    autoencoder = AutoencoderKL(
         block_out_channels=tuple(widths),
         down_block_types=("DownEncoderBlock2D",) * len(widths),
         up_block_types=("UpDecoderBlock2D",) * len(widths),
         layers_per_block=1,
         latent_channels=latent_channels,
-        norm_num_groups=GROUPS,
+        norm_num_groups=1,
         mid_block_add_attention=False,
         force_upcast=False,
     )
+    carry_colours(autoencoder)
+    return autoencoder
+
+
+@torch.no_grad()
+def carry_colours(autoencoder: AutoencoderKL) -> None:
+    """Sets fresh weights such that the autoencoder starts as a blur: each latent cell holds its cell's mean colour.
+
+    Learning where colours go costs a random start many hundred steps, in which normalisation hides them. Here every
+    residual branch starts at zero (Zhang et al., "Fixup", ICLR 2019), and colours travel along the shortcuts as pairs of
+    opposite sign, which survive the last activation because silu(x) - silu(-x) = x; two constant channels of
+    opposite sign keep the normalisation from stretching the contrast of flat images. The latent starts almost without
+    noise.
+    """
+    encoder, decoder = autoencoder.encoder, autoencoder.decoder
+    for module in autoencoder.modules():
+        if isinstance(module, ResnetBlock2D):
+            nn.init.zeros_(module.conv2.weight)
+            nn.init.zeros_(module.conv2.bias)
+            if module.conv_shortcut is not None:
+                _carry(module.conv_shortcut, torch.ones(1, 1))
+        elif isinstance(module, Downsample2D):
+            # Padded at the lower right only: the first two rows and columns are the cell's own pixels.
+            _carry(module.conv, functional.pad(torch.full((2, 2), 0.25), (0, 1, 0, 1)))
+        elif isinstance(module, Upsample2D):
+            _carry(module.conv, torch.outer(*[torch.tensor([0.25, 0.5, 0.25])] * 2))
+    _pairs_in(encoder.conv_in)
+    _pairs_out(encoder.conv_out)
+    _pairs_in(decoder.conv_in)
+    _pairs_out(decoder.conv_out)
+    latent_channels = autoencoder.config.latent_channels
+    for convolution in (autoencoder.quant_conv, autoencoder.post_quant_conv):
+        nn.init.zeros_(convolution.bias)
+        nn.init.zeros_(convolution.weight)
+        convolution.weight[:latent_channels, :latent_channels, 0, 0] = torch.eye(latent_channels)
+    autoencoder.quant_conv.bias[latent_channels:] = START_LOG_VARIANCE
+
+
+def _carry(convolution: nn.Conv2d, kernel: Tensor) -> None:
+    """The colour pairs and the constants pass, each filtered by `kernel`; other channels stay as they are."""
+    for channel in range(CARRIED):
+        nn.init.zeros_(convolution.weight[channel])
+        convolution.weight[channel, channel] = kernel
+        nn.init.zeros_(convolution.bias[channel : channel + 1])
+
+
+def _pairs_in(convolution: nn.Conv2d) -> None:
+    """Colours (or the latent's first three channels) -> pairs of opposite sign; then the two constants."""
+    for channel in range(CARRIED):
+        nn.init.zeros_(convolution.weight[channel])
+        convolution.bias[channel] = 0 if channel < 6 else START_CONSTANT * (-1) ** channel
+        if channel < 6:
+            convolution.weight[channel, channel % 3, 1, 1] = 1 if channel < 3 else -1
+
+
+def _pairs_out(convolution: nn.Conv2d) -> None:
+    """Pairs of opposite sign -> colours (or the latent's first three channels)."""
+    for channel in range(3):
+        nn.init.zeros_(convolution.weight[channel])
+        convolution.weight[channel, channel, 1, 1] = 1
+        convolution.weight[channel, channel + 3, 1, 1] = -1
+        nn.init.zeros_(convolution.bias[channel : channel + 1])
 
 
 def build_denoiser(
