@@ -11,8 +11,6 @@ The verbs are imported when first used, so that `import gensight` stays light.
 """
 
 import importlib
-import sys
-from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
@@ -33,14 +31,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_VERBS])
-
-
-class _Package(ModuleType):
-    """Importing the sub-package `gensight.predict` would bind it over the verb of that name: the verb stays."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (name in _VERBS and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,21 @@
+"""Backbones: pretrained models as feature extractors, and what a cached feature's key is.
+
+- `base`: `Backbone`, the contract; `Layer`, one map that it can give; `Features`, what it says about images.
+- `diffusion`: `load_diffusion`, any diffusers text-to-image folder or hub id of the SD 1.x, 2.x and XL families;
+  `load_tiny`, the one that comes with the package.
+- `pretrained`: the parts of such a folder; `capture`: hooks on a U-Net; `text`: prompts.
+- `scratch`: `ScratchEncoder`, a small network without any pretraining: the honest baseline.
+- `cache`: features of a frozen backbone, kept on disk.
+
+Adding a backbone:
+1. Write `backbones/NAME.py` with a subclass of `Backbone`; its module docstring says, with numbers, what it returns.
+2. Fill `layers`, `stride`, `time_channels` and `trainable` in `__init__`, read from the model, never from a name.
+3. Return maps at their native resolution from `features`, differentiable, and all that they depend on in `fingerprint`.
+4. Raise RunError where weights are missing or damaged, saying how to get them.
+5. Add its config class to `config/schema.py` and its `case` to `build.py`.
+6. Test it with a subclass of `tests/contracts/backbone.py::BackboneContract` (one method to fill in).
+"""
+
+from gensight.backbones.base import Backbone, Features, Layer
+
+__all__ = ["Backbone", "Features", "Layer"]

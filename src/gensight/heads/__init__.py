@@ -1,0 +1,10 @@
+"""Heads: from a backbone's features to outputs. Shared by several methods; widths come from the backbone's layer table.
+
+- `aggregation`: `Aggregation`, maps of many layers and noise levels -> one map.
+- `maps`: `MapHead`, that map -> the maps of an encoding; `resize`.
+"""
+
+from gensight.heads.aggregation import Aggregation
+from gensight.heads.maps import MapHead
+
+__all__ = ["Aggregation", "MapHead"]

@@ -1,0 +1,19 @@
+"""Methods: ways of learning, each `Batch` -> losses and `Batch` -> outputs.
+
+- `base`: `Method`, the contract.
+- `readout/`: a small head reads a target out of a backbone's features.
+- `pretrain/`: an autoencoder and a denoiser learn from images without labels; what `gensight pretrain` trains.
+
+Adding a method:
+1. Make a folder `methods/NAME/` with `model.py` (networks), `loss.py` (one function per formula) and `method.py`.
+2. Subclass `Method` with plain keyword arguments; draw all noise from the batch's keys (`diffusion/noise.py`).
+3. Refuse outputs or backbones that it cannot work with in `__init__`, naming both sides (ConfigError).
+4. Add its config class to `config/schema.py` and its `case` to `build.py`; forbid it the other methods in
+   `pyproject.toml` (import-linter).
+5. Add its first losses to `tests/golden/` and a train-kill-resume test like `tests/engine/test_fit.py`.
+6. Write a recipe that opens with its command, cost, expected score, and whether it was run.
+"""
+
+from gensight.methods.base import Method
+
+__all__ = ["Method"]

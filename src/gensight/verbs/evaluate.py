@@ -23,8 +23,8 @@ from gensight.loading.cases import Cases
 from gensight.metrics.base import Result
 from gensight.metrics.bootstrap import paired_difference
 from gensight.metrics.tables import build_metrics
-from gensight.predict.baselines import MeanPosition
-from gensight.predict.trained_run import TrainedRun, skeleton_card
+from gensight.prediction.baselines import MeanPosition
+from gensight.prediction.trained_run import TrainedRun, skeleton_card
 from gensight.report import scores_table_text, write_report
 from gensight.samples import Item, Prediction
 from gensight.skeletons import Skeleton

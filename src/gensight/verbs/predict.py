@@ -7,9 +7,9 @@ from pathlib import Path
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError
 from gensight.files.progress import progress
-from gensight.predict.outputs import PredictionWriter
-from gensight.predict.sources import Boxes, items_of, open_source, read_boxes
-from gensight.predict.trained_run import TrainedRun
+from gensight.prediction.outputs import PredictionWriter
+from gensight.prediction.sources import Boxes, items_of, open_source, read_boxes
+from gensight.prediction.trained_run import TrainedRun
 from gensight.samples import Prediction, Sample, merge_predictions
 
 

@@ -21,8 +21,8 @@ from gensight.engine.settings import build_machine, build_optimisation, choose_d
 from gensight.geometry import image_to_model
 from gensight.loading.cases import Cases
 from gensight.methods.base import Method
-from gensight.predict.predictor import Predictor
-from gensight.predict.trained_run import skeleton_card
+from gensight.prediction.predictor import Predictor
+from gensight.prediction.trained_run import skeleton_card
 from gensight.transforms.keypoints import convert_keypoints
 from gensight.verbs.baselines import train_baselines
 from gensight.verbs.dry_run import dry_run as run_dry

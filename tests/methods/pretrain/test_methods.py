@@ -126,3 +126,20 @@ def test_gradient_loss_sees_edges_not_brightness():
 def test_a_mirrored_images_caption():
     assert mirror_caption("a dog left of a cat, right.") == "a dog right of a cat, left."
     assert mirror_caption("a leftover") == "a leftover"
+
+
+def test_a_fresh_autoencoder_is_a_blur():
+    torch.manual_seed(0)
+    autoencoder = build_autoencoder((16, 32, 64), 4).eval()
+    coarse = torch.rand(8, 3, 8, 8) * 1.6 - 0.8
+    images = torch.nn.functional.interpolate(coarse, scale_factor=4, mode="bilinear")
+    with torch.no_grad():
+        latent = autoencoder.encode(images).latent_dist
+        decoded = autoencoder.decode(latent.mode()).sample
+    for channel in range(3):
+        pair = torch.stack(
+            [latent.mode()[:, channel].flatten(), torch.nn.functional.avg_pool2d(images, 4)[:, channel].flatten()]
+        )
+        assert torch.corrcoef(pair)[0, 1] > 0.98
+    assert latent.std.mean() < 0.1
+    assert (decoded - images).abs().mean() < 0.5 * images.abs().mean()

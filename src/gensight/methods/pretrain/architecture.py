@@ -22,6 +22,7 @@ from gensight.errors import ConfigError
 GROUPS = 8
 CARRIED = 8  # channels in which a fresh autoencoder carries colours: three pairs, and a pair of constants
 START_CONSTANT = 2.0
+START_GAINS = 0.45, 0.85  # of encoder and decoder: undo what normalisation makes of usual images
 START_LOG_VARIANCE = -6.0
 
 
@@ -83,8 +84,8 @@ def carry_colours(autoencoder: AutoencoderKL) -> None:
     """Sets fresh weights such that the autoencoder starts as a blur: each latent cell holds its cell's mean colour.
 
     Learning where colours go costs a random start many hundred steps, in which normalisation hides them. Here every
-    residual branch starts at zero (Zhang et al., "Fixup", ICLR 2019), and colours travel along the shortcuts as pairs of
-    opposite sign, which survive the last activation because silu(x) - silu(-x) = x; two constant channels of
+    residual branch starts at zero (Zhang et al., "Fixup", ICLR 2019), and colours travel along the shortcuts as pairs
+    of opposite sign, which survive the last activation because silu(x) - silu(-x) = x; two constant channels of
     opposite sign keep the normalisation from stretching the contrast of flat images. The latent starts almost without
     noise.
     """
@@ -101,9 +102,9 @@ def carry_colours(autoencoder: AutoencoderKL) -> None:
         elif isinstance(module, Upsample2D):
             _carry(module.conv, torch.outer(*[torch.tensor([0.25, 0.5, 0.25])] * 2))
     _pairs_in(encoder.conv_in)
-    _pairs_out(encoder.conv_out)
+    _pairs_out(encoder.conv_out, START_GAINS[0])
     _pairs_in(decoder.conv_in)
-    _pairs_out(decoder.conv_out)
+    _pairs_out(decoder.conv_out, START_GAINS[1])
     latent_channels = autoencoder.config.latent_channels
     for convolution in (autoencoder.quant_conv, autoencoder.post_quant_conv):
         nn.init.zeros_(convolution.bias)
@@ -129,12 +130,12 @@ def _pairs_in(convolution: nn.Conv2d) -> None:
             convolution.weight[channel, channel % 3, 1, 1] = 1 if channel < 3 else -1
 
 
-def _pairs_out(convolution: nn.Conv2d) -> None:
+def _pairs_out(convolution: nn.Conv2d, gain: float) -> None:
     """Pairs of opposite sign -> colours (or the latent's first three channels)."""
     for channel in range(3):
         nn.init.zeros_(convolution.weight[channel])
-        convolution.weight[channel, channel, 1, 1] = 1
-        convolution.weight[channel, channel + 3, 1, 1] = -1
+        convolution.weight[channel, channel, 1, 1] = gain
+        convolution.weight[channel, channel + 3, 1, 1] = -gain
         nn.init.zeros_(convolution.bias[channel : channel + 1])
 
 

@@ -19,7 +19,7 @@ from gensight.geometry import warp_image
 from gensight.loading.cases import Case, collate
 from gensight.loading.views import ViewPolicy
 from gensight.methods.base import Method
-from gensight.predict.predictor import Predictor
+from gensight.prediction.predictor import Predictor
 from gensight.samples import Array, Instance, Item, Prediction, Sample
 from gensight.skeletons import Skeleton
 
