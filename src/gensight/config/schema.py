@@ -151,7 +151,10 @@ class ReadoutConfig(Section):
         default="native",
         description="native: bottleneck at each layer's own resolution; reference: upsample first (slow).",
     )
-    loss: Literal["mse", "cross-entropy"] = Field(default="mse", description="What is minimised, per heatmap.")
+    loss: Literal["mse", "cross-entropy", "softmax"] = Field(
+        "mse",
+        description="Per heatmap: mse as published; softmax: the place as one choice among cells (learns fastest).",
+    )
     timesteps: Timesteps = Field(
         default="clean",
         description="clean: the noiseless image at the backbone's own timestep; "

@@ -18,10 +18,13 @@ class OutputSpec:
     Attributes:
         channels: Number of channels (maps) or length (vectors).
         kind: `map`, on the grid that covers the model frame, or `vector`.
+        blob_sigma: For maps that hold one Gaussian blob of peak 1 each, its standard deviation as a share of the
+            grid's geometric-mean side; None for any other map.
     """
 
     channels: int
     kind: Literal["map", "vector"] = "map"
+    blob_sigma: float | None = None
 
 
 class Encoding(ABC):

@@ -98,6 +98,22 @@ def test_cross_entropy_of_a_perfect_map_is_zero() -> None:
     assert torch.allclose(to_unit_range(maps, "cross-entropy"), target, atol=1e-6)
 
 
+def test_softmax_of_a_perfect_map_is_zero_and_peaks_at_one() -> None:
+    encoding = small_run.encoding()
+    case = small_run.cases(augment=False)[Draw(0, 0, 0)]
+    target = case.targets["heatmaps"][None]
+    maps = target.clamp(min=1e-9).log()
+    total, count = masked_map_loss(maps, target, torch.ones(1, 2, 1, 1), "softmax")
+    assert float(total) == pytest.approx(0, abs=1e-5)
+    assert count == 2
+    unit = to_unit_range(maps, "softmax", encoding.sigma)
+    assert torch.allclose(unit, target, atol=0.25)
+    _, none = masked_map_loss(maps, torch.zeros_like(target), torch.ones(1, 2, 1, 1), "softmax")
+    assert none == 0
+    with pytest.raises(ConfigError, match="hold no single blob: heatmaps"):
+        Readout(small_run.method().backbone, {"heatmaps": OutputSpec(2)}, grid_stride=4, loss="softmax")
+
+
 def test_what_cannot_be_read_out_is_refused(backbone: Backbone) -> None:
     with pytest.raises(ConfigError, match="makes maps, but the encoding asks for vectors: score"):
         Readout(backbone, {"score": OutputSpec(1, "vector")}, grid_stride=4)

@@ -30,7 +30,7 @@ class Readout(Method):
         bottleneck: Channels of each layer's bottleneck.
         widths: Channels of the map head's hidden layers.
         order: `native` (fast) or `reference` (the published order: every layer is resized first).
-        loss: `mse` or `cross-entropy`.
+        loss: `mse`, `cross-entropy` or `softmax`; see `masked_map_loss`.
         timesteps: Noise levels that are read and aggregated, the latent noised to each by the batch's keys; None
             reads the clean latent once, at the backbone's own timestep.
     """
@@ -55,12 +55,18 @@ class Readout(Method):
                 f"the readout method makes maps, but the encoding asks for vectors: {', '.join(vectors)}",
                 hint="choose another method or encoding",
             )
+        shapeless = [name for name, spec in outputs.items() if spec.blob_sigma is None]
+        if loss == "softmax" and shapeless:
+            raise ConfigError(
+                f"the softmax loss finds one place per map, but these maps hold no single blob: {', '.join(shapeless)}",
+                hint="set method.loss=mse or method.loss=cross-entropy",
+            )
         if timesteps is not None and backbone.time_channels is None:
             raise ConfigError(
                 "a plain encoder has no noise levels, but method.timesteps lists some",
                 hint="set method.timesteps=clean or take a diffusion backbone",
             )
-        self.backbone, self.grid_stride = backbone, grid_stride
+        self.backbone, self.outputs, self.grid_stride = backbone, dict(outputs), grid_stride
         self.loss, self.timesteps = loss, timesteps
         self.head = ReadoutHead(
             backbone.layers,
@@ -83,7 +89,10 @@ class Readout(Method):
 
     @torch.no_grad()
     def predict(self, batch: Batch) -> dict[str, Tensor]:
-        return {name: to_unit_range(values, self.loss) for name, values in self._maps(batch).items()}
+        return {
+            name: to_unit_range(values, self.loss, self.outputs[name].blob_sigma)
+            for name, values in self._maps(batch).items()
+        }
 
     def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
         groups: list[dict[str, Any]] = [{"params": list(self.head.parameters()), "lr_scale": 1.0}]
