@@ -5,7 +5,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +37,25 @@ Answers = Iterator[tuple[Prediction, Item]]
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """One model's scores on the test part."""
+    """One model's scores on the test part, and what it cost; `card` is None for a baseline that is not trained."""
 
     model: str
     results: list[Result]
     seconds: float
     answers: list[tuple[Prediction, Item]]
+    card: dict[str, Any] | None = None
+
+    def cost(self) -> dict[str, Any]:
+        """As metrics.json has it."""
+        speed = {"images_per_second": len(self.answers) / self.seconds}
+        if self.card is None:
+            return speed
+        return {
+            **speed,
+            "parameters_trained": self.card["num_parameters_trained"],
+            "training_minutes": self.card["training_minutes"],
+            "hardware": self.card["hardware"],
+        }
 
 
 def evaluate(run: Path, checkpoint: str = "best", device: str = "auto", baselines: bool = True) -> list[Scored]:
@@ -64,7 +77,7 @@ def evaluate(run: Path, checkpoint: str = "best", device: str = "auto", baseline
     scored = [_score_run(trained.config.method.kind, trained, cases)]
     if baselines:
         scored += _score_baselines(folder, experiment, cases, device, checkpoint)
-    write_json(folder.metrics, _metrics(folder, trained.config, scored), indent=1)
+    write_json(folder.metrics, _metrics(scored), indent=1)
     _write_predictions(folder, experiment, scored[0])
     write_report([folder.root], folder.report)
     print(scores_table_text(json.loads(folder.metrics.read_text(encoding="utf-8"))))
@@ -75,7 +88,8 @@ def evaluate(run: Path, checkpoint: str = "best", device: str = "auto", baseline
 def _score_run(name: str, trained: TrainedRun, cases: Cases) -> Scored:
     config = trained.config.evaluation
     answers = trained.predictor.each(cases, config.batch_size)
-    return _score(name, answers, len(cases), trained.config, trained.skeleton)
+    scored = _score(name, answers, len(cases), trained.config, trained.skeleton)
+    return replace(scored, card=trained.folder.read_card())
 
 
 def _score_baselines(
@@ -106,8 +120,7 @@ def _score(name: str, answers: Answers, count: int, config: RunConfig, skeleton:
     return Scored(name, [metric.compute() for metric in metrics], seconds, kept)
 
 
-def _metrics(folder: RunFolder, config: RunConfig, scored: list[Scored]) -> dict[str, Any]:
-    card = folder.read_card()
+def _metrics(scored: list[Scored]) -> dict[str, Any]:
     model = scored[0]
     differences = [
         {"model": model.model, "baseline": other.model, **paired_difference(own, against).to_json()}
@@ -116,15 +129,11 @@ def _metrics(folder: RunFolder, config: RunConfig, scored: list[Scored]) -> dict
     ]
     return {
         "split": "test",
-        "scores": [{"model": s.model, "results": [result.to_json() for result in s.results]} for s in scored],
+        "scores": [
+            {"model": s.model, "results": [result.to_json() for result in s.results], "cost": s.cost()} for s in scored
+        ],
         "differences": differences,
-        "cost": {
-            "images_per_second": len(model.answers) / model.seconds,
-            "peak_memory_bytes": _peak_memory(),
-            "parameters_trained": card["num_parameters_trained"],
-            "training_minutes": card["training_minutes"],
-            "hardware": card["hardware"],
-        },
+        "cost": {**model.cost(), "peak_memory_bytes": _peak_memory()},
     }
 
 
