@@ -152,7 +152,7 @@ class ReadoutConfig(Section):
         description="native: bottleneck at each layer's own resolution; reference: upsample first (slow).",
     )
     loss: Literal["mse", "cross-entropy", "softmax"] = Field(
-        "mse",
+        default="mse",
         description="Per heatmap: mse as published; softmax: the place as one choice among cells (learns fastest).",
     )
     timesteps: Timesteps = Field(

@@ -13,7 +13,6 @@ Every stage goes on where it stopped. What was interrupted ends in the same weig
 """
 
 import hashlib
-import os
 import platform
 from importlib.resources import files
 from pathlib import Path
@@ -49,6 +48,7 @@ from gensight.methods.pretrain.vocabulary import INSTRUCTION_WORDS
 from gensight.readers.base import Reader
 from gensight.readers.puppets import CAPTION_WORDS, PuppetsReader
 from gensight.readers.videos import VideosReader
+from gensight.verbs.hardware import hardware
 
 AUTOENCODER_SHARE = 0.25  # of max_minutes
 NUM_PROMPTS = 12
@@ -299,20 +299,3 @@ def _stage(progress: Progress, batch_size: int, unit: str) -> str:
         f"{progress.step:,} steps of {batch_size} {unit} in {progress.seconds / 60:.0f} min "
         f"({progress.rate(batch_size):.0f}/s); last losses: {end}"
     )
-
-
-def hardware(device: str) -> str:
-    """What computed, in words."""
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    return f"{processor_name()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
-
-
-def processor_name() -> str:
-    """The processor's model as Linux tells it, or the machine's architecture."""
-    information = Path("/proc/cpuinfo")
-    if information.is_file():
-        for line in information.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

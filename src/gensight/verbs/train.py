@@ -1,12 +1,10 @@
 """`gensight train`: a recipe becomes a run folder, with its baselines, its scores and its report."""
 
-import platform
 import time
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from gensight import build
 from gensight.backbones.base import Backbone
@@ -27,6 +25,7 @@ from gensight.transforms.keypoints import convert_keypoints
 from gensight.verbs.baselines import train_baselines
 from gensight.verbs.dry_run import dry_run as run_dry
 from gensight.verbs.evaluate import evaluate
+from gensight.verbs.hardware import hardware
 
 
 def train(config: RunConfig, out: Path | None = None, device: str = "auto", dry_run: bool = False) -> Path:
@@ -181,10 +180,3 @@ def _card(
         "hardware": hardware(device),
         "versions": {name: version(name) for name in ("gensight", "torch", "diffusers", "lightning")},
     }
-
-
-def hardware(device: str) -> str:
-    """What computed, in words."""
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    return f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
