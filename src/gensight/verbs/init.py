@@ -95,6 +95,7 @@ def _training(found: Survey, name: str) -> tuple[Section, dict[str, str]]:
         "training.steps": "",
         "training.batch_size": "",
         "training.learning_rate": "",
+        "method.loss": "",
         "training.max_minutes": "The best checkpoint so far is kept.",
     }
     if found.data.kind == "deeplabcut":
@@ -115,8 +116,15 @@ def _training(found: Survey, name: str) -> tuple[Section, dict[str, str]]:
             "view": view,
             "encoding": {"kind": "heatmap", "skeleton": COCO_17.name if named else "data", "stride": 4},
             "backbone": {"kind": "tiny"},
-            "method": {"kind": "readout", "projection": 64, "bottleneck": 32, "widths": [64, 32]},
-            "training": {"steps": 3000, "max_minutes": 30, "batch_size": 8, "schedule": "cosine"},
+            "method": {"kind": "readout", "projection": 64, "bottleneck": 32, "widths": [64, 32], "loss": "softmax"},
+            "training": {
+                "steps": 2000,
+                "max_minutes": 30,
+                "batch_size": 8,
+                "schedule": "cosine",
+                "ema": 0.998,
+                "clip": 1.0,
+            },
             "cache": {"views": views},
             "evaluation": {
                 "protocols": ["coco-oks", "pck-box"] if named else ["mean-px", "median-px", "rmse-px"],
