@@ -1,5 +1,6 @@
 """The command `gensight`: its verbs, and how errors and interruptions end."""
 
+import os
 import shlex
 import sys
 from typing import Annotated, Any
@@ -71,6 +72,8 @@ app.command()(doctor.doctor)
 
 def main() -> None:
     """Entry point of the console script."""
+    # Read when torch is loaded, later: idle OpenMP threads that spin cost six times the time where cores are shared.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     app(prog_name="gensight")
 
 

@@ -150,8 +150,10 @@ def _calibrate(experiment: Experiment, method: Method, validation: Cases | None,
     height, width = experiment.policy.size
     grid = encoding.grid_size((height, width))
     reach = 2 * encoding.sigma_cells(grid) * encoding.stride
-    correct = np.isfinite(errors) & (np.nan_to_num(errors, nan=np.inf) <= reach)
-    return fit_calibration(peaks.ravel(), correct.ravel())
+    correct = (np.isfinite(errors) & (np.nan_to_num(errors, nan=np.inf) <= reach)).ravel()
+    # Where nearly all is right, nothing would tell what an empty map means: one beside each answer says it.
+    empty = np.zeros(correct.size)
+    return fit_calibration(np.concatenate([peaks.ravel(), empty]), np.concatenate([correct, empty.astype(bool)]))
 
 
 def _card(

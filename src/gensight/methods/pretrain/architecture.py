@@ -115,28 +115,34 @@ def carry_colours(autoencoder: AutoencoderKL) -> None:
 
 def _carry(convolution: nn.Conv2d, kernel: Tensor) -> None:
     """The colour pairs and the constants pass, each filtered by `kernel`; other channels stay as they are."""
+    weight, _ = _blank(convolution, CARRIED)
     for channel in range(CARRIED):
-        nn.init.zeros_(convolution.weight[channel])
-        convolution.weight[channel, channel] = kernel
-        nn.init.zeros_(convolution.bias[channel : channel + 1])
+        weight[channel, channel] = kernel
 
 
 def _pairs_in(convolution: nn.Conv2d) -> None:
     """Colours (or the latent's first three channels) -> pairs of opposite sign; then the two constants."""
-    for channel in range(CARRIED):
-        nn.init.zeros_(convolution.weight[channel])
-        convolution.bias[channel] = 0 if channel < 6 else START_CONSTANT * (-1) ** channel
-        if channel < 6:
-            convolution.weight[channel, channel % 3, 1, 1] = 1 if channel < 3 else -1
+    weight, bias = _blank(convolution, CARRIED)
+    for channel in range(3):
+        weight[channel, channel, 1, 1] = 1
+        weight[channel + 3, channel, 1, 1] = -1
+    bias[6], bias[7] = START_CONSTANT, -START_CONSTANT
 
 
 def _pairs_out(convolution: nn.Conv2d, gain: float) -> None:
     """Pairs of opposite sign -> colours (or the latent's first three channels)."""
+    weight, _ = _blank(convolution, 3)
     for channel in range(3):
-        nn.init.zeros_(convolution.weight[channel])
-        convolution.weight[channel, channel, 1, 1] = gain
-        convolution.weight[channel, channel + 3, 1, 1] = -gain
-        nn.init.zeros_(convolution.bias[channel : channel + 1])
+        weight[channel, channel, 1, 1] = gain
+        weight[channel, channel + 3, 1, 1] = -gain
+
+
+def _blank(convolution: nn.Conv2d, count: int) -> tuple[Tensor, Tensor]:
+    """Weight and bias, with those of the first `count` output channels set to zero."""
+    assert convolution.bias is not None, "the autoencoder's convolutions have biases"
+    convolution.weight[:count] = 0
+    convolution.bias[:count] = 0
+    return convolution.weight, convolution.bias
 
 
 def build_denoiser(
