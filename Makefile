@@ -16,7 +16,7 @@ demo: setup  ## train and score a keypoint readout on the built-in data set; end
 	$(BIN)/gensight train demo --out $(RUN)
 
 test: setup  ## all tests that fit into minutes
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2
 
 test-slow: setup  ## full-size pipelines with random weights, long trainings
 	$(BIN)/python -m pytest -m slow -s

@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+# Before torch is loaded: the tests are small, and their threads would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from jaxtyping import install_import_hook
 

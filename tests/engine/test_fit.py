@@ -65,7 +65,7 @@ def train_until_killed(root: Path) -> None:
 
 def test_killed_and_resumed_training_ends_in_the_same_weights(tmp_path: Path) -> None:
     train(tmp_path / "whole")
-    process = multiprocessing.get_context("fork").Process(target=train_until_killed, args=(tmp_path / "killed",))
+    process = multiprocessing.get_context("spawn").Process(target=train_until_killed, args=(tmp_path / "killed",))
     process.start()
     process.join(120)
     assert process.exitcode == -signal.SIGKILL
