@@ -216,7 +216,6 @@ def build_method(config: RunConfig, backbone: Backbone, encoding: Encoding) -> R
                 hint=f"for example view.size=[{_round_up(height, unit)},{_round_up(width, unit)}]",
             )
     method = config.method
-    first, second = _two_widths(method.widths)
     torch.manual_seed(config.seed)
     return Readout(
         backbone,
@@ -224,17 +223,11 @@ def build_method(config: RunConfig, backbone: Backbone, encoding: Encoding) -> R
         grid_stride=config.encoding.stride,
         projection=method.projection,
         bottleneck=method.bottleneck,
-        widths=(first, second),
+        widths=method.widths,
         order=method.order,
         loss=method.loss,
         timesteps=None if method.timesteps == "clean" else tuple(method.timesteps),
     )
-
-
-def _two_widths(widths: tuple[int, ...]) -> tuple[int, int]:
-    if len(widths) != 2:
-        raise ConfigError(f"a readout head has two hidden layers, got widths {list(widths)}", where="method.widths")
-    return widths[0], widths[1]
 
 
 def _round_up(value: int, unit: int) -> int:
