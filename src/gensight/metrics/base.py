@@ -12,6 +12,11 @@ from gensight.samples import Array, Item, Prediction
 NUM_RESAMPLES = 10_000
 
 
+def plain(value: float) -> float | None:
+    """A JSON value: NaN and infinities become None."""
+    return float(value) if np.isfinite(value) else None
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """One score, under one protocol.
@@ -63,10 +68,6 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the callable, as plain JSON values (NaN becomes None)."""
-
-        def plain(value: float) -> float | None:
-            return float(value) if np.isfinite(value) else None
-
         return {
             "protocol": self.protocol,
             "value": plain(self.value),

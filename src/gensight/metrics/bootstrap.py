@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gensight.errors import DataError
-from gensight.metrics.base import NUM_RESAMPLES, Result
+from gensight.metrics.base import NUM_RESAMPLES, Result, plain
 from gensight.samples import Array
 
 _CHUNK = 200_000  # weights held at a time: few enough for the processor's cache
@@ -54,10 +54,6 @@ class Difference:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values (NaN becomes None)."""
-
-        def plain(value: float) -> float | None:
-            return float(value) if np.isfinite(value) else None
-
         return {
             "protocol": self.protocol,
             "value": plain(self.value),

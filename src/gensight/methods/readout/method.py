@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gensight.backbones.base import Backbone, Features
+from gensight.backbones.cache import TIME_EMBEDDING
 from gensight.diffusion.noise import item_noise
 from gensight.encodings.base import OutputSpec
 from gensight.errors import ConfigError
@@ -15,8 +16,6 @@ from gensight.methods.base import Method
 from gensight.methods.readout.loss import Loss, masked_map_loss, to_unit_range
 from gensight.methods.readout.model import ReadoutHead
 from gensight.samples import Batch, Size
-
-TIME_EMBEDDING = "time_embedding"  # its name among cached features
 
 
 class Readout(Method):
