@@ -95,7 +95,13 @@ def test_predictions_of_one_image_are_merged_in_order():
     first = Prediction("a", (4, 6), (Instance("cat"),), item_key="a|0", group="g")
     other = Prediction("b", (4, 6), (Instance("owl"),), item_key="b|0")
     second = Prediction(
-        "a", (4, 6), (Instance("dog"),), depth, {"x": 1.0}, {"m": ScoreMap(np.zeros((1, 2, 2)), view)}, "a|1"
+        "a",
+        (4, 6),
+        (Instance("dog"),),
+        depth,
+        {"x": 1.0},
+        maps={"m": ScoreMap(np.zeros((1, 2, 2)), view)},
+        item_key="a|1",
     )
     merged = merge_predictions([first, other, second])
     assert [one.sample_key for one in merged] == ["a", "b"]

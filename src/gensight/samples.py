@@ -147,6 +147,7 @@ class Sample:
         image: Returns uint8 RGB (height, width, 3), upright.
         instances: Subjects in the image; None if nobody annotated any, () if annotated and none is there.
         depth: Returns the depth map, or None.
+        edges: Returns float32 (height, width) in [0, 1], how much of an edge each pixel is; or None.
         caption: A sentence, or None.
         label: Class of the whole image, or None.
         group: Video, subject or scene that the sample belongs to: for splits and for resampling. Defaults to `key`.
@@ -159,6 +160,7 @@ class Sample:
     image: Callable[[], Array]
     instances: tuple[Instance, ...] | None = None
     depth: Callable[[], Depth] | None = None
+    edges: Callable[[], Array] | None = None
     caption: str | None = None
     label: str | None = None
     group: str = ""
@@ -184,14 +186,19 @@ class Relation:
     """What joins the images of a pair or triplet.
 
     Attributes:
-        kind: `tracks` or `same-different`.
-        tracks: float64 (num_images, num_points, 2) image pixels, NaN where not visible; or None.
-        same: Whether the images show the same thing; or None.
+        kind: `tracks`: the same points, found in every image; `triplet`: the second image shows what the first one
+            shows, the third does not; `same-different`: a pair that does, or does not.
+        tracks: float64 (num_images, num_points, 2), (x, y) in each image's pixels, NaN where not visible; or None.
+        same: Whether the two images show the same thing; or None.
+        boxes: float64 (num_images, 4), the region that is meant in each image; None for the whole images.
+        provenance: Where the relation came from.
     """
 
-    kind: str
+    kind: Literal["tracks", "triplet", "same-different"]
     tracks: Array | None = None
     same: bool | None = None
+    boxes: Array | None = None
+    provenance: Provenance = HUMAN
 
 
 @dataclass(frozen=True, eq=False)
@@ -315,6 +322,19 @@ class ScoreMap:
 
 
 @dataclass(frozen=True, eq=False)
+class Matches:
+    """Where the points of an item's first image lie in its second one.
+
+    Attributes:
+        points: float64 (num_points, 2), (x, y) in pixels of the second image; NaN where the question was NaN.
+        confidence: float32 (num_points,) in [0, 1].
+    """
+
+    points: Array
+    confidence: Array
+
+
+@dataclass(frozen=True, eq=False)
 class Prediction:
     """What was read out of one item, in the image frame, every field with its confidence.
 
@@ -324,6 +344,9 @@ class Prediction:
         instances: Predicted subjects, with `confidence`.
         depth: Or None.
         label_scores: Class name -> probability, or None.
+        matches: Of an item whose relation has tracks: where the first image's points lie in the second; or None.
+        similarities: Of an item that compares images: how alike the first one and each further one are, in [-1, 1];
+            or None.
         maps: Named maps that protocols need.
         item_key: Key of the item that was asked; empty once merged.
         group: The sample's group.
@@ -334,6 +357,8 @@ class Prediction:
     instances: tuple[Instance, ...] = ()
     depth: Depth | None = None
     label_scores: Mapping[str, float] | None = None
+    matches: Matches | None = None
+    similarities: tuple[float, ...] | None = None
     maps: Mapping[str, ScoreMap] = field(default_factory=dict)
     item_key: str = ""
     group: str = ""

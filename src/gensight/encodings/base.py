@@ -1,14 +1,29 @@
 """What every encoding is: Item <-> tensors, both ways in one class."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, overload
 
 import torch
 from torch import Tensor
 
+from gensight.readers.base import Reader
 from gensight.samples import Item, Prediction, Sample, Size, View
+
+
+# What a tensor holds, and so which losses can teach it (methods/readout/loss.py has the table):
+# - `blobs`: maps in [0, 1], one Gaussian of peak 1 each, or nothing;
+# - `sparse-image`: an image in [0, 1], 0 nearly everywhere (a drawn skeleton, edges);
+# - `dense-image`: an image in [0, 1];
+# - `values`: maps of numbers in [0, 1], some of them unknown (weight 0);
+# - `affine-values`: the same, right up to one scale and shift per map;
+# - `matching`, `appearance`: the head's own descriptors (channels 0: as many as the head has), one map per sample;
+#   the target is what they are compared at: points (samples, num_points, 2) in model pixels, or regions
+#   (samples, grid_height, grid_width) in [0, 1];
+# - `vector`.
+Kind = Literal["blobs", "sparse-image", "dense-image", "values", "affine-values", "matching", "appearance", "vector"]
+DESCRIPTORS = ("matching", "appearance")
 
 
 @dataclass(frozen=True)
@@ -16,14 +31,13 @@ class OutputSpec:
     """One named tensor that a method must produce for an encoding.
 
     Attributes:
-        channels: Number of channels (maps) or length (vectors).
-        kind: `map`, on the grid that covers the model frame, or `vector`.
-        blob_sigma: For maps that hold one Gaussian blob of peak 1 each, its standard deviation as a share of the
-            grid's geometric-mean side; None for any other map.
+        channels: Number of channels (maps) or length (vectors); 0 for descriptors, whose number is the head's choice.
+        kind: What the tensor holds; see `Kind`. All but vectors lie on the grid that covers the model frame.
+        blob_sigma: For `blobs`, the Gaussian's standard deviation as a share of the grid's geometric-mean side.
     """
 
     channels: int
-    kind: Literal["map", "vector"] = "map"
+    kind: Kind = "blobs"
     blob_sigma: float | None = None
 
 
@@ -36,6 +50,7 @@ class Encoding(ABC):
     """
 
     name: str = ""
+    num_samples: int = 1  # images per item: 2 for pairs, 3 for triplets
 
     @property
     @abstractmethod
@@ -44,7 +59,15 @@ class Encoding(ABC):
 
     @abstractmethod
     def items(self, sample: Sample) -> list[Item]:
-        """The items that this sample can pose; empty if it lacks what the target needs."""
+        """The items that this sample alone can pose; empty if it lacks what the target needs."""
+
+    def pose(self, reader: Reader) -> Sequence[Item]:
+        """All items of a data set, lazily and in a fixed order. Encodings that relate images override it."""
+        return SampleItems(reader, self)
+
+    def question(self, sample: Sample) -> list[Item]:
+        """The items to ask of a sample without labels (prediction): those it poses, else the image as a whole."""
+        return self.items(sample) or [Item((sample,))]
 
     @abstractmethod
     def grid_size(self, model_size: Size) -> Size:
@@ -61,3 +84,29 @@ class Encoding(ABC):
     def mirror(self, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Outputs of a mirrored image, turned back (for flip tests): maps flipped, paired channels swapped."""
         return {name: torch.flip(t, dims=[-1]) if t.ndim >= 3 else t for name, t in outputs.items()}
+
+
+class SampleItems(Sequence[Item]):
+    """The items that each sample of a reader poses alone; picklable, and nothing is kept but their places."""
+
+    def __init__(self, reader: Reader, encoding: Encoding) -> None:
+        self.reader, self.encoding = reader, encoding
+        self._places = [
+            (index, number) for index, sample in enumerate(reader) for number in range(len(encoding.items(sample)))
+        ]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | list[Item]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        sample, number = self._places[index]
+        return self.encoding.items(self.reader[sample])[number]
+
+    def __iter__(self) -> Iterator[Item]:
+        return (self[index] for index in range(len(self)))

@@ -70,7 +70,7 @@ class Heatmap(Encoding):
 
     @property
     def outputs(self) -> dict[str, OutputSpec]:
-        return {"heatmaps": OutputSpec(len(self.skeleton), "map", self.sigma)}
+        return {"heatmaps": OutputSpec(len(self.skeleton), "blobs", self.sigma)}
 
     def items(self, sample: Sample) -> list[Item]:
         """One per instance that is no crowd and has a located keypoint of this skeleton."""

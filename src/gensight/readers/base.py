@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from gensight.samples import Sample
+from gensight.samples import Relation, Sample
 from gensight.skeletons import Skeleton
 
 
@@ -70,6 +70,17 @@ class Reader(Samples, ABC):
     @property
     def folder(self) -> Path | None:
         """Root folder on disk, if any."""
+        return None
+
+    def pairs(self) -> Sequence[tuple[int, int]] | None:
+        """The image pairs that the data set itself defines, as indices; None where any two of a group are a pair."""
+        return None
+
+    def relation(self, first: int, second: int) -> Relation | None:
+        """What is known to join two samples: the same points in both. None where nobody knows.
+
+        `tracks` is (2, num_points, 2), NaN where a point is hidden or outside; it may hold no point.
+        """
         return None
 
     @abstractmethod

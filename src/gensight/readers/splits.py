@@ -11,7 +11,7 @@ import numpy as np
 from gensight.errors import DataError, nearest
 from gensight.readers.base import Reader, Summary
 from gensight.readers.checking import check_samples
-from gensight.samples import Sample
+from gensight.samples import Relation, Sample
 
 Indices = list[int]
 
@@ -144,6 +144,17 @@ class Subset(Reader):
 
     def sample(self, index: int) -> Sample:
         return self.reader.sample(self.indices[index])
+
+    def pairs(self) -> Sequence[tuple[int, int]] | None:
+        """The reader's own pairs whose two images are both kept."""
+        pairs = self.reader.pairs()
+        if pairs is None:
+            return None
+        place = {index: number for number, index in enumerate(self.indices)}
+        return [(place[a], place[b]) for a, b in pairs if a in place and b in place]
+
+    def relation(self, first: int, second: int) -> Relation | None:
+        return self.reader.relation(self.indices[first], self.indices[second])
 
     @property
     def groups(self) -> list[str]:

@@ -48,7 +48,7 @@ class Readout(Method):
         timesteps: tuple[int, ...] | None = None,
     ) -> None:
         super().__init__()
-        vectors = [name for name, spec in outputs.items() if spec.kind != "map"]
+        vectors = [name for name, spec in outputs.items() if spec.kind == "vector"]
         if vectors:
             raise ConfigError(
                 f"the readout method makes maps, but the encoding asks for vectors: {', '.join(vectors)}",
