@@ -28,6 +28,7 @@ from gensight.skeletons import NAMED
 from gensight.transforms.augmentation import Augmentation
 
 FED_ELSEWHERE = {
+    "timesteps": "the part of each head",
     "id": "the first argument",
     "max_minutes": "the engine's schedule",
     "batch_size": "the draw order",
@@ -87,6 +88,6 @@ def test_initial_weights_come_from_the_seed() -> None:
         recipe = config(backbone={"kind": "scratch"}, seed=seed)
         skeleton = build.build_skeleton(recipe, build.build_readers(recipe.data).train)
         method = build.build_method(recipe, build.build_backbone(recipe), build.build_encoding(recipe, skeleton))
-        return float(sum(p.detach().sum() for p in method.head.parameters()))
+        return float(sum(p.detach().sum() for p in method.heads.parameters()))
 
     assert weight(0) == weight(0) != weight(1)

@@ -22,13 +22,28 @@ from gensight.config.data import (
     VideosData,
     VideosSplit,
 )
+from gensight.config.encodings import (
+    AppearanceConfig,
+    CorrespondenceConfig,
+    DepthImageConfig,
+    DepthMapConfig,
+    EdgeImageConfig,
+    HeatmapConfig,
+    JointConfig,
+    PoseImageConfig,
+    Single,
+    parts_of,
+)
 from gensight.config.schema import AugmentConfig, DiffusersConfig, RunConfig, ScratchConfig, TinyConfig
 from gensight.diffusion.noise import mix
 from gensight.encodings.base import Encoding
 from gensight.encodings.heatmap import DEFAULT_CALIBRATION, Heatmap
+from gensight.encodings.joint import SEPARATOR, Joint
 from gensight.errors import ConfigError
 from gensight.loading.views import ViewPolicy
-from gensight.methods.readout.method import Readout
+from gensight.methods.readout.method import Part, Readout
+from gensight.metrics import tables
+from gensight.metrics.base import Metric
 from gensight.readers import splits
 from gensight.readers.base import Reader
 from gensight.readers.coco import CocoReader
@@ -50,11 +65,16 @@ class Splits:
     test: Reader | None
 
 
-def build_readers(data: Data) -> Splits:
-    """The readers of a `data` section. Raises DataError for what is wrong on disk."""
+def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) -> Splits:
+    """The readers of a `data` section. Raises DataError for what is wrong on disk.
+
+    Args:
+        data: The section.
+        truths: What drawn scenes are asked for; data on disk gives whatever it has.
+    """
     match data:
         case PuppetsData():
-            return _puppets(data)
+            return _puppets(data, truths)
         case CocoData():
             return _coco(data)
         case DeepLabCutData():
@@ -71,7 +91,7 @@ def build_readers(data: Data) -> Splits:
             assert_never(data)
 
 
-def _puppets(data: PuppetsData) -> Splits:
+def _puppets(data: PuppetsData, truths: tuple[str, ...]) -> Splits:
     def part(number: int, count: int) -> Reader | None:
         if not count:
             return None
@@ -79,8 +99,10 @@ def _puppets(data: PuppetsData) -> Splits:
             count,
             seed=mix(data.seed, number) % (1 << 31),
             size=data.size,
-            truths=("keypoints", "boxes"),
+            truths=truths,
             subjects=data.subjects,
+            num_subjects=data.num_subjects,
+            num_frames=data.num_frames,
         )
 
     train = part(0, data.num_train)
@@ -136,10 +158,18 @@ def _deeplabcut(data: DeepLabCutData) -> Splits:
     )
 
 
-def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton:
-    """The skeleton that a recipe asks for. Raises ConfigError if the data set has none and the recipe names none."""
-    if config.encoding.skeleton != "data":
-        return NAMED[config.encoding.skeleton]
+def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:
+    """The skeleton that a recipe asks for; None where nothing asks for keypoints.
+
+    Raises ConfigError if the data set has none and the recipe names none.
+    """
+    named = [p.skeleton for p in parts_of(config.encoding).values() if isinstance(p, HeatmapConfig | PoseImageConfig)]
+    if not named:
+        return None
+    if len(set(named)) > 1:
+        raise ConfigError(f"the parts of the encoding name different skeletons: {', '.join(named)}", where="encoding")
+    if named[0] != "data":
+        return NAMED[named[0]]
     if reader.skeleton is None:
         raise ConfigError(
             f"the data set ({config.data.kind}) has no keypoints of its own",
@@ -151,17 +181,71 @@ def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton:
 
 
 def build_encoding(
-    config: RunConfig, skeleton: Skeleton, calibration: tuple[float, float] = DEFAULT_CALIBRATION
+    config: RunConfig, skeleton: Skeleton | None, calibration: tuple[float, float] = DEFAULT_CALIBRATION
 ) -> Encoding:
-    """The encoding of a recipe; `calibration` is what training found for its confidence."""
-    encoding = config.encoding
-    return Heatmap(
-        skeleton,
-        sigma=encoding.sigma,
-        stride=encoding.stride,
-        decoder=encoding.decoder,
-        calibration=calibration,
-    )
+    """The encoding of a recipe; `calibration` is what training found for the confidence of its keypoints."""
+    parts = {
+        name: _build_part(part, skeleton, calibration, config.seed) for name, part in parts_of(config.encoding).items()
+    }
+    return Joint(parts) if isinstance(config.encoding, JointConfig) else next(iter(parts.values()))
+
+
+def _build_part(part: Single, skeleton: Skeleton | None, calibration: tuple[float, float], seed: int) -> Encoding:
+    match part:
+        case HeatmapConfig():
+            assert skeleton is not None  # build_skeleton has found one
+            return Heatmap(skeleton, part.sigma, part.stride, part.decoder, calibration)
+        case PoseImageConfig():
+            from gensight.encodings.pose_image import PoseImage
+
+            assert skeleton is not None
+            return PoseImage(skeleton, stride=part.stride, instances=part.instances)
+        case EdgeImageConfig():
+            from gensight.encodings.edge_image import EdgeImage
+
+            return EdgeImage(stride=part.stride)
+        case DepthImageConfig():
+            from gensight.encodings.depth import DepthImage
+
+            return DepthImage(stride=part.stride, channels=part.channels)
+        case DepthMapConfig():
+            from gensight.encodings.depth import DepthMap
+
+            return DepthMap(stride=part.stride, kind=part.depth, near=part.near, far=part.far)
+        case CorrespondenceConfig():
+            from gensight.encodings.correspondence import Correspondence
+
+            return Correspondence(
+                distance=part.distance,
+                num_points=part.num_points,
+                stride=part.stride,
+                seed=seed,
+                pairs_per_sample=part.pairs_per_sample,
+            )
+        case AppearanceConfig():
+            from gensight.encodings.appearance import Appearance
+
+            return Appearance(
+                stride=part.stride, region=part.region, negative=part.negative, distance=part.distance, seed=seed
+            )
+        case _:
+            assert_never(part)
+
+
+def truths_of(config: RunConfig) -> tuple[str, ...]:
+    """What the encoding of a recipe needs to know of drawn scenes."""
+    needed = {
+        "heatmap": ("keypoints", "boxes"),
+        "pose-image": ("keypoints", "boxes"),
+        "edge-image": ("edges",),
+        "depth-image": ("depth",),
+        "depth-map": ("depth",),
+        "correspondence": (),
+        "appearance": ("boxes", "masks"),
+    }
+    kinds = [part.kind for part in parts_of(config.encoding).values()]
+    truths = [truth for kind in kinds for truth in needed[kind]]
+    return tuple(dict.fromkeys([*truths, *(("boxes",) if config.view.crop != "frame" else ())]))
 
 
 def build_policy(config: RunConfig) -> ViewPolicy:
@@ -208,7 +292,8 @@ def build_backbone(config: RunConfig) -> Backbone:
 def build_method(config: RunConfig, backbone: Backbone, encoding: Encoding) -> Readout:
     """The method of a recipe; its initial weights are drawn from the recipe's seed. Refuses sizes that don't fit."""
     height, width = config.view.size
-    for name, unit in (("backbone's stride", backbone.stride), ("encoding.stride", config.encoding.stride)):
+    strides = {f"{name} encoding's stride": part.stride for name, part in parts_of(config.encoding).items()}
+    for name, unit in {"backbone's stride": backbone.stride, **strides}.items():
         if height % unit or width % unit:
             raise ConfigError(
                 f"view.size={height},{width} is not a multiple of the {name} ({unit})",
@@ -219,16 +304,38 @@ def build_method(config: RunConfig, backbone: Backbone, encoding: Encoding) -> R
     torch.manual_seed(config.seed)
     return Readout(
         backbone,
-        encoding.outputs,
-        grid_stride=config.encoding.stride,
+        _build_parts(config, encoding),
         projection=method.projection,
         bottleneck=method.bottleneck,
         widths=method.widths,
         order=method.order,
         loss=method.loss,
-        timesteps=None if method.timesteps == "clean" else tuple(method.timesteps),
     )
+
+
+def _build_parts(config: RunConfig, encoding: Encoding) -> dict[str, Part]:
+    joint = config.encoding if isinstance(config.encoding, JointConfig) else None
+    levels = {} if joint is None else joint.timesteps
+    outputs = encoding.outputs
+    return {
+        name: Part(
+            {
+                output: spec
+                for output, spec in outputs.items()
+                if joint is None or output.startswith(f"{name}{SEPARATOR}")
+            },
+            part.stride,
+            levels.get(name, config.method.timesteps),
+        )
+        for name, part in parts_of(config.encoding).items()
+    }
 
 
 def _round_up(value: int, unit: int) -> int:
     return -(-value // unit) * unit
+
+
+def build_metrics(config: RunConfig, skeleton: Skeleton | None) -> list[Metric]:
+    """Fresh metrics for the protocols of a recipe, in their order."""
+    assert skeleton is not None
+    return tables.build_metrics(config.protocols, skeleton)

@@ -377,6 +377,8 @@ def merge_predictions(predictions: list[Prediction]) -> list[Prediction]:
             instances=known.instances + prediction.instances,
             depth=known.depth if known.depth is not None else prediction.depth,
             label_scores=known.label_scores if known.label_scores is not None else prediction.label_scores,
+            matches=known.matches if known.matches is not None else prediction.matches,
+            similarities=known.similarities if known.similarities is not None else prediction.similarities,
             maps={**known.maps, **prediction.maps},
         )
     return list(merged.values())

@@ -67,7 +67,7 @@ def test_cache_mode_survives_yaml_booleans(value: object, expected: str) -> None
 
 @pytest.mark.parametrize("value", ["noisy", [], [1000], [-1], [True], [1.0], 3])
 def test_timesteps_are_clean_or_a_list(value: object) -> None:
-    with pytest.raises(ValidationError, match="must be `clean`, or a list of timesteps from 0 to 999"):
+    with pytest.raises(ValidationError, match="must be `clean`, `random`, or a list of timesteps from 0 to 999"):
         puppets(method={"timesteps": value})
 
 

@@ -9,7 +9,7 @@ from gensight.backbones.scratch import ScratchEncoder
 from gensight.encodings.heatmap import Heatmap
 from gensight.loading.cases import Cases
 from gensight.loading.views import ViewPolicy
-from gensight.methods.readout.method import Readout
+from gensight.methods.readout.method import Part, Readout
 from gensight.readers.base import Reader, Summary
 from gensight.samples import Array, Instance, Keypoints, Sample, Visibility
 from gensight.skeletons import Skeleton
@@ -71,5 +71,10 @@ def method(seed: int = 0) -> Readout:
     torch.manual_seed(seed)
     backbone = ScratchEncoder(widths=(8, 8, 16))
     return Readout(
-        backbone, encoding().outputs, grid_stride=4, projection=16, bottleneck=8, widths=(8, 8), loss="cross-entropy"
+        backbone,
+        {"dots": Part(encoding().outputs, 4)},
+        projection=16,
+        bottleneck=8,
+        widths=(8, 8),
+        loss="cross-entropy",
     )

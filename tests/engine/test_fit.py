@@ -18,7 +18,7 @@ from gensight.engine.module import Optimisation
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import RunError
 from gensight.loading.draws import DrawOrder
-from gensight.methods.readout.method import Readout
+from gensight.methods.readout.method import Part, Readout
 from gensight.samples import Batch
 from tests.engine import small_run
 
@@ -158,6 +158,6 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     train(tmp_path)
     torch.manual_seed(0)
     backbone, outputs = small_run.method().backbone, small_run.encoding().outputs
-    other = Readout(backbone, outputs, grid_stride=4, projection=8, bottleneck=8, widths=(8, 8))
+    other = Readout(backbone, {"dots": Part(outputs, 4)}, projection=8, bottleneck=8, widths=(8, 8))
     with pytest.raises(RunError, match="other shapes"):
         load_method(other, RunFolder(tmp_path))

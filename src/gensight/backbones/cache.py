@@ -25,7 +25,7 @@ from gensight.samples import Sample, Size
 
 TIME_EMBEDDING = "time_embedding"  # its name among a record's tensors
 VERSION = 1  # of how pixels become features; a change makes every older record unreachable
-Place = tuple[int, int]  # (case, view)
+Place = tuple[int, int, int]  # (case, view, image of the item)
 
 
 class FeatureCache:
@@ -65,19 +65,22 @@ class FeatureCache:
 
 
 class CachedFeatures:
-    """Gives the features of (case, view) from a store; picklable, so that every loader worker maps the same files."""
+    """Gives the features of (case, view, image of the item) from a store.
+
+    Picklable, so that every loader worker maps the same files.
+    """
 
     def __init__(self, store: TensorStore, keys: dict[Place, str]) -> None:
         self.store, self._keys = store, keys
 
-    def __call__(self, case: int, view: int) -> dict[str, Tensor]:
+    def __call__(self, case: int, view: int, slot: int = 0) -> dict[str, Tensor]:
         """float16 tensors without a batch axis: the layers' maps, and `time_embedding` where there is one.
 
         Raises:
             RunError: If the record is gone or damaged since it was filled.
         """
         try:
-            record = self.store[self._keys[case, view]]
+            record = self.store[self._keys[case, view, slot]]
         except KeyError:
             raise RunError(
                 "the feature cache lacks a record, or it was damaged",
@@ -115,18 +118,20 @@ def cached_features(
         RunError: If features don't fit in half precision.
     """
     refuse_unrepeatable(backbone, cases, num_views)
-    places = [(case, view) for case in range(len(cases)) for view in range(num_views)]
+    slots = range(cases.encoding.num_samples)
+    places = [(case, view, slot) for case in range(len(cases)) for view in range(num_views) for slot in slots]
     keys = {place: _key(cases, *place) for place in places}
     size = cases.policy.size
     store = cache.store(size)
-    missing = [place for place in places if keys[place] not in store]
+    missing = list({keys[place]: place for place in places if keys[place] not in store}.values())
     if missing:
         needed = cache.num_bytes(size, len(missing))
         require_space(store.folder, needed)
-        line = ProgressLine(len(places), f"{label} ({_gigabytes(cache.num_bytes(size, len(places)))})", "views")
+        num_records = len(set(keys.values()))
+        line = ProgressLine(num_records, f"{label} ({_gigabytes(cache.num_bytes(size, num_records))})", "views")
         backbone.to(device)
         for num_done in _fill(store, backbone, cases, {keys[place]: place for place in missing}, device, batch_size):
-            line.show(len(places) - len(missing) + num_done)
+            line.show(num_records - len(missing) + num_done)
         line.close()
     return CachedFeatures(store, keys)
 
@@ -167,7 +172,7 @@ def _fill(
 def _compute(
     backbone: Backbone, cases: Cases, wanted: dict[str, Place], device: str
 ) -> dict[str, dict[str, np.ndarray]]:
-    pixels = [cases[Draw(case, view, 0)].images[0] for case, view in wanted.values()]
+    pixels = [cases[Draw(case, view, 0)].images[slot] for case, view, slot in wanted.values()]
     with torch.no_grad():
         features = backbone.features(stack_images(pixels).to(device))
     tensors = dict(features.maps)
@@ -187,18 +192,19 @@ def _compute(
     }
 
 
-def _key(cases: Cases, case: int, view: int) -> str:
+def _key(cases: Cases, case: int, view: int, slot: int) -> str:
     """All that one case's pixels depend on: the image's content, the view, and the augmentation with its seed."""
     item = cases.item(case)
-    plain = cases.policy.view(item)
+    plain, sample = cases.policy.view(item, slot), item.samples[slot]
     augmentation = None
     if cases.augmentation is not None:
         augmentation = {**asdict(cases.augmentation), "seed": cases.seed, "case": case, "view": view}
+        augmentation |= {"slot": slot} if slot else {}
     return value_hash(
         {
             "version": VERSION,
-            "sample": item.sample.key,
-            "content": _content_hash(item.sample),
+            "sample": sample.key,
+            "content": _content_hash(sample),
             "matrix": plain.matrix.tolist(),
             "mirrored": plain.mirrored,
             "size": list(plain.model_size),

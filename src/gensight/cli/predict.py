@@ -20,7 +20,8 @@ def predict(
     ] = None,
     device: Device = "auto",
     draw: Annotated[
-        bool, typer.Option("--draw/--no-draw", help="Also write the images, or the video, with keypoints drawn in.")
+        bool,
+        typer.Option("--draw/--no-draw", help="Also write the images, or the video, with what was found drawn in."),
     ] = True,
     boxes: Annotated[
         Path | None,
@@ -31,10 +32,20 @@ def predict(
             help="Where the subjects are (COCO-results json), for runs that look at one box at a time.",
         ),
     ] = None,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--also",
+            metavar="RUN",
+            show_default=False,
+            help="A further run (repeat the option for more): runs on one backbone share its pass.",
+        ),
+    ] = None,
 ) -> None:
-    """Find keypoints in images or a video with a trained run.
+    """Find what a run was trained for in images or a video.
 
-    Writes COCO-results json and a DeepLabCut-style csv, and pictures or an mp4 with the keypoints drawn in.
+    Keypoints are written as COCO-results json and a DeepLabCut-style csv, depth and edges as PNG; pictures, or an mp4,
+    have them drawn in.
 
     \b
     Example:
@@ -42,5 +53,5 @@ def predict(
     """
     from gensight.verbs.predict import predict as run_predict
 
-    folder = run_predict(run, source, out, device=device, draw=draw, boxes=boxes)
+    folder = run_predict(run, source, out, device=device, draw=draw, boxes=boxes, also=also or ())
     typer.echo(f"predictions: {folder}")

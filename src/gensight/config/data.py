@@ -87,6 +87,12 @@ class PuppetsData(Section):
     num_test: NonNegativeInteger = Field(default=200, description="Number of images that are scored.")
     size: ImageSize = Field(default=(128, 128), description="Height and width of the drawn images, in pixels.")
     subjects: Literal["people", "animals", "all"] = Field(default="people", description="Who is drawn.")
+    num_subjects: tuple[NonNegativeInteger, NonNegativeInteger] = Field(
+        default=(1, 3), description="Fewest and most subjects in a scene."
+    )
+    num_frames: PositiveInteger = Field(
+        default=1, description="Consecutive images that show one scene in motion, for targets that relate images."
+    )
     seed: Integer = Field(default=0, description="Draws the scenes; train, validation and test never share one.")
 
 

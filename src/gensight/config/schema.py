@@ -4,11 +4,12 @@ Each section is one model. Where a section has kinds (`data`, `backbone` ...), e
 by `kind`. Nothing here imports torch, numpy or the rest of the project: build.py turns sections into objects.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from gensight.config.data import UNLABELLED, Data
+from gensight.config.encodings import Encoding, HeatmapConfig, JointConfig, Timesteps, parts_of
 from gensight.config.fields import (
     Flag,
     ImageSize,
@@ -24,6 +25,9 @@ from gensight.config.fields import (
     Text,
     Widths,
 )
+from gensight.config.protocols import BASELINES, PROTOCOLS, USUAL_BASELINES, USUAL_PROTOCOLS, Baseline, Protocol
+
+T = TypeVar("T")
 
 
 class AugmentConfig(Section):
@@ -59,25 +63,6 @@ class ViewConfig(Section):
     )
     padding: Positive = Field(default=1.25, description="How much larger than the box the crop is, per side length.")
     augment: AugmentConfig = Field(default=AugmentConfig(), description="Random changes of training images.")
-
-
-class HeatmapConfig(Section):
-    """One heatmap per keypoint."""
-
-    kind: Literal["heatmap"] = "heatmap"
-    skeleton: Literal["openpose-18", "coco-17", "animal-17", "data"] = Field(
-        default="data", description="Which keypoints, in which order; data: the ones that the data set has."
-    )
-    sigma: Positive = Field(
-        default=0.0625, le=1, description="Width of the Gaussian, as a share of the heatmap's side."
-    )
-    stride: PositiveInteger = Field(default=4, description="Input pixels per heatmap cell.")
-    decoder: Literal["dark", "argmax", "soft-argmax"] = Field(
-        default="dark", description="How a place is read off a heatmap; argmax is exact to half a cell only."
-    )
-
-
-Encoding = HeatmapConfig
 
 
 class _DiffusionConfig(Section):
@@ -122,22 +107,6 @@ class ScratchConfig(Section):
 Backbone = Annotated[TinyConfig | DiffusersConfig | ScratchConfig, Field(discriminator="kind")]
 
 
-def _timesteps(value: Any) -> str | tuple[int, ...]:
-    numbers = isinstance(value, list | tuple) and bool(value)
-    if numbers and all(type(number) is int and 0 <= number <= 999 for number in value):
-        return tuple(value)
-    if value == "clean":
-        return "clean"
-    raise ValueError("must be `clean`, or a list of timesteps from 0 to 999")
-
-
-def _plain(value: str | tuple[int, ...]) -> str | list[int]:
-    return value if isinstance(value, str) else list(value)
-
-
-Timesteps = Annotated[Literal["clean"] | tuple[int, ...], PlainValidator(_timesteps), PlainSerializer(_plain)]
-
-
 class ReadoutConfig(Section):
     """A small network that reads a target off the backbone's features."""
 
@@ -153,12 +122,13 @@ class ReadoutConfig(Section):
     )
     loss: Literal["mse", "cross-entropy", "softmax"] = Field(
         default="mse",
-        description="Per heatmap: mse as published; softmax: the place as one choice among cells (learns fastest).",
+        description="Per heatmap: mse as published; softmax: the place as one choice among cells (learns fastest). "
+        "Other targets have a loss of their own.",
     )
     timesteps: Timesteps = Field(
         default="clean",
-        description="clean: the noiseless image at the backbone's own timestep; "
-        "a list: the image noised to each of these levels, all read together.",
+        description="clean: the noiseless image at the backbone's own timestep; random: another noise level at each "
+        "training step, for heads that guide; a list: the image noised to each of these levels, all read together.",
     )
 
 
@@ -207,22 +177,16 @@ class CacheConfig(Section):
     views: PositiveInteger = Field(default=1, description="Fixed augmented views kept of each image.")
 
 
-Protocol = Literal[
-    "coco-oks", "pck-box", "pck-torso", "pckh", "readout-guidance-2024", "rmse-px", "median-px", "mean-px"
-]
-Baseline = Literal["mean-position", "random-twin", "scratch"]
-
-
 class EvaluationConfig(Section):
     """What is scored, and against what."""
 
-    protocols: tuple[Protocol, ...] = Field(
-        default=("pck-box", "mean-px"), min_length=1, description="Scores, by protocol."
+    protocols: tuple[Protocol, ...] | None = Field(
+        default=None, min_length=1, description="Scores, by protocol; none: the usual ones of the encoding."
     )
-    baselines: tuple[Baseline, ...] = Field(
-        default=("mean-position", "random-twin"),
-        description="Trained and scored beside the run: the mean position, the same head on random weights, "
-        "and a network from scratch.",
+    baselines: tuple[Baseline, ...] | None = Field(
+        default=None,
+        description="Scored beside the run: what looks at nothing or at bare pixels, the same head on random weights "
+        "(random-twin), a network from scratch; none: the usual ones of the encoding.",
     )
     flip_test: Flag = Field(default=False, description="Average each prediction with that of the mirrored image.")
     batch_size: PositiveInteger = Field(default=16, description="Items per forward pass.")
@@ -248,11 +212,41 @@ class RunConfig(Section):
     def _parts_fit(self) -> "RunConfig":
         if self.data.kind in UNLABELLED:
             raise ValueError(
-                f"data.kind={self.data.kind} has no labels, and method.kind={self.method.kind} learns from keypoints"
+                f"data.kind={self.data.kind} has no labels, and method.kind={self.method.kind} learns from labels"
             )
+        self._scores_fit()
         if self.cache.mode == "on" and (reason := self.why_features_change()):
             raise ValueError(f"cache.mode=on needs features that repeat, but {reason}")
         return self
+
+    def _scores_fit(self) -> None:
+        kinds = [part.kind for part in parts_of(self.encoding).values()]
+        for key, asked, table in (
+            ("protocols", self.evaluation.protocols, PROTOCOLS),
+            ("baselines", self.evaluation.baselines, BASELINES),
+        ):
+            fitting = list(dict.fromkeys(name for kind in kinds for name in table[kind]))
+            odd = [name for name in asked or () if name not in fitting]
+            if odd:
+                raise ValueError(
+                    f"evaluation.{key}: {', '.join(odd)} cannot be had with encoding.kind={self.encoding.kind}, "
+                    f"which goes with {', '.join(fitting)}"
+                )
+
+    @property
+    def protocols(self) -> tuple[Protocol, ...]:
+        """Scores, by protocol: the recipe's, or the usual ones."""
+        return self.evaluation.protocols or self._usual(USUAL_PROTOCOLS)
+
+    @property
+    def baselines(self) -> tuple[Baseline, ...]:
+        """Baselines: the recipe's, or the usual ones."""
+        asked = self.evaluation.baselines
+        return self._usual(USUAL_BASELINES) if asked is None else asked
+
+    def _usual(self, table: dict[str, tuple[T, ...]]) -> tuple[T, ...]:
+        kinds = [part.kind for part in parts_of(self.encoding).values()]
+        return tuple(dict.fromkeys(name for kind in kinds for name in table[kind]))
 
     def why_features_change(self) -> str | None:
         """Why a feature cache would be wrong for this run, as `key=value ...`; None where it is right."""
@@ -261,8 +255,12 @@ class RunConfig(Section):
                 return "backbone.kind=scratch is trained"
             case TinyConfig() | DiffusersConfig() if self.backbone.trainable != "frozen":
                 return f"backbone.trainable={self.backbone.trainable} changes the backbone"
-        if self.method.timesteps != "clean":
-            return "method.timesteps draws noise anew at each step"
+        levels = {"method.timesteps": self.method.timesteps}
+        if isinstance(self.encoding, JointConfig):
+            levels |= {f"encoding.timesteps.{part}": level for part, level in self.encoding.timesteps.items()}
+        for key, level in levels.items():
+            if level != "clean":
+                return f"{key} draws noise anew at each step"
         if self.view.augment != AugmentConfig() and self.cache.views == 1:
             return "view.augment changes each image anew (cache.views above 1 keeps that many fixed views)"
         return None

@@ -21,14 +21,14 @@ class Experiment:
 
     config: RunConfig
     splits: Splits
-    skeleton: Skeleton
+    skeleton: Skeleton | None
     encoding: Encoding
     policy: ViewPolicy
 
     @classmethod
     def open(cls, config: RunConfig, calibration: tuple[float, float] = DEFAULT_CALIBRATION) -> "Experiment":
         """Opens the data sets. Raises DataError or ConfigError for what is wrong with them."""
-        splits = build.build_readers(config.data)
+        splits = build.build_readers(config.data, build.truths_of(config))
         skeleton = build.build_skeleton(config, splits.train)
         encoding = build.build_encoding(config, skeleton, calibration)
         return cls(config, splits, skeleton, encoding, build.build_policy(config))

@@ -103,18 +103,22 @@ class MethodModule(L.LightningModule):
                 optimiser.zero_grad()
                 schedule.step()
             self.untoggle_optimizer(optimiser)
-            self.latest = {name: value.detach() for name, value in losses.items() if "_" not in name}
+            self.latest = {
+                name: value.detach() for name, value in losses.items() if not name.endswith(("_sum", "_count"))
+            }
         if takes_step:
             self._update_average()
 
     def _over_processes(self, losses: dict[str, Tensor]) -> Tensor:
         """The loss whose mean over processes is the loss of the global batch, also where masks differ."""
         world = self.trainer.world_size if self._trainer is not None else 1
-        if world == 1 or "loss_count" not in losses:
+        terms = [name.removesuffix("_count") for name in losses if name.endswith("_count")]
+        if world == 1 or not terms:
             return losses["loss"]
-        count = losses["loss_count"].detach().clone()
-        torch.distributed.all_reduce(count)
-        return losses["loss_sum"] * world / count.clamp(min=1)
+        counts = torch.stack([losses[f"{term}_count"].detach() for term in terms])
+        torch.distributed.all_reduce(counts)
+        sums = torch.stack([losses[f"{term}_sum"] for term in terms])
+        return (sums * world / counts.clamp(min=1)).sum()
 
     # --- Exponential moving average of what is trained ---
 

@@ -14,10 +14,10 @@ from gensight.geometry import warp_image
 from gensight.loading.draws import Draw
 from gensight.loading.views import ViewPolicy
 from gensight.readers.base import Reader
-from gensight.samples import Array, Batch, Item, View
+from gensight.samples import Array, Batch, Item, Sample, View
 from gensight.transforms.augmentation import Augmentation, augment_pixels, augment_view
 
-FeatureSource = Callable[[int, int], dict[str, Tensor]]
+FeatureSource = Callable[[int, int, int], dict[str, Tensor]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Case:
     key: int
     images: tuple[Array, ...]
     targets: dict[str, Tensor]
-    features: dict[str, Tensor] | None = None
+    features: tuple[dict[str, Tensor], ...] | None = None
 
 
 class Cases:
@@ -43,7 +43,7 @@ class Cases:
         seed: Seeds the K fixed augmented views.
         num_views: 0 augments every draw anew, by the draw's key; K > 0 draws from K fixed augmented views, by
             (seed, item, view), so that features can be cached.
-        features: Gives the cached features of (item, view) instead of pixels.
+        features: Gives the cached features of (item, view, sample of the item) instead of pixels.
 
     Raises:
         DataError: If no sample poses an item.
@@ -61,10 +61,8 @@ class Cases:
     ) -> None:
         self.reader, self.encoding, self.policy = reader, encoding, policy
         self.augmentation, self.seed, self.num_views, self.features = augmentation, seed, num_views, features
-        self._places = [
-            (index, number) for index, sample in enumerate(reader) for number in range(len(encoding.items(sample)))
-        ]
-        if not self._places:
+        self._items = encoding.pose(reader)
+        if not self._items:
             raise DataError(
                 f"no sample of this data set has what the {encoding.name} encoding asks for",
                 where=f"{reader.name}: {len(reader)} samples",
@@ -72,32 +70,36 @@ class Cases:
             )
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._items)
 
     def item(self, index: int) -> Item:
-        sample, number = self._places[index]
-        return self.encoding.items(self.reader[sample])[number]
+        return self._items[index]
 
     def __getitem__(self, draw: Draw) -> Case:
         item = self.item(draw.index)
-        rng = self._generator(draw)
-        view = self.policy.view(item)
-        if self.augmentation is not None and rng is not None:
-            view = augment_view(view, self.augmentation, rng)
-        targets = self.encoding.encode(item, (view,))
+        slots = range(len(item.samples))
+        generators = [self._generator(draw, slot) for slot in slots]
+        views = tuple(self._view(item, slot, generators[slot]) for slot in slots)
+        targets = self.encoding.encode(item, views)
         if self.features is not None:
-            return Case(item, (view,), draw.key, (), targets, self.features(draw.index, draw.view))
-        return Case(item, (view,), draw.key, (self._pixels(item, view, rng),), targets)
+            features = tuple(self.features(draw.index, draw.view, slot) for slot in slots)
+            return Case(item, views, draw.key, (), targets, features)
+        images = tuple(self._pixels(item.samples[slot], views[slot], generators[slot]) for slot in slots)
+        return Case(item, views, draw.key, images, targets)
 
-    def _generator(self, draw: Draw) -> np.random.Generator | None:
+    def _generator(self, draw: Draw, slot: int) -> np.random.Generator | None:
+        """Each image of an item is augmented by its own draw."""
         if self.augmentation is None:
             return None
-        if self.num_views:
-            return np.random.default_rng(mix(self.seed, draw.index, draw.view))
-        return np.random.default_rng(draw.key)
+        key = mix(self.seed, draw.index, draw.view) if self.num_views else draw.key
+        return np.random.default_rng(mix(key, slot) if slot else key)
 
-    def _pixels(self, item: Item, view: View, rng: np.random.Generator | None) -> Array:
-        image = warp_image(item.sample.image(), view)
+    def _view(self, item: Item, slot: int, rng: np.random.Generator | None) -> View:
+        view = self.policy.view(item, slot)
+        return view if self.augmentation is None or rng is None else augment_view(view, self.augmentation, rng)
+
+    def _pixels(self, sample: Sample, view: View, rng: np.random.Generator | None) -> Array:
+        image = warp_image(sample.image(), view)
         if self.augmentation is not None and rng is not None:
             image = augment_pixels(image, self.augmentation, rng)
         return image
@@ -111,15 +113,16 @@ def stack_images(images: Sequence[Array]) -> Tensor:
 
 def collate(cases: Sequence[Case]) -> Batch:
     """Stacks cases whose model frames agree."""
-    features = None
-    if cases[0].features is not None:
-        names = cases[0].features
-        features = ({n: torch.stack([case.features[n] for case in cases if case.features]).float() for n in names},)
+    slots = [case.features for case in cases if case.features is not None]
+    features = tuple(
+        {name: torch.stack([one[slot][name] for one in slots]).float() for name in slots[0][slot]}
+        for slot in range(len(slots[0]) if slots else 0)
+    )
     return Batch(
         items=[case.item for case in cases],
         views=[case.views for case in cases],
         keys=torch.tensor([case.key for case in cases], dtype=torch.int64),
         images=tuple(stack_images([case.images[s] for case in cases]) for s in range(len(cases[0].images))),
-        features=features,
+        features=features or None,
         targets={name: torch.stack([case.targets[name] for case in cases]) for name in cases[0].targets},
     )

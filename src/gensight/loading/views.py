@@ -28,21 +28,26 @@ class ViewPolicy:
     crop: Crop = "frame"
     padding: float = 1.25
 
-    def view(self, item: Item) -> View:
-        """The un-augmented view of an item's first sample. Raises DataError where a box is needed and none is known."""
-        size = item.sample.size
+    def view(self, item: Item, slot: int = 0) -> View:
+        """The un-augmented view of one of an item's samples. Raises DataError where a box is needed and none known."""
+        size = item.samples[slot].size
         match self.crop:
             case "frame":
                 return whole_frame(size, self.size)
             case "box":
-                return around_box(size, subject_box(item), self.size, self.padding)
+                return around_box(size, subject_box(item, slot), self.size, self.padding)
             case "stretched-box":
-                return stretched_box(size, subject_box(item), self.size)
+                return stretched_box(size, subject_box(item, slot), self.size)
 
 
-def subject_box(item: Item) -> Array:
-    """float64 (4,): the subject's box, else the extent of its located keypoints; DataError if it has neither."""
-    subject = item.subject
+def subject_box(item: Item, slot: int = 0) -> Array:
+    """float64 (4,): the box of what the item is about in one of its images.
+
+    The relation's, else the subject's, else the extent of its located keypoints; DataError if there is none.
+    """
+    if item.relation is not None and item.relation.boxes is not None:
+        return _with_area(item.relation.boxes[slot], item)
+    subject = item.subject if slot == 0 else None
     if subject is not None and subject.box is not None:
         return _with_area(subject.box, item)
     if subject is not None and subject.keypoints is not None:

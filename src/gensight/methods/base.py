@@ -21,8 +21,8 @@ class Method(nn.Module, ABC):
     def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
         """Named scalar losses; `loss` is the one to minimise. A masked mean divides by the mask's sum.
 
-        A method whose masks differ between processes returns `loss_sum` and `loss_count` as well, so that the engine
-        can divide by the global count.
+        A method whose masks differ between processes returns `NAME_sum` and `NAME_count` as well, for each term NAME
+        that `loss` adds up, so that the engine can divide by the global counts.
         """
 
     @abstractmethod

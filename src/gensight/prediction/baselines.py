@@ -1,15 +1,30 @@
 """Predictors that look at nothing: what a score is worth must be told beside them."""
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 
+from gensight.engine.experiment import Experiment
 from gensight.geometry import image_to_model, model_to_image
 from gensight.loading.cases import Cases
 from gensight.loading.views import ViewPolicy
 from gensight.samples import Array, Instance, Item, Keypoints, Prediction, Visibility
 from gensight.skeletons import Skeleton
 from gensight.transforms.keypoints import convert_keypoints
+
+
+Answer = Callable[[Item], Prediction]
+
+
+def untrained_baseline(name: str, experiment: Experiment) -> Answer | None:
+    """A baseline that learns nothing, or no more than a mean; None for those that are trained as runs."""
+    match name:
+        case "mean-position":
+            assert experiment.skeleton is not None  # the schema lets only keypoint encodings ask for it
+            return MeanPosition(experiment.plain_training_cases(), experiment.skeleton)
+        case _:
+            return None
 
 
 class MeanPosition:

@@ -30,7 +30,7 @@ class Predictor:
     @torch.inference_mode()
     def outputs(self, batch: Batch) -> dict[str, Tensor]:
         """The method's output tensors, on the CPU."""
-        batch = batch.to(self.device)
+        batch = batch.to(self.device)  # itself where it is there already
         outputs = self.method.predict(batch)
         if self.flip_test:
             mirrored = Batch(

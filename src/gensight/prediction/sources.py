@@ -91,7 +91,7 @@ def read_boxes(path: Path) -> Boxes:
 
 
 def items_of(sample: Sample, boxes: Boxes | None) -> list[Item]:
-    """One item per box of the image, or one about the whole image where no boxes are given."""
+    """One item per box of the image, or one about the whole image (as its only subject) where no boxes are given."""
     height, width = sample.size
     if boxes is None:
         found = [(np.array([0.0, 0.0, width, height]), 1.0)]

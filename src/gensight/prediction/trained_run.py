@@ -31,7 +31,7 @@ class TrainedRun:
     Attributes:
         folder: The run folder.
         config: Its recipe.
-        skeleton: The keypoints that it predicts.
+        skeleton: The keypoints that it predicts; None where it predicts none.
         method: With the trained weights.
         encoding: With the calibrated confidence.
         policy: What part of an image is shown to the method.
@@ -41,7 +41,7 @@ class TrainedRun:
 
     folder: RunFolder
     config: RunConfig
-    skeleton: Skeleton
+    skeleton: Skeleton | None
     method: Method
     encoding: Encoding
     policy: ViewPolicy
@@ -80,10 +80,12 @@ class TrainedRun:
 
     def predict_items(self, items: Sequence[Item]) -> list[Prediction]:
         """Predictions of items, in order."""
-        views = [(self.policy.view(item),) for item in items]
-        images = [warp_image(item.sample.image(), view[0]) for item, view in zip(items, views, strict=True)]
-        cases = [Case(item, view, 0, (image,), {}) for item, view, image in zip(items, views, images, strict=True)]
-        return self.predictor(collate(cases))
+        return self.predictor(collate([self._case(item) for item in items]))
+
+    def _case(self, item: Item) -> Case:
+        views = tuple(self.policy.view(item, slot) for slot in range(len(item.samples)))
+        images = tuple(warp_image(one.image(), view) for one, view in zip(item.samples, views, strict=True))
+        return Case(item, views, 0, images, {})
 
     def predict(self, image: str | Path | Array) -> Prediction:
         """The prediction for one image: a path, or uint8 RGB (height, width, 3). The whole image is one subject."""
@@ -98,9 +100,11 @@ def whole_image_item(pixels: Array, key: str = "image") -> Item:
     return Item((Sample(key, (height, width), lambda: pixels, instances=(whole,)),), instance=0)
 
 
-def skeleton_of(card: dict[str, object], run: RunFolder) -> Skeleton:
-    """The skeleton that a card describes."""
+def skeleton_of(card: dict[str, object], run: RunFolder) -> Skeleton | None:
+    """The skeleton that a card describes; None where it says that there is none."""
     described = card.get("skeleton")
+    if described is None and "skeleton" in card:
+        return None
     if not isinstance(described, dict):
         raise RunError("the run's card names no skeleton", where=run.card)
     return Skeleton(

@@ -14,7 +14,7 @@ class RankedItem:
 
     Attributes:
         item: The item.
-        mean_px: Mean error of its labelled keypoints in image pixels.
+        mean_px: Mean error of its labelled keypoints in image pixels; else the item's own error, in its own unit.
         relative: The same over the square root of the true box's area; equal to `mean_px` where boxes are unknown.
     """
 
@@ -76,6 +76,8 @@ def ranked_items(run: Run) -> tuple[list[RankedItem], bool]:
 
 
 def _mean_error(item: PredictedItem) -> float:
+    if item.error is not None:
+        return item.error
     errors = [error for error in item.error_px or () if error is not None and np.isfinite(error)]
     return float(np.mean(errors)) if errors else float("nan")
 

@@ -31,6 +31,7 @@ def gallery(run: Run) -> dict[str, Any]:
         "run": run.name,
         "rows": [{"title": title, "tiles": drawn} for title, drawn in tiles.items() if drawn],
         "relative": relative,
+        "drawn": any(entry.item.panel is not None for entry in ranked),
         "num_items": len(ranked),
         "num_pictured": len(pictured),
         "has_predictions": run.predictions is not None,
@@ -44,10 +45,17 @@ def _tile(run: Run, entry: RankedItem, place: int, count: int) -> dict[str, str]
         "width": str(picture.shape[1]),
         "height": str(picture.shape[0]),
         "name": _item_name(run, entry.item),
-        "error": f"{entry.mean_px:.1f} px",
+        "error": _error_text(entry),
         "place": f"{place} of {count}",
         "worst_keypoint": _worst_keypoint(run, entry),
     }
+
+
+def _error_text(entry: RankedItem) -> str:
+    unit = entry.item.error_unit
+    if entry.item.error is None or unit == "px":
+        return f"{entry.mean_px:.1f} px"
+    return f"{unit} {entry.mean_px:.3f}"
 
 
 def _item_name(run: Run, item: PredictedItem) -> str:

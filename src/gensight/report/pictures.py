@@ -23,10 +23,11 @@ _QUALITY = 86
 
 def picture_path(run: Run, item: PredictedItem) -> Path | None:
     """The file of an item's picture inside the run folder; None if there is none, or if it lies outside the folder."""
-    if item.image is None:
+    named = item.panel or item.image
+    if named is None:
         return None
     folder = run.folder.resolve()
-    path = (folder / item.image).resolve()
+    path = (folder / named).resolve()
     return path if path.is_relative_to(folder) and path.is_file() else None
 
 
@@ -43,6 +44,8 @@ def draw_item(run: Run, item: PredictedItem) -> Array:
         image = read_image(path)
     except DataError as error:
         raise RunError(error.what, where=path, hint="run `gensight evaluate` again") from error
+    if item.panel is not None:  # drawn when it was scored
+        return image
     if image.shape[:2] != item.size:  # the run keeps a smaller copy: coordinates are those of the original
         view = View(
             (image.shape[0], image.shape[1]),

@@ -103,7 +103,10 @@ class TrueInstance(msgspec.Struct, frozen=True):
 
 
 class PredictedItem(msgspec.Struct, frozen=True):
-    """One item of the test split; `image` is a path inside the run folder, `error_px` one number per keypoint."""
+    """One item of the test split; `image` is a path inside the run folder, `error_px` one number per keypoint.
+
+    What is no set of keypoints has a drawn `panel` (a path too) instead, and one `error`.
+    """
 
     sample_key: str
     size: tuple[Length, Length]
@@ -112,6 +115,9 @@ class PredictedItem(msgspec.Struct, frozen=True):
     instances: list[PredictedInstance] = []
     truth: list[TrueInstance] = []
     error_px: list[float | None] | None = None
+    panel: str | None = None
+    error: float | None = None
+    error_unit: str = ""
 
 
 class Predictions(msgspec.Struct, frozen=True):

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import assert_never
 
 from gensight.config.loader import load_recipe
-from gensight.config.schema import Baseline, RunConfig, ScratchConfig
+from gensight.config.encodings import JointConfig
+from gensight.config.protocols import Baseline
+from gensight.config.schema import RunConfig, ScratchConfig
 from gensight.engine.run_folder import RunFolder
 from gensight.verbs.dry_run import measure_steps
 
@@ -15,7 +17,7 @@ MIN_STEPS = 20
 def baseline_config(config: RunConfig, baseline: Baseline) -> RunConfig | None:
     """The recipe of a trained baseline; None for one that needs no training, or that this run already is."""
     match baseline:
-        case "mean-position":
+        case "mean-position" | "mean-map" | "no-motion" | "raw-pixels" | "sift" | "optical-flow" | "colour-histogram":
             return None
         case "random-twin":
             if config.backbone.kind == "scratch" or config.backbone.random_weights:
@@ -26,7 +28,15 @@ def baseline_config(config: RunConfig, baseline: Baseline) -> RunConfig | None:
             if config.backbone.kind == "scratch":
                 return None
             method = config.method.model_copy(update={"timesteps": "clean"})
-            changes = {"name": f"{config.name}-scratch", "backbone": ScratchConfig(), "method": method}
+            encoding = config.encoding
+            if isinstance(encoding, JointConfig):
+                encoding = encoding.model_copy(update={"timesteps": {}})
+            changes = {
+                "name": f"{config.name}-scratch",
+                "backbone": ScratchConfig(),
+                "method": method,
+                "encoding": encoding,
+            }
             return config.model_copy(update=changes)
         case _:
             assert_never(baseline)
@@ -46,7 +56,7 @@ def baseline_folder(run: RunFolder, baseline: Baseline) -> RunFolder:
 def train_baselines(config: RunConfig, run: RunFolder, device: str, train_run: TrainRun) -> None:
     """Trains each baseline that the recipe names and that has not been trained; `scratch` as long as the run."""
     minutes = float(run.read_card()["training_minutes"])
-    for baseline in config.evaluation.baselines:
+    for baseline in config.baselines:
         recipe, folder = baseline_config(config, baseline), baseline_folder(run, baseline)
         if recipe is None or folder.finished:
             continue

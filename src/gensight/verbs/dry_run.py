@@ -63,7 +63,8 @@ def dry_run(config: RunConfig, device: str) -> None:
     total = sum(p.numel() for p in method.parameters())
     training, skeleton = config.training, measured.experiment.skeleton
     print(f"data        {config.data.kind}: {', '.join(parts)} samples; {measured.num_items} training items")
-    print(f"keypoints   {skeleton.name}: {len(skeleton)}")
+    if skeleton is not None:
+        print(f"keypoints   {skeleton.name}: {len(skeleton)}")
     print(f"model       {trained:,} of {total:,} parameters trained; backbone {config.backbone.kind}")
     print(f"one step    {step:.2f} s for a batch of {training.batch_size} on {device}, loss {measured.loss:.4f}")
     print(f"memory      {_memory(device) / 1e9:.2f} GB")

@@ -4,35 +4,28 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
-from gensight.config.schema import RunConfig
+from gensight import build
 from gensight.engine.experiment import Experiment
 from gensight.engine.run_folder import RunFolder
 from gensight.files.atomic import write_json
-from gensight.files.hashing import value_hash
-from gensight.files.images import write_image
 from gensight.files.progress import progress
 from gensight.loading.cases import Cases
 from gensight.metrics.base import Result
 from gensight.metrics.bootstrap import paired_difference
-from gensight.metrics.tables import build_metrics
-from gensight.prediction.baselines import MeanPosition
+from gensight.prediction.baselines import untrained_baseline
+from gensight.prediction.records import record
 from gensight.prediction.trained_run import TrainedRun, skeleton_card
 from gensight.report import scores_table_text, write_report
 from gensight.samples import Item, Prediction
-from gensight.skeletons import Skeleton
-from gensight.transforms.keypoints import convert_keypoints
 from gensight.verbs.baselines import baseline_folder
 
-PICTURE_SIDE = 512  # longest side of the copies kept for drawing
 Answers = Iterator[tuple[Prediction, Item]]
+Keep = Callable[[Prediction, Item], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +35,12 @@ class Scored:
     model: str
     results: list[Result]
     seconds: float
-    answers: list[tuple[Prediction, Item]]
+    num_items: int
     card: dict[str, Any] | None = None
 
     def cost(self) -> dict[str, Any]:
         """As metrics.json has it."""
-        speed = {"images_per_second": len(self.answers) / self.seconds}
+        speed = {"images_per_second": self.num_items / max(self.seconds, 1e-9)}
         if self.card is None:
             return speed
         return {
@@ -74,21 +67,28 @@ def evaluate(run: Path, checkpoint: str = "best", device: str = "auto", baseline
     trained = TrainedRun.load(folder.root, device, checkpoint)
     experiment = Experiment.open(trained.config, trained.calibration)
     cases = experiment.test_cases()
-    scored = [_score_run(trained.config.method.kind, trained, cases)]
+    entries: list[dict[str, Any]] = []
+
+    def keep(prediction: Prediction, item: Item) -> None:
+        entries.append(record(prediction, item, experiment.skeleton, folder.pictures))
+
+    scored = [_score_run(trained.config.method.kind, trained, cases, experiment, keep)]
     if baselines:
         scored += _score_baselines(folder, experiment, cases, device, checkpoint)
     write_json(folder.metrics, _metrics(scored), indent=1)
-    _write_predictions(folder, experiment, scored[0])
+    described = None if experiment.skeleton is None else skeleton_card(experiment.skeleton)
+    write_json(folder.predictions, {"skeleton": described, "items": entries})
     write_report([folder.root], folder.report)
     print(scores_table_text(json.loads(folder.metrics.read_text(encoding="utf-8"))))
     print(f"report: {folder.report}")
     return scored
 
 
-def _score_run(name: str, trained: TrainedRun, cases: Cases) -> Scored:
-    config = trained.config.evaluation
-    answers = trained.predictor.each(cases, config.batch_size)
-    scored = _score(name, answers, len(cases), trained.config, trained.skeleton)
+def _score_run(
+    name: str, trained: TrainedRun, cases: Cases, experiment: Experiment, keep: Keep = lambda prediction, item: None
+) -> Scored:
+    answers = trained.predictor.each(cases, trained.config.evaluation.batch_size)
+    scored = _score(name, answers, len(cases), experiment, keep)
     return replace(scored, card=trained.folder.read_card())
 
 
@@ -96,28 +96,30 @@ def _score_baselines(
     folder: RunFolder, experiment: Experiment, cases: Cases, device: str, checkpoint: str
 ) -> list[Scored]:
     scored = []
-    for baseline in experiment.config.evaluation.baselines:
-        if baseline == "mean-position":
-            answer = MeanPosition(experiment.plain_training_cases(), experiment.skeleton)
-            answers = ((answer(item), item) for item in (cases.item(index) for index in range(len(cases))))
-            scored.append(_score(baseline, answers, len(cases), experiment.config, experiment.skeleton))
+    for baseline in experiment.config.baselines:
+        answer = untrained_baseline(baseline, experiment)
+        if answer is not None:
+            items = (cases.item(index) for index in range(len(cases)))
+            scored.append(_score(baseline, ((answer(item), item) for item in items), len(cases), experiment))
             continue
         place = baseline_folder(folder, baseline)
         if place.finished:
-            scored.append(_score_run(baseline, TrainedRun.load(place.root, device, checkpoint), cases))
+            scored.append(_score_run(baseline, TrainedRun.load(place.root, device, checkpoint), cases, experiment))
     return scored
 
 
-def _score(name: str, answers: Answers, count: int, config: RunConfig, skeleton: Skeleton) -> Scored:
-    metrics = build_metrics(config.evaluation.protocols, skeleton)
-    begun = time.perf_counter()
-    kept = []
+def _score(
+    name: str, answers: Answers, count: int, experiment: Experiment, keep: Keep = lambda prediction, item: None
+) -> Scored:
+    metrics = build.build_metrics(experiment.config, experiment.skeleton)
+    seconds, begun = 0.0, time.perf_counter()
     for prediction, item in progress(answers, count, f"evaluate {name}"):
+        seconds += time.perf_counter() - begun
         for metric in metrics:
             metric.update(prediction, item)
-        kept.append((prediction, item))
-    seconds = time.perf_counter() - begun
-    return Scored(name, [metric.compute() for metric in metrics], seconds, kept)
+        keep(prediction, item)
+        begun = time.perf_counter()
+    return Scored(name, [metric.compute() for metric in metrics], seconds, count)
 
 
 def _metrics(scored: list[Scored]) -> dict[str, Any]:
@@ -140,57 +142,3 @@ def _metrics(scored: list[Scored]) -> dict[str, Any]:
 def _peak_memory() -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
-
-
-def _write_predictions(folder: RunFolder, experiment: Experiment, scored: Scored) -> None:
-    entries = []
-    for prediction, item in scored.answers:
-        name = f"{value_hash(item.sample.key)[:16]}.jpg"
-        _write_picture(folder.pictures / name, item)
-        entries.append(_entry(prediction, item, experiment, f"pictures/{name}"))
-    write_json(folder.predictions, {"skeleton": skeleton_card(experiment.skeleton), "items": entries})
-
-
-def _write_picture(path: Path, item: Item) -> None:
-    if path.is_file():
-        return
-    image = item.sample.image()
-    shrink = PICTURE_SIDE / max(image.shape[:2])
-    if shrink < 1:
-        image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_image(path, image)
-
-
-def _entry(prediction: Prediction, item: Item, experiment: Experiment, image: str) -> dict[str, Any]:
-    subject, instance = item.subject, prediction.instances[0]
-    assert subject is not None and subject.keypoints is not None and instance.keypoints is not None  # keypoint items
-    truth = convert_keypoints(subject.keypoints, experiment.skeleton)
-    answer = instance.keypoints
-    distances = np.linalg.norm(answer.points - truth.points, axis=-1)
-    return {
-        "sample_key": item.sample.key,
-        "item_key": item.key,
-        "image": image,
-        "size": list(item.sample.size),
-        "instances": [
-            {
-                "category": instance.category,
-                "confidence": instance.confidence,
-                "box": _listed(instance.box),
-                "keypoints": [[*_listed(p), float(c)] for p, c in zip(answer.points, answer.confidence, strict=True)],
-            }
-        ],
-        "truth": [
-            {
-                "keypoints": [[*_listed(p), int(v)] for p, v in zip(truth.points, truth.visibility, strict=True)],
-                "box": _listed(subject.box),
-            }
-        ],
-        "error_px": [float(d) if known else None for d, known in zip(distances, truth.located, strict=True)],
-    }
-
-
-def _listed(values: Any) -> Any:
-    """Plain floats; None for an unknown box, and None in place of NaN."""
-    return None if values is None else [float(v) if np.isfinite(v) else None for v in values]

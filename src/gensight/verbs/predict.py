@@ -1,14 +1,16 @@
-"""`gensight predict`: a trained run applied to an image, a folder or a video."""
+"""`gensight predict`: trained runs applied to an image, a folder or a video."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError
 from gensight.files.progress import progress
+from gensight.prediction.feature_memo import share_backbones
 from gensight.prediction.outputs import PredictionWriter
-from gensight.prediction.sources import Boxes, items_of, open_source, read_boxes
+from gensight.prediction.sources import Boxes, Source, items_of, open_source, read_boxes
 from gensight.prediction.trained_run import TrainedRun
 from gensight.samples import Prediction, Sample, merge_predictions
 
@@ -25,8 +27,9 @@ def predict(
     device: str = "auto",
     draw: bool = True,
     boxes: Path | None = None,
+    also: Sequence[Path] = (),
 ) -> Path:
-    """Predicts on an image, a folder of images or a video, and writes tables and pictures.
+    """Predicts on an image, a folder of images or a video, and writes tables, maps and pictures.
 
     Args:
         run: A finished run folder.
@@ -35,24 +38,62 @@ def predict(
         device: `auto`, `cpu`, `cuda` ...
         draw: Whether to draw overlays (and the overlaid video).
         boxes: A detections file, for runs that look at one subject's box at a time.
+        also: Further runs; those on the same backbone are read off the same pass. Each then writes to a folder of its
+            own below `out`, by its name.
 
     Returns:
         The folder that was written.
     """
     opened = open_source(Path(source))
-    trained = TrainedRun.load(run, device)
+    runs = [TrainedRun.load(one, device) for one in (run, *also)]
     found = None if boxes is None else read_boxes(Path(boxes))
-    if found is not None and trained.config.view.crop == "frame":
-        raise ConfigError("this run looks at whole images, so it takes no boxes", where="--boxes")
+    for trained in runs:
+        _refuse(trained, found)
+    if len(runs) > 1:
+        share_backbones(runs)
     folder = RunFolder(Path(run)).root / "predict" / opened.path.stem if out is None else Path(out)
-    writer = PredictionWriter(folder, trained.skeleton, trained.config.name, opened.frame_rate, draw)
-    unit = "images" if opened.frame_rate is None else "frames"
-    with writer.open():
-        samples = progress(opened.samples(), opened.num_samples, "predict", unit)
-        for batch in _batched(samples, trained.config.evaluation.batch_size):
-            for sample, prediction in zip(batch, _predict_samples(trained, batch, found), strict=True):
-                writer.add(prediction, sample.image())
+    _write(runs, _folders(runs, folder), opened, found, draw)
     return folder
+
+
+def _refuse(trained: TrainedRun, boxes: Boxes | None) -> None:
+    if boxes is not None and trained.config.view.crop == "frame":
+        raise ConfigError("this run looks at whole images, so it takes no boxes", where="--boxes")
+    if trained.encoding.num_samples > 1:
+        raise ConfigError(
+            f"this run compares images ({trained.config.encoding.kind}), and has nothing to say of a single one",
+            where=trained.folder.root,
+            hint="use `gensight match RUN IMAGE OTHER` for it",
+        )
+
+
+def _folders(runs: Sequence[TrainedRun], folder: Path) -> list[Path]:
+    names = [trained.config.name for trained in runs]
+    if len(runs) == 1:
+        return [folder]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ConfigError(f"two runs are named {twice[0]}, and would write to one folder", hint="predict one by one")
+    return [folder / name for name in names]
+
+
+def _write(
+    runs: Sequence[TrainedRun], folders: Sequence[Path], source: Source, boxes: Boxes | None, draw: bool
+) -> None:
+    unit = "images" if source.frame_rate is None else "frames"
+    batch_size = min(trained.config.evaluation.batch_size for trained in runs)
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(
+                PredictionWriter(folder, trained.skeleton, trained.config.name, source.frame_rate, draw).open()
+            )
+            for trained, folder in zip(runs, folders, strict=True)
+        ]
+        samples = progress(source.samples(), source.num_samples, "predict", unit)
+        for batch in _batched(samples, batch_size):
+            for trained, writer in zip(runs, writers, strict=True):
+                for sample, prediction in zip(batch, _predict_samples(trained, batch, boxes), strict=True):
+                    writer.add(prediction, sample.image())
 
 
 def _predict_samples(trained: TrainedRun, samples: list[Sample], boxes: Boxes | None) -> list[Prediction]:

@@ -30,6 +30,7 @@ from gensight.engine.settings import choose_device
 from gensight.errors import ConfigError, RunError
 from gensight.files.atomic import write_json, write_text
 from gensight.files.hashing import value_hash
+from gensight.files.lock import only_writer
 from gensight.methods.pretrain.architecture import (
     Parts,
     build_autoencoder,
@@ -76,7 +77,11 @@ def pretrain(config: PretrainConfig, out: Path | None = None, device: str = "aut
     device = choose_device(device)
     parts = _start(config)
     _check_size(config, parts)
-    folder.mkdir(parents=True, exist_ok=True)
+    with only_writer(folder):
+        return _pretrain(config, folder, parts, device, workers)
+
+
+def _pretrain(config: PretrainConfig, folder: Path, parts: Parts, device: str, workers: int) -> Path:
     write_text(folder / "config.yaml", dump_config(config))
     pool = open_pool(build_source(config), folder / "pool", _pool_settings(config), workers)
     first = _train_autoencoder(config, parts, pool, folder, device)

@@ -4,24 +4,19 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-
 from gensight import build
 from gensight.backbones.base import Backbone
 from gensight.backbones.cache import FeatureCache, cached_features
 from gensight.config.loader import dump_config
 from gensight.config.schema import RunConfig
-from gensight.encodings.heatmap import DEFAULT_CALIBRATION, Heatmap, fit_calibration
 from gensight.engine.experiment import Experiment
 from gensight.engine.fit import Schedule, Training, fit
 from gensight.engine.run_folder import RunFolder
 from gensight.engine.settings import build_machine, build_optimisation, choose_device, default_run_folder
-from gensight.geometry import image_to_model
+from gensight.files.lock import only_writer
 from gensight.loading.cases import Cases
-from gensight.methods.base import Method
-from gensight.prediction.predictor import Predictor
 from gensight.prediction.trained_run import skeleton_card
-from gensight.transforms.keypoints import convert_keypoints
+from gensight.prediction.validation import Validator, calibrate
 from gensight.verbs.baselines import train_baselines
 from gensight.verbs.dry_run import dry_run as run_dry
 from gensight.verbs.evaluate import evaluate
@@ -49,8 +44,11 @@ def train(config: RunConfig, out: Path | None = None, device: str = "auto", dry_
         return folder
     run = RunFolder(folder)
     run.create(dump_config(config))
-    train_run(config, run, device)
-    train_baselines(config, run, device, lambda child, place: train_run(child, place, device, label=place.root.name))
+    with only_writer(folder):
+        train_run(config, run, device)
+        train_baselines(
+            config, run, device, lambda child, place: train_run(child, place, device, label=place.root.name)
+        )
     if Experiment.open(config).splits.test is not None:
         evaluate(folder, device=device)
     return folder
@@ -79,7 +77,7 @@ def train_run(config: RunConfig, run: RunFolder, device: str, label: str = "trai
         monitor="error",
         label=label,
     )
-    calibration = _calibrate(experiment, method, validation, device)
+    calibration = calibrate(experiment, method, validation, device)
     run.write_card(_card(experiment, backbone, training, cache_minutes, calibration, device))
 
 
@@ -111,51 +109,6 @@ def _cases(experiment: Experiment, backbone: Backbone, run: RunFolder, device: s
     return cases, validation
 
 
-class Validator:
-    """Scores a method on the validation cases: `error`, the mean distance in model pixels over located keypoints."""
-
-    def __init__(self, experiment: Experiment, cases: Cases, device: str) -> None:
-        self.experiment, self.cases, self.device = experiment, cases, device
-
-    def __call__(self, method: Method) -> dict[str, float]:
-        errors, _ = self.errors_and_peaks(method)
-        known = errors[np.isfinite(errors)]
-        return {"error": float(known.mean()) if len(known) else float("nan")}
-
-    def errors_and_peaks(self, method: Method) -> tuple[np.ndarray, np.ndarray]:
-        """float (cases, keypoints): distances in model pixels (NaN where no place is known), and confidences."""
-        experiment = self.experiment
-        predictor = Predictor(method, experiment.encoding, self.device)
-        errors, confidences = [], []
-        for prediction, item in predictor.each(self.cases, experiment.config.evaluation.batch_size):
-            subject, answer = item.subject, prediction.instances[0].keypoints
-            assert subject is not None and subject.keypoints is not None and answer is not None  # encoding's items
-            truth = convert_keypoints(subject.keypoints, experiment.skeleton)
-            view = experiment.policy.view(item)
-            distances = image_to_model(answer.points, view) - image_to_model(truth.points, view)
-            errors.append(np.where(truth.located, np.linalg.norm(distances, axis=-1), np.nan))
-            confidences.append(answer.confidence)
-        return np.stack(errors), np.stack(confidences)
-
-
-def _calibrate(experiment: Experiment, method: Method, validation: Cases | None, device: str) -> tuple[float, float]:
-    """(slope, offset) such that confidence is the probability that a keypoint lies within its Gaussian's sigma x 2."""
-    encoding = experiment.encoding
-    if validation is None or not isinstance(encoding, Heatmap):
-        return DEFAULT_CALIBRATION
-    errors, confidences = Validator(experiment, validation, device).errors_and_peaks(method)
-    slope, offset = encoding.calibration
-    odds = np.clip(confidences, 1e-6, 1 - 1e-6)
-    peaks = (np.log(odds / (1 - odds)) - offset) / slope
-    height, width = experiment.policy.size
-    grid = encoding.grid_size((height, width))
-    reach = 2 * encoding.sigma_cells(grid) * encoding.stride
-    correct = (np.isfinite(errors) & (np.nan_to_num(errors, nan=np.inf) <= reach)).ravel()
-    # Where nearly all is right, nothing would tell what an empty map means: one beside each answer says it.
-    empty = np.zeros(correct.size)
-    return fit_calibration(np.concatenate([peaks.ravel(), empty]), np.concatenate([correct, empty.astype(bool)]))
-
-
 def _card(
     experiment: Experiment,
     backbone: Backbone,
@@ -173,7 +126,7 @@ def _card(
             "id": getattr(config.backbone, "id", config.backbone.kind),
             "fingerprint": backbone.fingerprint(),
         },
-        "skeleton": skeleton_card(experiment.skeleton),
+        "skeleton": None if experiment.skeleton is None else skeleton_card(experiment.skeleton),
         "calibration": list(calibration),
         "num_parameters_trained": training.num_parameters,
         "steps": training.steps,

@@ -1,6 +1,7 @@
 """The readout method: losses, noise levels, cached features, what it refuses."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from gensight.errors import ConfigError
 from gensight.loading.cases import collate
 from gensight.loading.draws import Draw
 from gensight.methods.readout.loss import masked_map_loss, to_unit_range
-from gensight.methods.readout.method import Readout
+from gensight.methods.readout.method import Part, Readout
 from gensight.samples import Batch
 from tests.engine import small_run
 from tests.pipelines import save_pipeline
@@ -29,17 +30,18 @@ def batch() -> Batch:
     return collate([cases[Draw(i, 0, 100 + i)] for i in range(4)])
 
 
-def readout(backbone: Backbone, **options: object) -> Readout:
+def readout(backbone: Backbone, **options: Any) -> Readout:
     torch.manual_seed(0)
-    settings: dict[str, object] = {"grid_stride": 4, "projection": 16, "bottleneck": 8, "widths": (8, 8), **options}
-    return Readout(backbone, {"heatmaps": OutputSpec(2)}, **settings)
+    part = Part({"heatmaps": OutputSpec(2)}, options.pop("grid_stride", 4), options.pop("timesteps", "clean"))
+    settings: dict[str, object] = {"projection": 16, "bottleneck": 8, "widths": (8, 8), **options}
+    return Readout(backbone, {"dots": part}, **settings)
 
 
 def test_a_frozen_backbone_gets_no_gradient_and_the_head_does(backbone: Backbone, batch: Batch) -> None:
     method = readout(backbone)
     method.losses(batch)["loss"].backward()
     assert all(p.grad is None for p in method.backbone.parameters())
-    assert all(p.grad is not None for p in method.head.parameters())
+    assert all(p.grad is not None for p in method.heads.parameters())
     assert not [name for name in method.trained_state() if name.startswith("backbone")]
 
 
@@ -51,7 +53,7 @@ def test_maps_lie_on_the_grid_that_was_asked_for(backbone: Backbone, batch: Batc
 @pytest.mark.parametrize("order", ["native", "reference"])
 def test_both_orders_learn(backbone: Backbone, batch: Batch, order: str) -> None:
     method = readout(backbone, order=order)
-    optimiser = torch.optim.AdamW(method.head.parameters(), 1e-2)
+    optimiser = torch.optim.AdamW(method.heads.parameters(), 1e-2)
     losses = []
     for _ in range(30):
         loss = method.losses(batch)["loss"]
@@ -68,7 +70,7 @@ def test_noise_levels_are_drawn_from_the_keys(backbone: Backbone, batch: Batch) 
     assert torch.equal(first, again)
     other = Batch(batch.items, batch.views, batch.keys + 1, batch.images, None, batch.targets)
     assert not torch.equal(first, method.predict(other)["heatmaps"])
-    assert method.head.aggregation.num_timesteps == 2
+    assert method.heads["dots"].aggregation.num_timesteps == 2
 
 
 def test_cached_features_give_the_same_outputs(backbone: Backbone, batch: Batch) -> None:
@@ -95,7 +97,7 @@ def test_cross_entropy_of_a_perfect_map_is_zero() -> None:
     maps = torch.logit(target)
     total, _ = masked_map_loss(maps, target, torch.ones(1, 2, 1, 1), "cross-entropy")
     assert float(total) == pytest.approx(0, abs=1e-6)
-    assert torch.allclose(to_unit_range(maps, "cross-entropy"), target, atol=1e-6)
+    assert torch.allclose(to_unit_range(maps, OutputSpec(2), "cross-entropy"), target, atol=1e-6)
 
 
 def test_softmax_of_a_perfect_map_is_zero_and_peaks_at_one() -> None:
@@ -106,17 +108,17 @@ def test_softmax_of_a_perfect_map_is_zero_and_peaks_at_one() -> None:
     total, count = masked_map_loss(maps, target, torch.ones(1, 2, 1, 1), "softmax")
     assert float(total) == pytest.approx(0, abs=1e-5)
     assert count == 2
-    unit = to_unit_range(maps, "softmax", encoding.sigma)
+    unit = to_unit_range(maps, OutputSpec(2, "blobs", encoding.sigma), "softmax")
     assert torch.allclose(unit, target, atol=0.25)
     _, none = masked_map_loss(maps, torch.zeros_like(target), torch.ones(1, 2, 1, 1), "softmax")
     assert none == 0
     with pytest.raises(ConfigError, match="hold no single blob: heatmaps"):
-        Readout(small_run.method().backbone, {"heatmaps": OutputSpec(2)}, grid_stride=4, loss="softmax")
+        Readout(small_run.method().backbone, {"dots": Part({"heatmaps": OutputSpec(2)}, 4)}, loss="softmax")
 
 
 def test_what_cannot_be_read_out_is_refused(backbone: Backbone) -> None:
     with pytest.raises(ConfigError, match="makes maps, but the encoding asks for vectors: score"):
-        Readout(backbone, {"score": OutputSpec(1, "vector")}, grid_stride=4)
+        Readout(backbone, {"score": Part({"score": OutputSpec(1, "vector")}, 4)})
     with pytest.raises(ConfigError, match="a plain encoder has no noise levels"):
         readout(small_run.method().backbone, timesteps=(20,))
 

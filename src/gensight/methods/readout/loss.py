@@ -1,4 +1,17 @@
-"""Masked losses between predicted and target maps."""
+"""What each kind of output is taught by: the range it is trained in, its loss, and the way back to [0, 1].
+
+| kind           | head's last step | trained in   | loss                                                        |
+|----------------|------------------|--------------|-------------------------------------------------------------|
+| blobs          | none             | by `BlobLoss`| `mse`, `cross-entropy` or `softmax`                         |
+| sparse-image   | tanh             | [-0.5, 0.5]  | squared error, empty and drawn cells weighing half each     |
+| dense-image    | tanh             | [-1, 1]      | squared error                                               |
+| values         | none             | [0, 1]       | absolute error                                              |
+| affine-values  | none             | free         | absolute error after each map is centred and scaled         |
+| matching       | unit length      |              | symmetric cross-entropy over cells (`descriptors.py`)       |
+| appearance     | unit length      |              | triplet hinge (`descriptors.py`)                            |
+
+Ranges and the two-part error of image-like targets are those of Luo et al., "Readout Guidance", CVPR 2024.
+"""
 
 import math
 from typing import Literal, assert_never
@@ -7,36 +20,99 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Loss = Literal["mse", "cross-entropy", "softmax"]
-EMPTY = 1e-3  # a target map with less mass than this says that nothing is there
+from gensight.encodings.base import OutputSpec
+from gensight.heads.maps import Activation
+from gensight.samples import Size
+
+BlobLoss = Literal["mse", "cross-entropy", "softmax"]
+EMPTY = 1e-3  # a blob map with less mass, or an image cell with less light, says that nothing is there
 
 
-def to_unit_range(maps: Tensor, loss: Loss, blob_sigma: float | None = None) -> Tensor:
-    """A head's raw maps in the targets' range.
+def activation(spec: OutputSpec) -> Activation | None:
+    """The last step of an output's map head."""
+    return "tanh" if spec.kind in ("sparse-image", "dense-image") else None
 
-    Themselves under `mse`, their sigmoid under `cross-entropy`. Under `softmax`, the probability of each cell times the
-    mass of a Gaussian of peak 1, so that a certain answer peaks at 1 and a spread-out one stays low.
+
+def output_loss(
+    values: Tensor, target: Tensor, weight: Tensor, spec: OutputSpec, blobs: BlobLoss, model_size: Size
+) -> tuple[Tensor, Tensor]:
+    """The sum of one output's errors, and how many maps (images, points) it is the sum of.
 
     Args:
-        maps: (batch, channels, height, width).
-        loss: The one that they were trained under.
-        blob_sigma: Standard deviation of the Gaussian as a share of the grid's geometric-mean side; `softmax` only.
+        values: What the head gave: (batch, channels, height, width), or descriptors (batch, samples, channels, height,
+            width).
+        target: As the encoding made it.
+        weight: Broadcasts against `target`; 0 where nothing is labelled.
+        spec: Of the output.
+        blobs: The loss of `blobs`.
+        model_size: (height, width) of the model frame.
     """
+    match spec.kind:
+        case "blobs":
+            return masked_map_loss(values, target, weight, blobs)
+        case "sparse-image":
+            return _sparse_error(values, target - 0.5, weight.to(values.dtype).expand_as(values))
+        case "dense-image":
+            return _per_image((values - (2 * target - 1)).square(), weight)
+        case "values":
+            return _per_image((values - target).abs(), weight)
+        case "affine-values":
+            weight = weight.to(values.dtype).expand_as(values)
+            return _per_image((_standardised(values, weight) - _standardised(target, weight)).abs(), weight)
+        case "matching":
+            from gensight.methods.readout.descriptors import matching_loss
+
+            return matching_loss(values, target, weight, model_size)
+        case "appearance":
+            from gensight.methods.readout.descriptors import appearance_loss
+
+            return appearance_loss(values, target, weight)
+        case "vector":
+            raise AssertionError("the method refuses vectors")
+        case _:
+            assert_never(spec.kind)
+
+
+def to_unit_range(values: Tensor, spec: OutputSpec, blobs: BlobLoss) -> Tensor:
+    """What a head gave, in the range that the encoding decodes.
+
+    Under the `softmax` loss a blob map is the probability of each cell times the mass of a Gaussian of peak 1, so that
+    a certain answer peaks at 1 and a spread-out one stays low.
+    """
+    match spec.kind:
+        case "blobs":
+            return _unit_blobs(values, blobs, spec.blob_sigma)
+        case "sparse-image":
+            return (values + 0.5).clamp(0, 1)
+        case "dense-image":
+            return (values + 1) / 2
+        case "values":
+            return values.clamp(0, 1)
+        case "affine-values":
+            low, high = values.amin((-2, -1), keepdim=True), values.amax((-2, -1), keepdim=True)
+            return (values - low) / (high - low).clamp(min=1e-6)
+        case "matching" | "appearance" | "vector":
+            return values
+        case _:
+            assert_never(spec.kind)
+
+
+def _unit_blobs(maps: Tensor, loss: BlobLoss, sigma: float | None) -> Tensor:
     match loss:
         case "mse":
             return maps
         case "cross-entropy":
             return maps.sigmoid()
         case "softmax":
-            assert blob_sigma is not None  # the method refuses other outputs
-            mass = 2 * math.pi * blob_sigma**2 * maps.shape[-2] * maps.shape[-1]
+            assert sigma is not None  # the method refuses other outputs
+            mass = 2 * math.pi * sigma**2 * maps.shape[-2] * maps.shape[-1]
             return (maps.flatten(-2).softmax(-1) * mass).clamp(max=1).view_as(maps)
         case _:
             assert_never(loss)
 
 
-def masked_map_loss(maps: Tensor, target: Tensor, weight: Tensor, loss: Loss) -> tuple[Tensor, Tensor]:
-    """The sum of per-map errors over labelled maps, and how many maps were labelled.
+def masked_map_loss(maps: Tensor, target: Tensor, weight: Tensor, loss: BlobLoss) -> tuple[Tensor, Tensor]:
+    """The sum of per-map errors over labelled blob maps, and how many maps were labelled.
 
     - `mse`: mean squared error against the target (Luo et al., 2024; Sun et al., HRNet, 2019).
     - `cross-entropy`: each cell's logit against the target in [0, 1] as a probability.
@@ -72,3 +148,37 @@ def _place_error(maps: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, 
     entropy = -torch.xlogy(share, share)
     errors = -share * maps.flatten(-2).log_softmax(-1).view_as(maps) - entropy
     return errors.sum(dim=(-2, -1)), weight * (mass[..., 0, 0] >= EMPTY)
+
+
+def _per_image(errors: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Each image's weighted mean, added up over the images that have any weight."""
+    weight = weight.to(errors.dtype).expand_as(errors).flatten(1)
+    mass = weight.sum(1)
+    means = (errors.flatten(1) * weight).sum(1) / mass.clamp(min=1e-6)
+    return means.sum(), (mass > 0).to(errors.dtype).sum()
+
+
+def _sparse_error(maps: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Half the mean over empty cells plus half the mean over drawn ones; the one kind alone where the other lacks."""
+    drawn = (target > EMPTY - 0.5).any(1, keepdim=True).expand_as(target)
+    errors = (maps - target).square().flatten(1)
+    means, present = [], []
+    for part in (drawn, ~drawn):
+        mass = (weight * part).flatten(1)
+        means.append((errors * mass).sum(1) / mass.sum(1).clamp(min=1e-6))
+        present.append((mass.sum(1) > 0).to(errors.dtype))
+    kinds = present[0] + present[1]
+    mean = (means[0] * present[0] + means[1] * present[1]) / kinds.clamp(min=1)
+    return mean.sum(), (kinds > 0).to(errors.dtype).sum()
+
+
+def _standardised(maps: Tensor, weight: Tensor) -> Tensor:
+    """Each map centred and divided by its mean absolute deviation, over the cells of weight 1.
+
+    As the scale- and shift-invariant loss of Ranftl et al., "Towards Robust Monocular Depth Estimation", TPAMI 2022,
+    eq. 5-7, with means in place of medians.
+    """
+    mass = weight.sum((-2, -1), keepdim=True).clamp(min=1e-6)
+    centred = maps - (maps * weight).sum((-2, -1), keepdim=True) / mass
+    spread = (centred.abs() * weight).sum((-2, -1), keepdim=True) / mass
+    return centred / spread.clamp(min=1e-4)

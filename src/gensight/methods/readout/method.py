@@ -1,130 +1,189 @@
-"""Backbone + readout head as a Method."""
+"""Backbone + readout heads as a Method."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gensight.backbones.base import Backbone, Features
 from gensight.backbones.cache import TIME_EMBEDDING
-from gensight.diffusion.noise import item_noise
-from gensight.encodings.base import OutputSpec
+from gensight.diffusion.noise import item_noise, item_timesteps
+from gensight.encodings.base import DESCRIPTORS, OutputSpec
 from gensight.errors import ConfigError
 from gensight.heads.aggregation import Order
 from gensight.methods.base import Method
-from gensight.methods.readout.loss import Loss, masked_map_loss, to_unit_range
+from gensight.methods.readout.loss import BlobLoss, output_loss, to_unit_range
 from gensight.methods.readout.model import ReadoutHead
 from gensight.samples import Batch, Size
 
+Timesteps = tuple[int, ...] | Literal["clean", "random"]
+NUM_TIMESTEPS = 1000
+SLOT_STREAMS = 1000  # streams of noise for each image of an item
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one head has to make.
+
+    Attributes:
+        outputs: Name -> spec, as the encoding names them.
+        grid_stride: Model pixels per cell of those maps.
+        timesteps: Noise levels that the head reads. `clean`: the noiseless latent at the backbone's own timestep.
+            `random`: in training one level for each batch, 1 to 999; `clean` in prediction. A list: all of these
+            levels together, the latent noised to each by the batch's keys.
+    """
+
+    outputs: Mapping[str, OutputSpec]
+    grid_stride: int
+    timesteps: Timesteps = "clean"
+
 
 class Readout(Method):
-    """Reads maps out of a backbone's features.
+    """Reads maps and descriptors out of a backbone's features: several heads on one pass.
+
+    Heads of the same noise level share the backbone's pass; each further level takes one pass more.
 
     Args:
         backbone: Frozen, with adapters, or trainable.
-        outputs: The maps that the encoding asks for.
-        grid_stride: Model pixels per cell of those maps.
+        parts: One head each.
         projection: Channels of the aggregated map.
         bottleneck: Channels of each layer's bottleneck.
         widths: Channels of the map head's hidden layers.
         order: `native` (fast) or `reference` (the published order: every layer is resized first).
-        loss: `mse`, `cross-entropy` or `softmax`; see `masked_map_loss`.
-        timesteps: Noise levels that are read and aggregated, the latent noised to each by the batch's keys; None
-            reads the clean latent once, at the backbone's own timestep.
+        loss: `mse`, `cross-entropy` or `softmax`, for blob maps; see `masked_map_loss`.
     """
 
     def __init__(
         self,
         backbone: Backbone,
-        outputs: Mapping[str, OutputSpec],
+        parts: Mapping[str, Part],
         *,
-        grid_stride: int,
         projection: int = 384,
         bottleneck: int = 96,
         widths: tuple[int, int] = (128, 32),
         order: Order = "native",
-        loss: Loss = "mse",
-        timesteps: tuple[int, ...] | None = None,
+        loss: BlobLoss = "mse",
     ) -> None:
         super().__init__()
-        vectors = [name for name, spec in outputs.items() if spec.kind == "vector"]
-        if vectors:
-            raise ConfigError(
-                f"the readout method makes maps, but the encoding asks for vectors: {', '.join(vectors)}",
-                hint="choose another method or encoding",
-            )
-        shapeless = [name for name, spec in outputs.items() if spec.blob_sigma is None]
-        if loss == "softmax" and shapeless:
-            raise ConfigError(
-                f"the softmax loss finds one place per map, but these maps hold no single blob: {', '.join(shapeless)}",
-                hint="set method.loss=mse or method.loss=cross-entropy",
-            )
-        if timesteps is not None and backbone.time_channels is None:
-            raise ConfigError(
-                "a plain encoder has no noise levels, but method.timesteps lists some",
-                hint="set method.timesteps=clean or take a diffusion backbone",
-            )
-        self.backbone, self.outputs, self.grid_stride = backbone, dict(outputs), grid_stride
-        self.loss, self.timesteps = loss, timesteps
-        self.head = ReadoutHead(
-            backbone.layers,
-            backbone.time_channels,
-            outputs,
-            projection=projection,
-            bottleneck=bottleneck,
-            widths=widths,
-            num_timesteps=1 if timesteps is None else len(timesteps),
-            order=order,
+        for part in parts.values():
+            _refuse(part, backbone, loss)
+        self.backbone, self.parts, self.loss = backbone, dict(parts), loss
+        self.heads = nn.ModuleDict(
+            {
+                name: ReadoutHead(
+                    backbone.layers,
+                    backbone.time_channels,
+                    part.outputs,
+                    projection=projection,
+                    bottleneck=bottleneck,
+                    widths=widths,
+                    num_timesteps=1 if isinstance(part.timesteps, str) else len(part.timesteps),
+                    order=order,
+                )
+                for name, part in parts.items()
+            }
         )
 
     def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
-        maps = self._maps(batch)
-        total, count = torch.zeros(()), torch.zeros(())
-        for name, values in maps.items():
-            part, labelled = masked_map_loss(values, batch.targets[name], batch.targets[f"{name}_weight"], self.loss)
-            total, count = total + part, count + labelled
-        return {"loss": total / count.clamp(min=1), "loss_sum": total, "loss_count": count}
+        losses: dict[str, Tensor] = {}
+        for part, values in self._read(batch).items():
+            total, count = torch.zeros(()), torch.zeros(())
+            for name, spec in self.parts[part].outputs.items():
+                target, weight = batch.targets[name], batch.targets[f"{name}_weight"]
+                summed, labelled = output_loss(values[name], target, weight, spec, self.loss, _model_size(batch))
+                total, count = total + summed, count + labelled
+            losses |= {part: total / count.clamp(min=1), f"{part}_sum": total, f"{part}_count": count}
+        # Added up one by one: a sum of one part is that part, to the bit.
+        return {"loss": reduce(torch.add, (losses[part] for part in self.parts)), **losses}
 
     @torch.no_grad()
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         return {
-            name: to_unit_range(values, self.loss, self.outputs[name].blob_sigma)
-            for name, values in self._maps(batch).items()
+            name: to_unit_range(value, self.parts[part].outputs[name], self.loss)
+            for part, values in self._read(batch).items()
+            for name, value in values.items()
         }
 
     def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
-        groups: list[dict[str, Any]] = [{"params": list(self.head.parameters()), "lr_scale": 1.0}]
+        groups: list[dict[str, Any]] = [{"params": list(self.heads.parameters()), "lr_scale": 1.0}]
         backbone = [p for p in self.backbone.parameters() if p.requires_grad]
         if backbone:
             scale = 1.0 if self.backbone.time_channels is None else 0.1  # pretrained weights move slowly
             groups.append({"params": backbone, "lr_scale": scale})
         return groups
 
-    def read_features(self, batch: Batch) -> list[Features]:
-        """The backbone's features at each noise level; from the cache where the batch carries them."""
+    def read_features(self, batch: Batch, timesteps: Timesteps = "clean") -> list[Features]:
+        """The backbone's features at each noise level; from the cache where the batch carries them.
+
+        The images of pairs and triplets follow each other slot by slot: (samples * batch, ...).
+        """
         if batch.features is not None:
-            return [self._cached(batch.features[0])]
-        device = batch.image.device
+            return [_cached(batch.features)]
+        images = torch.cat(batch.images) if len(batch.images) > 1 else batch.image
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.backbone.trainable):
-            if self.timesteps is None:
-                return [self.backbone.features(batch.image)]
-            shape = self.backbone.latent_shape(_model_size(batch))
+            if timesteps == "random" and self.training:
+                level = int(item_timesteps(batch.keys[:1], 1, NUM_TIMESTEPS)[0])
+                return [self.backbone.features(images, level, noise=self._noise(batch, 0))]
+            if isinstance(timesteps, str):
+                return [self.backbone.features(images)]
             return [
-                self.backbone.features(batch.image, timestep, noise=item_noise(batch.keys, shape, level).to(device))
-                for level, timestep in enumerate(self.timesteps)
+                self.backbone.features(images, timestep, noise=self._noise(batch, number))
+                for number, timestep in enumerate(timesteps)
             ]
 
-    @staticmethod
-    def _cached(maps: dict[str, Tensor]) -> Features:
-        rest = {name: value for name, value in maps.items() if name != TIME_EMBEDDING}
-        return Features(rest, maps.get(TIME_EMBEDDING))
+    def _noise(self, batch: Batch, stream: int) -> Tensor:
+        shape = self.backbone.latent_shape(_model_size(batch))
+        slots = range(len(batch.images))
+        return torch.cat([item_noise(batch.keys, shape, stream + SLOT_STREAMS * slot) for slot in slots]).to(
+            batch.image.device
+        )
 
-    def _maps(self, batch: Batch) -> dict[str, Tensor]:
+    def _read(self, batch: Batch) -> dict[str, dict[str, Tensor]]:
+        """Part -> output -> what the head gave; descriptors (batch, samples, channels, height, width)."""
         height, width = _model_size(batch)
-        grid_size = (height // self.grid_stride, width // self.grid_stride)
-        maps: dict[str, Tensor] = self.head(self.read_features(batch), grid_size)
-        return maps
+        levels = dict.fromkeys(part.timesteps for part in self.parts.values())
+        features = {level: self.read_features(batch, level) for level in levels}
+        read = {}
+        for name, part in self.parts.items():
+            grid_size = (height // part.grid_stride, width // part.grid_stride)
+            values: dict[str, Tensor] = self.heads[name](features[part.timesteps], grid_size)
+            read[name] = {
+                output: _by_item(value, len(batch)) if part.outputs[output].kind in DESCRIPTORS else value
+                for output, value in values.items()
+            }
+        return read
+
+
+def _refuse(part: Part, backbone: Backbone, loss: BlobLoss) -> None:
+    vectors = [name for name, spec in part.outputs.items() if spec.kind == "vector"]
+    if vectors:
+        raise ConfigError(
+            f"the readout method makes maps, but the encoding asks for vectors: {', '.join(vectors)}",
+            hint="choose another method or encoding",
+        )
+    shapeless = [name for name, spec in part.outputs.items() if spec.kind == "blobs" and spec.blob_sigma is None]
+    if loss == "softmax" and shapeless:
+        raise ConfigError(
+            f"the softmax loss finds one place per map, but these maps hold no single blob: {', '.join(shapeless)}",
+            hint="set method.loss=mse or method.loss=cross-entropy",
+        )
+    if part.timesteps != "clean" and backbone.time_channels is None:
+        raise ConfigError(
+            "a plain encoder has no noise levels, but method.timesteps asks for some",
+            hint="set method.timesteps=clean or take a diffusion backbone",
+        )
+
+
+def _cached(slots: tuple[dict[str, Tensor], ...]) -> Features:
+    tensors = {name: torch.cat([slot[name] for slot in slots]) for name in slots[0]} if len(slots) > 1 else slots[0]
+    return Features({n: t for n, t in tensors.items() if n != TIME_EMBEDDING}, tensors.get(TIME_EMBEDDING))
+
+
+def _by_item(stacked: Tensor, num_items: int) -> Tensor:
+    return stacked.unflatten(0, (-1, num_items)).transpose(0, 1)
 
 
 def _model_size(batch: Batch) -> Size:

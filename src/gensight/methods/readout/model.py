@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gensight.backbones.base import Features, Layer
-from gensight.encodings.base import OutputSpec
+from gensight.encodings.base import DESCRIPTORS, OutputSpec
 from gensight.heads.aggregation import Aggregation, Order, finest_grid
 from gensight.heads.maps import MapHead
+from gensight.methods.readout.loss import activation
 from gensight.samples import Size
 
 
@@ -17,7 +19,8 @@ class ReadoutHead(nn.Module):
     Args:
         layers: The backbone's maps.
         time_channels: Width of its time embedding; None for a plain encoder.
-        outputs: The maps that the encoding asks for.
+        outputs: The maps that the encoding asks for. Descriptors have no head of their own: they are the aggregated
+            map, each cell scaled to unit length.
         projection: Channels of the aggregated map (384 in the paper).
         bottleneck: Channels of each layer's bottleneck (96 in the paper).
         widths: Channels of the map head's two hidden layers (128, 32 in the paper).
@@ -47,12 +50,21 @@ class ReadoutHead(nn.Module):
             num_timesteps=num_timesteps,
             order=order,
         )
-        self.maps = nn.ModuleDict({n: MapHead(projection, s.channels, widths=widths) for n, s in outputs.items()})
+        self.descriptors = tuple(name for name, spec in outputs.items() if spec.kind in DESCRIPTORS)
+        self.maps = nn.ModuleDict(
+            {
+                name: MapHead(projection, spec.channels, widths=widths, activation=activation(spec))
+                for name, spec in outputs.items()
+                if name not in self.descriptors
+            }
+        )
 
     def forward(self, features: Sequence[Features], grid_size: Size) -> dict[str, Tensor]:
-        """Named maps (batch, channels, *grid_size), before any activation that the loss implies."""
-        aggregated = self.aggregation(features, self._aggregation_size(features[0], grid_size))
-        return {name: head(aggregated, grid_size) for name, head in self.maps.items()}
+        """Named maps (batch, channels, *grid_size); descriptors have `projection` channels."""
+        size = grid_size if self.descriptors else self._aggregation_size(features[0], grid_size)
+        aggregated = self.aggregation(features, size)
+        maps = {name: head(aggregated, grid_size) for name, head in self.maps.items()}
+        return maps | {name: functional.normalize(aggregated, dim=1) for name in self.descriptors}
 
     def _aggregation_size(self, features: Features, grid_size: Size) -> Size:
         """The asked grid, or the finest features' where that is coarser: the map heads then do the last enlargement."""

@@ -1,0 +1,58 @@
+"""Which scores and baselines go with which encoding: the usual ones, and all that make sense."""
+
+from typing import Literal
+
+Protocol = Literal[
+    "coco-oks", "pck-box", "pck-torso", "pckh", "readout-guidance-2024", "rmse-px", "median-px", "mean-px",
+    "depth-metric", "depth-median-scaled", "depth-affine",
+    "edges-f",
+    "pck-img",
+    "two-alternative", "same-different-auc",
+]  # fmt: skip
+Baseline = Literal[
+    "mean-position", "mean-map", "no-motion", "raw-pixels", "sift", "optical-flow", "colour-histogram", "random-twin",
+    "scratch",
+]  # fmt: skip
+TRAINED: tuple[Baseline, ...] = ("random-twin", "scratch")
+
+_KEYPOINTS: tuple[Protocol, ...] = (
+    "pck-box", "mean-px", "coco-oks", "pck-torso", "pckh", "readout-guidance-2024", "rmse-px", "median-px",
+)  # fmt: skip
+_DEPTH: tuple[Protocol, ...] = ("depth-metric", "depth-median-scaled", "depth-affine")
+
+PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
+    "heatmap": _KEYPOINTS,
+    "pose-image": _KEYPOINTS,
+    "edge-image": ("edges-f",),
+    "depth-image": ("depth-affine",),
+    "depth-map": _DEPTH,
+    "correspondence": ("pck-img", "pck-box"),
+    "appearance": ("two-alternative", "same-different-auc"),
+}
+USUAL_PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
+    "heatmap": ("pck-box", "mean-px"),
+    "pose-image": ("pck-box", "mean-px"),
+    "edge-image": ("edges-f",),
+    "depth-image": ("depth-affine",),
+    "depth-map": ("depth-metric", "depth-affine"),
+    "correspondence": ("pck-img",),
+    "appearance": ("two-alternative",),
+}
+BASELINES: dict[str, tuple[Baseline, ...]] = {
+    "heatmap": ("mean-position", *TRAINED),
+    "pose-image": ("mean-position", *TRAINED),
+    "edge-image": ("mean-map", *TRAINED),
+    "depth-image": ("mean-map", *TRAINED),
+    "depth-map": ("mean-map", *TRAINED),
+    "correspondence": ("no-motion", "raw-pixels", "sift", "optical-flow", *TRAINED),
+    "appearance": ("colour-histogram", *TRAINED),
+}
+USUAL_BASELINES: dict[str, tuple[Baseline, ...]] = {
+    "heatmap": ("mean-position", "random-twin"),
+    "pose-image": ("mean-position", "random-twin"),
+    "edge-image": ("mean-map", "random-twin"),
+    "depth-image": ("mean-map", "random-twin"),
+    "depth-map": ("mean-map", "random-twin"),
+    "correspondence": ("no-motion", "raw-pixels", "sift", "random-twin"),
+    "appearance": ("colour-histogram", "random-twin"),
+}

@@ -1,0 +1,66 @@
+"""Predicted maps on disk: one PNG per image and kind."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from gensight.files.images import write_image
+from gensight.geometry import map_grid_to_image
+from gensight.samples import Array, Prediction
+
+MILLIMETRES = 1000.0
+
+
+class MapFiles:
+    """Writes the maps of predictions, in the size of their images.
+
+    - `depth/KEY.png`: 16 bits; metric depth in millimetres, 0 where unknown (the layout of RGB-D data sets); affine
+      depth as inverse depth scaled to 1 (far) ... 65535 (near).
+    - `edges/KEY.png`, `pose/KEY.png`: 8 bits, grey and RGB, as edge- and pose-controlled image models take them.
+
+    Args:
+        folder: Where.
+        frames: Whether the predictions are a video's, whose frames are then named by their number.
+    """
+
+    def __init__(self, folder: Path, frames: bool) -> None:
+        self.folder, self.frames = folder, frames
+
+    def open(self, stack: ExitStack) -> None:
+        """Nothing: each map is a file of its own."""
+
+    def add(self, prediction: Prediction) -> None:
+        """Writes what the prediction has of these maps."""
+        if prediction.depth is not None:
+            metric = prediction.depth.kind == "metric"
+            values = prediction.depth.values
+            self._write("depth", prediction, _millimetres(values) if metric else _scaled(values))
+        for name in ("edges", "pose"):
+            if name in prediction.maps:
+                score = prediction.maps[name]
+                maps = np.stack([map_grid_to_image(channel, score.view) for channel in score.values], axis=-1)
+                picture = np.rint(255 * np.clip(maps, 0, 1)).astype(np.uint8)
+                self._write(name, prediction, picture[..., 0] if picture.shape[-1] == 1 else picture)
+
+    def close(self) -> None:
+        """Nothing."""
+
+    def _write(self, name: str, prediction: Prediction, picture: Array) -> None:
+        key = prediction.sample_key.rpartition("#")[2] if self.frames else prediction.sample_key
+        path = self.folder / name / f"{key}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_image(path, picture)
+
+
+def _millimetres(metres: Array) -> Array:
+    return np.rint(np.clip(np.nan_to_num(metres) * MILLIMETRES, 0, 65535)).astype(np.uint16)
+
+
+def _scaled(values: Array) -> Array:
+    known = np.isfinite(values)
+    if not known.any():
+        return np.zeros(values.shape, np.uint16)
+    low, high = float(values[known].min()), float(values[known].max())
+    share = (np.where(known, values, low) - low) / max(high - low, 1e-12)
+    return np.where(known, 1 + np.rint(share * 65534), 0).astype(np.uint16)
