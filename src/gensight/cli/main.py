@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from gensight import __version__
-from gensight.cli import datasets, doctor, evaluate, init, predict, pretrain, recipes, report, train
+from gensight.cli import datasets, doctor, evaluate, init, match, predict, pretrain, recipes, report, train
 from gensight.errors import UserError
 
 RESUMED_BY_THE_SAME_COMMAND = ("train", "pretrain")
@@ -37,7 +37,7 @@ def _interrupted(verb: str | None) -> str:
 
 app = typer.Typer(
     name="gensight",
-    help="Read keypoints out of generative image models, from a few labels.",
+    help="Read what generative image models know: keypoints, depth, edges, correspondences, from a few labels.",
     epilog="First steps: `gensight doctor`, then `gensight train demo`; with your own labels `gensight init FOLDER`.",
     cls=_Verbs,
     rich_markup_mode=None,  # rich would cost a third of the start-up time
@@ -63,7 +63,15 @@ def _root(
     pass
 
 
-for verb in (train.train, evaluate.evaluate, predict.predict, report.report, pretrain.pretrain, init.init):
+for verb in (
+    train.train,
+    evaluate.evaluate,
+    predict.predict,
+    match.match,
+    report.report,
+    pretrain.pretrain,
+    init.init,
+):
     app.command()(verb)
 app.command()(recipes.recipes)
 app.add_typer(datasets.app, name="datasets")

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
-from gensight.config.fields import Integer, Name, NonNegativeInteger, Positive, PositiveInteger, Section, Share
+from gensight.config.fields import Name, Positive, PositiveInteger, Section
 
 Skeleton = Literal["openpose-18", "coco-17", "animal-17", "data"]
 

@@ -11,7 +11,6 @@ from torch import Tensor
 from gensight.readers.base import Reader
 from gensight.samples import Item, Prediction, Sample, Size, View
 
-
 # What a tensor holds, and so which losses can teach it (methods/readout/loss.py has the table):
 # - `blobs`: maps in [0, 1], one Gaussian of peak 1 each, or nothing;
 # - `sparse-image`: an image in [0, 1], 0 nearly everywhere (a drawn skeleton, edges);

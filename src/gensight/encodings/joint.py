@@ -61,7 +61,7 @@ class Joint(Encoding):
 
     def grid_size(self, model_size: Size) -> Size:
         """The first part's; each part has its own."""
-        return [part.grid_size(model_size) for part in self.parts.values()][0]
+        return next(part.grid_size(model_size) for part in self.parts.values())
 
     def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
         return {

@@ -13,7 +13,6 @@ from gensight.samples import Array, Instance, Item, Keypoints, Prediction, Visib
 from gensight.skeletons import Skeleton
 from gensight.transforms.keypoints import convert_keypoints
 
-
 Answer = Callable[[Item], Prediction]
 
 

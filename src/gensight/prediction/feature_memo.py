@@ -40,7 +40,7 @@ class FeatureMemo(Backbone):
                 return features
         features = self.backbone.features(images, timestep, noise=noise)
         self.num_passes += 1
-        self._known = [*self._known[1 - self.size :], (images, timestep, noise, features)]
+        self._known = [*self._known, (images, timestep, noise, features)][-self.size :]
         return features
 
     def fingerprint(self) -> str:

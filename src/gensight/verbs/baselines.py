@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import assert_never
 
-from gensight.config.loader import load_recipe
 from gensight.config.encodings import JointConfig
+from gensight.config.loader import load_recipe
 from gensight.config.protocols import Baseline
 from gensight.config.schema import RunConfig, ScratchConfig
 from gensight.engine.run_folder import RunFolder

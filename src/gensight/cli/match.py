@@ -1,0 +1,47 @@
+"""`gensight match`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gensight.cli.options import Device, Run
+
+
+def match(
+    run: Run,
+    image: Annotated[
+        Path, typer.Argument(metavar="IMAGE", show_default=False, help="The image whose points are looked for.")
+    ],
+    others: Annotated[
+        Path,
+        typer.Argument(metavar="OTHERS", show_default=False, help="An image, a folder of images, or a video."),
+    ],
+    points: Annotated[
+        str | None,
+        typer.Option(
+            "--points", metavar="X,Y:X,Y...", show_default=False, help="In pixels of IMAGE; by default an even grid."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", show_default=False, help="By default RUN/match/OTHERS."),
+    ] = None,
+    device: Device = "auto",
+    draw: Annotated[bool, typer.Option("--draw/--no-draw", help="Also write pictures, or a video, of it.")] = True,
+) -> None:
+    """Find points of one image in others, or tell how alike images are.
+
+    A run of a correspondence recipe writes matches.csv and draws the pairs of points; a run of an appearance recipe
+    writes similarities.csv, most alike first.
+
+    \b
+    Example:
+      gensight match runs/davis-correspondence dog/00000.jpg dog/ --points 420,210:380,260
+    """
+    from gensight.verbs.match import match as run_match
+    from gensight.verbs.match import parse_points
+
+    given = None if points is None else parse_points(points)
+    folder = run_match(run, image, others, out, points=given, device=device, draw=draw)
+    typer.echo(f"matches: {folder}")
