@@ -9,7 +9,8 @@ Any height and width that the autoencoder's stride (8) divides will do.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, assert_never
@@ -125,7 +126,11 @@ class DiffusionBackbone(Backbone):
         """Scaled latents -> images, about in [0, 1] and not clamped, so that gradients flow."""
         with torch.autocast(latents.device.type, enabled=False):
             mean, deviation = self._latent_moments(latents)
-            decoded: Tensor = self.vae.decode(latents.float() * deviation + mean).sample
+            if isinstance(deviation, float):  # divided as diffusers does, so that pictures agree to the bit
+                raw = latents.float() / self.vae.config.scaling_factor + mean
+            else:
+                raw = latents.float() * deviation + mean
+            decoded: Tensor = self.vae.decode(raw).sample
             return decoded / 2 + 0.5
 
     def _latent_moments(self, like: Tensor) -> tuple[Tensor | float, Tensor | float]:
@@ -168,6 +173,30 @@ class DiffusionBackbone(Backbone):
         output, features = self._run(x_t, timestep, text, stop=False)
         assert output is not None and features.time_embedding is not None
         return output, features, features.time_embedding
+
+    def read_latents(
+        self,
+        x_t: Float[Tensor, "batch channels h w"],
+        timestep: int | Tensor,
+        text: TextEmbedding | Sequence[str] | None = None,
+    ) -> Features:
+        """The features of noisy latents; computing stops after the last layer. Arguments as for `denoise`."""
+        return self._run(x_t, timestep, text, stop=True)[1]
+
+    def read_layers(self, names: Sequence[str]) -> None:
+        """Reads these layers from now on. Raises ConfigError for an unknown one."""
+        self.layers = choose_layers(unet_layers(self.unet, self.stride), names)
+
+    @contextmanager
+    def checkpointed(self, active: bool = True) -> Iterator[None]:
+        """Inside the block, backward passes compute the U-Net's blocks a second time instead of keeping them."""
+        if active:
+            self.unet.enable_gradient_checkpointing()
+        try:
+            yield
+        finally:
+            if active:
+                self.unet.disable_gradient_checkpointing()
 
     def add_noise(self, latents: Tensor, noise: Tensor, timestep: int | Tensor) -> Tensor:
         """sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) epsilon."""
@@ -220,7 +249,8 @@ class DiffusionBackbone(Backbone):
         return self._empty_prompt
 
     def _timesteps(self, timestep: int | Tensor, like: Tensor) -> Tensor:
-        return torch.as_tensor(timestep, device=like.device, dtype=torch.long).expand(len(like))
+        value = torch.as_tensor(timestep, device=like.device)  # some samplers stand between two indices
+        return (value if value.is_floating_point() else value.long()).expand(len(like))
 
     def _check_timestep(self, timestep: int) -> int:
         last = self.scheduler.config.num_train_timesteps - 1

@@ -1,0 +1,17 @@
+"""Steering a sampler with trained readouts (Luo et al., "Readout Guidance", CVPR 2024, section 4).
+
+At each guided step the readouts of the noisy latent are compared with a goal, and the latent is moved against the
+gradient of the difference before the sampler's own step.
+
+- `heads.py`: `GuidingHead`, one trained readout as a function of features; which runs can guide.
+- `goals.py`: what is wanted: a control map, dragged points, a reference's appearance.
+- `steering.py`: the gradient step: normalisation, weight, memory.
+- `sampling.py`: the sampler's loop, with or without goals; latents and pictures of every step.
+- `inversion.py`: a real image as a trajectory of latents (DDIM inversion).
+
+Adding a goal:
+1. Subclass `Goal` in `goals.py`; its `error` gives one number per image, differentiable in the features.
+2. Say in `heads.py` which kind of output it reads.
+3. Build it in `verbs/guide.py` from the user's options, refusing what does not fit.
+4. Test that one step of steering lowers it (`tests/guidance/test_goals.py`).
+"""

@@ -1,0 +1,143 @@
+"""What is wanted of a generated image, as an error that is differentiable in the features of the noisy latent."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gensight.backbones.base import Features
+from gensight.guidance.heads import GuidingHead
+from gensight.samples import Size
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """Where a sampler stands.
+
+    Attributes:
+        step: Number of the step, from 0.
+        latents: (batch, channels, height, width), the noisy latents, as the backbone takes them.
+        model_size: (height, width) of the image.
+    """
+
+    step: int
+    latents: Tensor
+    model_size: Size
+
+
+class Goal(ABC):
+    """One wish.
+
+    Attributes:
+        weight: Its share of the sum; with the sign and unit-norm rules only the ratio between goals matters.
+    """
+
+    weight: float = 1.0
+
+    @abstractmethod
+    def error(self, features: Features, moment: Moment) -> Tensor:
+        """(batch,): how far each image is from the wish."""
+
+
+@dataclass(frozen=True, eq=False)
+class SpatialGoal(Goal):
+    """The map that a head reads is a control map (Luo et al., 2024, section 4.1).
+
+    Both are brought from [0, 1] to the range of the latents before they are compared, as published.
+
+    Attributes:
+        head: Of a map.
+        control: (channels, grid_height, grid_width) in [0, 1].
+        mask: (grid_height, grid_width) in [0, 1], where it counts; None for everywhere.
+        weight: See `Goal`.
+    """
+
+    head: GuidingHead
+    control: Tensor
+    mask: Tensor | None = None
+    weight: float = 1.0
+
+    def error(self, features: Features, moment: Moment) -> Tensor:
+        maps = self.head(features, moment.model_size)
+        latents = moment.latents.detach().flatten(1)
+        reach = (latents.amax(1) - latents.amin(1)).view(-1, 1, 1, 1)
+        errors = ((maps - self.control) * reach).square().mean(1)
+        if self.mask is None:
+            return errors.mean((-2, -1))
+        return (errors * self.mask).sum((-2, -1)) / self.mask.sum().clamp(min=1e-6)
+
+
+@dataclass(frozen=True, eq=False)
+class DragGoal(Goal):
+    """What was at each handle is at its target, and no longer at the handle (section 4.2).
+
+    -0.5 cos(reference at handle, result at target) + 0.5 cos(reference at handle, result at handle), mean over points.
+
+    Attributes:
+        head: Of matching descriptors.
+        reference: Step -> (channels, grid_height, grid_width), the reference's descriptors at that step.
+        handles: (num_points, 2), (x, y) in model pixels.
+        targets: (num_points, 2).
+        weight: See `Goal`.
+    """
+
+    head: GuidingHead
+    reference: dict[int, Tensor]
+    handles: Tensor
+    targets: Tensor
+    weight: float = 1.0
+
+    def error(self, features: Features, moment: Moment) -> Tensor:
+        maps = self.head(features, moment.model_size)
+        wanted = sample_points(self.reference[moment.step][None], self.handles, moment.model_size)
+        at_target = sample_points(maps, self.targets, moment.model_size)
+        at_handle = sample_points(maps, self.handles, moment.model_size)
+        moved = functional.cosine_similarity(wanted, at_target, dim=1)
+        left = functional.cosine_similarity(wanted, at_handle, dim=1)
+        return (0.5 * left - 0.5 * moved).mean(-1)
+
+
+@dataclass(frozen=True, eq=False)
+class AppearanceGoal(Goal):
+    """The image looks like a reference: mean of (1 - cos) between their descriptors (section 4.3).
+
+    Attributes:
+        head: Of appearance descriptors.
+        reference: Step -> (channels, grid_height, grid_width).
+        reference_region: (grid_height, grid_width) in [0, 1]; None for the whole image.
+        region: The same for the result.
+        weight: See `Goal`.
+    """
+
+    head: GuidingHead
+    reference: dict[int, Tensor]
+    reference_region: Tensor | None = None
+    region: Tensor | None = None
+    weight: float = 1.0
+
+    def error(self, features: Features, moment: Moment) -> Tensor:
+        maps = self.head(features, moment.model_size)
+        reference = self.reference[moment.step][None]
+        if self.reference_region is None and self.region is None:
+            return (1 - functional.cosine_similarity(reference, maps, dim=1)).mean((-2, -1))
+        # Regions of different shapes have no cells in common: their mean descriptors are compared.
+        wanted, got = _region_mean(reference, self.reference_region), _region_mean(maps, self.region)
+        return 1 - functional.cosine_similarity(wanted, got, dim=1)
+
+
+def _region_mean(maps: Tensor, region: Tensor | None) -> Tensor:
+    if region is None:
+        return maps.mean((-2, -1))
+    return (maps * region).sum((-2, -1)) / region.sum().clamp(min=1e-6)
+
+
+def sample_points(maps: Tensor, points: Tensor, model_size: Size) -> Tensor:
+    """(batch, channels, num_points): maps (batch, channels, h, w) read bilinearly at points (n, 2) in model pixels."""
+    height, width = model_size
+    scale = torch.tensor([2 / width, 2 / height], dtype=maps.dtype, device=maps.device)
+    places = points.to(maps) * scale - 1
+    grid = places.view(1, 1, -1, 2).expand(len(maps), -1, -1, -1)
+    # align_corners=False puts the cells' outer borders at -1 and 1: the convention of the model frame.
+    return functional.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False)[:, :, 0]

@@ -1,0 +1,56 @@
+"""A real image as a trajectory of latents: DDIM run backwards (Song et al., ICLR 2021, section 4.3)."""
+
+from dataclasses import dataclass
+
+import torch
+from diffusers import DDIMInverseScheduler
+from torch import Tensor
+
+from gensight.backbones.diffusion import DiffusionBackbone
+
+
+@dataclass(frozen=True, eq=False)
+class Inversion:
+    """An inverted image.
+
+    Attributes:
+        latents: The noisy latents that DDIM would pass through, noisiest first: one for each step, as the U-Net takes
+            them before it.
+        timesteps: Their training indices.
+        psnr: Of the image decoded from what DDIM makes of the noisiest one, in dB: how well the inversion holds.
+    """
+
+    latents: list[Tensor]
+    timesteps: list[int]
+    psnr: float
+
+
+@torch.no_grad()
+def invert(backbone: DiffusionBackbone, image: Tensor, prompt: str, steps: int) -> Inversion:
+    """Inverts an image, with the text at weight 1.
+
+    Args:
+        backbone: Frozen.
+        image: float32 (3, height, width) in [0, 1].
+        prompt: What it shows.
+        steps: As many as the sampling will have.
+    """
+    from gensight.guidance.sampling import Sampling, sample
+
+    scheduler = DDIMInverseScheduler.from_config(backbone.scheduler.config)
+    scheduler.set_timesteps(steps, device=backbone.device)
+    text = backbone.embed_text([prompt])
+    latents = backbone.encode_image(image[None].to(backbone.device))
+    passed, timesteps = [], []
+    for timestep in scheduler.timesteps:
+        output = backbone.denoise(latents, timestep, text)[0]
+        latents = scheduler.step(output, timestep, latents, return_dict=False)[0]
+        passed.append(latents)
+        timesteps.append(int(timestep))
+    size = (int(image.shape[-2]), int(image.shape[-1]))
+    again = sample(
+        backbone, Sampling(prompt, size=size, steps=steps, guidance_scale=1.0, eta=0.0), start=passed[-1]
+    ).images[0]
+    mean_square = float((again.cpu() - image.cpu()).square().mean())
+    psnr = float(-10 * torch.log10(torch.tensor(max(mean_square, 1e-12))))
+    return Inversion(passed[::-1], timesteps[::-1], psnr)
