@@ -12,6 +12,7 @@ from gensight.encodings.base import Encoding
 from gensight.errors import DataError
 from gensight.geometry import warp_image
 from gensight.loading.draws import Draw
+from gensight.loading.memory import ImageMemory
 from gensight.loading.views import ViewPolicy
 from gensight.readers.base import Reader
 from gensight.samples import Array, Batch, Item, Sample, View
@@ -61,6 +62,7 @@ class Cases:
     ) -> None:
         self.reader, self.encoding, self.policy = reader, encoding, policy
         self.augmentation, self.seed, self.num_views, self.features = augmentation, seed, num_views, features
+        self._memory = ImageMemory()
         self._items = encoding.pose(reader)
         if not self._items:
             raise DataError(
@@ -99,7 +101,7 @@ class Cases:
         return view if self.augmentation is None or rng is None else augment_view(view, self.augmentation, rng)
 
     def _pixels(self, sample: Sample, view: View, rng: np.random.Generator | None) -> Array:
-        image = warp_image(sample.image(), view)
+        image = warp_image(self._memory.image(sample), view)
         if self.augmentation is not None and rng is not None:
             image = augment_pixels(image, self.augmentation, rng)
         return image
