@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from gensight import __version__
-from gensight.cli import datasets, doctor, evaluate, init, match, predict, pretrain, recipes, report, train
+from gensight.cli import datasets, doctor, evaluate, guide, init, match, predict, pretrain, recipes, report, train
 from gensight.errors import UserError
 
 RESUMED_BY_THE_SAME_COMMAND = ("train", "pretrain")
@@ -68,6 +68,7 @@ for verb in (
     evaluate.evaluate,
     predict.predict,
     match.match,
+    guide.guide,
     report.report,
     pretrain.pretrain,
     init.init,

@@ -7,6 +7,7 @@ gradient of the difference before the sampler's own step.
 - `goals.py`: what is wanted: a control map, dragged points, a reference's appearance.
 - `steering.py`: the gradient step: normalisation, weight, memory.
 - `sampling.py`: the sampler's loop, with or without goals; latents and pictures of every step.
+- `controls.py`: pictures, drags and boxes of the user; `options.py`: numbers as the command line gives them.
 - `inversion.py`: a real image as a trajectory of latents (DDIM inversion).
 
 Adding a goal:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, assert_never
+from typing import Any, Literal, assert_never, get_args
 
 import torch
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler
@@ -17,6 +17,7 @@ from gensight.samples import Size
 
 Sampler = Literal["ddim", "dpm-solver++", "euler"]
 Watch = Callable[[int, Tensor], None]
+SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 UNSTEERED = Steering(weight=0.0)
 
 
@@ -116,7 +117,7 @@ def sample(
     text = _embed(backbone, sampling, len(latents))
     trajectory = Trajectory(torch.empty(0))
     steered = num_steered(len(scheduler.timesteps), steering) if goals and steering.weight else 0
-    extra = {"eta": sampling.eta} if sampling.sampler == "ddim" else {}
+    extra: dict[str, Any] = {"eta": sampling.eta} if sampling.sampler == "ddim" else {}
     if sampling.sampler != "dpm-solver++" or sampling.eta:
         extra["generator"] = generators
     with backbone.checkpointed(steering.memory == "low"):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import Literal, assert_never, get_args
 
 import torch
 from torch import Tensor
@@ -15,6 +15,8 @@ from gensight.samples import Size
 
 Normalisation = Literal["sign", "unit", "raw"]
 Memory = Literal["normal", "low"]
+NORMALISATIONS: tuple[Normalisation, ...] = get_args(Normalisation)
+MEMORIES: tuple[Memory, ...] = get_args(Memory)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,110 @@
+"""`gensight guide`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gensight.cli.options import Device
+
+
+def guide(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", show_default=False, help="Runs of one backbone, method.timesteps=random."),
+    ],
+    prompt: Annotated[str, typer.Option("--prompt", metavar="TEXT", help="What the image shows.")] = "",
+    negative: Annotated[str, typer.Option("--negative", metavar="TEXT", help="What it does not show.")] = "",
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to write.")] = Path("guided"),
+    control: Annotated[
+        list[Path] | None,
+        typer.Option("--control", metavar="IMAGE", show_default=False, help="The map wanted; one per run of maps."),
+    ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option("--mask", metavar="IMAGE", show_default=False, help="White where the control counts."),
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--source", metavar="IMAGE", show_default=False, help="A real image to drag in.")
+    ] = None,
+    drag: Annotated[
+        list[str] | None,
+        typer.Option("--drag", metavar="X,Y:X,Y", show_default=False, help="From where to where; repeat for more."),
+    ] = None,
+    tracks: Annotated[
+        Path | None, typer.Option("--tracks", metavar="FILE", show_default=False, help="Drags as a .npy of tracks.")
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option("--reference", metavar="IMAGE", show_default=False, help="The appearance that is wanted."),
+    ] = None,
+    reference_box: Annotated[
+        str | None,
+        typer.Option("--reference-box", metavar="X,Y,X,Y", show_default=False, help="What is meant in the reference."),
+    ] = None,
+    box: Annotated[
+        str | None,
+        typer.Option("--box", metavar="X,Y,X,Y", show_default=False, help="Where in the result."),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option("--weights", metavar="W,W...", show_default=False, help="One per run; else equal.")
+    ] = None,
+    size: Annotated[str, typer.Option("--size", metavar="HEIGHTxWIDTH", help="Of the image.")] = "512x512",
+    seeds: Annotated[str, typer.Option("--seeds", metavar="N,N...", help="One image for each.")] = "0",
+    sampler: Annotated[str, typer.Option("--sampler", help="ddim, dpm-solver++ or euler.")] = "ddim",
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Of the sampler.")] = 50,
+    guidance_scale: Annotated[float, typer.Option("--guidance-scale", help="Weight of the text.")] = 7.5,
+    eta: Annotated[float, typer.Option("--eta", min=0, max=1, help="Noise of DDIM's steps.")] = 1.0,
+    weight: Annotated[float, typer.Option("--weight", min=0, help="Length of a guiding move.")] = 0.02,
+    normalisation: Annotated[str, typer.Option("--normalisation", help="sign, unit or raw.")] = "sign",
+    share: Annotated[float, typer.Option("--share", min=0, max=1, help="Guided part of the steps.")] = 0.5,
+    inner_steps: Annotated[int, typer.Option("--inner-steps", min=1, help="Moves at each guided step.")] = 1,
+    memory: Annotated[str, typer.Option("--memory", help="normal, or low: slower, less memory.")] = "normal",
+    device: Device = "auto",
+    film: Annotated[bool, typer.Option("--film/--no-film", help="Also write a film of the steps.")] = True,
+) -> None:
+    """Generate images under the control of trained readouts.
+
+    Maps (--control), dragged points (--drag) and the appearance of a reference (--reference) may be mixed; each needs
+    a run that reads it. Every image is written beside its unguided twin from the same noise.
+
+    \b
+    Example:
+      gensight guide runs/guide-depth --prompt "a dog on grass" --control depth.png --seeds 0,1,2
+    """
+    from gensight.guidance.options import choose, numbers
+    from gensight.guidance.sampling import SAMPLERS, Sampling
+    from gensight.guidance.steering import MEMORIES, NORMALISATIONS, Steering
+    from gensight.verbs.guide import Wishes
+    from gensight.verbs.guide import guide as run_guide
+
+    wishes = Wishes(
+        controls=tuple(control or ()),
+        source=source,
+        drags=tuple(drag or ()),
+        tracks=tracks,
+        reference=reference,
+        reference_box=None if reference_box is None else numbers(reference_box, "--reference-box", 4),
+        box=None if box is None else numbers(box, "--box", 4),
+        mask=mask,
+        weights=() if weights is None else numbers(weights, "--weights"),
+    )
+    height, width = (int(side) for side in numbers(size, "--size", 2, "x"))
+    sampling = Sampling(
+        prompt=prompt,
+        negative_prompt=negative,
+        size=(height, width),
+        sampler=choose(sampler, SAMPLERS, "--sampler"),
+        steps=steps,
+        guidance_scale=guidance_scale,
+        eta=eta,
+        seeds=tuple(int(seed) for seed in numbers(seeds, "--seeds")),
+    )
+    steering = Steering(
+        weight=weight,
+        normalisation=choose(normalisation, NORMALISATIONS, "--normalisation"),
+        share=share,
+        inner_steps=inner_steps,
+        memory=choose(memory, MEMORIES, "--memory"),
+    )
+    typer.echo(f"images: {run_guide(runs, out, wishes, sampling, steering, device=device, film=film)}")

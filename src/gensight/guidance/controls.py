@@ -1,0 +1,132 @@
+"""Files of the user as what goals compare with: control maps, masks, drags, boxes."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gensight.errors import ConfigError, DataError
+from gensight.files.atomic import read_json
+from gensight.files.images import read_image
+from gensight.geometry import scaling, warp_image
+from gensight.samples import Array, Size, View
+
+MAX_ASPECT_ERROR = 0.02
+
+
+def read_control(path: Path, channels: int, size: Size, grid_size: Size) -> Tensor:
+    """A control picture on a head's grid: float32 (channels, grid_height, grid_width) in [0, 1].
+
+    Args:
+        path: An image: a drawn skeleton, a depth picture (near is white), edges (white on black).
+        channels: 1 takes its grey.
+        size: (height, width) of the image to generate.
+        grid_size: Of the head.
+
+    Raises:
+        ConfigError: If its aspect is not that of the image to generate.
+        DataError: If it cannot be read.
+    """
+    picture = read_image(path)
+    refuse_aspect(path, (picture.shape[0], picture.shape[1]), size)
+    cells = _resized(picture, grid_size).astype(np.float32) / 255
+    if channels == 1:
+        cells = cells.mean(-1, keepdims=True)
+    return torch.from_numpy(np.ascontiguousarray(cells.transpose(2, 0, 1)))
+
+
+def read_mask(path: Path, size: Size, grid_size: Size) -> Tensor:
+    """float32 (grid_height, grid_width) in [0, 1], white where a goal counts. Errors as for `read_control`."""
+    return read_control(path, 1, size, grid_size)[0]
+
+
+def read_picture(path: Path, size: Size) -> Tensor:
+    """A real image in the size to generate: float32 (3, height, width) in [0, 1]. Errors as for `read_control`."""
+    picture = read_image(path)
+    refuse_aspect(path, (picture.shape[0], picture.shape[1]), size)
+    return torch.from_numpy(_resized(picture, size).astype(np.float32) / 255).permute(2, 0, 1)
+
+
+def _resized(picture: Array, size: Size) -> Array:
+    height, width = picture.shape[:2]
+    view = View((height, width), size, scaling(size[1] / width, size[0] / height))
+    return warp_image(picture, view)
+
+
+def refuse_aspect(path: Path, picture: Size, size: Size) -> None:
+    """Raises ConfigError if a picture would be squeezed to fit the image to generate."""
+    given, wanted = picture[1] / picture[0], size[1] / size[0]
+    if abs(given / wanted - 1) > MAX_ASPECT_ERROR:
+        raise ConfigError(
+            f"the picture is {picture[1]} x {picture[0]}, and the image to generate {size[1]} x {size[0]}: "
+            "their aspects differ",
+            where=path,
+            hint="crop or pad the picture, or choose another --size",
+        )
+
+
+def parse_drags(texts: list[str]) -> Array:
+    """float64 (num_points, 2, 2): handle and target of each `x,y:x,y`. Raises ConfigError naming the first bad one."""
+    drags = []
+    for text in texts:
+        try:
+            (x, y), (to_x, to_y) = ([float(value) for value in end.split(",")] for end in text.split(":"))
+        except ValueError:
+            raise ConfigError(
+                f"`{text}` is no drag", where="--drag", hint="write x,y:x,y, from where to where, in pixels"
+            ) from None
+        drags.append(((x, y), (to_x, to_y)))
+    return np.array(drags, dtype=np.float64).reshape(-1, 2, 2)
+
+
+def read_tracks(path: Path) -> tuple[Array, Size | None]:
+    """Drags of a tracks file: float64 (num_points, 2, 2), first and last place; and the image size they are given in.
+
+    The file is a numpy array (1, num_frames, num_points, 2) or (num_frames, num_points, 2) of (x, y); an `info.json`
+    beside it may say `image_dim`.
+    """
+    try:
+        tracks = np.load(path, allow_pickle=False).astype(np.float64)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"not a numpy array of tracks: {error}", where=path) from error
+    tracks = tracks[0] if tracks.ndim == 4 else tracks
+    if tracks.ndim != 3 or tracks.shape[-1] != 2 or len(tracks) < 2:
+        raise DataError(
+            f"tracks of shape {tracks.shape} are no (num_frames, num_points, 2) of two frames or more", where=path
+        )
+    return np.stack([tracks[0], tracks[-1]], axis=1), _said_size(path.parent / "info.json")
+
+
+def _said_size(path: Path) -> Size | None:
+    if not path.is_file():
+        return None
+    said = read_json(path)
+    dimensions = said.get("image_dim") if isinstance(said, dict) else None
+    if isinstance(dimensions, int | float):
+        return int(dimensions), int(dimensions)
+    if isinstance(dimensions, list) and len(dimensions) == 2:
+        return int(dimensions[0]), int(dimensions[1])
+    return None
+
+
+def refuse_outside(points: Array, size: Size, where: str) -> None:
+    """Raises ConfigError naming the first point (num_points, 2) outside an image of this size."""
+    height, width = size
+    for x, y in points.tolist():
+        if not (0 <= x <= width and 0 <= y <= height):
+            raise ConfigError(
+                f"the point {x:g},{y:g} lies outside the image of {width} x {height}",
+                where=where,
+                hint="points are (x, y) in pixels from the top left",
+            )
+
+
+def box_region(box: Array, size: Size, grid_size: Size) -> Tensor:
+    """float32 (grid_height, grid_width) in [0, 1]: the share of each cell that a box (in image pixels) covers."""
+    shares = []
+    for (low, high), side, cells in zip(((box[1], box[3]), (box[0], box[2])), size, grid_size, strict=True):
+        edges = np.arange(cells + 1) * side / cells
+        covered = np.clip(np.minimum(edges[1:], high) - np.maximum(edges[:-1], low), 0, None)
+        shares.append(covered * cells / side)
+    return torch.from_numpy(np.outer(*shares).astype(np.float32))
