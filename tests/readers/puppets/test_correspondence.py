@@ -7,6 +7,8 @@ from gensight.errors import DataError
 from gensight.geometry import inside
 from gensight.readers.puppets import PuppetsReader
 from gensight.readers.puppets.correspondence import correspond
+from gensight.readers.puppets.render import depth_map
+from gensight.samples import SYNTHETIC
 
 SIZE = (128, 128)
 
@@ -57,3 +59,35 @@ def test_tracks_are_unknown_where_not_visible(reader):
 def test_scenes_do_not_correspond_to_each_other(reader):
     with pytest.raises(DataError, match="samples 3 and 4 show different scenes"):
         reader.correspondences(3, 4)
+
+
+def test_relations_are_tracks_of_two_frames_and_none_between_scenes(reader):
+    relation = reader.relation(1, 3)
+    assert relation.tracks.shape == (2, 1024, 2)
+    assert relation.provenance == SYNTHETIC
+    assert np.isfinite(relation.tracks[0]).all()
+    seen = np.isfinite(relation.tracks[1]).all(1)
+    assert 0.3 < seen.mean() < 1
+    assert inside(relation.tracks[1, seen], SIZE).all()
+    assert reader.relation(3, 4) is None
+
+
+def test_what_stands_still_moves_as_the_camera_does(reader):
+    """Points of floor and walls, lifted by the depth map, turned to the second camera and projected."""
+    errors, moved = [], []
+    for start in range(0, 24, 4):
+        (_, before, first), (_, after, _) = reader._frame(start), reader._frame(start + 3)
+        there, found = reader.relation(start, start + 3).tracks
+        column, row = there.astype(int).T
+        depth = depth_map(first)[row, column]
+        focal = before.camera.focal * min(SIZE)
+        rays = np.stack([there[:, 0] - SIZE[1] / 2, SIZE[0] / 2 - there[:, 1]], axis=1) / focal
+        places = np.concatenate([rays * depth[:, None], depth[:, None]], axis=1) @ before.camera.rotation
+        expected, _ = after.camera.world_to_image(places + before.camera.position, SIZE)
+        still = (first.owners[row, column] == 0) & np.isfinite(found).all(1)
+        errors.append(np.linalg.norm(expected - found, axis=1)[still])
+        moved.append(np.linalg.norm(there - found, axis=1)[still])
+    errors, moved = np.concatenate(errors), np.concatenate(moved)
+    assert np.median(moved) > 4
+    assert np.nanmedian(errors) < 0.05
+    assert np.nanpercentile(errors, 90) < 0.3

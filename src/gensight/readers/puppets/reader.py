@@ -1,6 +1,7 @@
 """`PuppetsReader`: the built-in data set, drawn from a seed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ from gensight.readers.puppets.scenes import Moment, Scene
 from gensight.readers.puppets.shapes import Number
 from gensight.readers.puppets.species import SPECIES
 from gensight.readers.puppets.staging import draw_scene
-from gensight.samples import SYNTHETIC, Array, Depth, Gaze, Instance, Keypoints, Sample, Size, Visibility
+from gensight.samples import SYNTHETIC, Array, Depth, Gaze, Instance, Keypoints, Relation, Sample, Size, Visibility
 from gensight.skeletons import ANIMAL_17, OPENPOSE_18
 
 TRUTHS = ("keypoints", "boxes", "masks", "depth", "caption", "gaze", "identity")
@@ -178,6 +179,16 @@ class PuppetsReader(Reader):
             )
         first, second = self._frame(index_a)[2], self._frame(index_b)[2]
         return correspond(first, second, grid(self.size, grid_size))
+
+    def relation(self, first: int, second: int) -> Relation | None:
+        """1,024 points spread evenly over the first of two frames, and where the second shows them; else None.
+
+        A point is NaN in the second frame where it is hidden there, lies outside, or cannot be followed (the sky, hair
+        and hats).
+        """
+        if self.group(first) != self.group(second):
+            return None
+        return replace(self.correspondences(first, second).relation, provenance=SYNTHETIC)
 
     def check(self) -> Summary:
         """Draws up to 100 samples spread over the set and counts what they show."""
