@@ -1,4 +1,8 @@
-"""What every encoding keeps: subclass `EncodingContract`, fill in three methods, and inherit the tests."""
+"""What every encoding keeps: subclass `EncodingContract`, fill in three methods, and inherit the tests.
+
+Encodings that relate images fill in two more: `answer` (their targets say where descriptors are compared, and are no
+descriptors) and `posed` (one sample alone poses nothing).
+"""
 
 import pickle
 
@@ -6,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from gensight.encodings.base import Encoding
+from gensight.encodings.base import DESCRIPTORS, Encoding
 from gensight.samples import Item, Prediction, Sample, View
 from gensight.transforms import Augmentation, augment_view, mirror_view, whole_frame
 
@@ -29,6 +33,20 @@ class EncodingContract:
         """Compares a prediction with the truth, by the bound that the encoding states."""
         raise NotImplementedError
 
+    def answer(self, item: Item, views: tuple[View, ...]) -> dict[str, torch.Tensor]:
+        """What a perfect method gives for an item."""
+        encoding = self.encoding()
+        targets = encoding.encode(item, views)
+        return {name: targets[name] for name in encoding.outputs}
+
+    def posed(self, item: Item) -> list[Item]:
+        """The items that a data set with this item's samples poses."""
+        return self.encoding().items(item.sample)
+
+    def views(self, view: View) -> tuple[View, ...]:
+        """One view per sample of an item."""
+        return (view,) * self.encoding().num_samples
+
     @pytest.fixture
     def rng(self) -> np.random.Generator:
         return np.random.default_rng(7)
@@ -39,18 +57,20 @@ class EncodingContract:
 
     def test_targets_have_the_announced_shapes_and_range(self, rng, view):
         encoding = self.encoding()
-        targets = encoding.encode(self.item(rng), (view,))
+        targets = encoding.encode(self.item(rng), self.views(view))
         for name, spec in encoding.outputs.items():
+            weight = targets[f"{name}_weight"]
+            assert targets[name].dtype == weight.dtype == torch.float32
+            assert set(weight.unique().tolist()) <= {0.0, 1.0}
+            if spec.kind in DESCRIPTORS:  # points or regions: their own tests say of what shape
+                continue
             expected = (spec.channels,)
-            if spec.kind not in ("vector", "matching", "appearance"):
+            if spec.kind != "vector":
                 expected += encoding.grid_size(view.model_size)
                 assert targets[name].min() >= 0
                 assert targets[name].max() <= 1
             assert targets[name].shape == expected
-            assert targets[name].dtype == torch.float32
-            weight = targets[f"{name}_weight"]
             assert torch.broadcast_shapes(weight.shape, targets[name].shape) == targets[name].shape
-            assert set(weight.unique().tolist()) <= {0.0, 1.0}
 
     @pytest.mark.parametrize("mirrored", [False, True])
     @pytest.mark.parametrize("turn", [0.0, 20.0])
@@ -59,20 +79,19 @@ class EncodingContract:
         view = mirror_view(view) if mirrored else view
         for _ in range(10):
             item = self.item(rng)
-            prediction = self.encoding().decode(self.encoding().encode(item, (view,)), item, (view,))
+            prediction = self.encoding().decode(self.answer(item, self.views(view)), item, self.views(view))
             self.assert_within_bound(prediction, item, view)
 
     def test_mirror_turns_a_mirrored_answer_back(self, rng, view):
         encoding, item = self.encoding(), self.item(rng)
-        upright = encoding.encode(item, (view,))
-        mirrored = encoding.encode(item, (mirror_view(view),))
-        turned = encoding.mirror({name: mirrored[name] for name in encoding.outputs})
+        upright = self.answer(item, self.views(view))
+        turned = encoding.mirror(self.answer(item, self.views(mirror_view(view))))
         for name in encoding.outputs:
             torch.testing.assert_close(turned[name], upright[name], atol=1e-5, rtol=0)
 
     def test_mirror_takes_batches(self, rng, view):
         encoding = self.encoding()
-        one = {name: t for name, t in encoding.encode(self.item(rng), (view,)).items() if name in encoding.outputs}
+        one = self.answer(self.item(rng), self.views(view))
         batch = encoding.mirror({name: torch.stack([t, t + 1]) for name, t in one.items()})
         for name, single in encoding.mirror(one).items():
             torch.testing.assert_close(batch[name][0], single)
@@ -80,39 +99,40 @@ class EncodingContract:
 
     def test_encode_repeats_itself_and_keeps_its_input(self, rng, view):
         item, before = self.item(rng), view.matrix.copy()
-        first = self.encoding().encode(item, (view,))
-        second = self.encoding().encode(item, (view,))
+        first = self.encoding().encode(item, self.views(view))
+        second = self.encoding().encode(item, self.views(view))
         assert all(torch.equal(first[name], second[name]) for name in first)
         assert np.array_equal(view.matrix, before)
 
     def test_decode_names_its_item_and_keeps_the_outputs(self, rng, view):
         encoding, item = self.encoding(), self.item(rng)
-        outputs = encoding.encode(item, (view,))
+        outputs = self.answer(item, self.views(view))
         before = {name: t.clone() for name, t in outputs.items()}
-        prediction = encoding.decode(outputs, item, (view,))
+        prediction = encoding.decode(outputs, item, self.views(view))
         assert (prediction.sample_key, prediction.item_key) == (item.sample.key, item.key)
         assert (prediction.size, prediction.group) == (item.sample.size, item.sample.group)
         assert all(torch.equal(outputs[name], before[name]) for name in outputs)
 
-    def test_its_own_item_is_among_those_of_the_sample(self, rng):
+    def test_its_own_item_is_among_those_that_are_posed(self, rng):
         item = self.item(rng)
-        assert item.key in [one.key for one in self.encoding().items(item.sample)]
+        assert item.key in [one.key for one in self.posed(item)]
 
     def test_a_sample_without_labels_poses_no_items(self):
         assert self.encoding().items(blank_sample()) == []
         assert self.encoding().items(blank_sample(instances=())) == []
 
     def test_an_item_without_labels_has_no_weight(self, view):
-        targets = self.encoding().encode(Item((blank_sample(),)), (view,))
+        item = Item((blank_sample(),) * self.encoding().num_samples)
+        targets = self.encoding().encode(item, self.views(view))
         assert all(float(targets[f"{name}_weight"].sum()) == 0 for name in self.encoding().outputs)
 
     def test_low_precision_outputs_are_decoded(self, rng, view):
         encoding, item = self.encoding(), self.item(rng)
-        outputs = {name: t.to(torch.bfloat16) for name, t in encoding.encode(item, (view,)).items()}
-        encoding.decode(outputs, item, (view,))
+        outputs = {name: t.to(torch.bfloat16) for name, t in self.answer(item, self.views(view)).items()}
+        encoding.decode(outputs, item, self.views(view))
 
     def test_workers_can_have_a_copy(self, rng, view):
         item = self.item(rng)
         copy = pickle.loads(pickle.dumps(self.encoding()))
-        for name, target in self.encoding().encode(item, (view,)).items():
-            assert torch.equal(copy.encode(item, (view,))[name], target)
+        for name, target in self.encoding().encode(item, self.views(view)).items():
+            assert torch.equal(copy.encode(item, self.views(view))[name], target)
