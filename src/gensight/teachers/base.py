@@ -24,15 +24,17 @@ LabelName = Literal["instances", "depth", "edges", "caption", "label", "tracks",
 
 @dataclass(frozen=True, eq=False)
 class Tracks:
-    """Points followed through the frames of one video.
+    """Points followed through a stretch of one video's frames.
 
     Attributes:
+        start: Index, among the frames that the teacher was shown, of the stretch's first one.
         points: float32 (num_frames, num_points, 2), (x, y) in image pixels; NaN where a point has no known place.
         visible: bool (num_frames, num_points).
         confidence: float32 (num_frames, num_points) in [0, 1]; 0 where not visible.
-        queries: int32 (num_points,), the frame in which each point was chosen.
+        queries: int32 (num_points,), the frame of the stretch in which each point was chosen.
     """
 
+    start: int
     points: Array
     visible: Array
     confidence: Array
@@ -51,7 +53,7 @@ class Labels:
         edges: float32 (height, width) in [0, 1].
         caption: A sentence.
         label: Class of the whole image.
-        tracks: Of the whole video.
+        tracks: Of a whole video, one for each stretch of its frames.
         variants: Other pictures with the same layout: uint8 (height, width, 3) each, of the image's size.
         confidence: In [0, 1], of what is no instance and no track: of the caption, of the depth map as a whole ...
     """
@@ -61,7 +63,7 @@ class Labels:
     edges: Array | None = None
     caption: str | None = None
     label: str | None = None
-    tracks: Tracks | None = None
+    tracks: tuple[Tracks, ...] | None = None
     variants: tuple[Array, ...] | None = None
     confidence: float = 1.0
 
@@ -78,7 +80,8 @@ class Teacher(ABC):
             loading the weights; short).
         labels: The fields of `Labels` that it fills.
         needs: Labels that a sample must already have (a pose teacher asks for boxes): `label` raises a DataError with
-            a hint where they are missing. Other inputs of them make other labels.
+            a hint where they are missing.
+        uses: Labels that it looks at where they are there. Where `needs` or `uses` change, its labels are made anew.
         unit: `image`: `label` gives one Labels per sample; `video`: it is shown all frames of one video in order and
             gives a list of one.
     """
@@ -87,6 +90,7 @@ class Teacher(ABC):
     version: str = "1"
     labels: ClassVar[tuple[LabelName, ...]] = ()
     needs: ClassVar[tuple[LabelName, ...]] = ()
+    uses: ClassVar[tuple[LabelName, ...]] = ()
     unit: ClassVar[Literal["image", "video"]] = "image"
 
     @abstractmethod
