@@ -9,18 +9,25 @@ from gensight.backbones.base import Backbone
 from gensight.backbones.diffusion import load_diffusion, load_tiny
 from gensight.backbones.scratch import ScratchEncoder
 from gensight.config.data import (
+    Ap10kData,
     BlocksSplit,
     CocoData,
     CocoPart,
     Data,
+    DavisData,
     DeepLabCutData,
     FolderData,
+    ListsSplit,
     OrderSplit,
     PuppetsData,
+    RgbdData,
     SeedSplit,
+    SpairData,
+    Split,
     VideoData,
     VideosData,
     VideosSplit,
+    VocData,
 )
 from gensight.config.encodings import (
     AppearanceConfig,
@@ -45,13 +52,20 @@ from gensight.methods.readout.method import Part, Readout
 from gensight.metrics import tables
 from gensight.metrics.base import Metric
 from gensight.readers import splits
+from gensight.readers.ap10k import PARTS as AP10K_LISTS
+from gensight.readers.ap10k import Ap10kReader
 from gensight.readers.base import Reader
 from gensight.readers.coco import CocoReader
+from gensight.readers.davis import DavisReader
 from gensight.readers.deeplabcut import DeepLabCutReader
 from gensight.readers.folder import FolderReader
 from gensight.readers.puppets import PuppetsReader
+from gensight.readers.rgbd import RgbdReader
+from gensight.readers.spair import PARTS as SPAIR_LISTS
+from gensight.readers.spair import SpairReader
 from gensight.readers.splits import Subset
 from gensight.readers.video import VideoReader
+from gensight.readers.voc import VocReader
 from gensight.skeletons import NAMED, Skeleton
 from gensight.transforms.augmentation import Augmentation
 
@@ -87,6 +101,16 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
             raise ConfigError(
                 "data.kind=videos is for `gensight pretrain` only", hint="name one video: data.kind=video"
             )
+        case VocData():
+            return _voc(data)
+        case DavisData():
+            return _davis(data)
+        case RgbdData():
+            return _rgbd(data)
+        case SpairData():
+            return _spair(data)
+        case Ap10kData():
+            return _ap10k(data)
         case _:
             assert_never(data)
 
@@ -132,8 +156,15 @@ def _coco(data: CocoData) -> Splits:
 
 def _deeplabcut(data: DeepLabCutData) -> Splits:
     reader = DeepLabCutReader(data.root, bodyparts=data.bodyparts)
+    train, validation, test = _divide(reader, data.split)
+    if data.num_labels is not None:
+        train = splits.evenly_spaced(train, data.num_labels)
+    return _subsets(reader, train, validation, test)
+
+
+def _divide(reader: Reader, split: Split) -> tuple[list[int], list[int], list[int]]:
+    """(train, validation, test) indices."""
     count = len(reader)
-    split = data.split
     match split:
         case SeedSplit():
             train, validation, test = splits.split_by_seed(
@@ -149,13 +180,69 @@ def _deeplabcut(data: DeepLabCutData) -> Splits:
             train, validation = splits.validation_from_train(train, split.validation, seed=0)
         case _:
             assert_never(split)
-    if data.num_labels is not None:
-        train = splits.evenly_spaced(train, data.num_labels)
+    return train, validation, test
+
+
+def _subsets(reader: Reader, train: list[int], validation: list[int], test: list[int]) -> Splits:
     return Splits(
         Subset(reader, train),
         Subset(reader, validation) if len(validation) else None,
         Subset(reader, test) if len(test) else None,
     )
+
+
+def _without_validation(train: Reader, share: float, seed: int) -> tuple[Reader, Reader | None]:
+    """(train, validation): a share of a training list's samples kept apart, at random."""
+    kept, chosen = splits.validation_from_train(range(len(train)), share, seed=seed)
+    return Subset(train, kept), Subset(train, chosen) if chosen else None
+
+
+def _voc(data: VocData) -> Splits:
+    def part(name: str) -> Reader:
+        return VocReader(data.root, name, data.category, data.task, missing=data.missing)
+
+    train, test = part(data.train), part(data.test) if data.test is not None else None
+    if data.validation is not None:
+        return Splits(train, part(data.validation), test)
+    return Splits(*_without_validation(train, data.validation_share, data.seed), test)
+
+
+def _davis(data: DavisData) -> Splits:
+    def part(name: str | None) -> Reader:
+        return DavisReader(data.root, name, data.year, data.resolution, data.boxes)
+
+    if not isinstance(data.split, ListsSplit):
+        reader = part(None)
+        return _subsets(reader, *_divide(reader, data.split))
+    test = part(data.split.test) if data.split.test is not None else None
+    return Splits(*_without_validation(part(data.split.train), data.split.validation, seed=0), test)
+
+
+def _rgbd(data: RgbdData) -> Splits:
+    reader = RgbdReader(
+        data.root,
+        data.depth_unit,
+        data.intrinsics,
+        data.colour_intrinsics,
+        data.colour_offset,
+        data.grid,
+        data.tolerance,
+    )
+    return _subsets(reader, *_divide(reader, data.split))
+
+
+def _spair(data: SpairData) -> Splits:
+    train, validation, test = (
+        SpairReader(data.root, part, data.size, data.category, missing=data.missing) for part in SPAIR_LISTS
+    )
+    return Splits(train, validation, test)
+
+
+def _ap10k(data: Ap10kData) -> Splits:
+    train, validation, test = (
+        Ap10kReader(data.root, part, data.split, data.categories, missing=data.missing) for part in AP10K_LISTS
+    )
+    return Splits(train, validation, test)
 
 
 def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:

@@ -31,6 +31,27 @@ def test_puppets_are_written_in_formats_that_read_back(tmp_path: Path, format: s
     assert read[0].size == (64, 48)
 
 
+# What each format's parts hold of 12 images, and the keys that its section then needs.
+@pytest.mark.parametrize(
+    ("format", "subjects", "sizes", "keys"),
+    [
+        ("voc", "people", (9, 1, 2), ["validation_share=0.1"]),
+        ("davis", "people", (9, 1, 2), []),
+        ("rgbd", "all", (8, 2, 2), []),
+        ("spair", "people", (4, 4, 4), []),
+        ("ap10k", "animals", (8, 2, 2), []),
+    ],
+)
+def test_puppets_are_written_with_the_parts_of_a_format(
+    tmp_path: Path, format: str, subjects: str, sizes: tuple[int, ...], keys: list[str]
+) -> None:
+    write("puppets", tmp_path / "out", format, 12, "32x48", subjects, seed=2, num_frames=2)
+    parts = check(format, [f"root={tmp_path / 'out'}", *keys])
+    assert tuple(summary.num_samples for summary in parts.values()) == sizes
+    for summary in parts.values():
+        assert not [finding for finding in summary.findings if finding.level == "error"]
+
+
 def test_check_looks_at_folders(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / "good.png")
     (tmp_path / "bad.png").write_bytes((tmp_path / "good.png").read_bytes()[:50])
@@ -58,10 +79,13 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for arguments, error, said in (
         (("coco", tmp_path / "x"), ConfigError, "valid: puppets"),
-        (("puppets", tmp_path / "x", "voc"), ConfigError, "valid: coco, deeplabcut"),
+        (("puppets", tmp_path / "x", "yolo"), ConfigError, "valid: coco, deeplabcut, voc, davis, rgbd, spair, ap10k"),
         (("puppets", tmp_path / "x", "coco", 1, "big"), ConfigError, "write HEIGHTxWIDTH"),
         (("puppets", tmp_path / "x", "coco", 1, "8x8", "robots"), ConfigError, "valid: people, animals, all"),
         (("puppets", tmp_path), DataError, "this folder is not empty"),
+        (("puppets", tmp_path / "x", "voc", 1), DataError, "1 images of 1 a scene are too few for the parts train, val"),
+        (("puppets", tmp_path / "x", "davis", 8), DataError, "ask for 9 or more with --num"),
+        (("puppets", tmp_path / "x", "ap10k", 9), DataError, "draw them with --subjects animals"),
     ):
         with pytest.raises(error, match=said):
             write(*arguments)

@@ -65,20 +65,37 @@ def check(
 def write(
     kind: Annotated[str, typer.Argument(metavar="KIND", show_default=False, help="What to write: puppets.")],
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", show_default=False, help="An empty or new folder.")],
-    format: Annotated[str, typer.Option("--format", metavar="coco|deeplabcut", help="Format on disk.")] = "coco",
+    format: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="coco, deeplabcut, voc, davis, rgbd, spair or ap10k.")
+    ] = "coco",
     num: Annotated[int, typer.Option("--num", metavar="N", min=1, help="Number of images.")] = 100,
     size: Annotated[str, typer.Option("--size", metavar="HxW", help="Height and width in pixels.")] = "128x128",
     subjects: Annotated[str, typer.Option("--subjects", metavar="people|animals|all", help="Who is drawn.")] = "people",
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Draws the scenes.")] = 0,
+    frames: Annotated[
+        int | None,
+        typer.Option(
+            "--frames",
+            metavar="N",
+            min=1,
+            show_default="8 for davis and rgbd, else 1",
+            help="Images that show one scene in motion.",
+        ),
+    ] = None,
 ) -> None:
     """Write the built-in data set in a format that other tools read.
 
     \b
-    Example:
+    Examples:
       gensight datasets write puppets --format coco --out puppets-coco --num 500
+      gensight datasets write puppets --format davis --out puppets-davis --num 160
     """
     from gensight.verbs.datasets import write as run_write
 
-    folder = run_write(kind, out, format=format, num_samples=num, size=size, subjects=subjects, seed=seed)
+    folder = run_write(kind, out, format=format, num_samples=num, size=size, subjects=subjects, seed=seed,
+                       num_frames=frames)  # fmt: skip
     typer.echo(f"wrote {num} images to {folder}")
-    typer.echo(f"next: gensight init {folder}")
+    if format in ("coco", "deeplabcut"):
+        typer.echo(f"next: gensight init {folder}")
+    else:
+        typer.echo(f"next: gensight datasets check {format} root={folder}")

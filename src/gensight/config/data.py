@@ -11,6 +11,8 @@ from gensight.config.fields import (
     Location,
     Name,
     NonNegativeInteger,
+    Number,
+    Positive,
     PositiveInteger,
     Section,
     Share,
@@ -168,7 +170,131 @@ class VideosData(Section):
     step: PositiveInteger = Field(default=1, description="Take every so-manieth frame of each video.")
 
 
+class VocData(Section):
+    """PASCAL VOC 2012: boxes, and masks where there are some."""
+
+    kind: Literal["voc"] = "voc"
+    root: Location = Field(description="Folder that holds JPEGImages, such as VOCdevkit/VOC2012.")
+    train: Name = Field(default="train", description="Name of the list of images to train on (ImageSets/Main).")
+    validation: Name | None = Field(
+        default=None,
+        description="Name of the list that chooses the best checkpoint; none: `validation_share` of train.",
+    )
+    test: Name | None = Field(default="val", description="Name of the list that is scored; none: nothing is.")
+    category: Name | None = Field(
+        default=None, description="Read only images that show this class (CLASS_PART.txt), and its objects; none: all."
+    )
+    task: Literal["Main", "Segmentation"] = Field(
+        default="Main", description="Folder of the lists below ImageSets; Segmentation: only images that have masks."
+    )
+    missing: Literal["error", "drop"] = Field(
+        default="error", description="Images or annotations that are not there: refuse, or leave out and count."
+    )
+    validation_share: Share = Field(default=0.05, description="Share of the training images kept for validation.")
+    seed: Integer = Field(default=0, description="Draws the images that are kept from training.")
+
+
+class ListsSplit(Section):
+    """The data set's own lists divide it."""
+
+    kind: Literal["lists"] = "lists"
+    train: Name = Field(default="train", description="Name of the list to train on.")
+    test: Name | None = Field(default="val", description="Name of the list that is scored; none: nothing is.")
+    validation: Share = Field(
+        default=0.1, description="Share of the training samples, drawn at random, that chooses the best checkpoint."
+    )
+
+
+class DavisData(Section):
+    """DAVIS 2016 or 2017: frames of short videos with the mask of each object."""
+
+    kind: Literal["davis"] = "davis"
+    root: Location = Field(description="Folder that holds JPEGImages.")
+    year: Literal[2016, 2017] = Field(
+        default=2017, description="Edition: where its lists are, and whether objects are one (2016) or told apart."
+    )
+    resolution: Name = Field(default="480p", description="Folder below JPEGImages and Annotations.")
+    boxes: Flag = Field(
+        default=False, description="Find each object's box in its masks; the first time this reads them all."
+    )
+    split: Annotated[ListsSplit | SeedSplit | OrderSplit | BlocksSplit | VideosSplit, Field(discriminator="kind")] = (
+        Field(
+            default=ListsSplit(),
+            description="How frames are divided; without lists, hold out whole sequences (kind=videos).",
+        )
+    )
+
+
+Camera = tuple[Positive, Positive, Number, Number]
+
+
+class RgbdData(Section):
+    """RGB-D frames: NAME.color.png, NAME.depth.png, NAME.pose.txt, camera-intrinsics.txt (7-Scenes and the like)."""
+
+    kind: Literal["rgbd"] = "rgbd"
+    root: Location = Field(description="Folder of the frames, or of folders of frames.")
+    depth_unit: Positive = Field(default=0.001, description="Metres that a step of the depth images means.")
+    intrinsics: Camera | None = Field(
+        default=None, description="fx, fy, cx, cy of the depth camera, where there is no camera-intrinsics.txt."
+    )
+    colour_intrinsics: Camera | None = Field(
+        default=None,
+        description="fx, fy, cx, cy of a colour camera that isn't registered with the depth (7-Scenes: 525, 525, 320, "
+        "240); none: both show the same view.",
+    )
+    colour_offset: tuple[Number, Number, Number] = Field(
+        default=(0.0, 0.0, 0.0),
+        description="Metres from coordinates in the depth camera to those in the colour camera (7-Scenes: -0.025, 0, "
+        "0).",
+    )
+    grid: ImageSize = Field(
+        default=(24, 32), description="Rows and columns of the points that are followed from frame to frame."
+    )
+    tolerance: Positive = Field(
+        default=0.04, description="Relative difference of depths at which a point counts as hidden."
+    )
+    split: Split = Field(
+        default=OrderSplit(),
+        description="How frames are divided: neighbours look alike, so by time (order) or by folder (videos).",
+    )
+
+
+class SpairData(Section):
+    """SPair-71k: pairs of images of one class with the same parts marked."""
+
+    kind: Literal["spair"] = "spair"
+    root: Location = Field(description="Folder that holds JPEGImages, PairAnnotation and Layout.")
+    size: Literal["large", "small"] = Field(default="large", description="Which lists of pairs.")
+    category: Name | None = Field(default=None, description="Read only the pairs of this class; none: all.")
+    missing: Literal["error", "drop"] = Field(
+        default="error", description="Images or pairs that are not there: refuse, or leave out and count."
+    )
+
+
+class Ap10kData(Section):
+    """AP-10K: animals of 54 species with 17 keypoints."""
+
+    kind: Literal["ap10k"] = "ap10k"
+    root: Location = Field(description="Folder that holds data and annotations.")
+    split: Literal[1, 2, 3] = Field(default=1, description="Which of the official divisions.")
+    categories: tuple[Name, ...] | None = Field(default=None, min_length=1, description="Species to read; none: all.")
+    missing: Literal["error", "drop"] = Field(
+        default="error", description="Images that are not there: refuse, or leave out and count."
+    )
+
+
 Data = Annotated[
-    PuppetsData | CocoData | DeepLabCutData | FolderData | VideoData | VideosData, Field(discriminator="kind")
+    PuppetsData
+    | CocoData
+    | DeepLabCutData
+    | FolderData
+    | VideoData
+    | VideosData
+    | VocData
+    | DavisData
+    | RgbdData
+    | SpairData
+    | Ap10kData,
+    Field(discriminator="kind"),
 ]
 UNLABELLED = ("folder", "video", "videos")

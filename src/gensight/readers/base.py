@@ -1,9 +1,10 @@
 """What every reader is: a lazy, picklable sequence of Samples, from one on-disk format."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, overload
 
 from gensight.samples import Relation, Sample
@@ -49,11 +50,13 @@ class Reader(Samples, ABC):
         name: The reader's `kind`.
         skeleton: The keypoints that its instances carry, or None.
         categories: Class names of its instances.
+        dropped: What opening left out, counted by reason.
     """
 
     name: str = ""
     skeleton: Skeleton | None = None
     categories: tuple[str, ...] = ()
+    dropped: Mapping[str, int] = MappingProxyType({})
 
     @abstractmethod
     def __len__(self) -> int: ...

@@ -1,25 +1,30 @@
 """What `datasets check` looks at in any reader: files exist and decode, labels are plausible."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
 from gensight.errors import DataError
 from gensight.geometry import inside
 from gensight.readers.base import Finding, Summary
+from gensight.readers.label_maps import LabelMask, box_overlap, mask_box
 from gensight.samples import Instance, Sample
 
 SHOWN = 3  # examples named for each kind of finding
+LEAST_OVERLAP = 0.5  # intersection over union of an object's box and that of its mask
 
 
 def check_samples(
     build: Callable[[int], Sample],
     num_samples: int,
     findings: Iterable[Finding] = (),
-    dropped: dict[str, int] | None = None,
+    dropped: Mapping[str, int] | None = None,
     stream: Iterable[Sample] | None = None,
 ) -> Summary:
     """Reads every sample with its pixels and reports; never raises for what is wrong with them.
+
+    Depth maps and masks that are files of their own are read too. (Masks within a label file are not: decoding those of
+    a large one takes longer than all its images.)
 
     Args:
         build: `Reader.sample`.
@@ -36,6 +41,7 @@ def check_samples(
         _note(tally, "error", "key that another sample has too", key, key in seen)
         seen.add(key)
         _check_image(sample, tally)
+        _check_depth(sample, tally)
         truths.update(dict.fromkeys(_truths(sample)))
         for instance in sample.instances or ():
             num_instances += 1
@@ -87,6 +93,31 @@ def _check_image(sample: Sample, tally: dict[tuple[str, str], list[str]]) -> Non
     _note(tally, "warning", "image of a single colour", sample.key, image.size > 3 and image.max() == image.min())
 
 
+def _check_depth(sample: Sample, tally: dict[tuple[str, str], list[str]]) -> None:
+    if sample.depth is None:
+        return
+    try:
+        known = np.isfinite(sample.depth().values)
+    except DataError as error:
+        _note(tally, "error", error.what, error.where or sample.key)
+        return
+    _note(tally, "warning", "depth map without a known pixel", sample.key, not known.any())
+
+
+def _check_mask(instance: Instance, where: str, tally: dict[tuple[str, str], list[str]]) -> None:
+    if not isinstance(instance.mask, LabelMask):
+        return
+    try:
+        seen = mask_box(instance.mask())
+    except DataError as error:
+        _note(tally, "error", error.what, error.where or where)
+        return
+    _note(tally, "note", "mask without a pixel", where, seen is None)
+    if seen is not None and instance.box is not None:
+        apart = box_overlap(seen, instance.box) < LEAST_OVERLAP
+        _note(tally, "warning", "mask that lies elsewhere than its box", where, apart)
+
+
 def _check_instance(instance: Instance, sample: Sample, tally: dict[tuple[str, str], list[str]]) -> None:
     where = sample.key if instance.id is None else f"{sample.key}, annotation {instance.id}"
     if instance.identity is not None:
@@ -97,6 +128,7 @@ def _check_instance(instance: Instance, sample: Sample, tally: dict[tuple[str, s
         corners = instance.box.reshape(2, 2)
         _note(tally, "warning", "box that leaves the image by more than a pixel", where,
               not _near(corners, sample))  # fmt: skip
+    _check_mask(instance, where, tally)
     keypoints = instance.keypoints
     if keypoints is None:
         return

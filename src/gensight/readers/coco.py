@@ -15,10 +15,10 @@ from typing import Literal
 import numpy as np
 
 from gensight.errors import DataError, nearest
-from gensight.files.images import read_image
 from gensight.readers.base import Reader, Summary
 from gensight.readers.checking import check_samples
 from gensight.readers.coco_index import Category, CocoIndex, open_index
+from gensight.readers.listings import read_sized
 from gensight.readers.rle import decode_mask
 from gensight.samples import Array, Instance, Keypoints, Sample, Size, Visibility
 from gensight.skeletons import NAMED, Skeleton
@@ -63,7 +63,7 @@ class CocoReader(Reader):
         self.categories = tuple(self._index.categories[index].name for index in self._chosen)
         self._skeletons = [_skeleton(category) for category in self._index.categories]
         self.skeleton = self._common_skeleton()
-        self._images, self._dropped = self._present_images(missing)
+        self._images, self.dropped = self._present_images(missing)
         # Annotations of the chosen categories, and where each image's begin.
         columns = self._index.columns
         self._rows = np.flatnonzero(np.isin(columns["category"], self._chosen))
@@ -82,7 +82,7 @@ class CocoReader(Reader):
         return Sample(
             name,
             (height, width),
-            partial(_read_sized, self.images / name, (height, width), self.annotations),
+            partial(read_sized, self.images / name, (height, width), self.annotations),
             tuple(self._instance(int(row), (height, width)) for row in rows),
             path=str(self.images / name),
         )
@@ -129,7 +129,7 @@ class CocoReader(Reader):
         return self.images
 
     def check(self) -> Summary:
-        return check_samples(self.sample, len(self), dropped=self._dropped)
+        return check_samples(self.sample, len(self), dropped=self.dropped)
 
     def _common_skeleton(self) -> Skeleton | None:
         """The chosen categories' skeleton; those without keypoints don't count."""
@@ -187,17 +187,6 @@ class SegmentationText:
             where = f"{self.path}, bytes {self.start} to {self.stop}"
             hint = "if the file changed while it was open, open it again"
             raise DataError(f"not a segmentation: {error}", where=where, hint=hint) from error
-
-
-def _read_sized(path: Path, size: Size, annotations: Path) -> Array:
-    """The image, which must be as large as the labels say: otherwise they belong to other pixels."""
-    image = read_image(path)
-    if image.shape[:2] == size:
-        return image
-    found = f"{image.shape[0]} x {image.shape[1]}"
-    what = f"the upright image is {found} (height x width), but {annotations.name} says {size[0]} x {size[1]}"
-    hint = "was it resized, or labelled without its EXIF rotation? Use the image that was labelled"
-    raise DataError(what, where=path, hint=hint)
 
 
 def _choose(index: CocoIndex, names: Sequence[str] | None, source: Path) -> list[int]:

@@ -17,8 +17,12 @@ from gensight.samples import Instance, Keypoints, Sample, Visibility
 IMAGES, ANNOTATIONS = "images", "annotations.json"
 
 
-def write_coco(samples: Iterable[Sample], root: str | Path) -> None:
+def write_coco(
+    samples: Iterable[Sample], root: str | Path, images: str = IMAGES, annotations: str = ANNOTATIONS
+) -> None:
     """Writes `root/images/KEY.png` and `root/annotations.json`, one sample in memory at a time.
+
+    `images` and `annotations` give the folder and the file other names.
 
     What COCO's format knows is kept: boxes, keypoints, masks, areas, crowds, categories, ids (new ones where some
     are missing or not unique). Absent keypoints become unlabelled, a missing box the extent of the keypoints, a
@@ -29,26 +33,27 @@ def write_coco(samples: Iterable[Sample], root: str | Path) -> None:
             different keypoints.
     """
     root = Path(root)
-    images: list[dict[str, Any]] = []
+    listed: list[dict[str, Any]] = []
     entries: list[dict[str, Any]] = []
     categories: dict[str, dict[str, Any]] = {}
     names: set[str] = set()
+    folder = root / images
     for number, sample in enumerate(samples, start=1):
         name = image_name(sample)
         if name in names:
             raise DataError(f"two samples would be written to {name}", where=root, hint="keys must differ")
         names.add(name)
-        write_image(root / IMAGES / name, sample.image())
-        images.append({"id": number, "file_name": name, "height": sample.size[0], "width": sample.size[1]})
+        write_image(folder / name, sample.image())
+        listed.append({"id": number, "file_name": name, "height": sample.size[0], "width": sample.size[1]})
         for instance in sample.instances or ():
             category = _category(instance, categories)
             entries.append(_annotation(instance) | {"image_id": number, "category_id": category["id"]})
-    if not images:
+    if not listed:
         raise DataError("there are no samples to write", where=root)
     if len({entry["id"] for entry in entries} - {None}) < len(entries):
         entries = [entry | {"id": number} for number, entry in enumerate(entries, start=1)]
-    value = {"images": images, "annotations": entries, "categories": list(categories.values())}
-    write_json(root / ANNOTATIONS, value)
+    value = {"images": listed, "annotations": entries, "categories": list(categories.values())}
+    write_json(root / annotations, value)
 
 
 def image_name(sample: Sample) -> str:

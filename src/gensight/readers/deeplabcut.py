@@ -62,7 +62,7 @@ class DeepLabCutReader(Reader):
         )
         self.skeleton = self._skeleton
         self._findings: list[Finding] = []
-        self._dropped: dict[str, int] = {}
+        self.dropped: dict[str, int] = {}
         tables = self._tables(str(config.get("scorer") or ""))
         self._keys, self._points = self._join(tables, known, everyone)
         self._require_images(missing)
@@ -106,7 +106,7 @@ class DeepLabCutReader(Reader):
         return self.root
 
     def check(self) -> Summary:
-        return check_samples(self.sample, len(self), self._findings, self._dropped)
+        return check_samples(self.sample, len(self), self._findings, self.dropped)
 
     def _tables(self, scorer: str) -> list[LabelTable]:
         """One label table per video folder; folders without one hold frames that nobody labelled yet."""
@@ -178,7 +178,7 @@ class DeepLabCutReader(Reader):
                 + (" ..." if len(absent) > 3 else ""),
                 where=self.root, hint="bring them back, or leave their labels out with missing='drop'",
             )  # fmt: skip
-        self._dropped["image missing"] = len(absent)
+        self.dropped["image missing"] = len(absent)
         self._keys = [key for key, there in zip(self._keys, present, strict=True) if there]
         self._points = self._points[present]
 

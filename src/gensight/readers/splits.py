@@ -166,4 +166,4 @@ class Subset(Reader):
         return self.reader.folder
 
     def check(self) -> Summary:
-        return check_samples(self.sample, len(self))
+        return check_samples(self.sample, len(self), dropped=self.reader.dropped)

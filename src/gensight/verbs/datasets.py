@@ -1,26 +1,75 @@
 """`gensight datasets`: the kinds of data sets, a look at one, and the built-in one written to disk."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gensight import build
-from gensight.config.data import CocoData, Data, DeepLabCutData, FolderData, PuppetsData, VideoData, VideosData
+from gensight.config.data import (
+    Ap10kData,
+    CocoData,
+    Data,
+    DavisData,
+    DeepLabCutData,
+    FolderData,
+    PuppetsData,
+    RgbdData,
+    SpairData,
+    VideoData,
+    VideosData,
+    VocData,
+)
 from gensight.config.loader import load_data, load_pretrain_recipe, load_recipe, read_recipe_file, recipe_path
 from gensight.errors import ConfigError, DataError, nearest
+from gensight.readers.ap10k_writer import write_ap10k
 from gensight.readers.base import Summary
 from gensight.readers.coco_writer import write_coco
+from gensight.readers.davis_writer import write_davis
 from gensight.readers.deeplabcut_writer import write_deeplabcut
 from gensight.readers.puppets import PuppetsReader
+from gensight.readers.rgbd_writer import write_rgbd
+from gensight.readers.spair_writer import write_spair
+from gensight.readers.splits import Subset
+from gensight.readers.voc_writer import write_voc
 
 KINDS = {
     section.model_fields["kind"].default: section
-    for section in (PuppetsData, CocoData, DeepLabCutData, FolderData, VideoData, VideosData)
-}
-# Format on disk -> its writer, and the truths that it can hold.
+    for section in (
+        PuppetsData, CocoData, DeepLabCutData, FolderData, VideoData, VideosData, VocData, DavisData, RgbdData,
+        SpairData, Ap10kData,
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format on disk.
+
+    Attributes:
+        write: Its writer; with `parts` it is called once for each.
+        truths: What of the built-in data set it can hold.
+        parts: Names of its official parts and their shares of the scenes; empty where it has none.
+        num_frames: Images of one scene where nobody says: more than one where the format is about time.
+        fewest: Scenes that each part needs.
+    """
+
+    write: Callable[..., Any]
+    truths: tuple[str, ...]
+    parts: tuple[tuple[str, float], ...] = ()
+    num_frames: int = 1
+    fewest: int = 1
+
+
+_TWO, _THREE = (("train", 0.8), ("val", 0.2)), (("train", 0.7), ("val", 0.1), ("test", 0.2))
 FORMATS = {
-    "coco": (write_coco, ("keypoints", "boxes", "masks")),
-    "deeplabcut": (write_deeplabcut, ("keypoints",)),
+    "coco": Format(write_coco, ("keypoints", "boxes", "masks")),
+    "deeplabcut": Format(write_deeplabcut, ("keypoints",)),
+    "voc": Format(write_voc, ("boxes", "masks", "gaze"), _TWO),
+    "davis": Format(write_davis, ("masks", "identity"), _TWO, num_frames=8),
+    "rgbd": Format(write_rgbd, ("depth", "camera"), num_frames=8),
+    "spair": Format(write_spair, ("keypoints", "boxes"), (("trn", 0.7), ("val", 0.1), ("test", 0.2)), fewest=2),
+    "ap10k": Format(write_ap10k, ("keypoints", "boxes", "masks"), _THREE),
 }
 
 
@@ -91,39 +140,63 @@ def write(
     size: str = "128x128",
     subjects: str = "people",
     seed: int = 0,
+    num_frames: int | None = None,
 ) -> Path:
     """Writes the built-in data set to a new or empty folder, in a format that other tools read.
 
     Args:
         kind: `puppets`.
         out: The folder.
-        format: `coco` or `deeplabcut`.
+        format: One of `FORMATS`. Those with official parts get them, of whole scenes.
         num_samples: Number of images.
         size: `HEIGHTxWIDTH` in pixels.
         subjects: `people`, `animals` or `all`.
         seed: Draws the scenes.
+        num_frames: Consecutive images that show one scene in motion; None: as the format needs.
 
     Returns:
         The folder.
 
     Raises:
         ConfigError: On an unknown kind, format, size or subject.
-        DataError: If the folder is not empty.
+        DataError: If the folder is not empty, there are too few images for the format's parts, or it can't hold them.
     """
     _require(kind, ("puppets",), "KIND")
     _require(format, FORMATS, "--format")
-    write_format, truths = FORMATS[format]
+    chosen = FORMATS[format]
     height, _, width = size.partition("x")
     if not (height.isdecimal() and width.isdecimal()):
         raise ConfigError(f"`{size}` is not a size", where="--size", hint="write HEIGHTxWIDTH, such as 128x128")
+    frames = chosen.num_frames if num_frames is None else num_frames
     config = load_data(kind, [f"size=[{height}, {width}]", f"subjects={subjects}", f"num_train={num_samples}",
-                              f"seed={seed}", "num_validation=0", "num_test=0"])  # fmt: skip
+                              f"num_frames={frames}", f"seed={seed}", "num_validation=0", "num_test=0"])  # fmt: skip
     assert isinstance(config, PuppetsData)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError("this folder is not empty", where=out, hint="choose a new one with --out")
-    reader = PuppetsReader(config.num_train, config.seed, config.size, truths, config.subjects)
-    write_format(reader, out)
+    reader = PuppetsReader(
+        config.num_train, config.seed, config.size, chosen.truths, config.subjects, num_frames=config.num_frames
+    )
+    if not chosen.parts:
+        chosen.write(reader, out)
+    for part, indices in _parts(chosen, len(reader), config.num_frames).items():
+        chosen.write(Subset(reader, indices), out, part=part)
     return out
+
+
+def _parts(chosen: Format, num_samples: int, num_frames: int) -> dict[str, range]:
+    """Samples of each official part, whole scenes; the first part gets what the others leave."""
+    num_scenes = -(-num_samples // num_frames)
+    if num_scenes < chosen.fewest * len(chosen.parts):
+        least = (chosen.fewest * len(chosen.parts) - 1) * num_frames + 1
+        parts = ", ".join(name for name, _ in chosen.parts)
+        what = f"{num_samples} images of {num_frames} a scene are too few for the parts {parts}"
+        raise DataError(what, hint=f"ask for {least} or more with --num")
+    found, stop = {}, num_scenes
+    for name, share in reversed(chosen.parts[1:]):
+        start = stop - max(chosen.fewest, round(share * num_scenes))
+        found[name] = range(start * num_frames, min(stop * num_frames, num_samples))
+        stop = start
+    return {chosen.parts[0][0]: range(stop * num_frames), **found} if chosen.parts else {}
 
 
 def _require(value: str, choices: Collection[str], where: str) -> None:

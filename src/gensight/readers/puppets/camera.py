@@ -46,6 +46,23 @@ class Camera:
         f = self.focal * min(size)
         return np.array([[f, 0.0, size[1] / 2], [0.0, -f, size[0] / 2], [0.0, 0.0, 1.0]])
 
+    @property
+    def pose(self) -> Array:
+        """float64 (4, 4), rigid: camera coordinates (x right, y down, z forward) to a world whose y points down too.
+
+        Cameras and worlds here have y up, which other software doesn't expect.
+        """
+        flip = np.array([1.0, -1.0, 1.0])
+        pose = np.eye(4)
+        pose[:3, :3] = flip[:, None] * self.rotation.T * flip
+        pose[:3, 3] = flip * self.position
+        return pose
+
+    def pinhole(self, size: Size) -> Array:
+        """float64 (3, 3): camera coordinates as `pose` has them to homogeneous image pixels."""
+        f = self.focal * min(size)
+        return np.array([[f, 0.0, size[1] / 2], [0.0, f, size[0] / 2], [0.0, 0.0, 1.0]])
+
     def world_to_image(self, points: Array, size: Size) -> tuple[Array, Array]:
         """(..., 3) world metres to (..., 2) pixels and their depth (...) in metres; NaN pixels behind the camera."""
         local = self.world_to_camera(np.asarray(points, dtype=np.float64))

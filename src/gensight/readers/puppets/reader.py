@@ -21,7 +21,7 @@ from gensight.readers.puppets.staging import draw_scene
 from gensight.samples import SYNTHETIC, Array, Depth, Gaze, Instance, Keypoints, Relation, Sample, Size, Visibility
 from gensight.skeletons import ANIMAL_17, OPENPOSE_18
 
-TRUTHS = ("keypoints", "boxes", "masks", "depth", "caption", "gaze", "identity")
+TRUTHS = ("keypoints", "boxes", "masks", "depth", "caption", "gaze", "identity", "camera")
 SUBJECTS = ("people", "animals", "all")
 _CACHED_FRAMES = 4
 _FACE = frozenset(
@@ -42,7 +42,8 @@ class PuppetsReader(Reader):
         num_samples: Number of images.
         seed: Non-negative.
         size: (height, width) in pixels.
-        truths: Which of `TRUTHS` to compute; categories are always known.
+        truths: Which of `TRUTHS` to compute; categories are always known. `camera` fills `Sample.extras` as
+            `RgbdReader` does: `pose` and `intrinsics`.
         subjects: `people`, `animals` or `all`.
         num_subjects: Fewest and most subjects in a scene, before occlusion.
         num_frames: Consecutive images that show one scene in motion; they share a group.
@@ -131,6 +132,7 @@ class PuppetsReader(Reader):
             depth=partial(self._depth, index) if "depth" in self.truths else None,
             caption=_caption(scene, moment, boxes, self.size) if "caption" in self.truths else None,
             group=group,
+            extras=_camera(moment, self.size) if "camera" in self.truths else {},
         )
 
     def _instance(self, index: int, number: int, seen: tuple[Array, int]) -> Instance:
@@ -268,6 +270,10 @@ def _gaze(moment: Moment, number: int, projection: Projection) -> tuple[Array | 
     (point,), _ = moment.camera.world_to_image(target[None], projection.size)
     in_frame = bool(0 <= point[0] < width and 0 <= point[1] < height)
     return box, Gaze(point[None] if in_frame else np.zeros((0, 2)), in_frame, eye)
+
+
+def _camera(moment: Moment, size: Size) -> dict[str, Array]:
+    return {"pose": moment.camera.pose, "intrinsics": moment.camera.pinhole(size)}
 
 
 def _caption(scene: Scene, moment: Moment, boxes: dict[int, tuple[Array, int]], size: Size) -> str:
