@@ -22,6 +22,7 @@ from torch import Tensor
 
 from gensight.encodings.base import OutputSpec
 from gensight.heads.maps import Activation
+from gensight.methods.readout.descriptors import appearance_loss, matching_loss
 from gensight.samples import Size
 
 BlobLoss = Literal["mse", "cross-entropy", "softmax"]
@@ -60,12 +61,8 @@ def output_loss(
             weight = weight.to(values.dtype).expand_as(values)
             return _per_image((_standardised(values, weight) - _standardised(target, weight)).abs(), weight)
         case "matching":
-            from gensight.methods.readout.descriptors import matching_loss
-
             return matching_loss(values, target, weight, model_size)
         case "appearance":
-            from gensight.methods.readout.descriptors import appearance_loss
-
             return appearance_loss(values, target, weight)
         case "vector":
             raise AssertionError("the method refuses vectors")

@@ -1,0 +1,206 @@
+"""Keypoints read off pictures of skeletons in OpenPose colours, however dim and blurred.
+
+Each keypoint's colour gives a map of evidence, whose peaks are candidates. A person is the best choice of one candidate
+(or none) per keypoint on the tree of limbs, where a pair of candidates counts by how much of its limb's colour lies
+between them: pictorial structures (Felzenszwalb and Huttenlocher, IJCV 2005), solved exactly by dynamic programming.
+The limbs settle what colours leave open, since a limb's hue is also some keypoint's.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from gensight.drawing.openpose import LIMB_BRIGHTNESS, draw_skeletons, hues, num_hues
+from gensight.samples import Array
+from gensight.skeletons import Skeleton
+
+_HUE_WIDTH = np.deg2rad(9.0)  # neighbouring hues of 18 lie 15 to 18 degrees of RGB apart
+_MIN_SMOOTHING = 0.6  # cells
+_DARK = 0.12  # a picture whose brightest cell is below shows nobody
+_MIN_DOT = 0.3  # share of a whole dot's evidence from which a keypoint is drawn rather than not
+_MIN_LIMB = 0.35  # the same, of a limb
+_NUM_CANDIDATES = 8
+_LIMB_SAMPLES = np.linspace(0.2, 0.8, 7)
+_MAX_PEOPLE = 20
+_MIN_KEYPOINTS = 2  # of a person in a picture of several
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """One person.
+
+    Attributes:
+        points: float64 (K, 2), cells; NaN where the picture has none of the keypoint's colour.
+        drawn: bool (K,): the keypoints that are drawn; the others' points are guesses: amidst their neighbours, or at the
+            strongest trace of their colour.
+        brightness: float64 (K,) in [0, 1]: how much of a whole dot each point has.
+    """
+
+    points: Array
+    drawn: Array
+    brightness: Array
+
+
+def find_people(picture: Array, skeleton: Skeleton, radius: float, half_width: float, num_people: int) -> list[Found]:
+    """The people in a picture, the clearest first.
+
+    After each one, what was drawn at its dots is taken away and the next is sought, until what remains is no person.
+    People whose keypoints share cells are taken for one, and limbs that lie on each other may change owners.
+
+    Args:
+        picture: float (height, width, 3), RGB in [0, 1].
+        skeleton: Of K keypoints.
+        radius: Of a dot, in cells.
+        half_width: Of a limb, in cells.
+        num_people: The most to look for. 1 always gives one, and guesses for keypoints that are not drawn.
+    """
+    evidence = _evidence(picture, skeleton, radius)
+    light = float(picture.max(initial=0.0))
+    found: list[Found] = []
+    if light < _DARK and num_people > 1:
+        return []
+    while len(found) < min(num_people, _MAX_PEOPLE):
+        person = _best_person(evidence, max(light, _DARK), skeleton, radius, half_width)
+        if num_people > 1 and person.drawn.sum() < _MIN_KEYPOINTS:
+            break
+        found.append(person)
+        if num_people > 1:
+            _take_away(evidence.dots, person, radius)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Evidence:
+    """`hues` (num_hues, height, width): brightness of each hue; `dots` (K, height, width): as shares of a whole dot."""
+
+    hues: Array
+    dots: Array
+
+
+def _evidence(picture: Array, skeleton: Skeleton, radius: float) -> _Evidence:
+    colours = hues(num_hues(skeleton))
+    cells = np.clip(picture, 0, 1).astype(np.float32)
+    length = np.linalg.norm(cells, axis=-1)
+    cosine = cells @ (colours / np.linalg.norm(colours, axis=1, keepdims=True)).T / np.maximum(length, 1e-6)[..., None]
+    match = np.exp(-0.5 * (np.arccos(np.clip(cosine, -1, 1)) / _HUE_WIDTH) ** 2)
+    by_hue = np.ascontiguousarray((match * cells.max(-1)[..., None]).transpose(2, 0, 1).astype(np.float32))
+    sigma, whole = _matched_filter(radius)
+    dots = np.stack([cv2.GaussianBlur(one, (0, 0), sigma, borderType=cv2.BORDER_REFLECT) for one in by_hue])
+    return _Evidence(by_hue, dots[: len(skeleton)] / whole)
+
+
+@lru_cache(maxsize=64)
+def _matched_filter(radius: float) -> tuple[float, float]:
+    """A blur as wide as a dot, and what is left of a whole dot's brightness at its middle."""
+    sigma = max(_MIN_SMOOTHING, radius / 2)
+    side = 2 * int(np.ceil(radius + 3 * sigma)) + 1
+    dot = draw_skeletons(np.full((1, 1, 2), side / 2), np.ones((1, 1), bool), Skeleton("dot", ("dot",)), (side, side),
+                         radius, radius)[..., 0]  # fmt: skip
+    return sigma, float(cv2.GaussianBlur(dot, (0, 0), sigma)[side // 2, side // 2])
+
+
+def _best_person(evidence: _Evidence, light: float, skeleton: Skeleton, radius: float, half_width: float) -> Found:
+    candidates = [_peaks(one) for one in evidence.dots]
+    unary = [np.append(scores / light - _MIN_DOT, 0.0) for _, scores in candidates]  # the last choice: not drawn
+    choice = np.array([len(scores) for _, scores in candidates])
+    best_of: dict[int, Array] = {}
+    for child, parent, limb in reversed(_tree(skeleton)):
+        if parent >= 0:
+            colour = evidence.hues[limb] / (light * LIMB_BRIGHTNESS * min(1.0, 1.6 * half_width))
+            pair = _limbs(colour, candidates[child][0], candidates[parent][0], radius)
+            total = unary[child][:, None] + pair
+            best_of[child] = total.argmax(0)
+            unary[parent] = unary[parent] + total.max(0)
+    for child, parent, _ in _tree(skeleton):
+        choice[child] = int(unary[child].argmax()) if parent < 0 else int(best_of[child][choice[parent]])
+    return _as_found(evidence, candidates, choice, skeleton, radius)
+
+
+def _as_found(
+    evidence: _Evidence, candidates: list[tuple[Array, Array]], choice: Array, skeleton: Skeleton, radius: float
+) -> Found:
+    num = len(candidates)
+    points, brightness = np.full((num, 2), np.nan), np.zeros(num)
+    drawn = np.array([choice[k] < len(candidates[k][1]) for k in range(num)])
+    for k, (cells, scores) in enumerate(candidates):
+        if len(scores):
+            index = int(choice[k]) if drawn[k] else 0
+            brightness[k] = min(float(scores[index]), 1.0)
+            points[k] = _refined(evidence.hues[k], cells[index], radius)
+    for k in np.flatnonzero(~drawn):
+        around = [b if a == k else a for a, b in skeleton.edges if k in (a, b)]
+        around = [other for other in around if drawn[other]]
+        if len(around) > 1:  # it may lie under its neighbours' dots, as a nose lies under the eyes'
+            points[k] = np.median(points[around], axis=0)
+    return Found(points, drawn, brightness)
+
+
+def _peaks(scores: Array) -> tuple[Array, Array]:
+    """The largest local maxima: cells int (n, 2) as (column, row), and their values (n,), falling."""
+    local = (scores >= cv2.dilate(scores, np.ones((3, 3), np.uint8))) & (scores > 1e-3)
+    rows, columns = np.nonzero(local)
+    order = np.argsort(-scores[rows, columns], kind="stable")[:_NUM_CANDIDATES]
+    return np.stack([columns[order], rows[order]], axis=1), scores[rows[order], columns[order]]
+
+
+def _limbs(colour: Array, starts: Array, ends: Array, radius: float) -> Array:
+    """float (num_starts + 1, num_ends + 1): what a limb between each two candidates speaks for; 0 without one."""
+    result = np.zeros((len(starts) + 1, len(ends) + 1))
+    if not len(starts) or not len(ends):
+        return result
+    first, last = starts[:, None, None].astype(np.float64), ends[None, :, None].astype(np.float64)
+    places = (first + _LIMB_SAMPLES[:, None] * (last - first)).astype(np.float32)  # cells' centres are whole numbers
+    lit = cv2.remap(colour, places[..., 0].reshape(-1, 1), places[..., 1].reshape(-1, 1), cv2.INTER_LINEAR)
+    share = np.clip(lit.reshape(places.shape[:-1]), 0, 1).mean(-1)
+    length = np.linalg.norm(first - last, axis=-1)[..., 0]
+    hidden = length < 2 * radius + 1  # dots cover a short limb, so it says nothing
+    result[:-1, :-1] = np.where(hidden, 0.0, share - _MIN_LIMB)
+    return result
+
+
+def _refined(colour: Array, cell: Array, radius: float) -> Array:
+    """The centre of gravity of what is brighter than a limb around a cell."""
+    reach = max(1, round(radius + 0.5))
+    height, width = colour.shape
+    left, top = max(cell[0] - reach, 0), max(cell[1] - reach, 0)
+    window = colour[top : min(cell[1] + reach + 1, height), left : min(cell[0] + reach + 1, width)]
+    weight = np.maximum(window - 0.3 * window.max(), 0)
+    total = float(weight.sum())
+    if total <= 0:
+        return cell + 0.5
+    x = float((weight.sum(0) * np.arange(left, left + window.shape[1])).sum()) / total
+    y = float((weight.sum(1) * np.arange(top, top + window.shape[0])).sum()) / total
+    return np.array([x, y]) + 0.5
+
+
+def _take_away(dots: Array, person: Found, radius: float) -> None:
+    """Removes the evidence of a person's own dots."""
+    height, width = dots.shape[1:]
+    x, y = np.arange(width)[None] + 0.5, np.arange(height)[:, None] + 0.5
+    for k in np.flatnonzero(person.drawn):
+        dots[k][np.hypot(x - person.points[k, 0], y - person.points[k, 1]) < 2 * radius + 1] = 0
+
+
+@lru_cache(maxsize=64)
+def _tree(skeleton: Skeleton) -> list[tuple[int, int, int]]:
+    """(keypoint, parent or -1, limb): a spanning tree of the limbs, parents first. Edges that close a ring are left out."""
+    order: list[tuple[int, int, int]] = []
+    seen: set[int] = set()
+    degree = [sum(k in edge for edge in skeleton.edges) for k in range(len(skeleton))]
+    for root in sorted(range(len(skeleton)), key=lambda k: -degree[k]):
+        if root in seen:
+            continue
+        seen.add(root)
+        order.append((root, -1, -1))
+        queue = [root]
+        while queue:
+            parent = queue.pop(0)
+            for limb, edge in enumerate(skeleton.edges):
+                child = edge[1] if edge[0] == parent else edge[0]
+                if parent in edge and child not in seen:
+                    seen.add(child)
+                    order.append((child, parent, limb))
+                    queue.append(child)
+    return order
