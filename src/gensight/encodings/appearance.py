@@ -130,7 +130,7 @@ class Appearance(Encoding):
             cells = shown.reshape(height, self.stride, width, self.stride).mean((1, 3), dtype=np.float32)
             parts.append(cells / np.float32(255))
         regions = np.stack(parts)
-        return regions.prod(0, keepdims=True) if self.compare == "cells" else regions
+        return regions.min(0, keepdims=True) if self.compare == "cells" else regions
 
 
 class Triplets(Sequence[Item]):
