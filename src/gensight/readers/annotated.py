@@ -131,6 +131,11 @@ class AnnotatedReader(Reader):
             row: Entry = json.loads(file.readline())
         return row
 
+    @property
+    def keys(self) -> list[str]:
+        """The samples' keys, in order."""
+        return list(self._keys)
+
     def index(self, key: str) -> int | None:
         """Where the image of this key is; None if there is none."""
         return self._index.get(key)
@@ -138,12 +143,13 @@ class AnnotatedReader(Reader):
     def sample(self, index: int) -> Sample:
         row = self.row(index)
         try:
-            return self._sample(row, row["labels"])
+            return self.sample_of(row, row["labels"])
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"not a row of the format: {error!r}", where=f"{self._rows}, line {index + 1}",
                             hint=_AGAIN) from error  # fmt: skip
 
-    def _sample(self, row: Entry, labels: Sequence[Entry]) -> Sample:
+    def sample_of(self, row: Entry, labels: Sequence[Entry]) -> Sample:
+        """The sample of a row with some of its labels. Raises KeyError, TypeError or ValueError if they are broken."""
         image, (height, width) = row["image"], row["size"]
         path = None
         if "video" in image:
@@ -163,6 +169,11 @@ class AnnotatedReader(Reader):
         return self.root
 
     # --- Tracks ---
+
+    @property
+    def videos(self) -> dict[str, Entry]:
+        """Group -> the line of its video."""
+        return self._videos
 
     def relation(self, first: int, second: int) -> Relation | None:
         """The points that the last teacher saw in both frames; None if they are no frames of one tracked video."""

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -84,8 +84,9 @@ def commit(
     root: Path,
     description: Mapping[str, Any],
     rows: Iterable[Entry],
-    videos: Sequence[Entry],
+    videos: Iterable[Entry],
     skeletons: Mapping[str, Entry],
+    unfinished: Collection[str] = (),
 ) -> None:
     """Makes rows and videos the data set's contents, in one step, and removes what they no longer name.
 
@@ -93,8 +94,9 @@ def commit(
         root: The data set's folder.
         description: `source`, `teachers` and whatever else belongs in `dataset.json`; counts are added.
         rows: One per image, streamed once.
-        videos: One per video that has tracks.
-        skeletons: Name -> definition, of every skeleton that an instance has.
+        videos: One per video that has tracks; asked for after the rows.
+        skeletons: Name -> definition, of every skeleton that an instance has; others are left out.
+        unfinished: Folders below `maps` that others are writing to, which are left alone.
 
     Raises:
         DataError: There is no row, or a key comes twice.
@@ -104,9 +106,11 @@ def commit(
     name = _write_lines(root, (tally.counted(row) for row in rows))
     if not tally.keys:
         raise DataError("there are no images to put into a data set", where=root)
+    videos = list(videos)
     videos_name = _write_lines(root, videos) if videos else None
     for video in videos:
         tally.count_labels(video["labels"])
+    skeletons = {name: entry for name, entry in sorted(skeletons.items()) if name in tally.skeletons}
     _write_coco(root, root / name, skeletons)
     teachers = [{**teacher, "num_images": tally.images[teacher["source"]],
                  "num_instances": tally.instances[teacher["source"]]}
@@ -121,13 +125,13 @@ def commit(
             "num_samples": len(tally.keys),
             "num_instances": sum(tally.instances.values()),
             "categories": sorted(tally.categories),
-            "skeletons": dict(sorted(skeletons.items())),
+            "skeletons": skeletons,
             "samples": name,
             "videos": videos_name,
         },
         indent=1,
     )
-    _sweep(root, tally.files | {name, videos_name or name})
+    _sweep(root, tally.files | {name, videos_name or name}, unfinished)
 
 
 class _Tally:
@@ -137,6 +141,7 @@ class _Tally:
         self.keys: set[str] = set()
         self.files: set[str] = set()
         self.categories: set[str] = set()
+        self.skeletons: set[str] = set()
         self.images: Counter[str] = Counter()
         self.instances: Counter[str] = Counter()
 
@@ -155,6 +160,7 @@ class _Tally:
             found = entry.get("instances", ())
             self.instances[entry["teacher"]] += len(found)
             self.categories.update(instance["category"] for instance in found)
+            self.skeletons.update(i["keypoints"]["skeleton"] for i in found if "keypoints" in i)
 
 
 def json_line(value: Any) -> bytes:
@@ -280,15 +286,16 @@ class _Coco:
 # --- Tidying ---
 
 
-def _sweep(root: Path, named: set[str]) -> None:
+def _sweep(root: Path, named: set[str], unfinished: Collection[str]) -> None:
     """Removes files that the data set no longer names, and what killed writers left."""
+    spared = tuple(f"{MAPS}/{folder}/" for folder in unfinished)
     for folder in (SAMPLES, MAPS):
         below = sorted((root / folder).rglob("*"), reverse=True) if (root / folder).is_dir() else []
         for path in below:
             if path.is_dir():
                 if not any(path.iterdir()):
                     path.rmdir()
-            elif path.relative_to(root).as_posix() not in named:
+            elif (name := path.relative_to(root).as_posix()) not in named and not name.startswith(spared):
                 path.unlink()
     images = (root / IMAGES).rglob(".*") if (root / IMAGES).is_dir() else ()
     for path in [*root.glob(".*.json"), *images]:
