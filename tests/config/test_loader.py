@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gensight.config.loader import dump_config, list_recipes, load_pretrain_recipe, load_recipe, recipe_path
+from gensight.config.loader import (
+    dump_config,
+    list_recipes,
+    load_pretrain_recipe,
+    load_recipe,
+    load_study_recipe,
+    recipe_path,
+)
 from gensight.config.schema import DiffusersConfig, RunConfig
 from gensight.errors import ConfigError
 
@@ -35,8 +42,8 @@ def message(path: Path | str, *overrides: str) -> str:
 @pytest.mark.parametrize("name", list(list_recipes()))
 def test_packaged_recipe_loads_dumps_and_loads_again(name: str, tmp_path: Path) -> None:
     verb = yaml.safe_load(recipe_path(name).read_text())["verb"]
-    load = {"train": load_recipe, "pretrain": load_pretrain_recipe}[verb]
-    needs_data = "kind: puppets" not in recipe_path(name).read_text()
+    load = {"train": load_recipe, "pretrain": load_pretrain_recipe, "study": load_study_recipe}[verb]
+    needs_data = verb != "study" and "kind: puppets" not in recipe_path(name).read_text()
     config = load(name, ["data.root=/somewhere"] if needs_data else [])
     copy = tmp_path / "config.yaml"
     copy.write_text(dump_config(config))

@@ -9,10 +9,23 @@ import typer
 from typer.core import TyperGroup
 
 from gensight import __version__
-from gensight.cli import datasets, doctor, evaluate, guide, init, match, predict, pretrain, recipes, report, train
+from gensight.cli import (
+    datasets,
+    doctor,
+    evaluate,
+    guide,
+    init,
+    match,
+    predict,
+    pretrain,
+    recipes,
+    report,
+    study,
+    train,
+)
 from gensight.errors import UserError
 
-RESUMED_BY_THE_SAME_COMMAND = ("train", "pretrain")
+RESUMED_BY_THE_SAME_COMMAND = ("train", "pretrain", "study")
 
 
 class _Verbs(TyperGroup):
@@ -69,6 +82,7 @@ for verb in (
     predict.predict,
     match.match,
     guide.guide,
+    study.study,
     report.report,
     pretrain.pretrain,
     init.init,

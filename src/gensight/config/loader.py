@@ -14,11 +14,13 @@ from gensight.config.overrides import Override, apply_overrides, parse_overrides
 from gensight.config.pretrain import PretrainConfig
 from gensight.config.problems import Problem, problems_of, raise_all
 from gensight.config.schema import RunConfig
+from gensight.config.study import StudyConfig
 from gensight.config.yaml_text import Document, parse
 from gensight.errors import ConfigError, nearest
 
 RECIPES = Path(__file__).parent / "recipes"
-Config = TypeVar("Config", RunConfig, PretrainConfig)
+VERBS = ("train", "pretrain", "study")
+Config = TypeVar("Config", RunConfig, PretrainConfig, StudyConfig)
 
 
 def list_recipes() -> dict[str, Path]:
@@ -63,6 +65,11 @@ def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> RunC
 def load_pretrain_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> PretrainConfig:
     """The resolved recipe of a pretraining; arguments and errors as for `load_recipe`."""
     return _load(PretrainConfig, recipe_path(name_or_path), overrides)
+
+
+def load_study_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> StudyConfig:
+    """The resolved recipe of a study; arguments and errors as for `load_recipe`."""
+    return _load(StudyConfig, recipe_path(name_or_path), overrides)
 
 
 class _DataOnly(Section):
@@ -130,7 +137,7 @@ def _load(model: type[Config], path: Path, texts: Iterable[str]) -> Config:
 def _check_verb(values: dict[str, Any], model: type[Section], path: Path) -> None:
     expected = model.model_fields["verb"].default
     verb = values.get("verb", expected)
-    if verb != expected and verb in ("train", "pretrain"):
+    if verb != expected and verb in VERBS:
         name = path.stem if path.parent == RECIPES else path
         raise ConfigError(f"this recipe is for `{verb}`, not for `{expected}`", where=path,
                           hint=f"run `gensight {verb} {name}`")  # fmt: skip

@@ -241,9 +241,9 @@ class PixelError(KeypointMetric):
         statistics, reduce, reweigh = None, None, None
         match self.average:
             case "mean":
-                statistics, reduce = error_sums(errors, power=1), _mean
+                statistics, reduce = error_sums(errors, power=1), mean_of_sums
             case "rmse":
-                statistics, reduce = error_sums(errors, power=2), _root_mean
+                statistics, reduce = error_sums(errors, power=2), root_mean_of_sums
             case "median":
                 reweigh = weighted_median([of[~np.isnan(of)] for of in errors])
             case _:
@@ -301,13 +301,15 @@ def error_sums(errors: list[Array], power: int) -> Array:
     return np.array([[np.nansum(of**power), (~np.isnan(of)).sum()] for of in errors], dtype=np.float64).reshape(-1, 2)
 
 
-def _mean(sums: Array) -> Array:
+def mean_of_sums(sums: Array) -> Array:
+    """(..., 2) sums and counts -> (...,) means, NaN where nothing was counted."""
     total, count = np.asarray(sums[..., 0]), np.asarray(sums[..., 1])
     return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
 
 
-def _root_mean(sums: Array) -> Array:
-    return np.sqrt(_mean(sums))
+def root_mean_of_sums(sums: Array) -> Array:
+    """(..., 2) sums of squares and counts -> (...,) roots of the means."""
+    return np.sqrt(mean_of_sums(sums))
 
 
 def weighted_median(errors: list[Array]) -> Callable[[Array], Array]:

@@ -53,12 +53,21 @@ def write_report(runs: Sequence[Path], out: Path) -> Path:
     if not runs:
         raise RunError("a report needs at least one run folder", hint="gensight report RUN [RUN ...]")
     read = _distinct([read_run(Path(folder)) for folder in runs])
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = resources.files("gensight.report").joinpath("page.html.jinja").read_text(encoding="utf-8")
-    write_text(out, environment.from_string(template).render(_context(read)))
+    write_text(out, page_template("page.html.jinja").render(_context(read)))
     return Path(out)
+
+
+def page_template(name: str) -> jinja2.Template:
+    """One of this folder's templates; the others can be included in it."""
+    folder = resources.files("gensight.report")
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: folder.joinpath(name).read_text(encoding="utf-8")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
 
 
 def _distinct(runs: Sequence[Run]) -> list[Run]:

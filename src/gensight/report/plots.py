@@ -102,6 +102,32 @@ def plot_scores(title: str, entries: Sequence[tuple[Series, float, tuple[float, 
     return _svg(f"scores of {title}", paint, height=0.95 + 0.3 * len(entries))
 
 
+def plot_arms(
+    title: str, entries: Sequence[tuple[Series, float, tuple[float, float], Sequence[float]]], unit: str
+) -> Markup:
+    """Every arm's score as a dot with its interval, over small dots of its single runs."""
+    percent = 100 if unit == "%" else 1
+
+    def paint(axes: Axes) -> None:
+        for row, (series, value, interval, runs) in enumerate(entries):
+            places = row + 0.3 * (np.arange(len(runs)) % 3 - 1) / 1.5  # beside each other, so that none hides another
+            axes.plot(np.array(runs) * percent, places, "o", color=series.ink, markersize=3.2, alpha=0.4)
+            axes.plot(np.array(interval) * percent, [row, row], color=series.ink, linewidth=2.4, alpha=0.55)
+            axes.plot([value * percent], [row], "o", color=series.ink, markersize=6.5, clip_on=False)
+        axes.set_yticks(range(len(entries)), [_short(series.label) for series, *_ in entries])
+        axes.set_ylim(len(entries) - 0.5, -0.5)
+        axes.grid(axis="y", visible=False)
+        axes.set_title(title, x=0)
+        smallest = min([value for _, value, _, _ in entries], default=1.0)
+        if unit == "px" and smallest > 0 and max(value for _, value, _, _ in entries) > 8 * smallest:
+            _logarithmic(axes)
+        elif unit in ("px", "%"):
+            axes.set_xlim(left=0)
+        axes.set_xlabel(unit or "score")
+
+    return _svg(f"arms by {title}", paint, height=0.95 + 0.36 * len(entries))
+
+
 def plot_error_shares(errors: Sequence[tuple[Series, Array]]) -> Markup:
     """For each model the share of keypoints within an error: its cumulative distribution, logarithmic in pixels."""
 

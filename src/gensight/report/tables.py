@@ -61,12 +61,12 @@ def scores_table_text(metrics_json: Mapping[str, Any]) -> str:
         arrow = "↑" if protocol.higher_is_better else "↓"
         cells = [_cell(scores.get((model, protocol.protocol))) for model in models]
         lines.append([f"{protocol.protocol} {arrow}", *cells])
-    text = _aligned(lines)
+    text = aligned(lines)
     if not metrics.differences:
         return text
     directions = {protocol.protocol: protocol.higher_is_better for protocol in protocols}
     rows = [_difference_row(difference, directions) for difference in metrics.differences]
-    return f"{text}\n\n{_aligned([['paired difference', 'protocol', 'value [95 %]', ''], *rows])}"
+    return f"{text}\n\n{aligned([['paired difference', 'protocol', 'value [95 %]', ''], *rows])}"
 
 
 def _cell(score: Score | None) -> str:
@@ -85,7 +85,8 @@ def _difference_row(difference: Comparison, directions: Mapping[str, bool]) -> l
     return [names, difference.protocol, f"{value} {spread}".rstrip(), verdict(difference, direction)]
 
 
-def _aligned(lines: Sequence[Sequence[str]]) -> str:
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """A table as text: the head, a rule, and the rows, every column as wide as its widest cell."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     padded = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     return "\n".join([padded[0], "  ".join("-" * width for width in widths), *padded[1:]])

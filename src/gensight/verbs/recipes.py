@@ -1,10 +1,19 @@
 """The recipes that come with the package, or one given by its path."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from gensight.config.commented import commented_yaml
-from gensight.config.loader import list_recipes, load_pretrain_recipe, load_recipe, read_recipe_file, recipe_path
+from gensight.config.fields import Section
+from gensight.config.loader import (
+    list_recipes,
+    load_pretrain_recipe,
+    load_recipe,
+    load_study_recipe,
+    read_recipe_file,
+    recipe_path,
+)
 
 
 @dataclass(frozen=True)
@@ -35,5 +44,6 @@ def show_recipe(name_or_path: str | Path, overrides: list[str], resolved: bool =
     if not (resolved or overrides):
         return path.read_text(encoding="utf-8")
     verb = read_recipe_file(path).value.get("verb", "train")
-    config = load_pretrain_recipe(path, overrides) if verb == "pretrain" else load_recipe(path, overrides)
-    return commented_yaml(config, everything=True)
+    load: dict[str, Callable[[Path, list[str]], Section]]
+    load = {"pretrain": load_pretrain_recipe, "study": load_study_recipe}
+    return commented_yaml(load.get(verb, load_recipe)(path, overrides), everything=True)

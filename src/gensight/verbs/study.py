@@ -1,0 +1,108 @@
+"""`gensight study`: one recipe over folds and seeds, in several variants, and what sets them apart."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gensight.config.loader import dump_config, load_recipe
+from gensight.config.schema import RunConfig
+from gensight.config.study import Cell, StudyConfig, cells
+from gensight.engine.run_folder import RunFolder
+from gensight.errors import ConfigError, nearest
+from gensight.files.atomic import write_json, write_text
+from gensight.files.lock import only_writer
+from gensight.files.progress import clock
+from gensight.report.study import study_markdown, study_table_text, write_study_page
+from gensight.verbs.study_summary import is_scored, summarise
+from gensight.verbs.train import train
+
+
+def study(
+    config: StudyConfig,
+    overrides: Sequence[str] = (),
+    out: Path | None = None,
+    only: Sequence[str] = (),
+    device: str = "auto",
+    summary_only: bool = False,
+) -> Path:
+    """Runs every run of a study that has not been run, and writes the comparison.
+
+    Each run is an ordinary run folder, `OUT/ARM/fold-F-seed-S`. A study that was stopped goes on where it stopped, in
+    the middle of a run too.
+
+    Args:
+        config: The study.
+        overrides: Changes to the recipe of every run, `key=value` each; they win over the study's own.
+        out: Folder of the study; `runs/NAME` if None.
+        only: Arms to run; the comparison shows all that have been run.
+        device: `auto`, `cpu`, `cuda` ...
+        summary_only: Run nothing, compare what is there.
+
+    Returns:
+        The study's folder, with study.json (numbers), study.md (tables) and study.html.
+
+    Raises:
+        ConfigError: For an unknown arm, or mistakes in the recipe of any run; told before the first run.
+        RunError: If no run has been finished.
+    """
+    folder = study_folder(config, out)
+    planned = list(cells(config))
+    chosen = _chosen(config, planned, only)
+    recipes = {cell.folder: cell_recipe(config, cell, overrides) for cell in chosen}
+    with only_writer(folder):
+        write_text(folder / "study.yaml", dump_config(config))
+        if not summary_only:
+            _run_all(chosen, recipes, folder, device)
+        return _write_summary(summarise(config, planned, folder), folder)
+
+
+def study_folder(config: StudyConfig, out: Path | None) -> Path:
+    return Path("runs") / config.name if out is None else Path(out)
+
+
+def cell_recipe(config: StudyConfig, cell: Cell, overrides: Sequence[str] = ()) -> RunConfig:
+    """The resolved recipe of one run of a study. Raises ConfigError, which names the arm."""
+    try:
+        return load_recipe(config.recipe, [*cell.overrides, *overrides])
+    except ConfigError as error:
+        raise ConfigError(
+            error.what, where=f"arm {cell.arm}: {error.where}", choices=error.choices, hint=error.hint
+        ) from error
+
+
+def status(config: StudyConfig, out: Path | None = None) -> list[tuple[Cell, str]]:
+    """Every run of a study, and whether it is `finished`, `begun` or `to do`."""
+    folder = study_folder(config, out)
+    found = []
+    for cell in cells(config):
+        run = RunFolder(folder / cell.folder)
+        found.append((cell, "finished" if is_scored(run) else "begun" if run.config.is_file() else "to do"))
+    return found
+
+
+def _chosen(config: StudyConfig, planned: list[Cell], only: Sequence[str]) -> list[Cell]:
+    for name in only:
+        if name not in config.arms:
+            near = nearest(name, config.arms)
+            hint = f"did you mean `{near}`?" if near else None
+            raise ConfigError(f"this study has no arm `{name}`", where="--only", choices=config.arms, hint=hint)
+    return [cell for cell in planned if not only or cell.arm in only]
+
+
+def _run_all(chosen: list[Cell], recipes: dict[str, RunConfig], folder: Path, device: str) -> None:
+    to_do = [cell for cell in chosen if not is_scored(RunFolder(folder / cell.folder))]
+    begun = time.monotonic()
+    for number, cell in enumerate(to_do):
+        left = f", {clock((time.monotonic() - begun) / number * (len(to_do) - number))} left" if number else ""
+        print(f"study: run {len(chosen) - len(to_do) + number + 1} of {len(chosen)}, {cell.folder}{left}", flush=True)
+        train(recipes[cell.folder], folder / cell.folder, device=device)
+
+
+def _write_summary(summary: dict[str, Any], folder: Path) -> Path:
+    write_json(folder / "study.json", summary, indent=1)
+    write_text(folder / "study.md", study_markdown(summary))
+    write_study_page(summary, folder / "study.html")
+    print(study_table_text(summary))
+    print(f"report: {folder / 'study.html'}")
+    return folder
