@@ -1,13 +1,24 @@
 """Config -> objects: every field feeds something, and combinations that cannot work are refused."""
 
 import inspect
+from pathlib import Path
 
 import pytest
 
 from gensight import build
 from gensight.backbones.diffusion import load_diffusion, load_tiny
 from gensight.backbones.scratch import ScratchEncoder
-from gensight.config.data import PuppetsData
+from gensight.config.data import (
+    Ap10kData,
+    DavisData,
+    ListsSplit,
+    OrderSplit,
+    PuppetsData,
+    RgbdData,
+    SpairData,
+    VideosSplit,
+    VocData,
+)
 from gensight.config.fields import Section
 from gensight.config.schema import (
     AugmentConfig,
@@ -24,6 +35,14 @@ from gensight.engine.module import Optimisation
 from gensight.engine.settings import build_optimisation
 from gensight.errors import ConfigError
 from gensight.methods.readout.method import Readout
+from gensight.readers.ap10k import Ap10kReader
+from gensight.readers.davis import DavisReader
+from gensight.readers.davis_writer import write_davis
+from gensight.readers.puppets import PuppetsReader
+from gensight.readers.rgbd import RgbdReader
+from gensight.readers.rgbd_writer import write_rgbd
+from gensight.readers.spair import SpairReader
+from gensight.readers.voc import VocReader
 from gensight.skeletons import NAMED
 from gensight.transforms.augmentation import Augmentation
 
@@ -91,3 +110,38 @@ def test_initial_weights_come_from_the_seed() -> None:
         return float(sum(p.detach().sum() for p in method.heads.parameters()))
 
     assert weight(0) == weight(0) != weight(1)
+
+
+# --- data on disk ---
+
+
+def test_camera_frames_are_divided_by_time_and_videos_by_name(tmp_path: Path) -> None:
+    drawn = PuppetsReader(8, seed=1, size=(32, 32), truths=("depth", "camera", "masks"), num_frames=4)
+    write_rgbd(drawn, tmp_path / "rgbd")
+    write_davis(drawn, tmp_path / "davis", year=2016)
+    section = RgbdData(root=tmp_path / "rgbd", split=OrderSplit(train=0.5, validation=0.25, test=0.25), grid=(4, 4))
+    parts = build.build_readers(section)
+    names = [[sample.key for sample in part] for part in (parts.train, parts.validation, parts.test) if part]
+    assert [len(part) for part in names] == [4, 2, 2]
+    in_order = [name for part in names for name in part]
+    assert in_order == sorted(in_order)
+    relation = parts.train.relation(0, 3)
+    assert relation is not None
+    assert relation.tracks is not None
+    assert relation.tracks.shape[1] <= 16
+    videos = VideosSplit(test=("puppets-1_000001",), validation=0.25)
+    held_out = build.build_readers(DavisData(root=tmp_path / "davis", split=videos, boxes=True)).test
+    assert held_out is not None
+    assert set(held_out.groups) == {"puppets-1_000001"}
+    listed = build.build_readers(DavisData(root=tmp_path / "davis", year=2016, split=ListsSplit(test=None)))
+    assert (len(listed.train), len(listed.validation or ()), listed.test) == (7, 1, None)
+
+
+@pytest.mark.parametrize(
+    ("section", "reader"),
+    [(RgbdData, RgbdReader), (VocData, VocReader), (DavisData, DavisReader), (SpairData, SpairReader),
+     (Ap10kData, Ap10kReader)],
+)  # fmt: skip
+def test_every_field_of_data_feeds_its_reader_or_the_split(section: type[Section], reader: type) -> None:
+    divides = {"kind", "train", "validation", "test", "validation_share", "seed", "split"}
+    assert set(section.model_fields) - divides <= set(inspect.signature(reader).parameters)

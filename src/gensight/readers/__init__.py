@@ -5,6 +5,14 @@
   `coco_writer` writes the format.
 - `deeplabcut`: DeepLabCut projects, single- and multi-animal; `deeplabcut_tables` reads their csv and h5 tables without
   unpickling; `deeplabcut_writer` writes a project.
+- `voc`: PASCAL VOC (boxes, heads, masks, lists per class); `voc_xml` reads its annotations.
+- `davis`: DAVIS 2016 and 2017 (frames, masks of each object).
+- `rgbd`: RGB-D frames with poses, and correspondences between them; `rgbd_files` checks depth images, poses and
+  intrinsics, `reprojection` has the geometry.
+- `spair`: SPair-71k (pairs of images with common parts).
+- `ap10k`: AP-10K (animals; COCO's format).
+- `NAME_writer`: writes the format of `NAME`, so that drawn scenes can stand in for it.
+- `label_maps`, `listings`: what the readers of folders share: masks in PNG files, lists of names.
 - `folder`: plain images without labels.
 - `video`, `videos`: the frames of a video, or of all in a folder.
 - `puppets`: the built-in data set, drawn from a seed.

@@ -124,7 +124,7 @@ def plain_name(text: str) -> str:
     return re.sub(r"[^\w.-]+", "_", text).strip("._") or "_"
 
 
-def plain_names(samples: Iterable[Sample], taken: Collection[str] = ()) -> list[str]:
+def plain_names(samples: Iterable[Sample]) -> list[str]:
     """A file name without suffix for each sample's key.
 
     Raises:
@@ -133,7 +133,7 @@ def plain_names(samples: Iterable[Sample], taken: Collection[str] = ()) -> list[
     names = [plain_name(re.sub(r"\.(png|jpe?g)$", "", sample.key, flags=re.IGNORECASE)) for sample in samples]
     if not names:
         raise DataError("there are no samples to write")
-    seen = set(taken)
+    seen: set[str] = set()
     for name in names:
         if name in seen:
             raise DataError(f"two samples would be written to {name}", hint="keys must differ")
