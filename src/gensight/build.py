@@ -41,16 +41,26 @@ from gensight.config.encodings import (
     Single,
     parts_of,
 )
+from gensight.config.protocols import Protocol
 from gensight.config.schema import AugmentConfig, DiffusersConfig, RunConfig, ScratchConfig, TinyConfig
 from gensight.diffusion.noise import mix
+from gensight.encodings.appearance import Appearance
 from gensight.encodings.base import Encoding
+from gensight.encodings.correspondence import Correspondence
+from gensight.encodings.depth import DepthImage, DepthMap
+from gensight.encodings.edge_image import EdgeImage
 from gensight.encodings.heatmap import DEFAULT_CALIBRATION, Heatmap
 from gensight.encodings.joint import SEPARATOR, Joint
+from gensight.encodings.pose_image import PoseImage
 from gensight.errors import ConfigError
 from gensight.loading.views import ViewPolicy
 from gensight.methods.readout.method import Part, Readout
 from gensight.metrics import tables
+from gensight.metrics.appearance import build_appearance_metrics
 from gensight.metrics.base import Metric
+from gensight.metrics.correspondence import build_matching_metrics
+from gensight.metrics.depth import depth_metrics
+from gensight.metrics.edges import edge_metrics
 from gensight.readers import splits
 from gensight.readers.ap10k import PARTS as AP10K_LISTS
 from gensight.readers.ap10k import Ap10kReader
@@ -283,25 +293,15 @@ def _build_part(part: Single, skeleton: Skeleton | None, calibration: tuple[floa
             assert skeleton is not None  # build_skeleton has found one
             return Heatmap(skeleton, part.sigma, part.stride, part.decoder, calibration)
         case PoseImageConfig():
-            from gensight.encodings.pose_image import PoseImage
-
             assert skeleton is not None
             return PoseImage(skeleton, stride=part.stride, instances=part.instances)
         case EdgeImageConfig():
-            from gensight.encodings.edge_image import EdgeImage
-
             return EdgeImage(stride=part.stride)
         case DepthImageConfig():
-            from gensight.encodings.depth import DepthImage
-
             return DepthImage(stride=part.stride, channels=part.channels)
         case DepthMapConfig():
-            from gensight.encodings.depth import DepthMap
-
             return DepthMap(stride=part.stride, kind=part.depth, near=part.near, far=part.far)
         case CorrespondenceConfig():
-            from gensight.encodings.correspondence import Correspondence
-
             return Correspondence(
                 distance=part.distance,
                 num_points=part.num_points,
@@ -310,8 +310,6 @@ def _build_part(part: Single, skeleton: Skeleton | None, calibration: tuple[floa
                 pairs_per_sample=part.pairs_per_sample,
             )
         case AppearanceConfig():
-            from gensight.encodings.appearance import Appearance
-
             return Appearance(
                 stride=part.stride, region=part.region, negative=part.negative, distance=part.distance, seed=seed
             )
@@ -357,6 +355,7 @@ def build_backbone(config: RunConfig) -> Backbone:
                 trainable=backbone.trainable,
                 lora_rank=backbone.lora_rank,
                 random_weights=backbone.random_weights,
+                time_embedding=backbone.time_embedding,
                 seed=config.seed,
             )
         case DiffusersConfig():
@@ -368,6 +367,7 @@ def build_backbone(config: RunConfig) -> Backbone:
                 trainable=backbone.trainable,
                 lora_rank=backbone.lora_rank,
                 random_weights=backbone.random_weights,
+                time_embedding=backbone.time_embedding,
                 seed=config.seed,
             )
         case ScratchConfig():
@@ -396,6 +396,7 @@ def build_method(config: RunConfig, backbone: Backbone, encoding: Encoding) -> R
         bottleneck=method.bottleneck,
         widths=method.widths,
         order=method.order,
+        time_conditioning=method.time_conditioning,
         loss=method.loss,
     )
 
@@ -424,5 +425,23 @@ def _round_up(value: int, unit: int) -> int:
 
 def build_metrics(config: RunConfig, skeleton: Skeleton | None) -> list[Metric]:
     """Fresh metrics for the protocols of a recipe, in their order."""
-    assert skeleton is not None
-    return tables.build_metrics(config.protocols, skeleton)
+    pairs = any(isinstance(part, CorrespondenceConfig) for part in parts_of(config.encoding).values())
+    return [metric for protocol in config.protocols for metric in _build_metric(protocol, config, skeleton, pairs)]
+
+
+def _build_metric(protocol: Protocol, config: RunConfig, skeleton: Skeleton | None, pairs: bool) -> list[Metric]:
+    match protocol:
+        case "depth-metric" | "depth-median-scaled" | "depth-affine":
+            low, high = config.evaluation.depth_range
+            return depth_metrics(protocol, low, high)
+        case "edges-f":
+            return edge_metrics(protocol)
+        case "two-alternative" | "same-different-auc":
+            return build_appearance_metrics([protocol])
+        case "pck-img":
+            return build_matching_metrics([protocol])
+        case "pck-box" if pairs:  # of pairs, not of keypoints
+            return build_matching_metrics([protocol])
+        case _:
+            assert skeleton is not None  # the schema lets only keypoint encodings ask for the others
+            return tables.build_metrics([protocol], skeleton)

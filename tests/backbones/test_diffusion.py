@@ -149,6 +149,20 @@ def test_time_embedding_is_what_the_unet_used(backbone):
     torch.testing.assert_close(embedding, plain)
 
 
+def test_reversed_time_embedding(folder, images):
+    """As the heads of Readout Guidance were trained: of 1000 - t, and without what SDXL adds to it."""
+    own, reversed_ = load_diffusion(folder), load_diffusion(folder, time_embedding="reversed")
+    ours, theirs = own.features(images, torch.tensor([1, 300])), reversed_.features(images, torch.tensor([1, 300]))
+    for name, maps in ours.maps.items():
+        assert torch.equal(maps, theirs.maps[name])
+    unet = own.unet
+    expected = unet.time_embedding(unet.time_proj(torch.tensor([999, 700])))
+    assert torch.equal(theirs.time_embedding, expected)
+    assert not torch.allclose(ours.time_embedding, expected)
+    assert own.fingerprint() != reversed_.fingerprint()
+    assert own.weights_hash() == reversed_.weights_hash()
+
+
 def test_timesteps_may_differ_within_a_batch(backbone, images):
     both = backbone.features(images, timestep=torch.tensor([1, 500]))
     late = backbone.features(images[1:], timestep=500)

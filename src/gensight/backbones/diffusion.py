@@ -28,6 +28,7 @@ from gensight.errors import ConfigError, RunError
 from gensight.samples import Size
 
 Trainable = Literal["frozen", "lora", "full"]
+TimeEmbedding = Literal["network", "reversed"]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 ATTENTION = ["to_q", "to_k", "to_v", "to_out.0"]
 CONVOLUTIONS = ["conv1", "conv2"]
@@ -48,6 +49,9 @@ class DiffusionBackbone(Backbone):
         lora_rank: Rank of the adapters.
         lora_convolutions: Put adapters on the ResNet blocks' convolutions too.
         seed: Of the adapters' initial weights.
+        time_embedding: What heads are given: `network`, the embedding that the U-Net used; `reversed`, that of
+            T - timestep by the U-Net's own layers and without what it adds (SDXL), as the heads that Luo et al.
+            ("Readout Guidance", CVPR 2024) released were trained with.
 
     Raises:
         ConfigError: For an unknown layer, a timestep out of range, or full training in half precision.
@@ -69,6 +73,7 @@ class DiffusionBackbone(Backbone):
         lora_rank: int = 8,
         lora_convolutions: bool = False,
         seed: int = 0,
+        time_embedding: TimeEmbedding = "network",
     ) -> None:
         super().__init__()
         self.unet = parts.unet
@@ -82,6 +87,7 @@ class DiffusionBackbone(Backbone):
         self.layers = choose_layers(unet_layers(self.unet, self.stride), layers)
         self.time_channels = self.unet.time_embedding.linear_2.out_features
         self.timestep = self._check_timestep(timestep)
+        self.time_embedding: TimeEmbedding = time_embedding
         self.tuning: Trainable = trainable
         self.trainable = trainable != "frozen"
         self._empty_prompt: TextEmbedding | None = None
@@ -167,8 +173,8 @@ class DiffusionBackbone(Backbone):
             text: One prompt per image, or their embedding; empty prompts if None.
 
         Returns:
-            The U-Net's output (what it predicts is `scheduler.config.prediction_type`), the features, and the time
-            embedding that the U-Net used.
+            The U-Net's output (what it predicts is `scheduler.config.prediction_type`), the features, and their time
+            embedding.
         """
         output, features = self._run(x_t, timestep, text, stop=False)
         assert output is not None and features.time_embedding is not None
@@ -232,16 +238,22 @@ class DiffusionBackbone(Backbone):
             # Original size, crop's top left corner, target size (Podell et al., "SDXL", section 2.2).
             time_ids = torch.tensor([[*size, 0, 0, *size]], dtype=dtype, device=x_t.device).expand(batch, -1)
             added = {"text_embeds": text.pooled, "time_ids": time_ids}
-        output = None
+        output, timesteps = None, self._timesteps(timestep, x_t)
         with capture(self.unet, [layer.name for layer in self.layers], stop) as captured:
             output = self.unet(
                 x_t.to(dtype),
-                self._timesteps(timestep, x_t),
+                timesteps,
                 encoder_hidden_states=text.tokens.to(dtype),
                 added_cond_kwargs=added,
                 return_dict=False,
             )[0]
-        return output, Features(captured.maps, captured.time_embedding)
+        reverse = self.time_embedding == "reversed"
+        return output, Features(captured.maps, self._reversed(timesteps) if reverse else captured.time_embedding)
+
+    def _reversed(self, timesteps: Tensor) -> Tensor:
+        remaining = self.scheduler.config.num_train_timesteps - timesteps
+        embedding: Tensor = self.unet.time_embedding(self.unet.time_proj(remaining).to(self.unet.dtype))
+        return embedding
 
     def _embed_nothing(self) -> TextEmbedding:
         if self._empty_prompt is None:
@@ -287,6 +299,8 @@ class DiffusionBackbone(Backbone):
             "dtype": str(self.unet.dtype),
             "scheduler": {k: v for k, v in self.scheduler.config.items() if not k.startswith("_")},
         }
+        if self.time_embedding != "network":
+            settings["time_embedding"] = self.time_embedding
         described = json.dumps(settings, sort_keys=True, default=str)
         return hashlib.sha256(f"{self.weights_hash()} {described}".encode()).hexdigest()
 
@@ -308,6 +322,7 @@ def load_diffusion(
     lora_convolutions: bool = False,
     random_weights: bool = False,
     seed: int = 0,
+    time_embedding: TimeEmbedding = "network",
     local_files_only: bool = False,
 ) -> DiffusionBackbone:
     """A backbone from a diffusers folder or a hub id.
@@ -318,7 +333,7 @@ def load_diffusion(
         random_weights: The same architecture with fresh weights throughout: the baseline that knows nothing.
         seed: Of fresh weights, and of adapters.
         local_files_only: Never reach for the network.
-        layers, timestep, trainable, lora_rank, lora_convolutions: See `DiffusionBackbone`.
+        layers, timestep, trainable, lora_rank, lora_convolutions, time_embedding: See `DiffusionBackbone`.
 
     Raises:
         RunError: If the backbone, or a part of it, is missing, damaged or of another family.
@@ -335,6 +350,7 @@ def load_diffusion(
         lora_rank=lora_rank,
         lora_convolutions=lora_convolutions,
         seed=seed,
+        time_embedding=time_embedding,
     )
 
 

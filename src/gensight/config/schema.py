@@ -79,6 +79,11 @@ class _DiffusionConfig(Section):
     random_weights: Flag = Field(
         default=False, description="Same architecture with random weights: the baseline that pretraining must beat."
     )
+    time_embedding: Literal["network", "reversed"] = Field(
+        default="network",
+        description="What heads are told of the noise level: what the U-Net was told; reversed: what the heads that "
+        "Readout Guidance released were trained with.",
+    )
 
 
 class TinyConfig(_DiffusionConfig):
@@ -119,6 +124,9 @@ class ReadoutConfig(Section):
     order: Literal["native", "reference"] = Field(
         default="native",
         description="native: bottleneck at each layer's own resolution; reference: upsample first (slow).",
+    )
+    time_conditioning: Flag = Field(
+        default=True, description="Tell the head the noise level, where the backbone has one."
     )
     loss: Literal["mse", "cross-entropy", "softmax"] = Field(
         default="mse",
@@ -187,6 +195,9 @@ class EvaluationConfig(Section):
         default=None,
         description="Scored beside the run: what looks at nothing or at bare pixels, the same head on random weights "
         "(random-twin), a network from scratch; none: the usual ones of the encoding.",
+    )
+    depth_range: tuple[Positive, Positive] = Field(
+        default=(1e-3, 10.0), description="Nearest and farthest true depth that is scored, in metres."
     )
     flip_test: Flag = Field(default=False, description="Average each prediction with that of the mirrored image.")
     batch_size: PositiveInteger = Field(default=16, description="Items per forward pass.")

@@ -93,6 +93,12 @@ def shared_backbone(heads: dict[str, GuidingHead]) -> DiffusionBackbone:
             raise ConfigError(
                 f"{names[0]} and {name} were trained on different backbones", hint="guide with runs of one backbone"
             )
+        if other.time_embedding != first.time_embedding:
+            raise ConfigError(
+                f"{names[0]} and {name} are told the noise level differently: backbone.time_embedding="
+                f"{first.time_embedding} and {other.time_embedding}",
+                hint="guide with imported heads only, or with none",
+            )
     wanted = [layer.name for backbone in backbones for layer in backbone.layers]
     first.read_layers(list(dict.fromkeys(wanted)))
     return first

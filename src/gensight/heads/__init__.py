@@ -2,6 +2,7 @@
 
 - `aggregation`: `Aggregation`, maps of many layers and noise levels -> one map.
 - `maps`: `MapHead`, that map -> the maps of an encoding; `resize`.
+- `released`: the published heads of Readout Guidance, read from their files.
 """
 
 from gensight.heads.aggregation import Aggregation

@@ -21,10 +21,13 @@ from gensight.samples import Size
 Order = Literal["native", "reference"]
 
 
-def group_norm(channels: int) -> nn.GroupNorm:
-    """GroupNorm with 32 groups, or as many of them as leave each at least two of `channels`."""
+def group_norm(channels: int, order: Order = "native") -> nn.GroupNorm:
+    """GroupNorm with 32 groups, or as many of them as leave each at least two of `channels`.
+
+    In the `reference` order there are 32 wherever they divide the channels, even into groups of one, as published.
+    """
     groups = math.gcd(32, channels)
-    while groups > 1 and channels // groups < 2:
+    while groups > 1 and channels // groups < 2 and not (order == "reference" and groups == 32):
         groups //= 2
     return nn.GroupNorm(groups, channels)
 
@@ -43,19 +46,22 @@ class Bottleneck(nn.Module):
         bottleneck: Inner width.
         projection: Common width.
         time_channels: Width of the time embedding; None without one.
+        order: Of the network that it is a part of, which decides on its norms' groups.
     """
 
-    def __init__(self, in_channels: int, bottleneck: int, projection: int, time_channels: int | None) -> None:
+    def __init__(
+        self, in_channels: int, bottleneck: int, projection: int, time_channels: int | None, order: Order = "native"
+    ) -> None:
         super().__init__()
         self.reduce = _convolution(in_channels, bottleneck, 1)
-        self.reduce_norm = group_norm(bottleneck)
+        self.reduce_norm = group_norm(bottleneck, order)
         self.time = nn.Linear(time_channels, bottleneck) if time_channels is not None else None
         self.mix = _convolution(bottleneck, bottleneck, 3)
-        self.mix_norm = group_norm(bottleneck)
+        self.mix_norm = group_norm(bottleneck, order)
         self.expand = _convolution(bottleneck, projection, 1)
-        self.expand_norm = group_norm(projection)
+        self.expand_norm = group_norm(projection, order)
         self.shortcut = _convolution(in_channels, projection, 1)
-        self.shortcut_norm = group_norm(projection)
+        self.shortcut_norm = group_norm(projection, order)
 
     def forward(
         self,
@@ -110,7 +116,7 @@ class Aggregation(nn.Module):
         self.num_timesteps = num_timesteps
         self.order = order
         self.bottlenecks = nn.ModuleList(
-            Bottleneck(layer.channels, bottleneck, projection, time_channels) for layer in self.layers
+            Bottleneck(layer.channels, bottleneck, projection, time_channels, order) for layer in self.layers
         )
         self.mixing = nn.Parameter(torch.ones(num_timesteps, len(self.layers)))
 

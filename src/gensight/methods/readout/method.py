@@ -53,6 +53,7 @@ class Readout(Method):
         bottleneck: Channels of each layer's bottleneck.
         widths: Channels of the map head's hidden layers.
         order: `native` (fast) or `reference` (the published order: every layer is resized first).
+        time_conditioning: Whether heads are given the time embedding, where the backbone has one.
         loss: `mse`, `cross-entropy` or `softmax`, for blob maps; see `masked_map_loss`.
     """
 
@@ -65,6 +66,7 @@ class Readout(Method):
         bottleneck: int = 96,
         widths: tuple[int, int] = (128, 32),
         order: Order = "native",
+        time_conditioning: bool = True,
         loss: BlobLoss = "mse",
     ) -> None:
         super().__init__()
@@ -75,7 +77,7 @@ class Readout(Method):
             {
                 name: ReadoutHead(
                     backbone.layers,
-                    backbone.time_channels,
+                    backbone.time_channels if time_conditioning else None,
                     part.outputs,
                     projection=projection,
                     bottleneck=bottleneck,
