@@ -95,6 +95,10 @@ class TestMaps:
         again = write(tmp_path, [sample()], [[{"teacher": "t@1"} | entry]])[0]
         assert np.abs(again.edges() - edges).max() <= 0.5 / 255 + 1e-6
         assert [variant().max() for variant in again.extras["variants"]] == [7]
+        longer = AnnotatedReader(tmp_path, variants=True)
+        assert (len(longer), longer.groups) == (2, ["a", "a"])
+        assert longer[1].extras == {"variant_of": "a"}
+        assert longer[1].image().max() == 7
 
     def test_a_map_of_another_size_is_refused(self, tmp_path):
         entry = write_labels(tmp_path, "t", "a", sample(edges=partial(value, np.zeros((5, 5), dtype=np.float32))), 1.0)
@@ -150,7 +154,7 @@ class TestTracks:
         confidence[1, 2] = 0.4
         entry = write_tracks(tmp_path, "t", "v", 0, {"points": points, "visible": visible, "confidence": confidence,
                                                      "queries": np.zeros(4, dtype=np.int32)})  # fmt: skip
-        label = {"teacher": "t@1", "tracks": [entry | {"start": 1, "num_frames": 3}]}
+        label = {"teacher": "t@1", "tracks": [entry | {"start": 1, "num_frames": 3, "num_points": 4}]}
         video = {"group": "v", "frames": ["f0", "f1", "f2", "f3"], "labels": [label]}
         samples = [sample(f"f{number}", group="v") for number in range(4)] + [sample("z")]
         return write(tmp_path, samples, videos=[video])
@@ -166,6 +170,12 @@ class TestTracks:
 
     def test_outside_the_stretch_no_point_is_seen(self, reader):
         assert reader.relation(0, 1).tracks.shape == (2, 0, 2)
+
+    def test_trails_follow_what_the_first_frame_shows(self, reader):
+        trails = reader.trails([3, 2, 0])
+        np.testing.assert_array_equal(trails[0], [[16, 17], [20, 21], [22, 23]])
+        np.testing.assert_array_equal(trails[1], [[8, 9], [12, 13], [14, 15]])
+        assert np.isnan(trails[2]).all()
 
     def test_other_images_have_no_relation(self, reader):
         assert reader.relation(0, 4) is None

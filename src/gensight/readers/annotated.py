@@ -66,6 +66,8 @@ class AnnotatedReader(Reader):
         root: The data set's folder.
         images: Where the source's images lie now, if they were moved; by default where `dataset.json` says.
         min_confidence: What is less confident is left out: instances, single keypoints, track points, maps, captions.
+        variants: Whether the variants of images are samples too, behind all others: unlabelled, of their image's group,
+            with its key in `extras["variant_of"]`.
 
     Raises:
         DataError: Naming the file and the line that is wrong.
@@ -73,7 +75,13 @@ class AnnotatedReader(Reader):
 
     name = "annotated"
 
-    def __init__(self, root: str | Path, images: str | Path | None = None, min_confidence: float = 0.0) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        images: str | Path | None = None,
+        min_confidence: float = 0.0,
+        variants: bool = False,
+    ) -> None:
         self.root = Path(root)
         if not 0 <= min_confidence <= 1:
             raise DataError(f"a confidence of {min_confidence:g} is impossible", where=self.root, hint="choose 0 to 1")
@@ -89,6 +97,14 @@ class AnnotatedReader(Reader):
         self._keys, self._groups, self._offsets = self._open_rows()
         self._index = {key: index for index, key in enumerate(self._keys)}
         self._videos = self._open_videos()
+        self._variants = self._find_variants() if variants else []
+
+    def _find_variants(self) -> list[tuple[int, str]]:
+        """(index of the image, file) of each variant."""
+        rows = ((index, self.row(index)) for index in range(len(self._keys)))
+        return [(index, variant["file"]) for index, row in rows for entry in row["labels"]
+                if float(entry.get("confidence", 1.0)) >= self.min_confidence
+                for variant in entry.get("variants", ())]  # fmt: skip
 
     def _open_rows(self) -> tuple[list[str], list[str], Array]:
         decoder = msgspec.json.Decoder(_Head)
@@ -122,7 +138,7 @@ class AnnotatedReader(Reader):
         return {line["group"]: line for line in lines}
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._keys) + len(self._variants)
 
     def row(self, index: int) -> Entry:
         """The line of one image, as JSON."""
@@ -133,7 +149,7 @@ class AnnotatedReader(Reader):
 
     @property
     def keys(self) -> list[str]:
-        """The samples' keys, in order."""
+        """The images' keys, in order."""
         return list(self._keys)
 
     def index(self, key: str) -> int | None:
@@ -141,6 +157,12 @@ class AnnotatedReader(Reader):
         return self._index.get(key)
 
     def sample(self, index: int) -> Sample:
+        if index >= len(self._keys):
+            original, file = self._variants[index - len(self._keys)]
+            height, width = self.row(original)["size"]
+            path = self.root / file
+            return Sample(file, (height, width), partial(read_image, path), group=self._groups[original],
+                          path=str(path), extras={"variant_of": self._keys[original]})  # fmt: skip
         row = self.row(index)
         try:
             return self.sample_of(row, row["labels"])
@@ -162,7 +184,7 @@ class AnnotatedReader(Reader):
 
     @property
     def groups(self) -> list[str]:
-        return list(self._groups)
+        return [*self._groups, *(self._groups[original] for original, _ in self._variants)]
 
     @property
     def folder(self) -> Path:
@@ -177,29 +199,53 @@ class AnnotatedReader(Reader):
 
     def relation(self, first: int, second: int) -> Relation | None:
         """The points that the last teacher saw in both frames; None if they are no frames of one tracked video."""
-        video = self._videos.get(self._groups[first])
-        if video is None or self._groups[first] != self._groups[second]:
+        common = self._common((first, second))
+        if common is None:
             return None
-        tracked = [entry for entry in video["labels"] if entry.get("tracks")]
-        places = video["places"].get(first), video["places"].get(second)
-        if not tracked or places[0] is None or places[1] is None:
-            return None
-        stretches = [self._common(track, places) for track in tracked[-1]["tracks"]]
-        points = np.concatenate([points for points, _ in stretches], axis=1)
-        confidence = np.concatenate([confidence for _, confidence in stretches])
-        mean = float(confidence.mean()) if len(confidence) else 0.0
-        return Relation("tracks", tracks=points, provenance=Provenance(tracked[-1]["teacher"], mean))
+        points, confidence, teacher = common
+        kept = (confidence > 0).all(0)
+        mean = float(confidence[:, kept].min(0).mean()) if kept.any() else 0.0
+        return Relation("tracks", tracks=points[:, kept], provenance=Provenance(teacher, mean))
 
-    def _common(self, track: Entry, places: tuple[int, int]) -> tuple[Array, Array]:
-        """float64 (2, n, 2) and float32 (n,): the points of one stretch that are seen in both frames."""
-        rows = np.array(places) - track["start"]
-        if rows.min() < 0 or rows.max() >= track["num_frames"]:
-            return np.zeros((2, 0, 2)), np.zeros(0, dtype=np.float32)
-        points, visible, confidence = (
-            np.asarray(_open_array(self.root / track[name])[rows]) for name in ("points", "visible", "confidence")
-        )
-        kept = (visible & (confidence >= self.min_confidence)).all(0)
-        return points[:, kept].astype(np.float64), confidence[:, kept].min(0)
+    def trails(self, indices: Sequence[int]) -> Array | None:
+        """Where the points that are seen in the first of some frames are in all of them.
+
+        Returns:
+            float64 (num_frames, num_points, 2), NaN where a point is not seen; None if they are no frames of one
+            tracked video.
+        """
+        common = self._common(indices)
+        if common is None:
+            return None
+        points, confidence, _ = common
+        kept = confidence[0] > 0
+        return np.where((confidence > 0)[:, kept, None], points[:, kept], np.nan)
+
+    def _common(self, indices: Sequence[int]) -> tuple[Array, Array, str] | None:
+        """The last teacher's points in some frames of one video, their confidence (0 where not seen), and who it is."""
+        groups = {self._groups[index] for index in indices if index < len(self._groups)}
+        video = self._videos.get(next(iter(groups))) if len(groups) == 1 else None
+        tracked = [entry for entry in video["labels"] if entry.get("tracks")] if video is not None else []
+        if video is None or not tracked or any(index not in video["places"] for index in indices):
+            return None
+        places = np.array([video["places"][index] for index in indices])
+        stretches = [self._stretch(track, places) for track in tracked[-1]["tracks"]]
+        points = np.concatenate([points for points, _ in stretches], axis=1)
+        return points, np.concatenate([sure for _, sure in stretches], axis=1), tracked[-1]["teacher"]
+
+    def _stretch(self, track: Entry, places: Array) -> tuple[Array, Array]:
+        """float64 (num_frames, n, 2) and float32 (num_frames, n): one stretch's points in some frames of the video."""
+        rows = places - track["start"]
+        within = (rows >= 0) & (rows < track["num_frames"])
+        points = np.full((len(rows), track["num_points"], 2), np.nan)
+        confidence = np.zeros((len(rows), track["num_points"]), dtype=np.float32)
+        if not within[0]:
+            return points[:, :0], confidence[:, :0]
+        arrays = {name: _open_array(self.root / track[name]) for name in ("points", "visible", "confidence")}
+        points[within] = arrays["points"][rows[within]]
+        sure = np.where(arrays["visible"][rows[within]], arrays["confidence"][rows[within]], 0)
+        confidence[within] = np.where(sure >= self.min_confidence, sure, 0)
+        return points, confidence
 
     # --- The audit ---
 
@@ -213,7 +259,7 @@ class AnnotatedReader(Reader):
         strangers: dict[str, list[str]] = {}
         lost: list[str] = []
         twins: dict[str, list[str]] = {}
-        lines = [(self.row(index)["key"], self.row(index)) for index in range(len(self))]
+        lines = [(key, self.row(index)) for index, key in enumerate(self._keys)]
         for key, row in [*lines, *((group, video) for group, video in self._videos.items())]:
             for entry in row["labels"]:
                 counts[entry["teacher"]] += 1
