@@ -169,6 +169,15 @@ class TestPose:
         with pytest.raises(DataError, match="does not say which points of its images correspond"):
             Correspondence().pose(Listed(self.reader().samples, relations={}))
 
+    def test_a_pair_that_nothing_joins_has_no_point_and_no_weight(self):
+        known = {(0, 35): Relation("tracks", np.full((2, 1, 2), 9.0))}
+        items = Correspondence().pose(Listed(self.reader().samples, known, own_pairs=[(0, 35), (1, 2)]))
+        view = whole_frame(SIZE, SIZE)
+        encoding = Correspondence()
+        assert [encoding.encode(item, (view, view))["descriptors_weight"].sum() for item in items] == [1, 0]
+        matches = encoding.decode({"descriptors": torch.rand(2, 8, 24, 32)}, items[1], (view, view)).matches
+        assert matches.points.shape == (0, 2)
+
     def test_items_can_be_pickled_and_sliced(self):
         items = Correspondence().pose(self.reader())
         again = pickle.loads(pickle.dumps(items))

@@ -82,6 +82,8 @@ def test_hidden_points_stay_unknown_and_the_truth_is_not_read(name) -> None:
     np.testing.assert_array_equal(blind.points[3:], baseline(item).matches.points[3:])
     nothing = Item(item.samples, relation=Relation("tracks", np.full((2, 2, 2), np.nan)))
     assert np.isnan(baseline(nothing).matches.points).all()
+    without = Item(item.samples, relation=Relation("tracks", np.zeros((2, 0, 2))))
+    assert baseline(without).matches.points.shape == (0, 2)
 
 
 def test_baselines_are_quick() -> None:

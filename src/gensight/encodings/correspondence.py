@@ -13,7 +13,7 @@ from gensight.encodings.partners import members_by_group, partners, short_groups
 from gensight.errors import ConfigError, DataError
 from gensight.geometry import grid_to_image, image_to_grid, image_to_model, inside
 from gensight.readers.base import Reader
-from gensight.samples import Array, Item, Matches, Prediction, Sample, Size, View
+from gensight.samples import Array, Item, Matches, Prediction, Relation, Sample, Size, View
 
 _NUM_PROBED = 8  # pairs looked at before a data set is said to know no tracks
 _SLACK = 1  # px that a track may lie outside of its image, by rounding
@@ -152,7 +152,10 @@ class Correspondence(Encoding):
 
 
 class Pairs(Sequence[Item]):
-    """Pairs of a reader's samples as items; nothing is kept but their indices. Picklable."""
+    """Pairs of a reader's samples as items; nothing is kept but their indices. Picklable.
+
+    A pair that the reader knows nothing of has tracks without a point.
+    """
 
     def __init__(self, reader: Reader, pairs: Sequence[tuple[int, int]]) -> None:
         self.reader, self.pairs = reader, pairs
@@ -168,8 +171,10 @@ class Pairs(Sequence[Item]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         first, second = self.pairs[index]
-        samples = (self.reader[first], self.reader[second])
-        return Item(samples, relation=self.reader.relation(first, second))
+        relation = self.reader.relation(first, second)
+        if relation is None:  # as where a camera's pose was lost
+            relation = Relation("tracks", np.zeros((2, 0, 2)))
+        return Item((self.reader[first], self.reader[second]), relation=relation)
 
 
 def descriptor_grid(model_size: Size, stride: int) -> Size:

@@ -180,6 +180,8 @@ def _sift(grey: Array, points: Array) -> Array:
 
 def _sampled(flow: Array, points: Array) -> Array:
     """float64 (num_points, 2): flow (height, width, 2) bilinear at points in px; NaN for NaN."""
+    if len(points) == 0:  # OpenCV takes no empty arrays
+        return np.zeros((0, 2))
     places = (points - 0.5).astype(np.float32)[None]
     values = cv2.remap(flow, np.nan_to_num(places), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
     return np.where(np.isfinite(points), values, np.nan)
