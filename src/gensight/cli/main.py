@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from gensight import __version__
 from gensight.cli import (
+    annotate,
     datasets,
     doctor,
     evaluate,
@@ -25,7 +26,7 @@ from gensight.cli import (
 )
 from gensight.errors import UserError
 
-RESUMED_BY_THE_SAME_COMMAND = ("train", "pretrain", "study")
+RESUMED_BY_THE_SAME_COMMAND = ("train", "pretrain", "annotate", "study")
 
 
 class _Verbs(TyperGroup):
@@ -83,6 +84,7 @@ for verb in (
     match.match,
     guide.guide,
     study.study,
+    annotate.annotate,
     report.report,
     pretrain.pretrain,
     init.init,

@@ -109,7 +109,7 @@ def commit(
     videos = list(videos)
     videos_name = _write_lines(root, videos) if videos else None
     for video in videos:
-        tally.count_labels(video["labels"])
+        tally.count_labels(video["labels"], len(video["frames"]))
     skeletons = {name: entry for name, entry in sorted(skeletons.items()) if name in tally.skeletons}
     _write_coco(root, root / name, skeletons)
     teachers = [{**teacher, "num_images": tally.images[teacher["source"]],
@@ -152,11 +152,10 @@ class _Tally:
         self.count_labels(row["labels"])
         return row
 
-    def count_labels(self, labels: Iterable[Entry]) -> None:
+    def count_labels(self, labels: Iterable[Entry], num_images: int = 1) -> None:
         for entry in labels:
             self.files.update(entry_files(entry))
-            if "tracks" not in entry:
-                self.images[entry["teacher"]] += 1
+            self.images[entry["teacher"]] += num_images
             found = entry.get("instances", ())
             self.instances[entry["teacher"]] += len(found)
             self.categories.update(instance["category"] for instance in found)

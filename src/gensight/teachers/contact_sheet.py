@@ -103,7 +103,8 @@ def _teacher(entry: Entry) -> str:
 
 def _section(reader: AnnotatedReader, index: int, confidence: float) -> str:
     row, sample = reader.row(index), reader[index]
-    who = ", ".join(entry["teacher"] for entry in row["labels"]) or "nobody"
+    video = reader.videos.get(sample.group, {"labels": []})
+    who = ", ".join(entry["teacher"] for entry in [*row["labels"], *video["labels"]]) or "nobody"
     words = [f"labelled by {who}", f"least confidence {confidence:.2f}"]
     if sample.label is not None:
         words.append(f"class {sample.label}")

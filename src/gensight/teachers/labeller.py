@@ -14,7 +14,7 @@ from gensight.readers.annotated_labels import Entry, instance_to_json, write_lab
 from gensight.readers.annotated_writer import OWN, copy_image, sample_skeletons, write_tracks
 from gensight.samples import Array, Instance, Sample
 from gensight.teachers.base import Labels, Teacher
-from gensight.teachers.sources import DataSource, Source, image_identity
+from gensight.teachers.sources import Source, image_identity
 
 _CARRIED = ("box", "keypoints", "mask", "head_box", "gaze", "area", "identity")
 
@@ -148,8 +148,7 @@ class Labeller:
             row["image"] = copy_image(self.out, sample.key, pixels)
         else:
             assert self.source.root is not None
-            root = self.source.root.resolve() if isinstance(self.source, DataSource) else self.source.root
-            name = place.path.relative_to(root).as_posix()
+            name = place.path.relative_to(self.source.root).as_posix()
             where = {"file": name} if place.frame is None else {"video": name, "frame": place.frame}
             row["image"] = where | row["image"]
         row |= {"size": list(sample.size), "group": sample.group}
@@ -167,7 +166,7 @@ class Labeller:
             if old["image"]["sha256"] == row["image"]["sha256"]:
                 labels = preceding(old["labels"], known.description["teachers"], self.teacher.name)
                 return known.sample_of(old, labels), labels
-        if not isinstance(self.source, DataSource):
+        if not self.source.has_labels:
             return sample, []
         row["own"] = {"teacher": OWN} | write_labels(self.out, OWN, sample.key, sample, 1.0)
         return sample, [row["own"]]

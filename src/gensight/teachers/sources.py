@@ -40,12 +40,14 @@ class Source:
         root: Folder that `Place` paths lie below; None where the images are nowhere on disk.
         settings: What else `dataset.json` keeps, so that the source can be opened again.
         keys: Of all images.
+        has_labels: Whether its samples have labels that the data set takes over.
     """
 
     kind: Kind
     root: Path | None
     settings: dict[str, Any]
     keys: Sequence[str]
+    has_labels: bool = False
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -138,16 +140,28 @@ def _parent(path: Path) -> str:
     return "" if parent == "." else f"{parent}/"
 
 
-class DataSource(Source):
-    """Any readers' samples, with the labels that they have; images that are no files are copied."""
+def _absolute(path: Path) -> Path:
+    """Without `..`, and without following links, which may lead out of the root."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
 
-    def __init__(self, readers: Sequence[Reader]) -> None:
-        self.kind, self.settings = "data", {}
+
+class DataSource(Source):
+    """Any readers' samples, with the labels that they have; images that are no files are copied.
+
+    Args:
+        readers: One after the other; their keys must differ.
+        settings: What tells this data from another one, for `dataset.json`.
+    """
+
+    has_labels = True
+
+    def __init__(self, readers: Sequence[Reader], settings: dict[str, Any] | None = None) -> None:
+        self.kind, self.settings = "data", dict(settings or {})
         self.readers = [reader for reader in readers if len(reader)]
         self._ends = list(accumulate(len(reader) for reader in self.readers))
         self.keys = [sample.key for reader in self.readers for sample in reader]
         paths = [sample.path for reader in self.readers for sample in reader]
-        known = [Path(path).resolve() for path in paths if path is not None]
+        known = [_absolute(Path(path)) for path in paths if path is not None]
         self.root = Path(os.path.commonpath([path.parent for path in known])) if len(known) == len(paths) else None
 
     def sample(self, index: int) -> Sample:
@@ -156,7 +170,7 @@ class DataSource(Source):
 
     def place(self, index: int, sample: Sample | None = None) -> Place:
         sample = sample or self.sample(index)
-        return Place() if self.root is None or sample.path is None else Place(Path(sample.path).resolve())
+        return Place() if self.root is None or sample.path is None else Place(_absolute(Path(sample.path)))
 
     @property
     def groups(self) -> list[str]:
@@ -209,18 +223,20 @@ def _reopened(folder: Path) -> Source:
 class AnnotatedSource(DataSource):
     """The images of an annotated data set whose own source can't be opened by its path alone."""
 
+    has_labels = False  # they are in the data set already
+
     def __init__(self, reader: AnnotatedReader, description: dict[str, Any]) -> None:
         super().__init__([reader])
         self.reader = reader
         self.kind, self.description = description["kind"], description
-        self.root = reader.images
+        self.root = _absolute(reader.images)
 
     def described(self, out: Path) -> dict[str, Any]:
         return self.description
 
     def place(self, index: int, sample: Sample | None = None) -> Place:
         image = self.reader.row(index)["image"]
-        return Place() if "copy" in image else Place(self.reader.images / image["file"])
+        return Place() if "copy" in image else Place(_absolute(self.reader.images / image["file"]))
 
 
 def image_identity(place: Place) -> dict[str, Any]:
