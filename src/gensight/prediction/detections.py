@@ -1,0 +1,203 @@
+"""Boxes that a detector found, as what a run that looks at one subject at a time is asked about.
+
+The score of a person found this way is that of the box times that of the keypoints, and poses that are nearly the same
+count once, as the field's top-down evaluation has it (Xiao et al., "Simple Baselines", ECCV 2018; mmpose).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from gensight.errors import DataError
+from gensight.files.atomic import read_json, write_json
+from gensight.prediction.sources import Boxes
+from gensight.samples import Array, Instance, Prediction, Sample
+
+SURE = 0.2  # keypoints above this confidence count in a pose's score
+SAME = 0.9  # object keypoint similarity above which two poses are one
+_ENTRY = '{"image_id": ..., "category_id": ..., "bbox": [x, y, width, height], "score": ...}'
+
+
+@runtime_checkable
+class Detected(Protocol):
+    """What a detector says of an image."""
+
+    @property
+    def instances(self) -> tuple[Instance, ...] | None: ...
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Whatever finds boxes, such as a teacher `detect:MODEL`."""
+
+    def label(self, samples: Sequence[Sample]) -> Sequence[Detected]: ...
+
+
+def detect_boxes(
+    detector: Detector, samples: Sequence[Sample], category: str | None = "person", threshold: float = 0.5
+) -> Boxes:
+    """Boxes and scores of every sample, best first, in the shape that `sources.read_boxes` gives.
+
+    Args:
+        detector: Gives instances with boxes.
+        samples: Images.
+        category: Only boxes of this category; None: all.
+        threshold: Least score.
+
+    Returns:
+        Sample key -> (box, score) pairs; an empty list where nothing was found.
+    """
+    boxes: Boxes = {}
+    for sample, labels in zip(samples, detector.label(samples), strict=True):
+        found = [
+            (np.asarray(instance.box, dtype=np.float64), float(instance.confidence))
+            for instance in labels.instances or ()
+            if instance.box is not None and category in (None, instance.category) and instance.confidence >= threshold
+        ]
+        boxes[sample.key] = sorted(found, key=lambda one: -one[1])
+    return boxes
+
+
+def write_detections(
+    path: Path, boxes: Boxes, image_ids: Mapping[str, int] | None = None, category_id: int = 1
+) -> None:
+    """Writes boxes as a COCO results file, whose entries also say the image's `file_name`.
+
+    Args:
+        path: Json file.
+        boxes: As `detect_boxes` gives them.
+        image_ids: Sample key -> `image_id` in the data set's own file; None: numbered from 1 in the order of `boxes`.
+        category_id: 1 is COCO's person.
+
+    Raises:
+        DataError: An image has no id.
+    """
+    ids = {key: number for number, key in enumerate(boxes, 1)} if image_ids is None else image_ids
+    entries: list[dict[str, Any]] = []
+    for key, found in boxes.items():
+        if key not in ids:
+            raise DataError("this image has no id in the data set's file", where=key)
+        for box, score in found:
+            x0, y0, x1, y1 = (float(edge) for edge in box)
+            bbox = [x0, y0, x1 - x0, y1 - y0]
+            entries.append(
+                {"image_id": ids[key], "file_name": key, "category_id": category_id, "bbox": bbox, "score": score}
+            )
+    write_json(path, entries)
+
+
+def read_detections(
+    path: Path, image_ids: Mapping[str, int], category_id: int | None = 1, threshold: float = 0.0
+) -> Boxes:
+    """Boxes of a COCO results file, such as the person detections that are published for COCO's val2017.
+
+    Args:
+        path: Json list of entries with `image_id` (or `file_name`), `bbox`, `score` and perhaps `category_id`.
+        image_ids: Sample key -> `image_id` in the data set's own file.
+        category_id: Only entries of this category (or of none); None: all.
+        threshold: Least score.
+
+    Returns:
+        Sample key -> (box, score) pairs, best first; every key of `image_ids` has a list. Boxes without an area are
+        left out, and so are images that are not in `image_ids`.
+
+    Raises:
+        DataError: Naming the first entry that is no detection; or if no entry is about any of the images.
+    """
+    entries = read_json(path)
+    if not isinstance(entries, list):
+        raise DataError("a detections file is a json list", where=path, hint=f"each entry is {_ENTRY}")
+    keys = {image_id: key for key, image_id in image_ids.items()}
+    boxes: Boxes = {key: [] for key in image_ids}
+    num_known = 0
+    for number, entry in enumerate(entries):
+        try:
+            key = keys.get(int(entry["image_id"])) if "image_id" in entry else str(entry["file_name"])
+            x, y, width, height = (float(value) for value in entry["bbox"])
+            score, category = float(entry["score"]), entry.get("category_id")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DataError(
+                f"entry {number} is no detection: {error!r}", where=path, hint=f"each entry is {_ENTRY}"
+            ) from error
+        if key not in boxes:
+            continue
+        num_known += 1
+        wanted = category_id is None or category in (None, category_id)
+        if wanted and score >= threshold and min(width, height) > 0:
+            boxes[key].append((np.array([x, y, x + width, y + height]), score))
+    if entries and not num_known:
+        raise DataError(
+            "none of the detections is about an image of this data set",
+            where=path,
+            hint="the file's `image_id`s must be those of the annotation file that is evaluated on",
+        )
+    return {key: sorted(found, key=lambda one: -one[1]) for key, found in boxes.items()}
+
+
+def scored_by_box(instance: Instance, box_score: float, sure: float = SURE) -> Instance:
+    """A predicted pose with the score that ranks it among others: the box's times the keypoints' mean confidence.
+
+    Args:
+        instance: With keypoints.
+        box_score: In [0, 1].
+        sure: Only keypoints above this confidence count; a pose without any gets 0.
+    """
+    if instance.keypoints is None:
+        return replace(instance, confidence=box_score)
+    confidence = instance.keypoints.confidence
+    counted = confidence[confidence > sure]
+    return replace(instance, confidence=box_score * float(counted.mean()) if len(counted) else 0.0)
+
+
+def distinct_poses(instances: Iterable[Instance], sigmas: Sequence[float], same: float = SAME) -> tuple[Instance, ...]:
+    """Non-maximum suppression of poses: the best first, without those whose similarity to a better one exceeds `same`.
+
+    Args:
+        instances: With keypoints of one skeleton, and a box each.
+        sigmas: Fall-off per keypoint (COCO's, not doubled).
+        same: Object keypoint similarity, with the mean of both boxes' areas as scale.
+    """
+    kept: list[Instance] = []
+    for instance in sorted(instances, key=lambda one: -one.confidence):
+        if all(_similarity(instance, other, sigmas) <= same for other in kept):
+            kept.append(instance)
+    return tuple(kept)
+
+
+def _similarity(first: Instance, second: Instance, sigmas: Sequence[float]) -> float:
+    if first.keypoints is None or second.keypoints is None or first.box is None or second.box is None:
+        return 0.0
+    area = (_area(first.box) + _area(second.box)) / 2
+    distances = ((first.keypoints.points - second.keypoints.points) ** 2).sum(1)
+    known = np.isfinite(distances)
+    if not known.any() or area <= 0:
+        return 0.0
+    variances = (2 * np.asarray(sigmas, dtype=np.float64)) ** 2
+    return float(np.exp(-distances[known] / variances[known] / area / 2).mean())
+
+
+def _area(box: Array) -> float:
+    return float((box[2] - box[0]) * (box[3] - box[1]))
+
+
+def detected_prediction(
+    sample: Sample, answers: Sequence[Prediction], scores: Sequence[float], sigmas: Sequence[float] | None
+) -> Prediction:
+    """One image's prediction from the answers to its detected boxes, ready for `coco-oks` and for COCO results.
+
+    Args:
+        sample: The image, with its own (true) instances.
+        answers: One per box, as a run or a baseline gave them; () where the detector found nothing.
+        scores: Of the boxes.
+        sigmas: To leave out poses that nearly agree; None keeps all.
+    """
+    instances = [
+        scored_by_box(instance, score)
+        for answer, score in zip(answers, scores, strict=True)
+        for instance in answer.instances
+    ]
+    kept = tuple(instances) if sigmas is None else distinct_poses(instances, sigmas)
+    return Prediction(sample_key=sample.key, size=sample.size, instances=kept, group=sample.group)
