@@ -1,7 +1,7 @@
 """The teachers that are models of the transformers library, and how the command line names them.
 
-`KIND` or `KIND:MODEL`, where MODEL is a hub id or a folder as `save_pretrained` of transformers writes it. `choose` has the
-other teachers.
+`KIND` or `KIND:MODEL`, where MODEL is a hub id or a folder as `save_pretrained` of transformers writes it; `choose`
+has the other teachers.
 
 - `pose`: ViTPose; keypoints of the boxes that an image already has. Default: usyd-community/vitpose-base-simple.
 - `depth`: Depth Anything, DPT, ZoeDepth. Default: depth-anything/Depth-Anything-V2-Small-hf.
