@@ -125,6 +125,11 @@ class CocoReader(Reader):
         return dict(zip(self.groups, ids, strict=True))
 
     @property
+    def category_ids(self) -> dict[str, int]:
+        """Name of each chosen category -> the file's category id."""
+        return {self._index.categories[place].name: self._index.categories[place].id for place in self._chosen}
+
+    @property
     def folder(self) -> Path:
         return self.images
 

@@ -18,6 +18,7 @@ from gensight.loading.cases import Cases
 from gensight.metrics.base import Result
 from gensight.metrics.bootstrap import paired_difference
 from gensight.prediction.baselines import untrained_baseline
+from gensight.prediction.coco_scoring import CocoScoring
 from gensight.prediction.records import record
 from gensight.prediction.trained_run import TrainedRun, skeleton_card
 from gensight.report import scores_table_text, write_report
@@ -54,6 +55,8 @@ class Scored:
 def evaluate(run: Path, checkpoint: str = "best", device: str = "auto", baselines: bool = True) -> list[Scored]:
     """Scores a finished run on its test part and writes metrics.json, predictions.json, pictures and report.html.
 
+    On COCO data also coco_results.json, which COCO's own evaluation code takes.
+
     Args:
         run: A run folder.
         checkpoint: `best` (by validation) or `last`.
@@ -68,9 +71,12 @@ def evaluate(run: Path, checkpoint: str = "best", device: str = "auto", baseline
     experiment = Experiment.open(trained.config, trained.calibration)
     cases = experiment.test_cases()
     entries: list[dict[str, Any]] = []
+    results = CocoScoring.of(experiment.splits.test)
 
     def keep(prediction: Prediction, item: Item) -> None:
         entries.append(record(prediction, item, experiment.skeleton, folder.pictures))
+        if results is not None:
+            results.add(prediction)
 
     scored = [_score_run(trained.config.method.kind, trained, cases, experiment, keep)]
     if baselines:
@@ -78,6 +84,8 @@ def evaluate(run: Path, checkpoint: str = "best", device: str = "auto", baseline
     write_json(folder.metrics, _metrics(scored), indent=1)
     described = None if experiment.skeleton is None else skeleton_card(experiment.skeleton)
     write_json(folder.predictions, {"skeleton": described, "items": entries})
+    if results is not None:
+        results.write(folder.root)
     write_report([folder.root], folder.report)
     print(scores_table_text(json.loads(folder.metrics.read_text(encoding="utf-8"))))
     print(f"report: {folder.report}")
