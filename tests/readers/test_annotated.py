@@ -152,8 +152,7 @@ class TestTracks:
         visible[2, 1] = False
         confidence = np.full((3, 4), 0.9, dtype=np.float32)
         confidence[1, 2] = 0.4
-        entry = write_tracks(tmp_path, "t", "v", 0, {"points": points, "visible": visible, "confidence": confidence,
-                                                     "queries": np.zeros(4, dtype=np.int32)})  # fmt: skip
+        entry = write_tracks(tmp_path, "t", "v", 0, points, visible, confidence, np.zeros(4, dtype=np.int32))
         label = {"teacher": "t@1", "tracks": [entry | {"start": 1, "num_frames": 3, "num_points": 4}]}
         video = {"group": "v", "frames": ["f0", "f1", "f2", "f3"], "labels": [label]}
         samples = [sample(f"f{number}", group="v") for number in range(4)] + [sample("z")]

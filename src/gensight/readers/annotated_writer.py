@@ -69,13 +69,16 @@ def copy_image(root: Path, key: str, pixels: Array) -> Entry:
     return {"copy": name, "sha256": hashlib.sha256(pixels.tobytes()).hexdigest()}
 
 
-def write_tracks(root: Path, folder: str, group: str, number: int, arrays: Mapping[str, Array]) -> Entry:
-    """Writes one stretch of tracks as .npy files: points, visible, confidence, queries; their names."""
+def write_tracks(
+    root: Path, folder: str, group: str, number: int, points: Array, visible: Array, confidence: Array, queries: Array
+) -> Entry:
+    """Writes one stretch of tracks as .npy files; their names."""
     entry: Entry = {}
-    for name in ("points", "visible", "confidence", "queries"):
+    arrays = {"points": points, "visible": visible, "confidence": confidence, "queries": queries}
+    for name, array in arrays.items():
         file = f"{MAPS}/{folder}/{key_path(group)}.tracks-{number}.{name}.npy"
         with atomic_path(root / file) as temporary, temporary.open("wb") as handle:
-            np.lib.format.write_array(handle, np.ascontiguousarray(arrays[name]), allow_pickle=False)
+            np.lib.format.write_array(handle, np.ascontiguousarray(array), allow_pickle=False)
         entry[name] = file
     return entry
 

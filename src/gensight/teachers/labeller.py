@@ -222,7 +222,9 @@ class Labeller:
         folder = teacher_folder(self.teacher)
         tracks = [
             {"start": track.start, "num_frames": len(track.points), "num_points": track.points.shape[1]}
-            | write_tracks(self.out, folder, group, number, vars(track))
+            | write_tracks(
+                self.out, folder, group, number, track.points, track.visible, track.confidence, track.queries
+            )
             for number, track in enumerate(said.tracks or ())
         ]
         inputs = video_inputs(row["shown"] for row, _ in shown)

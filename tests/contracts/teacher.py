@@ -1,0 +1,91 @@
+"""What every teacher must do: inherit `TeacherContract`, give it `teacher` and `samples` fixtures, and get these tests.
+
+A teacher's test class gives:
+- `teacher`: a fixture; a fresh one for each test.
+- `samples`: a fixture with at least two samples that have what it needs; a video's frames in order where it wants one.
+"""
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gensight.samples import Sample
+from gensight.teachers.base import Labels, Teacher
+from gensight.teachers.labeller import Labeller
+from gensight.teachers.sources import DataSource
+from tests.teachers.samples import ListReader
+
+
+class TeacherContract:
+    """Tests that every teacher inherits."""
+
+    @pytest.fixture
+    def teacher(self) -> Teacher:
+        raise NotImplementedError("a teacher's test class gives a `teacher` fixture")
+
+    @pytest.fixture
+    def samples(self) -> list[Sample]:
+        raise NotImplementedError("a teacher's test class gives a `samples` fixture")
+
+    def test_it_says_what_it_is(self, teacher):
+        assert teacher.name
+        assert teacher.version
+        assert teacher.labels
+        assert teacher.source == f"{teacher.name}@{teacher.version}"
+        json.dumps(dict(teacher.settings()), allow_nan=False)
+        assert len(teacher.fingerprint()) == 16
+
+    def test_it_travels_before_it_is_prepared(self, teacher):
+        copy = pickle.loads(pickle.dumps(teacher))
+        assert copy.fingerprint() == teacher.fingerprint()
+
+    def test_labels_are_of_the_image(self, teacher, samples):
+        teacher.prepare()
+        labels = teacher.label(samples)
+        assert len(labels) == (1 if teacher.unit == "video" else len(samples))
+        for sample, said in zip(samples, labels, strict=False):
+            self.check(sample, said, teacher, len(samples))
+
+    def check(self, sample: Sample, said: Labels, teacher: Teacher, num_frames: int) -> None:
+        filled = {name for name in vars(said) if name != "confidence" and getattr(said, name) is not None}
+        assert filled
+        assert filled <= set(teacher.labels)
+        assert 0 <= said.confidence <= 1
+        if said.edges is not None:
+            assert said.edges.dtype == np.float32
+            assert said.edges.shape == sample.size
+            assert said.edges.min() >= 0
+            assert said.edges.max() <= 1
+        if said.depth is not None:
+            assert said.depth.values.dtype == np.float32
+            assert said.depth.values.shape == sample.size
+        for picture in said.variants or ():
+            assert picture.dtype == np.uint8
+            assert picture.shape == (*sample.size, 3)
+        for instance in said.instances or ():
+            assert 0 <= instance.confidence <= 1
+            assert instance.provenance.source == teacher.source
+        frames = 0
+        for track in said.tracks or ():
+            assert track.start == frames
+            frames += len(track.points)
+            assert track.points.dtype == track.confidence.dtype == np.float32
+            assert track.visible.dtype == bool
+            assert track.points.shape == (*track.visible.shape, 2) == (*track.confidence.shape, 2)
+            assert track.queries.shape == track.visible.shape[1:]
+            assert np.isfinite(track.points[track.visible]).all()
+        assert frames == (num_frames if said.tracks is not None else 0)
+
+    def test_the_same_sample_gets_the_same_labels_alone(self, teacher, samples, tmp_path: Path):
+        """What is written is the same bytes, whatever else is in the batch."""
+        if teacher.unit == "video":
+            pytest.skip("a video has no batch")
+        source = DataSource([ListReader(samples)])
+        together = Labeller(source, teacher, tmp_path / "a").run(range(len(samples)))
+        alone = Labeller(source, teacher, tmp_path / "b").run([len(samples) - 1])
+        assert alone["rows"][-1] == together["rows"][-1]
+        for path in (tmp_path / "b").rglob("*.png"):
+            assert path.read_bytes() == (tmp_path / "a" / path.relative_to(tmp_path / "b")).read_bytes()
