@@ -15,6 +15,7 @@ from gensight.cli import (
     doctor,
     evaluate,
     guide,
+    import_weights,
     init,
     match,
     predict,
@@ -88,6 +89,7 @@ for verb in (
     report.report,
     pretrain.pretrain,
     init.init,
+    import_weights.import_weights,
 ):
     app.command()(verb)
 app.command()(recipes.recipes)

@@ -89,11 +89,13 @@ class ReleasedHead:
         config: What the file says of it.
         tensors: float32, by their released names.
         time_channels: Width of the time embedding; None where blocks get none.
+        steps: For how many steps it was trained; None where the file doesn't say.
     """
 
     config: ReleasedConfig
     tensors: Mapping[str, Tensor]
     time_channels: int | None
+    steps: int | None = None
 
     def aggregation_state(self) -> dict[str, Tensor]:
         """The tensors under the names of `Aggregation`."""
@@ -166,7 +168,8 @@ def read_released_head(path: str | Path) -> ReleasedHead:
     tensors = content["aggregation_network"]
     time_channels = _time_channels(config, tensors)
     _check_tensors(config, tensors, time_channels, path)
-    return ReleasedHead(config, {name: tensor.float() for name, tensor in tensors.items()}, time_channels)
+    steps = content.get("step") if isinstance(content.get("step"), int) else None
+    return ReleasedHead(config, {name: tensor.float() for name, tensor in tensors.items()}, time_channels, steps)
 
 
 def _unpickled(path: Path) -> Any:
