@@ -46,14 +46,16 @@ def study(
     own = [text for text in overrides or [] if text.partition("=")[0].partition(".")[0] in STUDY_KEYS]
     config = load_study_recipe(recipe, own)
 
-    from gensight.verbs.study import status
-    from gensight.verbs.study import study as run_study
-
     if list_runs:
+        from gensight.verbs.study_status import status
+
         lines = status(config, out)
         width = max(len(cell.folder) for cell, _ in lines)
         for cell, state in lines:
             typer.echo(f"{cell.folder:<{width}}  {state}")
         return
+
+    from gensight.verbs.study import study as run_study
+
     others = [text for text in overrides or [] if text not in own]
     run_study(config, others, out, only=only or [], device=device, summary_only=summary)

@@ -14,7 +14,8 @@ from gensight.files.atomic import write_json, write_text
 from gensight.files.lock import only_writer
 from gensight.files.progress import clock
 from gensight.report.study import study_markdown, study_table_text, write_study_page
-from gensight.verbs.study_summary import is_scored, summarise
+from gensight.verbs.study_status import is_scored, study_folder
+from gensight.verbs.study_summary import summarise
 from gensight.verbs.train import train
 
 
@@ -57,10 +58,6 @@ def study(
         return _write_summary(summarise(config, planned, folder), folder)
 
 
-def study_folder(config: StudyConfig, out: Path | None) -> Path:
-    return Path("runs") / config.name if out is None else Path(out)
-
-
 def cell_recipe(config: StudyConfig, cell: Cell, overrides: Sequence[str] = ()) -> RunConfig:
     """The resolved recipe of one run of a study. Raises ConfigError, which names the arm."""
     try:
@@ -69,16 +66,6 @@ def cell_recipe(config: StudyConfig, cell: Cell, overrides: Sequence[str] = ()) 
         raise ConfigError(
             error.what, where=f"arm {cell.arm}: {error.where}", choices=error.choices, hint=error.hint
         ) from error
-
-
-def status(config: StudyConfig, out: Path | None = None) -> list[tuple[Cell, str]]:
-    """Every run of a study, and whether it is `finished`, `begun` or `to do`."""
-    folder = study_folder(config, out)
-    found = []
-    for cell in cells(config):
-        run = RunFolder(folder / cell.folder)
-        found.append((cell, "finished" if is_scored(run) else "begun" if run.config.is_file() else "to do"))
-    return found
 
 
 def _chosen(config: StudyConfig, planned: list[Cell], only: Sequence[str]) -> list[Cell]:

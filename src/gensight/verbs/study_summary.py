@@ -13,6 +13,7 @@ from gensight.errors import RunError
 from gensight.files.atomic import read_json
 from gensight.metrics.base import Result, plain
 from gensight.metrics.pooling import Rows, pool, pooled_difference
+from gensight.verbs.study_status import is_scored
 
 Protocols = Mapping[str, Mapping[str, Any]]
 
@@ -64,11 +65,6 @@ def summarise(study: StudyConfig, planned: Sequence[Cell], folder: Path) -> dict
         "arms": [_arm(arm) for arm in arms.values()],
         "differences": differences,
     }
-
-
-def is_scored(run: RunFolder) -> bool:
-    """Whether a run has been trained and scored with the weights that are there."""
-    return run.finished and run.metrics.is_file() and run.metrics.stat().st_mtime >= run.weights.stat().st_mtime
 
 
 def _arms(study: StudyConfig, planned: Sequence[Cell], folder: Path) -> dict[str, Arm]:
