@@ -326,7 +326,7 @@ def truths_of(config: RunConfig) -> tuple[str, ...]:
         "depth-image": ("depth",),
         "depth-map": ("depth",),
         "correspondence": (),
-        "appearance": ("boxes", "masks"),
+        "appearance": ("boxes", "masks", "identity"),
     }
     kinds = [part.kind for part in parts_of(config.encoding).values()]
     truths = [truth for kind in kinds for truth in needed[kind]]

@@ -5,10 +5,17 @@ from collections.abc import Callable
 
 import numpy as np
 
+from gensight.encodings.appearance import Appearance
+from gensight.encodings.base import Encoding
+from gensight.encodings.joint import Joint
+from gensight.encodings.triplets import Region
 from gensight.engine.experiment import Experiment
 from gensight.geometry import image_to_model, model_to_image
 from gensight.loading.cases import Cases
 from gensight.loading.views import ViewPolicy
+from gensight.prediction.appearance_baselines import ColourHistogram
+from gensight.prediction.matching_baselines import NoMotion, OpticalFlow, RawPixelMatching, SiftMatching
+from gensight.prediction.mean_map import MeanMap
 from gensight.samples import Array, Instance, Item, Keypoints, Prediction, Visibility
 from gensight.skeletons import Skeleton
 from gensight.transforms.keypoints import convert_keypoints
@@ -22,8 +29,25 @@ def untrained_baseline(name: str, experiment: Experiment) -> Answer | None:
         case "mean-position":
             assert experiment.skeleton is not None  # the schema lets only keypoint encodings ask for it
             return MeanPosition(experiment.plain_training_cases(), experiment.skeleton)
+        case "mean-map":
+            return MeanMap(experiment.plain_training_cases(), experiment.encoding)
+        case "no-motion":
+            return NoMotion()
+        case "raw-pixels":
+            return RawPixelMatching(experiment.policy)
+        case "sift":
+            return SiftMatching(experiment.policy)
+        case "optical-flow":
+            return OpticalFlow(experiment.policy)
+        case "colour-histogram":
+            return ColourHistogram(_region(experiment.encoding))
         case _:
             return None
+
+
+def _region(encoding: Encoding) -> Region:
+    parts = encoding.parts.values() if isinstance(encoding, Joint) else (encoding,)
+    return next(part.region for part in parts if isinstance(part, Appearance))
 
 
 class MeanPosition:
