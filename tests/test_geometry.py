@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from gensight.geometry import (
     image_to_model,
     inside,
     map_grid_to_image,
+    map_image_to_grid,
     mirroring,
     model_to_grid,
     model_to_image,
@@ -279,3 +282,43 @@ def test_big_images_are_shrunk_without_touching_what_is_not_seen(monkeypatch):
     warp_image(image, around_box((3000, 3000), np.array([1000.3, 1000.2, 1200.3, 1200.2]), (64, 64)))
     assert sizes
     assert max(sizes) < 300**2
+
+
+def _brute_grid(values, view, grid_size, num):
+    """Cell means by dense sampling: what `map_image_to_grid` must come to."""
+    points = pixel_centres((grid_size[0] * num, grid_size[1] * num)) / num
+    x, y = np.floor(grid_to_image(points, view, grid_size)).astype(int).transpose(2, 0, 1)
+    seen = (x >= 0) & (y >= 0) & (x < values.shape[1]) & (y < values.shape[0])
+    found = np.where(seen, values[np.clip(y, 0, values.shape[0] - 1), np.clip(x, 0, values.shape[1] - 1)], np.nan)
+    cells = found.reshape(grid_size[0], num, grid_size[1], num)
+    known = np.isfinite(cells)
+    share = known.mean((1, 3))
+    return np.where(known, cells, 0).sum((1, 3)) / np.maximum(known.sum((1, 3)), 1), share
+
+
+@pytest.mark.parametrize("turn", [0.0, 25.0])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_map_on_the_grid_is_the_mean_over_each_cell(turn, mirrored):
+    rng = np.random.default_rng(0)
+    values = rng.random((40, 56)).astype(np.float32)
+    values[5:12, 20:33] = np.nan
+    view = View((40, 56), (32, 48), translation(1.3, -0.7) @ rotation(turn, (28, 20)) @ scaling(0.91, 0.83))
+    if mirrored:
+        view = replace(view, matrix=mirroring(48.0) @ view.matrix, mirrored=True)
+    means, share = map_image_to_grid(values, view, (8, 12))
+    expected, area = _brute_grid(values, view, (8, 12), 60)
+    tolerance = 0.01 if turn == 0 else 0.05
+    np.testing.assert_allclose(share, area, atol=tolerance)
+    assert (np.isnan(means) == (share == 0)).all()
+    known = area > 0.2
+    np.testing.assert_allclose(means[known], expected[known], atol=tolerance)
+
+
+def test_a_map_on_the_grid_of_a_mirrored_view_is_the_flipped_map():
+    values = np.random.default_rng(1).random((30, 44)).astype(np.float32)
+    view = View((30, 44), (32, 48), translation(0.4, 0.2) @ scaling(1.07, 1.03))
+    twin = replace(view, matrix=mirroring(48.0) @ view.matrix, mirrored=True)
+    means, share = map_image_to_grid(values, view, (8, 12))
+    flipped, flipped_share = map_image_to_grid(values, twin, (8, 12))
+    np.testing.assert_allclose(flipped[:, ::-1], means, atol=1e-6)
+    np.testing.assert_allclose(flipped_share[:, ::-1], share, atol=1e-6)

@@ -211,6 +211,56 @@ def warp_mask(mask: Array, view: View) -> Array:
     return warped.astype(bool)
 
 
+def map_image_to_grid(values: Array, view: View, grid_size: Size) -> tuple[Array, Array]:
+    """The mean of an image's values over each cell of a grid, and how much of each cell they are known in.
+
+    The picture is taken as constant over each pixel and unknown where it is NaN and outside of the image. Upright views
+    are integrated exactly; turned ones at the centres of a fine raster of about two points per pixel.
+
+    Args:
+        values: float (height, width), in the image frame.
+        view: Whose model frame the grid covers.
+        grid_size: (height, width) in cells.
+
+    Returns:
+        float32 (grid_height, grid_width) means over what is known, NaN where nothing is; float32 of the same shape,
+        the share of the cell's area that is known, in [0, 1].
+    """
+    known = np.isfinite(values)
+    layers = np.stack([np.where(known, values, 0), known], axis=-1).astype(np.float64)
+    matrix = scaling(grid_size[1] / view.model_size[1], grid_size[0] / view.model_size[0]) @ view.matrix
+    if matrix[0, 1] == 0 and matrix[1, 0] == 0:
+        rows = _overlaps(matrix[1, 1], matrix[1, 2], values.shape[0], grid_size[0])
+        columns = _overlaps(matrix[0, 0], matrix[0, 2], values.shape[1], grid_size[1])
+        sums = np.einsum("gh,hwl,kw->gkl", rows, layers, columns, optimize=True)
+    else:
+        sums = _raster_means(layers, matrix, grid_size)
+    share = sums[..., 1]
+    means = np.divide(sums[..., 0], share, out=np.full(grid_size, np.nan), where=share > 1e-9)
+    return means.astype(np.float32), np.clip(share, 0, 1).astype(np.float32)
+
+
+def _overlaps(scale: float, shift: float, num_pixels: int, num_cells: int) -> Array:
+    """float64 (num_cells, num_pixels): the share of each cell that each pixel covers along one axis."""
+    ends = scale * np.arange(num_pixels + 1) + shift  # pixels' edges, in cells
+    low, high = np.minimum(ends[:-1], ends[1:]), np.maximum(ends[:-1], ends[1:])
+    cells = np.arange(num_cells)[:, None]
+    overlap: Array = np.clip(np.minimum(high, cells + 1) - np.maximum(low, cells), 0, None)
+    return overlap
+
+
+def _raster_means(layers: Array, matrix: Array, grid_size: Size) -> Array:
+    """Each cell's mean of (height, width, layers) at the centres of a raster; 0 outside of the image."""
+    pixels = float(np.linalg.norm(np.linalg.inv(matrix)[:2, :2], axis=0).max())  # along a cell's side
+    num = int(np.clip(np.ceil(2 * pixels), 2, MAX_ANTIALIAS))
+    points = pixel_centres((grid_size[0] * num, grid_size[1] * num)) / num
+    x, y = np.floor(_apply(np.linalg.inv(matrix), points)).astype(int).transpose(2, 0, 1)
+    seen = (x >= 0) & (y >= 0) & (x < layers.shape[1]) & (y < layers.shape[0])
+    found = np.where(seen[..., None], layers[np.where(seen, y, 0), np.where(seen, x, 0)], 0)
+    means: Array = found.reshape(grid_size[0], num, grid_size[1], num, -1).mean((1, 3))
+    return means
+
+
 def map_grid_to_image(values: Array, view: View, fill: float = 0.0) -> Array:
     """A float32 grid map (grid_height, grid_width) bilinearly resampled to the image frame; `fill` outside the view."""
     grid_size: Size = (values.shape[0], values.shape[1])

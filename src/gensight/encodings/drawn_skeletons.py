@@ -17,14 +17,16 @@ from gensight.samples import Array
 from gensight.skeletons import Skeleton
 
 _HUE_WIDTH = np.deg2rad(9.0)  # neighbouring hues of 18 lie 15 to 18 degrees of RGB apart
-_MIN_SMOOTHING = 0.6  # cells
+_MIN_SMOOTHING = 0.7  # cells
 _DARK = 0.12  # a picture whose brightest cell is below shows nobody
-_MIN_DOT = 0.3  # share of a whole dot's evidence from which a keypoint is drawn rather than not
+_MIN_DOT = 0.3  # share of a whole dot's evidence that speaks for a place
+_DRAWN = 0.45  # the same, from which a chosen place counts as drawn: limbs alone have less
 _MIN_LIMB = 0.35  # the same, of a limb
+_LIMB_WEIGHT = 0.35  # of a limb against a dot
 _NUM_CANDIDATES = 8
 _LIMB_SAMPLES = np.linspace(0.2, 0.8, 7)
 _MAX_PEOPLE = 20
-_MIN_KEYPOINTS = 2  # of a person in a picture of several
+_MIN_KEYPOINTS = 4  # of a person in a picture of several
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +35,7 @@ class Found:
 
     Attributes:
         points: float64 (K, 2), cells; NaN where the picture has none of the keypoint's colour.
-        drawn: bool (K,): the keypoints that are drawn; the others' points are guesses: amidst their neighbours, or at the
+        drawn: bool (K,): the keypoints that are surely drawn; the others' points are guesses: amidst their neighbours, or at the
             strongest trace of their colour.
         brightness: float64 (K,) in [0, 1]: how much of a whole dot each point has.
     """
@@ -46,7 +48,8 @@ class Found:
 def find_people(picture: Array, skeleton: Skeleton, radius: float, half_width: float, num_people: int) -> list[Found]:
     """The people in a picture, the clearest first.
 
-    After each one, what was drawn at its dots is taken away and the next is sought, until what remains is no person.
+    After each one its dots and limbs are taken away and the next is sought, until what remains is no person: fewer than
+    four keypoints.
     People whose keypoints share cells are taken for one, and limbs that lie on each other may change owners.
 
     Args:
@@ -67,7 +70,7 @@ def find_people(picture: Array, skeleton: Skeleton, radius: float, half_width: f
             break
         found.append(person)
         if num_people > 1:
-            _take_away(evidence.dots, person, radius)
+            _take_away(evidence, person, skeleton, radius, half_width)
     return found
 
 
@@ -115,26 +118,31 @@ def _best_person(evidence: _Evidence, light: float, skeleton: Skeleton, radius: 
             unary[parent] = unary[parent] + total.max(0)
     for child, parent, _ in _tree(skeleton):
         choice[child] = int(unary[child].argmax()) if parent < 0 else int(best_of[child][choice[parent]])
-    return _as_found(evidence, candidates, choice, skeleton, radius)
+    return _as_found(evidence, candidates, choice, light, skeleton, radius)
 
 
 def _as_found(
-    evidence: _Evidence, candidates: list[tuple[Array, Array]], choice: Array, skeleton: Skeleton, radius: float
+    evidence: _Evidence,
+    candidates: list[tuple[Array, Array]],
+    choice: Array,
+    light: float,
+    skeleton: Skeleton,
+    radius: float,
 ) -> Found:
     num = len(candidates)
     points, brightness = np.full((num, 2), np.nan), np.zeros(num)
-    drawn = np.array([choice[k] < len(candidates[k][1]) for k in range(num)])
+    chosen = np.array([choice[k] < len(candidates[k][1]) for k in range(num)])
     for k, (cells, scores) in enumerate(candidates):
         if len(scores):
-            index = int(choice[k]) if drawn[k] else 0
+            index = int(choice[k]) if chosen[k] else 0
             brightness[k] = min(float(scores[index]), 1.0)
             points[k] = _refined(evidence.hues[k], cells[index], radius)
-    for k in np.flatnonzero(~drawn):
+    for k in np.flatnonzero(~chosen):
         around = [b if a == k else a for a, b in skeleton.edges if k in (a, b)]
-        around = [other for other in around if drawn[other]]
+        around = [other for other in around if chosen[other]]
         if len(around) > 1:  # it may lie under its neighbours' dots, as a nose lies under the eyes'
             points[k] = np.median(points[around], axis=0)
-    return Found(points, drawn, brightness)
+    return Found(points, chosen & (brightness >= _DRAWN * light), brightness)
 
 
 def _peaks(scores: Array) -> tuple[Array, Array]:
@@ -156,7 +164,7 @@ def _limbs(colour: Array, starts: Array, ends: Array, radius: float) -> Array:
     share = np.clip(lit.reshape(places.shape[:-1]), 0, 1).mean(-1)
     length = np.linalg.norm(first - last, axis=-1)[..., 0]
     hidden = length < 2 * radius + 1  # dots cover a short limb, so it says nothing
-    result[:-1, :-1] = np.where(hidden, 0.0, share - _MIN_LIMB)
+    result[:-1, :-1] = np.where(hidden, 0.0, _LIMB_WEIGHT * (share - _MIN_LIMB))
     return result
 
 
@@ -175,12 +183,27 @@ def _refined(colour: Array, cell: Array, radius: float) -> Array:
     return np.array([x, y]) + 0.5
 
 
-def _take_away(dots: Array, person: Found, radius: float) -> None:
-    """Removes the evidence of a person's own dots."""
-    height, width = dots.shape[1:]
-    x, y = np.arange(width)[None] + 0.5, np.arange(height)[:, None] + 0.5
-    for k in np.flatnonzero(person.drawn):
-        dots[k][np.hypot(x - person.points[k, 0], y - person.points[k, 1]) < 2 * radius + 1] = 0
+def _take_away(evidence: _Evidence, person: Found, skeleton: Skeleton, radius: float, half_width: float) -> None:
+    """Removes a person's own dots and limbs."""
+    height, width = evidence.dots.shape[1:]
+    cells = np.stack(np.broadcast_arrays(np.arange(width)[None] + 0.5, np.arange(height)[:, None] + 0.5), axis=-1)
+    for k in np.flatnonzero(np.isfinite(person.points).all(1)):
+        _erase(evidence, int(k), np.linalg.norm(cells - person.points[k], axis=-1) < 2 * radius + 1)
+    for limb, (first, last) in enumerate(skeleton.edges):
+        start, along = person.points[first], person.points[last] - person.points[first]
+        if not np.isfinite(along).all():
+            continue
+        share = np.clip((cells - start) @ along / max(float(along @ along), 1e-9), 0, 1)
+        near = np.linalg.norm(cells - start - share[..., None] * along, axis=-1) < half_width + 1
+        _erase(evidence, limb, near)
+
+
+def _erase(evidence: _Evidence, hue: int, near: Array) -> None:
+    """Removes a hue, and what it lends to its neighbours, from the cells of a mask."""
+    for one in (hue - 1, hue, hue + 1):
+        evidence.hues[one % len(evidence.hues)][near] = 0
+        if one % len(evidence.hues) < len(evidence.dots):
+            evidence.dots[one % len(evidence.hues)][near] = 0
 
 
 @lru_cache(maxsize=64)

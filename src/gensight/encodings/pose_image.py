@@ -17,6 +17,10 @@ from gensight.samples import Array, Instance, Item, Keypoints, Prediction, Sampl
 from gensight.skeletons import Skeleton
 from gensight.transforms.keypoints import can_convert, convert_keypoints
 
+Drawn = Literal["all", "subject"]
+RADIUS: dict[Drawn, float] = {"all": 1 / 64, "subject": 1 / 32}
+LIMB_SHARE = 0.36  # of a dot's radius: thin limbs leave the dots' colours clean
+
 
 class PoseImage(Encoding):
     """Skeletons as an RGB picture on black.
@@ -34,9 +38,10 @@ class PoseImage(Encoding):
         stride: Model pixels per cell.
         instances: `all` draws everybody in the image, an item being a sample; `subject` the item's instance alone, as
             suits views that are cropped to it.
-        radius: Of a dot, as a share of the grid's geometric-mean side. Pictures that control image models have 1/128 at
-            512 x 512 cells, which cells of a coarse grid could not show.
-        half_width: Of a limb at its middle, likewise.
+        radius: Of a dot, as a share of the grid's geometric-mean side; None is 1/32 for a `subject`, who fills the
+            frame, and 1/64 for `all`. Pictures that control image models have 1/128 at 512 x 512, which the cells of a
+            coarse grid could not show.
+        half_width: Of a limb at its middle, likewise; None is 0.36 of the radius.
 
     Errors:
         ConfigError: a value out of its range.
@@ -48,10 +53,12 @@ class PoseImage(Encoding):
         self,
         skeleton: Skeleton,
         stride: int = 4,
-        instances: Literal["all", "subject"] = "subject",
-        radius: float = 1 / 40,
-        half_width: float = 1 / 64,
+        instances: Drawn = "subject",
+        radius: float | None = None,
+        half_width: float | None = None,
     ) -> None:
+        radius = RADIUS[instances] if radius is None else radius
+        half_width = LIMB_SHARE * radius if half_width is None else half_width
         if stride < 1:
             raise ConfigError(f"a pose image's stride must be at least 1 model pixel per cell, got {stride}")
         if not (radius > 0 and half_width > 0):

@@ -21,7 +21,7 @@ from gensight.readers.puppets.staging import draw_scene
 from gensight.samples import SYNTHETIC, Array, Depth, Gaze, Instance, Keypoints, Relation, Sample, Size, Visibility
 from gensight.skeletons import ANIMAL_17, OPENPOSE_18
 
-TRUTHS = ("keypoints", "boxes", "masks", "depth", "caption", "gaze", "identity", "camera")
+TRUTHS = ("keypoints", "boxes", "masks", "depth", "edges", "caption", "gaze", "identity", "camera")
 SUBJECTS = ("people", "animals", "all")
 _CACHED_FRAMES = 4
 _FACE = frozenset(
@@ -84,7 +84,7 @@ class PuppetsReader(Reader):
         self._remember()
 
     def _remember(self) -> None:
-        # The image, the masks and the depth of a sample share one projection.
+        # The image, the masks, the depth and the edges of a sample share one projection.
         self._scene = lru_cache(maxsize=_CACHED_FRAMES)(self._draw_scene)
         self._frame = lru_cache(maxsize=_CACHED_FRAMES)(self._project)
 
@@ -130,6 +130,7 @@ class PuppetsReader(Reader):
             image=partial(self._image, index),
             instances=instances,
             depth=partial(self._depth, index) if "depth" in self.truths else None,
+            edges=partial(self._edges, index) if "edges" in self.truths else None,
             caption=_caption(scene, moment, boxes, self.size) if "caption" in self.truths else None,
             group=group,
             extras=_camera(moment, self.size) if "camera" in self.truths else {},
@@ -166,6 +167,9 @@ class PuppetsReader(Reader):
 
     def _depth(self, index: int) -> Depth:
         return Depth(render.depth_map(self._frame(index)[2]), "metric")
+
+    def _edges(self, index: int) -> Array:
+        return render.edge_map(self._frame(index)[2])
 
     def correspondences(self, index_a: int, index_b: int, grid_size: Size = (32, 32)) -> Correspondences:
         """Where the cell centres of a grid over sample `index_a` lie in sample `index_b`, another frame of its scene.

@@ -1,4 +1,4 @@
-"""From a projection to pixels: colour (`paint`) and metric depth (`depth_map`)."""
+"""From a projection to pixels: colour (`paint`), metric depth (`depth_map`) and surface edges (`edge_map`)."""
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ from gensight.samples import Array, Size
 
 _SHARES = np.linspace(0, 1, 256, dtype=np.float32)[:, None, None]
 MAX_DEPTH = 300.0  # metres: the end of the ground
+_DEPTH_STEP = 0.08  # relative: a larger one between neighbours is an edge within one thing of one paint
 
 
 def paint(scene: Scene, projection: Projection) -> Array:
@@ -236,14 +237,47 @@ def _noise(start: tuple[int, int], size: Size) -> Array:
 def depth_map(projection: Projection) -> Array:
     """float32 (height, width) metres along the camera's axis; NaN in the sky, where there is no surface."""
     scale = projection.oversampling
+    return _depth(projection, projection.labels[scale // 2 :: scale, scale // 2 :: scale], projection.size)
+
+
+def _depth(projection: Projection, labels: Array, raster: Size) -> Array:
+    """float32: metres at each of a raster's labels; NaN where there is no surface."""
     rows = [piece.inverse_depth(projection.camera, projection.size) for piece in projection.pieces]
     table = np.array([(0.0, 0.0, 0.0, 0.0, 0.0), *rows], dtype=np.float32)
-    labels = projection.labels[scale // 2 :: scale, scale // 2 :: scale]
-    height, width = projection.size
-    x = np.arange(width, dtype=np.float32)[None] + 0.5
-    y = np.arange(height, dtype=np.float32)[:, None] + 0.5
+    height, width = raster
+    x = ((np.arange(width, dtype=np.float32) + 0.5) * (projection.size[1] / width))[None]
+    y = ((np.arange(height, dtype=np.float32) + 0.5) * (projection.size[0] / height))[:, None]
     found = table[labels]
     inverse = np.clip(found[..., 0] * x + found[..., 1] * y + found[..., 2], found[..., 3], found[..., 4])
     # Rounded outlines reach a fraction of a pixel over the horizon.
     depth = 1 / np.maximum(inverse, 1 / MAX_DEPTH)
     return np.where(labels > 0, depth, np.nan).astype(np.float32)
+
+
+def edge_map(projection: Projection) -> Array:
+    """float32 (height, width) in [0, 1]: lines one pixel wide along the borders between surfaces.
+
+    A border runs where neighbouring pieces belong to different things or differ in paint, and where depth jumps; not
+    where two parts of one body in one colour join. Each value is the share of the pixel's area within half a pixel of
+    a border, so a border between two pixels gives 0.5 to both.
+    """
+    labels = projection.labels
+    raster: Size = (labels.shape[0], labels.shape[1])
+    depth = np.nan_to_num(_depth(projection, labels, raster), nan=np.float32(1e6))
+    surfaces: dict[object, int] = {}
+    table = [0]
+    for piece in projection.pieces:
+        table.append(surfaces.setdefault((piece.entity, piece.shape.material), len(surfaces) + 1))
+    surface = np.array(table)[labels]
+    if projection.oversampling == 1:
+        # Half a pixel must be told from a whole one.
+        labels, surface, depth = (of.repeat(2, axis=0).repeat(2, axis=1) for of in (labels, surface, depth))
+    edges = np.zeros(labels.shape, dtype=np.float32)
+    for before, after in (((slice(None), slice(-1)), (slice(None), slice(1, None))),
+                          ((slice(-1), slice(None)), (slice(1, None), slice(None)))):  # fmt: skip
+        jump = np.abs(depth[before] - depth[after]) > _DEPTH_STEP * np.minimum(depth[before], depth[after])
+        border = (surface[before] != surface[after]) | (jump & (labels[before] != labels[after]))
+        edges[before][border] = edges[after][border] = 1
+    height, width = projection.size
+    means: Array = edges.reshape(height, 2, width, 2).mean((1, 3))
+    return means

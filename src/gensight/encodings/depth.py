@@ -1,0 +1,240 @@
+"""Depth as a map: metres on a logarithmic scale, or inverse depth scaled to each view's own range."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gensight.encodings.base import Encoding, OutputSpec
+from gensight.encodings.grids import grid_cells, map_array
+from gensight.errors import ConfigError, DataError
+from gensight.geometry import map_grid_to_image, map_image_to_grid
+from gensight.samples import Array, Depth, Item, Prediction, Sample, Size, View
+
+MIN_KNOWN = 0.5  # share of a cell's area from which it is taught
+_IMPLAUSIBLE = 10.0  # times `far`, or `near` over it: no scene's median depth
+_MILLIMETRES = 100.0  # whole numbers with a median above are no metres
+
+
+class _DepthEncoding(Encoding):
+    """What maps of depth share: a mean over each cell of some function of depth, and its way back.
+
+    Args:
+        stride: Model pixels per cell.
+        output: Name of the output.
+    """
+
+    def __init__(self, stride: int, output: str) -> None:
+        if stride < 1:
+            raise ConfigError(f"a depth map's stride must be at least 1 model pixel per cell, got {stride}")
+        self.stride, self._output = stride, output
+
+    def items(self, sample: Sample) -> list[Item]:
+        """One per sample whose depth is known."""
+        return [] if sample.depth is None else [Item((sample,))]
+
+    def grid_size(self, model_size: Size) -> Size:
+        """Cells of `stride` model pixels. ConfigError where they do not tile the frame."""
+        return grid_cells(model_size, self.stride, "depth map")
+
+    @abstractmethod
+    def _curve(self, depth: Depth, item: Item) -> Array:
+        """What is averaged over cells: float (height, width), NaN where unknown."""
+
+    @abstractmethod
+    def _scaled(self, means: Array) -> Array:
+        """The cells' means, NaN where unknown, in [0, 1]."""
+
+    def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
+        """Target (channels, grid_height, grid_width) and weight (1, grid_height, grid_width).
+
+        Raises:
+            DataError: Depth of another size than the image, or of the wrong unit or kind.
+        """
+        channels, grid_size = self.outputs[self._output].channels, self.grid_size(views[0].model_size)
+        target, weight = np.zeros(grid_size, dtype=np.float32), np.zeros(grid_size, dtype=np.float32)
+        if item.sample.depth is not None:
+            depth = item.sample.depth()
+            if depth.values.shape != tuple(item.sample.size):
+                what = f"depth of {depth.values.shape} does not fit an image of {tuple(item.sample.size)}"
+                raise DataError(what, where=item.sample.key)
+            means, share = map_image_to_grid(self._curve(depth, item), views[0], grid_size)
+            weight = ((share >= MIN_KNOWN) & np.isfinite(means)).astype(np.float32)
+            if weight.any():
+                target = _filled(self._scaled(np.where(weight > 0, means, np.nan)))
+        return {
+            self._output: torch.from_numpy(np.repeat(target[None], channels, axis=0)),
+            f"{self._output}_weight": torch.from_numpy(weight[None]),
+        }
+
+    def _decoded(self, outputs: Mapping[str, Tensor], item: Item, view: View) -> Array:
+        """float32 (height, width) of the image: the output in [0, 1], its channels averaged; NaN outside the view."""
+        channels = self.outputs[self._output].channels
+        maps = map_array(outputs[self._output], channels, self.grid_size(view.model_size), self._output)
+        return map_grid_to_image(np.clip(maps.mean(0), 0, 1), view, fill=float("nan"))
+
+    def _prediction(self, depth: Depth, item: Item) -> Prediction:
+        return Prediction(
+            item.sample.key, item.sample.size, depth=depth, item_key=item.key, group=item.sample.group
+        )
+
+
+class DepthImage(_DepthEncoding):
+    """Inverse depth as a picture, scaled to each view's own range: 1 is nearest, 0 farthest.
+
+    Output `depth_image`: (channels, grid_height, grid_width) in [0, 1], the same in every channel;
+    `depth_image_weight`: (1, grid_height, grid_width), 0 where less than half of a cell is known. Metric depth is
+    inverted first; affine depth is taken for inverse depth as it is. Predictions are affine: inverse depth up to scale
+    and shift. A view of one depth only is 0.5 all over.
+
+    Bound on its own encodings, up to scale and shift: inverse depth that is a plane over the view comes back to 1e-3 of
+    its range but for half a cell along the view's border; edges of depth are as blurred as cells are wide.
+
+    Args:
+        stride: Model pixels per cell.
+        channels: 1, or 3 as depth-controlled image models (and Luo et al., "Readout Guidance", CVPR 2024) have it.
+
+    Errors:
+        ConfigError: a value out of its range.
+    """
+
+    name = "depth-image"
+
+    def __init__(self, stride: int = 4, channels: int = 3) -> None:
+        super().__init__(stride, "depth_image")
+        if channels not in (1, 2, 3):
+            raise ConfigError(f"a depth image has 1 to 3 channels, not {channels}")
+        self.channels = channels
+
+    @property
+    def outputs(self) -> dict[str, OutputSpec]:
+        return {"depth_image": OutputSpec(self.channels, "dense-image")}
+
+    def _curve(self, depth: Depth, item: Item) -> Array:
+        return inverse_depth(depth)
+
+    def _scaled(self, means: Array) -> Array:
+        return own_range(means)
+
+    def decode(self, outputs: Mapping[str, Tensor], item: Item, views: tuple[View, ...]) -> Prediction:
+        """`depth`: affine, inverse depth in [0, 1], float32 (height, width), NaN outside of the view."""
+        return self._prediction(Depth(self._decoded(outputs, item, views[0]), "affine"), item)
+
+
+class DepthMap(_DepthEncoding):
+    """Depth as one number per cell.
+
+    Output `depth`: (1, grid_height, grid_width) in [0, 1]; `depth_weight` likewise, 0 where less than half of a cell is
+    known.
+
+    - `metric`: log(depth / near) / log(far / near); depth beyond either end is taught as that end. Only samples of
+      metric depth can be encoded. Predictions are metres.
+    - `affine`: inverse depth scaled to each view's own range, 1 is nearest (affine depth is taken for inverse depth as
+      it is). Predictions are affine: inverse depth up to scale and shift.
+
+    Bound on its own encodings: log depth (inverse depth, up to scale and shift) that is a plane over the view comes
+    back to 1e-3 of its range but for half a cell along the view's border; edges of depth are as blurred as cells are
+    wide.
+
+    Args:
+        stride: Model pixels per cell.
+        kind: `metric` or `affine`.
+        near: Nearest depth that `metric` can tell, in metres.
+        far: Farthest.
+
+    Errors:
+        ConfigError: a value out of its range.
+    """
+
+    name = "depth-map"
+
+    def __init__(
+        self, stride: int = 4, kind: Literal["metric", "affine"] = "metric", near: float = 0.1, far: float = 10.0
+    ) -> None:
+        super().__init__(stride, "depth")
+        if not 0 < near < far:
+            raise ConfigError(f"the nearest depth must be above 0 and below the farthest, got {near} and {far} m")
+        self.kind, self.near, self.far = kind, near, far
+
+    @property
+    def outputs(self) -> dict[str, OutputSpec]:
+        return {"depth": OutputSpec(1, "values" if self.kind == "metric" else "affine-values")}
+
+    def _curve(self, depth: Depth, item: Item) -> Array:
+        if self.kind == "affine":
+            return inverse_depth(depth)
+        if depth.kind != "metric":
+            raise DataError(
+                "this depth has no unit, so a metric depth map cannot be taught with it",
+                where=item.sample.key,
+                hint="set encoding.depth to affine, or label with metric depth",
+            )
+        check_metres(depth.values, item.sample.key, self.near, self.far)
+        values = np.where(depth.values > 0, depth.values, np.nan)
+        return np.log(np.clip(values, self.near, self.far) / self.near) / np.log(self.far / self.near)
+
+    def _scaled(self, means: Array) -> Array:
+        return means if self.kind == "metric" else own_range(means)
+
+    def decode(self, outputs: Mapping[str, Tensor], item: Item, views: tuple[View, ...]) -> Prediction:
+        """`depth`: metres, or affine inverse depth in [0, 1]; float32 (height, width), NaN outside of the view."""
+        share = self._decoded(outputs, item, views[0])
+        if self.kind == "affine":
+            return self._prediction(Depth(share, "affine"), item)
+        metres = self.near * (self.far / self.near) ** share.astype(np.float64)
+        return self._prediction(Depth(metres.astype(np.float32), "metric"), item)
+
+
+def inverse_depth(depth: Depth) -> Array:
+    """float64 (height, width): 1 / metres, or the values of affine depth as they are; NaN where unknown."""
+    values = depth.values.astype(np.float64)
+    if depth.kind == "affine":
+        return values
+    return 1 / np.where(values > 0, values, np.nan)
+
+
+def own_range(values: Array) -> Array:
+    """Values scaled to [0, 1] between the smallest and the largest that is known; 0.5 where those are equal."""
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    if high - low <= 1e-6 * max(abs(low), abs(high)):
+        return np.where(np.isfinite(values), 0.5, np.nan)
+    scaled: Array = np.clip((values - low) / (high - low), 0, 1)
+    return scaled
+
+
+def _filled(values: Array) -> Array:
+    """float32: unknown cells at the others' mean, so that bars beside an image leave its border nearly as it is."""
+    return np.where(np.isfinite(values), values, np.nanmean(values)).astype(np.float32)
+
+
+def check_metres(values: Array, where: str, near: float, far: float) -> None:
+    """Refuses metric depth that cannot be in metres.
+
+    Args:
+        values: float (height, width), NaN or 0 where unknown.
+        where: What to call it in the error.
+        near: Nearest depth that is expected.
+        far: Farthest.
+
+    Raises:
+        DataError: Whole numbers in the hundreds or more, or a median ten times beyond what is expected.
+    """
+    known = values[np.isfinite(values) & (values > 0)]
+    if not len(known):
+        return
+    median = float(np.median(known))
+    whole = median > _MILLIMETRES and bool((known == np.rint(known)).all())
+    if whole or median > _IMPLAUSIBLE * far:
+        guess = f"metres against millimetres? In millimetres it would be {median / 1000:.3g} m"
+    elif median < near / _IMPLAUSIBLE:
+        guess = f"metres against kilometres, or millimetres divided twice? Times 1000 it would be {1000 * median:.3g} m"
+    else:
+        return
+    raise DataError(
+        f"a median depth of {median:.4g} m is implausible between {near:g} and {far:g} m: {guess}",
+        where=where,
+        hint="set the data set's depth unit, or encoding.near and encoding.far if the scene really is so deep",
+    )

@@ -1,0 +1,81 @@
+"""Edges as one map: how much of an edge each cell holds."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gensight.encodings.base import Encoding, OutputSpec
+from gensight.encodings.grids import grid_cells, map_array
+from gensight.errors import ConfigError, DataError
+from gensight.geometry import map_image_to_grid
+from gensight.samples import Item, Prediction, Sample, ScoreMap, Size, View
+
+MIN_KNOWN = 0.5  # share of a cell's area from which it is taught
+_ONE_LINE = 0.5  # value of a cell that one line crosses upright: room for a second one
+
+
+class EdgeImage(Encoding):
+    """How much edge there is in each cell.
+
+    Output `edges`: (1, grid_height, grid_width) in [0, 1]; `edges_weight` likewise, 0 where less than half of a cell
+    lies in the image, and everywhere if the sample's edges are unknown. A cell's value is half the area of edge in it
+    over that of a line one pixel wide that crosses it upright, at most 1: a mean over the cell's area, exact, so that
+    an edge's place between two cells is told by the shares that they have of it.
+
+    Bound on its own encodings: half a cell along each axis, and none across a line on the border of two cells.
+
+    Args:
+        stride: Model pixels per cell.
+
+    Errors:
+        ConfigError: `stride` is out of its range.
+    """
+
+    name = "edge-image"
+
+    def __init__(self, stride: int = 4) -> None:
+        if stride < 1:
+            raise ConfigError(f"an edge image's stride must be at least 1 model pixel per cell, got {stride}")
+        self.stride = stride
+
+    @property
+    def outputs(self) -> dict[str, OutputSpec]:
+        return {"edges": OutputSpec(1, "sparse-image")}
+
+    def items(self, sample: Sample) -> list[Item]:
+        """One per sample whose edges are known."""
+        return [] if sample.edges is None else [Item((sample,))]
+
+    def grid_size(self, model_size: Size) -> Size:
+        """Cells of `stride` model pixels. ConfigError where they do not tile the frame."""
+        return grid_cells(model_size, self.stride, "edge image")
+
+    def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
+        """Target and weight (1, grid_height, grid_width). DataError for edges of another size than the image."""
+        view, edges = views[0], item.sample.edges
+        grid_size = self.grid_size(view.model_size)
+        if edges is None:
+            return {"edges": torch.zeros(1, *grid_size), "edges_weight": torch.zeros(1, *grid_size)}
+        values = edges()
+        if values.shape != tuple(item.sample.size):
+            raise DataError(
+                f"edges of {values.shape} do not fit an image of {tuple(item.sample.size)}", where=item.sample.key
+            )
+        means, share = map_image_to_grid(values, view, grid_size)
+        side = self.stride / np.sqrt(abs(np.linalg.det(view.matrix[:2, :2])))  # of a cell, in image pixels
+        target = np.clip(np.nan_to_num(means) * max(1.0, _ONE_LINE * float(side)), 0, 1).astype(np.float32)
+        weight = (share >= MIN_KNOWN).astype(np.float32)
+        return {"edges": torch.from_numpy(target)[None], "edges_weight": torch.from_numpy(weight)[None]}
+
+    def decode(self, outputs: Mapping[str, Tensor], item: Item, views: tuple[View, ...]) -> Prediction:
+        """`maps["edges"]`, (1, grid_height, grid_width) in [0, 1]."""
+        maps = map_array(outputs["edges"], 1, self.grid_size(views[0].model_size), "edges")
+        return Prediction(
+            sample_key=item.sample.key,
+            size=item.sample.size,
+            maps={"edges": ScoreMap(np.clip(maps, 0, 1), views[0])},
+            item_key=item.key,
+            group=item.sample.group,
+        )

@@ -1,0 +1,283 @@
+"""Depth errors, per image and then averaged over images, as NYUv2 is scored (Eigen et al., NeurIPS 2014, section 4.2).
+
+Three protocols, by what a prediction may get wrong without being punished:
+
+- `depth-metric`: nothing. The prediction is in metres.
+- `depth-median-scaled`: one factor per image; the ratio of medians sets it right. The prediction is in metres.
+- `depth-affine`: a scale and a shift per image, fitted by least squares over the image's valid pixels in the space that
+  the prediction is in (Ranftl et al., TPAMI 2022, section 5): an affine prediction, which is inverse depth, to the
+  inverse of the truth; one in metres to the truth.
+
+Valid are the pixels whose true depth lies in (min_depth, max_depth). Predictions are brought into that range, as the
+published scripts do, and what isn't predicted there counts as `min_depth`: leaving pixels out never pays. Each measure is
+a Result of its own, such as `depth-metric/absrel`; the metrics of one protocol share what they measure.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from gensight.encodings.depth import check_metres
+from gensight.errors import ConfigError, DataError
+from gensight.metrics.base import Metric, Result
+from gensight.metrics.bootstrap import make_result
+from gensight.samples import Array, Depth, Item, Prediction
+
+Protocol = Literal["depth-metric", "depth-median-scaled", "depth-affine"]
+Measure = Literal["absrel", "sqrel", "rmse", "rmse-log", "log10", "delta1", "delta2", "delta3"]
+PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+EIGEN_SIZE, EIGEN_CROP = (480, 640), (slice(45, 471), slice(41, 601))
+_UNITS: dict[Measure, str] = {"absrel": "%", "sqrel": "m", "rmse": "m", "rmse-log": "", "log10": "",
+                              "delta1": "%", "delta2": "%", "delta3": "%"}  # fmt: skip
+
+
+def depth_errors(predicted: Array, truth: Array) -> dict[Measure, float]:
+    """All measures of one image.
+
+    Args:
+        predicted: float (n,), metres, positive.
+        truth: float (n,), metres, positive.
+
+    Returns:
+        With d the prediction and t the truth, means over pixels: |d - t| / t, (d - t)^2 / t, the root of (d - t)^2, the
+        root of (ln d - ln t)^2, |log10 d - log10 t|, and the shares in which max(d / t, t / d) is below 1.25, 1.25^2
+        and 1.25^3.
+    """
+    difference, logs = predicted - truth, np.log(predicted) - np.log(truth)
+    ratio = np.maximum(predicted / truth, truth / predicted)
+    return {
+        "absrel": float(np.mean(np.abs(difference) / truth)),
+        "sqrel": float(np.mean(difference**2 / truth)),
+        "rmse": float(np.sqrt(np.mean(difference**2))),
+        "rmse-log": float(np.sqrt(np.mean(logs**2))),
+        "log10": float(np.mean(np.abs(logs)) / np.log(10)),
+        "delta1": float(np.mean(ratio < 1.25)),
+        "delta2": float(np.mean(ratio < 1.25**2)),
+        "delta3": float(np.mean(ratio < 1.25**3)),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """One item: its measures, its valid pixels and how many of them had no prediction."""
+
+    errors: dict[Measure, float]
+    num_pixels: int
+    num_missing: int
+
+
+class DepthErrors:
+    """What the metrics of one protocol share: every measure of each item, taken once.
+
+    Args:
+        protocol: Of `PROTOCOLS`.
+        min_depth: Pixels whose true depth is not above it, in metres, are not scored.
+        max_depth: Nor those where it is not below this.
+        crop: `eigen` scores the middle of NYUv2's 480 x 640 images alone (rows 45 to 470, columns 41 to 600).
+
+    Raises:
+        ConfigError: An unknown protocol or an empty range.
+    """
+
+    def __init__(
+        self,
+        protocol: Protocol = "depth-metric",
+        min_depth: float = 1e-3,
+        max_depth: float = 10.0,
+        crop: Literal["none", "eigen"] = "none",
+    ) -> None:
+        if protocol not in PROTOCOLS:
+            raise ConfigError(f"no depth protocol is called `{protocol}`", choices=PROTOCOLS)
+        if not 0 < min_depth < max_depth:
+            raise ConfigError(f"depths to score must be above 0 and rise, got {min_depth} to {max_depth} m")
+        self.protocol, self.min_depth, self.max_depth, self.crop = protocol, min_depth, max_depth, crop
+        self.items: dict[str, dict[str, _Measured]] = {}
+        self.groups: dict[str, str] = {}
+        self.skipped: set[str] = set()
+        self._last: tuple[Prediction, Item] | None = None
+
+    def add(self, prediction: Prediction, item: Item) -> None:
+        """Measures one item; again for the same objects it does nothing. Raises as `DepthMetric.update`."""
+        if self._last is not None and self._last[0] is prediction and self._last[1] is item:
+            return
+        if prediction.sample_key != item.sample.key or (prediction.item_key and prediction.item_key != item.key):
+            answered = prediction.item_key or prediction.sample_key
+            raise DataError(f"a prediction of `{answered}` cannot be scored against `{item.key}`")
+        truth = self._truth(item)
+        valid = np.isfinite(truth) & (truth > self.min_depth) & (truth < self.max_depth)
+        if self.crop == "eigen":
+            valid &= self._eigen(item)
+        if valid.any():
+            self._measure(prediction.depth, truth, valid, item)
+        else:
+            self.skipped.add(item.key)
+        self._last = (prediction, item)
+
+    def _truth(self, item: Item) -> Array:
+        """float64 (height, width), metres."""
+        if item.sample.depth is None:
+            raise DataError(f"`{self.protocol}` needs images whose depth is known", where=item.key)
+        truth = item.sample.depth()
+        if truth.kind != "metric":
+            raise DataError(
+                f"`{self.protocol}` needs true depth in metres, and this image's has no unit",
+                where=item.key,
+                hint="score on data with metric depth",
+            )
+        check_metres(truth.values, item.key, 0.0, self.max_depth)
+        return truth.values.astype(np.float64)
+
+    def _eigen(self, item: Item) -> Array:
+        if tuple(item.sample.size) != EIGEN_SIZE:
+            raise DataError(
+                f"Eigen's crop is of images of {EIGEN_SIZE}, not of {tuple(item.sample.size)}", where=item.key
+            )
+        mask = np.zeros(EIGEN_SIZE, dtype=bool)
+        mask[EIGEN_CROP] = True
+        return mask
+
+    def _measure(self, depth: Depth | None, truth: Array, valid: Array, item: Item) -> None:
+        if depth is None:
+            predicted = np.full(int(valid.sum()), np.nan)
+        elif depth.values.shape != truth.shape:
+            raise DataError(f"predicted depth of {depth.values.shape} for an image of {truth.shape}", where=item.key)
+        else:
+            predicted = self._in_metres(depth, truth[valid], depth.values[valid].astype(np.float64))
+        missing = np.isnan(predicted)
+        predicted = np.clip(np.where(missing, self.min_depth, predicted), self.min_depth, self.max_depth)
+        errors = depth_errors(predicted, truth[valid])
+        self.items.setdefault(item.sample.key, {})[item.key] = _Measured(errors, len(missing), int(missing.sum()))
+        self.groups[item.sample.key] = item.sample.group
+
+    def _in_metres(self, depth: Depth, truth: Array, predicted: Array) -> Array:
+        """The predicted values of valid pixels, aligned as the protocol says; NaN stays."""
+        known = np.isfinite(predicted)
+        if self.protocol == "depth-affine":
+            if depth.kind == "metric":
+                return _aligned(predicted, truth, known)
+            inverse = _aligned(predicted, 1 / truth, known)
+            return 1 / np.maximum(inverse, 1 / self.max_depth)
+        if depth.kind != "metric":
+            raise ConfigError(
+                f"`{self.protocol}` scores depth in metres, and this prediction is affine",
+                where="evaluation.protocols",
+                hint="use depth-affine",
+            )
+        if self.protocol == "depth-median-scaled" and known.any():
+            return predicted * np.median(truth[known]) / max(float(np.median(predicted[known])), 1e-12)
+        return predicted
+
+    def merge(self, other: "DepthErrors") -> None:
+        """Takes over what another has measured."""
+        for key, items in other.items.items():
+            self.items.setdefault(key, {}).update(items)
+        self.groups.update(other.groups)
+        self.skipped |= other.skipped
+
+
+class DepthMetric(Metric):
+    """One measure of one protocol: the mean over images of each image's error.
+
+    Args:
+        measure: Of `MEASURES`.
+        errors: What is measured; share one among the measures of a protocol.
+        seed: Seeds the bootstrap.
+    """
+
+    def __init__(self, measure: Measure, errors: DepthErrors, seed: int = 0) -> None:
+        if measure not in MEASURES:
+            raise ConfigError(f"no depth measure is called `{measure}`", choices=MEASURES)
+        self.measure: Measure = measure
+        self.errors, self.seed = errors, seed
+        self.protocol = f"{errors.protocol}/{measure}"
+
+    def update(self, prediction: Prediction, item: Item) -> None:
+        """Measures one item. Images without a valid pixel say nothing and are counted in the notes.
+
+        Raises:
+            DataError: An image without metric depth, depth that cannot be metres, or another item's prediction.
+            ConfigError: A prediction that the protocol cannot score.
+        """
+        self.errors.add(prediction, item)
+
+    def merge(self, other: Metric) -> None:
+        assert isinstance(other, DepthMetric), "only metrics of one class can be merged"
+        self.errors.merge(other.errors)
+
+    def compute(self) -> Result:
+        keys = sorted(self.errors.items)
+        per_image = [[one for _, one in sorted(self.errors.items[key].items())] for key in keys]
+        values = [[one.errors[self.measure] for one in of] for of in per_image]
+        rows: list[dict[str, Any]] = [
+            {
+                "sample_key": key,
+                "group": self.errors.groups[key],
+                "score": float(np.mean(of)),
+                "num_pixels": sum(one.num_pixels for one in measured),
+                "num_missing": sum(one.num_missing for one in measured),
+            }
+            for key, of, measured in zip(keys, values, per_image, strict=True)
+        ]
+        return make_result(
+            self.protocol,
+            statistics=np.array([[np.mean(of), 1.0] for of in values], dtype=np.float64).reshape(-1, 2),
+            reduce=_mean,
+            groups=[self.errors.groups[key] for key in keys],
+            rows=rows,
+            higher_is_better=self.measure.startswith("delta"),
+            unit=_UNITS[self.measure],
+            notes=self._notes(rows),
+            seed=self.seed,
+        )
+
+    def _notes(self, rows: list[dict[str, Any]]) -> list[str]:
+        notes = []
+        if self.errors.crop == "eigen":
+            notes.append("inside Eigen's crop")
+        missing, total = (sum(row[name] for row in rows) for name in ("num_missing", "num_pixels"))
+        if missing:
+            notes.append(f"{100 * missing / total:.1f} % of the valid pixels had no prediction")
+        if self.errors.skipped:
+            low, high = self.errors.min_depth, self.errors.max_depth
+            notes.append(f"{len(self.errors.skipped)} images have no pixel between {low:g} and {high:g} m")
+        return notes
+
+
+def depth_metrics(
+    protocol: str,
+    min_depth: float = 1e-3,
+    max_depth: float = 10.0,
+    crop: Literal["none", "eigen"] = "none",
+    seed: int = 0,
+) -> list[Metric]:
+    """The metrics of a protocol: `depth-metric` with all measures, or one (`depth-metric/absrel`).
+
+    Raises:
+        ConfigError: An unknown protocol or measure, or an empty range.
+    """
+    family, slash, measure = protocol.partition("/")
+    if family not in PROTOCOLS or (slash and measure not in MEASURES):
+        raise ConfigError(
+            f"no depth protocol is called `{protocol}`",
+            where="evaluation.protocols",
+            choices=[*PROTOCOLS, *(f"{PROTOCOLS[0]}/{one}" for one in MEASURES)],
+        )
+    errors = DepthErrors(family, min_depth, max_depth, crop)
+    return [DepthMetric(one, errors, seed) for one in MEASURES if not slash or one == measure]
+
+
+def _aligned(values: Array, truth: Array, known: Array) -> Array:
+    """scale * values + shift, nearest to the truth in the mean square over what is known."""
+    if not known.any():
+        return values
+    centre, goal = float(values[known].mean()), float(truth[known].mean())
+    spread = float(((values[known] - centre) ** 2).sum())
+    scale = float(((values[known] - centre) * (truth[known] - goal)).sum()) / spread if spread > 1e-12 else 0.0
+    return scale * (values - centre) + goal
+
+
+def _mean(sums: Array) -> Array:
+    total, count = np.asarray(sums[..., 0]), np.asarray(sums[..., 1])
+    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)

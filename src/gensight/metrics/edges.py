@@ -1,0 +1,213 @@
+"""Edges: the F-measure of boundaries, at the best threshold of the data set (ODS) and of each image (OIS).
+
+After Martin, Fowlkes and Malik, "Learning to detect natural image boundaries", TPAMI 2004, and Arbelaez et al., "Contour
+detection and hierarchical image segmentation", TPAMI 2011, with one difference: pixels are matched by distance, not
+one to one. A predicted pixel is right where a true one lies within the tolerance, and a true pixel is found where a
+predicted one does, so two parallel lines within the tolerance of one true line are not punished.
+"""
+
+from typing import Any, Literal, get_args
+
+import cv2
+import numpy as np
+
+from gensight.errors import ConfigError, DataError
+from gensight.geometry import map_grid_to_image
+from gensight.metrics.base import Metric, Result, plain
+from gensight.metrics.bootstrap import make_result
+from gensight.samples import Array, Item, Prediction, ScoreMap
+
+Choice = Literal["ods", "ois"]
+CHOICES: tuple[Choice, ...] = get_args(Choice)
+TOLERANCE = 0.0075  # of the image's diagonal
+TRUE_FROM = 0.5  # soft truth counts as an edge from here
+THRESHOLDS = np.round(np.arange(0.02, 1, 0.04), 2)
+
+
+def thin(edges: Array, scale: float) -> Array:
+    """Soft edges on their ridges alone: 0 where either neighbour across the edge is stronger.
+
+    Args:
+        edges: float32 (height, width) in [0, 1].
+        scale: Standard deviation in pixels of the blur under which ridges are found, so that flat tops have one.
+    """
+    smooth = cv2.GaussianBlur(edges.astype(np.float32), (0, 0), scale, borderType=cv2.BORDER_REFLECT)
+    # The direction across a ridge is that of its strongest curvature.
+    xx, yy = cv2.Sobel(smooth, cv2.CV_32F, 2, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 2)
+    angle = 0.5 * np.arctan2(2 * cv2.Sobel(smooth, cv2.CV_32F, 1, 1), xx - yy)
+    # Of the two principal directions, the one of the lesser (negative) second derivative.
+    across = angle + np.pi / 2
+    y, x = np.mgrid[0 : edges.shape[0], 0 : edges.shape[1]].astype(np.float32)
+    dx, dy = np.cos(across).astype(np.float32), np.sin(across).astype(np.float32)
+    keep = np.ones(edges.shape, dtype=bool)
+    for sign in (-1, 1):
+        beside = cv2.remap(smooth, x + sign * dx, y + sign * dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        keep &= smooth * 1.001 + 1e-6 >= beside
+    return np.where(keep, edges, 0).astype(np.float32)
+
+
+def boundary_counts(predicted: Array, truth: Array, tolerance: float) -> Array:
+    """How predicted boundaries meet true ones at each of `THRESHOLDS`.
+
+    Args:
+        predicted: float (height, width), thin soft edges.
+        truth: bool (height, width), thin edges.
+        tolerance: In pixels.
+
+    Returns:
+        float64 (num_thresholds, 4): right predicted pixels, predicted pixels, found true pixels, true pixels.
+    """
+    near_truth = _distance_to(truth) <= tolerance
+    counts = np.zeros((len(THRESHOLDS), 4))
+    counts[:, 3] = truth.sum()
+    for number, threshold in enumerate(THRESHOLDS):
+        chosen = predicted >= threshold
+        num = int(chosen.sum())
+        if num == 0:
+            break  # nor at any higher threshold
+        counts[number, :3] = (chosen & near_truth).sum(), num, (truth & (_distance_to(chosen) <= tolerance)).sum()
+    return counts
+
+
+def _distance_to(mask: Array) -> Array:
+    """float32 (height, width): each pixel's distance to the nearest one of a mask; infinite where there is none."""
+    if not mask.any():
+        return np.full(mask.shape, np.inf, dtype=np.float32)
+    return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+
+
+class EdgeCounts:
+    """What `edges-f/ods` and `edges-f/ois` share: each image's counts, taken once."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, Array] = {}
+        self.groups: dict[str, str] = {}
+        self._last: tuple[Prediction, Item] | None = None
+
+    def add(self, prediction: Prediction, item: Item) -> None:
+        """Counts one image; again for the same objects it does nothing. Raises as `EdgeF.update`."""
+        if self._last is not None and self._last[0] is prediction and self._last[1] is item:
+            return
+        sample = item.sample
+        if prediction.sample_key != sample.key:
+            raise DataError(f"a prediction of `{prediction.sample_key}` cannot be scored against `{item.key}`")
+        if sample.edges is None:
+            raise DataError("`edges-f` needs images whose edges are known", where=item.key)
+        truth = thin(sample.edges().astype(np.float32), 1.0) >= TRUE_FROM
+        score = prediction.maps.get("edges")
+        predicted = np.zeros(truth.shape, np.float32) if score is None else _in_image(score)
+        if predicted.shape != truth.shape:
+            raise DataError(f"predicted edges of {predicted.shape} for an image of {truth.shape}", where=item.key)
+        self.counts[sample.key] = boundary_counts(predicted, truth, TOLERANCE * float(np.hypot(*sample.size)))
+        self.groups[sample.key] = sample.group
+        self._last = (prediction, item)
+
+    def merge(self, other: "EdgeCounts") -> None:
+        """Takes over what another has counted."""
+        self.counts.update(other.counts)
+        self.groups.update(other.groups)
+
+
+def _in_image(score: ScoreMap) -> Array:
+    """A predicted map in the image frame, thinned: float32 (height, width)."""
+    per_cell = score.view.model_size[1] / score.values.shape[2]
+    cell = per_cell / float(np.sqrt(abs(np.linalg.det(score.view.matrix[:2, :2]))))  # in image pixels
+    return thin(np.clip(map_grid_to_image(score.values[0], score.view), 0, 1), max(1.0, cell / 4))
+
+
+class EdgeF(Metric):
+    """The F-measure 2 P R / (P + R) of boundaries, from pixel counts added up over images.
+
+    Predictions are brought to the image's size and thinned; soft truth is thinned and counts from 0.5 on. A pixel is
+    right within 0.75 % of the image's diagonal. Images without true edges count by what is predicted in them.
+
+    Args:
+        choice: `ods`: one threshold for all images, the best; `ois`: each image's own best.
+        counts: What is counted; share one among the two choices.
+        seed: Seeds the bootstrap.
+    """
+
+    def __init__(self, choice: Choice = "ods", counts: EdgeCounts | None = None, seed: int = 0) -> None:
+        self.choice: Choice = choice
+        self.counts, self.seed = EdgeCounts() if counts is None else counts, seed
+        self.protocol = f"edges-f/{choice}"
+
+    def update(self, prediction: Prediction, item: Item) -> None:
+        """Counts one image; no map at all is a map without edges.
+
+        Raises:
+            DataError: The image's edges are unknown, or the prediction is another image's.
+        """
+        self.counts.add(prediction, item)
+
+    def merge(self, other: Metric) -> None:
+        assert isinstance(other, EdgeF), "only metrics of one class can be merged"
+        self.counts.merge(other.counts)
+
+    def compute(self) -> Result:
+        keys = sorted(self.counts.counts)
+        counts = np.array([self.counts.counts[key] for key in keys]).reshape(-1, len(THRESHOLDS), 4)
+        f = f_measure(counts)
+        best = np.nan_to_num(f, nan=-1.0).argmax(1) if len(keys) else np.zeros(0, np.int64)
+        # Where nothing is right at any threshold, the one that predicts least.
+        best = np.where(np.nan_to_num(f).max(1, initial=0) > 0, best, len(THRESHOLDS) - 1)
+        chosen = counts[np.arange(len(keys)), best]
+        rows: list[dict[str, Any]] = [
+            {
+                "sample_key": key,
+                "group": self.counts.groups[key],
+                "score": plain(float(f[number, best[number]])),
+                "threshold": float(THRESHOLDS[best[number]]),
+            }
+            for number, key in enumerate(keys)
+        ]
+        ods = self.choice == "ods"
+        return make_result(
+            self.protocol,
+            statistics=counts.reshape(len(keys), -1) if ods else chosen,
+            reduce=_best_of_data_set if ods else f_measure,
+            groups=[self.counts.groups[key] for key in keys],
+            rows=rows,
+            higher_is_better=True,
+            unit="%",
+            parts=self._parts(counts.sum(0) if ods else chosen.sum(0)[None]) if keys else {},
+            seed=self.seed,
+        )
+
+    def _parts(self, sums: Array) -> dict[str, float]:
+        number = int(np.nan_to_num(f_measure(sums)).argmax())
+        right, predicted, found, true = sums[number]
+        parts = {
+            "precision": float(right / predicted) if predicted else 0.0,
+            "recall": float(found / true) if true else float("nan"),
+        }
+        return parts | ({"threshold": float(THRESHOLDS[number])} if self.choice == "ods" else {})
+
+
+def edge_metrics(protocol: str = "edges-f", seed: int = 0) -> list[Metric]:
+    """`edges-f` is both choices, `edges-f/ods` one. ConfigError for another name."""
+    family, slash, choice = protocol.partition("/")
+    if family != "edges-f" or (slash and choice not in CHOICES):
+        raise ConfigError(
+            f"no edge protocol is called `{protocol}`",
+            where="evaluation.protocols",
+            choices=["edges-f", *(f"edges-f/{one}" for one in CHOICES)],
+        )
+    counts = EdgeCounts()
+    return [EdgeF(one, counts, seed) for one in CHOICES if not slash or one == choice]
+
+
+def f_measure(sums: Array) -> Array:
+    """(..., 4) counts as of `boundary_counts` -> (...,): 0 where nothing is right, NaN where there is no true edge."""
+    right, predicted, found, true = (np.asarray(sums[..., k], dtype=np.float64) for k in range(4))
+    precision = np.divide(right, predicted, out=np.zeros(right.shape), where=predicted > 0)
+    recall = np.divide(found, true, out=np.zeros(right.shape), where=true > 0)
+    total = precision + recall
+    f = np.divide(2 * precision * recall, total, out=np.zeros(right.shape), where=total > 0)
+    return np.where(true > 0, f, np.nan)
+
+
+def _best_of_data_set(sums: Array) -> Array:
+    """(..., 4 num_thresholds) -> (...,): the best F over thresholds."""
+    best: Array = f_measure(sums.reshape(*sums.shape[:-1], len(THRESHOLDS), 4)).max(-1)
+    return best

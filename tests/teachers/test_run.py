@@ -1,0 +1,73 @@
+"""A trained run as a teacher: it completes boxes, says how sure it is, and leaves out what it doubts."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gensight.errors import ConfigError, RunError
+from gensight.samples import Instance, Sample, Visibility
+from gensight.teachers.run import RunTeacher
+from gensight.verbs.train import train
+from tests.contracts.teacher import TeacherContract
+from tests.teachers.images import Pixels
+from tests.teachers.samples import picture
+from tests.verbs.small_recipe import small_recipe
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    changes = {"evaluation": {"protocols": ["mean-px"], "baselines": ["mean-position"]}, "training": {"steps": 1}}
+    return train(small_recipe(folder, **changes), folder / "pose")
+
+
+def boxed(number: int) -> Sample:
+    boxes = [Instance("person", np.array([4.0, 4, 40, 60]), id=3, identity="ann"), Instance("tree", id=4)]
+    return Sample(f"{number}.png", (64, 64), Pixels(picture(number, (64, 64))), instances=tuple(boxes))
+
+
+class TestRunTeacher(TeacherContract):
+    @pytest.fixture
+    def teacher(self, run):
+        return RunTeacher(str(run), "cpu")
+
+    @pytest.fixture
+    def samples(self):
+        return [boxed(0), boxed(1)]
+
+    def test_a_box_is_completed(self, teacher, samples):
+        [found] = teacher.label(samples[:1])[0].instances
+        assert (found.id, found.identity, found.category) == (3, "ann", "person")
+        assert found.box is samples[0].instances[0].box
+        assert found.keypoints.skeleton.name == "openpose-18"
+        assert found.provenance.source == f"run:pose@{teacher.version}"
+
+    def test_a_bare_image_is_asked_as_a_whole(self, teacher):
+        bare = Sample("a.png", (64, 64), Pixels(picture(5, (64, 64))))
+        [found] = teacher.label([bare])[0].instances
+        assert found.id is None
+
+    def test_nothing_was_found_before(self, teacher):
+        empty = Sample("a.png", (64, 64), Pixels(picture(5, (64, 64))), instances=())
+        assert teacher.label([empty])[0].instances == ()
+
+    def test_what_it_doubts_stays_unlabelled(self, run, samples):
+        [sure] = RunTeacher(str(run), "cpu").label(samples[:1])[0].instances
+        middle = float(np.median(sure.keypoints.confidence))
+        strict = RunTeacher(str(run), "cpu", threshold=middle).label(samples[:1])[0].instances[0].keypoints
+        doubted = sure.keypoints.confidence < middle
+        assert (strict.visibility[doubted] == Visibility.UNLABELLED).all()
+        assert np.isnan(strict.points[doubted]).all()
+        assert strict.located.any()
+        assert RunTeacher(str(run), "cpu", threshold=1.0).label(samples[:1])[0].instances == ()
+
+
+def test_a_folder_without_a_run(tmp_path):
+    with pytest.raises(RunError, match="this folder holds no trained run"):
+        RunTeacher(str(tmp_path)).fingerprint()
+
+
+def test_impossible_settings():
+    with pytest.raises(ConfigError, match="threshold is 2"):
+        RunTeacher("run", threshold=2)
