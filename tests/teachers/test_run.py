@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gensight.errors import ConfigError, RunError
-from gensight.samples import Instance, Sample, Visibility
+from gensight.samples import Instance, Keypoints, Prediction, Sample, Visibility
 from gensight.teachers.run import RunTeacher
 from gensight.verbs.train import train
 from tests.contracts.teacher import TeacherContract
@@ -36,14 +36,27 @@ class TestRunTeacher(TeacherContract):
     def samples(self):
         return [boxed(0), boxed(1)]
 
-    def test_a_box_is_completed(self, teacher, samples):
+    @pytest.fixture
+    def sure(self, monkeypatch):
+        """A run of one step finds nothing: this one finds everything, ever more surely."""
+
+        def predict(self, items):
+            confidence = np.linspace(0, 1, len(self.skeleton)).astype(np.float32)
+            points = np.arange(2.0 * len(self.skeleton)).reshape(-1, 2)
+            visibility = np.full(len(self.skeleton), Visibility.VISIBLE, dtype=np.int8)
+            found = Instance("person", keypoints=Keypoints(self.skeleton, points, visibility, confidence))
+            return [Prediction(item.sample.key, item.sample.size, (found,)) for item in items]
+
+        monkeypatch.setattr("gensight.prediction.trained_run.TrainedRun.predict_items", predict)
+
+    def test_a_box_is_completed(self, teacher, samples, sure):
         [found] = teacher.label(samples[:1])[0].instances
         assert (found.id, found.identity, found.category) == (3, "ann", "person")
         assert found.box is samples[0].instances[0].box
         assert found.keypoints.skeleton.name == "openpose-18"
         assert found.provenance.source == f"run:pose@{teacher.version}"
 
-    def test_a_bare_image_is_asked_as_a_whole(self, teacher):
+    def test_a_bare_image_is_asked_as_a_whole(self, teacher, sure):
         bare = Sample("a.png", (64, 64), Pixels(picture(5, (64, 64))))
         [found] = teacher.label([bare])[0].instances
         assert found.id is None
@@ -52,15 +65,15 @@ class TestRunTeacher(TeacherContract):
         empty = Sample("a.png", (64, 64), Pixels(picture(5, (64, 64))), instances=())
         assert teacher.label([empty])[0].instances == ()
 
-    def test_what_it_doubts_stays_unlabelled(self, run, samples):
-        [sure] = RunTeacher(str(run), "cpu").label(samples[:1])[0].instances
-        middle = float(np.median(sure.keypoints.confidence))
-        strict = RunTeacher(str(run), "cpu", threshold=middle).label(samples[:1])[0].instances[0].keypoints
-        doubted = sure.keypoints.confidence < middle
-        assert (strict.visibility[doubted] == Visibility.UNLABELLED).all()
-        assert np.isnan(strict.points[doubted]).all()
-        assert strict.located.any()
-        assert RunTeacher(str(run), "cpu", threshold=1.0).label(samples[:1])[0].instances == ()
+    def test_what_it_doubts_stays_unlabelled(self, run, samples, sure):
+        [found] = RunTeacher(str(run), "cpu", threshold=0.5).label(samples[:1])[0].instances
+        keypoints = found.keypoints
+        doubted = keypoints.confidence < 0.5
+        assert 0 < doubted.sum() < len(doubted)
+        assert (keypoints.visibility[doubted] == Visibility.UNLABELLED).all()
+        assert np.isnan(keypoints.points[doubted]).all()
+        assert keypoints.located[~doubted].all()
+        assert found.confidence == pytest.approx(keypoints.confidence[~doubted].mean())
 
 
 def test_a_folder_without_a_run(tmp_path):

@@ -81,7 +81,8 @@ class RunTeacher(Teacher):
         else:
             asked, known = boxed, list(boxed)
         bare = replace(sample, instances=tuple(asked), depth=None, edges=None)
-        predictions = self.run.predict_items([Item((bare,), instance=number) for number in range(len(asked))])
+        items = [Item((bare,), instance=number) for number in range(len(asked))]
+        predictions = self.run.predict_items(items) if items else []
         found = [self._instance(instance, subject) for prediction, subject in zip(predictions, known, strict=True)
                  for instance in prediction.instances]  # fmt: skip
         kept = tuple(instance for instance in found if instance is not None)
