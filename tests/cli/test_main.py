@@ -90,9 +90,18 @@ def test_evaluate_predict_and_report(stub: Callable[..., Calls]) -> None:
     evaluated, predicted = stub("evaluate", []), stub("predict", Path("there"))
     reported = stub("report", Path("page.html"))
     assert run("evaluate", "r", "--checkpoint", "last", "--no-baselines").exit_code == 0
-    assert evaluated == [((Path("r"),), {"checkpoint": "last", "device": "auto", "baselines": False})]
+    assert evaluated == [
+        ((Path("r"),), {"checkpoint": "last", "device": "auto", "baselines": False, "detections": None})
+    ]
     assert run("predict", "r", "clip.mp4", "--no-draw", "--boxes", "b.json").stdout == "predictions: there\n"
-    options = {"device": "auto", "draw": False, "boxes": Path("b.json"), "also": ()}
+    options = {
+        "device": "auto",
+        "draw": False,
+        "boxes": Path("b.json"),
+        "also": (),
+        "detector": None,
+        "detector_threshold": 0.5,
+    }
     assert predicted == [((Path("r"), Path("clip.mp4"), None), options)]
     assert run("report", "a", "b").stdout == "report: page.html\n"
     assert reported == [(([Path("a"), Path("b")], None), {})]

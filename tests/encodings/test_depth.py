@@ -150,7 +150,7 @@ def test_one_depth_everywhere_is_the_middle():
 
 @pytest.mark.parametrize("values", [np.full((8, 8), 2100.0), np.full((8, 8), 0.0021), np.full((8, 8), 120.0)])
 def test_depth_of_another_unit_is_refused(values):
-    with pytest.raises(DataError, match="is implausible between 0.1 and 10 m: metres against"):
+    with pytest.raises(DataError, match=r"is implausible between 0\.1 and 10 m: metres against"):
         DepthMap().encode(item(values), (whole_frame((8, 8), (8, 8)),))
 
 

@@ -83,7 +83,11 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
         (("puppets", tmp_path / "x", "coco", 1, "big"), ConfigError, "write HEIGHTxWIDTH"),
         (("puppets", tmp_path / "x", "coco", 1, "8x8", "robots"), ConfigError, "valid: people, animals, all"),
         (("puppets", tmp_path), DataError, "this folder is not empty"),
-        (("puppets", tmp_path / "x", "voc", 1), DataError, "1 images of 1 a scene are too few for the parts train, val"),
+        (
+            ("puppets", tmp_path / "x", "voc", 1),
+            DataError,
+            "1 images of 1 a scene are too few for the parts train, val",
+        ),
         (("puppets", tmp_path / "x", "davis", 8), DataError, "ask for 9 or more with --num"),
         (("puppets", tmp_path / "x", "ap10k", 9), DataError, "draw them with --subjects animals"),
     ):

@@ -72,7 +72,7 @@ def annotate(
         typer.Option("--sheet", metavar="spread|least-confident|none", help="What the contact sheet shows."),
     ] = "spread",
 ) -> None:
-    """Label images or videos with a teacher, and write them as a data set.
+    """Label images or videos with a teacher model.
 
     Teachers add up: run the command once for each, with the same --out. Nothing is labelled twice; an interrupted
     job goes on where it stopped.

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="List kinds of data sets, check one, write the built-in one.",
+app = typer.Typer(help="List kinds of data sets, check or write one.",
                   no_args_is_help=True)  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """`gensight evaluate`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +15,15 @@ def evaluate(
     baselines: Annotated[
         bool, typer.Option("--baselines/--no-baselines", help="Score the run's baselines beside it.")
     ] = True,
+    detections: Annotated[
+        Path | None,
+        typer.Option(
+            "--detections",
+            metavar="FILE",
+            show_default=False,
+            help="Also score keypoints on these detected boxes (COCO-results json) instead of the true ones.",
+        ),
+    ] = None,
 ) -> None:
     """Score a run on its test data, beside its baselines.
 
@@ -24,4 +34,4 @@ def evaluate(
 
     from gensight.verbs.evaluate import evaluate as run_evaluate
 
-    run_evaluate(run, checkpoint=checkpoint, device=device, baselines=baselines)
+    run_evaluate(run, checkpoint=checkpoint, device=device, baselines=baselines, detections=detections)

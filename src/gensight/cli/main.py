@@ -20,6 +20,7 @@ from gensight.cli import (
     match,
     predict,
     pretrain,
+    probe,
     recipes,
     report,
     study,
@@ -90,6 +91,7 @@ for verb in (
     pretrain.pretrain,
     init.init,
     import_weights.import_weights,
+    probe.probe,
 ):
     app.command()(verb)
 app.command()(recipes.recipes)

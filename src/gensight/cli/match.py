@@ -30,7 +30,7 @@ def match(
     device: Device = "auto",
     draw: Annotated[bool, typer.Option("--draw/--no-draw", help="Also write pictures, or a video, of it.")] = True,
 ) -> None:
-    """Find points of one image in others, or tell how alike images are.
+    """Find points of an image in others, or compare images.
 
     A run of a correspondence recipe writes matches.csv and draws the pairs of points; a run of an appearance recipe
     writes similarities.csv, most alike first.

@@ -32,6 +32,18 @@ def predict(
             help="Where the subjects are (COCO-results json), for runs that look at one box at a time.",
         ),
     ] = None,
+    detector: Annotated[
+        str | None,
+        typer.Option(
+            "--detector",
+            metavar="MODEL",
+            show_default=False,
+            help="Finds the people first: `detect`, or a detection model's hub id or folder; instead of --boxes.",
+        ),
+    ] = None,
+    detector_threshold: Annotated[
+        float, typer.Option("--detector-threshold", min=0, max=1, help="Least score of a detection.")
+    ] = 0.5,
     also: Annotated[
         list[Path] | None,
         typer.Option(
@@ -53,5 +65,15 @@ def predict(
     """
     from gensight.verbs.predict import predict as run_predict
 
-    folder = run_predict(run, source, out, device=device, draw=draw, boxes=boxes, also=also or ())
+    folder = run_predict(
+        run,
+        source,
+        out,
+        device=device,
+        draw=draw,
+        boxes=boxes,
+        also=also or (),
+        detector=detector,
+        detector_threshold=detector_threshold,
+    )
     typer.echo(f"predictions: {folder}")

@@ -30,7 +30,7 @@ def study(
     ] = False,
     device: Device = "auto",
 ) -> None:
-    """Run a recipe over folds and seeds in several variants, and compare them.
+    """Compare variants of a recipe over folds and seeds.
 
     The same command goes on where it stopped. KEY=VALUE changes the study (seeds=[0] folds=[3,4]) or, for every other
     key, the recipe of all its runs.

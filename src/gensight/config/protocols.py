@@ -13,6 +13,7 @@ Baseline = Literal[
     "mean-position", "mean-map", "no-motion", "raw-pixels", "sift", "optical-flow", "colour-histogram", "random-twin",
     "scratch",
 ]  # fmt: skip
+TEACHER = "teacher:"  # before a pose model's hub id or folder: that model, scored as a baseline
 TRAINED: tuple[Baseline, ...] = ("random-twin", "scratch")
 
 _KEYPOINTS: tuple[Protocol, ...] = (

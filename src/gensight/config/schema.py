@@ -4,6 +4,7 @@ Each section is one model. Where a section has kinds (`data`, `backbone` ...), e
 by `kind`. Nothing here imports torch, numpy or the rest of the project: build.py turns sections into objects.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -25,9 +26,18 @@ from gensight.config.fields import (
     Text,
     Widths,
 )
-from gensight.config.protocols import BASELINES, PROTOCOLS, USUAL_BASELINES, USUAL_PROTOCOLS, Baseline, Protocol
+from gensight.config.protocols import (
+    BASELINES,
+    PROTOCOLS,
+    TEACHER,
+    USUAL_BASELINES,
+    USUAL_PROTOCOLS,
+    Baseline,
+    Protocol,
+)
 
 T = TypeVar("T")
+TeacherBaseline = Annotated[Name, Field(pattern=f"^{TEACHER}.+")]
 
 
 class AugmentConfig(Section):
@@ -191,10 +201,10 @@ class EvaluationConfig(Section):
     protocols: tuple[Protocol, ...] | None = Field(
         default=None, min_length=1, description="Scores, by protocol; none: the usual ones of the encoding."
     )
-    baselines: tuple[Baseline, ...] | None = Field(
+    baselines: tuple[Baseline | TeacherBaseline, ...] | None = Field(
         default=None,
         description="Scored beside the run: what looks at nothing or at bare pixels, the same head on random weights "
-        "(random-twin), a network from scratch; none: the usual ones of the encoding.",
+        "(random-twin), a network from scratch, `teacher:MODEL` (a pose model of transformers); none: the usual ones.",
     )
     depth_range: tuple[Positive, Positive] = Field(
         default=(1e-3, 10.0), description="Nearest and farthest true depth that is scored, in metres."
@@ -236,7 +246,9 @@ class RunConfig(Section):
             ("protocols", self.evaluation.protocols, PROTOCOLS),
             ("baselines", self.evaluation.baselines, BASELINES),
         ):
-            fitting = list(dict.fromkeys(name for kind in kinds for name in table[kind]))
+            fitting: list[str] = list(dict.fromkeys(name for kind in kinds for name in table[kind]))
+            if key == "baselines" and {"heatmap", "pose-image"} & set(kinds):
+                fitting += [name for name in asked or () if name.startswith(TEACHER)]
             odd = [name for name in asked or () if name not in fitting]
             if odd:
                 raise ValueError(
@@ -250,12 +262,12 @@ class RunConfig(Section):
         return self.evaluation.protocols or self._usual(USUAL_PROTOCOLS)
 
     @property
-    def baselines(self) -> tuple[Baseline, ...]:
+    def baselines(self) -> tuple[str, ...]:
         """Baselines: the recipe's, or the usual ones."""
         asked = self.evaluation.baselines
         return self._usual(USUAL_BASELINES) if asked is None else asked
 
-    def _usual(self, table: dict[str, tuple[T, ...]]) -> tuple[T, ...]:
+    def _usual(self, table: Mapping[str, tuple[T, ...]]) -> tuple[T, ...]:
         kinds = [part.kind for part in parts_of(self.encoding).values()]
         return tuple(dict.fromkeys(name for kind in kinds for name in table[kind]))
 

@@ -1,8 +1,8 @@
 """Skeletons in the colours of OpenPose on black: the picture that pose-controlled image models take.
 
 The layout is that of OpenPose's renderer (Cao et al., "OpenPose", TPAMI 2021) as pose-controlled models were trained
-with it: of n evenly spaced, fully saturated hues the k-th is keypoint k's and limb k's; a limb is an ellipse between its
-ends at 0.6 of the brightness; dots lie on top of limbs.
+with it: of n evenly spaced, fully saturated hues the k-th is keypoint k's and limb k's; a limb is an ellipse between
+its ends at 0.6 of the brightness; dots lie on top of limbs.
 """
 
 from functools import lru_cache

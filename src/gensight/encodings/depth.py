@@ -77,9 +77,7 @@ class _DepthEncoding(Encoding):
         return map_grid_to_image(np.clip(maps.mean(0), 0, 1), view, fill=float("nan"))
 
     def _prediction(self, depth: Depth, item: Item) -> Prediction:
-        return Prediction(
-            item.sample.key, item.sample.size, depth=depth, item_key=item.key, group=item.sample.group
-        )
+        return Prediction(item.sample.key, item.sample.size, depth=depth, item_key=item.key, group=item.sample.group)
 
 
 class DepthImage(_DepthEncoding):

@@ -18,13 +18,16 @@ from gensight.skeletons import Skeleton
 
 _HUE_WIDTH = np.deg2rad(9.0)  # neighbouring hues of 18 lie 15 to 18 degrees of RGB apart
 _MIN_SMOOTHING = 0.7  # cells
+DIL = True
 _DARK = 0.12  # a picture whose brightest cell is below shows nobody
 _MIN_DOT = 0.3  # share of a whole dot's evidence that speaks for a place
 _DRAWN = 0.45  # the same, from which a chosen place counts as drawn: limbs alone have less
 _MIN_LIMB = 0.35  # the same, of a limb
-_LIMB_WEIGHT = 0.35  # of a limb against a dot
+_LIMB_WEIGHT, _OWNER_WEIGHT = 0.35, 1.0  # of a limb against a dot: of one person, and where it tells whose dot it is
+_LONG = 4.0  # cells between two dots from which a limb counts in full
 _NUM_CANDIDATES = 8
-_LIMB_SAMPLES = np.linspace(0.2, 0.8, 7)
+_NEIGHBOURS = np.ones((3, 3), np.uint8)
+_LIMB_SAMPLES = np.linspace(0, 1, 7)
 _MAX_PEOPLE = 20
 _MIN_KEYPOINTS = 4  # of a person in a picture of several
 
@@ -35,12 +38,14 @@ class Found:
 
     Attributes:
         points: float64 (K, 2), cells; NaN where the picture has none of the keypoint's colour.
-        drawn: bool (K,): the keypoints that are surely drawn; the others' points are guesses: amidst their neighbours, or at the
-            strongest trace of their colour.
+        chosen: bool (K,): the keypoints that limbs and dots speak for. Of one person alone the others' points are
+            guesses, amidst their neighbours or at the strongest trace of their colour; of several people NaN.
+        drawn: bool (K,): those among them that have a dot, and not just a limb of its colour.
         brightness: float64 (K,) in [0, 1]: how much of a whole dot each point has.
     """
 
     points: Array
+    chosen: Array
     drawn: Array
     brightness: Array
 
@@ -49,8 +54,8 @@ def find_people(picture: Array, skeleton: Skeleton, radius: float, half_width: f
     """The people in a picture, the clearest first.
 
     After each one its dots and limbs are taken away and the next is sought, until what remains is no person: fewer than
-    four keypoints.
-    People whose keypoints share cells are taken for one, and limbs that lie on each other may change owners.
+    four keypoints. People whose keypoints share cells are taken for one, and limbs that lie on each other may
+    change owners.
 
     Args:
         picture: float (height, width, 3), RGB in [0, 1].
@@ -65,12 +70,13 @@ def find_people(picture: Array, skeleton: Skeleton, radius: float, half_width: f
     if light < _DARK and num_people > 1:
         return []
     while len(found) < min(num_people, _MAX_PEOPLE):
-        person = _best_person(evidence, max(light, _DARK), skeleton, radius, half_width)
-        if num_people > 1 and person.drawn.sum() < _MIN_KEYPOINTS:
-            break
-        found.append(person)
+        person = _best_person(evidence, max(light, _DARK), skeleton, radius, half_width, num_people > 1)
         if num_people > 1:
+            if person.drawn.sum() < _MIN_KEYPOINTS:
+                break
+            person.points[~person.chosen] = np.nan
             _take_away(evidence, person, skeleton, radius, half_width)
+        found.append(person)
     return found
 
 
@@ -104,15 +110,20 @@ def _matched_filter(radius: float) -> tuple[float, float]:
     return sigma, float(cv2.GaussianBlur(dot, (0, 0), sigma)[side // 2, side // 2])
 
 
-def _best_person(evidence: _Evidence, light: float, skeleton: Skeleton, radius: float, half_width: float) -> Found:
+def _best_person(
+    evidence: _Evidence, light: float, skeleton: Skeleton, radius: float, half_width: float, several: bool
+) -> Found:
+    weight = _OWNER_WEIGHT if several else _LIMB_WEIGHT
     candidates = [_peaks(one) for one in evidence.dots]
     unary = [np.append(scores / light - _MIN_DOT, 0.0) for _, scores in candidates]  # the last choice: not drawn
     choice = np.array([len(scores) for _, scores in candidates])
     best_of: dict[int, Array] = {}
     for child, parent, limb in reversed(_tree(skeleton)):
         if parent >= 0:
-            colour = evidence.hues[limb] / (light * LIMB_BRIGHTNESS * min(1.0, 1.6 * half_width))
-            pair = _limbs(colour, candidates[child][0], candidates[parent][0], radius)
+            share = evidence.hues[limb] / (light * LIMB_BRIGHTNESS * min(1.0, 1.6 * half_width))
+            if DIL and several:
+                share = cv2.dilate(share, _NEIGHBOURS)  # thin limbs slip between cells
+            pair = weight * _limbs(share, candidates[child][0], candidates[parent][0], radius)
             total = unary[child][:, None] + pair
             best_of[child] = total.argmax(0)
             unary[parent] = unary[parent] + total.max(0)
@@ -142,12 +153,12 @@ def _as_found(
         around = [other for other in around if chosen[other]]
         if len(around) > 1:  # it may lie under its neighbours' dots, as a nose lies under the eyes'
             points[k] = np.median(points[around], axis=0)
-    return Found(points, chosen & (brightness >= _DRAWN * light), brightness)
+    return Found(points, chosen, chosen & (brightness >= _DRAWN * light), brightness)
 
 
 def _peaks(scores: Array) -> tuple[Array, Array]:
     """The largest local maxima: cells int (n, 2) as (column, row), and their values (n,), falling."""
-    local = (scores >= cv2.dilate(scores, np.ones((3, 3), np.uint8))) & (scores > 1e-3)
+    local = (scores >= cv2.dilate(scores, _NEIGHBOURS)) & (scores > 1e-3)
     rows, columns = np.nonzero(local)
     order = np.argsort(-scores[rows, columns], kind="stable")[:_NUM_CANDIDATES]
     return np.stack([columns[order], rows[order]], axis=1), scores[rows[order], columns[order]]
@@ -159,12 +170,14 @@ def _limbs(colour: Array, starts: Array, ends: Array, radius: float) -> Array:
     if not len(starts) or not len(ends):
         return result
     first, last = starts[:, None, None].astype(np.float64), ends[None, :, None].astype(np.float64)
-    places = (first + _LIMB_SAMPLES[:, None] * (last - first)).astype(np.float32)  # cells' centres are whole numbers
+    length = np.linalg.norm(first - last, axis=-1)  # (num_starts, num_ends, 1)
+    margin = np.minimum((radius + 1) / np.maximum(length, 1e-6), 0.4)  # dots may have the limb's colour themselves
+    along = (margin + (1 - 2 * margin) * _LIMB_SAMPLES)[..., None]
+    places = (first + along * (last - first)).astype(np.float32)  # cells' centres are whole numbers
     lit = cv2.remap(colour, places[..., 0].reshape(-1, 1), places[..., 1].reshape(-1, 1), cv2.INTER_LINEAR)
     share = np.clip(lit.reshape(places.shape[:-1]), 0, 1).mean(-1)
-    length = np.linalg.norm(first - last, axis=-1)[..., 0]
-    hidden = length < 2 * radius + 1  # dots cover a short limb, so it says nothing
-    result[:-1, :-1] = np.where(hidden, 0.0, _LIMB_WEIGHT * (share - _MIN_LIMB))
+    open_part = np.clip((length[..., 0] - 2 * radius) / _LONG, 0, 1)  # what dots cover says nothing
+    result[:-1, :-1] = open_part * (share - _MIN_LIMB)
     return result
 
 
@@ -208,7 +221,7 @@ def _erase(evidence: _Evidence, hue: int, near: Array) -> None:
 
 @lru_cache(maxsize=64)
 def _tree(skeleton: Skeleton) -> list[tuple[int, int, int]]:
-    """(keypoint, parent or -1, limb): a spanning tree of the limbs, parents first. Edges that close a ring are left out."""
+    """(keypoint, parent or -1, limb): a spanning tree of the limbs, parents first; limbs that close a ring are left out."""
     order: list[tuple[int, int, int]] = []
     seen: set[int] = set()
     degree = [sum(k in edge for edge in skeleton.edges) for k in range(len(skeleton))]

@@ -126,7 +126,9 @@ class PoseImage(Encoding):
             unknown = one.is_crowd or one.keypoints is None or not one.keypoints.visibility.any()
             if unknown and one.box is not None:
                 box = box_image_to_model(one.box, view).reshape(2, 2)
-                (left, top), (right, bottom) = np.clip(model_to_grid(box, view.model_size, grid_size), 0, grid_size[::-1])
+                (left, top), (right, bottom) = np.clip(
+                    model_to_grid(box, view.model_size, grid_size), 0, grid_size[::-1]
+                )
                 weight[int(top) : int(np.ceil(bottom)), int(left) : int(np.ceil(right))] = 0
         return weight
 

@@ -1,7 +1,8 @@
 """Ridge regression in closed form, from sums alone: rows may come in any number of portions, and be left out again.
 
 Hoerl and Kennard, "Ridge Regression", Technometrics 1970. Inputs are scaled to unit variance before they are penalised,
-so that a penalty means the same for every layer of a network; the constant is not penalised.
+so that a penalty means the same for every layer of a network. Each cell of a map has a constant of its own, which is not
+penalised: what is told by the place alone is told by the constants, and the weights tell what the inputs add to it.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from torch import Tensor
 
 # Relative to the inputs' variance; from no penalty to speak of to the mean.
 PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
-_SMALLEST_VARIANCE = 1e-12  # of an input that says something
+_SMALLEST_SHARE = 1e-10  # of an input's mean square that its variance has, if it says something
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,12 +23,12 @@ class Moments:
     """Weighted sums over rows of inputs x and targets y, float64; they can be added, and subtracted.
 
     Attributes:
-        count: Sum of the weights, ().
-        inputs: Sum of x, (inputs,).
-        targets: Sum of y, (targets,).
-        products: Sum of x x', (inputs, inputs).
-        cross: Sum of x y', (inputs, targets).
-        squares: Sum of y^2, (targets,).
+        count: Sum of the weights, (cells,).
+        inputs: Sum of x, (cells, inputs).
+        targets: Sum of y, (cells, targets).
+        products: Sum of x x' over all cells, (inputs, inputs).
+        cross: Sum of x y' over all cells, (inputs, targets).
+        squares: Sum of y^2 over all cells, (targets,).
     """
 
     count: Tensor
@@ -40,13 +41,21 @@ class Moments:
     @classmethod
     def of(
         cls,
-        inputs: Float[Tensor, "rows inputs"],
-        targets: Float[Tensor, "rows targets"],
-        weights: Float[Tensor, " rows"],
+        inputs: Float[Tensor, "rows cells inputs"],
+        targets: Float[Tensor, "rows cells targets"],
+        weights: Float[Tensor, "rows cells"],
     ) -> "Moments":
-        x, y, w = inputs.double(), targets.double(), weights.double()
-        weighted = x * w[:, None]
-        return cls(w.sum(), weighted.sum(0), w @ y, weighted.T @ x, weighted.T @ y, w @ y.square())
+        x, y, w = inputs.double(), targets.double(), weights.double()[..., None]
+        weighted, flat, flat_targets = (x * w), x.flatten(0, 1), y.flatten(0, 1)
+        transposed = weighted.flatten(0, 1).T
+        return cls(
+            count=w.sum((0, 2)),
+            inputs=weighted.sum(0),
+            targets=(y * w).sum(0),
+            products=transposed @ flat,
+            cross=transposed @ flat_targets,
+            squares=(y.square() * w).sum((0, 1)),
+        )
 
     def __add__(self, other: "Moments") -> "Moments":
         return Moments(*(a + b for a, b in zip(self._sums(), other._sums(), strict=True)))
@@ -60,31 +69,35 @@ class Moments:
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """y = x weight + constant: weight (inputs, targets), constant (targets,); float64."""
+    """y = x weight + constant of the cell: weight (inputs, targets), constant (cells, targets); float64."""
 
     weight: Tensor
     constant: Tensor
 
     def squared_error(self, rows: Moments) -> float:
-        """The sum of squared errors over rows and targets, from the rows' sums alone."""
+        """The sum of squared errors over rows, cells and targets, from the rows' sums alone."""
         w, c = self.weight, self.constant
         error = rows.squares.sum() - 2 * (w * rows.cross).sum() + (w * (rows.products @ w)).sum()
-        error = error + 2 * (c * (rows.inputs @ w)).sum() - 2 * (c * rows.targets).sum() + rows.count * c.square().sum()
+        error = error + 2 * (c * (rows.inputs @ w - rows.targets)).sum() + (rows.count @ c.square()).sum()
         return float(error)
 
 
 def ridge_path(rows: Moments, penalties: Sequence[float] = PENALTIES) -> list[Linear]:
     """The regression under each penalty: argmin of mean (y - x w - c)^2 + penalty * |w|^2, x of unit variance.
 
-    One eigendecomposition serves all of them. Without rows every answer is the constant 0.
+    Variance is that within cells, over images. One eigendecomposition serves all penalties. A cell without rows gets
+    the constant of all rows; without any, all is 0.
     """
-    count = rows.count.clamp(min=1e-9)
-    mean, centre = rows.inputs / count, rows.targets / count
-    covariance = rows.products / count - torch.outer(mean, mean)
-    cross = rows.cross / count - torch.outer(mean, centre)
+    total = rows.count.sum().clamp(min=1e-9)
+    seen, count = rows.count[:, None] > 0, rows.count[:, None].clamp(min=1e-9)
+    mean = torch.where(seen, rows.inputs / count, rows.inputs.sum(0) / total)
+    centre = torch.where(seen, rows.targets / count, rows.targets.sum(0) / total)
+    covariance = (rows.products - rows.inputs.T @ mean) / total
+    cross = (rows.cross - rows.inputs.T @ centre) / total
     variance = covariance.diagonal()
-    informative = variance > _SMALLEST_VARIANCE
-    scale = torch.where(informative, variance.clamp(min=_SMALLEST_VARIANCE).rsqrt(), torch.zeros_like(variance))
+    # Differences of large sums: what is left of a constant input is rounding, and says nothing.
+    informative = variance > _SMALLEST_SHARE * rows.products.diagonal() / total
+    scale = torch.where(informative, variance.clamp(min=1e-300).rsqrt(), torch.zeros_like(variance))
     values, vectors = torch.linalg.eigh(covariance * torch.outer(scale, scale))
     values = values.clamp(min=0)
     projected = vectors.T @ (cross * scale[:, None])

@@ -9,8 +9,8 @@ Three protocols, by what a prediction may get wrong without being punished:
   inverse of the truth; one in metres to the truth.
 
 Valid are the pixels whose true depth lies in (min_depth, max_depth). Predictions are brought into that range, as the
-published scripts do, and what isn't predicted there counts as `min_depth`: leaving pixels out never pays. Each measure is
-a Result of its own, such as `depth-metric/absrel`; the metrics of one protocol share what they measure.
+published scripts do, and what isn't predicted there counts as `min_depth`: leaving pixels out never pays. Each measure
+is a Result of its own, such as `depth-metric/absrel`; the metrics of one protocol share what they measure.
 """
 
 from dataclasses import dataclass

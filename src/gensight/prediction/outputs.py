@@ -11,6 +11,7 @@ from gensight.files.images import write_image
 from gensight.files.videos import VideoWriter
 from gensight.prediction.keypoint_files import KeypointFiles
 from gensight.prediction.map_files import MapFiles
+from gensight.prediction.openpose_output import OpenPoseFiles
 from gensight.samples import Array, Prediction
 from gensight.skeletons import Skeleton
 
@@ -49,6 +50,8 @@ class PredictionWriter:
         self._files: list[Files] = [MapFiles(folder, frame_rate is not None)]
         if skeleton is not None:
             self._files.append(KeypointFiles(folder, skeleton, scorer, frame_rate is not None))
+            if OpenPoseFiles.fits(skeleton):
+                self._files.append(OpenPoseFiles(folder, frame_rate is not None))
         self._video: VideoWriter | None = None
 
     @contextmanager

@@ -152,7 +152,7 @@ class AnnotatedReader(Reader):
         """The images' keys, in order."""
         return list(self._keys)
 
-    def index(self, key: str) -> int | None:
+    def find(self, key: str) -> int | None:
         """Where the image of this key is; None if there is none."""
         return self._index.get(key)
 

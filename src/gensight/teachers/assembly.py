@@ -38,7 +38,7 @@ class Progress:
 
     def known_row(self, key: str) -> Entry | None:
         """The image's row in the data set."""
-        index = None if self.known is None else self.known.index(key)
+        index = None if self.known is None else self.known.find(key)
         return None if self.known is None or index is None else self.known.row(index)
 
     def skipped(self, key: str) -> Entry | None:

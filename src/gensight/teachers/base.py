@@ -7,7 +7,7 @@ Adding a teacher:
 2. `label` gets samples (pixels through `sample.image()`; labels of earlier teachers in the other fields) and gives one
    `Labels` each, in the image frame of `samples.py`.
 3. `settings` names everything that changes what the labels say; it makes the fingerprint under which work is kept.
-4. Add it to the table in `teachers/choose.py`.
+4. Add it to `teachers/choose.py`, or to the table in `teachers/catalogue.py` if it is a transformers model.
 5. Write `tests/teachers/test_NAME.py` with a class that inherits `tests.contracts.teacher.TeacherContract`.
 """
 

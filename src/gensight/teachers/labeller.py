@@ -160,7 +160,7 @@ class Labeller:
     def _with_labels(self, row: Entry, sample: Sample) -> tuple[Sample, list[Entry]]:
         """The sample with the labels that came before this teacher's; a data set's own ones are noted in the row."""
         known = self.known
-        index = None if known is None else known.index(sample.key)
+        index = None if known is None else known.find(sample.key)
         if known is not None and index is not None:
             old = known.row(index)
             if old["image"]["sha256"] == row["image"]["sha256"]:
@@ -243,6 +243,5 @@ def _instance_entry(instance: Instance, known: Mapping[int | None, Instance]) ->
     old = known.get(instance.id) if instance.id is not None else None
     if old is None:
         return instance_to_json(replace(instance, id=None))
-    same = [name for name in _CARRIED if getattr(instance, name) is getattr(old, name)]
-    new = replace(instance, id=None, **dict.fromkeys(same))
-    return instance_to_json(new) | {"completes": instance.id}
+    same: dict[str, Any] = {name: None for name in _CARRIED if getattr(instance, name) is getattr(old, name)}
+    return instance_to_json(replace(instance, id=None, **same)) | {"completes": instance.id}

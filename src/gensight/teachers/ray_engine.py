@@ -6,7 +6,7 @@ actor is started anew, on another node if need be, and its batch is done again: 
 that are written whole, to the same bytes.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gensight.errors import ResourceError, UserError
@@ -46,8 +46,12 @@ class RayEngine:
 
     def _run(self, labeller: Labeller, tasks: Sequence[Task]) -> Iterator[Entry]:
         resources = {"num_cpus": 0 if self.num_gpus else 1, "num_gpus": self.num_gpus}
-        make: Callable[[], Any] = self.ray.remote(Labeller).options(**resources).remote
+        remote: Any = self.ray.remote(Labeller)
         arguments = (labeller.source, labeller.teacher, labeller.out.resolve())
+
+        def make() -> Any:
+            return remote.options(**resources).remote(*arguments)
+
         waiting, running, tries = list(enumerate(tasks))[::-1], {}, dict.fromkeys(range(len(tasks)), 0)
 
         def hand_out(actor: Any) -> None:
@@ -56,7 +60,7 @@ class RayEngine:
                 running[actor.run.remote(task)] = (actor, number, task)
 
         for _ in range(min(self._count(), len(tasks))):
-            hand_out(make(*arguments))
+            hand_out(make())
         while running:
             (done,), _ = self.ray.wait(list(running), num_returns=1)
             actor, number, task = running.pop(done)
@@ -69,7 +73,7 @@ class RayEngine:
                         f"a batch lost its Ray actor {_TRIES} times in a row", hint=f"look into Ray's log: {error}"
                     ) from error
                 waiting.append((number, task))
-                actor = make(*arguments)
+                actor = make()
             except self.ray.exceptions.RayTaskError as error:
                 raise _cause(error) from error
             else:

@@ -107,10 +107,8 @@ class RunTeacher(Teacher):
             visibility=np.where(sure, keypoints.visibility, 0).astype(np.int8),
         )
         confidence = float(keypoints.confidence[sure].mean())
-        stamp = {"keypoints": keypoints, "provenance": self.provenance(confidence), "confidence": confidence}
-        if known is not None:
-            return replace(known, **stamp)
-        return Instance(category=found.category, **stamp)
+        subject = Instance(category=found.category) if known is None else known
+        return replace(subject, keypoints=keypoints, provenance=self.provenance(confidence), confidence=confidence)
 
 
 def _edges(prediction: Prediction) -> np.ndarray | None:

@@ -10,6 +10,7 @@ from gensight.config.loader import load_data
 from gensight.errors import ConfigError, DataError, nearest
 from gensight.readers.annotated import AnnotatedReader, is_annotated
 from gensight.readers.base import Reader, Summary
+from gensight.readers.splits import Subset
 from gensight.teachers.base import Teacher
 from gensight.teachers.choose import choose_teacher
 from gensight.teachers.contact_sheet import ORDERS, write_contact_sheet
@@ -123,7 +124,19 @@ def _data_source(kind: str, overrides: Sequence[str]) -> Source:
     section = load_data(kind, list(overrides))
     splits = build.build_readers(section)
     readers = [reader for reader in (splits.train, splits.validation, splits.test) if reader is not None]
-    return DataSource(readers, {"data": section.model_dump(mode="json")})
+    return DataSource(_undivided(readers), {"data": section.model_dump(mode="json")})
+
+
+def _undivided(readers: Sequence[Reader]) -> list[Reader]:
+    """The parts of a data set put together again, in its own order: frames of a video must follow each other."""
+    wholes: dict[int, tuple[Reader, set[int]]] = {}
+    for reader in readers:
+        indices = list(range(len(reader)))
+        while isinstance(reader, Subset):
+            indices = [reader.indices[index] for index in indices]
+            reader = reader.reader
+        wholes.setdefault(id(reader), (reader, set()))[1].update(indices)
+    return [Subset(reader, sorted(indices)) for reader, indices in wholes.values()]
 
 
 def check_annotated(folder: str | Path) -> Summary:

@@ -1,24 +1,33 @@
 """The trained baselines that stand beside a run: the random-weight twin, and a network from scratch."""
 
 from collections.abc import Callable
-from typing import assert_never
 
 from gensight.config.encodings import JointConfig
 from gensight.config.loader import load_recipe
-from gensight.config.protocols import Baseline
+from gensight.config.protocols import TEACHER
 from gensight.config.schema import RunConfig, ScratchConfig
+from gensight.engine.experiment import Experiment
 from gensight.engine.run_folder import RunFolder
+from gensight.prediction.baselines import Answer, untrained_baseline
+from gensight.teachers.baseline import PoseTeacherBaseline
+from gensight.teachers.pose import PoseTeacher
 from gensight.verbs.dry_run import measure_steps
 
 TrainRun = Callable[[RunConfig, RunFolder], None]
 MIN_STEPS = 20
 
 
-def baseline_config(config: RunConfig, baseline: Baseline) -> RunConfig | None:
+def untrained_answer(baseline: str, experiment: Experiment, device: str) -> Answer | None:
+    """A baseline that needs no training here: one that learns nothing, or a teacher. None for the others."""
+    if not baseline.startswith(TEACHER):
+        return untrained_baseline(baseline, experiment)
+    assert experiment.skeleton is not None  # the schema lets only keypoint encodings ask for it
+    return PoseTeacherBaseline(PoseTeacher(baseline.removeprefix(TEACHER), device), experiment.skeleton)
+
+
+def baseline_config(config: RunConfig, baseline: str) -> RunConfig | None:
     """The recipe of a trained baseline; None for one that needs no training, or that this run already is."""
     match baseline:
-        case "mean-position" | "mean-map" | "no-motion" | "raw-pixels" | "sift" | "optical-flow" | "colour-histogram":
-            return None
         case "random-twin":
             if config.backbone.kind == "scratch" or config.backbone.random_weights:
                 return None
@@ -39,7 +48,7 @@ def baseline_config(config: RunConfig, baseline: Baseline) -> RunConfig | None:
             }
             return config.model_copy(update=changes)
         case _:
-            assert_never(baseline)
+            return None
 
 
 def with_steps_for(config: RunConfig, minutes: float, device: str) -> RunConfig:
@@ -49,7 +58,7 @@ def with_steps_for(config: RunConfig, minutes: float, device: str) -> RunConfig:
     return config.model_copy(update={"training": training})
 
 
-def baseline_folder(run: RunFolder, baseline: Baseline) -> RunFolder:
+def baseline_folder(run: RunFolder, baseline: str) -> RunFolder:
     return RunFolder(run.baselines / baseline)
 
 

@@ -17,13 +17,16 @@ from gensight.files.progress import progress
 from gensight.loading.cases import Cases
 from gensight.metrics.base import Result
 from gensight.metrics.bootstrap import paired_difference
-from gensight.prediction.baselines import untrained_baseline
+from gensight.prediction.baselines import Answer
 from gensight.prediction.coco_scoring import CocoScoring
 from gensight.prediction.records import record
+from gensight.prediction.sources import Boxes
 from gensight.prediction.trained_run import TrainedRun, skeleton_card
 from gensight.report import scores_table_text, write_report
 from gensight.samples import Item, Prediction
-from gensight.verbs.baselines import baseline_folder
+from gensight.verbs.baselines import baseline_folder, untrained_answer
+from gensight.verbs.detected import Answers as AnswerItems
+from gensight.verbs.detected import read_test_detections, score_detected
 
 Answers = Iterator[tuple[Prediction, Item]]
 Keep = Callable[[Prediction, Item], None]
@@ -52,7 +55,13 @@ class Scored:
         }
 
 
-def evaluate(run: Path, checkpoint: str = "best", device: str = "auto", baselines: bool = True) -> list[Scored]:
+def evaluate(
+    run: Path,
+    checkpoint: str = "best",
+    device: str = "auto",
+    baselines: bool = True,
+    detections: Path | None = None,
+) -> list[Scored]:
     """Scores a finished run on its test part and writes metrics.json, predictions.json, pictures and report.html.
 
     On COCO data also coco_results.json, which COCO's own evaluation code takes.
@@ -62,6 +71,7 @@ def evaluate(run: Path, checkpoint: str = "best", device: str = "auto", baseline
         checkpoint: `best` (by validation) or `last`.
         device: `auto`, `cpu`, `cuda` ...
         baselines: Whether to score the recipe's baselines beside it, those that have been trained.
+        detections: A detections file: `coco-oks` is then scored on these boxes too.
 
     Returns:
         The run's scores, then the baselines'.
@@ -70,6 +80,7 @@ def evaluate(run: Path, checkpoint: str = "best", device: str = "auto", baseline
     trained = TrainedRun.load(folder.root, device, checkpoint)
     experiment = Experiment.open(trained.config, trained.calibration)
     cases = experiment.test_cases()
+    boxes = None if detections is None else read_test_detections(Path(detections), experiment)
     entries: list[dict[str, Any]] = []
     results = CocoScoring.of(experiment.splits.test)
 
@@ -78,9 +89,9 @@ def evaluate(run: Path, checkpoint: str = "best", device: str = "auto", baseline
         if results is not None:
             results.add(prediction)
 
-    scored = [_score_run(trained.config.method.kind, trained, cases, experiment, keep)]
+    scored = [_score_run(trained.config.method.kind, trained, cases, experiment, boxes, keep)]
     if baselines:
-        scored += _score_baselines(folder, experiment, cases, device, checkpoint)
+        scored += _score_baselines(folder, experiment, cases, boxes, device, checkpoint)
     write_json(folder.metrics, _metrics(scored), indent=1)
     described = None if experiment.skeleton is None else skeleton_card(experiment.skeleton)
     write_json(folder.predictions, {"skeleton": described, "items": entries})
@@ -93,27 +104,46 @@ def evaluate(run: Path, checkpoint: str = "best", device: str = "auto", baseline
 
 
 def _score_run(
-    name: str, trained: TrainedRun, cases: Cases, experiment: Experiment, keep: Keep = lambda prediction, item: None
+    name: str,
+    trained: TrainedRun,
+    cases: Cases,
+    experiment: Experiment,
+    boxes: Boxes | None,
+    keep: Keep = lambda prediction, item: None,
 ) -> Scored:
     answers = trained.predictor.each(cases, trained.config.evaluation.batch_size)
     scored = _score(name, answers, len(cases), experiment, keep)
+    scored = _with_detected(scored, trained.predict_items, experiment, boxes)
     return replace(scored, card=trained.folder.read_card())
 
 
+def _with_detected(scored: Scored, answers: AnswerItems, experiment: Experiment, boxes: Boxes | None) -> Scored:
+    if boxes is None:
+        return scored
+    result = score_detected(scored.model, answers, experiment, boxes)
+    return replace(scored, results=[*scored.results, result])
+
+
 def _score_baselines(
-    folder: RunFolder, experiment: Experiment, cases: Cases, device: str, checkpoint: str
+    folder: RunFolder, experiment: Experiment, cases: Cases, boxes: Boxes | None, device: str, checkpoint: str
 ) -> list[Scored]:
     scored = []
     for baseline in experiment.config.baselines:
-        answer = untrained_baseline(baseline, experiment)
+        answer = untrained_answer(baseline, experiment, device)
         if answer is not None:
-            items = (cases.item(index) for index in range(len(cases)))
-            scored.append(_score(baseline, ((answer(item), item) for item in items), len(cases), experiment))
+            scored.append(_score_answer(baseline, answer, cases, experiment, boxes))
             continue
         place = baseline_folder(folder, baseline)
         if place.finished:
-            scored.append(_score_run(baseline, TrainedRun.load(place.root, device, checkpoint), cases, experiment))
+            trained = TrainedRun.load(place.root, device, checkpoint)
+            scored.append(_score_run(baseline, trained, cases, experiment, boxes))
     return scored
+
+
+def _score_answer(name: str, answer: Answer, cases: Cases, experiment: Experiment, boxes: Boxes | None) -> Scored:
+    items = (cases.item(index) for index in range(len(cases)))
+    scored = _score(name, ((answer(item), item) for item in items), len(cases), experiment)
+    return _with_detected(scored, lambda asked: [answer(item) for item in asked], experiment, boxes)
 
 
 def _score(

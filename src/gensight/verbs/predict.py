@@ -2,17 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError
 from gensight.files.progress import progress
+from gensight.prediction.detections import detect_boxes
 from gensight.prediction.feature_memo import share_backbones
 from gensight.prediction.outputs import PredictionWriter
 from gensight.prediction.sources import Boxes, Source, items_of, open_source, read_boxes
 from gensight.prediction.trained_run import TrainedRun
 from gensight.samples import Prediction, Sample, merge_predictions
+from gensight.teachers.base import Teacher
+from gensight.teachers.catalogue import load_teacher
 
 
 def load(run: str | Path, device: str = "auto") -> TrainedRun:
@@ -28,6 +32,8 @@ def predict(
     draw: bool = True,
     boxes: Path | None = None,
     also: Sequence[Path] = (),
+    detector: str | None = None,
+    detector_threshold: float = 0.5,
 ) -> Path:
     """Predicts on an image, a folder of images or a video, and writes tables, maps and pictures.
 
@@ -40,25 +46,55 @@ def predict(
         boxes: A detections file, for runs that look at one subject's box at a time.
         also: Further runs; those on the same backbone are read off the same pass. Each then writes to a folder of its
             own below `out`, by its name.
+        detector: A detection teacher that finds the people first (`detect`, `detect:MODEL`): instead of `boxes`.
+        detector_threshold: Least score of a detection.
 
     Returns:
         The folder that was written.
     """
+    if boxes is not None and detector is not None:
+        raise ConfigError("boxes come from a file or from a detector, not from both", where="--boxes, --detector")
     opened = open_source(Path(source))
     runs = [TrainedRun.load(one, device) for one in (run, *also)]
     found = None if boxes is None else read_boxes(Path(boxes))
     for trained in runs:
-        _refuse(trained, found)
+        _refuse(trained, found is not None or detector is not None)
+    finder = None if detector is None else BoxFinder.load(detector, detector_threshold, device)
     if len(runs) > 1:
         share_backbones(runs)
     folder = RunFolder(Path(run)).root / "predict" / opened.path.stem if out is None else Path(out)
-    _write(runs, _folders(runs, folder), opened, found, draw)
+    _write(runs, _folders(runs, folder), opened, finder or BoxFinder(found), draw)
     return folder
 
 
-def _refuse(trained: TrainedRun, boxes: Boxes | None) -> None:
-    if boxes is not None and trained.config.view.crop == "frame":
-        raise ConfigError("this run looks at whole images, so it takes no boxes", where="--boxes")
+@dataclass(frozen=True)
+class BoxFinder:
+    """Where the subjects of images are: a file's boxes, a detector's, or nobody's (None: the image as a whole).
+
+    Attributes:
+        known: Of a detections file.
+        detector: Finds them image by image.
+        threshold: Least score.
+    """
+
+    known: Boxes | None = None
+    detector: Teacher | None = None
+    threshold: float = 0.5
+
+    @classmethod
+    def load(cls, name: str, threshold: float, device: str) -> "BoxFinder":
+        """A detector of people. Raises ConfigError for an unknown one, RunError where its files are missing."""
+        full = name if name.startswith("detect") else f"detect:{name}"
+        return cls(None, load_teacher(full, {"category": "person", "device": device}), threshold)
+
+    def boxes(self, samples: Sequence[Sample]) -> Boxes | None:
+        """The boxes of these images."""
+        return self.known if self.detector is None else detect_boxes(self.detector, samples, None, self.threshold)
+
+
+def _refuse(trained: TrainedRun, by_box: bool) -> None:
+    if by_box and trained.config.view.crop == "frame":
+        raise ConfigError("this run looks at whole images, so it takes no boxes", where="--boxes, --detector")
     if trained.encoding.num_samples > 1:
         raise ConfigError(
             f"this run compares images ({trained.config.encoding.kind}), and has nothing to say of a single one",
@@ -78,7 +114,7 @@ def _folders(runs: Sequence[TrainedRun], folder: Path) -> list[Path]:
 
 
 def _write(
-    runs: Sequence[TrainedRun], folders: Sequence[Path], source: Source, boxes: Boxes | None, draw: bool
+    runs: Sequence[TrainedRun], folders: Sequence[Path], source: Source, finder: "BoxFinder", draw: bool
 ) -> None:
     unit = "images" if source.frame_rate is None else "frames"
     batch_size = min(trained.config.evaluation.batch_size for trained in runs)
@@ -91,6 +127,7 @@ def _write(
         ]
         samples = progress(source.samples(), source.num_samples, "predict", unit)
         for batch in _batched(samples, batch_size):
+            boxes = finder.boxes(batch)
             for trained, writer in zip(runs, writers, strict=True):
                 for sample, prediction in zip(batch, _predict_samples(trained, batch, boxes), strict=True):
                     writer.add(prediction, sample.image())

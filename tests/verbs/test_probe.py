@@ -1,0 +1,150 @@
+"""A whole probe on a small saved pipeline, stopped and gone on with."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import gensight.verbs.probe as verb
+from gensight.cli.main import app
+from gensight.config.loader import dump_config
+from gensight.config.schema import RunConfig
+from gensight.errors import ConfigError, RunError
+from gensight.files.images import read_image
+from gensight.verbs.probe import probe
+from tests.verbs.small_recipe import small_recipe
+
+LAYERS = "up_blocks.1.resnets.2,up_blocks.2.resnets.0,up_blocks.3.resnets.1"
+SMALL: dict[str, Any] = {"timesteps": [1, 300], "layers": LAYERS, "samples": 8, "folds": 3, "device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
+    return small_recipe(
+        tmp_path_factory.mktemp("recipe"), "diffusers", seed=5,
+        data={"kind": "puppets", "num_train": 20, "num_validation": 0, "num_test": 1, "size": [64, 64],
+              "num_subjects": [1, 1]},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def done(recipe: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return probe(recipe, tmp_path_factory.mktemp("probe") / "out", combine=2, **SMALL)
+
+
+def content(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "probe.json").read_text())
+    return found
+
+
+def test_what_is_written(done: Path) -> None:
+    found = content(done)
+    cells = {(*cell["layers"], cell["timestep"], cell["random_weights"]): cell for cell in found["cells"]}
+    for layer in LAYERS.split(","):
+        assert {(layer, 1, False), (layer, 300, False), (layer, 1, True)} <= set(cells)
+        assert cells[layer, 1, False]["value"] != cells[layer, 1, True]["value"]
+        assert cells[layer, 1, False]["value"] != cells[layer, 300, False]["value"]
+    assert sum(len(cell["layers"]) == 2 for cell in found["cells"]) == 2
+    assert found["unit"] == "px"
+    assert found["mean_target"]["value"] > 0
+    assert found["preset"]["timestep"] in (1, 300)
+    assert "mean target" in found["preset"]["chosen_by"]
+    best = min(cell["value"] for cell in found["cells"] if not cell["random_weights"] and len(cell["layers"]) == 1)
+    chosen = cells[(*found["preset"]["layers"], found["preset"]["timestep"], False)]
+    assert chosen["value"] <= best
+    assert read_image(done / "probe.png").shape[2] == 3
+    assert not (done / "cache").exists()
+
+
+def test_a_stopped_probe_goes_on(
+    recipe: RunConfig, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = []
+    plain = verb.score_features
+
+    def interrupted(*arguments: Any) -> Any:
+        if len(measured) == 4:
+            raise KeyboardInterrupt
+        measured.append(1)
+        return plain(*arguments)
+
+    monkeypatch.setattr(verb, "score_features", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        probe(recipe, tmp_path / "out", combine=2, **SMALL)
+    monkeypatch.setattr(verb, "score_features", lambda *arguments: measured.append(1) or plain(*arguments))
+    probe(recipe, tmp_path / "out", combine=2, **SMALL)
+    assert len(measured) == len(content(done)["cells"])
+    assert content(tmp_path / "out") == content(done)
+
+
+def test_noised_images_and_maps(recipe: RunConfig, tmp_path: Path) -> None:
+    values = recipe.model_dump(mode="json") | {
+        "encoding": {"kind": "depth-map", "stride": 8}, "view": {"size": [64, 64]}, "evaluation": {}
+    }  # fmt: skip
+    file = tmp_path / "recipe.yaml"
+    file.write_text(dump_config(RunConfig.model_validate(values)))
+    found = []
+    for noise in ("none", "fixed"):
+        options = ["--timesteps", "300", "--layers", "up_blocks.2.resnets.0", "--samples", "6", "--folds", "3"]
+        options += ["--noise", noise, "--out", str(tmp_path / noise), "--device", "cpu"]
+        result = CliRunner().invoke(app, ["probe", str(file), *options])
+        assert result.exit_code == 0, result.output
+        assert "share of the target's variance explained" in result.output
+        found.append(content(tmp_path / noise))
+    assert found[0]["unit"] == "R²"
+    assert found[0]["cells"][0]["value"] != found[1]["cells"][0]["value"]
+    assert found[0]["mean_target"] == found[1]["mean_target"]
+
+
+# --- what is refused
+
+
+def test_another_probe_is_not_overwritten(recipe: RunConfig, done: Path) -> None:
+    with pytest.raises(RunError, match="holds a probe of other settings"):
+        probe(recipe, done, **{**SMALL, "samples": 9})
+
+
+def test_unknown_layers_are_told_the_choices(recipe: RunConfig, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        probe(recipe, tmp_path / "out", **{**SMALL, "layers": "up_blocks.2.resnet.0"})
+    assert "the U-Net has no layer 'up_blocks.2.resnet.0'" in str(caught.value)
+    assert "valid: down_blocks.0.resnets.0" in str(caught.value)
+    assert "did you mean up_blocks.2.resnets.0" in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"timesteps": [1, 1000]}, "timesteps are from 0 to 999, got 1000"),
+        ({"timesteps": []}, "at least one timestep is needed"),
+        ({"timesteps": [1, 1]}, "a timestep is given twice"),
+        ({"folds": 2}, "needs at least 3 folds, got 2"),
+        ({"combine": 0}, "at least one layer is read, got 0"),
+        ({"layers": " , "}, "no layer is asked for"),
+    ],
+)
+def test_mistakes_of_the_call(recipe: RunConfig, tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        probe(recipe, tmp_path / "out", **{**SMALL, **changes})
+
+
+def test_networks_without_noise_levels_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="a network from scratch knows nothing yet"):
+        probe(small_recipe(tmp_path, "scratch"), tmp_path / "out", **SMALL)
+
+
+@pytest.mark.parametrize("kind", ["correspondence", "appearance"])
+def test_encodings_without_maps_are_refused(recipe: RunConfig, tmp_path: Path, kind: str) -> None:
+    values = recipe.model_dump(mode="json") | {"encoding": {"kind": kind, "stride": 8}, "evaluation": {}}
+    values["data"]["num_frames"] = 2
+    with pytest.raises(ConfigError, match=f"a probe reads one map per image, and the {kind} encoding asks for"):
+        probe(RunConfig.model_validate(values), tmp_path / "out", **SMALL)
+
+
+def test_words_for_timesteps_are_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["probe", "demo", "--timesteps", "clean"])
+    assert isinstance(result.exception, SystemExit) or result.exit_code == 2
+    assert result.exit_code == 2
