@@ -6,5 +6,5 @@
   that are models of the transformers library: `pose`, `depth`, `masks`, `detection`, `captions`, upon `pretrained`.
 - `job`: the labelling job. `sources`: what is labelled; `labeller`: a teacher at work on one batch; `shards`: work in
   progress on disk; `assembly`: from finished work to the data set; `ray_engine`: the same on a cluster.
-- `contact_sheet`: a page to judge labels by. Data sets are written and read by `readers.annotated`: docs/dataset-format.md.
+- `contact_sheet`: a page to judge labels by. docs/dataset-format.md describes the data sets.
 """
