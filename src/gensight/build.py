@@ -9,6 +9,7 @@ from gensight.backbones.base import Backbone
 from gensight.backbones.diffusion import load_diffusion, load_tiny
 from gensight.backbones.scratch import ScratchEncoder
 from gensight.config.data import (
+    AnnotatedData,
     Ap10kData,
     BlocksSplit,
     CocoData,
@@ -62,6 +63,7 @@ from gensight.metrics.correspondence import build_matching_metrics
 from gensight.metrics.depth import depth_metrics
 from gensight.metrics.edges import edge_metrics
 from gensight.readers import splits
+from gensight.readers.annotated import AnnotatedReader
 from gensight.readers.ap10k import PARTS as AP10K_LISTS
 from gensight.readers.ap10k import Ap10kReader
 from gensight.readers.base import Reader
@@ -121,6 +123,9 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
             return _spair(data)
         case Ap10kData():
             return _ap10k(data)
+        case AnnotatedData():
+            reader = AnnotatedReader(data.root, data.images, data.min_confidence, data.variants)
+            return _subsets(reader, *_divide(reader, data.split))
         case _:
             assert_never(data)
 

@@ -283,6 +283,19 @@ class Ap10kData(Section):
     )
 
 
+class AnnotatedData(Section):
+    """A data set that `gensight annotate` wrote: images with the labels of teachers."""
+
+    kind: Literal["annotated"] = "annotated"
+    root: Location = Field(description="Folder that holds dataset.json.")
+    images: Location | None = Field(
+        default=None, description="Where the source's images are, if they were moved; none: where dataset.json says."
+    )
+    min_confidence: Share = Field(default=0.0, description="Labels less confident than this are left out.")
+    variants: Flag = Field(default=False, description="Read the variants of images too, as negatives for appearance.")
+    split: Split = Field(default=SeedSplit(), description="How images are divided; hold out whole videos with videos.")
+
+
 Data = Annotated[
     PuppetsData
     | CocoData
@@ -294,7 +307,8 @@ Data = Annotated[
     | DavisData
     | RgbdData
     | SpairData
-    | Ap10kData,
+    | Ap10kData
+    | AnnotatedData,
     Field(discriminator="kind"),
 ]
 UNLABELLED = ("folder", "video", "videos")

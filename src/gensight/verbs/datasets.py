@@ -7,6 +7,7 @@ from typing import Any
 
 from gensight import build
 from gensight.config.data import (
+    AnnotatedData,
     Ap10kData,
     CocoData,
     Data,
@@ -37,7 +38,7 @@ KINDS = {
     section.model_fields["kind"].default: section
     for section in (
         PuppetsData, CocoData, DeepLabCutData, FolderData, VideoData, VideosData, VocData, DavisData, RgbdData,
-        SpairData, Ap10kData,
+        SpairData, Ap10kData, AnnotatedData,
     )
 }  # fmt: skip
 
