@@ -58,6 +58,7 @@ def test_what_is_written(done: Path) -> None:
     assert not (done / "cache").exists()
 
 
+@pytest.mark.slow
 def test_a_stopped_probe_goes_on(
     recipe: RunConfig, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +80,7 @@ def test_a_stopped_probe_goes_on(
     assert content(tmp_path / "out") == content(done)
 
 
+@pytest.mark.slow
 def test_noised_images_and_maps(recipe: RunConfig, tmp_path: Path) -> None:
     values = recipe.model_dump(mode="json") | {
         "encoding": {"kind": "depth-map", "stride": 8}, "view": {"size": [64, 64]}, "evaluation": {}

@@ -28,7 +28,7 @@ from gensight.cli import (
 )
 from gensight.errors import UserError
 
-RESUMED_BY_THE_SAME_COMMAND = ("train", "pretrain", "annotate", "study")
+RESUMED_BY_THE_SAME_COMMAND = ("train", "pretrain", "annotate", "study", "probe")
 
 
 class _Verbs(TyperGroup):

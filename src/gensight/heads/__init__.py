@@ -2,6 +2,7 @@
 
 - `aggregation`: `Aggregation`, maps of many layers and noise levels -> one map.
 - `maps`: `MapHead`, that map -> the maps of an encoding; `resize`.
+- `ridge`: ridge regression in closed form, cross-validated: what a linear reading is worth.
 - `released`: the published heads of Readout Guidance, read from their files.
 """
 

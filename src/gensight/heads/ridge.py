@@ -1,8 +1,8 @@
 """Ridge regression in closed form, from sums alone: rows may come in any number of portions, and be left out again.
 
 Hoerl and Kennard, "Ridge Regression", Technometrics 1970. Inputs are scaled to unit variance before they are penalised,
-so that a penalty means the same for every layer of a network. Each cell of a map has a constant of its own, which is not
-penalised: what is told by the place alone is told by the constants, and the weights tell what the inputs add to it.
+so that a penalty means the same for every layer of a network. Each cell of a map has a constant of its own, which is
+not penalised: what the place alone tells is told by the constants, and the weights tell what the inputs add to it.
 """
 
 from collections.abc import Sequence
