@@ -36,10 +36,6 @@ def sample(*people, size=(96, 128)) -> Sample:
     return Sample("a", size, _blank, instances=tuple(people), group="video")
 
 
-def largest_error(instance, truth) -> float:
-    return float(np.linalg.norm(instance.keypoints.points - truth.keypoints.points, axis=1).max())
-
-
 class PoseContract(EncodingContract):
     model_size = (160, 240)
 
@@ -49,9 +45,11 @@ class PoseContract(EncodingContract):
 
     def assert_within_bound(self, prediction, item, view):
         assert len(prediction.instances) == 1
-        assert (prediction.instances[0].keypoints.visibility == Visibility.VISIBLE).all()
+        hidden = prediction.instances[0].keypoints.visibility != Visibility.VISIBLE
+        assert hidden.sum() <= 1  # a nose may lie under the dots of the eyes
         model_px = np.sqrt(abs(np.linalg.det(view.matrix[:2, :2])))
-        assert model_px * largest_error(prediction.instances[0], item.sample.instances[0]) < 4  # one cell
+        errors = prediction.instances[0].keypoints.points - item.sample.instances[0].keypoints.points
+        assert model_px * np.linalg.norm(errors, axis=1)[~hidden].max() < 4  # one cell
 
     def test_mirror_turns_a_mirrored_answer_back(self, rng, view):
         """Colours name keypoints, so the picture is read and drawn again: right to a part of a cell."""

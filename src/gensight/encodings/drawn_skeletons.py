@@ -18,12 +18,13 @@ from gensight.skeletons import Skeleton
 
 _HUE_WIDTH = np.deg2rad(9.0)  # neighbouring hues of 18 lie 15 to 18 degrees of RGB apart
 _MIN_SMOOTHING = 0.7  # cells
-DIL = True
 _DARK = 0.12  # a picture whose brightest cell is below shows nobody
 _MIN_DOT = 0.3  # share of a whole dot's evidence that speaks for a place
 _DRAWN = 0.45  # the same, from which a chosen place counts as drawn: limbs alone have less
 _MIN_LIMB = 0.35  # the same, of a limb
-_LIMB_WEIGHT, _OWNER_WEIGHT = 0.35, 1.0  # of a limb against a dot: of one person, and where it tells whose dot it is
+# Of a limb against a dot, and of a limb as long as the picture (of two that are as clear the shorter is meant): of a
+# picture of one person, and of several, where limbs tell whose dot is whose.
+_LIMB_WEIGHT, _LENGTH_COST = (0.35, 0.7), (0.5, 1.0)
 _LONG = 4.0  # cells between two dots from which a limb counts in full
 _NUM_CANDIDATES = 8
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
@@ -113,7 +114,6 @@ def _matched_filter(radius: float) -> tuple[float, float]:
 def _best_person(
     evidence: _Evidence, light: float, skeleton: Skeleton, radius: float, half_width: float, several: bool
 ) -> Found:
-    weight = _OWNER_WEIGHT if several else _LIMB_WEIGHT
     candidates = [_peaks(one) for one in evidence.dots]
     unary = [np.append(scores / light - _MIN_DOT, 0.0) for _, scores in candidates]  # the last choice: not drawn
     choice = np.array([len(scores) for _, scores in candidates])
@@ -121,14 +121,13 @@ def _best_person(
     for child, parent, limb in reversed(_tree(skeleton)):
         if parent >= 0:
             share = evidence.hues[limb] / (light * LIMB_BRIGHTNESS * min(1.0, 1.6 * half_width))
-            if DIL and several:
-                share = cv2.dilate(share, _NEIGHBOURS)  # thin limbs slip between cells
-            pair = weight * _limbs(share, candidates[child][0], candidates[parent][0], radius)
+            limbs, length = _limbs(share, candidates[child][0], candidates[parent][0], radius)
+            pair = _LIMB_WEIGHT[several] * (limbs - _LENGTH_COST[several] * length)
             total = unary[child][:, None] + pair
             best_of[child] = total.argmax(0)
             unary[parent] = unary[parent] + total.max(0)
     for child, parent, _ in _tree(skeleton):
-        choice[child] = int(unary[child].argmax()) if parent < 0 else int(best_of[child][choice[parent]])
+        choice[child] = unary[child].argmax() if parent < 0 else best_of[child][choice[parent]]
     return _as_found(evidence, candidates, choice, light, skeleton, radius)
 
 
@@ -148,11 +147,11 @@ def _as_found(
             index = int(choice[k]) if chosen[k] else 0
             brightness[k] = min(float(scores[index]), 1.0)
             points[k] = _refined(evidence.hues[k], cells[index], radius)
-    for k in np.flatnonzero(~chosen):
-        around = [b if a == k else a for a, b in skeleton.edges if k in (a, b)]
+    for unseen in np.flatnonzero(~chosen):
+        around = [b if a == unseen else a for a, b in skeleton.edges if unseen in (a, b)]
         around = [other for other in around if chosen[other]]
         if len(around) > 1:  # it may lie under its neighbours' dots, as a nose lies under the eyes'
-            points[k] = np.median(points[around], axis=0)
+            points[unseen] = np.median(points[around], axis=0)
     return Found(points, chosen, chosen & (brightness >= _DRAWN * light), brightness)
 
 
@@ -164,11 +163,14 @@ def _peaks(scores: Array) -> tuple[Array, Array]:
     return np.stack([columns[order], rows[order]], axis=1), scores[rows[order], columns[order]]
 
 
-def _limbs(colour: Array, starts: Array, ends: Array, radius: float) -> Array:
-    """float (num_starts + 1, num_ends + 1): what a limb between each two candidates speaks for; 0 without one."""
-    result = np.zeros((len(starts) + 1, len(ends) + 1))
+def _limbs(colour: Array, starts: Array, ends: Array, radius: float) -> tuple[Array, Array]:
+    """What a limb between each two candidates speaks for, and its length as a share of the picture's; 0 without one.
+
+    Both are float (num_starts + 1, num_ends + 1).
+    """
+    evidence, share_of_picture = np.zeros((2, len(starts) + 1, len(ends) + 1))
     if not len(starts) or not len(ends):
-        return result
+        return evidence, share_of_picture
     first, last = starts[:, None, None].astype(np.float64), ends[None, :, None].astype(np.float64)
     length = np.linalg.norm(first - last, axis=-1)  # (num_starts, num_ends, 1)
     margin = np.minimum((radius + 1) / np.maximum(length, 1e-6), 0.4)  # dots may have the limb's colour themselves
@@ -177,8 +179,9 @@ def _limbs(colour: Array, starts: Array, ends: Array, radius: float) -> Array:
     lit = cv2.remap(colour, places[..., 0].reshape(-1, 1), places[..., 1].reshape(-1, 1), cv2.INTER_LINEAR)
     share = np.clip(lit.reshape(places.shape[:-1]), 0, 1).mean(-1)
     open_part = np.clip((length[..., 0] - 2 * radius) / _LONG, 0, 1)  # what dots cover says nothing
-    result[:-1, :-1] = open_part * (share - _MIN_LIMB)
-    return result
+    evidence[:-1, :-1] = open_part * (share - _MIN_LIMB)
+    share_of_picture[:-1, :-1] = length[..., 0] / max(colour.shape)
+    return evidence, share_of_picture
 
 
 def _refined(colour: Array, cell: Array, radius: float) -> Array:
@@ -221,7 +224,7 @@ def _erase(evidence: _Evidence, hue: int, near: Array) -> None:
 
 @lru_cache(maxsize=64)
 def _tree(skeleton: Skeleton) -> list[tuple[int, int, int]]:
-    """(keypoint, parent or -1, limb): a spanning tree of the limbs, parents first; limbs that close a ring are left out."""
+    """(keypoint, parent or -1, limb) of a spanning tree of the limbs, parents first; limbs closing a ring stay out."""
     order: list[tuple[int, int, int]] = []
     seen: set[int] = set()
     degree = [sum(k in edge for edge in skeleton.edges) for k in range(len(skeleton))]

@@ -118,7 +118,7 @@ def _trainer(run: RunFolder, machine: Machine, callbacks: list[Any]) -> L.Traine
         accelerator=machine.accelerator,
         devices=machine.devices,
         precision=machine.precision,
-        max_epochs=1,  # one endless epoch: the step is the only clock
+        max_epochs=-1,  # the step is the only clock; with a limit, a run resumed after Ctrl-C would end at once
         max_steps=-1,
         callbacks=callbacks,
         logger=TensorBoardLogger(run.log, name="", version=""),

@@ -1,9 +1,9 @@
 """Edges: the F-measure of boundaries, at the best threshold of the data set (ODS) and of each image (OIS).
 
 After Martin, Fowlkes and Malik, "Learning to detect natural image boundaries", TPAMI 2004, and Arbelaez et al.,
-"Contour detection and hierarchical image segmentation", TPAMI 2011, with one difference: pixels are matched by distance, not
-one to one. A predicted pixel is right where a true one lies within the tolerance, and a true pixel is found where a
-predicted one does, so two parallel lines within the tolerance of one true line are not punished.
+"Contour detection and hierarchical image segmentation", TPAMI 2011, with one difference: pixels are matched by
+distance, not one to one. A predicted pixel is right where a true one lies within the tolerance, and a true pixel is
+found where a predicted one does, so two parallel lines within the tolerance of one true line are not punished.
 """
 
 from typing import Any, Literal, get_args

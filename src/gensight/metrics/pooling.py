@@ -74,11 +74,11 @@ def pooled_difference(
 ) -> Difference:
     """The paired difference of two sets of runs, ours minus theirs, on the images that both were tested on."""
     common = set(_by_image(protocol, ours)) & set(_by_image(protocol, theirs))
-    pooled = [
+    first, second = (
         pool(protocol, [[row for row in rows if row["sample_key"] in common] for rows in side], higher_is_better, unit)
         for side in (ours, theirs)
-    ]
-    return paired_difference(*pooled)
+    )
+    return paired_difference(first, second)
 
 
 def _by_image(protocol: str, repeats: Sequence[Rows]) -> dict[str, list[Mapping[str, Any]]]:

@@ -263,7 +263,7 @@ def edge_map(projection: Projection) -> Array:
     """
     labels = projection.labels
     raster: Size = (labels.shape[0], labels.shape[1])
-    depth = np.nan_to_num(_depth(projection, labels, raster), nan=np.float32(1e6))
+    depth = np.nan_to_num(_depth(projection, labels, raster), nan=1e6)
     surfaces: dict[object, int] = {}
     table = [0]
     for piece in projection.pieces:
