@@ -16,6 +16,7 @@ from gensight.readers.base import Reader
 from gensight.samples import Array, Item, Matches, Prediction, Relation, Sample, Size, View
 
 _NUM_PROBED = 8  # pairs looked at before a data set is said to know no tracks
+_NUM_KEPT = 2000  # pairs whose tracks are kept: about 32 kB each
 _SLACK = 1  # px that a track may lie outside of its image, by rounding
 _CURVE_BITS = 8
 
@@ -152,13 +153,14 @@ class Correspondence(Encoding):
 
 
 class Pairs(Sequence[Item]):
-    """Pairs of a reader's samples as items; nothing is kept but their indices. Picklable.
+    """Pairs of a reader's samples as items: their indices, and the tracks of the first that were asked for. Picklable.
 
     A pair that the reader knows nothing of has tracks without a point.
     """
 
     def __init__(self, reader: Reader, pairs: Sequence[tuple[int, int]]) -> None:
         self.reader, self.pairs = reader, pairs
+        self._relations: dict[int, Relation] = {}  # a reprojection or a drawn scene costs more than a training step
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -171,10 +173,18 @@ class Pairs(Sequence[Item]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         first, second = self.pairs[index]
-        relation = self.reader.relation(first, second)
-        if relation is None:  # as where a camera's pose was lost
-            relation = Relation("tracks", np.zeros((2, 0, 2)))
-        return Item((self.reader[first], self.reader[second]), relation=relation)
+        return Item((self.reader[first], self.reader[second]), relation=self._relation(index))
+
+    def _relation(self, index: int) -> Relation:
+        number = range(len(self.pairs))[index]
+        known = self._relations.get(number)
+        if known is None:
+            known = self.reader.relation(*self.pairs[number])
+            if known is None:  # as where a camera's pose was lost
+                known = Relation("tracks", np.zeros((2, 0, 2)))
+            if len(self._relations) < _NUM_KEPT:
+                self._relations[number] = known
+        return known
 
 
 def descriptor_grid(model_size: Size, stride: int) -> Size:
