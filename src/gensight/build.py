@@ -9,6 +9,7 @@ from gensight.backbones.base import Backbone
 from gensight.backbones.diffusion import load_diffusion, load_tiny
 from gensight.backbones.scratch import ScratchEncoder
 from gensight.config.data import (
+    Ade20kData,
     AnnotatedData,
     Ap10kData,
     BlocksSplit,
@@ -18,13 +19,17 @@ from gensight.config.data import (
     DavisData,
     DeepLabCutData,
     FolderData,
+    ImageFoldersData,
     ListsSplit,
+    NyuData,
     OrderSplit,
+    PetsData,
     PuppetsData,
     RgbdData,
     SeedSplit,
     SpairData,
     Split,
+    SunRgbdData,
     VideoData,
     VideosData,
     VideosSplit,
@@ -63,6 +68,7 @@ from gensight.metrics.correspondence import build_matching_metrics
 from gensight.metrics.depth import depth_metrics
 from gensight.metrics.edges import edge_metrics
 from gensight.readers import splits
+from gensight.readers.ade20k import Ade20kReader, SceneParsingReader
 from gensight.readers.annotated import AnnotatedReader
 from gensight.readers.ap10k import PARTS as AP10K_LISTS
 from gensight.readers.ap10k import Ap10kReader
@@ -71,11 +77,15 @@ from gensight.readers.coco import CocoReader
 from gensight.readers.davis import DavisReader
 from gensight.readers.deeplabcut import DeepLabCutReader
 from gensight.readers.folder import FolderReader
+from gensight.readers.image_folders import ImageFoldersReader
+from gensight.readers.nyu import NyuRawReader, NyuReader
+from gensight.readers.pets import PetsReader
 from gensight.readers.puppets import PuppetsReader
 from gensight.readers.rgbd import RgbdReader
 from gensight.readers.spair import PARTS as SPAIR_LISTS
 from gensight.readers.spair import SpairReader
 from gensight.readers.splits import Subset
+from gensight.readers.sunrgbd import SunRgbdReader
 from gensight.readers.video import VideoReader
 from gensight.readers.voc import VocReader
 from gensight.skeletons import NAMED, Skeleton
@@ -126,6 +136,10 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
         case AnnotatedData():
             reader = AnnotatedReader(data.root, data.images, data.min_confidence, data.variants)
             return _subsets(reader, *_divide(reader, data.split))
+        case NyuData():
+            return _nyu(data)
+        case SunRgbdData() | Ade20kData() | PetsData() | ImageFoldersData():
+            return _official(data)
         case _:
             assert_never(data)
 
@@ -260,6 +274,36 @@ def _ap10k(data: Ap10kData) -> Splits:
     return Splits(train, validation, test)
 
 
+def _nyu(data: NyuData) -> Splits:
+    def part(name: str) -> Reader:
+        if data.root.suffix == ".mat":
+            return NyuReader(data.root, name, data.splits, data.raw_depth)
+        return NyuRawReader(data.root, f"nyu_{name}", missing=data.missing)
+
+    return Splits(*_without_validation(part("train"), data.validation_share, data.seed), part("test"))
+
+
+def _official(data: SunRgbdData | Ade20kData | PetsData | ImageFoldersData) -> Splits:
+    test = None if data.test is None else _official_part(data, data.test)
+    return Splits(*_without_validation(_official_part(data, data.train), data.validation_share, data.seed), test)
+
+
+def _official_part(data: SunRgbdData | Ade20kData | PetsData | ImageFoldersData, part: str) -> Reader:
+    match data:
+        case SunRgbdData():
+            return SunRgbdReader(data.root, part, data.without_nyu, data.depth, missing=data.missing)
+        case Ade20kData():
+            if (data.root / "images" / "ADE").is_dir():
+                return Ade20kReader(data.root, part)
+            return SceneParsingReader(data.root, part, missing=data.missing)
+        case PetsData():
+            return PetsReader(data.root, part, missing=data.missing)
+        case ImageFoldersData():
+            return ImageFoldersReader(data.root, part)
+        case _:
+            assert_never(data)
+
+
 def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:
     """The skeleton that a recipe asks for; None where nothing asks for keypoints.
 
@@ -301,7 +345,7 @@ def _build_part(part: Single, skeleton: Skeleton | None, calibration: tuple[floa
             assert skeleton is not None
             return PoseImage(skeleton, stride=part.stride, instances=part.instances)
         case EdgeImageConfig():
-            return EdgeImage(stride=part.stride)
+            return EdgeImage(channels=part.channels, stride=part.stride)
         case DepthImageConfig():
             return DepthImage(stride=part.stride, channels=part.channels)
         case DepthMapConfig():

@@ -16,6 +16,7 @@ from gensight.config.fields import (
     PositiveInteger,
     Section,
     Share,
+    Text,
 )
 
 
@@ -122,7 +123,9 @@ class CocoData(Section):
         default=CocoPart(images="val2017", annotations="annotations/person_keypoints_val2017.json"),
         description="Images and labels that are scored; none: `test_share` of train.",
     )
-    categories: tuple[Name, ...] = Field(default=("person",), min_length=1, description="Categories to read.")
+    categories: tuple[Name, ...] | None = Field(
+        default=("person",), min_length=1, description="Categories to read; none: all of the file."
+    )
     validation_share: Share = Field(default=0.05, description="Share of the training images kept for validation.")
     test_share: Share = Field(
         default=0.2, description="Share of the training images kept for the test, where none is given."
@@ -283,6 +286,76 @@ class Ap10kData(Section):
     )
 
 
+class _OfficialLists(Section):
+    validation_share: Share = Field(default=0.05, description="Share of the training images kept for validation.")
+    seed: Integer = Field(default=0, description="Draws the images that are kept from training.")
+
+
+_Missing = Literal["error", "drop"]
+
+
+class NyuData(_OfficialLists):
+    """NYU Depth V2: the labelled .mat file, or the raw layout with nyu_train.txt and nyu_test.txt."""
+
+    kind: Literal["nyu"] = "nyu"
+    root: Location = Field(description="nyu_depth_v2_labeled.mat, or the folder that the lists of pairs lie in.")
+    splits: Location | None = Field(
+        default=None, description="The .mat file of the official split; none: splits.mat beside the labelled file."
+    )
+    raw_depth: Flag = Field(
+        default=False,
+        description="Of the labelled file: the sensor's own depth, with holes, instead of the filled one.",
+    )
+    missing: _Missing = Field(
+        default="error", description="Of the raw layout, pairs that are not there: refuse, or leave out and count."
+    )
+
+
+class SunRgbdData(_OfficialLists):
+    """SUN RGB-D: rooms in colour and metric depth, with the kind of room."""
+
+    kind: Literal["sunrgbd"] = "sunrgbd"
+    root: Location = Field(description="Folder that holds SUNRGBD and, for the official parts, SUNRGBDtoolbox.")
+    train: Name = Field(default="train", description="Part to train on, or a .txt list of pairs.")
+    test: Name | None = Field(default="test", description="Part that is scored, or a .txt list; none: nothing is.")
+    without_nyu: Flag = Field(default=True, description="Leave out the images that are NYUv2's.")
+    depth: Literal["filled", "raw"] = Field(default="filled", description="depth_bfx, or the sensor's own.")
+    missing: _Missing = Field(
+        default="error", description="Scenes whose files are not there: refuse, or leave out and count."
+    )
+
+
+class Ade20kData(_OfficialLists):
+    """ADE20K: SceneParsing with 150 classes, or the full data set of 2021."""
+
+    kind: Literal["ade20k"] = "ade20k"
+    root: Location = Field(description="Folder such as ADEChallengeData2016 or ADE20K_2021_17_01.")
+    train: Name = Field(default="training", description="Part to train on.")
+    test: Name | None = Field(default="validation", description="Part that is scored; none: nothing is.")
+    missing: _Missing = Field(
+        default="error", description="Of SceneParsing, images without an annotation: refuse, or leave out and count."
+    )
+
+
+class PetsData(_OfficialLists):
+    """Oxford-IIIT Pet: cats and dogs with breed, mask and head."""
+
+    kind: Literal["pets"] = "pets"
+    root: Location = Field(description="Folder that holds images and annotations.")
+    train: Name = Field(default="trainval", description="List to train on.")
+    test: Name | None = Field(default="test", description="List that is scored; none: nothing is.")
+    missing: _Missing = Field(default="error", description="Images that are not there: refuse, or leave out and count.")
+
+
+class ImageFoldersData(_OfficialLists):
+    """Images in one folder per class, as ImageNet has them."""
+
+    kind: Literal["image-folders"] = "image-folders"
+    root: Location = Field(description="Folder of the parts.")
+    train: Text = Field(default="train", description="Folder of the part to train on; empty: classes lie in root.")
+    test: Name | None = Field(default="val", description="Folder of the part that is scored; none: nothing is.")
+
+
 class AnnotatedData(Section):
     """A data set that `gensight annotate` wrote: images with the labels of teachers."""
 
@@ -308,7 +381,12 @@ Data = Annotated[
     | RgbdData
     | SpairData
     | Ap10kData
-    | AnnotatedData,
+    | AnnotatedData
+    | NyuData
+    | SunRgbdData
+    | Ade20kData
+    | PetsData
+    | ImageFoldersData,
     Field(discriminator="kind"),
 ]
 UNLABELLED = ("folder", "video", "videos")

@@ -56,6 +56,7 @@ class EdgeImageConfig(Section):
     """How much of an edge each cell holds."""
 
     kind: Literal["edge-image"] = "edge-image"
+    channels: Literal[1, 3] = Field(default=1, description="Grey, or the same value three times as published.")
     stride: PositiveInteger = Field(default=4, description="Input pixels per cell.")
 
 

@@ -1,4 +1,4 @@
-"""Edges as one map: how much of an edge each cell holds."""
+"""Edges as a picture: how much of an edge each cell holds."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,8 @@ _ONE_LINE = 0.5  # value of a cell that one line crosses upright: room for a sec
 class EdgeImage(Encoding):
     """How much edge there is in each cell.
 
-    Output `edges`: (1, grid_height, grid_width) in [0, 1]; `edges_weight` likewise, 0 where less than half of a cell
+    Output `edges`: (channels, grid_height, grid_width) in [0, 1], the same in each channel; `edges_weight`, (1,
+    grid_height, grid_width), 0 where less than half of a cell
     lies in the image, and everywhere if the sample's edges are unknown. A cell's value is half the area of edge in it
     over that of a line one pixel wide that crosses it upright, at most 1: a mean over the cell's area, exact, so that
     an edge's place between two cells is told by the shares that they have of it.
@@ -27,22 +28,25 @@ class EdgeImage(Encoding):
     Bound on its own encodings: half a cell along each axis, and none across a line on the border of two cells.
 
     Args:
+        channels: 1, or 3 as published heads have it; an answer's channels are averaged.
         stride: Model pixels per cell.
 
     Errors:
-        ConfigError: `stride` is out of its range.
+        ConfigError: `stride` or `channels` is out of its range.
     """
 
     name = "edge-image"
 
-    def __init__(self, stride: int = 4) -> None:
+    def __init__(self, channels: int = 1, stride: int = 4) -> None:
         if stride < 1:
             raise ConfigError(f"an edge image's stride must be at least 1 model pixel per cell, got {stride}")
-        self.stride = stride
+        if channels not in (1, 3):
+            raise ConfigError(f"an edge image has 1 or 3 channels, got {channels}")
+        self.channels, self.stride = channels, stride
 
     @property
     def outputs(self) -> dict[str, OutputSpec]:
-        return {"edges": OutputSpec(1, "sparse-image")}
+        return {"edges": OutputSpec(self.channels, "sparse-image")}
 
     def items(self, sample: Sample) -> list[Item]:
         """One per sample whose edges are known."""
@@ -53,11 +57,11 @@ class EdgeImage(Encoding):
         return grid_cells(model_size, self.stride, "edge image")
 
     def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
-        """Target and weight (1, grid_height, grid_width). DataError for edges of another size than the image."""
+        """Target (channels, grid_height, grid_width) and weight (1, ...). DataError for edges of another size than the image."""
         view, edges = views[0], item.sample.edges
         grid_size = self.grid_size(view.model_size)
         if edges is None:
-            return {"edges": torch.zeros(1, *grid_size), "edges_weight": torch.zeros(1, *grid_size)}
+            return {"edges": torch.zeros(self.channels, *grid_size), "edges_weight": torch.zeros(1, *grid_size)}
         values = edges()
         if values.shape != tuple(item.sample.size):
             raise DataError(
@@ -67,11 +71,13 @@ class EdgeImage(Encoding):
         side = self.stride / np.sqrt(abs(np.linalg.det(view.matrix[:2, :2])))  # of a cell, in image pixels
         target = np.clip(np.nan_to_num(means) * max(1.0, _ONE_LINE * float(side)), 0, 1).astype(np.float32)
         weight = (share >= MIN_KNOWN).astype(np.float32)
-        return {"edges": torch.from_numpy(target)[None], "edges_weight": torch.from_numpy(weight)[None]}
+        picture = np.repeat(target[None], self.channels, axis=0)
+        return {"edges": torch.from_numpy(picture), "edges_weight": torch.from_numpy(weight)[None]}
 
     def decode(self, outputs: Mapping[str, Tensor], item: Item, views: tuple[View, ...]) -> Prediction:
         """`maps["edges"]`, (1, grid_height, grid_width) in [0, 1]."""
-        maps = map_array(outputs["edges"], 1, self.grid_size(views[0].model_size), "edges")
+        maps = map_array(outputs["edges"], self.channels, self.grid_size(views[0].model_size), "edges")
+        maps = maps.mean(axis=0, keepdims=True)
         return Prediction(
             sample_key=item.sample.key,
             size=item.sample.size,

@@ -30,7 +30,7 @@ SOURCES = ("readout-guidance",)
 ENCODINGS: dict[str, dict[str, Any]] = {
     "keypoints": {"kind": "heatmap", "decoder": "argmax"},
     "pose": {"kind": "pose-image", "instances": "all"},
-    "edges": {"kind": "edge-image"},
+    "edges": {"kind": "edge-image", "channels": 3},
     "depth": {"kind": "depth-image"},
     "correspondence": {"kind": "correspondence"},
     "appearance": {"kind": "appearance"},
