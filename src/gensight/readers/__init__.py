@@ -10,6 +10,11 @@
 - `rgbd`: RGB-D frames with poses, and correspondences between them; `rgbd_files` checks depth images, poses and
   intrinsics, `reprojection` has the geometry.
 - `spair`: SPair-71k (pairs of images with common parts).
+- `nyu`: NYU Depth V2 (the labelled .mat file, the raw layout); `sunrgbd`: SUN RGB-D; `depth_pngs`: their depth.
+- `ade20k`: ADE20K (SceneParsing's 150 classes, and the full data set).
+- `pets`: Oxford-IIIT Pet (breeds, trimaps, heads).
+- `image_folders`: one folder per class, as ImageNet has them.
+- `class_maps`: `ClassMap`, the class of every pixel, from a data set's own maps or from instances' masks.
 - `ap10k`: AP-10K (animals; COCO's format).
 - `NAME_writer`: writes the format of `NAME`, so that drawn scenes can stand in for it.
 - `label_maps`, `listings`: what the readers of folders share: masks in PNG files, lists of names.

@@ -50,12 +50,16 @@ class Reader(Samples, ABC):
         name: The reader's `kind`.
         skeleton: The keypoints that its instances carry, or None.
         categories: Class names of its instances.
+        labels: Class names of its images as wholes (`Sample.label`).
+        synonyms: Other names of a category or label, as the data set's own files have them.
         dropped: What opening left out, counted by reason.
     """
 
     name: str = ""
     skeleton: Skeleton | None = None
     categories: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    synonyms: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     dropped: Mapping[str, int] = MappingProxyType({})
 
     @abstractmethod

@@ -138,6 +138,7 @@ class Subset(Reader):
         self.name = reader.name
         self.skeleton = reader.skeleton
         self.categories = reader.categories
+        self.labels, self.synonyms = reader.labels, reader.synonyms
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -13,6 +13,7 @@ from gensight.errors import DataError, nearest
 from gensight.files.images import image_size
 from gensight.readers.base import Reader, Summary
 from gensight.readers.checking import check_samples
+from gensight.readers.class_maps import BACKGROUND, SEGMENTATION, ClassMap
 from gensight.readers.label_maps import LabelMask, read_label_map
 from gensight.readers.listings import (
     Missing,
@@ -38,8 +39,8 @@ class VocReader(Reader):
     SegmentationObject (VOC numbers objects as the annotation lists them; the white rim of 255 belongs to none),
     `head_box` where the annotation has a part of that name. `Sample.extras` holds
     - `voc_flags`: a `VocFlags` for each instance: difficult, truncated, occluded, pose;
-    - `segmentation`: for images in SegmentationClass, returns uint8 (height, width) when called: 0 background, 1 to 20
-      the classes of `VOC_CLASSES`, 255 nobody's.
+    - `segmentation`: for images in SegmentationClass, a `ClassMap`: 0 background, 1 to 20 the classes of `VOC_CLASSES`,
+      255 nobody's.
 
     Args:
         root: The folder that holds JPEGImages, such as `VOCdevkit/VOC2012`.
@@ -81,6 +82,10 @@ class VocReader(Reader):
         self.categories = self._categories()
         self._masked = self._with_maps("SegmentationObject")
         self._segmented = self._with_maps("SegmentationClass")
+        others: dict[str, None] = {}  # numbered in the order in which images bring them, as `write_voc` does
+        for annotation in self._annotations.values():
+            others |= dict.fromkeys(sorted({one.name for one in annotation.objects} - {*VOC_CLASSES, *others}))
+        self._class_names = (BACKGROUND, *VOC_CLASSES, *others)
 
     def _listed(self, part: str, category: str | None, task: str) -> tuple[list[str], dict[str, int]]:
         """Names of a list; of a class's list only those with 1."""
@@ -137,7 +142,8 @@ class VocReader(Reader):
         ]
         extras: dict[str, object] = {"voc_flags": tuple(one.flags for _, one in chosen)}
         if name in self._segmented:
-            extras["segmentation"] = partial(read_label_map, self.root / "SegmentationClass" / f"{name}.png", size)
+            numbers = partial(read_label_map, self.root / "SegmentationClass" / f"{name}.png", size)
+            extras[SEGMENTATION] = ClassMap(numbers, self._class_names)
         return Sample(
             name,
             size,

@@ -7,6 +7,7 @@ from typing import Any
 
 from gensight import build
 from gensight.config.data import (
+    Ade20kData,
     AnnotatedData,
     Ap10kData,
     CocoData,
@@ -14,9 +15,13 @@ from gensight.config.data import (
     DavisData,
     DeepLabCutData,
     FolderData,
+    ImageFoldersData,
+    NyuData,
+    PetsData,
     PuppetsData,
     RgbdData,
     SpairData,
+    SunRgbdData,
     VideoData,
     VideosData,
     VocData,
@@ -38,7 +43,7 @@ KINDS = {
     section.model_fields["kind"].default: section
     for section in (
         PuppetsData, CocoData, DeepLabCutData, FolderData, VideoData, VideosData, VocData, DavisData, RgbdData,
-        SpairData, Ap10kData, AnnotatedData,
+        SpairData, Ap10kData, AnnotatedData, NyuData, SunRgbdData, Ade20kData, PetsData, ImageFoldersData,
     )
 }  # fmt: skip
 
