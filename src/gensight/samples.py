@@ -82,11 +82,16 @@ class Gaze:
         points: float64 (num_annotators, 2) in image pixels; empty if no target is known.
         in_frame: Whether the target lies in the image; None if unknown.
         eye: float64 (2,) eye position, or None.
+        in_frame_probability: A prediction's confidence that the target lies in the image; None for ground truth.
+        spread: How far apart several draws of a prediction lie, in pixels (root mean square distance from their mean);
+            None where there is one draw.
     """
 
     points: Array
     in_frame: bool | None = None
     eye: Array | None = None
+    in_frame_probability: float | None = None
+    spread: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from gensight.loading.memory import ImageMemory
 from gensight.loading.views import ViewPolicy
 from gensight.readers.base import Reader
 from gensight.samples import Array, Batch, Item, Sample, View
-from gensight.transforms.augmentation import Augmentation, augment_pixels, augment_view
+from gensight.transforms.augmentation import Augmentation, augment_pixels
 
 FeatureSource = Callable[[int, int, int], dict[str, Tensor]]
 
@@ -81,7 +81,7 @@ class Cases:
         item = self.item(draw.index)
         slots = range(len(item.samples))
         generators = [self._generator(draw, slot) for slot in slots]
-        views = tuple(self._view(item, slot, generators[slot]) for slot in slots)
+        views = self.policy.views(item, self.augmentation, generators)
         targets = self.encoding.encode(item, views)
         if self.features is not None:
             features = tuple(self.features(draw.index, draw.view, slot) for slot in slots)
@@ -90,15 +90,11 @@ class Cases:
         return Case(item, views, draw.key, images, targets)
 
     def _generator(self, draw: Draw, slot: int) -> np.random.Generator | None:
-        """Each image of an item is augmented by its own draw."""
+        """Each image of an item is augmented by its own draw, unless the policy joins them."""
         if self.augmentation is None:
             return None
         key = mix(self.seed, draw.index, draw.view) if self.num_views else draw.key
-        return np.random.default_rng(mix(key, slot) if slot else key)
-
-    def _view(self, item: Item, slot: int, rng: np.random.Generator | None) -> View:
-        view = self.policy.view(item, slot)
-        return view if self.augmentation is None or rng is None else augment_view(view, self.augmentation, rng)
+        return np.random.default_rng(mix(key, slot) if slot and not self.policy.joint else key)
 
     def _pixels(self, sample: Sample, view: View, rng: np.random.Generator | None) -> Array:
         image = warp_image(self._memory.image(sample), view)

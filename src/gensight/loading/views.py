@@ -1,16 +1,18 @@
 """Which part of an image an item's view shows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from gensight.errors import DataError
 from gensight.geometry import points_box
 from gensight.samples import Array, Item, Size, View
-from gensight.transforms.views import around_box, stretched_box, whole_frame
+from gensight.transforms.augmentation import Augmentation, augment_view
+from gensight.transforms.views import around_box, stretched_box, stretched_frame, whole_frame
 
-Crop = Literal["frame", "box", "stretched-box"]
+Crop = Literal["frame", "stretched-frame", "box", "stretched-box"]
 
 
 @dataclass(frozen=True)
@@ -19,14 +21,30 @@ class ViewPolicy:
 
     Attributes:
         size: (height, width) of the model frame.
-        crop: `frame` shows the whole image with its aspect kept; `box` the subject's box, grown to the model's aspect
-            and padded; `stretched-box` the bare box, squashed to the model frame (as `readout-guidance-2024` has it).
+        crop: `frame` shows the whole image with its aspect kept, `stretched-frame` squashed to the model frame; `box`
+            the subject's box, grown to the model's aspect and padded; `stretched-box` the bare box, squashed to the
+            model frame (as `readout-guidance-2024` has it).
         padding: Factor on the box's sides under `box`.
+        joint: Whether the images of an item are augmented by the same draws, or each by its own.
     """
 
     size: Size
     crop: Crop = "frame"
     padding: float = 1.25
+    joint: ClassVar[bool] = False
+
+    def views(
+        self,
+        item: Item,
+        augmentation: Augmentation | None = None,
+        generators: Sequence[np.random.Generator | None] = (),
+    ) -> tuple[View, ...]:
+        """The views of all of an item's images, augmented where an image has a generator."""
+        plain = tuple(self.view(item, slot) for slot in range(len(item.samples)))
+        if augmentation is None:
+            return plain
+        drawn = zip(plain, generators, strict=True)
+        return tuple(view if rng is None else augment_view(view, augmentation, rng) for view, rng in drawn)
 
     def view(self, item: Item, slot: int = 0) -> View:
         """The un-augmented view of one of an item's samples. Raises DataError where a box is needed and none known."""
@@ -34,6 +52,8 @@ class ViewPolicy:
         match self.crop:
             case "frame":
                 return whole_frame(size, self.size)
+            case "stretched-frame":
+                return stretched_frame(size, self.size)
             case "box":
                 return around_box(size, subject_box(item, slot), self.size, self.padding)
             case "stretched-box":

@@ -35,6 +35,8 @@ class Augmentation:
         blur: Largest standard deviation of a Gaussian blur, model pixels.
         noise: Largest standard deviation of Gaussian pixel noise, as a share of the full range.
         occlusion: Largest share of the frame that is covered by filled rectangles and ellipses.
+        crop: Of gaze items only (`GazeViews`): probability of a random crop that keeps the head and its target.
+        head_jitter: Of gaze items only: each edge of the head box moves by up to half of this share of the box's side.
     """
 
     rotation: float = 0.0
@@ -48,9 +50,12 @@ class Augmentation:
     blur: float = 0.0
     noise: float = 0.0
     occlusion: float = 0.0
+    crop: float = 0.0
+    head_jitter: float = 0.0
 
     def __post_init__(self) -> None:
-        largest = {"flip": 1, "brightness": 1, "contrast": 1, "saturation": 1, "hue": 0.5, "noise": 1, "occlusion": 1}
+        largest = {"flip": 1, "brightness": 1, "contrast": 1, "saturation": 1, "hue": 0.5, "noise": 1, "occlusion": 1,
+                   "crop": 1, "head_jitter": 1}  # fmt: skip
         for name in (field.name for field in fields(self) if field.name != "scale"):
             value, limit = getattr(self, name), largest.get(name, np.inf)
             if not 0 <= value <= limit:

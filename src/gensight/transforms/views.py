@@ -22,6 +22,12 @@ def whole_frame(image_size: Size, model_size: Size) -> View:
     return View(image_size, model_size, _centred(centre, scale, model_size))
 
 
+def stretched_frame(image_size: Size, model_size: Size) -> View:
+    """The whole image squashed to the model frame, as gaze followers see scenes; nothing is cut off or filled."""
+    _check_sizes(image_size, model_size)
+    return View(image_size, model_size, scaling(model_size[1] / image_size[1], model_size[0] / image_size[0]))
+
+
 def around_box(image_size: Size, box: Array, model_size: Size, padding: float = 1.25) -> View:
     """A box with its surroundings at the image's own aspect.
 
