@@ -7,6 +7,7 @@ import pytest
 
 from gensight import build
 from gensight.backbones.diffusion import load_diffusion, load_tiny
+from gensight.backbones.presets import Preset
 from gensight.backbones.scratch import ScratchEncoder
 from gensight.config.data import (
     Ap10kData,
@@ -20,6 +21,7 @@ from gensight.config.data import (
     VocData,
 )
 from gensight.config.fields import Section
+from gensight.config.loader import load_recipe
 from gensight.config.schema import (
     AugmentConfig,
     DiffusersConfig,
@@ -30,6 +32,7 @@ from gensight.config.schema import (
     TinyConfig,
     TrainingConfig,
 )
+from gensight.encodings.edge_image import EdgeImage
 from gensight.encodings.heatmap import Heatmap
 from gensight.engine.module import Optimisation
 from gensight.engine.settings import build_optimisation
@@ -145,3 +148,20 @@ def test_camera_frames_are_divided_by_time_and_videos_by_name(tmp_path: Path) ->
 def test_every_field_of_data_feeds_its_reader_or_the_split(section: type[Section], reader: type) -> None:
     divides = {"kind", "train", "validation", "test", "validation_share", "seed", "split"}
     assert set(section.model_fields) - divides <= set(inspect.signature(reader).parameters)
+
+
+def test_a_preset_is_resolved_before_a_run_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "preset", {"tiny": Preset(("up_blocks.1.resnets.0",), 50, "measured")}.get)
+    config = load_recipe("demo", ["backbone.layers=preset"])
+    resolved = build.resolve_preset(config)
+    assert (resolved.backbone.layers, resolved.backbone.timestep) == (("up_blocks.1.resnets.0",), 50)
+    assert load_recipe("demo").backbone == build.resolve_preset(load_recipe("demo")).backbone  # asked for only
+    other = load_recipe("demo", ["backbone.kind=diffusers", "backbone.id=some/model", "backbone.layers=preset"])
+    with pytest.raises(ConfigError, match="no preset was measured for `some/model`"):
+        build.resolve_preset(other)
+
+
+def test_an_edge_image_has_one_channel_or_three() -> None:
+    assert [EdgeImage(channels=n).outputs["edges"].channels for n in (1, 3)] == [1, 3]
+    with pytest.raises(ConfigError, match="1 or 3 channels"):
+        EdgeImage(channels=2)

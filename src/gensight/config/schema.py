@@ -76,8 +76,10 @@ class ViewConfig(Section):
 
 
 class _DiffusionConfig(Section):
-    layers: tuple[Name, ...] | None = Field(
-        default=None, min_length=1, description="Feature maps to read, by name; none: all decoder blocks."
+    layers: Literal["preset"] | Annotated[tuple[Name, ...], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Feature maps to read, by name; none: all decoder blocks; preset: those that `gensight probe` "
+        "found best, at the timestep that goes with them.",
     )
     timestep: NonNegativeInteger = Field(
         default=1, description="Noise level told to the U-Net, 0 (clean) to 999 (noise)."

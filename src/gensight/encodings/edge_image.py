@@ -57,7 +57,7 @@ class EdgeImage(Encoding):
         return grid_cells(model_size, self.stride, "edge image")
 
     def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
-        """Target (channels, grid_height, grid_width) and weight (1, ...). DataError for edges of another size than the image."""
+        """Target (channels, grid_height, grid_width), weight (1, ...). DataError for edges of another size."""
         view, edges = views[0], item.sample.edges
         grid_size = self.grid_size(view.model_size)
         if edges is None:

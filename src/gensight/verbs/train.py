@@ -39,6 +39,7 @@ def train(config: RunConfig, out: Path | None = None, device: str = "auto", dry_
     """
     folder = default_run_folder(config) if out is None else Path(out)
     device = choose_device(device)
+    config = build.resolve_preset(config)  # a run says what it read, whatever presets later versions have
     if dry_run:
         run_dry(config, device)
         return folder
