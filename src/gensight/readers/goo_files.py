@@ -20,7 +20,7 @@ from gensight.files.atomic import read_json, write_json
 _ARRAYS: dict[str, Any] = {
     "multiarray._reconstruct": multiarray._reconstruct,
     "multiarray.scalar": multiarray.scalar,
-    "numeric._frombuffer": numeric._frombuffer,
+    "numeric._frombuffer": getattr(numeric, "_frombuffer"),  # noqa: B009 (missing from numpy's stubs)
 }
 _KNOWN: dict[str, Any] = {
     **{f"numpy.{package}.{name}": value for package in ("core", "_core") for name, value in _ARRAYS.items()},

@@ -1,0 +1,79 @@
+"""The one-shot decoder of Chong et al. (CVPR 2020), on the same encoders as the diffusion model: its baseline."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from gensight.encodings.gaze import IN_FRAME, MAP
+from gensight.methods.base import Method
+from gensight.methods.gaze.encoders import InFrameHead, SceneAndHead
+from gensight.methods.gaze.losses import in_frame_loss, map_weights, masked_mean
+from gensight.samples import Batch, Size
+
+
+class ConvolutionalGaze(Method):
+    """Joint map -> heatmap by transposed convolutions; squared error, and cross-entropy for in or out of the frame.
+
+    Args:
+        encoder: Both images.
+        grid: (height, width) of the heatmap; the decoder's own output (64 x 64 for 7 x 7 features) is resized to it.
+        map_weight: Of the heatmap's squared error (mean over cells); 10,000 to 100 is published.
+        in_frame_weight: Of the in/out loss; 0 switches it off, as the published GazeFollow run does.
+    """
+
+    def __init__(
+        self,
+        encoder: SceneAndHead,
+        grid: Size = (64, 64),
+        *,
+        map_weight: float = 100.0,
+        in_frame_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.grid = encoder, (grid[0], grid[1])
+        self.map_weight, self.in_frame_weight = map_weight, in_frame_weight
+        wide, mid, low = encoder.channels, encoder.channels // 2, encoder.channels // 4
+        self.decoder = nn.Sequential(
+            *_convolution(2 * wide, wide),
+            *_convolution(wide, mid),
+            *_raise(mid, low, 3),
+            *_raise(low, low // 2, 3),
+            *_raise(low // 2, 1, 4),
+            nn.Conv2d(1, 1, 1),
+        )
+        self.in_frame = InFrameHead(2 * wide)
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """(maps (B, 1, grid), logits of in frame (B,))."""
+        joint, _ = self.encoder(batch)
+        maps = self.decoder(joint)
+        return functional.interpolate(maps, size=self.grid, mode="bilinear", align_corners=False), self.in_frame(joint)
+
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
+        maps, inside = self(batch)
+        errors = functional.mse_loss(maps, batch.targets[MAP], reduction="none").flatten(1).mean(1)
+        heat, in_frame = masked_mean(errors, map_weights(batch)), in_frame_loss(inside, batch)
+        return {
+            "loss": self.map_weight * heat + self.in_frame_weight * in_frame,
+            MAP: heat,
+            IN_FRAME: in_frame,
+        }
+
+    @torch.no_grad()
+    def predict(self, batch: Batch) -> dict[str, Tensor]:
+        maps, inside = self(batch)
+        return {MAP: maps, IN_FRAME: inside.sigmoid()[:, None]}
+
+    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+        return [{"params": [p for p in self.parameters() if p.requires_grad], "lr_scale": 1.0}]
+
+
+def _convolution(before: int, after: int) -> list[nn.Module]:
+    return [nn.Conv2d(before, after, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+
+
+def _raise(before: int, after: int, kernel: int) -> list[nn.Module]:
+    norm = [nn.BatchNorm2d(after), nn.ReLU()] if after > 1 else []  # a ReLU before the last layer could die
+    return [nn.ConvTranspose2d(before, after, kernel, stride=2, bias=False), *norm]

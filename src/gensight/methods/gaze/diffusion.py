@@ -1,0 +1,247 @@
+"""A U-Net that denoises the gaze heatmap under cross-attention to the scene and the head.
+
+The encoders run once for a person, whatever the number of steps; the U-Net alone runs at each step.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import Tensor, nn
+
+from gensight.diffusion import sampling, targets, variational
+from gensight.diffusion.noise import item_noise, item_timesteps, item_uniform
+from gensight.diffusion.schedules import ScheduleName, alphas_cumprod
+from gensight.diffusion.weighting import Weighting, loss_weights, refuse_infinite
+from gensight.encodings.gaze import IN_FRAME, MAP, POINT
+from gensight.errors import ConfigError
+from gensight.methods.base import Method
+from gensight.methods.gaze.encoders import InFrameHead, SceneAndHead
+from gensight.methods.gaze.losses import in_frame_loss, map_weights, masked_mean, soft_argmax
+from gensight.samples import Batch, Size
+
+Target = Literal["epsilon", "x0", "v"]
+DiffusionLoss = Literal["mse", "hybrid", "kl"]
+_PREDICTIONS: dict[str, targets.Prediction] = {"epsilon": "epsilon", "x0": "sample", "v": "v_prediction"}
+_STEP, _NOISE, _SIGMA, _OFFSET, _DRAW = 1, 2, 3, 4, 64  # streams of an item's randomness
+
+
+class DiffusionGaze(Method):
+    """Learns to denoise gaze heatmaps; predicts the mean of several draws, and how far apart they lie.
+
+    Args:
+        encoder: Both images: a joint map for in or out of frame, and tokens that the U-Net attends to.
+        grid: (height, width) of the heatmap; a multiple of 8.
+        widths: Channels of the U-Net at each scale.
+        attention: For each scale, whether it attends to the tokens (the middle always does).
+        num_blocks: Residual blocks at each scale.
+        num_heads: Attention heads.
+        dropout: In residual blocks.
+        train_steps: Noise levels.
+        schedule: `linear` or `cosine`.
+        zero_terminal_snr: Whether the last level is pure noise.
+        target: What the network predicts.
+        scale: x0 lies in [-scale, scale].
+        normalise: Whether the network sees each x_t divided by its standard deviation.
+        sigma_range: Gaussians are drawn with a random sigma between these (in cells); None: as the encoding has it.
+        offset_noise: Strength of noise that moves whole maps, in training; 0: none.
+        loss: `mse`; `hybrid`, with learned variances and the bound beside it; `kl`, the bound alone.
+        weighting: Of noise levels under `mse` and `hybrid`.
+        snr_limit: k of `min-snr` and `max-snr`.
+        point_weight: Of the squared distance between the estimate's soft-argmax and the target; 0: none.
+        in_frame_weight: Of the in/out loss.
+        sampler, sample_steps: How predictions are drawn.
+        num_draws: Draws that a prediction is the mean of.
+
+    Raises:
+        ConfigError: For choices that mean nothing together.
+    """
+
+    def __init__(
+        self,
+        encoder: SceneAndHead,
+        grid: Size = (64, 64),
+        *,
+        widths: Sequence[int] = (8, 16, 24, 32),
+        attention: Sequence[bool] = (False, True, True, False),
+        num_blocks: int = 1,
+        num_heads: int = 4,
+        dropout: float = 0.0,
+        train_steps: int = 1000,
+        schedule: ScheduleName = "linear",
+        zero_terminal_snr: bool = False,
+        target: Target = "x0",
+        scale: float = 0.1,
+        normalise: bool = True,
+        sigma_range: tuple[float, float] | None = (7.0, 10.0),
+        offset_noise: float = 0.0,
+        loss: DiffusionLoss = "mse",
+        weighting: Weighting = "constant",
+        snr_limit: float = 5.0,
+        point_weight: float = 0.0,
+        in_frame_weight: float = 0.01,
+        sampler: sampling.SamplerName = "ddim",
+        sample_steps: int = 10,
+        num_draws: int = 1,
+    ) -> None:
+        super().__init__()
+        self.prediction = _PREDICTIONS[target]
+        refuse_infinite(weighting, self.prediction, zero_terminal_snr)
+        _refuse(grid, widths, attention, num_heads, train_steps, sample_steps)
+        self.encoder, self.grid = encoder, (grid[0], grid[1])
+        self.scale, self.normalise, self.sigma_range, self.offset_noise = scale, normalise, sigma_range, offset_noise
+        self.loss, self.weighting, self.snr_limit = loss, weighting, snr_limit
+        self.point_weight, self.in_frame_weight = point_weight, in_frame_weight
+        self.sampler, self.sample_steps, self.num_draws = sampler, sample_steps, num_draws
+        self.unet = _unet(widths, attention, num_blocks, num_heads, dropout, encoder.channels, loss != "mse", grid)
+        self.in_frame = InFrameHead(2 * encoder.channels)
+        self.register_buffer("alphas_cumprod", alphas_cumprod(schedule, train_steps, zero_terminal_snr), False)
+
+    # --- Learning ---
+
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
+        joint, tokens = self.encoder(batch)
+        x0 = sampling.scale_input(self._maps(batch), self.scale)
+        timesteps = item_timesteps(batch.keys, 0, len(self.alphas_cumprod), _STEP).to(x0.device)
+        noise = self._noise(batch, _NOISE).to(x0)
+        if self.offset_noise:
+            offsets = item_noise(batch.keys, (1, 1, 1), _OFFSET).to(x0)
+            noise = sampling.with_offset(noise, offsets, self.offset_noise)
+        x_t = targets.add_noise(x0, noise, timesteps, self.alphas_cumprod)
+        output, variance = self._run(x_t, timesteps, tokens)
+        estimate = self._estimate(output, x_t, timesteps)
+        each = self._errors(x0, x_t, noise, timesteps, output, variance, estimate)
+        weights = map_weights(batch)
+        losses = {MAP: masked_mean(each, weights), IN_FRAME: in_frame_loss(self.in_frame(joint), batch)}
+        losses["loss"] = losses[MAP] + self.in_frame_weight * losses[IN_FRAME]
+        if self.point_weight:
+            places = soft_argmax(sampling.unscale_output(estimate, self.scale))
+            losses["point"] = masked_mean(((places - batch.targets[POINT]) ** 2).sum(1), weights)
+            losses["loss"] = losses["loss"] + self.point_weight * losses["point"]
+        return losses
+
+    def _errors(
+        self,
+        x0: Tensor,
+        x_t: Tensor,
+        noise: Tensor,
+        timesteps: Tensor,
+        output: Tensor,
+        variance: Tensor | None,
+        estimate: Tensor,
+    ) -> Tensor:
+        """(B,) the loss of each item."""
+        goal = targets.target(x0, noise, timesteps, self.alphas_cumprod, self.prediction)
+        weights = loss_weights(self.weighting, timesteps, self.alphas_cumprod, self.prediction, self.snr_limit)
+        squared = weights * ((output - goal) ** 2).flatten(1).mean(1)
+        if variance is None:
+            return squared
+        log_variance = variational.learned_log_variance(variance, timesteps, self.alphas_cumprod)
+        # Under `hybrid` the bound teaches the variance alone (Nichol & Dhariwal, section 3.1), scaled to T / 1000.
+        mean_of = estimate.detach() if self.loss == "hybrid" else estimate
+        bound = variational.bound_terms(x0, x_t, mean_of, log_variance, timesteps, self.alphas_cumprod, self.scale)
+        if self.loss == "kl":
+            return bound * len(self.alphas_cumprod)
+        return squared + bound * len(self.alphas_cumprod) / 1000
+
+    def _maps(self, batch: Batch) -> Tensor:
+        """(B, 1, grid) in [0, 1]: the encoding's, or drawn anew with each item's own sigma."""
+        known = batch.targets[MAP]
+        if self.sigma_range is None:
+            return known
+        low, high = self.sigma_range
+        sigma = (low + (high - low) * item_uniform(batch.keys, _SIGMA)).to(known).view(-1, 1, 1, 1)
+        height, width = self.grid
+        x = torch.arange(width, device=known.device) + 0.5 - batch.targets[POINT][:, :1] * width
+        y = torch.arange(height, device=known.device) + 0.5 - batch.targets[POINT][:, 1:] * height
+        maps = (-(x[:, None, None] ** 2 + y[:, None, :, None] ** 2) / (2 * sigma**2)).exp()
+        return maps * (known.amax((-2, -1), keepdim=True) > 0)  # out of the frame stays empty
+
+    # --- Prediction ---
+
+    @torch.no_grad()
+    def predict(self, batch: Batch) -> dict[str, Tensor]:
+        """`gaze`, `in_frame`, and with several draws `spread` (B, 1): their distance from the mean, as a share of the
+        map's diagonal."""
+        joint, tokens = self.encoder(batch)
+        draws = torch.stack([self._draw(batch, tokens, number) for number in range(self.num_draws)])
+        outputs = {MAP: draws.mean(0), IN_FRAME: self.in_frame(joint).sigmoid()[:, None]}
+        if self.num_draws > 1:
+            places = torch.stack([soft_argmax(draw) for draw in draws])
+            distance = ((places - places.mean(0)) ** 2).sum(-1).mean(0).sqrt()
+            outputs["spread"] = distance[:, None] / 2**0.5
+        return outputs
+
+    def _draw(self, batch: Batch, tokens: Tensor, number: int) -> Tensor:
+        def denoise(x_t: Tensor, timesteps: Tensor) -> Tensor:
+            return self._estimate(self._run(x_t, timesteps, tokens)[0], x_t, timesteps)
+
+        noise = self._noise(batch, _DRAW + number).to(tokens)
+        keys = [int(key) + number for key in batch.keys]
+        x0 = sampling.sample(
+            denoise, noise, self.alphas_cumprod.cpu(), self.sample_steps, self.sampler, self.scale, keys
+        )
+        return sampling.unscale_output(x0, self.scale).to(tokens)
+
+    def _noise(self, batch: Batch, stream: int) -> Tensor:
+        return item_noise(batch.keys, (1, *self.grid), stream)
+
+    def _run(self, x_t: Tensor, timesteps: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(what the network predicts, its raw variance where that is learned)."""
+        seen = sampling.normalise(x_t) if self.normalise else x_t
+        scaled = timesteps * (1000 / len(self.alphas_cumprod))
+        output: Tensor = self.unet(seen, scaled, tokens).sample
+        return (output[:, :1], output[:, 1:]) if self.loss != "mse" else (output, None)
+
+    def _estimate(self, output: Tensor, x_t: Tensor, timesteps: Tensor) -> Tensor:
+        return targets.clean_estimate(output, x_t, timesteps, self.alphas_cumprod, self.prediction)
+
+    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+        return [{"params": [p for p in self.parameters() if p.requires_grad], "lr_scale": 1.0}]
+
+
+def _unet(
+    widths: Sequence[int],
+    attention: Sequence[bool],
+    num_blocks: int,
+    num_heads: int,
+    dropout: float,
+    context: int,
+    learn_variance: bool,
+    grid: Size,
+) -> UNet2DConditionModel:
+    unet: Any = UNet2DConditionModel(
+        sample_size=list(grid),
+        in_channels=1,
+        out_channels=2 if learn_variance else 1,
+        block_out_channels=list(widths),
+        down_block_types=["CrossAttnDownBlock2D" if at else "DownBlock2D" for at in attention],
+        up_block_types=["CrossAttnUpBlock2D" if at else "UpBlock2D" for at in reversed(attention)],
+        layers_per_block=num_blocks,
+        attention_head_dim=num_heads,  # diffusers' name for the number of heads
+        cross_attention_dim=context,
+        norm_num_groups=next(groups for groups in (32, 16, 8, 4, 2, 1) if all(w % groups == 0 for w in widths)),
+        dropout=dropout,
+    )
+    nn.init.zeros_(unet.conv_out.weight)  # begins by predicting nothing
+    return unet
+
+
+def _refuse(
+    grid: Size, widths: Sequence[int], attention: Sequence[bool], num_heads: int, train_steps: int, sample_steps: int
+) -> None:
+    unit = 2 ** (len(widths) - 1)
+    if len(attention) != len(widths):
+        raise ConfigError(f"attention names {len(attention)} scales, widths {len(widths)}", where="method.attention")
+    if grid[0] % unit or grid[1] % unit:
+        raise ConfigError(
+            f"a map of {grid[0]} x {grid[1]} cannot be halved {len(widths) - 1} times", where="encoding.grid"
+        )
+    odd = [w for w, at in zip(widths, attention, strict=True) if (at or w == widths[-1]) and w % num_heads]
+    if odd:
+        raise ConfigError(
+            f"{odd[0]} channels cannot be shared by {num_heads} attention heads", where="method.num_heads"
+        )
+    if sample_steps > train_steps:
+        raise ConfigError(f"sample_steps={sample_steps} exceeds train_steps={train_steps}", where="method.sample_steps")

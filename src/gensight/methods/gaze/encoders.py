@@ -1,0 +1,180 @@
+"""The scene and head encoders of the classical gaze follower, and how they are joined.
+
+Each is a ResNet with a fifth stage (Chong et al., CVPR 2020); the scene's takes the head's place as a fourth channel.
+With `resnet50` a 224 x 224 image becomes 1024 channels of 7 x 7; `small` gives 96 channels at the same stride of 32.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import ResNetConfig, ResNetModel
+from transformers.models.resnet.modeling_resnet import ResNetStage
+
+from gensight.encodings.gaze import HEAD, SCENE
+from gensight.errors import RunError
+from gensight.methods.gaze.prompts import box_coverage, head_boxes, sines
+from gensight.samples import Batch
+
+EncoderSize = Literal["resnet50", "small"]
+Layout = Literal["tokens", "attended"]
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours
+_ATTENTION_CELLS = 28  # of the head's place, for the soft attention
+
+
+@dataclass(frozen=True)
+class _Shape:
+    stem: int
+    widths: tuple[int, ...]
+    depths: tuple[int, ...]
+    layer: str
+    fifth: tuple[int, int]  # channels and blocks
+
+
+_SHAPES = {
+    "resnet50": _Shape(64, (256, 512, 1024, 2048), (3, 4, 6, 3), "bottleneck", (1024, 2)),
+    "small": _Shape(24, (24, 48, 96, 96), (1, 1, 1, 1), "basic", (96, 1)),
+}
+
+
+class ImageEncoder(nn.Module):
+    """A ResNet with a fifth stage of stride 1, from the transformers library.
+
+    Args:
+        size: Which one.
+        in_channels: 3, or 4 with the head's place.
+        weights: Hub id or folder of ImageNet weights for the first four stages; None: random.
+        frozen: Whether nothing in it learns, batch statistics included.
+
+    Raises:
+        RunError: If the weights cannot be had or are another network's.
+    """
+
+    def __init__(self, size: EncoderSize, in_channels: int, weights: str | None = None, frozen: bool = False) -> None:
+        super().__init__()
+        shape, self.frozen = _SHAPES[size], frozen
+        config = ResNetConfig(
+            num_channels=3,
+            embedding_size=shape.stem,
+            hidden_sizes=list(shape.widths),
+            depths=list(shape.depths),
+            layer_type=shape.layer,
+        )
+        self.trunk: Any = ResNetModel(config) if weights is None else _pretrained(weights, config)
+        if in_channels != 3:
+            self._widen_stem(in_channels)
+        self.fifth = ResNetStage(config, shape.widths[-1], shape.fifth[0], stride=1, depth=shape.fifth[1])
+        self.channels = shape.fifth[0]
+        for layer in self.fifth.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+        self.requires_grad_(not frozen)
+
+    def _widen_stem(self, in_channels: int) -> None:
+        """More input channels; what the new ones add begins at a small random value."""
+        embedder = self.trunk.embedder
+        old = embedder.embedder.convolution
+        new = nn.Conv2d(in_channels, old.out_channels, old.kernel_size, old.stride, old.padding, bias=False)
+        with torch.no_grad():
+            nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")
+            new.weight[:, :3] = old.weight
+        embedder.embedder.convolution, embedder.num_channels = new, in_channels
+
+    def train(self, mode: bool = True) -> "ImageEncoder":
+        """A frozen encoder stays in evaluation mode, or batch normalisation would still learn."""
+        return super().train(mode and not self.frozen)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, in_channels, height, width) -> (B, channels, height / 32, width / 32)."""
+        hidden: Tensor = self.fifth(self.trunk(images).last_hidden_state)
+        return hidden
+
+
+def _pretrained(weights: str, config: ResNetConfig) -> ResNetModel:
+    try:
+        model = ResNetModel.from_pretrained(weights)
+    except (OSError, ValueError) as error:
+        raise RunError(f"the encoder's weights cannot be loaded: {error}", where=weights) from error
+    if model.config.hidden_sizes != config.hidden_sizes or model.config.depths != config.depths:
+        raise RunError("these weights are another ResNet's", where=weights, hint="microsoft/resnet-50 fits")
+    return model
+
+
+class SceneAndHead(nn.Module):
+    """Both encoders: a joint map, and the tokens that a decoder attends to.
+
+    Anything with `channels` that returns (joint (B, 2 * channels, h, w), tokens (B, n, channels)) for a batch can stand
+    in its place.
+
+    Args:
+        size: Of both encoders.
+        layout: `tokens`: both images' features as they are; `attended`: the scene's first weighed by a soft attention
+            that the head and its place steer (Chong et al.).
+        positions: Whether fixed positions are added to the tokens of each image.
+        weights: Of both encoders; see `ImageEncoder`.
+        freeze_scene, freeze_head: Whether an encoder is left as it is.
+    """
+
+    def __init__(
+        self,
+        size: EncoderSize = "resnet50",
+        layout: Layout = "tokens",
+        positions: bool = True,
+        weights: str | None = None,
+        freeze_scene: bool = False,
+        freeze_head: bool = False,
+    ) -> None:
+        super().__init__()
+        self.layout, self.positions = layout, positions
+        self.scene = ImageEncoder(size, 4, weights, freeze_scene)
+        self.head = ImageEncoder(size, 3, weights, freeze_head)
+        self.channels = self.scene.channels
+        self.attention = nn.Linear(_ATTENTION_CELLS**2 + self.channels, 7 * 7) if layout == "attended" else None
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        boxes = head_boxes(batch)
+        images = [_standard(images) for images in batch.images]
+        place = (box_coverage(boxes, _size(images[SCENE])) > 0.5).to(images[SCENE])
+        scene, head = self.scene(torch.cat([images[SCENE], place], dim=1)), self.head(images[HEAD])
+        if self.attention is not None:
+            coarse = box_coverage(boxes, (_ATTENTION_CELLS, _ATTENTION_CELLS)).flatten(1)
+            steer = torch.cat([coarse, head.mean((-2, -1))], dim=1)
+            shares = self.attention(steer).softmax(-1).view(-1, 1, 7, 7)
+            resized = functional.interpolate(shares, size=_size(scene), mode="bilinear", align_corners=False)
+            # Shares add up to 1 over the map: times its cells they leave the features' scale as it was.
+            scene = scene * resized / resized.mean((-2, -1), keepdim=True)
+        head = functional.interpolate(head, size=_size(scene), mode="bilinear", align_corners=False)
+        joint = torch.cat([scene, head], dim=1)
+        if self.positions:
+            where = sines(_size(scene), self.channels).to(scene)
+            scene, head = scene + where, head + where
+        return joint, torch.cat([scene.flatten(2), head.flatten(2)], dim=2).transpose(1, 2)
+
+
+class InFrameHead(nn.Module):
+    """Whether the target is in the image, from the joint map: two 1 x 1 convolutions and a mean.
+
+    The ancestors end in batch normalisation and a ReLU before one linear layer, which can die.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        hidden = max(channels // 4, 8)
+        self.layers = nn.Sequential(nn.Conv2d(channels, hidden, 1), nn.GELU(), nn.Conv2d(hidden, hidden, 1), nn.GELU())
+        self.last = nn.Linear(hidden, 1)
+
+    def forward(self, joint: Tensor) -> Tensor:
+        """(B,) logits."""
+        logits: Tensor = self.last(self.layers(joint).mean((-2, -1))).squeeze(-1)
+        return logits
+
+
+def _standard(images: Tensor) -> Tensor:
+    mean, std = (torch.tensor(v, device=images.device, dtype=images.dtype).view(3, 1, 1) for v in (_MEAN, _STD))
+    return (images - mean) / std
+
+
+def _size(maps: Tensor) -> tuple[int, int]:
+    return maps.shape[-2], maps.shape[-1]

@@ -1,0 +1,187 @@
+"""A frozen backbone's features, a head prompt, and a few transformer layers: Gaze-LLE (Ryan et al., CVPR 2025).
+
+What differs: features of several layers are projected and added up (a diffusion backbone has many), and by choice the
+close-up of the head, seen by the same backbone, joins the tokens of the scene.
+"""
+
+from typing import Any, Literal, assert_never
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from gensight.backbones.base import Backbone, Features, Layer
+from gensight.backbones.cache import TIME_EMBEDDING
+from gensight.diffusion.noise import item_uniform
+from gensight.encodings.gaze import HEAD, IN_FRAME, MAP, SCENE
+from gensight.methods.base import Method
+from gensight.methods.gaze.losses import in_frame_loss, map_weights, masked_mean
+from gensight.methods.gaze.prompts import box_coverage, distinct_scenes, head_boxes, sines
+from gensight.samples import Batch, Size
+
+DROP_STREAM = 1 << 16  # of the draws that drop a block
+Loss = Literal["bce", "softmax"]
+
+
+class FrozenGaze(Method):
+    """Reads a gaze heatmap and whether its target is in the image off a backbone's features.
+
+    The backbone sees each different scene of a batch once, however many people in it are asked about.
+
+    Args:
+        backbone: Any; frozen, with adapters, or trained.
+        grid: (height, width) of the heatmap.
+        width: Channels of the tokens.
+        num_blocks: Transformer blocks.
+        num_heads: Attention heads of each.
+        token_stride: Scene pixels per token.
+        close_up: Tokens along each side of the head's close-up; 0 leaves it out, as in the paper.
+        drop_path: Largest probability of leaving out a block for an item, in training.
+        loss: `bce` per cell, as published; `softmax`, the place as one choice among cells (learns faster).
+        in_frame_weight: Of the in/out loss; 0 switches the output's learning off.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        grid: Size = (64, 64),
+        *,
+        width: int = 256,
+        num_blocks: int = 3,
+        num_heads: int = 8,
+        token_stride: int = 14,
+        close_up: int = 0,
+        drop_path: float = 0.1,
+        loss: Loss = "bce",
+        in_frame_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.backbone, self.grid, self.loss, self.in_frame_weight = backbone, (grid[0], grid[1]), loss, in_frame_weight
+        self.token_stride, self.close_up, self.drop_path = token_stride, close_up, drop_path
+        self.project = _Project(backbone.layers, width)
+        self.head_prompt = nn.Parameter(torch.randn(width) * 0.02)
+        self.in_frame_token = nn.Parameter(torch.randn(width) * 0.02)
+        self.close_up_project = _Project(backbone.layers, width) if close_up else None
+        self.blocks = nn.ModuleList(_Block(width, num_heads) for _ in range(num_blocks))
+        self.norm = nn.LayerNorm(width)
+        self.raise_map = nn.ConvTranspose2d(width, width, 2, stride=2)
+        self.map = nn.Conv2d(width, 1, 1)
+        self.in_frame = nn.Sequential(nn.Linear(width, width // 2), nn.GELU(), nn.Linear(width // 2, 1))
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """(logits of the map (B, 1, grid), logits of in frame (B,))."""
+        scene, shown, close_ups = self._features(batch)
+        height, width = batch.views[0][SCENE].model_size
+        size = (-(-height // self.token_stride), -(-width // self.token_stride))
+        maps = self.project(scene, size)
+        maps = maps + sines(size, maps.shape[1]).to(maps)
+        coverage = box_coverage(head_boxes(batch), size).to(maps)
+        maps = maps[shown] + coverage * self.head_prompt[:, None, None]
+        tokens = [self.in_frame_token.expand(len(batch), 1, -1), maps.flatten(2).transpose(1, 2)]
+        if close_ups is not None and self.close_up_project is not None:
+            near = self.close_up_project(close_ups, (self.close_up, self.close_up))
+            near = near + sines((self.close_up, self.close_up), near.shape[1]).to(near)
+            tokens.append(near.flatten(2).transpose(1, 2))
+        hidden = torch.cat(tokens, dim=1)
+        for number, block in enumerate(self.blocks):
+            hidden = block(hidden, self._kept(batch, number).to(hidden))
+        hidden = self.norm(hidden)
+        raised = hidden[:, 1 : 1 + size[0] * size[1]].transpose(1, 2).unflatten(2, size)
+        logits = self.map(functional.gelu(self.raise_map(raised)))
+        logits = functional.interpolate(logits, size=self.grid, mode="bilinear", align_corners=False)
+        return logits, self.in_frame(hidden[:, 0]).squeeze(-1)
+
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
+        logits, inside = self(batch)
+        target, weights = batch.targets[MAP], map_weights(batch)
+        match self.loss:
+            case "bce":
+                cells = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+                each = cells.flatten(1).mean(1)
+            case "softmax":
+                goal = target.flatten(1) / target.flatten(1).sum(1, keepdim=True).clamp(min=1e-6)
+                each = -(goal * logits.flatten(1).log_softmax(-1)).sum(1)
+            case _:
+                assert_never(self.loss)
+        heat, in_frame = masked_mean(each, weights), in_frame_loss(inside, batch)
+        return {"loss": heat + self.in_frame_weight * in_frame, MAP: heat, IN_FRAME: in_frame}
+
+    @torch.no_grad()
+    def predict(self, batch: Batch) -> dict[str, Tensor]:
+        logits, inside = self(batch)
+        largest = logits.amax((-2, -1), keepdim=True)
+        maps = logits.sigmoid() if self.loss == "bce" else (logits - largest).exp()
+        return {MAP: maps, IN_FRAME: inside.sigmoid()[:, None]}
+
+    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+        own = [p for n, p in self.named_parameters() if not n.startswith("backbone.") and p.requires_grad]
+        groups: list[dict[str, Any]] = [{"params": own, "lr_scale": 1.0}]
+        backbone = [p for p in self.backbone.parameters() if p.requires_grad]
+        if backbone:
+            groups.append({"params": backbone, "lr_scale": 0.1})
+        return groups
+
+    def _features(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor, dict[str, Tensor] | None]:
+        """(features of the different scenes, which one each item shows, features of the close-ups)."""
+        everyone = torch.arange(len(batch), device=head_boxes(batch).device)
+        if batch.features is not None:
+            maps = [{n: t for n, t in slot.items() if n != TIME_EMBEDDING} for slot in batch.features]
+            return maps[SCENE], everyone, maps[HEAD] if self.close_up else None
+        images, shown = batch.images[SCENE], everyone
+        if not self.training:  # in training each item has a view and colours of its own
+            first, shown = distinct_scenes(batch)
+            images = images[first]
+        scene = self._see(images).maps
+        return scene, shown, self._see(batch.images[HEAD]).maps if self.close_up else None
+
+    def _see(self, images: Tensor) -> Features:
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.backbone.trainable):
+            return self.backbone.features(images)
+
+    def _kept(self, batch: Batch, number: int) -> Tensor:
+        """(B, 1, 1): what a block's answer is multiplied by: 0 where it is left out."""
+        rate = self.drop_path * number / max(len(self.blocks) - 1, 1)
+        if not self.training or rate == 0:
+            return torch.ones(len(batch), 1, 1)
+        return (item_uniform(batch.keys, DROP_STREAM + number) >= rate).float().view(-1, 1, 1) / (1 - rate)
+
+
+class _Project(nn.Module):
+    """Layers of a backbone -> one map: each is normalised, resized, projected, and all are added up."""
+
+    def __init__(self, layers: tuple[Layer, ...], width: int) -> None:
+        super().__init__()
+        self.names = [layer.name for layer in layers]
+        self.norms = nn.ModuleList(nn.GroupNorm(1, layer.channels) for layer in layers)
+        self.layers = nn.ModuleList(nn.Conv2d(layer.channels, width, 1) for layer in layers)
+
+    def forward(self, maps: dict[str, Tensor], size: Size) -> Tensor:
+        total: Tensor | None = None
+        for name, norm, layer in zip(self.names, self.norms, self.layers, strict=True):
+            resized = _resize(norm(maps[name].to(layer.weight.dtype)), size)
+            total = layer(resized) if total is None else total + layer(resized)
+        assert total is not None, "a backbone has layers"
+        return total
+
+
+def _resize(maps: Tensor, size: Size) -> Tensor:
+    if tuple(maps.shape[-2:]) == size:
+        return maps
+    if maps.shape[-2] >= size[0] and maps.shape[-1] >= size[1]:
+        return functional.adaptive_avg_pool2d(maps, size)
+    return functional.interpolate(maps, size=size, mode="bilinear", align_corners=False)
+
+
+class _Block(nn.Module):
+    """A pre-norm transformer block."""
+
+    def __init__(self, width: int, num_heads: int) -> None:
+        super().__init__()
+        self.attention_norm, self.feed_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention = nn.MultiheadAttention(width, num_heads, batch_first=True)
+        self.feed = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+
+    def forward(self, tokens: Tensor, kept: Tensor) -> Tensor:
+        normed = self.attention_norm(tokens)
+        tokens = tokens + kept * self.attention(normed, normed, normed, need_weights=False)[0]
+        return tokens + kept * self.feed(self.feed_norm(tokens))
