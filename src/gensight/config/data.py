@@ -18,6 +18,7 @@ from gensight.config.fields import (
     Share,
     Text,
 )
+from gensight.config.gaze import GazeFollowData, GooData, VideoAttentionTargetData
 
 
 class _Shares(Section):
@@ -386,7 +387,10 @@ Data = Annotated[
     | SunRgbdData
     | Ade20kData
     | PetsData
-    | ImageFoldersData,
+    | ImageFoldersData
+    | GazeFollowData
+    | VideoAttentionTargetData
+    | GooData,
     Field(discriminator="kind"),
 ]
 UNLABELLED = ("folder", "video", "videos")

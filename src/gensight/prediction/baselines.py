@@ -14,6 +14,7 @@ from gensight.geometry import image_to_model, model_to_image
 from gensight.loading.cases import Cases
 from gensight.loading.views import ViewPolicy
 from gensight.prediction.appearance_baselines import ColourHistogram
+from gensight.prediction.gaze_baselines import GazeBaseline
 from gensight.prediction.matching_baselines import NoMotion, OpticalFlow, RawPixelMatching, SiftMatching
 from gensight.prediction.mean_map import MeanMap
 from gensight.samples import Array, Instance, Item, Keypoints, Prediction, Visibility
@@ -29,6 +30,8 @@ def untrained_baseline(name: str, experiment: Experiment) -> Answer | None:
         case "mean-position":
             assert experiment.skeleton is not None  # the schema lets only keypoint encodings ask for it
             return MeanPosition(experiment.plain_training_cases(), experiment.skeleton)
+        case "centre-gaze" | "mean-gaze" | "eye-point" | "head-direction":
+            return GazeBaseline(name, experiment.plain_training_cases())
         case "mean-map":
             return MeanMap(experiment.plain_training_cases(), experiment.encoding)
         case "no-motion":

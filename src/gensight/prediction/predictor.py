@@ -10,6 +10,7 @@ from gensight.loading.cases import Cases
 from gensight.loading.stream import each_once
 from gensight.methods.base import Method
 from gensight.samples import Batch, Item, Prediction
+from gensight.transforms.views import mirror_view
 
 
 class Predictor:
@@ -35,7 +36,7 @@ class Predictor:
         if self.flip_test:
             mirrored = Batch(
                 items=batch.items,
-                views=batch.views,
+                views=[tuple(mirror_view(view) for view in views) for views in batch.views],
                 keys=batch.keys,
                 images=tuple(image.flip(-1) for image in batch.images),
             )

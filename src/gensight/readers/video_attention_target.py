@@ -61,7 +61,7 @@ class VideoAttentionTargetReader(Reader):
         self.root = Path(root)
         folder = self.root / "annotations" / part
         require_folder(folder, "folder of the annotations", "name the folder that holds images and annotations")
-        there = [name for name in folder_names(folder) if (folder / name).is_dir()]
+        there = show_names(root, part)
         unknown = sorted(set(shows or ()) - set(there))
         if unknown:
             raise DataError(f"there is no show `{unknown[0]}`", where=folder, choices=there)
@@ -149,6 +149,12 @@ class VideoAttentionTargetReader(Reader):
         """Reads every frame; also reports what was mended."""
         findings = self._tally.findings()
         return check_samples(self.sample, len(self), [*findings, *head_findings(self)], self.dropped)
+
+
+def show_names(root: str | Path, part: str) -> list[str]:
+    """Names of the shows of a part, in order."""
+    folder = Path(root) / "annotations" / part
+    return [name for name in folder_names(folder) if (folder / name).is_dir()]
 
 
 def read_track(path: Path) -> tuple[list[str], Array]:

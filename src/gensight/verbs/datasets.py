@@ -26,6 +26,7 @@ from gensight.config.data import (
     VideosData,
     VocData,
 )
+from gensight.config.gaze import GazeFollowData, GooData, VideoAttentionTargetData
 from gensight.config.loader import load_data, load_pretrain_recipe, load_recipe, read_recipe_file, recipe_path
 from gensight.errors import ConfigError, DataError, nearest
 from gensight.readers.ap10k_writer import write_ap10k
@@ -33,10 +34,13 @@ from gensight.readers.base import Summary
 from gensight.readers.coco_writer import write_coco
 from gensight.readers.davis_writer import write_davis
 from gensight.readers.deeplabcut_writer import write_deeplabcut
+from gensight.readers.gazefollow import write_gazefollow
+from gensight.readers.goo import write_goo
 from gensight.readers.puppets import PuppetsReader
 from gensight.readers.rgbd_writer import write_rgbd
 from gensight.readers.spair_writer import write_spair
 from gensight.readers.splits import Subset
+from gensight.readers.video_attention_target import write_video_attention_target
 from gensight.readers.voc_writer import write_voc
 
 KINDS = {
@@ -44,6 +48,7 @@ KINDS = {
     for section in (
         PuppetsData, CocoData, DeepLabCutData, FolderData, VideoData, VideosData, VocData, DavisData, RgbdData,
         SpairData, Ap10kData, AnnotatedData, NyuData, SunRgbdData, Ade20kData, PetsData, ImageFoldersData,
+        GazeFollowData, VideoAttentionTargetData, GooData,
     )
 }  # fmt: skip
 
@@ -68,6 +73,7 @@ class Format:
 
 
 _TWO, _THREE = (("train", 0.8), ("val", 0.2)), (("train", 0.7), ("val", 0.1), ("test", 0.2))
+_TRAIN_TEST = (("train", 0.8), ("test", 0.2))
 FORMATS = {
     "coco": Format(write_coco, ("keypoints", "boxes", "masks")),
     "deeplabcut": Format(write_deeplabcut, ("keypoints",)),
@@ -76,6 +82,9 @@ FORMATS = {
     "rgbd": Format(write_rgbd, ("depth", "camera"), num_frames=8),
     "spair": Format(write_spair, ("keypoints", "boxes"), (("trn", 0.7), ("val", 0.1), ("test", 0.2)), fewest=2),
     "ap10k": Format(write_ap10k, ("keypoints", "boxes", "masks"), _THREE),
+    "gazefollow": Format(write_gazefollow, ("gaze", "boxes"), _TRAIN_TEST),
+    "video-attention-target": Format(write_video_attention_target, ("gaze",), _TRAIN_TEST, num_frames=8),
+    "goo": Format(write_goo, ("gaze", "boxes"), _TRAIN_TEST),
 }
 
 

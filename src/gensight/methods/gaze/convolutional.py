@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from gensight.encodings.gaze import IN_FRAME, MAP
 from gensight.methods.base import Method
-from gensight.methods.gaze.encoders import InFrameHead, SceneAndHead
+from gensight.methods.gaze.encoders import BackboneSceneAndHead, InFrameHead, SceneAndHead
 from gensight.methods.gaze.losses import in_frame_loss, map_weights, masked_mean
 from gensight.samples import Batch, Size
 
@@ -25,7 +25,7 @@ class ConvolutionalGaze(Method):
 
     def __init__(
         self,
-        encoder: SceneAndHead,
+        encoder: SceneAndHead | BackboneSceneAndHead,
         grid: Size = (64, 64),
         *,
         map_weight: float = 100.0,

@@ -17,7 +17,7 @@ from gensight.diffusion.weighting import Weighting, loss_weights, refuse_infinit
 from gensight.encodings.gaze import IN_FRAME, MAP, POINT
 from gensight.errors import ConfigError
 from gensight.methods.base import Method
-from gensight.methods.gaze.encoders import InFrameHead, SceneAndHead
+from gensight.methods.gaze.encoders import BackboneSceneAndHead, InFrameHead, SceneAndHead
 from gensight.methods.gaze.losses import in_frame_loss, map_weights, masked_mean, soft_argmax
 from gensight.samples import Batch, Size
 
@@ -60,7 +60,7 @@ class DiffusionGaze(Method):
 
     def __init__(
         self,
-        encoder: SceneAndHead,
+        encoder: SceneAndHead | BackboneSceneAndHead,
         grid: Size = (64, 64),
         *,
         widths: Sequence[int] = (8, 16, 24, 32),

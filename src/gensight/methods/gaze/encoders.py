@@ -13,8 +13,10 @@ from torch.nn import functional
 from transformers import ResNetConfig, ResNetModel
 from transformers.models.resnet.modeling_resnet import ResNetStage
 
+from gensight.backbones.base import Backbone
 from gensight.encodings.gaze import HEAD, SCENE
 from gensight.errors import RunError
+from gensight.methods.gaze.layers import LayerSum
 from gensight.methods.gaze.prompts import box_coverage, head_boxes, sines
 from gensight.samples import Batch
 
@@ -151,6 +153,46 @@ class SceneAndHead(nn.Module):
             where = sines(_size(scene), self.channels).to(scene)
             scene, head = scene + where, head + where
         return joint, torch.cat([scene.flatten(2), head.flatten(2)], dim=2).transpose(1, 2)
+
+
+class BackboneSceneAndHead(nn.Module):
+    """The same answer from a gensight backbone's features: its layers are brought to stride 32, projected and mixed.
+
+    The head's place is added to the scene as a learned prompt.
+
+    Args:
+        backbone: Any; its own settings say whether it learns.
+        channels: Of the joint map's halves and of the tokens.
+        positions: Whether fixed positions are added to the tokens.
+    """
+
+    def __init__(self, backbone: Backbone, channels: int = 128, positions: bool = True) -> None:
+        super().__init__()
+        self.backbone, self.channels, self.positions = backbone, channels, positions
+        self.scene = LayerSum(backbone.layers, channels)
+        self.head = LayerSum(backbone.layers, channels)
+        self.prompt = nn.Parameter(torch.randn(channels) * 0.02)
+        self.mix_scene, self.mix_head = _mix(channels), _mix(channels)
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        size = tuple(max(1, side // 32) for side in batch.images[SCENE].shape[-2:])
+        cells = (size[0], size[1])
+        place = box_coverage(head_boxes(batch), cells)
+        scene = self.scene(self._see(batch.images[SCENE]), cells) + place * self.prompt[:, None, None]
+        scene, head = self.mix_scene(scene), self.mix_head(self.head(self._see(batch.images[HEAD]), cells))
+        joint = torch.cat([scene, head], dim=1)
+        if self.positions:
+            where = sines(cells, self.channels).to(scene)
+            scene, head = scene + where, head + where
+        return joint, torch.cat([scene.flatten(2), head.flatten(2)], dim=2).transpose(1, 2)
+
+    def _see(self, images: Tensor) -> dict[str, Tensor]:
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.backbone.trainable):
+            return self.backbone.features(images).maps
+
+
+def _mix(channels: int) -> nn.Sequential:
+    return nn.Sequential(nn.GELU(), nn.Conv2d(channels, channels, 3, padding=1), nn.GroupNorm(1, channels), nn.GELU())
 
 
 class InFrameHead(nn.Module):

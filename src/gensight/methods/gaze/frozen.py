@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gensight.backbones.base import Backbone, Features, Layer
+from gensight.backbones.base import Backbone, Features
 from gensight.backbones.cache import TIME_EMBEDDING
 from gensight.diffusion.noise import item_uniform
 from gensight.encodings.gaze import HEAD, IN_FRAME, MAP, SCENE
 from gensight.methods.base import Method
+from gensight.methods.gaze.layers import LayerSum
 from gensight.methods.gaze.losses import in_frame_loss, map_weights, masked_mean
 from gensight.methods.gaze.prompts import box_coverage, distinct_scenes, head_boxes, sines
 from gensight.samples import Batch, Size
@@ -58,10 +59,10 @@ class FrozenGaze(Method):
         super().__init__()
         self.backbone, self.grid, self.loss, self.in_frame_weight = backbone, (grid[0], grid[1]), loss, in_frame_weight
         self.token_stride, self.close_up, self.drop_path = token_stride, close_up, drop_path
-        self.project = _Project(backbone.layers, width)
+        self.project = LayerSum(backbone.layers, width)
         self.head_prompt = nn.Parameter(torch.randn(width) * 0.02)
         self.in_frame_token = nn.Parameter(torch.randn(width) * 0.02)
-        self.close_up_project = _Project(backbone.layers, width) if close_up else None
+        self.close_up_project = LayerSum(backbone.layers, width) if close_up else None
         self.blocks = nn.ModuleList(_Block(width, num_heads) for _ in range(num_blocks))
         self.norm = nn.LayerNorm(width)
         self.raise_map = nn.ConvTranspose2d(width, width, 2, stride=2)
@@ -144,32 +145,6 @@ class FrozenGaze(Method):
         if not self.training or rate == 0:
             return torch.ones(len(batch), 1, 1)
         return (item_uniform(batch.keys, DROP_STREAM + number) >= rate).float().view(-1, 1, 1) / (1 - rate)
-
-
-class _Project(nn.Module):
-    """Layers of a backbone -> one map: each is normalised, resized, projected, and all are added up."""
-
-    def __init__(self, layers: tuple[Layer, ...], width: int) -> None:
-        super().__init__()
-        self.names = [layer.name for layer in layers]
-        self.norms = nn.ModuleList(nn.GroupNorm(1, layer.channels) for layer in layers)
-        self.layers = nn.ModuleList(nn.Conv2d(layer.channels, width, 1) for layer in layers)
-
-    def forward(self, maps: dict[str, Tensor], size: Size) -> Tensor:
-        total: Tensor | None = None
-        for name, norm, layer in zip(self.names, self.norms, self.layers, strict=True):
-            resized = _resize(norm(maps[name].to(layer.weight.dtype)), size)
-            total = layer(resized) if total is None else total + layer(resized)
-        assert total is not None, "a backbone has layers"
-        return total
-
-
-def _resize(maps: Tensor, size: Size) -> Tensor:
-    if tuple(maps.shape[-2:]) == size:
-        return maps
-    if maps.shape[-2] >= size[0] and maps.shape[-1] >= size[1]:
-        return functional.adaptive_avg_pool2d(maps, size)
-    return functional.interpolate(maps, size=size, mode="bilinear", align_corners=False)
 
 
 class _Block(nn.Module):

@@ -1,0 +1,217 @@
+"""Sections of a recipe that are about gaze: the data sets, the target, and the ways to learn it."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from gensight.config.fields import (
+    Flag,
+    ImageSize,
+    Integer,
+    Location,
+    Name,
+    NonNegative,
+    NonNegativeInteger,
+    Positive,
+    PositiveInteger,
+    Section,
+    Share,
+    Widths,
+)
+
+_MISSING = "Images that are not there: refuse, or leave out and count."
+
+
+class GazeFollowData(Section):
+    """GazeFollow, extended: people in photographs and where they look, the test part by several annotators."""
+
+    kind: Literal["gazefollow"] = "gazefollow"
+    root: Location = Field(description="Folder that holds train, test2 and the annotation files.")
+    train: Name = Field(default="train_annotations_release.txt", description="Annotation file to train on.")
+    validation: Name | None = Field(
+        default=None,
+        description="Annotation file that chooses the best checkpoint; none: `validation_share` of train. The test "
+        "file, as many papers have it, would choose on the test.",
+    )
+    test: Name | None = Field(
+        default="test_annotations_release.txt", description="Annotation file that is scored; none: nothing is."
+    )
+    guess_heads: Flag = Field(
+        default=False, description="Guess head boxes around the eye where a file has none (the original .mat)."
+    )
+    missing: Literal["error", "drop"] = Field(default="error", description=_MISSING)
+    validation_share: Share = Field(default=0.04, description="Share of the training images kept for validation.")
+    num_test: PositiveInteger | None = Field(
+        default=None, description="Score so many images, drawn by `seed`; none: all. Its scores say so."
+    )
+    seed: Integer = Field(default=0, description="Draws the images that are kept from training, and `num_test`.")
+
+
+class VideoAttentionTargetData(Section):
+    """VideoAttentionTarget: people in television shows, frame by frame, and where they look."""
+
+    kind: Literal["video-attention-target"] = "video-attention-target"
+    root: Location = Field(description="Folder that holds images and annotations.")
+    validation: tuple[Name, ...] = Field(
+        default=(), description="Shows of the training part that choose the best checkpoint; empty: none is chosen."
+    )
+    smoothing: Flag = Field(
+        default=True, description="Average head boxes over 11 rows of a track, as the original loader does."
+    )
+    step: PositiveInteger = Field(default=1, description="Train on every so-manieth frame of a clip.")
+    missing: Literal["error", "drop"] = Field(default="error", description=_MISSING)
+
+
+class GooData(Section):
+    """GOO: shoppers before shelves, and the product that they look at."""
+
+    kind: Literal["goo"] = "goo"
+    root: Location = Field(description="Folder that the records' file names start from.")
+    train: Name = Field(description="Records to train on: a pickle or json file, from `root` or absolute.")
+    validation: Name | None = Field(
+        default=None, description="Records that choose the best checkpoint; none: `validation_share` of train."
+    )
+    test: Name | None = Field(default=None, description="Records that are scored; none: nothing is.")
+    head: Literal["box", "point"] = Field(
+        default="box", description="box: the head's own; point: 0.15 of the image to each side of its point, as in GOO."
+    )
+    missing: Literal["error", "drop"] = Field(default="error", description=_MISSING)
+    validation_share: Share = Field(default=0.05, description="Share of the training images kept for validation.")
+    seed: Integer = Field(default=0, description="Draws the images that are kept from training.")
+
+
+class GazeMapConfig(Section):
+    """Where a person looks: a heatmap for each head, and whether the target is in the image."""
+
+    kind: Literal["gaze"] = "gaze"
+    grid: ImageSize = Field(default=(64, 64), description="Height and width of the heatmap, in cells.")
+    sigma: Positive = Field(default=3.0, description="Width of the Gaussian, in cells.")
+    quantised: Flag = Field(
+        default=False, description="The kernel of the public codes, whose peak is off by up to a cell."
+    )
+    decoder: Literal["argmax", "dark"] = Field(
+        default="argmax", description="argmax: the largest cell's centre; dark: refined within it."
+    )
+    teach_empty: Flag = Field(
+        default=False, description="Whether a target out of frame teaches an empty map, or nothing."
+    )
+    head_size: ImageSize | None = Field(
+        default=None, description="Height and width of the head's close-up, in pixels; none: as view.size."
+    )
+
+
+class GazeFrozenConfig(Section):
+    """A few transformer layers on the backbone's features, with the head as a prompt (Gaze-LLE)."""
+
+    kind: Literal["gaze-frozen"] = "gaze-frozen"
+    width: PositiveInteger = Field(default=256, description="Channels of the tokens; a multiple of `num_heads`.")
+    num_blocks: PositiveInteger = Field(default=3, description="Transformer blocks.")
+    num_heads: PositiveInteger = Field(default=8, description="Attention heads of each.")
+    token_stride: PositiveInteger = Field(default=14, description="Scene pixels per token.")
+    close_up: NonNegativeInteger = Field(
+        default=0, description="Tokens along each side of the head's close-up; 0: none, as published."
+    )
+    drop_path: Share = Field(default=0.1, lt=1, description="Largest probability of leaving out a block, in training.")
+    loss: Literal["bce", "softmax"] = Field(
+        default="bce", description="bce: each cell by itself, as published; softmax: one choice among cells."
+    )
+    in_frame_weight: NonNegative = Field(default=1.0, description="Weight of the in/out loss.")
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> "GazeFrozenConfig":
+        if self.width % self.num_heads:
+            raise ValueError(f"width={self.width} is not a multiple of num_heads={self.num_heads}")
+        return self
+
+
+class _Encoders(Section):
+    encoder: Literal["resnet50", "small", "backbone"] = Field(
+        default="resnet50",
+        description="What sees scene and head: two ResNet-50 with a fifth stage, two small ones, or the recipe's "
+        "backbone (which the others leave unused).",
+    )
+    layout: Literal["tokens", "attended"] = Field(
+        default="tokens", description="attended: the scene is first weighed by a soft attention that the head steers."
+    )
+    positions: Flag = Field(default=True, description="Whether the tokens are told their places.")
+    weights: Name | None = Field(
+        default=None, description="Hub id or folder of ImageNet weights, such as microsoft/resnet-50; none: random."
+    )
+    freeze_scene: Flag = Field(default=False, description="Leave the scene's encoder as it is, batch statistics too.")
+    freeze_head: Flag = Field(default=False, description="Leave the head's encoder as it is, batch statistics too.")
+
+    @model_validator(mode="after")
+    def _weights_fit(self) -> "_Encoders":
+        if self.weights is not None and self.encoder != "resnet50":
+            raise ValueError(f"weights={self.weights} are a ResNet-50's, but encoder={self.encoder}")
+        if self.encoder == "backbone" and (self.freeze_scene or self.freeze_head):
+            raise ValueError("freeze_scene and freeze_head mean the ResNets; backbone.trainable is for a backbone")
+        if (self.freeze_scene or self.freeze_head) and self.weights is None:
+            raise ValueError("a frozen encoder needs weights: without them it would stay random")
+        return self
+
+
+class GazeConvolutionalConfig(_Encoders):
+    """One shot: the decoder of Chong et al. (2020) on a scene and a head encoder."""
+
+    kind: Literal["gaze-convolutional"] = "gaze-convolutional"
+    layout: Literal["tokens", "attended"] = Field(
+        default="attended", description="attended: the scene is first weighed by a soft attention that the head steers."
+    )
+    map_weight: Positive = Field(default=100.0, description="Weight of the heatmap's squared error.")
+    in_frame_weight: NonNegative = Field(default=1.0, description="Weight of the in/out loss.")
+
+
+class GazeDiffusionConfig(_Encoders):
+    """A U-Net that denoises the heatmap under cross-attention to the scene and the head."""
+
+    kind: Literal["gaze-diffusion"] = "gaze-diffusion"
+    widths: Widths = Field(default=(8, 16, 24, 32), description="Channels of the U-Net at each scale, finest first.")
+    attention: tuple[Flag, ...] = Field(
+        default=(False, True, True, False), description="Which scales attend to the tokens; the middle always does."
+    )
+    num_blocks: PositiveInteger = Field(default=1, description="Residual blocks at each scale.")
+    num_heads: PositiveInteger = Field(default=4, description="Attention heads.")
+    dropout: Share = Field(default=0.0, lt=1, description="In residual blocks.")
+    train_steps: Integer = Field(default=1000, ge=20, description="Noise levels.")
+    schedule: Literal["linear", "cosine"] = Field(default="linear", description="How the noise grows.")
+    zero_terminal_snr: Flag = Field(default=False, description="Whether the last level is pure noise.")
+    target: Literal["epsilon", "x0", "v"] = Field(default="x0", description="What the network predicts.")
+    scale: Positive = Field(default=0.1, description="Maps are denoised in [-scale, scale]; smaller is noisier.")
+    normalise: Flag = Field(default=True, description="Divide what the network sees by its standard deviation.")
+    sigma_range: tuple[Positive, Positive] | None = Field(
+        default=(7.0, 10.0), description="Gaussians get a random width between these, in cells; none: encoding.sigma."
+    )
+    offset_noise: NonNegative = Field(default=0.0, description="Strength of noise on a map's mean, in training.")
+    loss: Literal["mse", "hybrid", "kl"] = Field(
+        default="mse", description="hybrid: variances are learned beside it; kl: the variational bound alone."
+    )
+    weighting: Literal["constant", "snr", "inverse-snr", "truncated-snr", "min-snr", "max-snr"] = Field(
+        default="constant", description="Weights of noise levels, in the form that the target needs."
+    )
+    snr_limit: Positive = Field(default=5.0, description="k of min-snr and max-snr.")
+    point_weight: NonNegative = Field(default=0.0, description="Weight of the squared distance of the estimated point.")
+    in_frame_weight: NonNegative = Field(default=0.01, description="Weight of the in/out loss.")
+    sampler: Literal["ddim", "ancestral", "dpm-solver++"] = Field(default="ddim", description="How maps are drawn.")
+    sample_steps: PositiveInteger = Field(default=10, description="Steps of a draw.")
+    num_draws: PositiveInteger = Field(default=1, description="Draws that a prediction is the mean of.")
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "GazeDiffusionConfig":
+        if self.loss == "kl" and self.weighting != "constant":
+            raise ValueError(f"loss=kl weighs noise levels itself, so weighting={self.weighting} means nothing")
+        if self.zero_terminal_snr and (self.target == "epsilon" or self.weighting == "inverse-snr"):
+            what = "target=epsilon" if self.target == "epsilon" else "weighting=inverse-snr"
+            raise ValueError(f"zero_terminal_snr and {what} don't go together: the last level has no signal")
+        if self.loss != "mse" and self.zero_terminal_snr:
+            raise ValueError(f"loss={self.loss} needs a little signal at every level, so no zero_terminal_snr")
+        if self.sample_steps > self.train_steps:
+            raise ValueError(f"sample_steps={self.sample_steps} exceeds train_steps={self.train_steps}")
+        if len(self.attention) != len(self.widths):
+            raise ValueError(f"attention has {len(self.attention)} scales, widths {len(self.widths)}")
+        if self.sigma_range is not None and self.sigma_range[0] > self.sigma_range[1]:
+            raise ValueError(f"sigma_range is [smallest, largest], got {list(self.sigma_range)}")
+        return self
+
+
+GAZE_METHODS = ("gaze-frozen", "gaze-convolutional", "gaze-diffusion")
