@@ -1,0 +1,212 @@
+"""Templates of instructions, and the English that fills them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+from gensight.errors import ConfigError
+
+Task = Literal["segment", "detect", "depth", "classify"]
+TASKS: tuple[Task, ...] = ("segment", "detect", "depth", "classify")
+HELD_OUT_EVERY = 5  # every fifth template of a task is kept from training
+
+_SEGMENT = (
+    "segment {the}", "segment {many}", "segment every {one}", "segment all {many}", "segment {the} in this picture",
+    "mask {the}", "mask out {the}", "mark the pixels of {the}", "mark every pixel that belongs to {a}",
+    "paint {the} white", "paint {the} white and the rest black", "make a mask of {the}", "create a mask for {the}",
+    "show me the mask of {the}", "give me the mask of {many}", "outline the area that {the} covers",
+    "fill the area of {the}", "colour in {the}", "separate {the} from the background", "cut out {the}",
+    "isolate {the}", "extract the region of {the}", "which pixels are {many}?", "which pixels show {a}?",
+    "which part of the image is {a}?", "where exactly is {the}?", "what area does {the} cover?",
+    "can you segment {the}?", "could you mask {the} for me?", "please segment {the}",
+    "please mark {the} pixel by pixel", "I need a mask of {the}", "I would like {the} segmented",
+    "find the shape of {the}", "trace the shape of {the}", "highlight {the}", "highlight the region of {the}",
+    "show only {the}", "keep {the} and blacken everything else", "draw the silhouette of {the}",
+    "produce a segmentation of {the}", "do a segmentation of {many}", "label the pixels that are {one}",
+    "divide the image into {the} and the rest", "tell {the} apart from the background",
+)  # fmt: skip
+_DETECT = (
+    "detect {the}", "detect {many}", "detect every {one}", "detect all {many}", "detect {the} in this picture",
+    "find {the}", "find all {many}", "find every {one} in the image", "locate {the}", "locate {many}",
+    "locate each {one}", "box {the}", "put a box around {the}", "put a box around every {one}",
+    "draw a box around {the}",
+    "draw boxes around {many}", "draw the bounding box of {the}", "give me the bounding boxes of {many}",
+    "show the bounding box of {the}", "mark {the} with a box", "mark each {one} with a rectangle",
+    "enclose {the} in a rectangle", "frame {the}", "frame every {one}", "where is {the}?", "where are {the_many}?",
+    "is there {a}, and where?", "are there any {many}?", "how many {many} are there, and where?",
+    "can you find {the}?", "can you spot {a}?", "could you locate {the} for me?", "please detect {the}",
+    "please find all {many}", "I am looking for {a}", "I want to know where {the} is", "show me where {the} is",
+    "point out {the}", "point out every {one}", "spot {the}", "search for {many}", "look for {a}",
+    "tell me where {the_many} are", "count {many} with boxes", "which places show {a}?",
+)  # fmt: skip
+_DEPTH = (
+    "estimate the depth", "estimate the depth of this image", "predict the depth", "predict a depth map",
+    "show the depth map", "give me the depth map", "compute the depth of every pixel", "how far away is everything?",
+    "how far is each pixel?", "how far is each thing from the camera?", "what is the distance to each point?",
+    "measure the distance of everything from the camera", "draw a depth map",
+    "paint near things dark and far things bright",
+    "can you estimate the depth?", "please estimate the depth", "could you show me how deep this scene is?",
+    "I need the depth of this scene", "turn this picture into a depth map", "map the distances in this picture",
+    "tell me how far things are", "make a depth image",
+)  # fmt: skip
+_CLASSIFY = (
+    "is there {a}?", "is this {a}?", "does this picture show {a}?", "is {a} in the image?", "can you see {a}?",
+    "show white if there is {a}", "turn the picture white if it shows {a}", "does {a} appear here?",
+    "tell me whether this is {a}", "say if there is {a} in the picture", "is it {a}, yes or no?",
+)  # fmt: skip
+_CHOOSE = (
+    "classify the image", "what is this?", "what does this picture show?", "name the class of the image",
+    "which class is it?", "which of the classes is this?", "what kind is it?", "tell me what this is",
+    "recognise what is shown", "give the class of this picture",
+)  # fmt: skip
+_EVERYTHING: Mapping[Task, tuple[str, ...]] = {
+    "segment": ("segment everything", "segment all classes", "colour every thing by its class",
+                "label every pixel", "do a full segmentation"),
+    "detect": ("detect everything", "find all objects", "box every object", "locate everything you know",
+               "draw boxes around all objects"),
+}  # fmt: skip
+
+_IRREGULAR = {
+    "person": "people", "man": "men", "woman": "women", "child": "children", "mouse": "mice", "sheep": "sheep",
+    "knife": "knives", "shelf": "shelves", "leaf": "leaves", "wolf": "wolves", "skis": "skis", "scissors": "scissors",
+    "stairs": "stairs", "fish": "fish", "goose": "geese", "foot": "feet", "tooth": "teeth",
+}  # fmt: skip
+_SILENT = ("hour", "honest", "heir")
+_LIKE_YOU = ("uni", "use", "euro", "one", "ute", "ufo")
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """What is asked, and what it means.
+
+    Attributes:
+        text: The words.
+        task: Of `TASKS`.
+        classes: The classes asked for, in the order of their colours; none for depth.
+    """
+
+    text: str
+    task: Task
+    classes: tuple[str, ...] = ()
+
+
+def article(word: str) -> str:
+    """`a` or `an`, by the sound that a word begins with, as far as its letters tell."""
+    word = word.lower()
+    if word.startswith(_SILENT):
+        return "an"
+    return "an" if word[:1] in "aeiou" and not word.startswith(_LIKE_YOU) else "a"
+
+
+def plural(name: str) -> str:
+    """The plural of a class name; the last word of several takes it."""
+    if name in _IRREGULAR:
+        return _IRREGULAR[name]
+    first, space, last = name.rpartition(" ")
+    if space:
+        return f"{first} {plural(last)}"
+    if last.endswith("s") and not last.endswith(("ss", "us")):  # glasses, stairs
+        return last
+    if last.endswith(("s", "x", "z", "ch", "sh")):
+        return f"{last}es"
+    if last.endswith("y") and last[-2:-1] not in "aeiou":
+        return f"{last[:-1]}ies"
+    return f"{last}s"
+
+
+def is_plural(name: str) -> bool:
+    """Whether a name is a plural already, such as `stairs`."""
+    return plural(name) == name and name not in ("sheep", "fish")
+
+
+def joined(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def templates(task: Task, several: bool = False) -> tuple[str, ...]:
+    """All templates of a task; `several`: of classification, those that choose among classes.
+
+    Raises:
+        ConfigError: There is no such task.
+    """
+    match task:
+        case "segment":
+            return _SEGMENT
+        case "detect":
+            return _DETECT
+        case "depth":
+            return _DEPTH
+        case "classify":
+            return _CHOOSE if several else _CLASSIFY
+        case _:
+            raise ConfigError(f"no task is called `{task}`", choices=TASKS)
+
+
+def held_out(task: Task, several: bool = False) -> tuple[str, ...]:
+    """The templates that training never sees: every fifth."""
+    return templates(task, several)[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY]
+
+
+def _trained(task: Task, several: bool) -> tuple[str, ...]:
+    kept = set(held_out(task, several))
+    return tuple(one for one in templates(task, several) if one not in kept)
+
+
+def filled(template: str, names: Sequence[str]) -> str:
+    """A template with its classes: articles, plurals, `and`."""
+    if not names or "{" not in template:
+        return template
+    said = list(names)
+    return template.format(
+        a=joined([name if is_plural(name) else f"{article(name)} {name}" for name in said]),
+        the="the " + joined(said),
+        the_many="the " + joined([plural(name) for name in said]),
+        many=joined([plural(name) for name in said]),
+        one=joined(said),
+    )
+
+
+def fixed(task: Task, classes: Sequence[str] = ()) -> Instruction:
+    """The one usual instruction of a task: its first template."""
+    several = task == "classify" and len(classes) != 1
+    return Instruction(filled(templates(task, several)[0], classes), task, tuple(classes))
+
+
+def rephrased(
+    task: Task,
+    classes: Sequence[str] = (),
+    seed: int = 0,
+    synonyms: Mapping[str, Sequence[str]] | None = None,
+    part: Literal["train", "held-out"] = "train",
+    everything: bool = False,
+) -> Instruction:
+    """An instruction drawn from a task's templates; the same for the same seed.
+
+    Args:
+        task: Of `TASKS`.
+        classes: Classes asked for; none for depth.
+        seed: Draws the template and the synonyms.
+        synonyms: Other names of classes: one of them is said in place of the class, always. `classes` keep their names.
+        part: Templates of training, or those kept from it.
+        everything: Say `segment everything` instead of naming all classes; of segmentation and detection.
+
+    Raises:
+        ConfigError: There is no such task, or `everything` of one that has no such instruction.
+    """
+    random = Random(f"{task} {seed}")
+    several = task == "classify" and len(classes) != 1
+    if everything and task not in _EVERYTHING:
+        raise ConfigError(f"`everything` cannot be asked of `{task}`", choices=_EVERYTHING)
+    if everything:
+        choices = _EVERYTHING[task]
+        choices = choices[-1:] if part == "held-out" else choices[:-1]
+    else:
+        choices = _trained(task, several) if part == "train" else held_out(task, several)
+    said = [random.choice(list((synonyms or {}).get(name, ())) or [name]) for name in classes]
+    text = filled(random.choice(choices), said)
+    form = random.random()
+    if form < 0.15:
+        text = text[0].upper() + text[1:] + ("" if text.endswith("?") else ".")
+    return Instruction(text, task, tuple(classes))

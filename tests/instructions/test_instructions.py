@@ -1,0 +1,107 @@
+"""The grammar of instructions, the rule for tasks, and paraphrases."""
+
+import pytest
+
+from gensight.errors import ConfigError, RunError
+from gensight.instructions.grammar import (
+    TASKS,
+    article,
+    filled,
+    fixed,
+    held_out,
+    joined,
+    plural,
+    rephrased,
+    templates,
+)
+from gensight.instructions.paraphrase import Paraphraser, acceptable, tidy
+from gensight.instructions.tasks import infer_task
+
+
+@pytest.mark.parametrize(("task", "least"), [("segment", 40), ("detect", 40), ("depth", 20), ("classify", 10)])
+def test_there_are_enough_templates_and_each_is_one_of_its_kind(task, least):
+    assert len(set(templates(task))) == len(templates(task)) >= least
+    assert len(held_out(task)) == len(templates(task)) // 5
+    assert len(templates("classify", several=True)) >= 10
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("names", [("cat",), ("umbrella",), ("stairs",), ("person", "dog"), ("cat", "dog", "bird")])
+def test_every_template_is_filled(task, names):
+    for template in templates(task):
+        text = filled(template, names)
+        assert "{" not in text
+        assert "  " not in text
+        assert "a umbrella" not in text
+        assert "a stairs" not in text
+        if "{" in template:
+            assert all(name in text or plural(name) in text for name in names)
+
+
+def test_english():
+    assert [article(word) for word in ("cat", "apple", "hour", "unicorn", "umbrella")] == ["a", "an", "an", "a", "an"]
+    pairs = {"cat": "cats", "person": "people", "bus": "buses", "box": "boxes", "berry": "berries", "boy": "boys",
+             "wine glass": "wine glasses", "sheep": "sheep", "glasses": "glasses", "bench": "benches"}  # fmt: skip
+    assert {name: plural(name) for name in pairs} == pairs
+    assert joined(["a", "b", "c"]) == "a, b and c"
+    assert filled("put a box around {a}", ("cat", "owl")) == "put a box around a cat and an owl"
+    assert filled("where are {the_many}?", ("mouse",)) == "where are the mice?"
+
+
+def test_fixed():
+    assert fixed("segment", ("cat",)).text == "segment the cat"
+    assert fixed("detect", ("cat", "dog")).text == "detect the cat and dog"
+    assert fixed("depth").text == "estimate the depth"
+    assert fixed("classify", ("cat",)).text == "is there a cat?"
+    assert fixed("classify", ("cat", "dog")).text == "classify the image"
+
+
+def test_rephrased_repeats_itself_and_never_says_what_is_held_out():
+    for task in TASKS:
+        kept = {filled(one, ("cat",)).lower() for one in held_out(task)}
+        said = {rephrased(task, ("cat",), seed).text.lower().rstrip(".") for seed in range(400)}
+        assert not said & {one.rstrip(".") for one in kept}
+        assert len(said) == len(templates(task)) - len(kept)
+        assert rephrased(task, ("cat",), 7) == rephrased(task, ("cat",), 7)
+        tested = {rephrased(task, ("cat",), seed, part="held-out").text.lower().rstrip(".") for seed in range(100)}
+        assert tested == {one.rstrip(".") for one in kept}
+
+
+def test_synonyms_are_said_and_classes_kept():
+    one = rephrased("segment", ("couch",), 3, synonyms={"couch": ("sofa", "settee")})
+    assert one.classes == ("couch",)
+    assert "couch" not in one.text
+    assert "sofa" in one.text or "settee" in one.text
+
+
+def test_everything():
+    texts = {rephrased("segment", ("cat", "dog"), seed, everything=True).text.lower() for seed in range(50)}
+    assert "segment everything" in texts
+    assert not any("cat" in text for text in texts)
+    with pytest.raises(ConfigError, match="`everything` cannot be asked of `depth`"):
+        rephrased("depth", everything=True)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_rule_finds_the_task_of_most_templates(task):
+    texts = [filled(one, ("cat",)) for one in templates(task)]
+    found = [infer_task(text).task for text in texts]
+    assert found.count(task) / len(found) > 0.9, [t for t, f in zip(texts, found, strict=True) if f != task]
+
+
+def test_the_rule_says_what_it_went_by():
+    assert str(infer_task("Please SEGMENT the cat.")) == (
+        "task: segment (because of `segment`; choose another with --task)"
+    )
+    assert infer_task("how far is the cat?").word == "far"
+    with pytest.raises(ConfigError, match="doesn't say which task is meant: `cat`"):
+        infer_task("cat")
+
+
+def test_paraphrases():
+    assert tidy('\n  "Show  me the cat."\nmore') == "Show me the cat."
+    assert acceptable("where is the Cat", ("cat",))
+    assert not acceptable("where is it", ("cat",))
+    assert not acceptable("", ())
+    with pytest.raises(RunError, match="no language model"):
+        Paraphraser("/nowhere")
