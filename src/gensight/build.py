@@ -48,19 +48,35 @@ from gensight.config.encodings import (
     Single,
     parts_of,
 )
+from gensight.config.gaze import (
+    GazeConvolutionalConfig,
+    GazeDiffusionConfig,
+    GazeFollowData,
+    GazeFrozenConfig,
+    GazeMapConfig,
+    GooData,
+    VideoAttentionTargetData,
+)
 from gensight.config.protocols import Protocol
-from gensight.config.schema import AugmentConfig, DiffusersConfig, RunConfig, ScratchConfig, TinyConfig
+from gensight.config.schema import AugmentConfig, DiffusersConfig, ReadoutConfig, RunConfig, ScratchConfig, TinyConfig
 from gensight.diffusion.noise import mix
 from gensight.encodings.appearance import Appearance
 from gensight.encodings.base import Encoding
 from gensight.encodings.correspondence import Correspondence
 from gensight.encodings.depth import DepthImage, DepthMap
 from gensight.encodings.edge_image import EdgeImage
+from gensight.encodings.gaze import GazeMap
 from gensight.encodings.heatmap import DEFAULT_CALIBRATION, Heatmap
 from gensight.encodings.joint import SEPARATOR, Joint
 from gensight.encodings.pose_image import PoseImage
 from gensight.errors import ConfigError
+from gensight.loading.gaze_views import GazeViews
 from gensight.loading.views import ViewPolicy
+from gensight.methods.base import Method
+from gensight.methods.gaze.convolutional import ConvolutionalGaze
+from gensight.methods.gaze.diffusion import DiffusionGaze
+from gensight.methods.gaze.encoders import BackboneSceneAndHead, SceneAndHead
+from gensight.methods.gaze.frozen import FrozenGaze
 from gensight.methods.readout.method import Part, Readout
 from gensight.metrics import tables
 from gensight.metrics.appearance import build_appearance_metrics
@@ -68,6 +84,7 @@ from gensight.metrics.base import Metric
 from gensight.metrics.correspondence import build_matching_metrics
 from gensight.metrics.depth import depth_metrics
 from gensight.metrics.edges import edge_metrics
+from gensight.metrics.gaze import gaze_metrics
 from gensight.readers import splits
 from gensight.readers.ade20k import Ade20kReader, SceneParsingReader
 from gensight.readers.annotated import AnnotatedReader
@@ -78,6 +95,8 @@ from gensight.readers.coco import CocoReader
 from gensight.readers.davis import DavisReader
 from gensight.readers.deeplabcut import DeepLabCutReader
 from gensight.readers.folder import FolderReader
+from gensight.readers.gazefollow import GazeFollowReader
+from gensight.readers.goo import GooReader
 from gensight.readers.image_folders import ImageFoldersReader
 from gensight.readers.nyu import NyuRawReader, NyuReader
 from gensight.readers.pets import PetsReader
@@ -88,6 +107,7 @@ from gensight.readers.spair import SpairReader
 from gensight.readers.splits import Subset
 from gensight.readers.sunrgbd import SunRgbdReader
 from gensight.readers.video import VideoReader
+from gensight.readers.video_attention_target import VideoAttentionTargetReader, show_names
 from gensight.readers.voc import VocReader
 from gensight.skeletons import NAMED, Skeleton
 from gensight.transforms.augmentation import Augmentation
@@ -134,6 +154,12 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
             return _spair(data)
         case Ap10kData():
             return _ap10k(data)
+        case GazeFollowData():
+            return _gazefollow(data)
+        case VideoAttentionTargetData():
+            return _video_attention_target(data)
+        case GooData():
+            return _goo(data)
         case AnnotatedData():
             reader = AnnotatedReader(data.root, data.images, data.min_confidence, data.variants)
             return _subsets(reader, *_divide(reader, data.split))
@@ -305,12 +331,47 @@ def _official_part(data: SunRgbdData | Ade20kData | PetsData | ImageFoldersData,
             assert_never(data)
 
 
+def _gazefollow(data: GazeFollowData) -> Splits:
+    def part(name: str) -> Reader:
+        return GazeFollowReader(data.root, name, data.guess_heads, missing=data.missing)
+
+    test = None if data.test is None else part(data.test)
+    if test is not None and data.num_test is not None and data.num_test < len(test):
+        _, chosen = splits.validation_from_train(range(len(test)), data.num_test / len(test), seed=data.seed)
+        test = Subset(test, chosen)
+    if data.validation is not None:
+        return Splits(part(data.train), part(data.validation), test)
+    return Splits(*_without_validation(part(data.train), data.validation_share, data.seed), test)
+
+
+def _video_attention_target(data: VideoAttentionTargetData) -> Splits:
+    def part(name: str, shows: tuple[str, ...] | None, step: int) -> Reader:
+        return VideoAttentionTargetReader(data.root, name, shows, data.smoothing, step, missing=data.missing)
+
+    held_out = data.validation
+    if not held_out:
+        return Splits(part("train", None, data.step), None, part("test", None, 1))
+    learnt = tuple(show for show in show_names(data.root, "train") if show not in held_out)
+    return Splits(part("train", learnt, data.step), part("train", held_out, data.step), part("test", None, 1))
+
+
+def _goo(data: GooData) -> Splits:
+    def part(name: str) -> Reader:
+        return GooReader(data.root, name, data.head, missing=data.missing)
+
+    test = None if data.test is None else part(data.test)
+    if data.validation is not None:
+        return Splits(part(data.train), part(data.validation), test)
+    return Splits(*_without_validation(part(data.train), data.validation_share, data.seed), test)
+
+
 def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:
     """The skeleton that a recipe asks for; None where nothing asks for keypoints.
 
     Raises ConfigError if the data set has none and the recipe names none.
     """
-    named = [p.skeleton for p in parts_of(config.encoding).values() if isinstance(p, HeatmapConfig | PoseImageConfig)]
+    asking = HeatmapConfig | PoseImageConfig
+    named = [p.skeleton for p in parts_of(config.encoding).values() if isinstance(p, asking)]
     if not named:
         return None
     if len(set(named)) > 1:
@@ -363,6 +424,8 @@ def _build_part(part: Single, skeleton: Skeleton | None, calibration: tuple[floa
             return Appearance(
                 stride=part.stride, region=part.region, negative=part.negative, distance=part.distance, seed=seed
             )
+        case GazeMapConfig():
+            return GazeMap(part.grid, part.sigma, part.quantised, part.decoder, part.teach_empty)
         case _:
             assert_never(part)
 
@@ -377,6 +440,7 @@ def truths_of(config: RunConfig) -> tuple[str, ...]:
         "depth-map": ("depth",),
         "correspondence": (),
         "appearance": ("boxes", "masks", "identity"),
+        "gaze": ("gaze",),
     }
     kinds = [part.kind for part in parts_of(config.encoding).values()]
     truths = [truth for kind in kinds for truth in needed[kind]]
@@ -384,6 +448,8 @@ def truths_of(config: RunConfig) -> tuple[str, ...]:
 
 
 def build_policy(config: RunConfig) -> ViewPolicy:
+    if isinstance(config.encoding, GazeMapConfig):
+        return GazeViews(config.view.size, config.view.crop, config.view.padding, config.encoding.head_size)
     return ViewPolicy(config.view.size, config.view.crop, config.view.padding)
 
 
@@ -452,22 +518,36 @@ def _names(layers: tuple[str, ...] | str | None) -> tuple[str, ...] | None:
     return layers
 
 
-def build_method(config: RunConfig, backbone: Backbone, encoding: Encoding) -> Readout:
+def build_method(config: RunConfig, backbone: Backbone, encoding: Encoding) -> Method:
     """The method of a recipe; its initial weights are drawn from the recipe's seed. Refuses sizes that don't fit."""
+    method = config.method
+    torch.manual_seed(config.seed)
+    match method:
+        case ReadoutConfig():
+            return _readout(config, method, backbone, encoding)
+        case GazeFrozenConfig() | GazeConvolutionalConfig() | GazeDiffusionConfig():
+            return _gaze(config, method, backbone)
+        case _:
+            assert_never(method)
+
+
+def _fit_size(config: RunConfig, units: dict[str, int]) -> None:
+    """Raises ConfigError where the view is no multiple of every named unit."""
     height, width = config.view.size
-    strides = {f"{name} encoding's stride": part.stride for name, part in parts_of(config.encoding).items()}
-    for name, unit in {"backbone's stride": backbone.stride, **strides}.items():
+    for name, unit in units.items():
         if height % unit or width % unit:
             raise ConfigError(
                 f"view.size={height},{width} is not a multiple of the {name} ({unit})",
                 where="view.size",
                 hint=f"for example view.size=[{_round_up(height, unit)},{_round_up(width, unit)}]",
             )
-    method = config.method
-    torch.manual_seed(config.seed)
+
+
+def _readout(config: RunConfig, method: ReadoutConfig, backbone: Backbone, encoding: Encoding) -> Readout:
+    _fit_size(config, {"backbone's stride": backbone.stride, **_strides(config)})
     return Readout(
         backbone,
-        _build_parts(config, encoding),
+        _build_parts(config, method, encoding),
         projection=method.projection,
         bottleneck=method.bottleneck,
         widths=method.widths,
@@ -477,7 +557,40 @@ def build_method(config: RunConfig, backbone: Backbone, encoding: Encoding) -> R
     )
 
 
-def _build_parts(config: RunConfig, encoding: Encoding) -> dict[str, Part]:
+def _gaze(
+    config: RunConfig, method: GazeFrozenConfig | GazeConvolutionalConfig | GazeDiffusionConfig, backbone: Backbone
+) -> Method:
+    assert isinstance(config.encoding, GazeMapConfig)  # the schema has seen to it
+    grid = config.encoding.grid
+    if isinstance(method, GazeFrozenConfig):
+        _fit_size(config, {"backbone's stride": backbone.stride})
+        return FrozenGaze(backbone, grid, **method.model_dump(exclude={"kind"}))
+    encoder: SceneAndHead | BackboneSceneAndHead
+    if method.encoder == "backbone":
+        _fit_size(config, {"backbone's stride": backbone.stride})
+        encoder = BackboneSceneAndHead(backbone, positions=method.positions)
+    else:
+        encoder = SceneAndHead(
+            method.encoder, method.layout, method.positions, method.weights, method.freeze_scene, method.freeze_head
+        )
+    own = method.model_dump(exclude={"kind", *_ENCODER_FIELDS})
+    if isinstance(method, GazeConvolutionalConfig):
+        return ConvolutionalGaze(encoder, grid, **own)
+    return DiffusionGaze(encoder, grid, **own)
+
+
+_ENCODER_FIELDS = ("encoder", "layout", "positions", "weights", "freeze_scene", "freeze_head")
+
+
+def _strides(config: RunConfig) -> dict[str, int]:
+    return {
+        f"{name} encoding's stride": part.stride
+        for name, part in parts_of(config.encoding).items()
+        if not isinstance(part, GazeMapConfig)
+    }
+
+
+def _build_parts(config: RunConfig, method: ReadoutConfig, encoding: Encoding) -> dict[str, Part]:
     joint = config.encoding if isinstance(config.encoding, JointConfig) else None
     levels = {} if joint is None else joint.timesteps
     outputs = encoding.outputs
@@ -489,9 +602,10 @@ def _build_parts(config: RunConfig, encoding: Encoding) -> dict[str, Part]:
                 if joint is None or output.startswith(f"{name}{SEPARATOR}")
             },
             part.stride,
-            levels.get(name, config.method.timesteps),
+            levels.get(name, method.timesteps),
         )
         for name, part in parts_of(config.encoding).items()
+        if not isinstance(part, GazeMapConfig)
     }
 
 
@@ -512,6 +626,11 @@ def _build_metric(protocol: Protocol, config: RunConfig, skeleton: Skeleton | No
             return depth_metrics(protocol, low, high)
         case "edges-f":
             return edge_metrics(protocol)
+        case (
+            "gazefollow" | "chong" | "gazelle" | "tonini" | "sharingan"
+            | "video" | "chong-video" | "gazelle-video" | "goo-5x5" | "in-frame-ap"
+        ):  # fmt: skip
+            return gaze_metrics(protocol, subset=_scored_subset(config))
         case "two-alternative" | "same-different-auc":
             return build_appearance_metrics([protocol])
         case "pck-img":
@@ -521,3 +640,10 @@ def _build_metric(protocol: Protocol, config: RunConfig, skeleton: Skeleton | No
         case _:
             assert skeleton is not None  # the schema lets only keypoint encodings ask for the others
             return tables.build_metrics([protocol], skeleton)
+
+
+def _scored_subset(config: RunConfig) -> str:
+    data = config.data
+    if isinstance(data, GazeFollowData) and data.num_test is not None:
+        return f"{data.num_test} images, seed {data.seed}"
+    return ""

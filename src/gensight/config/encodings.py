@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
 from gensight.config.fields import Name, Positive, PositiveInteger, Section
+from gensight.config.gaze import GazeMapConfig
 
 Skeleton = Literal["openpose-18", "coco-17", "animal-17", "data"]
 
@@ -154,6 +155,7 @@ Encoding = Annotated[
     | DepthMapConfig
     | CorrespondenceConfig
     | AppearanceConfig
+    | GazeMapConfig
     | JointConfig,
     Field(discriminator="kind"),
 ]
@@ -165,6 +167,7 @@ Single = (
     | DepthMapConfig
     | CorrespondenceConfig
     | AppearanceConfig
+    | GazeMapConfig
 )
 
 

@@ -8,10 +8,13 @@ Protocol = Literal[
     "edges-f",
     "pck-img",
     "two-alternative", "same-different-auc",
+    "gazefollow", "chong", "gazelle", "tonini", "sharingan", "video", "chong-video", "gazelle-video", "goo-5x5",
+    "in-frame-ap",
 ]  # fmt: skip
 Baseline = Literal[
     "mean-position", "mean-map", "no-motion", "raw-pixels", "sift", "optical-flow", "colour-histogram", "random-twin",
     "scratch",
+    "centre-gaze", "mean-gaze", "eye-point", "head-direction",
 ]  # fmt: skip
 TEACHER = "teacher:"  # before a pose model's hub id or folder: that model, scored as a baseline
 TRAINED: tuple[Baseline, ...] = ("random-twin", "scratch")
@@ -20,6 +23,11 @@ _KEYPOINTS: tuple[Protocol, ...] = (
     "pck-box", "mean-px", "coco-oks", "pck-torso", "pckh", "readout-guidance-2024", "rmse-px", "median-px",
 )  # fmt: skip
 _DEPTH: tuple[Protocol, ...] = ("depth-metric", "depth-median-scaled", "depth-affine")
+_GAZE: tuple[Protocol, ...] = (
+    "gazefollow", "chong", "gazelle", "tonini", "sharingan", "video", "chong-video", "gazelle-video", "goo-5x5",
+    "in-frame-ap",
+)  # fmt: skip
+_GAZE_BASELINES: tuple[Baseline, ...] = ("centre-gaze", "mean-gaze", "eye-point", "head-direction")
 
 PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "heatmap": _KEYPOINTS,
@@ -29,6 +37,7 @@ PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "depth-map": _DEPTH,
     "correspondence": ("pck-img", "pck-box"),
     "appearance": ("two-alternative", "same-different-auc"),
+    "gaze": _GAZE,
 }
 USUAL_PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "heatmap": ("pck-box", "mean-px"),
@@ -38,6 +47,7 @@ USUAL_PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "depth-map": ("depth-metric", "depth-affine"),
     "correspondence": ("pck-img",),
     "appearance": ("two-alternative",),
+    "gaze": ("gazefollow", "in-frame-ap"),
 }
 BASELINES: dict[str, tuple[Baseline, ...]] = {
     "heatmap": ("mean-position", *TRAINED),
@@ -47,6 +57,7 @@ BASELINES: dict[str, tuple[Baseline, ...]] = {
     "depth-map": ("mean-map", *TRAINED),
     "correspondence": ("no-motion", "raw-pixels", "sift", "optical-flow", *TRAINED),
     "appearance": ("colour-histogram", *TRAINED),
+    "gaze": (*_GAZE_BASELINES, "random-twin"),
 }
 USUAL_BASELINES: dict[str, tuple[Baseline, ...]] = {
     "heatmap": ("mean-position", "random-twin"),
@@ -56,4 +67,5 @@ USUAL_BASELINES: dict[str, tuple[Baseline, ...]] = {
     "depth-map": ("mean-map", "random-twin"),
     "correspondence": ("no-motion", "raw-pixels", "sift", "random-twin"),
     "appearance": ("colour-histogram", "random-twin"),
+    "gaze": ("centre-gaze", "mean-gaze", "head-direction"),
 }

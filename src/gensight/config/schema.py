@@ -7,7 +7,7 @@ by `kind`. Nothing here imports torch, numpy or the rest of the project: build.p
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from gensight.config.data import UNLABELLED, Data
 from gensight.config.encodings import Encoding, HeatmapConfig, JointConfig, Timesteps, parts_of
@@ -25,6 +25,13 @@ from gensight.config.fields import (
     Share,
     Text,
     Widths,
+)
+from gensight.config.gaze import (
+    GAZE_METHODS,
+    GazeConvolutionalConfig,
+    GazeDiffusionConfig,
+    GazeFrozenConfig,
+    GazeMapConfig,
 )
 from gensight.config.protocols import (
     BASELINES,
@@ -54,6 +61,12 @@ class AugmentConfig(Section):
     blur: NonNegative = Field(default=0.0, description="Largest Gaussian blur, its sigma in input pixels.")
     noise: Share = Field(default=0.0, description="Largest standard deviation of added noise; white is 1.")
     occlusion: Share = Field(default=0.0, description="Probability that a random rectangle hides part of the image.")
+    crop: Share = Field(
+        default=0.0, description="Probability of a random crop that keeps the head and its target (gaze only)."
+    )
+    head_jitter: Share = Field(
+        default=0.0, description="Largest change of a head box, as a share of its side, half at each edge (gaze only)."
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> "AugmentConfig":
@@ -66,10 +79,10 @@ class ViewConfig(Section):
     """What the network sees of an image."""
 
     size: ImageSize = Field(default=(128, 128), description="Height and width of the network's input, in pixels.")
-    crop: Literal["frame", "box", "stretched-box"] = Field(
+    crop: Literal["frame", "stretched-frame", "box", "stretched-box"] = Field(
         default="frame",
-        description="frame: the whole image; box: each subject's box, its aspect kept; "
-        "stretched-box: the box stretched to the input, as in Readout Guidance.",
+        description="frame: the whole image; stretched-frame: the same, squashed; "
+        "box: each subject's box, its aspect kept; stretched-box: the box squashed too, as in Readout Guidance.",
     )
     padding: Positive = Field(default=1.25, description="How much larger than the box the crop is, per side length.")
     augment: AugmentConfig = Field(default=AugmentConfig(), description="Random changes of training images.")
@@ -152,7 +165,13 @@ class ReadoutConfig(Section):
     )
 
 
-Method = ReadoutConfig
+Method = Annotated[
+    ReadoutConfig | GazeFrozenConfig | GazeConvolutionalConfig | GazeDiffusionConfig,
+    Field(discriminator="kind"),
+]
+
+# Methods whose targets are of one kind of their own; every other method makes any of the other encodings.
+OWN_ENCODINGS = dict.fromkeys(GAZE_METHODS, "gaze")
 
 
 class TrainingConfig(Section):
@@ -231,16 +250,51 @@ class RunConfig(Section):
     cache: CacheConfig = Field(default=CacheConfig(), description="Features kept on disk.")
     evaluation: EvaluationConfig = Field(default=EvaluationConfig(), description="What is scored, and against what.")
 
+    @field_validator("method", mode="before")
+    @classmethod
+    def _usual_kind(cls, value: Any) -> Any:
+        """A method without a kind is a readout."""
+        return {"kind": "readout", **value} if isinstance(value, Mapping) else value
+
     @model_validator(mode="after")
     def _parts_fit(self) -> "RunConfig":
         if self.data.kind in UNLABELLED:
             raise ValueError(
                 f"data.kind={self.data.kind} has no labels, and method.kind={self.method.kind} learns from labels"
             )
+        self._target_fits()
         self._scores_fit()
         if self.cache.mode == "on" and (reason := self.why_features_change()):
             raise ValueError(f"cache.mode=on needs features that repeat, but {reason}")
         return self
+
+    def _target_fits(self) -> None:
+        own = OWN_ENCODINGS.get(self.method.kind)
+        if own is not None and self.encoding.kind != own:
+            raise ValueError(
+                f"method.kind={self.method.kind} goes with encoding.kind={own}, not with {self.encoding.kind}"
+            )
+        kinds = [part.kind for part in parts_of(self.encoding).values()]
+        for encoding in sorted(set(OWN_ENCODINGS.values()) & set(kinds)):
+            takers = [kind for kind, made in OWN_ENCODINGS.items() if made == encoding]
+            if self.method.kind not in takers:
+                raise ValueError(
+                    f"encoding.kind={encoding} goes with method.kind={' or '.join(takers)}, not with {self.method.kind}"
+                )
+        self._gaze_fits()
+
+    def _gaze_fits(self) -> None:
+        augment = self.view.augment
+        if not isinstance(self.encoding, GazeMapConfig):
+            if augment.crop or augment.head_jitter:
+                raise ValueError("view.augment.crop and head_jitter are about heads: they need encoding.kind=gaze")
+            return
+        if self.view.crop not in ("frame", "stretched-frame"):
+            raise ValueError(f"gaze needs whole scenes (frame, stretched-frame), not view.crop={self.view.crop}")
+        if augment.rotation or augment.translation or augment.scale != (1.0, 1.0):
+            raise ValueError("gaze is augmented by crop, flip and head_jitter, not by rotation, scale or translation")
+        if self.cache.mode == "on" and self.encoding.head_size not in (None, self.view.size):
+            raise ValueError("cache.mode=on needs encoding.head_size to be view.size")
 
     def _scores_fit(self) -> None:
         kinds = [part.kind for part in parts_of(self.encoding).values()]
@@ -280,7 +334,11 @@ class RunConfig(Section):
                 return "backbone.kind=scratch is trained"
             case TinyConfig() | DiffusersConfig() if self.backbone.trainable != "frozen":
                 return f"backbone.trainable={self.backbone.trainable} changes the backbone"
-        levels = {"method.timesteps": self.method.timesteps}
+        if not isinstance(self.method, ReadoutConfig | GazeFrozenConfig):
+            return f"method.kind={self.method.kind} looks at pixels"
+        if isinstance(self.encoding, GazeMapConfig) and self.encoding.head_size not in (None, self.view.size):
+            return "encoding.head_size differs from view.size"
+        levels = {} if isinstance(self.method, GazeFrozenConfig) else {"method.timesteps": self.method.timesteps}
         if isinstance(self.encoding, JointConfig):
             levels |= {f"encoding.timesteps.{part}": level for part, level in self.encoding.timesteps.items()}
         for key, level in levels.items():

@@ -9,6 +9,8 @@ from typing import Protocol
 from gensight.drawing import draw_heatmaps, overlay
 from gensight.files.images import write_image
 from gensight.files.videos import VideoWriter
+from gensight.prediction.gaze_files import GazeFiles
+from gensight.prediction.gaze_pictures import draw_looks, is_gaze
 from gensight.prediction.keypoint_files import KeypointFiles
 from gensight.prediction.map_files import MapFiles
 from gensight.prediction.openpose_output import OpenPoseFiles
@@ -32,6 +34,7 @@ class PredictionWriter:
     """Writes predictions into a folder.
 
     - Keypoints: `predictions.json` and `images.json` (COCO), `keypoints.csv` (DeepLabCut), `openpose/*.json`.
+    - Gaze: `gaze.json`, `gaze.csv`.
     - Depth, edges, drawn skeletons: `depth/*.png`, `edges/*.png`, `pose/*.png`.
     - `overlays/*.jpg` for images, `overlay.mp4` for a video.
 
@@ -41,13 +44,22 @@ class PredictionWriter:
         scorer: Names the run in DeepLabCut's table.
         frame_rate: Frames per second of a video; None for images.
         draw: Whether to draw overlays.
+        gaze: Whether gaze is predicted.
     """
 
     def __init__(
-        self, folder: Path, skeleton: Skeleton | None, scorer: str, frame_rate: float | None, draw: bool
+        self,
+        folder: Path,
+        skeleton: Skeleton | None,
+        scorer: str,
+        frame_rate: float | None,
+        draw: bool,
+        gaze: bool = False,
     ) -> None:
         self.folder, self.frame_rate, self.draw = folder, frame_rate, draw
         self._files: list[Files] = [MapFiles(folder, frame_rate is not None)]
+        if gaze:
+            self._files.append(GazeFiles(folder))
         if skeleton is not None:
             self._files.append(KeypointFiles(folder, skeleton, scorer, frame_rate is not None))
             if OpenPoseFiles.fits(skeleton):
@@ -75,7 +87,7 @@ class PredictionWriter:
             self._draw(prediction, image)
 
     def _draw(self, prediction: Prediction, image: Array) -> None:
-        drawn = overlay(image, prediction)
+        drawn = draw_looks(image, prediction) if is_gaze(prediction) else overlay(image, prediction)
         if "edges" in prediction.maps:
             drawn = draw_heatmaps(drawn, prediction.maps["edges"], (0.0, 1.0))
         if self._video is not None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from gensight.drawing import contact_sheet, draw_depth, draw_matches
+from gensight.drawing import contact_sheet, draw_depth, draw_gaze, draw_matches
 from gensight.geometry import map_grid_to_image
+from gensight.prediction.gaze_pictures import draw_looks, is_gaze
 from gensight.samples import Array, Depth, Item, Prediction
 
 PICTURE_SIDE = 384  # longest side of one image of a panel
@@ -37,7 +38,22 @@ def panel(prediction: Prediction, item: Item) -> Panel | None:
         return _similarities(prediction.similarities, item)
     if "edges" in prediction.maps:
         return _edges(prediction, item)
+    if is_gaze(prediction):
+        return _gaze(prediction, item)
     return None
+
+
+def _gaze(prediction: Prediction, item: Item) -> Panel:
+    """The truth, and the prediction over its map; the error is the distance to the mean target."""
+    image, subject = item.sample.image(), item.subject
+    told = prediction.instances[0].gaze
+    assert subject is not None and told is not None  # is_gaze has seen it
+    truth = image if subject.gaze is None else draw_gaze(image, subject.gaze, subject.head_box)
+    error = float("nan")
+    if subject.gaze is not None and len(subject.gaze.points):
+        error = float(np.linalg.norm(told.points[0] - subject.gaze.points.mean(0)) / np.hypot(*item.sample.size))
+    pictures = [truth, draw_looks(image, prediction)]
+    return Panel(_sheet(pictures, ["truth", "predicted"]), error, "of the diagonal")
 
 
 def _depth(depth: Depth, item: Item) -> Panel:

@@ -90,6 +90,14 @@ def read_boxes(path: Path) -> Boxes:
     return boxes
 
 
+def head_items(sample: Sample, boxes: Boxes) -> list[Item]:
+    """One gaze item per head box of the image."""
+    found = boxes.get(sample.key, boxes.get(Path(sample.key).name, []))
+    people = tuple(Instance("person", head_box=box, confidence=score) for box, score in found)
+    asked = replace(sample, instances=people)
+    return [Item((asked, asked), instance=number) for number in range(len(people))]
+
+
 def items_of(sample: Sample, boxes: Boxes | None) -> list[Item]:
     """One item per box of the image, or one about the whole image (as its only subject) where no boxes are given."""
     height, width = sample.size

@@ -13,7 +13,7 @@ from gensight.engine.module import MethodModule
 from gensight.engine.settings import build_optimisation
 from gensight.files.progress import clock
 from gensight.loading.stream import BatchStream
-from gensight.methods.readout.method import Readout
+from gensight.methods.base import Method
 
 NUM_STEPS = 4
 
@@ -23,7 +23,7 @@ class Measured:
     """What a few training steps of a recipe took."""
 
     experiment: Experiment
-    method: Readout
+    method: Method
     num_items: int
     seconds_per_step: float
     loss: float

@@ -228,6 +228,7 @@ def _method(
             hint=f"say what it reads: --head {'|'.join(ENCODINGS)}",
         )
     method = build.build_method(config, backbone, encoding)
+    assert isinstance(method, Readout)  # the recipe is a readout's
     prefix = f"heads.{config.encoding.kind}"
     method.load_trained_state({f"{prefix}.{name}": tensor for name, tensor in released.state(output).items()})
     return method

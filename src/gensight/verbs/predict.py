@@ -11,8 +11,9 @@ from gensight.errors import ConfigError
 from gensight.files.progress import progress
 from gensight.prediction.detections import detect_boxes
 from gensight.prediction.feature_memo import share_backbones
+from gensight.prediction.gaze_files import head_of_person
 from gensight.prediction.outputs import PredictionWriter
-from gensight.prediction.sources import Boxes, Source, items_of, open_source, read_boxes
+from gensight.prediction.sources import Boxes, Source, head_items, items_of, open_source, read_boxes
 from gensight.prediction.trained_run import TrainedRun
 from gensight.samples import Prediction, Sample, merge_predictions
 from gensight.teachers.base import Teacher
@@ -93,6 +94,14 @@ class BoxFinder:
 
 
 def _refuse(trained: TrainedRun, by_box: bool) -> None:
+    if trained.encoding.name == "gaze":
+        if not by_box:
+            raise ConfigError(
+                "this run is asked about heads, and none are known",
+                where="--boxes, --detector",
+                hint="give a file of head boxes with --boxes, or a detector of people, whose heads are then guessed",
+            )
+        return
     if by_box and trained.config.view.crop == "frame":
         raise ConfigError("this run looks at whole images, so it takes no boxes", where="--boxes, --detector")
     if trained.encoding.num_samples > 1:
@@ -121,7 +130,9 @@ def _write(
     with ExitStack() as stack:
         writers = [
             stack.enter_context(
-                PredictionWriter(folder, trained.skeleton, trained.config.name, source.frame_rate, draw).open()
+                PredictionWriter(
+                    folder, trained.skeleton, trained.config.name, source.frame_rate, draw, _is_gaze(trained)
+                ).open()
             )
             for trained, folder in zip(runs, folders, strict=True)
         ]
@@ -129,13 +140,30 @@ def _write(
         for batch in _batched(samples, batch_size):
             boxes = finder.boxes(batch)
             for trained, writer in zip(runs, writers, strict=True):
-                for sample, prediction in zip(batch, _predict_samples(trained, batch, boxes), strict=True):
+                found = _predict_samples(trained, batch, boxes, finder.detector is not None)
+                for sample, prediction in zip(batch, found, strict=True):
                     writer.add(prediction, sample.image())
 
 
-def _predict_samples(trained: TrainedRun, samples: list[Sample], boxes: Boxes | None) -> list[Prediction]:
+def _is_gaze(trained: TrainedRun) -> bool:
+    return trained.encoding.name == "gaze"
+
+
+def _heads(boxes: Boxes, detected: bool) -> Boxes:
+    """A file's boxes are heads already; a detector's are people."""
+    if not detected:
+        return boxes
+    return {key: [(head_of_person(box), score) for box, score in found] for key, found in boxes.items()}
+
+
+def _predict_samples(
+    trained: TrainedRun, samples: list[Sample], boxes: Boxes | None, detected: bool = False
+) -> list[Prediction]:
     """One merged prediction per sample; one without instances where no box was given for it."""
-    items = [item for sample in samples for item in items_of(sample, boxes)]
+    if _is_gaze(trained):
+        items = [item for sample in samples for item in head_items(sample, _heads(boxes or {}, detected))]
+    else:
+        items = [item for sample in samples for item in items_of(sample, boxes)]
     merged = merge_predictions(trained.predict_items(items)) if items else []
     by_key = {prediction.sample_key: prediction for prediction in merged}
     return [by_key.get(s.key, Prediction(sample_key=s.key, size=s.size, group=s.group)) for s in samples]

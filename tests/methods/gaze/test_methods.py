@@ -1,0 +1,167 @@
+"""The gaze methods: shapes and sizes, what is shared and what is frozen, and that all of them learn."""
+
+import numpy as np
+import pytest
+import torch
+
+from gensight.backbones.scratch import ScratchEncoder
+from gensight.encodings.gaze import GazeMap
+from gensight.errors import ConfigError
+from gensight.loading.cases import Cases, collate
+from gensight.loading.draws import Draw
+from gensight.loading.gaze_views import GazeViews
+from gensight.methods.gaze.convolutional import ConvolutionalGaze
+from gensight.methods.gaze.diffusion import DiffusionGaze
+from gensight.methods.gaze.encoders import BackboneSceneAndHead, ImageEncoder, SceneAndHead
+from gensight.methods.gaze.frozen import FrozenGaze
+from gensight.methods.gaze.losses import soft_argmax
+from gensight.methods.gaze.prompts import box_coverage, distinct_scenes, head_boxes, sines
+from gensight.readers.puppets import PuppetsReader
+
+GRID = (16, 16)
+CASES = Cases(
+    PuppetsReader(6, seed=3, size=(48, 48), truths=("gaze",), num_subjects=(2, 3)),
+    GazeMap(GRID, 1.0, teach_empty=True),
+    GazeViews((64, 64), "stretched-frame", 1.2),
+)
+
+
+def batch(count=4):
+    return collate([CASES[Draw(index, 0, index + 1)] for index in range(count)])
+
+
+def frozen(**settings):
+    torch.manual_seed(0)
+    return FrozenGaze(
+        ScratchEncoder((8, 8, 16)), GRID, width=16, num_blocks=2, num_heads=2, token_stride=16, **settings
+    )
+
+
+def convolutional():
+    torch.manual_seed(0)
+    return ConvolutionalGaze(SceneAndHead("small", "attended"), GRID)
+
+
+def diffusion(**settings):
+    torch.manual_seed(0)
+    encoder = BackboneSceneAndHead(ScratchEncoder((8, 8, 16)), 16)
+    return DiffusionGaze(encoder, GRID, **{"train_steps": 50, "sample_steps": 3, "sigma_range": None, **settings})
+
+
+METHODS = {
+    "frozen": frozen,
+    "softmax": lambda: frozen(loss="softmax", close_up=2, drop_path=0.5),
+    "convolutional": convolutional,
+    "diffusion": diffusion,
+    "hybrid": lambda: diffusion(loss="hybrid", schedule="cosine", weighting="min-snr", target="v"),
+    "kl": lambda: diffusion(loss="kl", target="epsilon"),
+    "point": lambda: diffusion(point_weight=1.0, offset_noise=0.1, sigma_range=(1.0, 2.0), num_draws=2),
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_losses_fall_and_predictions_have_the_announced_shapes(name):
+    method, few = METHODS[name](), batch()
+    optimiser = torch.optim.AdamW(method.parameter_groups()[0]["params"], 3e-3)
+    losses = []
+    for _ in range(8):
+        loss = method.losses(few)["loss"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert np.isfinite(losses).all()
+    assert losses[-1] < losses[0]
+    outputs = method.eval().predict(few)
+    assert outputs["gaze"].shape == (4, 1, *GRID)
+    assert outputs["in_frame"].shape == (4, 1)
+    assert 0 <= float(outputs["in_frame"].min()) <= float(outputs["in_frame"].max()) <= 1
+    assert ("spread" in outputs) == (name == "point")
+    again = method.predict(few)
+    assert all(torch.equal(outputs[key], again[key]) for key in outputs)
+
+
+def test_sizes_are_those_of_the_published_networks():
+    scene, head = ImageEncoder("resnet50", 4), ImageEncoder("resnet50", 3)
+    assert sum(p.numel() for p in scene.parameters()) == 28_106_880
+    assert sum(p.numel() for p in head.parameters()) == 28_103_744
+    with torch.no_grad():
+        assert head.eval()(torch.zeros(1, 3, 64, 64)).shape == (1, 1024, 2, 2)
+
+    encoder = SceneAndHead.__new__(SceneAndHead)
+    torch.nn.Module.__init__(encoder)
+    encoder.channels = 1024
+    assert sum(p.numel() for p in DiffusionGaze(encoder).unet.parameters()) == 600_609
+
+
+def test_people_of_one_image_share_its_scene():
+    people = batch(5)
+    first, shown = distinct_scenes(people)
+    assert len(first) < len(people)
+    method, seen = frozen().eval(), []
+    real = method.backbone.features
+    method.backbone.features = lambda images, *a, **k: seen.append(len(images)) or real(images, *a, **k)
+    together = method.predict(people)["gaze"]
+    assert seen == [len(first)]
+    alone = torch.cat([method.predict(collate([CASES[Draw(i, 0, i + 1)]]))["gaze"] for i in range(5)])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
+    assert shown.tolist()[:2] == [0, 0]
+
+
+def test_encoders_run_once_whatever_the_steps():
+    method, runs = diffusion(sample_steps=7, num_draws=2).eval(), []
+    method.encoder.register_forward_hook(lambda *_: runs.append("encoder"))
+    method.unet.register_forward_hook(lambda *_: runs.append("unet"))
+    method.predict(batch())
+    assert (runs.count("encoder"), runs.count("unet")) == (1, 14)
+
+
+def test_a_frozen_encoder_does_not_move_at_all():
+    encoder = ImageEncoder("small", 3, frozen=True).train()
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    encoder(torch.rand(4, 3, 64, 64))
+    assert all(torch.equal(before[name], value) for name, value in encoder.state_dict().items())
+    assert not any(p.requires_grad for p in encoder.parameters())
+
+
+def test_tokens_keep_channels_and_places_apart():
+    encoder = SceneAndHead("small", positions=False).eval()
+    with torch.no_grad():
+        joint, tokens = encoder(batch())
+    scene = joint[:, :96].flatten(2).transpose(1, 2)
+    torch.testing.assert_close(tokens[:, : scene.shape[1]], scene)
+    assert tokens.shape == (4, 8, 96)
+
+
+def test_a_thin_box_does_not_vanish():
+    boxes = torch.tensor([[0.5, 0.5, 0.5001, 0.5001], [0.0, 0.0, 0.5, 1.0], [-1.0, -1, 2, 2]])
+    covered = box_coverage(boxes, (8, 8))
+    assert float(covered[0].sum()) > 0
+    assert covered[1].sum((1, 2)).item() == 32
+    assert (covered[2] == 1).all()
+    assert head_boxes(batch()).shape == (4, 4)
+
+
+def test_positions_differ():
+    told = sines((6, 7), 16).flatten(1).T
+    assert torch.cdist(told, told).add(10 * torch.eye(42)).min() > 1e-2
+
+
+def test_soft_argmax_is_the_place():
+    maps = torch.zeros(1, 1, 8, 8)
+    maps[0, 0, 2, 5] = 1
+    torch.testing.assert_close(soft_argmax(maps), torch.tensor([[5.5 / 8, 2.5 / 8]]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"attention": (True,)}, "attention names 1 scales"),
+        ({"num_heads": 5}, "cannot be shared by 5"),
+        ({"sample_steps": 60}, "exceeds train_steps"),
+        ({"target": "epsilon", "zero_terminal_snr": True}, "target=epsilon"),
+    ],
+)
+def test_refusals(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        diffusion(**settings)
