@@ -20,6 +20,7 @@ from gensight.config.data import (
     DavisData,
     DeepLabCutData,
     FolderData,
+    FootageData,
     ImageFoldersData,
     ListsSplit,
     NyuData,
@@ -44,6 +45,8 @@ from gensight.config.encodings import (
     EdgeImageConfig,
     HeatmapConfig,
     JointConfig,
+    LandmarkPairsConfig,
+    PointsConfig,
     PoseImageConfig,
     Single,
     parts_of,
@@ -57,6 +60,7 @@ from gensight.config.gaze import (
     GooData,
     VideoAttentionTargetData,
 )
+from gensight.config.landmarks import LandmarkKeypointsConfig, LandmarksConfig
 from gensight.config.protocols import Protocol
 from gensight.config.schema import AugmentConfig, DiffusersConfig, ReadoutConfig, RunConfig, ScratchConfig, TinyConfig
 from gensight.diffusion.noise import mix
@@ -68,15 +72,21 @@ from gensight.encodings.edge_image import EdgeImage
 from gensight.encodings.gaze import GazeMap
 from gensight.encodings.heatmap import DEFAULT_CALIBRATION, Heatmap
 from gensight.encodings.joint import SEPARATOR, Joint
+from gensight.encodings.landmark_pairs import LandmarkPairs, landmark_skeleton
+from gensight.encodings.points import Points
 from gensight.encodings.pose_image import PoseImage
 from gensight.errors import ConfigError
 from gensight.loading.gaze_views import GazeViews
+from gensight.loading.landmark_views import PairViews
 from gensight.loading.views import ViewPolicy
 from gensight.methods.base import Method
 from gensight.methods.gaze.convolutional import ConvolutionalGaze
 from gensight.methods.gaze.diffusion import DiffusionGaze
 from gensight.methods.gaze.encoders import BackboneSceneAndHead, SceneAndHead
 from gensight.methods.gaze.frozen import FrozenGaze
+from gensight.methods.landmarks.chance import JitterRange
+from gensight.methods.landmarks.keypoints import LandmarkKeypoints
+from gensight.methods.landmarks.method import Landmarks
 from gensight.methods.readout.method import Part, Readout
 from gensight.metrics import tables
 from gensight.metrics.appearance import build_appearance_metrics
@@ -95,6 +105,7 @@ from gensight.readers.coco import CocoReader
 from gensight.readers.davis import DavisReader
 from gensight.readers.deeplabcut import DeepLabCutReader
 from gensight.readers.folder import FolderReader
+from gensight.readers.footage import FootageReader
 from gensight.readers.gazefollow import GazeFollowReader
 from gensight.readers.goo import GooReader
 from gensight.readers.image_folders import ImageFoldersReader
@@ -111,6 +122,7 @@ from gensight.readers.video_attention_target import VideoAttentionTargetReader, 
 from gensight.readers.voc import VocReader
 from gensight.skeletons import NAMED, Skeleton
 from gensight.transforms.augmentation import Augmentation
+from gensight.transforms.thin_plate_spline import WarpRange
 
 
 @dataclass(frozen=True)
@@ -140,6 +152,8 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
             return Splits(FolderReader(data.root, data.recursive), None, None)
         case VideoData():
             return Splits(VideoReader(data.path, data.step), None, None)
+        case FootageData():
+            return Splits(FootageReader(data.sources, data.step), None, None)
         case VideosData():
             raise ConfigError(
                 "data.kind=videos is for `gensight pretrain` only", hint="name one video: data.kind=video"
@@ -370,7 +384,9 @@ def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:
 
     Raises ConfigError if the data set has none and the recipe names none.
     """
-    asking = HeatmapConfig | PoseImageConfig
+    if isinstance(config.encoding, LandmarkPairsConfig):
+        return landmark_skeleton(config.encoding.num_landmarks)
+    asking = HeatmapConfig | PoseImageConfig | PointsConfig
     named = [p.skeleton for p in parts_of(config.encoding).values() if isinstance(p, asking)]
     if not named:
         return None
@@ -424,6 +440,11 @@ def _build_part(part: Single, skeleton: Skeleton | None, calibration: tuple[floa
             return Appearance(
                 stride=part.stride, region=part.region, negative=part.negative, distance=part.distance, seed=seed
             )
+        case LandmarkPairsConfig():
+            return LandmarkPairs(part.num_landmarks, part.pairs, part.distance, part.pairs_per_sample, seed)
+        case PointsConfig():
+            assert skeleton is not None
+            return Points(skeleton)
         case GazeMapConfig():
             return GazeMap(part.grid, part.sigma, part.quantised, part.decoder, part.teach_empty)
         case _:
@@ -440,6 +461,8 @@ def truths_of(config: RunConfig) -> tuple[str, ...]:
         "depth-map": ("depth",),
         "correspondence": (),
         "appearance": ("boxes", "masks", "identity"),
+        "landmark-pairs": (),
+        "points": ("keypoints", "boxes"),
         "gaze": ("gaze",),
     }
     kinds = [part.kind for part in parts_of(config.encoding).values()]
@@ -450,7 +473,8 @@ def truths_of(config: RunConfig) -> tuple[str, ...]:
 def build_policy(config: RunConfig) -> ViewPolicy:
     if isinstance(config.encoding, GazeMapConfig):
         return GazeViews(config.view.size, config.view.crop, config.view.padding, config.encoding.head_size)
-    return ViewPolicy(config.view.size, config.view.crop, config.view.padding)
+    policy = PairViews if isinstance(config.encoding, LandmarkPairsConfig) else ViewPolicy
+    return policy(config.view.size, config.view.crop, config.view.padding)
 
 
 def build_augmentation(config: AugmentConfig) -> Augmentation | None:
@@ -525,6 +549,12 @@ def build_method(config: RunConfig, backbone: Backbone, encoding: Encoding) -> M
     match method:
         case ReadoutConfig():
             return _readout(config, method, backbone, encoding)
+        case LandmarksConfig():
+            assert isinstance(encoding, LandmarkPairs)  # the schema has seen to it
+            return _landmarks(config, method, len(encoding.skeleton), backbone)
+        case LandmarkKeypointsConfig():
+            num_values = sum(spec.channels for spec in encoding.outputs.values())
+            return LandmarkKeypoints(_landmarks(config, method.landmarks, method.num_landmarks, backbone), num_values)
         case GazeFrozenConfig() | GazeConvolutionalConfig() | GazeDiffusionConfig():
             return _gaze(config, method, backbone)
         case _:
@@ -586,8 +616,55 @@ def _strides(config: RunConfig) -> dict[str, int]:
     return {
         f"{name} encoding's stride": part.stride
         for name, part in parts_of(config.encoding).items()
-        if not isinstance(part, GazeMapConfig)
+        if not isinstance(part, LandmarkPairsConfig | PointsConfig | GazeMapConfig)
     }
+
+
+def _landmarks(config: RunConfig, method: LandmarksConfig, num_landmarks: int, backbone: Backbone) -> Landmarks:
+    units = {"decoder's coarsest scale": 2 ** (len(method.decoder_widths) - 1)}
+    if method.encoder == "backbone" or method.perceptual == "backbone":
+        units["backbone's stride"] = backbone.stride
+    if method.encoder == "u-net":
+        units["shape encoder's coarsest scale"] = 2 ** len(method.shape_widths)
+    if method.background != "none":
+        units["background's coarsest scale"] = 8
+    _fit_size(config, units)
+    warp, jitter, adversary = method.warp, method.jitter, method.adversary
+    return Landmarks(
+        backbone,
+        num_landmarks,
+        encoder=method.encoder,
+        shape_widths=method.shape_widths,
+        appearance_channels=method.appearance_channels,
+        appearance_width=method.appearance_width,
+        decoder_widths=method.decoder_widths,
+        spade_width=method.spade_width,
+        covariance=method.covariance,
+        variance=method.variance,
+        variance_floor=method.variance_floor,
+        background=method.background,
+        background_width=method.background_width,
+        perceptual=method.perceptual,
+        vgg_weights=method.vgg_weights,
+        level_weights=method.level_weights,
+        perceptual_weight=method.perceptual_weight,
+        equivariance=method.equivariance,
+        warp=WarpRange(warp.num_points, warp.bend, warp.rotation, warp.scale, warp.translation),
+        flip=warp.flip,
+        warp_share=_warp_share(config, method),
+        jitter=JitterRange(jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue),
+        jitter_targets=jitter.targets,
+        adversary=adversary.weight,
+        adversary_scales=adversary.num_scales,
+        adversary_layers=adversary.num_layers,
+        adversary_width=adversary.width,
+        adversary_loss=adversary.loss,
+    )
+
+
+def _warp_share(config: RunConfig, method: LandmarksConfig) -> float:
+    both = isinstance(config.encoding, LandmarkPairsConfig) and config.encoding.pairs == "both"
+    return method.warp_share if both else 0.0
 
 
 def _build_parts(config: RunConfig, method: ReadoutConfig, encoding: Encoding) -> dict[str, Part]:
@@ -605,7 +682,7 @@ def _build_parts(config: RunConfig, method: ReadoutConfig, encoding: Encoding) -
             levels.get(name, method.timesteps),
         )
         for name, part in parts_of(config.encoding).items()
-        if not isinstance(part, GazeMapConfig)
+        if not isinstance(part, LandmarkPairsConfig | PointsConfig | GazeMapConfig)
     }
 
 

@@ -17,6 +17,7 @@ from gensight.cli import (
     guide,
     import_weights,
     init,
+    landmarks,
     match,
     predict,
     pretrain,
@@ -96,6 +97,7 @@ for verb in (
     app.command()(verb)
 app.command()(recipes.recipes)
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(landmarks.app, name="landmarks")
 app.command()(doctor.doctor)
 
 

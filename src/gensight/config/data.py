@@ -174,6 +174,14 @@ class VideosData(Section):
     step: PositiveInteger = Field(default=1, description="Take every so-manieth frame of each video.")
 
 
+class FootageData(Section):
+    """Videos and folders of frames of one subject together, without labels."""
+
+    kind: Literal["footage"] = "footage"
+    sources: tuple[Location, ...] = Field(min_length=1, description="Videos, and folders of frames.")
+    step: PositiveInteger = Field(default=1, description="Take every so-manieth frame of each.")
+
+
 class VocData(Section):
     """PASCAL VOC 2012: boxes, and masks where there are some."""
 
@@ -377,6 +385,7 @@ Data = Annotated[
     | FolderData
     | VideoData
     | VideosData
+    | FootageData
     | VocData
     | DavisData
     | RgbdData
@@ -393,4 +402,4 @@ Data = Annotated[
     | GooData,
     Field(discriminator="kind"),
 ]
-UNLABELLED = ("folder", "video", "videos")
+UNLABELLED = ("folder", "video", "videos", "footage")

@@ -127,6 +127,29 @@ SinglePart = Annotated[
 ]
 
 
+class LandmarkPairsConfig(Section):
+    """Two images of one subject, from which a method learns landmarks of its own."""
+
+    kind: Literal["landmark-pairs"] = "landmark-pairs"
+    num_landmarks: PositiveInteger = Field(default=30, description="How many landmarks to learn.")
+    pairs: Literal["temporal", "warped", "both"] = Field(
+        default="temporal", description="The other image: another frame of the video, a warp of the frame, or either."
+    )
+    distance: tuple[PositiveInteger, PositiveInteger] = Field(
+        default=(3, 40), description="Fewest and most frames between the two images of a temporal pair."
+    )
+    pairs_per_sample: PositiveInteger = Field(default=4, description="Partners drawn for each frame.")
+
+
+class PointsConfig(Section):
+    """Keypoints as numbers: x and y as shares of the view."""
+
+    kind: Literal["points"] = "points"
+    skeleton: Skeleton = Field(
+        default="data", description="Which keypoints, in which order; data: the ones that the data set has."
+    )
+
+
 class JointConfig(Section):
     """Several targets, each with a head of its own, read off one backbone pass."""
 
@@ -155,6 +178,8 @@ Encoding = Annotated[
     | DepthMapConfig
     | CorrespondenceConfig
     | AppearanceConfig
+    | LandmarkPairsConfig
+    | PointsConfig
     | GazeMapConfig
     | JointConfig,
     Field(discriminator="kind"),
@@ -167,6 +192,8 @@ Single = (
     | DepthMapConfig
     | CorrespondenceConfig
     | AppearanceConfig
+    | LandmarkPairsConfig
+    | PointsConfig
     | GazeMapConfig
 )
 

@@ -37,6 +37,8 @@ PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "depth-map": _DEPTH,
     "correspondence": ("pck-img", "pck-box"),
     "appearance": ("two-alternative", "same-different-auc"),
+    "landmark-pairs": (),
+    "points": _KEYPOINTS,
     "gaze": _GAZE,
 }
 USUAL_PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
@@ -47,6 +49,8 @@ USUAL_PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "depth-map": ("depth-metric", "depth-affine"),
     "correspondence": ("pck-img",),
     "appearance": ("two-alternative",),
+    "landmark-pairs": (),
+    "points": ("mean-px", "median-px"),
     "gaze": ("gazefollow", "in-frame-ap"),
 }
 BASELINES: dict[str, tuple[Baseline, ...]] = {
@@ -57,6 +61,8 @@ BASELINES: dict[str, tuple[Baseline, ...]] = {
     "depth-map": ("mean-map", *TRAINED),
     "correspondence": ("no-motion", "raw-pixels", "sift", "optical-flow", *TRAINED),
     "appearance": ("colour-histogram", *TRAINED),
+    "landmark-pairs": (),
+    "points": ("mean-position",),
     "gaze": (*_GAZE_BASELINES, "random-twin"),
 }
 USUAL_BASELINES: dict[str, tuple[Baseline, ...]] = {
@@ -67,5 +73,7 @@ USUAL_BASELINES: dict[str, tuple[Baseline, ...]] = {
     "depth-map": ("mean-map", "random-twin"),
     "correspondence": ("no-motion", "raw-pixels", "sift", "random-twin"),
     "appearance": ("colour-histogram", "random-twin"),
+    "landmark-pairs": (),
+    "points": ("mean-position",),
     "gaze": ("centre-gaze", "mean-gaze", "head-direction"),
 }

@@ -33,6 +33,7 @@ from gensight.config.gaze import (
     GazeFrozenConfig,
     GazeMapConfig,
 )
+from gensight.config.landmarks import LandmarkKeypointsConfig, LandmarksConfig
 from gensight.config.protocols import (
     BASELINES,
     PROTOCOLS,
@@ -166,12 +167,18 @@ class ReadoutConfig(Section):
 
 
 Method = Annotated[
-    ReadoutConfig | GazeFrozenConfig | GazeConvolutionalConfig | GazeDiffusionConfig,
+    ReadoutConfig
+    | LandmarksConfig
+    | LandmarkKeypointsConfig
+    | GazeFrozenConfig
+    | GazeConvolutionalConfig
+    | GazeDiffusionConfig,
     Field(discriminator="kind"),
 ]
 
 # Methods whose targets are of one kind of their own; every other method makes any of the other encodings.
-OWN_ENCODINGS = dict.fromkeys(GAZE_METHODS, "gaze")
+OWN_ENCODINGS = {"landmarks": "landmark-pairs", "landmark-keypoints": "points"} | dict.fromkeys(GAZE_METHODS, "gaze")
+WITHOUT_LABELS = ("landmarks",)
 
 
 class TrainingConfig(Section):
@@ -258,7 +265,7 @@ class RunConfig(Section):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "RunConfig":
-        if self.data.kind in UNLABELLED:
+        if self.data.kind in UNLABELLED and self.method.kind not in WITHOUT_LABELS:
             raise ValueError(
                 f"data.kind={self.data.kind} has no labels, and method.kind={self.method.kind} learns from labels"
             )

@@ -92,6 +92,7 @@ class MethodModule(L.LightningModule):
         self.num_batches += 1
         takes_step = self.num_batches % accumulate == 0
         optimisers, schedules = _listed(self.optimizers()), _listed(self.lr_schedulers())
+        latest: dict[str, Tensor] = {}
         for player, optimiser, schedule in zip(self.method.players, optimisers, schedules, strict=True):
             self.toggle_optimizer(optimiser)
             losses = self.method.losses(batch, player)
@@ -103,9 +104,14 @@ class MethodModule(L.LightningModule):
                 optimiser.zero_grad()
                 schedule.step()
             self.untoggle_optimizer(optimiser)
-            self.latest = {
-                name: value.detach() for name, value in losses.items() if not name.endswith(("_sum", "_count"))
+            # The first player's losses keep their names; another one's carry its own.
+            prefix = "" if player == self.method.players[0] else f"{player}_"
+            latest |= {
+                f"{prefix}{name}": value.detach()
+                for name, value in losses.items()
+                if not name.endswith(("_sum", "_count"))
             }
+        self.latest = latest
         if takes_step:
             self._update_average()
 

@@ -2,13 +2,17 @@
 
 - `base`: `Method`, the contract.
 - `readout/`: a small head reads a target out of a backbone's features.
+- `landmarks/`: a subject's parts, found by redrawing one frame in the pose of another; without labels, with one or two
+  players; and keypoints fitted to them.
 - `pretrain/`: an autoencoder and a denoiser learn from images without labels; what `gensight pretrain` trains.
 
 Adding a method:
 1. Make a folder `methods/NAME/` with `model.py` (networks), `loss.py` (one function per formula) and `method.py`.
-2. Subclass `Method` with plain keyword arguments; draw all noise from the batch's keys (`diffusion/noise.py`).
+2. Subclass `Method` with plain keyword arguments; draw all noise from the batch's keys (`diffusion/noise.py`). Two
+   `players` take turns in each step, each with an optimiser, a schedule and a clipping of its own.
 3. Refuse outputs or backbones that it cannot work with in `__init__`, naming both sides (ConfigError).
-4. Add its config class to `config/schema.py` and its `case` to `build.py`; forbid it the other methods in
+4. Add its config class to `Method` in `config/schema.py` (and to `OWN_ENCODINGS` there, if its target is of a kind
+   that no other method makes) and its `case` to `build_method` in `build.py`; forbid it the other methods in
    `pyproject.toml` (import-linter).
 5. Add its first losses to `tests/golden/` and a train-kill-resume test like `tests/engine/test_fit.py`.
 6. Write a recipe that opens with its command, cost, expected score, and whether it was run.

@@ -15,6 +15,7 @@ from gensight.config.data import (
     DavisData,
     DeepLabCutData,
     FolderData,
+    FootageData,
     ImageFoldersData,
     NyuData,
     PetsData,
@@ -46,8 +47,8 @@ from gensight.readers.voc_writer import write_voc
 KINDS = {
     section.model_fields["kind"].default: section
     for section in (
-        PuppetsData, CocoData, DeepLabCutData, FolderData, VideoData, VideosData, VocData, DavisData, RgbdData,
-        SpairData, Ap10kData, AnnotatedData, NyuData, SunRgbdData, Ade20kData, PetsData, ImageFoldersData,
+        PuppetsData, CocoData, DeepLabCutData, FolderData, VideoData, VideosData, FootageData, VocData, DavisData,
+        RgbdData, SpairData, Ap10kData, AnnotatedData, NyuData, SunRgbdData, Ade20kData, PetsData, ImageFoldersData,
         GazeFollowData, VideoAttentionTargetData, GooData,
     )
 }  # fmt: skip

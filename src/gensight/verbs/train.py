@@ -50,7 +50,7 @@ def train(config: RunConfig, out: Path | None = None, device: str = "auto", dry_
         train_baselines(
             config, run, device, lambda child, place: train_run(child, place, device, label=place.root.name)
         )
-    if Experiment.open(config).splits.test is not None:
+    if config.protocols and Experiment.open(config).splits.test is not None:
         evaluate(folder, device=device)
     return folder
 

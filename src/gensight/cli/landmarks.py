@@ -1,0 +1,92 @@
+"""`gensight landmarks`: what is done with landmarks once they are learned."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gensight.cli.options import Device, Run
+
+REGRESSORS = ("linear", "linear-corner", "affine", "ridge")
+
+app = typer.Typer(
+    help="Landmarks learned without labels: fit keypoints to them, list them, redraw with them.",
+    no_args_is_help=True,
+)
+
+
+@app.command("fit-keypoints")
+def fit_keypoints(
+    run: Run,
+    labels: Annotated[
+        str,
+        typer.Argument(
+            metavar="LABELS",
+            show_default=False,
+            help="A DeepLabCut project, a recipe (.yaml) whose data has keypoints, or a kind of data.",
+        ),
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE", show_default=False, help="Keys of its data: split.kind=order ..."),
+    ] = None,
+    regressor: Annotated[
+        str, typer.Option("--regressor", metavar="NAME", help="linear, linear-corner, affine or ridge.")
+    ] = "ridge",
+    counts: Annotated[
+        str, typer.Option("--labels", metavar="N,N,...", help="Numbers of labelled frames of the curve.")
+    ] = "1,5,10,20,50,100",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", show_default=False, help="Run folder; by default RUN/keypoints."),
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Fit labelled keypoints to a run's landmarks by linear regression; the result is a run for `gensight predict`.
+
+    \b
+    Example:
+      gensight landmarks fit-keypoints runs/mouse PROJECT split.kind=order split.validation=0.0 split.train=0.8
+    """
+    from gensight.cli.options import check_choice
+    from gensight.errors import ConfigError
+
+    check_choice(regressor, REGRESSORS, "--regressor")
+    if not all(part.strip().isdigit() and int(part) > 0 for part in counts.split(",")):
+        raise ConfigError(f"`{counts}` is no list of numbers of frames", where="--labels", hint="for example 5,20,92")
+
+    from gensight.verbs.landmarks import fit_keypoints as run_fit
+
+    numbers = [int(part) for part in counts.split(",")]
+    fitted = run_fit(run, labels, overrides or [], regressor, numbers, out, device)  # type: ignore[arg-type]
+    typer.echo(f"next: gensight predict {fitted} IMAGES_OR_VIDEO")
+
+
+@app.command()
+def dump(
+    run: Run,
+    source: Annotated[Path, typer.Argument(metavar="IMAGES", show_default=False, help="Image, folder or video.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", show_default=False, help="By default RUN/landmarks/NAME.csv."),
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Write each frame's landmarks, covariances, confidence and equivariance error as csv."""
+    from gensight.verbs.landmarks import dump as run_dump
+
+    typer.echo(run_dump(run, source, out, device))
+
+
+@app.command()
+def transfer(
+    run: Run,
+    pose: Annotated[Path, typer.Option("--pose", metavar="IMAGE", show_default=False, help="Whose pose is taken.")],
+    looks: Annotated[Path, typer.Option("--looks", metavar="IMAGE", show_default=False, help="Whose looks are taken.")],
+    out: Annotated[Path, typer.Option("--out", metavar="PICTURE", help="What to write.")] = Path("transfer.png"),
+    device: Device = "auto",
+) -> None:
+    """Redraw the subject of one image in the pose of another."""
+    from gensight.verbs.landmarks import transfer as run_transfer
+
+    typer.echo(run_transfer(run, pose, looks, out, device))

@@ -1,0 +1,134 @@
+"""The `method` sections of landmarks: learned without labels, and keypoints fitted to them afterwards."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from gensight.config.fields import (
+    Flag,
+    Location,
+    NonNegative,
+    Number,
+    Positive,
+    PositiveInteger,
+    Section,
+    Share,
+    Widths,
+)
+
+
+class WarpConfig(Section):
+    """A random warp of an image: a turn, an enlargement, a shift, and thin-plate splines on top."""
+
+    num_points: PositiveInteger = Field(default=10, ge=2, description="Control points along each side.")
+    bend: NonNegative = Field(default=2 / 128, description="Largest shift of a control point, as a share of the side.")
+    rotation: Number = Field(default=22.5, ge=0, le=180, description="Largest rotation, in degrees, either way.")
+    scale: tuple[Positive, Positive] = Field(default=(1.05, 1.15), description="Smallest and largest enlargement.")
+    translation: Share = Field(default=10 / 128, description="Largest shift, as a share of the side.")
+    flip: Share = Field(default=0.0, description="Probability of a left-right flip of both images of a pair.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "WarpConfig":
+        if self.scale[0] > self.scale[1]:
+            raise ValueError(f"scale is [smallest, largest], got {list(self.scale)}")
+        return self
+
+
+class JitterConfig(Section):
+    """Random colours of the image that gives the pose."""
+
+    brightness: Share = Field(default=0.4, description="Largest relative change of brightness.")
+    contrast: Share = Field(default=0.4, description="Largest relative change of contrast.")
+    saturation: Share = Field(default=0.4, description="Largest relative change of saturation.")
+    hue: Number = Field(default=0.3, ge=0, le=0.5, description="Largest turn of hue, as a share of the colour circle.")
+    targets: Flag = Field(default=False, description="Whether the image to reconstruct has the changed colours too.")
+
+
+class AdversaryConfig(Section):
+    """A discriminator that tells reconstructions from frames, at several scales."""
+
+    weight: NonNegative = Field(default=0.0, description="Of the adversarial loss; 0: there is no discriminator.")
+    num_scales: PositiveInteger = Field(default=2, description="Discriminators, each at half the former's size.")
+    num_layers: PositiveInteger = Field(default=3, description="Strided convolutions of each.")
+    width: PositiveInteger = Field(default=64, description="Channels of its first convolution.")
+    loss: Literal["least-squares", "cross-entropy"] = Field(default="least-squares", description="What it minimises.")
+
+
+class LandmarksConfig(Section):
+    """A subject's parts, found by redrawing one frame of a video in the pose of another."""
+
+    kind: Literal["landmarks"] = "landmarks"
+    encoder: Literal["u-net", "backbone"] = Field(
+        default="u-net",
+        description="What finds the parts: a network trained here, or a small head on the frozen backbone's features, "
+        "which then redraws features instead of pixels.",
+    )
+    shape_widths: Widths = Field(
+        default=(64, 128, 256, 512), min_length=2, description="Channels of the shape encoder at 1/2, 1/4, ..."
+    )
+    appearance_channels: PositiveInteger = Field(default=32, description="Length of each part's appearance vector.")
+    appearance_width: PositiveInteger = Field(default=64, description="Channels of the appearance encoder.")
+    decoder_widths: Widths = Field(
+        default=(256, 256, 128, 64), min_length=2, description="Channels of the decoder, coarsest scale first."
+    )
+    spade_width: PositiveInteger = Field(default=64, description="Channels inside each SPADE normalisation.")
+    covariance: Literal["fixed", "fitted"] = Field(
+        default="fixed",
+        description="fixed: every landmark is drawn alike (more accurate); fitted: as wide as its map (better "
+        "pictures).",
+    )
+    variance: Positive = Field(default=0.008, description="Of a fixed landmark; the image's sides run from -1 to 1.")
+    variance_floor: Positive = Field(
+        default=5e-4, description="Least variance of a fitted landmark along any direction; reported where it binds."
+    )
+    background: Literal["none", "full", "low-resolution"] = Field(
+        default="full",
+        description="Whether the background is painted apart, so that landmarks keep off it; low-resolution: its mask "
+        "has a quarter of the resolution, for plain backgrounds.",
+    )
+    background_width: PositiveInteger = Field(default=32, description="Channels of the mask's and background's nets.")
+    perceptual: Literal["backbone", "vgg19", "pixels"] = Field(
+        default="backbone",
+        description="Where reconstructions are compared: in the backbone's features, in VGG-19's, or as pixels.",
+    )
+    vgg_weights: Location | None = Field(
+        default=None, description="VGG-19's ImageNet weights (.safetensors, or a .pth of tensors), for vgg19."
+    )
+    level_weights: Literal["reduced", "uniform"] = Field(
+        default="reduced", description="reduced: each finer level counts half as much as the next; pixels count 1."
+    )
+    perceptual_weight: Positive = Field(default=5.0, description="Factor on the reconstruction's loss.")
+    equivariance: NonNegative = Field(
+        default=0.0, description="Weight of the distance between a warped image's landmarks and the warped landmarks."
+    )
+    warp: WarpConfig = Field(default=WarpConfig(), description="Of warped pairs and of the equivariance error.")
+    warp_share: Share = Field(default=0.5, description="Of encoding.pairs=both, how many pairs are warped.")
+    jitter: JitterConfig = Field(default=JitterConfig(), description="Colours of the image that gives the pose.")
+    adversary: AdversaryConfig = Field(default=AdversaryConfig(), description="The adversarial player.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "LandmarksConfig":
+        if self.perceptual == "vgg19" and self.vgg_weights is None:
+            raise ValueError(
+                "perceptual=vgg19 compares nothing without VGG-19's trained weights: set vgg_weights=FILE, or "
+                "perceptual=backbone"
+            )
+        if self.encoder == "backbone" and (self.adversary.weight or self.background != "none"):
+            raise ValueError(
+                "encoder=backbone redraws features, and has no pictures for an adversary or a background: set "
+                "adversary.weight=0 and background=none"
+            )
+        return self
+
+
+class LandmarkKeypointsConfig(Section):
+    """Keypoints by linear regression from frozen landmarks; written by `gensight landmarks fit-keypoints`."""
+
+    kind: Literal["landmark-keypoints"] = "landmark-keypoints"
+    landmarks: LandmarksConfig = Field(default=LandmarksConfig(), description="The landmarks that it reads.")
+    num_landmarks: PositiveInteger = Field(default=30, description="How many there are.")
+    regressor: Literal["linear", "linear-corner", "affine", "ridge"] = Field(
+        default="ridge",
+        description="linear: no intercept, origin at the view's centre; linear-corner: no intercept, origin at its top "
+        "left; affine: with intercept; ridge: with intercept, shrunk by leave-one-out error.",
+    )

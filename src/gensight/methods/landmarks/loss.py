@@ -1,0 +1,40 @@
+"""The losses of landmarks beside the reconstruction: one function per formula."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gensight.methods.landmarks.parts import Landmarks
+from gensight.transforms.thin_plate_spline import Warp
+
+AdversarialLoss = Literal["least-squares", "cross-entropy"]
+
+
+def equivariance_loss(warped: Landmarks, straight: Landmarks, warp: Warp) -> Tensor:
+    """Mean squared distance of a warped image's landmarks, mapped back, from the image's (Lorenz et al., section 3)."""
+    return (warp(warped.mean) - straight.mean).square().sum(-1).mean()
+
+
+def verdict_loss(verdicts: Sequence[Tensor], real: bool, kind: AdversarialLoss) -> Tensor:
+    """Mean over scales: squared distance from 1 or 0 (Mao et al., ICCV 2017), or cross-entropy."""
+    per_scale = []
+    for verdict in verdicts:
+        target = torch.full_like(verdict, float(real))
+        if kind == "least-squares":
+            per_scale.append(functional.mse_loss(verdict, target))
+        else:
+            per_scale.append(functional.binary_cross_entropy_with_logits(verdict, target))
+    return torch.stack(per_scale).mean()
+
+
+def generator_loss(of_drawn: Sequence[Tensor], kind: AdversarialLoss) -> Tensor:
+    """Low where drawn images pass for frames."""
+    return verdict_loss(of_drawn, True, kind)
+
+
+def critic_loss(of_frames: Sequence[Tensor], of_drawn: Sequence[Tensor], kind: AdversarialLoss) -> Tensor:
+    """Low where frames and drawn images are told apart."""
+    return (verdict_loss(of_frames, True, kind) + verdict_loss(of_drawn, False, kind)) / 2

@@ -1,0 +1,292 @@
+"""Landmarks without labels, as a Method: one or two players."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from gensight.backbones.base import Backbone
+from gensight.errors import ConfigError
+from gensight.methods.base import Method
+from gensight.methods.landmarks.chance import JitterRange, jitter, uniform_draws
+from gensight.methods.landmarks.loss import AdversarialLoss, critic_loss, equivariance_loss, generator_loss
+from gensight.methods.landmarks.model import FeatureShape, Found, ImageShape, LandmarkModel, Redrawn, Scene
+from gensight.methods.landmarks.networks import PatchDiscriminator
+from gensight.methods.landmarks.parts import Landmarks as Parts
+from gensight.methods.landmarks.parts import render
+from gensight.methods.landmarks.perception import BackboneSpace, Vgg19, compare, level_weights
+from gensight.samples import Batch
+from gensight.transforms.thin_plate_spline import Warp, WarpRange, draw_warp
+
+_USUAL_WARP, _USUAL_JITTER = WarpRange(), JitterRange()
+_JITTER, _WARP, _CHOICE, _FLIP, _CHECK = range(5)  # streams of chance
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A pose-giver, its frame to reconstruct, and a looks-giver; and how the last one was warped, where it was."""
+
+    pose: Tensor
+    target: Tensor
+    looks: Tensor
+
+
+class Landmarks(Method):
+    """Finds a subject's parts by redrawing one image in the pose of another (Dundar et al., arXiv 2001.09518).
+
+    Images are `batch.images[0]`, which gives the pose, and `batch.images[1]`, which gives the looks; where there is
+    but one, or by `warp_share`, the looks come from a warp of the first. All chance comes from the batch's keys.
+
+    Losses: `loss`, `reconstruction`, and where they are asked for `equivariance`, `adversarial`, `floored` (the share
+    of covariances at their floor; no part of the loss).
+
+    Args:
+        backbone: Of the perceptual loss, or of the `backbone` encoder; frozen. Not kept where neither needs it.
+        num_landmarks: K.
+        encoder: `u-net`, or `backbone`: a small head on its features, which then redraws features.
+        shape_widths: Of the u-net, finest scale (1/2) first.
+        appearance_channels: Length of a part's appearance vector.
+        appearance_width: Channels of the appearance encoder.
+        decoder_widths: Coarsest scale first.
+        spade_width: Channels inside each SPADE.
+        covariance: `fixed` (isotropic, `variance`) or `fitted` to the maps.
+        variance: The image's sides run from -1 to 1.
+        variance_floor: Least variance of a fitted landmark.
+        background: `none`, `full` or `low-resolution`.
+        background_width: Channels of the mask's and the background's networks.
+        perceptual: `backbone`, `vgg19` or `pixels`.
+        vgg_weights: File of VGG-19's weights.
+        level_weights: `reduced` or `uniform`.
+        perceptual_weight: Factor on the reconstruction's loss.
+        equivariance: Weight of the distance between a warped image's landmarks and the warped landmarks.
+        warp: How far images are warped.
+        flip: Probability of a left-right flip of both images.
+        warp_share: Of pairs that could be either, how many are warped.
+        jitter: How far colours are changed.
+        jitter_targets: Whether the image to reconstruct has the changed colours too.
+        adversary: Weight of the adversarial loss; 0: one player.
+        adversary_scales: Number of discriminators.
+        adversary_layers: Strided convolutions of each.
+        adversary_width: Channels of its first convolution.
+        adversary_loss: `least-squares` or `cross-entropy`.
+
+    Raises:
+        ConfigError: If the backbone is one that has learned nothing.
+        RunError: If VGG-19's weights cannot be read.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        num_landmarks: int = 30,
+        *,
+        encoder: Literal["u-net", "backbone"] = "u-net",
+        shape_widths: tuple[int, ...] = (64, 128, 256, 512),
+        appearance_channels: int = 32,
+        appearance_width: int = 64,
+        decoder_widths: tuple[int, ...] = (256, 256, 128, 64),
+        spade_width: int = 64,
+        covariance: Literal["fixed", "fitted"] = "fixed",
+        variance: float = 0.008,
+        variance_floor: float = 5e-4,
+        background: Literal["none", "full", "low-resolution"] = "full",
+        background_width: int = 32,
+        perceptual: Literal["backbone", "vgg19", "pixels"] = "backbone",
+        vgg_weights: Path | None = None,
+        level_weights: Literal["reduced", "uniform"] = "reduced",
+        perceptual_weight: float = 5.0,
+        equivariance: float = 0.0,
+        warp: WarpRange = _USUAL_WARP,
+        flip: float = 0.0,
+        warp_share: float = 0.5,
+        jitter: JitterRange = _USUAL_JITTER,
+        jitter_targets: bool = False,
+        adversary: float = 0.0,
+        adversary_scales: int = 2,
+        adversary_layers: int = 3,
+        adversary_width: int = 64,
+        adversary_loss: AdversarialLoss = "least-squares",
+    ) -> None:
+        super().__init__()
+        needs_backbone = encoder == "backbone" or perceptual == "backbone"
+        if needs_backbone and backbone.trainable:
+            raise ConfigError(
+                "landmarks compare or read the features of a frozen backbone, and this one is trained",
+                where="backbone",
+                hint="take a pretrained, frozen one, or set method.perceptual=pixels",
+            )
+        self.num_landmarks, self.reduced = num_landmarks, level_weights == "reduced"
+        self.perceptual_weight, self.equivariance = perceptual_weight, equivariance
+        self.warp, self.flip, self.warp_share = warp, flip, warp_share
+        self.jitter, self.jitter_targets = jitter, jitter_targets
+        self.adversary, self.adversary_loss = adversary, adversary_loss
+        shape: ImageShape | FeatureShape
+        if encoder == "backbone":
+            shape = FeatureShape(backbone, num_landmarks, shape_widths[0])
+        else:
+            shape = ImageShape(num_landmarks, shape_widths)
+        self.model = LandmarkModel(
+            shape,
+            num_landmarks,
+            appearance_channels=appearance_channels,
+            appearance_width=appearance_width,
+            decoder_widths=decoder_widths,
+            spade_width=spade_width,
+            variance=variance if covariance == "fixed" else None,
+            variance_floor=variance_floor,
+            background=background,
+            background_width=background_width,
+        )
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+        self.space = _space(encoder, perceptual, backbone, vgg_weights)
+        if adversary:
+            self.players = ("model", "discriminator")
+            self.discriminator = PatchDiscriminator(num_landmarks, adversary_scales, adversary_layers, adversary_width)
+        self._drawn: tuple[Tensor, Tensor, Tensor] | None = None
+
+    # --- Method ---
+
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
+        pair = self.pair(batch)
+        if player == "discriminator":
+            return self._judge(batch, pair)
+        extra, warp = [], None
+        if self.equivariance:
+            warp = self._warp(batch, _CHECK)
+            extra = [warp.image(pair.target)]
+        count = len(batch)
+        found = self.model.find(torch.cat([pair.pose, pair.looks, *extra]))  # one pass for all of them
+        pose, looks = found[:count], found[count : 2 * count]
+        redrawn = self._redraw(pose, looks, pair)
+        values = {"reconstruction": self.perceptual_weight * self._compare(redrawn, pair, pose)}
+        if warp is not None:
+            distance = equivariance_loss(found[2 * count :].landmarks, pose.landmarks, warp)
+            values["equivariance"] = self.equivariance * distance
+        if self.adversary:
+            maps = render(pose.landmarks, *pair.target.shape[-2:])
+            self._drawn = (batch.keys, redrawn.image.detach(), maps.detach())
+            values["adversarial"] = self.adversary * generator_loss(
+                self.discriminator(redrawn.image, maps.detach()), self.adversary_loss
+            )
+        total = torch.stack(list(values.values())).sum()
+        return {"loss": total, **values, "floored": found.landmarks.floored.float().mean()}
+
+    @torch.no_grad()
+    def predict(self, batch: Batch) -> dict[str, Tensor]:
+        """`landmarks` (B, 3K): places as shares of the view, then confidence; `covariances` (B, K, 2, 2), sides 2."""
+        found = self.model.find(batch.image).landmarks
+        places = (found.mean + 1) / 2
+        return {
+            "landmarks": torch.cat([places.flatten(1), found.concentration], dim=1),
+            "covariances": found.covariance,
+        }
+
+    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+        module = self.discriminator if player == "discriminator" else self.model
+        return [{"params": [p for p in module.parameters() if p.requires_grad], "lr_scale": 1.0}]
+
+    def trained_state(self) -> dict[str, Tensor]:
+        """All but what is frozen: spectral normalisation keeps vectors of its own, and resuming needs them."""
+        frozen = ("space.", "model.shape.backbone.")
+        return {name: tensor for name, tensor in self.state_dict().items() if not name.startswith(frozen)}
+
+    # --- Pairs ---
+
+    @torch.no_grad()
+    def pair(self, batch: Batch) -> Pair:
+        """The images of a training step, warped and coloured by the batch's keys."""
+        frame, keys = batch.image, batch.keys
+        other = batch.images[1] if len(batch.images) > 1 else frame
+        if self.flip:
+            flipped = (uniform_draws(keys, 1, _FLIP)[:, 0] < self.flip).to(frame.device)[:, None, None, None]
+            frame, other = (torch.where(flipped, image.flip(-1), image) for image in (frame, other))
+        if len(batch.images) == 1:
+            other = self._warp(batch, _WARP).image(frame)
+        elif self.warp_share:
+            same = torch.tensor([one.samples[0] is one.samples[1] for one in batch.items])
+            warped = same | (uniform_draws(keys, 1, _CHOICE)[:, 0] < self.warp_share)
+            chosen = warped.to(frame.device)[:, None, None, None]
+            other = torch.where(chosen, self._warp(batch, _WARP).image(frame), other)
+        draws = uniform_draws(keys, JitterRange.num_draws, _JITTER)
+        coloured = jitter(frame, draws, self.jitter)
+        target = coloured if self.jitter_targets else frame
+        return Pair(coloured, target, jitter(other, draws, self.jitter) if self.jitter_targets else other)
+
+    def _warp(self, batch: Batch, stream: int) -> Warp:
+        draws = uniform_draws(batch.keys, self.warp.num_draws, stream)
+        return draw_warp(draws.to(batch.image.device), self.warp)
+
+    # --- Parts of the losses ---
+
+    def _redraw(self, pose: Found, looks: Found, pair: Pair) -> Redrawn:
+        size = pose.features.shape[-2:] if self.model.redraws_features else pair.target.shape[-2:]
+        vectors = self.model.describe(looks)
+        return self.model.redraw(pose.landmarks, vectors, size[0], size[1], Scene(pair.looks, looks.landmarks))
+
+    def _compare(self, redrawn: Redrawn, pair: Pair, pose: Found) -> Tensor:
+        if self.model.redraws_features:
+            shape = self.model.shape
+            assert isinstance(shape, FeatureShape)
+            target = pose.features if self.jitter_targets else shape.read(pair.target)
+            return nn.functional.mse_loss(redrawn.image, target)
+        pixels = nn.functional.mse_loss(redrawn.image, pair.target)
+        if self.space is None:
+            return pixels
+        with torch.no_grad():
+            theirs = self.space(pair.target)
+        ours = self.space(redrawn.image)
+        return pixels + compare(ours, theirs, level_weights(len(ours), self.reduced), not isinstance(self.space, Vgg19))
+
+    def _judge(self, batch: Batch, pair: Pair) -> dict[str, Tensor]:
+        if self._drawn is None or not torch.equal(self._drawn[0], batch.keys):
+            with torch.no_grad():
+                found = self.model.find(torch.cat([pair.pose, pair.looks]))
+                pose, looks = found[: len(batch)], found[len(batch) :]
+                maps = render(pose.landmarks, *pair.target.shape[-2:])
+                self._drawn = (batch.keys, self._redraw(pose, looks, pair).image, maps)
+        _, drawn, maps = self._drawn
+        loss = critic_loss(self.discriminator(pair.target, maps), self.discriminator(drawn, maps), self.adversary_loss)
+        return {"loss": loss}
+
+    # --- For reports ---
+
+    @torch.no_grad()
+    def transfer(self, pose: Tensor, looks: Tensor) -> Redrawn:
+        """The subject of `looks` (B, 3, height, width) in the pose of `pose`, before the background of `looks`.
+
+        Raises:
+            ConfigError: If the landmarks redraw features.
+        """
+        if self.model.redraws_features:
+            raise ConfigError("landmarks of a frozen backbone redraw features, not pictures", where="method.encoder")
+        pose_found, looks_found = self.model.find(pose), self.model.find(looks)
+        return self._redraw(pose_found, looks_found, Pair(pose, pose, looks))
+
+    @torch.no_grad()
+    def find(self, images: Tensor) -> Found:
+        """Landmarks and part maps of images (B, 3, height, width)."""
+        return self.model.find(images)
+
+    @torch.no_grad()
+    def masks(self, landmarks: Parts, height: int, width: int) -> Tensor | None:
+        """(B, 1, height, width) foreground; None where there is no background factorisation."""
+        return self.model.masks(landmarks, height, width) if self.model.has_background else None
+
+    @torch.no_grad()
+    def equivariance_error(self, images: Tensor, keys: Tensor) -> Tensor:
+        """(B, K): how far each landmark of a warped image lies from the warped landmark; sides are 2."""
+        warp = draw_warp(uniform_draws(keys, self.warp.num_draws, _CHECK).to(images.device), self.warp)
+        found = self.model.find(torch.cat([images, warp.image(images)])).landmarks
+        straight, warped = found.mean[: len(images)], found.mean[len(images) :]
+        return (warp(warped) - straight).norm(dim=-1)
+
+
+def _space(encoder: str, perceptual: str, backbone: Backbone, vgg_weights: Path | None) -> nn.Module | None:
+    if encoder == "backbone" or perceptual == "pixels":
+        return None
+    if perceptual == "backbone":
+        return BackboneSpace(backbone).requires_grad_(False)
+    assert vgg_weights is not None  # the schema refuses vgg19 without
+    return Vgg19.load(vgg_weights).requires_grad_(False).eval()

@@ -1,0 +1,81 @@
+"""Linear regression from landmarks to a few labelled keypoints, by named rule.
+
+Landmarks and keypoints are shares of the same view, from 0 to 1. The origin matters where there is no intercept, so
+it is part of a rule's name.
+"""
+
+from typing import Literal, get_args
+
+import numpy as np
+
+from gensight.errors import DataError
+from gensight.samples import Array
+
+Regressor = Literal["linear", "linear-corner", "affine", "ridge"]
+REGRESSORS: tuple[Regressor, ...] = get_args(Regressor)
+_STRENGTHS = 10.0 ** np.arange(-8.0, 3.0, 0.5)
+
+
+def fit(landmarks: Array, points: Array, known: Array, regressor: Regressor) -> tuple[Array, Array]:
+    """Weights (2K, 2J) and offset (2J,) such that points = landmarks @ weights + offset.
+
+    - `linear`: no intercept, coordinates counted from the view's centre (as published for BBC Pose).
+    - `linear-corner`: no intercept, coordinates counted from the view's top left corner.
+    - `affine`: least squares with intercept; the shortest solution where there are fewer frames than unknowns.
+    - `ridge`: with intercept; the weights' squared norm is penalised by what leave-one-out error chooses, from the
+      labelled frames alone.
+
+    Args:
+        landmarks: (n, 2K).
+        points: (n, 2J); anything where unknown.
+        known: (n, 2J) bool.
+        regressor: The rule.
+
+    Raises:
+        DataError: If a keypoint is labelled in no frame.
+    """
+    count = points.shape[1]
+    weights, offset = np.zeros((landmarks.shape[1], count)), np.zeros(count)
+    for column in range(count):
+        rows = known[:, column]
+        if not rows.any():
+            raise DataError(f"keypoint {column // 2} is labelled in no training frame", hint="label it at least once")
+        weights[:, column], offset[column] = _fit_one(landmarks[rows], points[rows, column], regressor)
+    return weights, offset
+
+
+def _fit_one(landmarks: Array, values: Array, regressor: Regressor) -> tuple[Array, float]:
+    match regressor:
+        case "linear" | "linear-corner":
+            origin = 0.5 if regressor == "linear" else 0.0
+            solved = _shortest(landmarks - origin, values - origin)
+            return solved, float(origin - origin * solved.sum())
+        case "affine":
+            centre, mean = landmarks.mean(0), values.mean()
+            solved = _shortest(landmarks - centre, values - mean)
+            return solved, float(mean - centre @ solved)
+        case "ridge":
+            return _ridge(landmarks, values)
+
+
+def _shortest(design: Array, values: Array) -> Array:
+    return np.asarray(np.linalg.lstsq(design, values, rcond=None)[0])
+
+
+def _ridge(landmarks: Array, values: Array) -> tuple[Array, float]:
+    """Least leave-one-out error over a ladder of strengths, in closed form (Golub, Heath and Wahba 1979)."""
+    centre, mean, count = landmarks.mean(0), float(values.mean()), len(values)
+    if count == 1:
+        return np.zeros(landmarks.shape[1]), mean
+    left, singular, right = np.linalg.svd(landmarks - centre, full_matrices=False)
+    against = left.T @ (values - mean)
+    best, chosen = np.inf, _STRENGTHS[-1]
+    for strength in _STRENGTHS:
+        kept = singular**2 / (singular**2 + strength)
+        residual = values - mean - left @ (kept * against)
+        leverage = np.minimum(1 / count + (left**2) @ kept, 1 - 1e-9)  # 1/n: the mean is fitted as well
+        error = float(np.mean((residual / (1 - leverage)) ** 2))
+        if error < best:
+            best, chosen = error, strength
+    weights = right.T @ (singular / (singular**2 + chosen) * against)
+    return weights, float(mean - centre @ weights)

@@ -1,0 +1,92 @@
+"""The landmark method: every option trains, chance belongs to items, and what is learned is saved."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from gensight.errors import ConfigError, RunError
+from gensight.methods.landmarks.method import Landmarks
+from gensight.methods.landmarks.perception import Vgg19
+from tests.methods.landmarks import small
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"covariance": "fitted", "background": "low-resolution", "flip": 0.5, "jitter_targets": True},
+        {"background": "none", "equivariance": 1.0, "warp_share": 1.0},
+        {"encoder": "backbone", "background": "none"},
+        {"perceptual": "backbone", "level_weights": "uniform"},
+    ],
+)
+def test_every_option_lowers_its_loss(options: dict[str, Any]) -> None:
+    method = small.method(**options).train()
+    optimiser = torch.optim.AdamW(method.parameter_groups(), lr=3e-3)
+    losses = []
+    for _ in range(8):
+        loss = method.losses(small.batch())["loss"]
+        losses.append(float(loss.detach()))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert losses[-1] < losses[0]
+
+
+def test_a_still_image_is_its_own_partner_and_chance_belongs_to_its_key() -> None:
+    method = small.method()
+    both, alone = small.batch((5, 6), 1), small.batch((6,), 1)
+    pair, single = method.pair(both), method.pair(alone)
+    torch.testing.assert_close(pair.looks[1:], single.looks)
+    torch.testing.assert_close(pair.pose[1:], single.pose)
+    assert not torch.equal(pair.looks, pair.target)
+    assert torch.equal(pair.target, both.image)
+
+
+def test_two_halves_of_a_batch_have_the_mean_of_its_loss() -> None:
+    method = small.method(equivariance=1.0)
+    whole = method.losses(small.batch((5, 6)))["loss"]
+    halves = [method.losses(small.batch((key,)))["loss"] for key in (5, 6)]
+    torch.testing.assert_close(whole, torch.stack(halves).mean(), atol=1e-5, rtol=1e-5)
+
+
+def test_two_players_move_only_themselves() -> None:
+    method = small.method(adversary=0.1).train()
+    assert method.players == ("model", "discriminator")
+    own = {player: {id(p) for g in method.parameter_groups(player) for p in g["params"]} for player in method.players}
+    assert not own["model"] & own["discriminator"]
+    assert {"loss", "reconstruction", "adversarial"} <= set(method.losses(small.batch()))
+    method.losses(small.batch(), "discriminator")["loss"].backward()
+    assert all(p.grad is None for p in method.model.parameters())
+
+
+def test_trained_state_is_everything_but_what_is_frozen() -> None:
+    method = small.method(adversary=0.1, perceptual="backbone")
+    state = method.trained_state()
+    assert not [name for name in state if name.startswith("space.")]
+    assert any(name.endswith("._u") for name in state)  # spectral normalisation's own vectors
+    other = small.method(1, adversary=0.1, perceptual="backbone")
+    other.load_trained_state(state)
+    torch.testing.assert_close(other.predict(small.batch()), method.predict(small.batch()))
+
+
+def test_a_backbone_that_is_trained_is_refused() -> None:
+    backbone = small.ScratchEncoder(widths=(8, 8, 8))
+    with pytest.raises(ConfigError, match="features of a frozen backbone"):
+        Landmarks(backbone, 4, **{**small.SMALL, "perceptual": "backbone"})
+
+
+def test_vgg_refuses_other_files(tmp_path) -> None:
+    (tmp_path / "vgg.safetensors").write_bytes(b"nothing")
+    with pytest.raises(RunError, match="not VGG-19's weights"):
+        Vgg19.load(tmp_path / "vgg.safetensors")
+
+
+def test_vgg_has_torchvisions_names_and_scales() -> None:
+    network = Vgg19()
+    names = {name for name in network.state_dict() if name.endswith("weight")}
+    assert names == {f"features.{n}.weight" for n in (0, 2, 5, 7, 10, 12, 14, 16, 19, 21)}
+    with torch.no_grad():
+        maps = network(torch.rand(1, 3, 16, 16))
+    assert [tuple(m.shape[1:]) for m in maps] == [(64, 16, 16), (128, 8, 8), (256, 4, 4), (512, 2, 2)]
