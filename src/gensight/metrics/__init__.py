@@ -14,6 +14,9 @@ Where to look:
 - `base`: `Metric` and `Result`.
 - `bootstrap`: 95 % intervals by reweighting images or groups of them, and `paired_difference` of two results.
 - `keypoints`: `pck-box`, `pck-torso`, `pckh`; `mean-px` (DeepLabCut's RMSE), `rmse-px`, `median-px`.
+- `segmentation`: `seg` (one confusion over the data set), `seg-oracle-classes`, `mask` (one mask at a time).
+- `detection`: `coco-box`, equal to pycocotools; `voc07`, `voc12`.
+- `classification`: `top-1`, `top-5`, `balanced-accuracy`, `ece`.
 - `oks`: `coco-oks`, equal to pycocotools; `coco_matching` is its matching, `coco_results` writes its results files.
 - `readout_guidance`: `readout-guidance-2024`, a faulty protocol kept for old tables.
 - `tables`: protocol names -> metrics, results -> text.

@@ -1,0 +1,122 @@
+"""Depth errors: against formulas by hand, and the trap of scores that an empty answer wins."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from gensight.errors import ConfigError, DataError
+from gensight.metrics.depth import DepthErrors, DepthMetric, depth_errors, depth_metrics
+from gensight.samples import Depth, Item, Prediction, Sample
+from tests.contracts.metric import MetricContract, score
+
+SIZE = (20, 30)
+
+
+def image() -> np.ndarray:
+    raise AssertionError("metrics never look at pixels")
+
+
+def given(depth):
+    return depth
+
+
+def item(values, key="a") -> Item:
+    values = np.asarray(values, dtype=np.float32)
+    return Item((Sample(key, values.shape, image, depth=partial(given, Depth(values)), group=key),))
+
+
+def said(of: Item, values, kind="metric") -> Prediction:
+    return Prediction(of.sample.key, of.sample.size, depth=Depth(np.asarray(values, np.float32), kind), item_key=of.key,
+                      group=of.sample.group)  # fmt: skip
+
+
+def room(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(1, 8, SIZE).astype(np.float32)
+
+
+class _Depths(MetricContract):
+    best, worst = 0.0, 0.5
+    measure = "absrel"
+
+    def metric(self):
+        return DepthMetric(self.measure, DepthErrors())
+
+    def answers(self, kind):
+        found = []
+        for number in range(6):
+            of = item(room(number), f"image{number}")
+            scale = {"perfect": 1.0, "worst": 0.5, "mixed": 1 + 0.05 * (1 + number)}[kind]
+            found.append((said(of, scale * room(number)), of))
+        return found
+
+
+class TestAbsRel(_Depths):
+    pass
+
+
+class TestDelta1(_Depths):
+    best, worst = 1.0, 0.0
+    measure = "delta1"
+
+
+def test_by_hand():
+    errors = depth_errors(np.array([2.0, 2.0]), np.array([1.0, 4.0]))
+    assert errors["absrel"] == pytest.approx((1 + 0.5) / 2)
+    assert errors["sqrel"] == pytest.approx((1 + 1) / 2)
+    assert errors["rmse"] == pytest.approx(np.sqrt((1 + 4) / 2))
+    assert errors["rmse-log"] == pytest.approx(np.log(2))
+    assert errors["log10"] == pytest.approx(np.log10(2))
+    assert (errors["delta1"], errors["delta2"], errors["delta3"]) == (0, 0, 0)
+
+
+def test_trap_all_zero_depth_must_not_score_0():
+    """An empty answer scores badly in every protocol and measure; where a shift is forgiven, as a constant does."""
+    of = item(room(0))
+    for protocol in ("depth-metric", "depth-median-scaled", "depth-affine"):
+        for metric in depth_metrics(protocol):
+            for values in (np.zeros(SIZE), np.full(SIZE, np.nan)):
+                result = score(metric, [(said(of, values), of)])
+                perfect = score(depth_metrics(metric.protocol)[0], [(said(of, room(0)), of)])
+                far = 0.9 if metric.protocol.startswith("depth-affine") else 0.05
+                assert (result.value < far) if result.higher_is_better else (result.value > 0.1)
+                assert abs(perfect.value - float(result.higher_is_better)) < 1e-3
+    assert score(depth_metrics("depth-metric/absrel")[0], [(said(of, np.zeros(SIZE)), of)]).value > 0.99
+
+
+def test_noise_of_20_percent_scores_what_it_is():
+    rng = np.random.default_rng(0)
+    of = item(room(0))
+    noisy = room(0) * np.exp(rng.normal(0, 0.2, SIZE))
+    expected = float(np.sqrt(np.mean((np.clip(noisy, 1e-3, 10) - room(0)) ** 2)))
+    assert score(depth_metrics("depth-metric/rmse")[0], [(said(of, noisy), of)]).value == pytest.approx(
+        expected, rel=1e-4
+    )
+
+
+def test_eigens_crop_scores_the_middle_alone():
+    truth = np.full((480, 640), 2.0)
+    of = item(truth)
+    wrong_rim = np.full((480, 640), 9.0)
+    wrong_rim[45:471, 41:601] = 2.0
+    (metric,) = depth_metrics("depth-metric/absrel", crop="eigen")
+    result = score(metric, [(said(of, wrong_rim), of)])
+    assert result.value == pytest.approx(0)
+    assert "inside Eigen's crop" in result.notes
+    assert score(depth_metrics("depth-metric/absrel")[0], [(said(of, wrong_rim), of)]).value > 0.5
+    small = item(room(0))
+    with pytest.raises(DataError, match="Eigen's crop is of images of"):
+        depth_metrics("depth-metric", crop="eigen")[0].update(said(small, room(0)), small)
+
+
+def test_modes_forgive_what_they_name():
+    of = item(room(1))
+    scaled, shifted = 2 * room(1) / 4, 0.3 * room(1) + 1
+    assert score(depth_metrics("depth-median-scaled/absrel")[0], [(said(of, scaled), of)]).value == pytest.approx(
+        0, abs=1e-5
+    )
+    assert score(depth_metrics("depth-affine/absrel")[0], [(said(of, shifted), of)]).value == pytest.approx(0, abs=1e-5)
+    inverse = said(of, 5 / room(1) - 0.1, "affine")
+    assert score(depth_metrics("depth-affine/absrel")[0], [(inverse, of)]).value == pytest.approx(0, abs=1e-4)
+    with pytest.raises(ConfigError, match="this prediction is affine"):
+        depth_metrics("depth-metric")[0].update(inverse, of)
