@@ -41,7 +41,11 @@ def recipe(method: str, data: dict[str, object] = PUPPETS, **changes: object) ->
     return RunConfig.model_validate(values)
 
 
-@pytest.mark.parametrize("method", METHODS)
+SLOW = pytest.mark.slow
+FEW = ["gaze-frozen", *(pytest.param(method, marks=SLOW) for method in METHODS if method != "gaze-frozen")]
+
+
+@pytest.mark.parametrize("method", FEW)
 def test_a_method_is_trained_scored_and_shown(tmp_path: Path, method: str) -> None:
     config = recipe(method)
     run = train(config, tmp_path / "run", "cpu")
@@ -70,6 +74,7 @@ def test_a_method_is_trained_scored_and_shown(tmp_path: Path, method: str) -> No
         predict(run, folder, tmp_path / "out2", "cpu")
 
 
+@SLOW
 @pytest.mark.parametrize("kind", ["gazefollow", "video-attention-target", "goo"])
 def test_a_miniature_is_written_checked_and_trained_on(tmp_path: Path, kind: str) -> None:
     root = datasets.write("puppets", tmp_path / "data", format=kind, num_samples=24, size="48x64", seed=2)
@@ -91,6 +96,7 @@ def test_a_miniature_is_written_checked_and_trained_on(tmp_path: Path, kind: str
     assert 0 <= result["value"] <= 1
 
 
+@SLOW
 @pytest.mark.parametrize("method", METHODS)
 def test_a_training_gone_on_with_ends_with_the_same_weights(tmp_path: Path, method: str) -> None:
     from gensight.engine.weights import load_file
