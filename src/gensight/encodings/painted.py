@@ -1,0 +1,195 @@
+"""Answers painted as pictures: what is common to masks, boxes, depth and classes told by colours.
+
+A painted answer is an RGB picture that covers the view, in [0, 1], named `painted`. Numbers are told by colours as far
+apart as the cube allows (`code_colours`), and read back as the nearest one; how near it is, against the second
+nearest, is the confidence.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gensight.encodings.base import Encoding, OutputSpec
+from gensight.encodings.grids import grid_cells, map_array
+from gensight.errors import ConfigError
+from gensight.geometry import grid_to_image, image_to_grid, pixel_centres
+from gensight.samples import Array, Item, Prediction, Sample, Size, View
+
+OUTPUT = "painted"
+TASKS = ("segment", "detect", "depth", "classify")
+
+
+@lru_cache(maxsize=32)
+def _codes(num: int) -> tuple[tuple[float, float, float], ...]:
+    levels = np.linspace(0, 1, 9)
+    cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
+    chosen = [np.zeros(3), np.ones(3)]
+    distance = np.minimum(*(((cube - one) ** 2).sum(1) for one in chosen))
+    while len(chosen) <= num:
+        best = int(distance.argmax())
+        chosen.append(cube[best])
+        distance = np.minimum(distance, ((cube - cube[best]) ** 2).sum(1))
+    return tuple((float(r), float(g), float(b)) for r, g, b in chosen[: num + 1])
+
+
+def code_colours(num: int) -> Array:
+    """Black, and `num` colours, the first of them white, each as far as it can be from those before it.
+
+    The choice is greedy, so the first n colours of a longer palette are those of a shorter one.
+
+    Returns:
+        float32 (1 + num, 3) in [0, 1].
+
+    Raises:
+        ConfigError: More than 728 colours: what remains apart is less than pictures keep.
+    """
+    if not 0 <= num <= 728:
+        raise ConfigError(f"a palette tells 1 to 728 colours apart, not {num}")
+    return np.array(_codes(max(num, 1)), dtype=np.float32)[: num + 1]
+
+
+def nearest_codes(picture: Array, colours: Array) -> tuple[Array, Array]:
+    """Which colour each pixel is meant to be, and how sure that is.
+
+    Args:
+        picture: float (height, width, 3).
+        colours: float (num_colours, 3), at least two.
+
+    Returns:
+        int32 (height, width), and float32 (height, width) in [0, 1]: 1 on the colour itself, 0 midway between two.
+    """
+    flat = picture.reshape(-1, 3).astype(np.float32)
+    squared = (flat**2).sum(1)[:, None] - 2 * flat @ colours.T + (colours**2).sum(1)[None]
+    order = np.argpartition(squared, 1, axis=1)[:, :2]
+    two = np.sqrt(np.maximum(np.take_along_axis(squared, order, 1), 0))
+    swap = two[:, 0] > two[:, 1]
+    best = np.where(swap, order[:, 1], order[:, 0]).astype(np.int32)
+    near, far = two.min(1), two.max(1)
+    sure = np.divide(far - near, far + near, out=np.zeros_like(near), where=far + near > 0)
+    return best.reshape(picture.shape[:2]), sure.reshape(picture.shape[:2])
+
+
+def cells_nearest(values: Array, view: View, grid_size: Size, fill: int) -> Array:
+    """The value at each cell's centre, nearest neighbour, so that numbers stay numbers; `fill` outside the image."""
+    x, y = _places(view, grid_size)
+    inside = (x >= 0) & (y >= 0) & (x < values.shape[1]) & (y < values.shape[0])
+    found = np.full(grid_size, fill, dtype=values.dtype)
+    found[inside] = values[y[inside], x[inside]]
+    return found
+
+
+def image_nearest(cells: Array, view: View, fill: float) -> Array:
+    """The cell that each pixel of the image lies in; `fill` outside the view."""
+
+    grid_size: Size = (cells.shape[0], cells.shape[1])
+    places = np.floor(image_to_grid(pixel_centres(view.image_size), view, grid_size) + 1e-9).astype(int)
+    x, y = places[..., 0], places[..., 1]
+    inside = (x >= 0) & (y >= 0) & (x < grid_size[1]) & (y < grid_size[0])
+    found = np.full(view.image_size, fill, dtype=cells.dtype)
+    found[inside] = cells[y[inside], x[inside]]
+    return found
+
+
+def _places(view: View, grid_size: Size) -> tuple[Array, Array]:
+    places = np.floor(grid_to_image(pixel_centres(grid_size), view, grid_size) + 1e-9).astype(int)
+    return places[..., 0], places[..., 1]
+
+
+class Painted(Encoding):
+    """An answer painted in RGB; its tasks differ in what is painted.
+
+    Output `painted`: (3, grid_height, grid_width) in [0, 1]; `painted_weight`: (1, grid_height, grid_width).
+
+    Args:
+        stride: Model pixels per cell.
+    """
+
+    task: str = ""
+
+    def __init__(self, stride: int = 1) -> None:
+        if stride < 1:
+            raise ConfigError(f"a painted answer's stride must be at least 1 model pixel per cell, got {stride}")
+        self.stride = stride
+
+    @property
+    def outputs(self) -> dict[str, OutputSpec]:
+        return {OUTPUT: OutputSpec(3, "dense-image")}
+
+    def grid_size(self, model_size: Size) -> Size:
+        """Cells of `stride` model pixels. ConfigError where they do not tile the frame."""
+        return grid_cells(model_size, self.stride, "painted")
+
+    @abstractmethod
+    def paint(self, item: Item, view: View, grid_size: Size) -> tuple[Array, Array] | None:
+        """float32 (grid_height, grid_width, 3) and bool (grid_height, grid_width), what is known; None: nothing is."""
+
+    @abstractmethod
+    def read(self, picture: Array, item: Item, view: View) -> Prediction:
+        """The prediction that a painted answer, float32 (grid_height, grid_width, 3) in [0, 1], stands for."""
+
+    def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
+        """Target and weight. DataError where labels do not fit the image."""
+        grid_size = self.grid_size(views[0].model_size)
+        answer = self.paint(item, views[0], grid_size)
+        if answer is None:
+            return {OUTPUT: torch.zeros(3, *grid_size), f"{OUTPUT}_weight": torch.zeros(1, *grid_size)}
+        picture, known = answer
+        target = np.ascontiguousarray(np.where(known[..., None], picture, 0).transpose(2, 0, 1), dtype=np.float32)
+        weight = torch.from_numpy(known[None].astype(np.float32))
+        return {OUTPUT: torch.from_numpy(target), f"{OUTPUT}_weight": weight}
+
+    def decode(self, outputs: Mapping[str, Tensor], item: Item, views: tuple[View, ...]) -> Prediction:
+        """See `read`."""
+        maps = map_array(outputs[OUTPUT], 3, self.grid_size(views[0].model_size), OUTPUT)
+        return self.read(np.clip(maps.transpose(1, 2, 0), 0, 1), item, views[0])
+
+
+class PaintedTasks(Encoding):
+    """Several painted tasks under one output: an item's query says which.
+
+    Args:
+        tasks: Name of task (one of `TASKS`) -> its encoding; all of one stride.
+    """
+
+    name = "painted"
+
+    def __init__(self, tasks: Mapping[str, Painted]) -> None:
+        if not tasks or any(name != one.task for name, one in tasks.items()):
+            raise ConfigError("painted tasks are named by what they are", choices=TASKS)
+        if len({one.stride for one in tasks.values()}) > 1:
+            raise ConfigError("painted tasks share one picture, so they have one stride")
+        self.tasks = dict(tasks)
+        self.stride = next(iter(tasks.values())).stride
+
+    @property
+    def outputs(self) -> dict[str, OutputSpec]:
+        return next(iter(self.tasks.values())).outputs
+
+    def items(self, sample: Sample) -> list[Item]:
+        """The items of every task that the sample can pose."""
+        return [item for one in self.tasks.values() for item in one.items(sample)]
+
+    def grid_size(self, model_size: Size) -> Size:
+        return next(iter(self.tasks.values())).grid_size(model_size)
+
+    def of(self, item: Item) -> Painted:
+        """The task of an item. ConfigError where it names none of these."""
+        task = None if item.query is None else item.query.task
+        if task not in self.tasks:
+            raise ConfigError(f"no painted task is called `{task}`", where=item.key, choices=self.tasks)
+        return self.tasks[task]
+
+    def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
+        return self.of(item).encode(item, views)
+
+    def decode(self, outputs: Mapping[str, Tensor], item: Item, views: tuple[View, ...]) -> Prediction:
+        return self.of(item).decode(outputs, item, views)
+
+
+def asked_classes(item: Item) -> Sequence[str]:
+    """The classes that an item asks for; none without a query."""
+    return () if item.query is None else item.query.options

@@ -1,0 +1,244 @@
+"""Painted answers: every one read back within its stated bound, at 64 to 512 pixels."""
+
+from functools import partial
+
+import cv2
+import numpy as np
+import pytest
+
+from gensight.encodings.painted import PaintedTasks, code_colours, nearest_codes
+from gensight.encodings.painted_answers import PaintedBoxes, PaintedClass, PaintedDepth, PaintedMask
+from gensight.errors import ConfigError, DataError
+from gensight.geometry import box_image_to_model
+from gensight.readers.class_maps import ClassMap
+from gensight.samples import Depth, Instance, Item, Query, Sample
+from gensight.transforms import whole_frame
+from tests.contracts.encoding import EncodingContract
+
+NAMES = ("background", "cat", "dog", "bird")
+SIDES = (64, 128, 256, 512)
+
+
+def given(value):
+    return value
+
+
+def photograph(size):
+    return np.full((*size, 3), 90, np.uint8)
+
+
+def sample(size=(96, 128), **fields) -> Sample:
+    return Sample("a", size, partial(photograph, size), group="scene", **fields)
+
+
+def blobs(rng, size=(96, 128)) -> np.ndarray:
+    numbers = np.zeros(size, np.uint8)
+    for number in (1, 2, 3):
+        y, x = rng.integers(10, size[0] - 40), rng.integers(10, size[1] - 40)
+        numbers[y : y + 25, x : x + 28] = number
+    numbers[:3, :3] = 255
+    return numbers
+
+
+def mask_item(numbers, asked) -> Item:
+    classes = ClassMap(partial(given, numbers), NAMES)
+    return Item((sample(numbers.shape, extras={"segmentation": classes}),), query=Query("x", "segment", asked))
+
+
+def box_item(boxes) -> Item:
+    instances = tuple(Instance("cat", np.array(box, dtype=np.float64)) for box in boxes)
+    return Item((sample(instances=instances),), query=Query("detect the cat", "detect", ("cat",)))
+
+
+def depth_item(values) -> Item:
+    depth = Depth(values.astype(np.float32))
+    return Item((sample(values.shape, depth=partial(given, depth)),), query=Query("estimate the depth", "depth"))
+
+
+def plane(rng, size=(96, 128)) -> np.ndarray:
+    """Depth whose logarithm is a plane."""
+    y, x = np.mgrid[0 : size[0], 0 : size[1]]
+    return np.exp(0.3 + rng.uniform(0.2, 1) * y / size[0] + 0.5 * x / size[1])
+
+
+class TestMask(EncodingContract):
+    def encoding(self):
+        return PaintedMask()
+
+    def item(self, rng):
+        item = mask_item(blobs(rng), ("cat",))
+        return Item(item.samples, query=Query("segment the cat", "segment", ("cat",)))
+
+    def assert_within_bound(self, prediction, item, view):
+        truth = item.sample.extras["segmentation"]() == 1
+        found = prediction.instances[0].mask() if prediction.instances else np.zeros_like(truth)
+        scale = 1 / np.sqrt(abs(np.linalg.det(view.matrix[:2, :2])))
+        radius = int(np.ceil(scale)) + 1
+        kernel = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+        assert not (found & ~cv2.dilate(truth.astype(np.uint8), kernel).astype(bool)).any()
+
+
+class TestBoxes(EncodingContract):
+    model_size = (96, 128)
+
+    def encoding(self):
+        return PaintedBoxes()
+
+    def item(self, rng):
+        x, y = rng.uniform(30, 50), rng.uniform(30, 40)
+        return box_item([(x, y, x + rng.uniform(15, 30), y + rng.uniform(15, 25))])
+
+    def assert_within_bound(self, prediction, item, view):
+        (found,) = prediction.instances
+        truth = box_image_to_model(item.sample.instances[0].box, view)
+        low, high = np.array([0, 0, 0, 0]), np.array([128, 96, 128, 96])
+        turned = view.matrix[0, 1] != 0  # an upright box around a turned one is larger
+        error = np.abs(box_image_to_model(found.box, view) - np.clip(truth, low, high))
+        assert error.max() <= (25 if turned else 0.51)
+
+
+class TestDepth(EncodingContract):
+    def encoding(self):
+        return PaintedDepth()
+
+    def item(self, rng):
+        return depth_item(plane(rng))
+
+    def assert_within_bound(self, prediction, item, view):
+        found, truth = prediction.depth.values, item.sample.depth().values
+        error = np.abs(np.log(found[20:-20, 25:-25]) - np.log(truth[20:-20, 25:-25]))
+        assert np.nanmedian(error) < 1e-3 * np.log(100)
+
+
+class TestClass(EncodingContract):
+    def encoding(self):
+        return PaintedClass(("cat", "dog", "bird"))
+
+    def item(self, rng):
+        labels = ("cat", "dog", "bird")
+        return Item((sample(label=labels[rng.integers(3)]),), query=Query("classify the image", "classify", labels))
+
+    def assert_within_bound(self, prediction, item, view):
+        best = max(prediction.label_scores, key=prediction.label_scores.get)
+        assert best == item.sample.label
+        assert prediction.label_scores[best] == pytest.approx(1)
+
+
+def read_back(encoding, item, side, levels=255):
+    """encode -> 8-bit picture -> decode, at a view of side x side."""
+    view = whole_frame(item.sample.size, (side, side))
+    targets = encoding.encode(item, (view,))
+    stored = (targets["painted"] * levels).round() / levels
+    return encoding.decode({"painted": stored}, item, (view,)), view
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_masks_of_several_classes(side):
+    numbers = blobs(np.random.default_rng(side))
+    item = mask_item(numbers, ("bird", "cat"))
+    prediction, _ = read_back(PaintedMask(), item, side)
+    for one in prediction.instances:
+        truth = numbers == NAMES.index(one.category)
+        wrong = (one.mask() != truth)[numbers != 255]
+        border = 2 * (25 + 28) * max(1, 128 / side) / 2  # half a cell around
+        assert wrong.sum() <= border
+        assert one.confidence == pytest.approx(1, abs=0.02)
+    assert {one.category for one in prediction.instances} == {"bird", "cat"}
+
+
+def test_an_absent_class_is_black_and_gives_nothing():
+    item = mask_item(np.where(blobs(np.random.default_rng(0)) == 2, 0, blobs(np.random.default_rng(0))), ("dog",))
+    prediction, view = read_back(PaintedMask(), item, 64)
+    assert prediction.instances == ()
+    targets = PaintedMask().encode(item, (view,))
+    assert targets["painted"].sum() == 0
+    assert 0 < targets["painted_weight"].mean() < 1  # known everywhere but where it is ignored
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("style", ["filled", "outlines"])
+def test_boxes(side, style):
+    boxes = [(8.0, 10.0, 50.0, 60.0), (70.0, 12.0, 120.0, 40.0), (60.5, 60.25, 90.0, 88.0)]
+    prediction, view = read_back(PaintedBoxes(style=style), box_item(boxes), side)
+    found = sorted(tuple(one.box) for one in prediction.instances)
+    assert len(found) == 3
+    cell = 128 / side  # the view keeps the image's aspect
+    slack = 0.5 if style == "filled" else 2.0
+    for box, truth in zip(found, sorted(boxes), strict=True):
+        assert (np.abs(np.array(box) - truth) <= slack * cell + 1e-6).all()
+    assert view.model_size == (side, side)
+
+
+def test_a_box_within_a_box_keeps_both():
+    boxes = [(8.0, 8.0, 100.0, 80.0), (30.0, 30.0, 60.0, 60.0)]
+    prediction, _ = read_back(PaintedBoxes(), box_item(boxes), 128)
+    assert sorted(tuple(np.rint(one.box)) for one in prediction.instances) == boxes
+
+
+def test_heads():
+    instance = Instance("cat", head_box=np.array([20.0, 20, 60, 60]))
+    (item,) = PaintedBoxes(region="head").items(sample(instances=(instance,)))
+    assert item.query.text == "detect the head of the cat"
+    prediction, _ = read_back(PaintedBoxes(region="head"), item, 128)
+    np.testing.assert_allclose(prediction.instances[0].head_box, [20, 20, 60, 60], atol=0.51)
+    assert PaintedBoxes().items(sample(instances=(instance,))) == []
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize(("scale", "bound"), [("log", 0.012), ("linear", 0.06)])
+def test_depth_in_8_and_16_bits(side, scale, bound):
+    item = depth_item(plane(np.random.default_rng(side)))
+    truth = item.sample.depth().values
+    middle = (slice(4, -4), slice(4, -4))  # half a cell along the border is flat
+    for levels, share in ((255, 1), (65535, 0.35)):
+        prediction, _ = read_back(PaintedDepth(scale=scale), item, side, levels)
+        assert (np.abs(prediction.depth.values / truth - 1)[middle]).max() < bound * share + 0.002
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_classes(side):
+    labels = tuple(f"class {n}" for n in range(37))
+    item = Item((sample(label="class 21"),), query=Query("classify the image", "classify", labels))
+    prediction, _ = read_back(PaintedClass(labels), item, side)
+    assert max(prediction.label_scores, key=prediction.label_scores.get) == "class 21"
+    asked = Item((sample(label="cat"),), query=Query("is there a dog?", "classify", ("dog",)))
+    prediction, _ = read_back(PaintedClass(("cat", "dog")), asked, side)
+    assert prediction.label_scores == {"dog": 0.0}
+
+
+def test_colours_lie_apart():
+    for num, least in ((1, 1.7), (6, 0.7), (26, 0.39), (150, 0.17)):
+        colours = code_colours(num)
+        apart = np.linalg.norm(colours[:, None] - colours[None], axis=-1)
+        assert apart[~np.eye(num + 1, dtype=bool)].min() >= least
+        np.testing.assert_array_equal(colours[:2], [[0, 0, 0], [1, 1, 1]])
+    np.testing.assert_array_equal(code_colours(40)[:10], code_colours(9))
+    with pytest.raises(ConfigError, match="728 colours"):
+        code_colours(729)
+
+
+def test_confidence_falls_between_two_colours():
+    colours = code_colours(1)
+    picture = np.repeat(np.array([0.0, 0.3, 0.5, 0.9, 1.0], np.float32)[None, :, None], 3, axis=2)
+    cells, sure = nearest_codes(picture, colours)
+    assert cells[0].tolist()[:2] + cells[0].tolist()[3:] == [0, 0, 1, 1]
+    np.testing.assert_allclose(sure[0], [1, 0.4, 0, 0.8, 1], atol=1e-3)
+
+
+def test_tasks_under_one_output():
+    both = PaintedTasks({"segment": PaintedMask(), "depth": PaintedDepth()})
+    item = depth_item(plane(np.random.default_rng(0)))
+    view = whole_frame(item.sample.size, (64, 64))
+    assert both.decode(both.encode(item, (view,)), item, (view,)).depth is not None
+    with pytest.raises(ConfigError, match="no painted task is called `None`"):
+        both.encode(Item(item.samples), (view,))
+    with pytest.raises(ConfigError, match="named by what they are"):
+        PaintedTasks({"detect": PaintedMask()})
+
+
+def test_depth_without_a_unit_is_refused():
+    item = depth_item(np.ones((8, 8)))
+    depth = Depth(np.ones((8, 8), np.float32), "affine")
+    affine = sample((8, 8), depth=partial(given, depth))
+    with pytest.raises(DataError, match="no unit"):
+        PaintedDepth().encode(Item((affine,), query=item.query), (whole_frame((8, 8), (8, 8)),))
