@@ -50,7 +50,9 @@ def guide(
         str | None, typer.Option("--weights", metavar="W,W...", show_default=False, help="One per run; else equal.")
     ] = None,
     size: Annotated[str, typer.Option("--size", metavar="HEIGHTxWIDTH", help="Of the image.")] = "512x512",
-    seeds: Annotated[str, typer.Option("--seeds", metavar="N,N...", help="One image for each.")] = "0",
+    seeds: Annotated[
+        str, typer.Option("--seeds", metavar="N,N...", help="One image for each; FIRST-LAST for many.")
+    ] = "0",
     sampler: Annotated[str, typer.Option("--sampler", help="ddim, dpm-solver++ or euler.")] = "ddim",
     steps: Annotated[int, typer.Option("--steps", min=1, help="Of the sampler.")] = 50,
     guidance_scale: Annotated[float, typer.Option("--guidance-scale", help="Weight of the text.")] = 7.5,
@@ -60,19 +62,25 @@ def guide(
     share: Annotated[float, typer.Option("--share", min=0, max=1, help="Guided part of the steps.")] = 0.5,
     inner_steps: Annotated[int, typer.Option("--inner-steps", min=1, help="Moves at each guided step.")] = 1,
     memory: Annotated[str, typer.Option("--memory", help="normal, or low: slower, less memory.")] = "normal",
+    judge: Annotated[
+        list[Path] | None,
+        typer.Option("--judge", metavar="RUN", show_default=False, help="Scores the images; of any backbone; repeat."),
+    ] = None,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Images at once.")] = 1,
     device: Device = "auto",
     film: Annotated[bool, typer.Option("--film/--no-film", help="Also write a film of the steps.")] = True,
 ) -> None:
     """Generate images under the control of trained readouts.
 
     Maps (--control), dragged points (--drag) and the appearance of a reference (--reference) may be mixed; each needs
-    a run that reads it. Every image is written beside its unguided twin from the same noise.
+    a run that reads it. Every image is written beside its unguided twin from the same noise, and scored against it;
+    --judge has the scoring done by a run that did not guide.
 
     \b
     Example:
       gensight guide runs/guide-depth --prompt "a dog on grass" --control depth.png --seeds 0,1,2
     """
-    from gensight.guidance.options import choose, numbers
+    from gensight.guidance.options import choose, numbers, seed_list
     from gensight.guidance.sampling import SAMPLERS, Sampling
     from gensight.guidance.steering import MEMORIES, NORMALISATIONS, Steering
     from gensight.verbs.guide import Wishes
@@ -98,7 +106,7 @@ def guide(
         steps=steps,
         guidance_scale=guidance_scale,
         eta=eta,
-        seeds=tuple(int(seed) for seed in numbers(seeds, "--seeds")),
+        seeds=seed_list(seeds),
     )
     steering = Steering(
         weight=weight,
@@ -107,4 +115,7 @@ def guide(
         inner_steps=inner_steps,
         memory=choose(memory, MEMORIES, "--memory"),
     )
-    typer.echo(f"images: {run_guide(runs, out, wishes, sampling, steering, device=device, film=film)}")
+    folder = run_guide(
+        runs, out, wishes, sampling, steering, device=device, film=film, judges=judge or (), batch_size=batch
+    )
+    typer.echo(f"images: {folder}")

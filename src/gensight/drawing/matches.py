@@ -40,6 +40,27 @@ def draw_matches(first: Array, second: Array, points: Array, found: Array, truth
     return sheet
 
 
+def draw_drags(image: Array, handles: Array, targets: Array) -> Array:
+    """Lines from where points are to where they shall go: dots at the handles, rings at the targets.
+
+    Args:
+        image: uint8 RGB or grey.
+        handles: (num_points, 2), (x, y); NaN is left out.
+        targets: (num_points, 2).
+
+    Returns:
+        uint8 RGB of the image's size.
+    """
+    canvas = draw.as_canvas(image)
+    for number, (start, end) in enumerate(zip(handles, targets, strict=True)):
+        if np.isfinite(start).all() and np.isfinite(end).all():
+            colour = cycled(number)
+            draw.line(canvas, start, end, WHITE, 1.6 * draw.unit(canvas))
+            draw.ring(canvas, end, 3 * draw.unit(canvas), colour, 1.2 * draw.unit(canvas))
+            _mark(canvas, start, colour)
+    return canvas
+
+
 def _mark(canvas: Array, point: Array, colour: tuple[int, int, int]) -> None:
     radius = 3 * draw.unit(canvas)
     draw.dot(canvas, point, radius + draw.unit(canvas), INK)

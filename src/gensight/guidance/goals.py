@@ -77,7 +77,7 @@ class DragGoal(Goal):
 
     Attributes:
         head: Of matching descriptors.
-        reference: Step -> (channels, grid_height, grid_width), the reference's descriptors at that step.
+        reference: Step -> (1 or batch, channels, grid_height, grid_width), the reference's descriptors at that step.
         handles: (num_points, 2), (x, y) in model pixels.
         targets: (num_points, 2).
         weight: See `Goal`.
@@ -91,7 +91,7 @@ class DragGoal(Goal):
 
     def error(self, features: Features, moment: Moment) -> Tensor:
         maps = self.head(features, moment.model_size)
-        wanted = sample_points(self.reference[moment.step][None], self.handles, moment.model_size)
+        wanted = sample_points(self.reference[moment.step], self.handles, moment.model_size)
         at_target = sample_points(maps, self.targets, moment.model_size)
         at_handle = sample_points(maps, self.handles, moment.model_size)
         moved = functional.cosine_similarity(wanted, at_target, dim=1)
@@ -105,7 +105,7 @@ class AppearanceGoal(Goal):
 
     Attributes:
         head: Of appearance descriptors.
-        reference: Step -> (channels, grid_height, grid_width).
+        reference: Step -> (1 or batch, channels, grid_height, grid_width).
         reference_region: (grid_height, grid_width) in [0, 1]; None for the whole image.
         region: The same for the result.
         weight: See `Goal`.
@@ -119,15 +119,16 @@ class AppearanceGoal(Goal):
 
     def error(self, features: Features, moment: Moment) -> Tensor:
         maps = self.head(features, moment.model_size)
-        reference = self.reference[moment.step][None]
+        reference = self.reference[moment.step]
         if self.reference_region is None and self.region is None:
             return (1 - functional.cosine_similarity(reference, maps, dim=1)).mean((-2, -1))
         # Regions of different shapes have no cells in common: their mean descriptors are compared.
-        wanted, got = _region_mean(reference, self.reference_region), _region_mean(maps, self.region)
+        wanted, got = region_mean(reference, self.reference_region), region_mean(maps, self.region)
         return 1 - functional.cosine_similarity(wanted, got, dim=1)
 
 
-def _region_mean(maps: Tensor, region: Tensor | None) -> Tensor:
+def region_mean(maps: Tensor, region: Tensor | None) -> Tensor:
+    """(batch, channels): the mean of maps (batch, channels, h, w) over a region (h, w) in [0, 1]; over all if None."""
     if region is None:
         return maps.mean((-2, -1))
     return (maps * region).sum((-2, -1)) / region.sum().clamp(min=1e-6)

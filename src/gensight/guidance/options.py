@@ -25,3 +25,16 @@ def choose(text: str, choices: tuple[T, ...], option: str) -> T:
         if choice == text:
             return choice
     raise ConfigError(f"`{text}` is not known", where=option, choices=choices)
+
+
+def seed_list(text: str) -> tuple[int, ...]:
+    """The seeds of `0,1,2` or `0-49`, each once, in order. Raises ConfigError where they are none."""
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise ConfigError(f"`{part}` is no seed", where="--seeds", hint="write 0,1,2 or 0-49")
+        seeds += range(int(first), int(last if dash else first) + 1)
+    if not seeds:
+        raise ConfigError(f"`{text}` names no seed", where="--seeds", hint="write the smaller one first: 0-49")
+    return tuple(dict.fromkeys(seeds))

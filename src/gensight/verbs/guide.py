@@ -1,5 +1,6 @@
 """`gensight guide`: images generated under the control of trained readouts."""
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,11 +14,12 @@ import torch
 from torch import Tensor
 
 from gensight.backbones.diffusion import DiffusionBackbone
-from gensight.drawing import contact_sheet
+from gensight.drawing import contact_sheet, draw_drags
 from gensight.engine.settings import choose_device
 from gensight.errors import ConfigError
-from gensight.files.atomic import write_json
+from gensight.files.atomic import read_json, write_json
 from gensight.files.images import write_image
+from gensight.files.lock import only_writer
 from gensight.files.progress import ProgressLine, clock
 from gensight.files.videos import VideoWriter
 from gensight.guidance.controls import (
@@ -37,6 +39,18 @@ from gensight.guidance.steering import Steering
 from gensight.methods.readout.method import Readout
 from gensight.prediction.trained_run import TrainedRun
 from gensight.samples import Array
+from gensight.verbs.guide_scores import (
+    Judge,
+    OwnReader,
+    Reader,
+    appearance_change,
+    appearance_distance,
+    appoint,
+    control_error,
+    drag_distance,
+    scores_text,
+    summarise,
+)
 
 STEPS_PER_SECOND = 8  # of the film of the steps
 
@@ -80,6 +94,7 @@ class _Setting:
     source: Inversion | None
     reference: Inversion | None
     drags: Array | None
+    judges: list[Judge]
 
 
 def guide(
@@ -90,11 +105,15 @@ def guide(
     steering: Steering = Steering(),  # noqa: B008 (frozen)
     device: str = "auto",
     film: bool = True,
+    judges: Sequence[Path] = (),
+    batch_size: int = 1,
 ) -> Path:
     """Generates images, each without and with guidance from the same noise.
 
     Writes for each seed `unguided-SEED.png`, `guided-SEED.png`, `sheet-SEED.png` (both beside what was wanted, with
-    the readouts of each) and `steps-SEED.mp4`, and `guide.json`: settings, errors, time, memory.
+    the readouts of each) and `steps-SEED.mp4`, and `guide.json`: settings, errors, time, memory, and how much nearer
+    to each wish guidance came, with its interval over the seeds. Seeds that the folder holds already are not sampled
+    again.
 
     Args:
         runs: Trained readouts of one backbone, trained with `method.timesteps=random`.
@@ -104,37 +123,103 @@ def guide(
         steering: How they are steered.
         device: `auto`, `cpu`, `cuda` ...
         film: Whether to write the film of the steps.
+        judges: Other runs that read the finished images and say how near they came: of any backbone and noise level,
+            each of the kind of one of `runs`. Without one, the guiding heads judge themselves, which flatters them.
+        batch_size: Images sampled at once.
 
     Raises:
-        ConfigError: For runs that cannot guide, wishes without a run that could grant them, and the reverse.
+        ConfigError: For runs that cannot guide, wishes without a run that could grant them, and the reverse; for a
+            folder that holds images made otherwise.
     """
-    setting = _prepare(runs, wishes, sampling, steering, choose_device(device))
-    out.mkdir(parents=True, exist_ok=True)
-    _foretell(setting)
-    line = ProgressLine(2 * len(sampling.seeds) * sampling.steps, "guide")
-    rows, begun, done = [], time.monotonic(), 0
-    for seed in sampling.seeds:
-        one = replace(setting, sampling=replace(sampling, seeds=(seed,)))
+    setting = _prepare(runs, wishes, sampling, steering, choose_device(device), judges)
+    settings = _settings(setting, runs, judges)
+    with only_writer(out):
+        rows = _finished(out, settings)
+        seeds = [seed for seed in sampling.seeds if seed not in rows]
+        if seeds:
+            _foretell(setting, len(seeds))
+        line = ProgressLine(2 * max(len(seeds), 1) * sampling.steps, "guide")
+        done = 0
+        for first in range(0, len(seeds), batch_size):
+            part = tuple(seeds[first : first + batch_size])
+            one = replace(setting, sampling=replace(sampling, seeds=part))
 
-        def watch(step: int, latents: Tensor) -> None:
-            nonlocal done
-            done += 1
-            line.show(done)
+            def watch(step: int, latents: Tensor) -> None:
+                nonlocal done
+                done += len(latents)
+                line.show(done)
 
-        rows.append(_guide_one(one, seed, out, film, watch))
-    line.close()
-    write_json(out / "guide.json", _summary(setting, runs, rows, time.monotonic() - begun), indent=1)
+            for row in _guide_batch(one, out, film, watch):
+                rows[row["seed"]] = row
+            _write(out, settings, setting, rows)
+        line.close()
+        chosen = {seed: rows[seed] for seed in sampling.seeds}
+        scores = summarise(list(chosen.values()), sampling.size)
+        _write(out, settings, setting, rows, scores)
+    if scores:
+        print(scores_text(scores))
     return out
+
+
+def _settings(setting: _Setting, runs: Sequence[Path], judges: Sequence[Path]) -> dict[str, Any]:
+    """All that an image depends on but its seed, as JSON values."""
+    sampling = {name: value for name, value in vars(setting.sampling).items() if name != "seeds"}
+    settings = {
+        "runs": [str(run) for run in runs],
+        "judges": [str(judge) for judge in judges],
+        "wishes": {name: value for name, value in vars(setting.wishes).items() if value is not None},
+        "sampling": sampling,
+        "steering": vars(setting.steering),
+    }
+    return dict(json.loads(json.dumps(settings, default=str)))
+
+
+def _finished(out: Path, settings: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """Seed -> row of the images that a folder holds. Raises ConfigError if they were made otherwise."""
+    file = out / "guide.json"
+    if not file.is_file():
+        return {}
+    held = read_json(file)
+    if not isinstance(held, dict) or held.get("settings") != settings:
+        raise ConfigError(
+            "this folder holds images made with other settings", where=out, hint="choose another --out, or remove it"
+        )
+    return {int(row["seed"]): row for row in held["images"]}
+
+
+def _write(
+    out: Path,
+    settings: dict[str, Any],
+    setting: _Setting,
+    rows: dict[int, dict[str, Any]],
+    scores: Sequence[dict[str, Any]] = (),
+) -> None:
+    inversions = {"source": setting.source, "reference": setting.reference}
+    content = {
+        "settings": settings,
+        "inversion_psnr_db": {name: one.psnr for name, one in inversions.items() if one is not None},
+        "images": [rows[seed] for seed in sorted(rows)],
+        "scores": list(scores),
+    }
+    write_json(out / "guide.json", content, indent=1)
 
 
 # --- What is wanted ---
 
 
-def _prepare(runs: Sequence[Path], wishes: Wishes, sampling: Sampling, steering: Steering, device: str) -> _Setting:
+def _prepare(
+    runs: Sequence[Path],
+    wishes: Wishes,
+    sampling: Sampling,
+    steering: Steering,
+    device: str,
+    judges: Sequence[Path],
+) -> _Setting:
     heads: dict[str, GuidingHead] = {}
     for run in runs:
         trained = TrainedRun.load(run, device)
-        assert isinstance(trained.method, Readout)  # the only method that runs have so far
+        if not isinstance(trained.method, Readout):
+            raise ConfigError("only readouts guide", where=run, choices=("method.kind=readout",))
         heads[str(run)] = guiding_head(trained.method, str(run))
     backbone = shared_backbone(heads)
     _refuse_mismatch(heads, wishes)
@@ -148,7 +233,8 @@ def _prepare(runs: Sequence[Path], wishes: Wishes, sampling: Sampling, steering:
         if sampling.sampler != "ddim":
             raise ConfigError("a reference is inverted by DDIM", where="--sampler", hint="use --sampler ddim")
         reference = invert(backbone, read_picture(wishes.reference, sampling.size), sampling.prompt, sampling.steps)
-    return _Setting(backbone, heads, wishes, sampling, steering, source, reference, drags)
+    appointed = appoint([TrainedRun.load(judge, device) for judge in judges], list(heads.values()))
+    return _Setting(backbone, heads, wishes, sampling, steering, source, reference, drags, appointed)
 
 
 def _refuse_mismatch(heads: dict[str, GuidingHead], wishes: Wishes) -> None:
@@ -221,46 +307,88 @@ def _reference(setting: _Setting, head: GuidingHead, latents: Sequence[Tensor], 
     text = setting.backbone.embed_text([setting.sampling.prompt])
     return {
         step: head(
-            setting.backbone.read_latents(latents[step], int(twin.timesteps[step]), text), setting.sampling.size
-        )[0]
+            setting.backbone.read_latents(latents[step], int(twin.timesteps[step]), text.expand(len(latents[step]))),
+            setting.sampling.size,
+        )
         for step in range(steps)
     }
 
 
-# --- One image ---
+# --- A batch of images ---
 
 
-def _guide_one(setting: _Setting, seed: int, out: Path, film: bool, watch: Any) -> dict[str, Any]:
-    backbone, sampling = setting.backbone, setting.sampling
-    start = None if setting.source is None else setting.source.latents[0]
-    twin = sample(backbone, sampling, start=start, keep_latents=True, watch=watch)
+def _guide_batch(setting: _Setting, out: Path, film: bool, watch: Any) -> list[dict[str, Any]]:
+    backbone, seeds = setting.backbone, setting.sampling.seeds
+    start = None if setting.source is None else setting.source.latents[0].expand(len(seeds), -1, -1, -1)
+    twin = sample(backbone, setting.sampling, start=start, keep_latents=True, watch=watch)
     goals = _goals(setting, twin)
     begun = time.monotonic()
-    frames: list[Array] = []
+    frames: list[list[Array]] = [[] for _ in seeds]
 
     def look(step: int, latents: Tensor) -> None:
         watch(step, latents)
-        if film:
-            frames.append(_picture(backbone.decode_latent(latents)[0]))
+        for kept, image in zip(frames, backbone.decode_latent(latents) if film else (), strict=False):
+            kept.append(_picture(image))
 
-    guided = sample(backbone, sampling, goals, setting.steering, start=start, watch=look)
-    seconds = time.monotonic() - begun
-    pictures = {"unguided": _picture(twin.images[0]), "guided": _picture(guided.images[0])}
-    for name, picture in pictures.items():
-        write_image(out / f"{name}-{seed}.png", picture)
-    write_image(out / f"sheet-{seed}.png", _sheet(setting, goals, twin, guided, pictures))
-    if frames:
-        with VideoWriter(out / f"steps-{seed}.mp4", Fraction(STEPS_PER_SECOND)) as video:
-            for frame in frames:
-                video.write(frame)
-    return {
-        "seed": seed,
-        "seconds_guided": seconds,
-        "error_by_step": {str(step): float(error[0]) for step, error in guided.errors.items()},
-        "scores": {
-            name: {"unguided": before, "guided": after} for name, before, after in _scores(setting, goals, twin, guided)
-        },
-    }
+    guided = sample(backbone, setting.sampling, goals, setting.steering, start=start, watch=look)
+    seconds = (time.monotonic() - begun) / len(seeds)
+    scored = _score_all(setting, goals, twin, guided)
+    rows = []
+    for place, seed in enumerate(seeds):
+        before, after = _picture(twin.images[place]), _picture(guided.images[place])
+        write_image(out / f"unguided-{seed}.png", before)
+        write_image(out / f"guided-{seed}.png", after)
+        write_image(out / f"sheet-{seed}.png", _sheet(setting, goals, twin, guided, place))
+        if frames[place]:
+            with VideoWriter(out / f"steps-{seed}.mp4", Fraction(STEPS_PER_SECOND)) as video:
+                for frame in frames[place]:
+                    video.write(frame)
+        rows.append(
+            {
+                "seed": seed,
+                "seconds_guided": seconds,
+                "error_by_step": {str(step): float(error[place]) for step, error in guided.errors.items()},
+                "scores": {name: [float(values[place]) for values in pair] for name, pair in scored.items()},
+            }
+        )
+    return rows
+
+
+def _score_all(
+    setting: _Setting, goals: Sequence[Goal], twin: Trajectory, guided: Trajectory
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """Score -> its values (batch,) of the unguided and the guided images; lower is nearer to the wish."""
+    found: dict[str, tuple[Tensor, Tensor]] = {}
+    wishes = setting.wishes
+    controls = iter(wishes.controls)
+    for number, (goal, head) in enumerate(zip(goals, setting.heads.values(), strict=True)):
+        judge = next((one for one in setting.judges if one.number == number), None)
+        reader: Reader = OwnReader(setting.backbone, head) if judge is None else judge
+        suffix = f"{number + 1}" if len(goals) > 1 else ""
+        who = "own" if judge is None else "judge"
+        match goal:
+            case SpatialGoal():
+                picture = next(controls)
+                name = f"control-error{suffix}/{who}"
+                pair = [control_error(reader, one.images, picture, wishes.mask) for one in (twin, guided)]
+            case DragGoal():
+                source = wishes.source
+                before = twin.images if source is None else read_picture(source, setting.sampling.size)[None]
+                name = f"drag-distance{suffix}/{who}"
+                pair = [drag_distance(reader, before, one.images, goal.handles, goal.targets) for one in (twin, guided)]
+            case AppearanceGoal():
+                assert wishes.reference is not None
+                known = read_picture(wishes.reference, setting.sampling.size)[None]
+                boxes = (wishes.reference_box, wishes.box)
+                name = f"appearance-distance{suffix}/{who}"
+                pair = [appearance_distance(reader, known, one.images, boxes) for one in (twin, guided)]
+            case _:
+                raise NotImplementedError(type(goal).__name__)  # a goal of Python users; the command has no other
+        found[name] = (pair[0], pair[1])
+    # What guidance costs: how far the result went from the image that the same noise gives by itself.
+    kept = appearance_change(setting.backbone, twin.images, guided.images)
+    found["changed"] = (torch.zeros_like(kept), kept)
+    return found
 
 
 @torch.no_grad()
@@ -269,35 +397,25 @@ def _final_maps(setting: _Setting, head: GuidingHead, images: Tensor) -> Tensor:
     return head(setting.backbone.features(images), setting.sampling.size)
 
 
-def _scores(
-    setting: _Setting, goals: Sequence[Goal], twin: Trajectory, guided: Trajectory
-) -> list[tuple[str, float, float]]:
-    """(name, unguided, guided): what the guiding heads themselves read from the finished images; lower is better."""
-    rows: list[tuple[str, float, float]] = []
-    for number, goal in enumerate(goals):
-        if isinstance(goal, SpatialGoal):
-            before, after = (
-                float((_final_maps(setting, goal.head, one.images) - goal.control).square().mean().sqrt())
-                for one in (twin, guided)
-            )
-            rows.append((f"control-error-{number}", before, after))
-    return rows
-
-
-def _sheet(
-    setting: _Setting, goals: Sequence[Goal], twin: Trajectory, guided: Trajectory, pictures: dict[str, Array]
-) -> Array:
-    tiles, captions = list(pictures.values()), list(pictures)
-    for path, caption in ((setting.wishes.source, "source"), (setting.wishes.reference, "reference")):
-        if path is not None:
-            tiles.insert(0, _picture(read_picture(path, setting.sampling.size)))
-            captions.insert(0, caption)
+def _sheet(setting: _Setting, goals: Sequence[Goal], twin: Trajectory, guided: Trajectory, place: int) -> Array:
+    """Three columns: what was wanted, the unguided image, the guided one; below, what is read from each."""
+    size = setting.sampling.size
+    before, after = twin.images[place], guided.images[place]
+    wanted = [path for path in (setting.wishes.source, setting.wishes.reference) if path is not None]
+    blank = np.full((*size, 3), 255, np.uint8)
+    first = _picture(read_picture(wanted[0], size)) if wanted else blank
+    tiles = [first, _picture(before), _picture(after)]
+    captions = ["wanted" if not wanted else wanted[0].name, "unguided", "guided"]
     for goal in goals:
         if isinstance(goal, SpatialGoal):
-            shown = [goal.control[None], *(_final_maps(setting, goal.head, t.images) for t in (twin, guided))]
-            tiles += [_map_picture(one[0], setting.sampling.size) for one in shown]
+            maps = [goal.control, *(_final_maps(setting, goal.head, one[None])[0] for one in (before, after))]
+            tiles += [_map_picture(one[None], size) for one in maps]
             captions += ["control", "readout, unguided", "readout, guided"]
-    return contact_sheet(tiles, len(pictures) + (len(tiles) > len(pictures)), captions, tile=setting.sampling.size)
+        if isinstance(goal, DragGoal):
+            arrows = [draw_drags(picture, goal.handles.numpy(), goal.targets.numpy()) for picture in tiles[1:3]]
+            tiles += [blank, *arrows]
+            captions += ["", "drag, unguided", "drag, guided"]
+    return contact_sheet(tiles, 3, captions, tile=size)
 
 
 def _picture(image: Tensor) -> Array:
@@ -305,14 +423,15 @@ def _picture(image: Tensor) -> Array:
 
 
 def _map_picture(values: Tensor, size: tuple[int, int]) -> Array:
-    raised = torch.nn.functional.interpolate(values[None].float(), size=size, mode="nearest")[0]
+    """The first of (batch, channels, height, width) maps in [0, 1] as a picture."""
+    raised = torch.nn.functional.interpolate(values[:1].float().cpu(), size=size, mode="nearest")[0]
     return _picture(raised.expand(3, -1, -1) if len(raised) == 1 else raised[:3])
 
 
 # --- What it costs ---
 
 
-def _foretell(setting: _Setting) -> None:
+def _foretell(setting: _Setting, num_images: int) -> None:
     """Tells what a run will take, by one pass of each kind."""
     backbone, sampling = setting.backbone, setting.sampling
     shape = (1, *backbone.latent_shape(sampling.size))
@@ -330,19 +449,6 @@ def _foretell(setting: _Setting) -> None:
     steered = time.monotonic() - begun
     passes = 1 if sampling.guidance_scale == 1 else 2
     moves = num_steered(sampling.steps, setting.steering) * setting.steering.inner_steps
-    seconds = len(sampling.seeds) * (2 * passes * plain * sampling.steps + moves * steered)
+    seconds = num_images * (2 * passes * plain * sampling.steps + moves * steered)
     memory = torch.cuda.max_memory_allocated() if backbone.device.type == "cuda" else psutil.Process().memory_info().rss
-    print(f"about {clock(seconds)} for {len(sampling.seeds)} image(s) and their unguided twins, {memory / 1e9:.1f} GB")
-
-
-def _summary(setting: _Setting, runs: Sequence[Path], rows: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
-    sampling, steering = setting.sampling, setting.steering
-    inversions = {"source": setting.source, "reference": setting.reference}
-    return {
-        "runs": [str(run) for run in runs],
-        "sampling": {**vars(sampling), "size": list(sampling.size), "seeds": list(sampling.seeds)},
-        "steering": vars(steering),
-        "inversion_psnr_db": {name: one.psnr for name, one in inversions.items() if one is not None},
-        "images": rows,
-        "seconds": seconds,
-    }
+    print(f"about {clock(seconds)} for {num_images} image(s) and their unguided twins, {memory / 1e9:.1f} GB")

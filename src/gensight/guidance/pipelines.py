@@ -1,0 +1,122 @@
+"""Steering an ordinary diffusers pipeline, which its user keeps.
+
+A pipeline's `callback_on_step_end` fires after the scheduler's step, without gradients, and never before step 0. What a
+pipeline of every kind does before each step is to scale the latents for the U-Net: there they can be moved in time.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gensight.backbones.diffusion import DiffusionBackbone
+from gensight.errors import ConfigError
+from gensight.guidance.goals import Goal
+from gensight.guidance.sampling import num_steered
+from gensight.guidance.steering import Steering, goal_gradient, move
+
+
+@contextmanager
+def steered(
+    pipeline: Any, backbone: DiffusionBackbone, goals: Sequence[Goal], prompts: Sequence[str], steering: Steering
+) -> Iterator[dict[int, Tensor]]:
+    """Inside the block, calls of a pipeline are steered from step 0 on.
+
+        with steered(pipeline, backbone, goals, ["a cat"], Steering()):
+            images = pipeline("a cat", ...).images
+
+    The pipeline may hold a ControlNet or an adapter; goals read the U-Net without it.
+
+    Args:
+        pipeline: Of text to image, with a U-Net: its `scheduler` has `scale_model_input` and `step`.
+        backbone: What the goals' heads were trained on; its weights are the pipeline's.
+        goals: What is wanted.
+        prompts: One for all images of a call, or one for each.
+        steering: How latents are moved.
+
+    Yields:
+        Step -> (batch,), the goals' error at each steered step of the latest call; filled while it runs.
+
+    Raises:
+        ConfigError: If the pipeline's U-Net is not the backbone's.
+    """
+    _refuse_other_unet(pipeline, backbone)
+    scheduler = pipeline.scheduler
+    if "scale_model_input" in vars(scheduler) or "step" in vars(scheduler):
+        raise ConfigError("this pipeline is steered already", hint="give all goals to one `steered`")
+    errors: dict[int, Tensor] = {}
+    steering_of_calls = _Steered(scheduler, backbone, goals, prompts, steering, errors)
+    scheduler.scale_model_input = steering_of_calls.scale_model_input
+    scheduler.step = steering_of_calls.step
+    try:
+        with backbone.checkpointed(steering.memory == "low"):
+            yield errors
+    finally:
+        del scheduler.scale_model_input, scheduler.step
+
+
+def _refuse_other_unet(pipeline: Any, backbone: DiffusionBackbone) -> None:
+    mine, theirs = backbone.unet.state_dict(), pipeline.unet.state_dict()
+    same = mine.keys() == theirs.keys() and all(
+        value.shape == theirs[name].shape and torch.equal(value.float(), theirs[name].to(value.device).float())
+        for name, value in mine.items()
+    )
+    if not same:
+        raise ConfigError(
+            "the pipeline's U-Net is not the one that the heads were trained on",
+            hint="load the pipeline from the folder that the runs' backbone names",
+        )
+
+
+class _Steered:
+    """A scheduler's two methods: the latents that were moved before a step are those that the step starts from."""
+
+    def __init__(
+        self,
+        scheduler: Any,
+        backbone: DiffusionBackbone,
+        goals: Sequence[Goal],
+        prompts: Sequence[str],
+        steering: Steering,
+        errors: dict[int, Tensor],
+    ) -> None:
+        self.scheduler, self.backbone, self.goals, self.steering = scheduler, backbone, goals, steering
+        self.prompts, self.errors = prompts, errors
+        self.plain_scale: Callable[..., Tensor] = scheduler.scale_model_input
+        self.plain_step: Callable[..., Any] = scheduler.step
+        self.moved: Tensor | None = None
+        self.number = 0
+
+    def scale_model_input(self, sample: Tensor, timestep: Tensor) -> Tensor:
+        if float(timestep) == float(self.scheduler.timesteps[0]):
+            self.number = 0
+            self.errors.clear()
+        self.moved = None
+        wanted = bool(self.goals) and self.steering.weight != 0
+        if not wanted or self.number >= num_steered(len(self.scheduler.timesteps), self.steering):
+            return self.plain_scale(sample, timestep)
+        # Classifier-free guidance shows the U-Net each latent twice, with and without the prompt.
+        copies = 2 if len(sample) % 2 == 0 and torch.equal(*sample.chunk(2)) else 1
+        latents = self._move(sample.chunk(copies)[0], timestep)
+        self.moved = latents
+        return self.plain_scale(torch.cat([latents] * copies), timestep)
+
+    def step(self, model_output: Tensor, timestep: Tensor, sample: Tensor, *args: Any, **options: Any) -> Any:
+        start = sample if self.moved is None else self.moved.to(sample.dtype)
+        self.number, self.moved = self.number + 1, None
+        return self.plain_step(model_output, timestep, start, *args, **options)
+
+    def _move(self, latents: Tensor, timestep: Tensor) -> Tensor:
+        size = (latents.shape[-2] * self.backbone.stride, latents.shape[-1] * self.backbone.stride)
+        text = self.backbone.embed_text(list(self.prompts))
+        text = text.expand(len(latents)) if len(self.prompts) == 1 else text
+        for inner in range(self.steering.inner_steps):
+            shown = self.plain_scale(latents, timestep)
+            gradient, error = goal_gradient(self.backbone, self.goals, shown, timestep, text, self.number, size)
+            if inner == 0:
+                self.errors[self.number] = error
+            factor = float((shown.flatten()[0] / latents.flatten()[0]).item()) if shown is not latents else 1.0
+            latents = move(shown, gradient, self.steering) / factor
+        return latents
