@@ -13,6 +13,7 @@ from gensight.loading.draws import DrawOrder
 from gensight.loading.stream import BatchStream
 from gensight.methods.readout.method import Readout
 from tests.engine import small_run
+from tests.methods.landmarks import small as small_landmarks
 
 GOLDEN = Path(__file__).parent / "first_losses.json"
 NUM_STEPS = 5
@@ -31,16 +32,31 @@ def first_losses(method: Readout) -> list[float]:
     return losses
 
 
-def all_first_losses() -> dict[str, list[float]]:
-    return {"readout": first_losses(small_run.method())}
+def first_landmark_losses() -> list[float]:
+    """Both players', in turn."""
+    method = small_landmarks.method(adversary=0.1, equivariance=0.1, warp_share=0.5).train()
+    optimisers = {player: torch.optim.AdamW(method.parameter_groups(player), 1e-3) for player in method.players}
+    losses = []
+    for step in range(NUM_STEPS):
+        batch = small_landmarks.batch((2 * step, 2 * step + 1))
+        for player, optimiser in optimisers.items():
+            loss = method.losses(batch, player)["loss"]
+            optimiser.zero_grad()
+            loss.backward(inputs=optimiser.param_groups[0]["params"])
+            optimiser.step()
+            losses.append(float(loss.detach()))
+    return losses
 
 
-@pytest.mark.parametrize("method", ["readout"])
+FIRST = {"readout": lambda: first_losses(small_run.method()), "landmarks": first_landmark_losses}
+
+
+@pytest.mark.parametrize("method", FIRST)
 def test_first_losses(method: str) -> None:
     """1e-5 anywhere; bit-identity under one build is what the resume tests hold."""
     known = json.loads(GOLDEN.read_text())[method]
-    assert all_first_losses()[method] == pytest.approx(known, rel=1e-5)
+    assert FIRST[method]() == pytest.approx(known, rel=1e-5)
 
 
 if __name__ == "__main__":
-    GOLDEN.write_text(json.dumps(all_first_losses(), indent=1) + "\n")
+    GOLDEN.write_text(json.dumps({name: losses() for name, losses in FIRST.items()}, indent=1) + "\n")

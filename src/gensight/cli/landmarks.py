@@ -90,3 +90,20 @@ def transfer(
     from gensight.verbs.landmarks import transfer as run_transfer
 
     typer.echo(run_transfer(run, pose, looks, out, device))
+
+
+@app.command()
+def page(
+    run: Run,
+    source: Annotated[Path, typer.Argument(metavar="IMAGES", show_default=False, help="Image, folder or video.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", show_default=False, help="By default RUN/landmarks.html."),
+    ] = None,
+    frames: Annotated[int, typer.Option("--frames", metavar="N", min=1, help="How many to show, at most.")] = 12,
+    device: Device = "auto",
+) -> None:
+    """Write a page of landmarks, part maps, masks, reconstructions and equivariance errors."""
+    from gensight.verbs.landmarks import page as run_page
+
+    typer.echo(run_page(run, source, out, frames, device))

@@ -178,7 +178,7 @@ class FootageData(Section):
     """Videos and folders of frames of one subject together, without labels."""
 
     kind: Literal["footage"] = "footage"
-    sources: tuple[Location, ...] = Field(min_length=1, description="Videos, and folders of frames.")
+    root: Location = Field(description="A video, or a folder of videos and of folders of frames.")
     step: PositiveInteger = Field(default=1, description="Take every so-manieth frame of each.")
 
 

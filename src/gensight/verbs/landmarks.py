@@ -31,11 +31,12 @@ from gensight.loading.cases import Cases, stack_images
 from gensight.loading.stream import each_once
 from gensight.methods.landmarks.keypoints import LandmarkKeypoints
 from gensight.methods.landmarks.method import Landmarks
-from gensight.methods.landmarks.regression import REGRESSORS, Regressor, fit
+from gensight.methods.landmarks.regression import REGRESSORS, Regressor, fit, mean_places
 from gensight.metrics.bootstrap import interval
 from gensight.prediction.sources import open_source
 from gensight.prediction.trained_run import TrainedRun, skeleton_card
 from gensight.readers.splits import evenly_spaced
+from gensight.report.landmarks import Frame, write_landmark_page
 from gensight.samples import Array, Item, Sample, View
 from gensight.verbs.evaluate import evaluate
 from gensight.verbs.hardware import hardware
@@ -207,10 +208,50 @@ def transfer(run: Path, pose: Path, looks: Path, out: Path, device: str = "auto"
         (sample,) = open_source(Path(path)).samples()
         images.append(_stack([sample], [trained.policy.view(Item((sample,)))], trained))
     redrawn = landmarks.transfer(*images)
-    row = torch.cat([*images, redrawn.image], dim=3)[0]
+    row = torch.cat([*images, redrawn.image], dim=3)
     Path(out).parent.mkdir(parents=True, exist_ok=True)
-    write_image(out, (row.permute(1, 2, 0).clamp(0, 1) * 255).round().byte().cpu().numpy())
+    write_image(out, _pixels(row))
     return Path(out)
+
+
+def page(run: Path, source: Path, out: Path | None = None, num_frames: int = 12, device: str = "auto") -> Path:
+    """Writes a page of evenly spaced frames: landmarks, part maps, masks, reconstructions, equivariance errors.
+
+    Args:
+        run: A finished run of landmarks.
+        source: Image, folder or video.
+        out: The page; `RUN/landmarks.html` if None.
+        num_frames: How many to show, at most.
+        device: `auto`, `cpu`, `cuda` ...
+    """
+    trained, landmarks = _open(run, device)
+    opened = open_source(Path(source))
+    step = max(1, -(-opened.num_samples // num_frames))
+    frames = [_frame(sample, trained, landmarks) for sample in islice(opened.samples(), 0, None, step)]
+    path = Path(run) / "landmarks.html" if out is None else Path(out)
+    return write_landmark_page(trained.config.name, frames, path)
+
+
+def _frame(sample: Sample, trained: TrainedRun, landmarks: Landmarks) -> Frame:
+    image = _stack([sample], [trained.policy.view(Item((sample,)))], trained)
+    height, width = image.shape[-2:]
+    found = landmarks.find(image)
+    mask = landmarks.masks(found.landmarks, height, width)
+    redrawn = None if landmarks.model.redraws_features else landmarks.transfer(image, image).image
+    half = np.array([width, height]) / 2
+    return Frame(
+        sample.key,
+        _pixels(image),
+        (found.landmarks.mean[0].cpu().numpy() + 1) * half,
+        found.probabilities[0].cpu().numpy(),
+        None if mask is None else mask[0, 0].cpu().numpy(),
+        None if redrawn is None else _pixels(redrawn),
+        landmarks.equivariance_error(image, torch.tensor([0]))[0].cpu().numpy() * float(half.mean()),
+    )
+
+
+def _pixels(image: torch.Tensor) -> Array:
+    return np.asarray((image[0].permute(1, 2, 0).clamp(0, 1) * 255).round().byte().cpu().numpy())
 
 
 # --- Runs and labels ---
@@ -309,8 +350,7 @@ def _answer(seen: Array, labelled: Labelled, asked: Array, regressor: Regressor)
 
 
 def _mean_position(labelled: Labelled, count: int) -> Array:
-    mean = np.nanmean(np.where(labelled.known, labelled.points, np.nan), axis=0)
-    return np.tile(mean, (count, 1))
+    return np.tile(mean_places(labelled.points, labelled.known), (count, 1))
 
 
 def _point(name: str, num_labels: int, answer: Array, test: Labelled) -> CurvePoint:

@@ -57,8 +57,12 @@ def test_one_label_is_the_mean() -> None:
     np.testing.assert_allclose(offset, [0.3, 0.6])
 
 
-def test_a_keypoint_that_nobody_labelled_is_named() -> None:
-    known = np.ones((3, 4), dtype=bool)
+def test_a_keypoint_that_nobody_labelled_is_put_amid_the_others() -> None:
+    points = np.array([[0.2, 0.4, 9.0, 9.0], [0.4, 0.8, 9.0, 9.0]])
+    known = np.ones((2, 4), dtype=bool)
     known[:, 2:] = False
-    with pytest.raises(DataError, match="keypoint 1 is labelled in no training frame"):
-        fit(np.ones((3, 2)), np.ones((3, 4)), known, "ridge")
+    weights, offset = fit(np.ones((2, 2)), points, known, "ridge")
+    assert not weights[:, 2:].any()
+    np.testing.assert_allclose(offset[2:], [0.3, 0.6])
+    with pytest.raises(DataError, match="no keypoint is labelled"):
+        fit(np.ones((2, 2)), points, ~np.ones((2, 4), dtype=bool), "ridge")

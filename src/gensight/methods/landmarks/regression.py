@@ -31,17 +31,28 @@ def fit(landmarks: Array, points: Array, known: Array, regressor: Regressor) -> 
         known: (n, 2J) bool.
         regressor: The rule.
 
+    A keypoint that no frame knows is put at the mean of all that are known.
+
     Raises:
-        DataError: If a keypoint is labelled in no frame.
+        DataError: If no keypoint is labelled.
     """
+    if not known.any():
+        raise DataError("no keypoint is labelled in these frames", hint="choose frames that show the subject")
     count = points.shape[1]
-    weights, offset = np.zeros((landmarks.shape[1], count)), np.zeros(count)
+    weights, offset = np.zeros((landmarks.shape[1], count)), mean_places(points, known)
     for column in range(count):
         rows = known[:, column]
-        if not rows.any():
-            raise DataError(f"keypoint {column // 2} is labelled in no training frame", hint="label it at least once")
-        weights[:, column], offset[column] = _fit_one(landmarks[rows], points[rows, column], regressor)
+        if rows.any():
+            weights[:, column], offset[column] = _fit_one(landmarks[rows], points[rows, column], regressor)
     return weights, offset
+
+
+def mean_places(points: Array, known: Array) -> Array:
+    """(2J,): each value's mean over the frames that know it; else over all keypoints, along its axis."""
+    axes = np.arange(points.shape[1]) % 2
+    overall = np.array([np.where(known, points, 0)[:, axes == a].sum() / known[:, axes == a].sum() for a in (0, 1)])
+    sums, counts = np.where(known, points, 0).sum(0), known.sum(0)
+    return np.asarray(np.where(counts > 0, sums / np.maximum(counts, 1), overall[axes]))
 
 
 def _fit_one(landmarks: Array, values: Array, regressor: Regressor) -> tuple[Array, float]:

@@ -1,0 +1,58 @@
+"""Landmarks from a recipe to keypoints: trained, fitted, listed, redrawn, shown."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gensight.config.loader import load_recipe
+from gensight.errors import ConfigError, RunError
+from gensight.files.images import read_image, write_image
+from gensight.readers.puppets import PuppetsReader
+from gensight.verbs import landmarks
+from gensight.verbs.predict import predict
+from gensight.verbs.train import train
+
+SMALL = [
+    "data.num_train=8", "data.num_frames=4", "data.size=[32,32]", "view.size=[32,32]", "backbone.kind=scratch",
+    "encoding.num_landmarks=4", "encoding.distance=[1,3]", "method.perceptual=pixels", "method.shape_widths=[8,8,8]",
+    "method.decoder_widths=[8,8]", "method.background_width=4", "training.steps=2", "training.batch_size=2",
+]  # fmt: skip
+LABELS = ["num_train=6", "num_validation=0", "num_test=4", "size=[32,32]", "num_subjects=[1,1]"]
+
+
+@pytest.mark.slow
+def test_from_a_recipe_to_keypoints_tables_and_pictures(tmp_path: Path) -> None:
+    run = train(load_recipe("landmarks-puppets", SMALL), tmp_path / "run", "cpu")
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for number, sample in enumerate(PuppetsReader(2, seed=3, size=(48, 64), truths=())):
+        write_image(frames / f"{number}.png", sample.image())
+
+    fitted = landmarks.fit_keypoints(run, "puppets", LABELS, counts=(1, 3), device="cpu")
+    rows = list(csv.DictReader((fitted / "curve.csv").open()))
+    assert {row["num_labels"] for row in rows} >= {"1", "3"}
+    assert {row["regressor"] for row in rows} == {*landmarks.REGRESSORS, "mean-position", "raw-pixels"}
+    assert (predict(fitted, frames, device="cpu")).is_dir()
+    assert (fitted / "report.html").is_file()
+
+    table = list(csv.DictReader(landmarks.dump(run, frames, device="cpu").open()))
+    assert len(table) == 2 * 4
+    places = np.array([[float(row["x"]), float(row["y"])] for row in table])
+    assert (places > 0).all()
+    assert (places < (64, 64)).all()
+    picture = landmarks.transfer(run, frames / "0.png", frames / "1.png", tmp_path / "swap.png", "cpu")
+    assert read_image(picture).shape == (32, 96, 3)
+    text = landmarks.page(run, frames, device="cpu").read_text()
+    assert text.count("reconstruction") == 2 * 2
+    assert "lies on" in text
+    with pytest.raises(RunError, match="not of landmarks"):
+        landmarks.dump(fitted, frames, device="cpu")
+
+
+def test_a_method_and_its_encoding_must_fit() -> None:
+    with pytest.raises(ConfigError, match=r"goes with encoding\.kind=landmark-pairs"):
+        load_recipe("landmarks-puppets", ["encoding.kind=heatmap"])
+    with pytest.raises(ConfigError, match=r"vgg19 compares nothing without"):
+        load_recipe("landmarks-puppets", ["method.perceptual=vgg19"])
