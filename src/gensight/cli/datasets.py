@@ -99,3 +99,51 @@ def write(
         typer.echo(f"next: gensight init {folder}")
     else:
         typer.echo(f"next: gensight datasets check {format} root={folder}")
+
+
+@app.command("build-instruct")
+def build_instruct(
+    sources: Annotated[
+        list[str],
+        typer.Option("--from", metavar="'KIND KEY=VALUE ...'", show_default=False, help="A data set; may be repeated."),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", show_default=False, help="A new folder, or to go on.")
+    ],
+    tasks: Annotated[
+        str, typer.Option("--tasks", metavar="A,B", help="What is asked.")
+    ] = "segment,detect,depth,classify",
+    size: Annotated[int, typer.Option("--size", metavar="PX", help="Longer side of the pictures.")] = 256,
+    phrasing: Annotated[
+        str, typer.Option("--phrasing", metavar="fixed|rephrased", help="How it is asked.")
+    ] = "rephrased",
+    negatives: Annotated[int, typer.Option("--negatives", min=0, help="Absent classes asked per image and task.")] = 1,
+    depth_scale: Annotated[
+        str, typer.Option("--depth-scale", metavar="log|linear", help="How depth is painted.")
+    ] = "log",
+    boxes: Annotated[str, typer.Option("--boxes", metavar="filled|outlines", help="How boxes are painted.")] = "filled",
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, show_default="all", help="Images of each part.")
+    ] = None,
+    images_per_shard: Annotated[
+        int, typer.Option("--images-per-shard", min=0, help="Write tar shards for clusters; 0: plain folders.")
+    ] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Draws phrases and negatives.")] = 0,
+) -> None:
+    """Pool data sets into pictures, instructions and painted answers.
+
+    Official parts are kept, and an interrupted build goes on.
+
+    \b
+    Examples:
+      gensight datasets build-instruct --from "pets root=PETS" --from "ade20k root=ADEChallengeData2016" --out pool
+    """
+    from gensight.verbs.build_instruct import Settings
+    from gensight.verbs.build_instruct import build_instruct as run_build
+
+    settings = Settings.checked(
+        sources, tasks.split(","), size, phrasing, negatives, depth_scale, boxes, limit, images_per_shard, seed
+    )
+    for part, counts in run_build(out, settings).items():
+        typer.echo(f"{part}: {counts['images']} images, {counts['pairs']} pairs")
+    typer.echo(f"look at {out}/contact_sheet_train.png")
