@@ -58,6 +58,8 @@ class DiffusionGaze(Method):
         ConfigError: For choices that mean nothing together.
     """
 
+    alphas_cumprod: Tensor
+
     def __init__(
         self,
         encoder: SceneAndHead | BackboneSceneAndHead,

@@ -24,7 +24,7 @@ class LayerSum(nn.Module):
     def forward(self, maps: dict[str, Tensor], size: Size) -> Tensor:
         total: Tensor | None = None
         for name, norm, layer in zip(self.names, self.norms, self.layers, strict=True):
-            resized = _resize(norm(maps[name].to(layer.weight.dtype)), size)
+            resized = _resize(norm(maps[name].to(next(layer.parameters()).dtype)), size)
             total = layer(resized) if total is None else total + layer(resized)
         assert total is not None, "a backbone has layers"
         return total

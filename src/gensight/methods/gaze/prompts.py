@@ -47,7 +47,8 @@ def distinct_scenes(batch: Batch) -> tuple[list[int], Tensor]:
     People of one image share its scene where both see it through the same view.
     """
     places: dict[tuple[str, bytes], int] = {}
-    first, shown = [], []
+    first: list[int] = []
+    shown: list[int] = []
     for index, (item, views) in enumerate(zip(batch.items, batch.views, strict=True)):
         name = (item.samples[SCENE].key, views[SCENE].matrix.tobytes())
         if name not in places:
