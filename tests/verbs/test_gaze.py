@@ -22,9 +22,9 @@ METHODS: dict[str, dict[str, object]] = {
 }
 
 
-def recipe(method: str, data: dict[str, object] = PUPPETS, **changes: object) -> RunConfig:
+def recipe(method_kind: str, data: dict[str, object] = PUPPETS, **changes: object) -> RunConfig:
     values: dict[str, object] = {
-        "name": method,
+        "name": method_kind,
         "data": data,
         "view": {
             "size": [64, 64],
@@ -34,7 +34,7 @@ def recipe(method: str, data: dict[str, object] = PUPPETS, **changes: object) ->
         },
         "encoding": {"kind": "gaze", "grid": [16, 16], "sigma": 1.0},
         "backbone": {"kind": "scratch", "widths": [8, 8, 16]},
-        "method": {"kind": method, **METHODS[method]},
+        "method": {"kind": method_kind, **METHODS[method_kind]},
         "training": {"steps": 4, "batch_size": 4, "validate_every": 2},
         **changes,
     }

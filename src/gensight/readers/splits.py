@@ -138,7 +138,7 @@ class Subset(Reader):
         self.name = reader.name
         self.skeleton = reader.skeleton
         self.categories = reader.categories
-        self.labels, self.synonyms = reader.labels, reader.synonyms
+        self.labels, self.synonyms = reader.labels, dict(reader.synonyms)  # an empty proxy cannot be pickled
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -1,0 +1,116 @@
+"""A user's own diffusers pipeline, steered, gives what our sampler gives."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import (
+    ControlNetModel,
+    DDIMScheduler,
+    EulerDiscreteScheduler,
+    StableDiffusionControlNetPipeline,
+    StableDiffusionPipeline,
+)
+
+from gensight.backbones.diffusion import DiffusionBackbone, load_diffusion
+from gensight.encodings.base import OutputSpec
+from gensight.errors import ConfigError
+from gensight.guidance.goals import SpatialGoal
+from gensight.guidance.heads import guiding_head
+from gensight.guidance.pipelines import steered
+from gensight.guidance.sampling import Sampling, sample
+from gensight.guidance.steering import Steering
+from gensight.methods.readout.method import Part, Readout
+from tests.pipelines import save_pipeline
+
+STEERING = Steering(weight=0.1, share=0.5, inner_steps=2)
+PROMPT = "a cat"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_pipeline(tmp_path_factory.mktemp("sd") / "pipeline")
+
+
+@pytest.fixture(scope="module")
+def backbone(folder: Path) -> DiffusionBackbone:
+    return load_diffusion(folder)
+
+
+def goal(backbone: DiffusionBackbone) -> SpatialGoal:
+    torch.manual_seed(0)
+    part = Part({"depth": OutputSpec(1, "dense-image")}, 8, "random")
+    method = Readout(backbone, {"depth": part}, projection=16, bottleneck=8, widths=(8, 8)).eval()
+    return SpatialGoal(guiding_head(method, "run"), torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(1)))
+
+
+def plain(folder: Path, scheduler: Any = DDIMScheduler) -> Any:
+    pipeline = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.scheduler = scheduler.from_config(pipeline.scheduler.config)
+    return pipeline
+
+
+def call(pipeline: Any, scale: float = 5.0, **options: Any) -> torch.Tensor:
+    generators = [torch.Generator().manual_seed(seed) for seed in (3, 4)]
+    images: torch.Tensor = pipeline(
+        [PROMPT] * 2, negative_prompt=["a dog"] * 2, height=64, width=64, num_inference_steps=4, guidance_scale=scale,
+        generator=generators, output_type="pt", **options,
+    ).images  # fmt: skip
+    return images
+
+
+@pytest.mark.parametrize(("sampler", "scheduler"), [("ddim", DDIMScheduler), ("euler", EulerDiscreteScheduler)])
+@pytest.mark.parametrize("scale", [1.0, 5.0])
+def test_a_pipeline_gives_what_our_sampler_gives(
+    folder: Path, backbone: DiffusionBackbone, sampler: Any, scheduler: Any, scale: float
+) -> None:
+    sampling = Sampling(PROMPT, "a dog", (64, 64), sampler, steps=4, guidance_scale=scale, eta=0.0, seeds=(3, 4))
+    ours = sample(backbone, sampling, [goal(backbone)], STEERING)
+    pipeline = plain(folder, scheduler)
+    before = call(pipeline, scale)
+    with steered(pipeline, backbone, [goal(backbone)], [PROMPT], STEERING) as errors:
+        for _ in range(2):  # a second call begins anew
+            assert torch.equal(call(pipeline, scale), ours.images)
+            assert sorted(errors) == [0, 1]
+            torch.testing.assert_close(errors[0], ours.errors[0])
+    assert not torch.equal(before, ours.images)
+    assert torch.equal(call(pipeline, scale), before)  # and nothing stays behind
+
+
+def test_a_control_net_steers_beside_readouts(folder: Path, backbone: DiffusionBackbone, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = ControlNetModel.from_unet(plain(folder).unet, conditioning_embedding_out_channels=(8, 16, 16, 16))
+    for convolution in net.controlnet_down_blocks:  # they begin at zero, and would do nothing
+        torch.nn.init.normal_(convolution.weight, std=0.3)
+    net.save_pretrained(tmp_path / "net")
+    loaded = ControlNetModel.from_pretrained(tmp_path / "net")
+    pipeline = StableDiffusionControlNetPipeline.from_pipe(plain(folder), controlnet=loaded)
+    pipeline.set_progress_bar_config(disable=True)
+    options = {"image": torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(5))}
+    alone = call(pipeline, **options)
+    assert not torch.equal(alone, call(plain(folder)))
+    with steered(pipeline, backbone, [goal(backbone)], [PROMPT], STEERING) as errors:
+        both = call(pipeline, **options)
+    assert sorted(errors) == [0, 1]
+    assert not torch.equal(both, alone)
+
+
+def test_another_unet_is_refused(folder: Path, tmp_path: Path, backbone: DiffusionBackbone) -> None:
+    other = plain(save_pipeline(tmp_path / "other", seed=1))
+    with (
+        pytest.raises(ConfigError, match="is not the one that the heads were trained on"),
+        steered(other, backbone, [], [PROMPT], STEERING),
+    ):
+        pass
+
+
+def test_steering_twice_at_once_is_refused(folder: Path, backbone: DiffusionBackbone) -> None:
+    pipeline = plain(folder)
+    with (
+        steered(pipeline, backbone, [], [PROMPT], STEERING),
+        pytest.raises(ConfigError, match="steered already"),
+        steered(pipeline, backbone, [], [PROMPT], STEERING),
+    ):
+        pass
