@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from gensight import build
 from gensight.backbones.diffusion import load_diffusion, load_tiny
 from gensight.backbones.presets import Preset
 from gensight.backbones.scratch import ScratchEncoder
+from gensight.build.backbones import build_backbone, resolve_preset
+from gensight.build.encodings import build_encoding, build_skeleton
+from gensight.build.methods import build_method
+from gensight.build.readers import build_readers
 from gensight.config.data import (
     Ap10kData,
     DavisData,
@@ -91,25 +94,25 @@ def test_optimisation_takes_the_recipe() -> None:
 
 
 def test_puppets_parts_never_share_a_scene() -> None:
-    splits = build.build_readers(config().data)
+    splits = build_readers(config().data)
     keys = [sample.key for part in (splits.train, splits.validation, splits.test) if part for sample in part]
     assert len(keys) == len(set(keys)) == 6
 
 
 def test_a_size_that_the_backbone_does_not_divide_is_refused() -> None:
     recipe = config(backbone={"kind": "scratch"}, view={"size": [30, 32]})
-    backbone = build.build_backbone(recipe)
+    backbone = build_backbone(recipe)
     skeleton = NAMED["coco-17"]
     with pytest.raises(ConfigError, match="is not a multiple of") as caught:
-        build.build_method(recipe, backbone, build.build_encoding(recipe, skeleton))
+        build_method(recipe, backbone, build_encoding(recipe, skeleton))
     assert "view.size=[" in str(caught.value)
 
 
 def test_initial_weights_come_from_the_seed() -> None:
     def weight(seed: int) -> float:
         recipe = config(backbone={"kind": "scratch"}, seed=seed)
-        skeleton = build.build_skeleton(recipe, build.build_readers(recipe.data).train)
-        method = build.build_method(recipe, build.build_backbone(recipe), build.build_encoding(recipe, skeleton))
+        skeleton = build_skeleton(recipe, build_readers(recipe.data).train)
+        method = build_method(recipe, build_backbone(recipe), build_encoding(recipe, skeleton))
         return float(sum(p.detach().sum() for p in method.heads.parameters()))
 
     assert weight(0) == weight(0) != weight(1)
@@ -123,7 +126,7 @@ def test_camera_frames_are_divided_by_time_and_videos_by_name(tmp_path: Path) ->
     write_rgbd(drawn, tmp_path / "rgbd")
     write_davis(drawn, tmp_path / "davis", year=2016)
     section = RgbdData(root=tmp_path / "rgbd", split=OrderSplit(train=0.5, validation=0.25, test=0.25), grid=(4, 4))
-    parts = build.build_readers(section)
+    parts = build_readers(section)
     names = [[sample.key for sample in part] for part in (parts.train, parts.validation, parts.test) if part]
     assert [len(part) for part in names] == [4, 2, 2]
     in_order = [name for part in names for name in part]
@@ -133,10 +136,10 @@ def test_camera_frames_are_divided_by_time_and_videos_by_name(tmp_path: Path) ->
     assert relation.tracks is not None
     assert relation.tracks.shape[1] <= 16
     videos = VideosSplit(test=("puppets-1_000001",), validation=0.25)
-    held_out = build.build_readers(DavisData(root=tmp_path / "davis", split=videos, boxes=True)).test
+    held_out = build_readers(DavisData(root=tmp_path / "davis", split=videos, boxes=True)).test
     assert held_out is not None
     assert set(held_out.groups) == {"puppets-1_000001"}
-    listed = build.build_readers(DavisData(root=tmp_path / "davis", year=2016, split=ListsSplit(test=None)))
+    listed = build_readers(DavisData(root=tmp_path / "davis", year=2016, split=ListsSplit(test=None)))
     assert (len(listed.train), len(listed.validation or ()), listed.test) == (7, 1, None)
 
 
@@ -151,14 +154,15 @@ def test_every_field_of_data_feeds_its_reader_or_the_split(section: type[Section
 
 
 def test_a_preset_is_resolved_before_a_run_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "preset", {"tiny": Preset(("up_blocks.1.resnets.0",), 50, "measured")}.get)
+    measured = {"tiny": Preset(("up_blocks.1.resnets.0",), 50, "measured")}
+    monkeypatch.setattr("gensight.build.backbones.preset", measured.get)
     config = load_recipe("demo", ["backbone.layers=preset"])
-    resolved = build.resolve_preset(config)
+    resolved = resolve_preset(config)
     assert (resolved.backbone.layers, resolved.backbone.timestep) == (("up_blocks.1.resnets.0",), 50)
-    assert load_recipe("demo").backbone == build.resolve_preset(load_recipe("demo")).backbone  # asked for only
+    assert load_recipe("demo").backbone == resolve_preset(load_recipe("demo")).backbone  # asked for only
     other = load_recipe("demo", ["backbone.kind=diffusers", "backbone.id=some/model", "backbone.layers=preset"])
     with pytest.raises(ConfigError, match="no preset was measured for `some/model`"):
-        build.resolve_preset(other)
+        resolve_preset(other)
 
 
 def test_an_edge_image_has_one_channel_or_three() -> None:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from gensight.build import build_readers
+from gensight.build.readers import build_readers
 from gensight.cli.main import app
 from gensight.config.data import BlocksSplit, CocoData, DeepLabCutData, VideosSplit
 from gensight.config.loader import load_pretrain_recipe, load_recipe

@@ -1,7 +1,7 @@
 """The recipe of a training run: `RunConfig`, as `gensight train` and every run folder's config.yaml have it.
 
 Each section is one model. Where a section has kinds (`data`, `backbone` ...), each kind is a model of its own, chosen
-by `kind`. Nothing here imports torch, numpy or the rest of the project: build.py turns sections into objects.
+by `kind`. Nothing here imports torch, numpy or the rest of the project: build/ turns sections into objects.
 """
 
 from collections.abc import Mapping

@@ -8,7 +8,7 @@ Adding an encoding:
 1. Write `encodings/NAME.py` with a subclass of `Encoding`; its docstring states the bound of encode -> decode.
 2. Say in `items` which samples can pose it, and give every target a `NAME_weight` that is 0 where nothing is labelled.
 3. Take coordinates through `gensight.geometry` only, and honour `view.mirrored` in both directions.
-4. Add its config class to `config/schema.py` and its `case` to `build.py`.
+4. Add its config class to `config/schema.py` and its `case` to `build/`.
 5. Test it with a subclass of `tests/contracts/encoding.py::EncodingContract` (three methods to fill in).
 6. Name it in the list above and in a recipe.
 """

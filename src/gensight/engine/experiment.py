@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from gensight import build
-from gensight.build import Splits
+from gensight.build.encodings import build_encoding, build_skeleton, truths_of
+from gensight.build.readers import Splits, build_readers
+from gensight.build.views import build_augmentation, build_policy
 from gensight.config.schema import RunConfig
 from gensight.encodings.base import Encoding
 from gensight.encodings.heatmap import DEFAULT_CALIBRATION
@@ -28,14 +29,14 @@ class Experiment:
     @classmethod
     def open(cls, config: RunConfig, calibration: tuple[float, float] = DEFAULT_CALIBRATION) -> "Experiment":
         """Opens the data sets. Raises DataError or ConfigError for what is wrong with them."""
-        splits = build.build_readers(config.data, build.truths_of(config))
-        skeleton = build.build_skeleton(config, splits.train)
-        encoding = build.build_encoding(config, skeleton, calibration)
-        return cls(config, splits, skeleton, encoding, build.build_policy(config))
+        splits = build_readers(config.data, truths_of(config))
+        skeleton = build_skeleton(config, splits.train)
+        encoding = build_encoding(config, skeleton, calibration)
+        return cls(config, splits, skeleton, encoding, build_policy(config))
 
     def training_cases(self, num_views: int = 0, features: FeatureSource | None = None) -> Cases:
         """The training cases, augmented as the recipe says; with `num_views` fixed views where features are cached."""
-        augmentation = build.build_augmentation(self.config.view.augment)
+        augmentation = build_augmentation(self.config.view.augment)
         return Cases(self.splits.train, self.encoding, self.policy, augmentation, self.config.seed, num_views, features)
 
     def plain_training_cases(self) -> Cases:

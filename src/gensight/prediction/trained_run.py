@@ -6,7 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gensight import build
+from gensight.build.backbones import build_backbone
+from gensight.build.encodings import build_encoding
+from gensight.build.methods import build_method
+from gensight.build.views import build_policy
 from gensight.config.loader import load_recipe
 from gensight.config.schema import RunConfig
 from gensight.encodings.base import Encoding
@@ -65,18 +68,18 @@ class TrainedRun:
         config = load_recipe(run.config)
         skeleton = skeleton_of(card, run)
         slope, offset = card["calibration"]
-        encoding = build.build_encoding(config, skeleton, (slope, offset))
-        backbone = build.build_backbone(config)
+        encoding = build_encoding(config, skeleton, (slope, offset))
+        backbone = build_backbone(config)
         if backbone.fingerprint() != card["backbone"]["fingerprint"] and not backbone.trainable:
             raise RunError(
                 "the backbone is not the one that this run was trained on",
                 where=run.card,
                 hint=f"it needs {card['backbone']['id']} with fingerprint {card['backbone']['fingerprint'][:12]}",
             )
-        method = build.build_method(config, backbone, encoding)
+        method = build_method(config, backbone, encoding)
         load_method(method, run, checkpoint)
         predictor = Predictor(method, encoding, choose_device(device), config.evaluation.flip_test)
-        return cls(run, config, skeleton, method, encoding, build.build_policy(config), (slope, offset), predictor)
+        return cls(run, config, skeleton, method, encoding, build_policy(config), (slope, offset), predictor)
 
     def predict_items(self, items: Sequence[Item]) -> list[Prediction]:
         """Predictions of items, in order."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gensight import build
+from gensight.build.readers import build_readers
 from gensight.config.loader import load_data
 from gensight.errors import ConfigError, DataError, nearest
 from gensight.readers.annotated import AnnotatedReader, is_annotated
@@ -122,7 +122,7 @@ def _open(
 
 def _data_source(kind: str, overrides: Sequence[str]) -> Source:
     section = load_data(kind, list(overrides))
-    splits = build.build_readers(section)
+    splits = build_readers(section)
     readers = [reader for reader in (splits.train, splits.validation, splits.test) if reader is not None]
     return DataSource(_undivided(readers), {"data": section.model_dump(mode="json")})
 

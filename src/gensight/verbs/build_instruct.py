@@ -25,7 +25,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from gensight import build
+from gensight.build.readers import build_readers
 from gensight.config.loader import load_data
 from gensight.drawing import contact_sheet
 from gensight.encodings.painted import Painted
@@ -177,7 +177,7 @@ def _claim(out: Path, settings: Settings) -> None:
 def _open(source: str, number: int) -> tuple[str, dict[str, Reader]]:
     """(`00-pets`, its parts)."""
     kind, *overrides = shlex.split(source)
-    splits = build.build_readers(load_data(kind, overrides), _TRUTHS)
+    splits = build_readers(load_data(kind, overrides), _TRUTHS)
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     return f"{number:02d}-{kind}", {part: reader for part, reader in parts.items() if reader is not None}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gensight import build
+from gensight.build.readers import build_readers
 from gensight.config.data import (
     Ade20kData,
     AnnotatedData,
@@ -124,7 +124,7 @@ def check(target: str, overrides: list[str]) -> dict[str, Summary]:
         ConfigError: If the target is neither, or its keys have mistakes.
         DataError: If the data set cannot be opened at all.
     """
-    splits = build.build_readers(_data(target, overrides))
+    splits = build_readers(_data(target, overrides))
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     return {name: reader.check() for name, reader in parts.items() if reader is not None}
 

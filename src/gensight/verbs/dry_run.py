@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import psutil
 import torch
 
-from gensight import build
+from gensight.build.backbones import build_backbone
+from gensight.build.methods import build_method
 from gensight.config.schema import RunConfig
 from gensight.engine.experiment import Experiment
 from gensight.engine.module import MethodModule
@@ -32,8 +33,8 @@ class Measured:
 def measure_steps(config: RunConfig, device: str) -> Measured:
     """Builds everything and runs a few training steps, without a feature cache; the first does not count."""
     experiment = Experiment.open(config)
-    backbone = build.build_backbone(config)
-    method = build.build_method(config, backbone, experiment.encoding)
+    backbone = build_backbone(config)
+    method = build_method(config, backbone, experiment.encoding)
     method.to(device).train()
     cases = experiment.training_cases()
     module = MethodModule(method, build_optimisation(config.training))

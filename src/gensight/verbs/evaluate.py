@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gensight import build
+from gensight.build.metrics import build_metrics
 from gensight.engine.experiment import Experiment
 from gensight.engine.run_folder import RunFolder
 from gensight.files.atomic import write_json
@@ -149,7 +149,7 @@ def _score_answer(name: str, answer: Answer, cases: Cases, experiment: Experimen
 def _score(
     name: str, answers: Answers, count: int, experiment: Experiment, keep: Keep = lambda prediction, item: None
 ) -> Scored:
-    metrics = build.build_metrics(experiment.config, experiment.skeleton)
+    metrics = build_metrics(experiment.config, experiment.skeleton)
     seconds, begun = 0.0, time.perf_counter()
     for prediction, item in progress(answers, count, f"evaluate {name}"):
         seconds += time.perf_counter() - begun

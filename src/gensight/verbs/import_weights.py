@@ -9,10 +9,12 @@ from typing import Any
 
 import yaml
 
-from gensight import build
 from gensight.backbones.base import Layer
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.backbones.pretrained import MOVED, pipeline_folder
+from gensight.build.backbones import build_backbone
+from gensight.build.encodings import build_encoding
+from gensight.build.methods import build_method
 from gensight.config.loader import dump_config, load_recipe
 from gensight.config.schema import RunConfig
 from gensight.encodings.base import Encoding
@@ -89,7 +91,7 @@ def import_weights(
     values = _recipe_values(released.config, asked, MOVED.get(name, name), file)
     _refuse_fixed(overrides)
     config = _load(values, overrides)
-    model = build.build_backbone(config)
+    model = build_backbone(config)
     assert isinstance(model, DiffusionBackbone)  # the recipe says so
     names = _check_layers(released, model.layers, model.time_channels, file, name)
     if names is not None:
@@ -98,7 +100,7 @@ def import_weights(
     values["view"]["size"] = [_side(name, model)] * 2
     config = _load(values, overrides)
     skeleton = NAMED[values["encoding"]["skeleton"]] if "skeleton" in values["encoding"] else None
-    encoding = build.build_encoding(config, skeleton, _CALIBRATION)
+    encoding = build_encoding(config, skeleton, _CALIBRATION)
     method = _method(released, config, model, encoding, file)
     run = RunFolder(Path(out))
     run.create(dump_config(config))
@@ -227,7 +229,7 @@ def _method(
             where=file,
             hint=f"say what it reads: --head {'|'.join(ENCODINGS)}",
         )
-    method = build.build_method(config, backbone, encoding)
+    method = build_method(config, backbone, encoding)
     assert isinstance(method, Readout)  # the recipe is a readout's
     prefix = f"heads.{config.encoding.kind}"
     method.load_trained_state({f"{prefix}.{name}": tensor for name, tensor in released.state(output).items()})

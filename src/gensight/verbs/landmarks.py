@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from gensight import build
+from gensight.build.backbones import build_backbone
+from gensight.build.methods import build_method
 from gensight.config.data import Data
 from gensight.config.encodings import LandmarkPairsConfig
 from gensight.config.landmarks import LandmarksConfig
@@ -126,7 +127,7 @@ def fit_keypoints(
     test = _read(experiment.test_cases(), landmarks, "read test frames")
     curve = label_curve(train, test, [n for n in counts if n < len(train.points)] + [len(train.points)])
     folder.create(dump_config(config))
-    method = build.build_method(config, build.build_backbone(config), experiment.encoding)
+    method = build_method(config, build_backbone(config), experiment.encoding)
     assert isinstance(method, LandmarkKeypoints)  # as the config says
     method.landmarks.load_trained_state(landmarks.trained_state())
     method.fit(train.landmarks, train.points, train.known, regressor)

@@ -21,7 +21,7 @@ from typing import assert_never
 import torch
 from torch import nn
 
-from gensight.build import build_readers
+from gensight.build.readers import build_readers
 from gensight.config.data import PuppetsData, VideosData
 from gensight.config.loader import dump_config
 from gensight.config.pretrain import FolderStart, PretrainConfig, ScratchStart, TinyStart

@@ -20,11 +20,11 @@ import torch
 import yaml
 from torch import Tensor
 
-from gensight import build
 from gensight.backbones.base import Backbone, Features
 from gensight.backbones.cache import CachedFeatures, FeatureCache, cached_features
 from gensight.backbones.capture import choose_layers, unet_layers
 from gensight.backbones.diffusion import DiffusionBackbone
+from gensight.build.backbones import build_backbone
 from gensight.config.loader import dump_config
 from gensight.config.schema import RunConfig, ScratchConfig
 from gensight.engine.experiment import Experiment
@@ -200,7 +200,7 @@ class _Source:
         if random_weights not in self._backbones:
             changes = {"layers": None, "trainable": "frozen", "random_weights": random_weights}
             section = self.config.backbone.model_copy(update=changes)
-            backbone = build.build_backbone(self.config.model_copy(update={"backbone": section}))
+            backbone = build_backbone(self.config.model_copy(update={"backbone": section}))
             assert isinstance(backbone, DiffusionBackbone)  # the others were refused
             self._backbones[random_weights] = backbone
         return self._backbones[random_weights]

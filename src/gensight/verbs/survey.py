@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from gensight import build
+from gensight.build.readers import build_readers
 from gensight.config.data import CocoData, Data, DeepLabCutData, OrderSplit
 from gensight.config.loader import load_data
 from gensight.errors import ConfigError, DataError
@@ -164,7 +164,7 @@ def _coco(root: Path, files: list[CocoFile]) -> Data:
 
 
 def _labelled(data: Data) -> Survey:
-    splits = build.build_readers(_undivided(data))
+    splits = build_readers(_undivided(data))
     readers = [reader for reader in (splits.train, splits.validation, splits.test) if reader is not None]
     reader = splits.train
     sizes, subjects, counts = _measure(reader)
@@ -230,7 +230,7 @@ def _unlabelled(root: Path) -> Survey:
     videos = sum(path.suffix.lower() in VIDEO_SUFFIXES for path in files)
     if images:
         data = load_data("folder", [_value("root", root)])
-        sizes, _, _ = _measure(build.build_readers(data).train)
+        sizes, _, _ = _measure(build_readers(data).train)
         return Survey(data, images, _median_size(sizes))
     if videos:
         return Survey(load_data("videos", [_value("root", root), "step=5"]), videos)

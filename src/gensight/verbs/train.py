@@ -4,9 +4,11 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from gensight import build
 from gensight.backbones.base import Backbone
 from gensight.backbones.cache import FeatureCache, cached_features
+from gensight.build.backbones import build_backbone, resolve_preset
+from gensight.build.methods import build_method
+from gensight.build.views import build_augmentation
 from gensight.config.loader import dump_config
 from gensight.config.schema import RunConfig
 from gensight.engine.experiment import Experiment
@@ -39,7 +41,7 @@ def train(config: RunConfig, out: Path | None = None, device: str = "auto", dry_
     """
     folder = default_run_folder(config) if out is None else Path(out)
     device = choose_device(device)
-    config = build.resolve_preset(config)  # a run says what it read, whatever presets later versions have
+    config = resolve_preset(config)  # a run says what it read, whatever presets later versions have
     if dry_run:
         run_dry(config, device)
         return folder
@@ -61,8 +63,8 @@ def train_run(config: RunConfig, run: RunFolder, device: str, label: str = "trai
         return
     run.create(dump_config(config))
     experiment = Experiment.open(config)
-    backbone = build.build_backbone(config)
-    method = build.build_method(config, backbone, experiment.encoding)
+    backbone = build_backbone(config)
+    method = build_method(config, backbone, experiment.encoding)
     begun = time.monotonic()
     cases, validation = _cases(experiment, backbone, run, device)
     cache_minutes = (time.monotonic() - begun) / 60
@@ -97,7 +99,7 @@ def _cases(experiment: Experiment, backbone: Backbone, run: RunFolder, device: s
     config = experiment.config
     if config.cache.mode == "off" or config.why_features_change() is not None:
         return experiment.training_cases(), experiment.validation_cases()
-    augmented = build.build_augmentation(config.view.augment) is not None
+    augmented = build_augmentation(config.view.augment) is not None
     num_views = config.cache.views if augmented else 1
     cases = experiment.training_cases(num_views)
     cache = FeatureCache.open(run.root / "cache", backbone)

@@ -1,0 +1,127 @@
+"""The encoding of a recipe, and the skeleton and the truths that it asks for."""
+
+from typing import assert_never
+
+from gensight.config.encodings import (
+    AppearanceConfig,
+    CorrespondenceConfig,
+    DepthImageConfig,
+    DepthMapConfig,
+    EdgeImageConfig,
+    HeatmapConfig,
+    JointConfig,
+    LandmarkPairsConfig,
+    PointsConfig,
+    PoseImageConfig,
+    Single,
+    parts_of,
+)
+from gensight.config.gaze import (
+    GazeMapConfig,
+)
+from gensight.config.schema import RunConfig
+from gensight.encodings.appearance import Appearance
+from gensight.encodings.base import Encoding
+from gensight.encodings.correspondence import Correspondence
+from gensight.encodings.depth import DepthImage, DepthMap
+from gensight.encodings.edge_image import EdgeImage
+from gensight.encodings.gaze import GazeMap
+from gensight.encodings.heatmap import DEFAULT_CALIBRATION, Heatmap
+from gensight.encodings.joint import Joint
+from gensight.encodings.landmark_pairs import LandmarkPairs, landmark_skeleton
+from gensight.encodings.points import Points
+from gensight.encodings.pose_image import PoseImage
+from gensight.errors import ConfigError
+from gensight.readers.base import Reader
+from gensight.skeletons import NAMED, Skeleton
+
+
+def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:
+    """The skeleton that a recipe asks for; None where nothing asks for keypoints.
+
+    Raises ConfigError if the data set has none and the recipe names none.
+    """
+    if isinstance(config.encoding, LandmarkPairsConfig):
+        return landmark_skeleton(config.encoding.num_landmarks)
+    asking = HeatmapConfig | PoseImageConfig | PointsConfig
+    named = [p.skeleton for p in parts_of(config.encoding).values() if isinstance(p, asking)]
+    if not named:
+        return None
+    if len(set(named)) > 1:
+        raise ConfigError(f"the parts of the encoding name different skeletons: {', '.join(named)}", where="encoding")
+    if named[0] != "data":
+        return NAMED[named[0]]
+    if reader.skeleton is None:
+        raise ConfigError(
+            f"the data set ({config.data.kind}) has no keypoints of its own",
+            where="encoding.skeleton=data",
+            choices=NAMED,
+            hint="name a skeleton, or data that has keypoints",
+        )
+    return reader.skeleton
+
+
+def build_encoding(
+    config: RunConfig, skeleton: Skeleton | None, calibration: tuple[float, float] = DEFAULT_CALIBRATION
+) -> Encoding:
+    """The encoding of a recipe; `calibration` is what training found for the confidence of its keypoints."""
+    parts = {
+        name: _build_part(part, skeleton, calibration, config.seed) for name, part in parts_of(config.encoding).items()
+    }
+    return Joint(parts) if isinstance(config.encoding, JointConfig) else next(iter(parts.values()))
+
+
+def _build_part(part: Single, skeleton: Skeleton | None, calibration: tuple[float, float], seed: int) -> Encoding:
+    match part:
+        case HeatmapConfig():
+            assert skeleton is not None  # build_skeleton has found one
+            return Heatmap(skeleton, part.sigma, part.stride, part.decoder, calibration)
+        case PoseImageConfig():
+            assert skeleton is not None
+            return PoseImage(skeleton, stride=part.stride, instances=part.instances)
+        case EdgeImageConfig():
+            return EdgeImage(channels=part.channels, stride=part.stride)
+        case DepthImageConfig():
+            return DepthImage(stride=part.stride, channels=part.channels)
+        case DepthMapConfig():
+            return DepthMap(stride=part.stride, kind=part.depth, near=part.near, far=part.far)
+        case CorrespondenceConfig():
+            return Correspondence(
+                distance=part.distance,
+                num_points=part.num_points,
+                stride=part.stride,
+                seed=seed,
+                pairs_per_sample=part.pairs_per_sample,
+            )
+        case AppearanceConfig():
+            return Appearance(
+                stride=part.stride, region=part.region, negative=part.negative, distance=part.distance, seed=seed
+            )
+        case LandmarkPairsConfig():
+            return LandmarkPairs(part.num_landmarks, part.pairs, part.distance, part.pairs_per_sample, seed)
+        case PointsConfig():
+            assert skeleton is not None
+            return Points(skeleton)
+        case GazeMapConfig():
+            return GazeMap(part.grid, part.sigma, part.quantised, part.decoder, part.teach_empty)
+        case _:
+            assert_never(part)
+
+
+def truths_of(config: RunConfig) -> tuple[str, ...]:
+    """What the encoding of a recipe needs to know of drawn scenes."""
+    needed = {
+        "heatmap": ("keypoints", "boxes"),
+        "pose-image": ("keypoints", "boxes"),
+        "edge-image": ("edges",),
+        "depth-image": ("depth",),
+        "depth-map": ("depth",),
+        "correspondence": (),
+        "appearance": ("boxes", "masks", "identity"),
+        "landmark-pairs": (),
+        "points": ("keypoints", "boxes"),
+        "gaze": ("gaze",),
+    }
+    kinds = [part.kind for part in parts_of(config.encoding).values()]
+    truths = [truth for kind in kinds for truth in needed[kind]]
+    return tuple(dict.fromkeys([*truths, *(("boxes",) if config.view.crop != "frame" else ())]))

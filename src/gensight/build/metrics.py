@@ -1,0 +1,55 @@
+"""The metrics of a recipe's protocols."""
+
+from gensight.config.encodings import (
+    CorrespondenceConfig,
+    parts_of,
+)
+from gensight.config.gaze import (
+    GazeFollowData,
+)
+from gensight.config.protocols import Protocol
+from gensight.config.schema import RunConfig
+from gensight.metrics import tables
+from gensight.metrics.appearance import build_appearance_metrics
+from gensight.metrics.base import Metric
+from gensight.metrics.correspondence import build_matching_metrics
+from gensight.metrics.depth import depth_metrics
+from gensight.metrics.edges import edge_metrics
+from gensight.metrics.gaze import gaze_metrics
+from gensight.skeletons import Skeleton
+
+
+def build_metrics(config: RunConfig, skeleton: Skeleton | None) -> list[Metric]:
+    """Fresh metrics for the protocols of a recipe, in their order."""
+    pairs = any(isinstance(part, CorrespondenceConfig) for part in parts_of(config.encoding).values())
+    return [metric for protocol in config.protocols for metric in _build_metric(protocol, config, skeleton, pairs)]
+
+
+def _build_metric(protocol: Protocol, config: RunConfig, skeleton: Skeleton | None, pairs: bool) -> list[Metric]:
+    match protocol:
+        case "depth-metric" | "depth-median-scaled" | "depth-affine":
+            low, high = config.evaluation.depth_range
+            return depth_metrics(protocol, low, high)
+        case "edges-f":
+            return edge_metrics(protocol)
+        case (
+            "gazefollow" | "chong" | "gazelle" | "tonini" | "sharingan"
+            | "video" | "chong-video" | "gazelle-video" | "goo-5x5" | "in-frame-ap"
+        ):  # fmt: skip
+            return gaze_metrics(protocol, subset=_scored_subset(config))
+        case "two-alternative" | "same-different-auc":
+            return build_appearance_metrics([protocol])
+        case "pck-img":
+            return build_matching_metrics([protocol])
+        case "pck-box" if pairs:  # of pairs, not of keypoints
+            return build_matching_metrics([protocol])
+        case _:
+            assert skeleton is not None  # the schema lets only keypoint encodings ask for the others
+            return tables.build_metrics([protocol], skeleton)
+
+
+def _scored_subset(config: RunConfig) -> str:
+    data = config.data
+    if isinstance(data, GazeFollowData) and data.num_test is not None:
+        return f"{data.num_test} images, seed {data.seed}"
+    return ""
