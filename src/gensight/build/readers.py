@@ -93,7 +93,7 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
         case VideoData():
             return Splits(VideoReader(data.path, data.step), None, None)
         case FootageData():
-            return Splits(FootageReader(data.root, data.step), None, None)
+            return Splits(FootageReader(data.root, data.step, data.long_side), None, None)
         case VideosData():
             raise ConfigError(
                 "data.kind=videos is for `gensight pretrain` only", hint="name one video: data.kind=video"

@@ -18,8 +18,9 @@ from gensight.transforms.augmentation import Augmentation
 def build_policy(config: RunConfig) -> ViewPolicy:
     if isinstance(config.encoding, GazeMapConfig):
         return GazeViews(config.view.size, config.view.crop, config.view.padding, config.encoding.head_size)
-    policy = PairViews if isinstance(config.encoding, LandmarkPairsConfig) else ViewPolicy
-    return policy(config.view.size, config.view.crop, config.view.padding)
+    if isinstance(config.encoding, LandmarkPairsConfig):
+        return PairViews(config.view.size, config.view.crop, config.view.padding, config.view.track)
+    return ViewPolicy(config.view.size, config.view.crop, config.view.padding)
 
 
 def build_augmentation(config: AugmentConfig) -> Augmentation | None:

@@ -180,6 +180,10 @@ class FootageData(Section):
     kind: Literal["footage"] = "footage"
     root: Location = Field(description="A video, or a folder of videos and of folders of frames.")
     step: PositiveInteger = Field(default=1, description="Take every so-manieth frame of each.")
+    long_side: PositiveInteger | None = Field(
+        default=None,
+        description="Reduce frames to this many pixels, and keep those of videos in memory: much faster; none: do not.",
+    )
 
 
 class VocData(Section):

@@ -86,7 +86,18 @@ class ViewConfig(Section):
         "box: each subject's box, its aspect kept; stretched-box: the box squashed too, as in Readout Guidance.",
     )
     padding: Positive = Field(default=1.25, description="How much larger than the box the crop is, per side length.")
+    track: Flag = Field(
+        default=False,
+        description="Whether the box is found by following the one subject that moves before a camera that stands "
+        "still, in place of labelled boxes.",
+    )
     augment: AugmentConfig = Field(default=AugmentConfig(), description="Random changes of training images.")
+
+    @model_validator(mode="after")
+    def _tracks_boxes(self) -> "ViewConfig":
+        if self.track and self.crop not in ("box", "stretched-box"):
+            raise ValueError(f"track=true finds boxes, which crop={self.crop} does not look at: set crop=box")
+        return self
 
 
 class _DiffusionConfig(Section):

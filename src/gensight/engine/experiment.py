@@ -13,6 +13,7 @@ from gensight.loading.cases import Cases, FeatureSource
 from gensight.loading.draws import DrawOrder
 from gensight.loading.views import ViewPolicy
 from gensight.readers.base import Reader
+from gensight.readers.tracked import TrackedReader, Tracker
 from gensight.skeletons import Skeleton
 
 
@@ -30,6 +31,8 @@ class Experiment:
     def open(cls, config: RunConfig, calibration: tuple[float, float] = DEFAULT_CALIBRATION) -> "Experiment":
         """Opens the data sets. Raises DataError or ConfigError for what is wrong with them."""
         splits = build_readers(config.data, truths_of(config))
+        if config.view.track:
+            splits = _tracked(splits)
         skeleton = build_skeleton(config, splits.train)
         encoding = build_encoding(config, skeleton, calibration)
         return cls(config, splits, skeleton, encoding, build_policy(config))
@@ -59,3 +62,14 @@ class Experiment:
 
     def _plain(self, reader: Reader | None, features: FeatureSource | None) -> Cases | None:
         return None if reader is None else Cases(reader, self.encoding, self.policy, features=features)
+
+
+def _tracked(splits: Splits) -> Splits:
+    """All parts share a background: a recording may be divided between them. No label is looked at."""
+    tracker = Tracker.of_readers([part for part in (splits.train, splits.validation, splits.test) if part is not None])
+    train, validation, test = (
+        None if part is None else TrackedReader(part, tracker)
+        for part in (splits.train, splits.validation, splits.test)
+    )
+    assert train is not None  # every recipe has a training part
+    return Splits(train, validation, test)

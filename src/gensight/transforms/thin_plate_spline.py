@@ -50,13 +50,18 @@ class Warp:
 
     def __call__(self, points: Tensor) -> Tensor:
         """Places in the images of points (batch, n, 2) of the warped images."""
-        moved = points @ self.linear[:, :, :2].mT + self.linear[:, None, :, 2]
-        return moved + _basis(points, self.controls) @ self.spline
+        return self._affine(points) + _basis(points, self.controls) @ self.spline
+
+    def _affine(self, points: Tensor) -> Tensor:
+        return points @ self.linear[:, :, :2].mT + self.linear[:, None, :, 2]
 
     def image(self, images: Tensor) -> Tensor:
         """Warped images (batch, channels, height, width); what lay outside repeats the edge."""
         height, width = images.shape[-2:]
-        grid = self(centres(height, width, images)[None].expand(len(images), -1, -1))
+        cells = centres(height, width, images)
+        # All images have the same cells, so the splines' values there are computed once and for all.
+        bent = (_basis(cells[None], self.controls)[0] @ self.spline.transpose(0, 1).flatten(1)).unflatten(1, (-1, 2))
+        grid = self._affine(cells.expand(len(images), -1, -1)) + bent.transpose(0, 1)
         return functional.grid_sample(
             images, grid.unflatten(1, (height, width)), padding_mode="border", align_corners=False
         )

@@ -1,0 +1,170 @@
+"""A subject followed through footage of a camera that stands still: what differs from the background is the subject."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from gensight.errors import DataError
+from gensight.readers.base import Reader, Summary
+from gensight.readers.splits import evenly_spaced
+from gensight.samples import Array, Instance, Provenance, Relation, Sample
+
+NUM_FRAMES = 40  # of each recording, evenly spaced: their median is its background
+FEWEST_FRAMES = 5  # with fewer the subject itself is part of the median
+_LONG_SIDE = 192  # px at which frames are compared
+_SHARE = 0.4  # of the largest difference: what is above it belongs to the subject
+_LEAST = 12.0  # grey levels: below it nothing is there
+
+
+@dataclass(frozen=True, eq=False)
+class _Recording:
+    """One still camera's background, float32 (height, width, 3) reduced, and the subject's usual extent in it."""
+
+    background: Array
+    side: float
+
+
+@dataclass(frozen=True, eq=False)
+class Tracker:
+    """Finds the one subject of each recording by subtracting the recording's median frame.
+
+    Boxes are squares around the subject's centre of mass, as wide as the subject usually is (the median over the
+    recording of the longer side of what differs), so that the scale of a crop does not change with a pose.
+    No label is looked at.
+
+    Attributes:
+        recordings: By name, see `recording_of`.
+    """
+
+    recordings: Mapping[str, _Recording]
+
+    @classmethod
+    def fit(cls, samples: Iterable[Sample]) -> "Tracker":
+        """From some frames of each recording.
+
+        Raises:
+            DataError: If a recording has too few frames, or frames of several sizes.
+        """
+        frames: dict[str, list[Array]] = {}
+        for sample in samples:
+            frames.setdefault(recording_of(sample), []).append(_reduced(sample.image()))
+        return cls({name: _recording(name, seen) for name, seen in frames.items()})
+
+    @classmethod
+    def of_readers(cls, readers: Sequence[Reader], num_frames: int = NUM_FRAMES) -> "Tracker":
+        """From evenly spaced frames of each recording of some readers, such as the parts of a split."""
+        places: dict[str, list[tuple[Reader, int]]] = {}
+        for reader in readers:
+            for index, group in enumerate(reader.groups):
+                places.setdefault(group, []).append((reader, index))
+        if all(len(own) == 1 for own in places.values()):  # frames that stand alone: their folders are recordings
+            chosen = [place for own in places.values() for place in own]
+            return cls.fit(reader[index] for reader, index in _spread(chosen, 4 * num_frames))
+        return cls.fit(reader[index] for own in places.values() for reader, index in _spread(own, num_frames))
+
+    def box(self, sample: Sample) -> Array:
+        """float64 (4,) in image pixels; the whole image where nothing differs from the background.
+
+        Raises:
+            DataError: If the sample is of a recording that the tracker was not fitted to.
+        """
+        name = recording_of(sample)
+        if name not in self.recordings:
+            raise DataError("no background is known of this recording", where=sample.key, choices=self.recordings)
+        known = self.recordings[name]
+        found = _subject(_reduced(sample.image()), known.background)
+        height, width = sample.size
+        if found is None:
+            return np.array([0.0, 0.0, width, height])
+        scale = width / known.background.shape[1]
+        centre, half = found[0] * scale, known.side * scale / 2
+        return np.concatenate([centre - half, centre + half])
+
+
+class TrackedReader(Reader):
+    """Another reader's samples, whose subject has the box that a tracker finds; samples of nobody get a subject.
+
+    Args:
+        reader: The samples; where one has several instances, the first is taken to be the subject.
+        tracker: Fitted to the same recordings.
+    """
+
+    def __init__(self, reader: Reader, tracker: Tracker) -> None:
+        self.reader, self.tracker = reader, tracker
+        self.name, self.skeleton, self.categories = reader.name, reader.skeleton, reader.categories
+        self.labels, self.synonyms, self.dropped = reader.labels, reader.synonyms, reader.dropped
+        self._boxes: dict[int, Array] = {}
+
+    def __len__(self) -> int:
+        return len(self.reader)
+
+    def sample(self, index: int) -> Sample:
+        sample = self.reader.sample(index)
+        if index not in self._boxes:
+            self._boxes[index] = self.tracker.box(sample)
+        subject = sample.instances[0] if sample.instances else Instance(provenance=Provenance("background-subtraction"))
+        return replace(sample, instances=(replace(subject, box=self._boxes[index]),))
+
+    @property
+    def groups(self) -> list[str]:
+        return self.reader.groups
+
+    @property
+    def folder(self) -> Path | None:
+        return self.reader.folder
+
+    def relation(self, first: int, second: int) -> Relation | None:
+        return self.reader.relation(first, second)
+
+    def check(self) -> Summary:
+        return self.reader.check()
+
+
+def recording_of(sample: Sample) -> str:
+    """The camera that a sample is of: its group, or its folder where every image is a group of its own."""
+    return sample.group if sample.group != sample.key else Path(sample.key).parent.as_posix()
+
+
+def _spread(places: Sequence[Any], count: int) -> list[Any]:
+    return [places[i] for i in evenly_spaced(range(len(places)), min(count, len(places)))]
+
+
+def _reduced(image: Array) -> Array:
+    """float32, the longer side at most `_LONG_SIDE` px."""
+    height, width = image.shape[:2]
+    scale = min(1.0, _LONG_SIDE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
+
+
+def _recording(name: str, frames: Sequence[Array]) -> _Recording:
+    if len(frames) < FEWEST_FRAMES:
+        raise DataError(
+            f"{len(frames)} frames do not tell a background from what moves before it",
+            where=name,
+            hint=f"give {FEWEST_FRAMES} or more frames of one camera that stands still, boxes, or view.track=false",
+        )
+    if len({frame.shape for frame in frames}) > 1:
+        raise DataError("the frames of a recording have several sizes", where=name, hint="set view.track=false")
+    background = np.median(np.stack(frames), axis=0).astype(np.float32)
+    sides = [found[1] for frame in frames if (found := _subject(frame, background)) is not None]
+    return _Recording(background, float(np.median(sides)) if sides else float(max(background.shape[:2])))
+
+
+def _subject(frame: Array, background: Array) -> tuple[Array, float] | None:
+    """Centre (x, y) and longer side of the connected region that differs most, in reduced pixels; None if nothing."""
+    difference = cv2.GaussianBlur(np.abs(frame - background).max(2), (0, 0), 1.5)
+    peak = float(difference.max())
+    if peak < _LEAST:
+        return None
+    over = (difference > _SHARE * peak).astype(np.uint8)
+    count, labels, statistics, _ = cv2.connectedComponentsWithStats(over)
+    weights = np.bincount(labels.ravel(), difference.ravel(), count)
+    largest = 1 + int(weights[1:].argmax())
+    rows, columns = np.nonzero(labels == largest)
+    centre = np.array([np.average(axis + 0.5, weights=difference[rows, columns]) for axis in (columns, rows)])
+    return centre, float(max(statistics[largest, cv2.CC_STAT_WIDTH], statistics[largest, cv2.CC_STAT_HEIGHT]))
