@@ -10,8 +10,10 @@ from typer.testing import CliRunner
 from gensight.cli.main import app
 from gensight.config.data import Data
 from gensight.errors import ConfigError, DataError
+from gensight.readers.annotated import AnnotatedReader
 from gensight.readers.coco import CocoReader
 from gensight.readers.deeplabcut import DeepLabCutReader
+from gensight.readers.puppets import PuppetsReader
 from gensight.verbs.datasets import KINDS, check, data_kinds, write
 
 
@@ -29,6 +31,18 @@ def test_puppets_are_written_in_formats_that_read_back(tmp_path: Path, format: s
     read = reader(root) if format == "deeplabcut" else reader(root / "images", root / "annotations.json")
     assert len(read) == 2
     assert read[0].size == (64, 48)
+
+
+def test_puppets_are_written_in_our_own_format_with_gaze(tmp_path: Path) -> None:
+    write("puppets", tmp_path / "out", format="annotated", num_samples=4, size="64x48", seed=5)
+    drawn = PuppetsReader(4, seed=5, size=(64, 48), truths=("gaze",))
+    for theirs, ours in zip(AnnotatedReader(tmp_path / "out"), drawn, strict=True):
+        assert np.array_equal(theirs.image(), ours.image())
+        for one, other in zip(theirs.instances or (), ours.instances or (), strict=True):
+            assert one.gaze is not None and other.gaze is not None
+            assert one.gaze.in_frame == other.gaze.in_frame
+            np.testing.assert_allclose(one.gaze.points, other.gaze.points)
+            np.testing.assert_allclose(one.gaze.eye, other.gaze.eye)
 
 
 # What each format's parts hold of 12 images, and the keys that its section then needs.

@@ -66,7 +66,13 @@ def write(
     kind: Annotated[str, typer.Argument(metavar="KIND", show_default=False, help="What to write: puppets.")],
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", show_default=False, help="An empty or new folder.")],
     format: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="coco, deeplabcut, voc, davis, rgbd, spair or ap10k.")
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="annotated (ours), ap10k, coco, davis, deeplabcut, gazefollow, goo, rgbd, spair, "
+            "video-attention-target or voc.",
+        ),
     ] = "coco",
     num: Annotated[int, typer.Option("--num", metavar="N", min=1, help="Number of images.")] = 100,
     size: Annotated[str, typer.Option("--size", metavar="HxW", help="Height and width in pixels.")] = "128x128",

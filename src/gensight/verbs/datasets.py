@@ -30,6 +30,7 @@ from gensight.config.data import (
 from gensight.config.gaze import GazeFollowData, GooData, VideoAttentionTargetData
 from gensight.config.loader import load_data, load_pretrain_recipe, load_recipe, read_recipe_file, recipe_path
 from gensight.errors import ConfigError, DataError, nearest
+from gensight.readers.annotated_writer import write_annotated
 from gensight.readers.ap10k_writer import write_ap10k
 from gensight.readers.base import Summary
 from gensight.readers.coco_writer import write_coco
@@ -76,6 +77,7 @@ class Format:
 _TWO, _THREE = (("train", 0.8), ("val", 0.2)), (("train", 0.7), ("val", 0.1), ("test", 0.2))
 _TRAIN_TEST = (("train", 0.8), ("test", 0.2))
 FORMATS = {
+    "annotated": Format(write_annotated, ("keypoints", "boxes", "gaze")),
     "coco": Format(write_coco, ("keypoints", "boxes", "masks")),
     "deeplabcut": Format(write_deeplabcut, ("keypoints",)),
     "voc": Format(write_voc, ("boxes", "masks", "gaze"), _TWO),
