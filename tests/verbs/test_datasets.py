@@ -39,7 +39,8 @@ def test_puppets_are_written_in_our_own_format_with_gaze(tmp_path: Path) -> None
     for theirs, ours in zip(AnnotatedReader(tmp_path / "out"), drawn, strict=True):
         assert np.array_equal(theirs.image(), ours.image())
         for one, other in zip(theirs.instances or (), ours.instances or (), strict=True):
-            assert one.gaze is not None and other.gaze is not None
+            assert one.gaze is not None
+            assert other.gaze is not None
             assert one.gaze.in_frame == other.gaze.in_frame
             np.testing.assert_allclose(one.gaze.points, other.gaze.points)
             np.testing.assert_allclose(one.gaze.eye, other.gaze.eye)
