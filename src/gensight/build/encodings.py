@@ -19,6 +19,7 @@ from gensight.config.encodings import (
 from gensight.config.gaze import (
     GazeMapConfig,
 )
+from gensight.config.landmarks import LandmarksConfig
 from gensight.config.schema import RunConfig
 from gensight.encodings.appearance import Appearance
 from gensight.encodings.base import Encoding
@@ -66,12 +67,19 @@ def build_encoding(
 ) -> Encoding:
     """The encoding of a recipe; `calibration` is what training found for the confidence of its keypoints."""
     parts = {
-        name: _build_part(part, skeleton, calibration, config.seed) for name, part in parts_of(config.encoding).items()
+        name: _build_part(part, skeleton, calibration, config.seed, _wants_background(config))
+        for name, part in parts_of(config.encoding).items()
     }
     return Joint(parts) if isinstance(config.encoding, JointConfig) else next(iter(parts.values()))
 
 
-def _build_part(part: Single, skeleton: Skeleton | None, calibration: tuple[float, float], seed: int) -> Encoding:
+def _wants_background(config: RunConfig) -> bool:
+    return isinstance(config.method, LandmarksConfig) and config.method.background == "recorded"
+
+
+def _build_part(
+    part: Single, skeleton: Skeleton | None, calibration: tuple[float, float], seed: int, background: bool
+) -> Encoding:
     match part:
         case HeatmapConfig():
             assert skeleton is not None  # build_skeleton has found one
@@ -98,7 +106,7 @@ def _build_part(part: Single, skeleton: Skeleton | None, calibration: tuple[floa
                 stride=part.stride, region=part.region, negative=part.negative, distance=part.distance, seed=seed
             )
         case LandmarkPairsConfig():
-            return LandmarkPairs(part.num_landmarks, part.pairs, part.distance, part.pairs_per_sample, seed)
+            return LandmarkPairs(part.num_landmarks, part.pairs, part.distance, part.pairs_per_sample, seed, background)
         case PointsConfig():
             assert skeleton is not None
             return Points(skeleton)

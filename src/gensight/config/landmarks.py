@@ -81,10 +81,10 @@ class LandmarksConfig(Section):
     variance_floor: Positive = Field(
         default=5e-4, description="Least variance of a fitted landmark along any direction; reported where it binds."
     )
-    background: Literal["none", "full", "low-resolution"] = Field(
+    background: Literal["none", "full", "low-resolution", "recorded"] = Field(
         default="full",
         description="Whether the background is painted apart, so that landmarks keep off it; low-resolution: its mask "
-        "has a quarter of the resolution, for plain backgrounds.",
+        "has a quarter of the resolution, for plain backgrounds; recorded: it is what view.track found, not painted.",
     )
     background_width: PositiveInteger = Field(default=32, description="Channels of the mask's and background's nets.")
     perceptual: Literal["backbone", "vgg19", "pixels"] = Field(

@@ -300,6 +300,8 @@ class RunConfig(Section):
                     f"encoding.kind={encoding} goes with method.kind={' or '.join(takers)}, not with {self.method.kind}"
                 )
         self._gaze_fits()
+        if isinstance(self.method, LandmarksConfig) and self.method.background == "recorded" and not self.view.track:
+            raise ValueError("method.background=recorded needs view.track=true, which finds it")
 
     def _gaze_fits(self) -> None:
         augment = self.view.augment

@@ -10,7 +10,7 @@ from torch import Tensor
 from gensight.encodings.base import Encoding, OutputSpec
 from gensight.encodings.partners import members_by_group, partners, short_groups
 from gensight.encodings.points import prediction_of_points
-from gensight.errors import ConfigError
+from gensight.errors import ConfigError, DataError
 from gensight.readers.base import Reader
 from gensight.samples import Item, Prediction, Sample, Size, View
 from gensight.skeletons import Skeleton
@@ -36,6 +36,7 @@ class LandmarkPairs(Encoding):
         distance: Fewest and most frames between the two, counted within a group.
         pairs_per_sample: Partners drawn for each frame.
         seed: Draws the partners.
+        background: Whether what lies behind the first frame's subject, as its reader knows it, is the last image.
 
     Errors:
         ConfigError: a value out of its range.
@@ -50,6 +51,7 @@ class LandmarkPairs(Encoding):
         distance: tuple[int, int] = (3, 40),
         pairs_per_sample: int = 4,
         seed: int = 0,
+        background: bool = False,
     ) -> None:
         if not 1 <= distance[0] <= distance[1]:
             raise ConfigError(f"distance={distance} is not a range of frames", hint="give the fewest, then the most")
@@ -57,7 +59,7 @@ class LandmarkPairs(Encoding):
             raise ConfigError("num_landmarks and pairs_per_sample are at least 1")
         self.skeleton = landmark_skeleton(num_landmarks)
         self.pairs, self.distance, self.pairs_per_sample = pairs, (distance[0], distance[1]), pairs_per_sample
-        self.seed = seed
+        self.seed, self.background = seed, background
         self.num_samples = 1  # of a question; training items have two unless pairs are warps
 
     @property
@@ -75,7 +77,7 @@ class LandmarkPairs(Encoding):
             DataError: If pairs are `temporal` and no two frames of a group are a distance apart.
         """
         if self.pairs == "warped":
-            return PairItems(reader, [(index,) for index in range(len(reader))])
+            return PairItems(reader, [(index,) for index in range(len(reader))], self.background)
         members = members_by_group(reader.groups, range(len(reader)))
         pairs: list[tuple[int, ...]] = []
         for group in members.values():
@@ -88,7 +90,7 @@ class LandmarkPairs(Encoding):
                     pairs.append((index, index))
         if not pairs:
             raise short_groups(members, self.distance)
-        return PairItems(reader, pairs)
+        return PairItems(reader, pairs, self.background)
 
     def grid_size(self, model_size: Size) -> Size:
         return model_size  # there are no maps: places are told to any fraction of a pixel
@@ -107,8 +109,8 @@ class LandmarkPairs(Encoding):
 class PairItems(Sequence[Item]):
     """Items of one or two samples of a reader, each about its first subject where subjects are known."""
 
-    def __init__(self, reader: Reader, pairs: Sequence[tuple[int, ...]]) -> None:
-        self.reader, self._pairs = reader, pairs
+    def __init__(self, reader: Reader, pairs: Sequence[tuple[int, ...]], background: bool = False) -> None:
+        self.reader, self._pairs, self._background = reader, pairs, background
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -121,4 +123,17 @@ class PairItems(Sequence[Item]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         samples = tuple(self.reader[member] for member in self._pairs[index])
-        return Item(samples, 0 if samples[0].instances else None)
+        first = samples[0]
+        if self._background:
+            samples = (*samples, _behind(first))
+        return Item(samples, 0 if first.instances else None)
+
+
+def _behind(sample: Sample) -> Sample:
+    """What lies behind a sample's subject, where its reader knows."""
+    background = sample.extras.get("background")
+    if background is None:
+        raise DataError(
+            "nobody recorded the background of this frame", where=sample.key, hint="set view.track=true for that"
+        )
+    return Sample(f"{sample.key}/background", sample.size, background, instances=sample.instances, group=sample.group)

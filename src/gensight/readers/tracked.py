@@ -11,7 +11,7 @@ import numpy as np
 from gensight.errors import DataError
 from gensight.readers.base import Reader, Summary
 from gensight.readers.splits import evenly_spaced
-from gensight.samples import Array, Instance, Provenance, Relation, Sample
+from gensight.samples import Array, Instance, Provenance, Relation, Sample, Size
 
 NUM_FRAMES = 40  # of each recording, evenly spaced: their median is its background
 FEWEST_FRAMES = 5  # with fewer the subject itself is part of the median
@@ -72,10 +72,7 @@ class Tracker:
         Raises:
             DataError: If the sample is of a recording that the tracker was not fitted to.
         """
-        name = recording_of(sample)
-        if name not in self.recordings:
-            raise DataError("no background is known of this recording", where=sample.key, choices=self.recordings)
-        known = self.recordings[name]
+        known = self._recording(sample)
         found = _subject(_reduced(sample.image()), known.background)
         height, width = sample.size
         if found is None:
@@ -84,9 +81,33 @@ class Tracker:
         centre, half = found[0] * scale, known.side * scale / 2
         return np.concatenate([centre - half, centre + half])
 
+    def background(self, sample: Sample) -> "Background":
+        """What lies behind the subject, at the sample's size; DataError as for `box`."""
+        return Background(self._recording(sample).background, sample.size)
+
+    def _recording(self, sample: Sample) -> _Recording:
+        name = recording_of(sample)
+        if name not in self.recordings:
+            raise DataError("no background is known of this recording", where=sample.key, choices=self.recordings)
+        return self.recordings[name]
+
+
+@dataclass(frozen=True, eq=False)
+class Background:
+    """A recording's background at the size of its frames; its call is `Sample.image`."""
+
+    reduced: Array
+    size: Size
+
+    def __call__(self) -> Array:
+        enlarged = cv2.resize(self.reduced, self.size[::-1], interpolation=cv2.INTER_LINEAR)
+        return np.asarray(enlarged.round().clip(0, 255), dtype=np.uint8)
+
 
 class TrackedReader(Reader):
     """Another reader's samples, whose subject has the box that a tracker finds; samples of nobody get a subject.
+
+    `extras["background"]` of a sample is the `Background` of its recording.
 
     Args:
         reader: The samples; where one has several instances, the first is taken to be the subject.
@@ -107,7 +128,8 @@ class TrackedReader(Reader):
         if index not in self._boxes:
             self._boxes[index] = self.tracker.box(sample)
         subject = sample.instances[0] if sample.instances else Instance(provenance=Provenance("background-subtraction"))
-        return replace(sample, instances=(replace(subject, box=self._boxes[index]),))
+        extras = {**sample.extras, "background": self.tracker.background(sample)}
+        return replace(sample, instances=(replace(subject, box=self._boxes[index]),), extras=extras)
 
     @property
     def groups(self) -> list[str]:

@@ -26,11 +26,12 @@ _JITTER, _WARP, _CHOICE, _FLIP, _CHECK = range(5)  # streams of chance
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A pose-giver, its frame to reconstruct, and a looks-giver; and how the last one was warped, where it was."""
+    """A pose-giver, its frame to reconstruct, a looks-giver, and the recorded background of the frame, if any."""
 
     pose: Tensor
     target: Tensor
     looks: Tensor
+    behind: Tensor | None = None
 
 
 class Landmarks(Method):
@@ -54,7 +55,8 @@ class Landmarks(Method):
         covariance: `fixed` (isotropic, `variance`) or `fitted` to the maps.
         variance: The image's sides run from -1 to 1.
         variance_floor: Least variance of a fitted landmark.
-        background: `none`, `full` or `low-resolution`.
+        background: `none`, `full` or `low-resolution`: painted from the looks-giver, behind a mask of that
+            resolution; `recorded`: given, as the last image of a batch.
         background_width: Channels of the mask's and the background's networks.
         perceptual: `backbone`, `vgg19` or `pixels`.
         vgg_weights: File of VGG-19's weights.
@@ -91,7 +93,7 @@ class Landmarks(Method):
         covariance: Literal["fixed", "fitted"] = "fixed",
         variance: float = 0.008,
         variance_floor: float = 5e-4,
-        background: Literal["none", "full", "low-resolution"] = "full",
+        background: Literal["none", "full", "low-resolution", "recorded"] = "full",
         background_width: int = 32,
         perceptual: Literal["backbone", "vgg19", "pixels"] = "backbone",
         vgg_weights: Path | None = None,
@@ -198,11 +200,13 @@ class Landmarks(Method):
     def pair(self, batch: Batch) -> Pair:
         """The images of a training step, warped and coloured by the batch's keys."""
         frame, keys = batch.image, batch.keys
-        other = batch.images[1] if len(batch.images) > 1 else frame
+        images = batch.images[:-1] if self.model.background_is_recorded else batch.images
+        other = images[1] if len(images) > 1 else frame
+        behind = batch.images[-1] if self.model.background_is_recorded else frame
         if self.flip:
             flipped = (uniform_draws(keys, 1, _FLIP)[:, 0] < self.flip).to(frame.device)[:, None, None, None]
-            frame, other = (torch.where(flipped, image.flip(-1), image) for image in (frame, other))
-        if len(batch.images) == 1:
+            frame, other, behind = (torch.where(flipped, image.flip(-1), image) for image in (frame, other, behind))
+        if len(images) == 1:
             other = self._warp(batch, _WARP).image(frame)
         elif self.warp_share:
             same = torch.tensor([one.samples[0] is one.samples[1] for one in batch.items])
@@ -212,7 +216,9 @@ class Landmarks(Method):
         draws = uniform_draws(keys, JitterRange.num_draws, _JITTER)
         coloured = jitter(frame, draws, self.jitter)
         target = coloured if self.jitter_targets else frame
-        return Pair(coloured, target, jitter(other, draws, self.jitter) if self.jitter_targets else other)
+        if self.jitter_targets:
+            other, behind = (jitter(image, draws, self.jitter) for image in (other, behind))
+        return Pair(coloured, target, other, behind if self.model.background_is_recorded else None)
 
     def _warp(self, batch: Batch, stream: int) -> Warp:
         draws = uniform_draws(batch.keys, self.warp.num_draws, stream)
@@ -223,7 +229,8 @@ class Landmarks(Method):
     def _redraw(self, pose: Found, looks: Found, pair: Pair) -> Redrawn:
         size = pose.features.shape[-2:] if self.model.redraws_features else pair.target.shape[-2:]
         vectors = self.model.describe(looks)
-        return self.model.redraw(pose.landmarks, vectors, size[0], size[1], Scene(pair.looks, looks.landmarks))
+        scene = Scene(pair.looks, looks.landmarks, pair.behind)
+        return self.model.redraw(pose.landmarks, vectors, size[0], size[1], scene)
 
     def _compare(self, redrawn: Redrawn, pair: Pair, pose: Found) -> Tensor:
         if self.model.redraws_features:
@@ -253,8 +260,13 @@ class Landmarks(Method):
     # --- For reports ---
 
     @torch.no_grad()
-    def transfer(self, pose: Tensor, looks: Tensor) -> Redrawn:
+    def transfer(self, pose: Tensor, looks: Tensor, behind: Tensor | None = None) -> Redrawn:
         """The subject of `looks` (B, 3, height, width) in the pose of `pose`, before the background of `looks`.
+
+        Args:
+            pose: (B, 3, height, width).
+            looks: Of the same shape.
+            behind: The background, for landmarks that learned from recorded ones; None: black.
 
         Raises:
             ConfigError: If the landmarks redraw features.
@@ -262,7 +274,9 @@ class Landmarks(Method):
         if self.model.redraws_features:
             raise ConfigError("landmarks of a frozen backbone redraw features, not pictures", where="method.encoder")
         pose_found, looks_found = self.model.find(pose), self.model.find(looks)
-        return self._redraw(pose_found, looks_found, Pair(pose, pose, looks))
+        if self.model.background_is_recorded and behind is None:
+            behind = torch.zeros_like(pose)
+        return self._redraw(pose_found, looks_found, Pair(pose, pose, looks, behind))
 
     @torch.no_grad()
     def find(self, images: Tensor) -> Found:

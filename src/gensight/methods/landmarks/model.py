@@ -104,7 +104,7 @@ class LandmarkModel(nn.Module):
         spade_width: Inside each SPADE.
         variance: Of fixed landmarks; None: fitted covariances.
         variance_floor: Least variance of a fitted one.
-        background: `none`, `full` or `low-resolution`: at what resolution the mask is made.
+        background: `none`, `full` or `low-resolution`: at what resolution the mask is made; `recorded`: it is given.
         background_width: Channels of the mask's and the background's networks.
     """
 
@@ -131,9 +131,11 @@ class LandmarkModel(nn.Module):
         self.decoder = Decoder(num_landmarks, appearance_channels, decoder_widths, spade_width, out_channels)
         self.mask_shrink = 4 if background == "low-resolution" else 1
         self.has_background = background != "none"
+        self.background_is_recorded = background == "recorded"
+        widths = (background_width, 2 * background_width, 4 * background_width)
         if self.has_background:
-            widths = (background_width, 2 * background_width, 4 * background_width)
             self.mask = UNet(num_landmarks, 1, widths[:2])
+        if self.has_background and not self.background_is_recorded:
             self.background = UNet(3, 3, widths)
 
     def find(self, images: Tensor) -> Found:
@@ -158,8 +160,11 @@ class LandmarkModel(nn.Module):
         if not self.has_background or other is None:
             return Redrawn(drawn, None, drawn, None)
         mask = self.masks(pose, height, width)
-        behind, _ = self.background((1 - self.masks(other.landmarks, height, width)) * other.images)
-        behind = behind.sigmoid()
+        if other.behind is not None:
+            behind = other.behind
+        else:
+            behind, _ = self.background((1 - self.masks(other.landmarks, height, width)) * other.images)
+            behind = behind.sigmoid()
         return Redrawn(behind * (1 - mask) + drawn * mask, mask, drawn, behind)
 
     def masks(self, landmarks: Landmarks, height: int, width: int) -> Tensor:
@@ -173,7 +178,8 @@ class LandmarkModel(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Images and where the parts lie in them: what a background is painted from."""
+    """Images and where the parts lie in them: what a background is painted from; or the background itself."""
 
     images: Tensor
     landmarks: Landmarks
+    behind: Tensor | None = None
