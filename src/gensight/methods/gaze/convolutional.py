@@ -47,7 +47,10 @@ class ConvolutionalGaze(Method):
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """(maps (B, 1, grid), logits of in frame (B,))."""
-        joint, _ = self.encoder(batch)
+        return self.read(self.encoder(batch)[0])
+
+    def read(self, joint: Tensor) -> tuple[Tensor, Tensor]:
+        """The same from the encoder's joint map."""
         maps = self.decoder(joint)
         return functional.interpolate(maps, size=self.grid, mode="bilinear", align_corners=False), self.in_frame(joint)
 

@@ -175,9 +175,13 @@ class DiffusionGaze(Method):
             outputs["spread"] = distance[:, None] / 2**0.5
         return outputs
 
+    def denoise(self, x_t: Tensor, timesteps: Tensor, tokens: Tensor) -> Tensor:
+        """The estimate of x0 (B, 1, grid) in [-scale, scale] (not clamped) at noise levels (B,)."""
+        return self._estimate(self._run(x_t, timesteps, tokens)[0], x_t, timesteps)
+
     def _draw(self, batch: Batch, tokens: Tensor, number: int) -> Tensor:
         def denoise(x_t: Tensor, timesteps: Tensor) -> Tensor:
-            return self._estimate(self._run(x_t, timesteps, tokens)[0], x_t, timesteps)
+            return self.denoise(x_t, timesteps, tokens)
 
         noise = self._noise(batch, _DRAW + number).to(tokens)
         keys = [int(key) + number for key in batch.keys]

@@ -136,10 +136,13 @@ class SceneAndHead(nn.Module):
         self.attention = nn.Linear(_ATTENTION_CELLS**2 + self.channels, 7 * 7) if layout == "attended" else None
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        boxes = head_boxes(batch)
-        images = [_standard(images) for images in batch.images]
-        place = (box_coverage(boxes, _size(images[SCENE])) > 0.5).to(images[SCENE])
-        scene, head = self.scene(torch.cat([images[SCENE], place], dim=1)), self.head(images[HEAD])
+        return self.encode(batch.images[SCENE], batch.images[HEAD], head_boxes(batch))
+
+    def encode(self, scenes: Tensor, heads: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+        """The same from images (B, 3, height, width) and head boxes (B, 4) as shares of the scenes' sides."""
+        scenes, heads = _standard(scenes), _standard(heads)
+        place = (box_coverage(boxes, _size(scenes)) > 0.5).to(scenes)
+        scene, head = self.scene(torch.cat([scenes, place], dim=1)), self.head(heads)
         if self.attention is not None:
             coarse = box_coverage(boxes, (_ATTENTION_CELLS, _ATTENTION_CELLS)).flatten(1)
             steer = torch.cat([coarse, head.mean((-2, -1))], dim=1)
@@ -175,11 +178,14 @@ class BackboneSceneAndHead(nn.Module):
         self.mix_scene, self.mix_head = _mix(channels), _mix(channels)
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        size = tuple(max(1, side // 32) for side in batch.images[SCENE].shape[-2:])
-        cells = (size[0], size[1])
-        place = box_coverage(head_boxes(batch), cells)
-        scene = self.scene(self._see(batch.images[SCENE]), cells) + place * self.prompt[:, None, None]
-        scene, head = self.mix_scene(scene), self.mix_head(self.head(self._see(batch.images[HEAD]), cells))
+        return self.encode(batch.images[SCENE], batch.images[HEAD], head_boxes(batch))
+
+    def encode(self, scenes: Tensor, heads: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+        """The same from images (B, 3, height, width) and head boxes (B, 4) as shares of the scenes' sides."""
+        cells = (max(1, scenes.shape[-2] // 32), max(1, scenes.shape[-1] // 32))
+        place = box_coverage(boxes, cells)
+        scene = self.scene(self._see(scenes), cells) + place * self.prompt[:, None, None]
+        scene, head = self.mix_scene(scene), self.mix_head(self.head(self._see(heads), cells))
         joint = torch.cat([scene, head], dim=1)
         if self.positions:
             where = sines(cells, self.channels).to(scene)

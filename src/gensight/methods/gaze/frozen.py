@@ -4,6 +4,7 @@ What differs: features of several layers are projected and added up (a diffusion
 close-up of the head, seen by the same backbone, joins the tokens of the scene.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal, assert_never
 
 import torch
@@ -72,20 +73,41 @@ class FrozenGaze(Method):
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """(logits of the map (B, 1, grid), logits of in frame (B,))."""
         scene, shown, close_ups = self._features(batch)
-        height, width = batch.views[0][SCENE].model_size
-        size = (-(-height // self.token_stride), -(-width // self.token_stride))
+        kept = [self._kept(batch, number) for number in range(len(self.blocks))]
+        return self.read(scene, close_ups, head_boxes(batch), batch.views[0][SCENE].model_size, shown, kept)
+
+    def read(
+        self,
+        scene: dict[str, Tensor],
+        close_ups: dict[str, Tensor] | None,
+        boxes: Tensor,
+        model_size: Size,
+        shown: Tensor | None = None,
+        kept: Sequence[Tensor] = (),
+    ) -> tuple[Tensor, Tensor]:
+        """The same from features.
+
+        Args:
+            scene: Of the different scenes.
+            close_ups: Of each item's head; None where the method does without.
+            boxes: (B, 4) heads, as shares of the scene's sides.
+            model_size: Of the scene's view, in pixels.
+            shown: int64 (B,): which scene each item shows; None: its own.
+            kept: For each block (B, 1, 1) what its answer is multiplied by; empty: 1.
+        """
+        size = (-(-model_size[0] // self.token_stride), -(-model_size[1] // self.token_stride))
         maps = self.project(scene, size)
         maps = maps + sines(size, maps.shape[1]).to(maps)
-        coverage = box_coverage(head_boxes(batch), size).to(maps)
-        maps = maps[shown] + coverage * self.head_prompt[:, None, None]
-        tokens = [self.in_frame_token.expand(len(batch), 1, -1), maps.flatten(2).transpose(1, 2)]
+        coverage = box_coverage(boxes, size).to(maps)
+        maps = (maps if shown is None else maps[shown]) + coverage * self.head_prompt[:, None, None]
+        tokens = [self.in_frame_token.expand(len(boxes), 1, -1), maps.flatten(2).transpose(1, 2)]
         if close_ups is not None and self.close_up_project is not None:
             near = self.close_up_project(close_ups, (self.close_up, self.close_up))
             near = near + sines((self.close_up, self.close_up), near.shape[1]).to(near)
             tokens.append(near.flatten(2).transpose(1, 2))
         hidden = torch.cat(tokens, dim=1)
         for number, block in enumerate(self.blocks):
-            hidden = block(hidden, self._kept(batch, number).to(hidden))
+            hidden = block(hidden, kept[number].to(hidden) if kept else None)
         hidden = self.norm(hidden)
         raised = hidden[:, 1 : 1 + size[0] * size[1]].transpose(1, 2).unflatten(2, size)
         logits = self.map(functional.gelu(self.raise_map(raised)))
@@ -109,7 +131,10 @@ class FrozenGaze(Method):
 
     @torch.no_grad()
     def predict(self, batch: Batch) -> dict[str, Tensor]:
-        logits, inside = self(batch)
+        return self.answers(*self(batch))
+
+    def answers(self, logits: Tensor, inside: Tensor) -> dict[str, Tensor]:
+        """Maps (B, 1, grid) in [0, 1] and probabilities (B, 1) from logits."""
         largest = logits.amax((-2, -1), keepdim=True)
         maps = logits.sigmoid() if self.loss == "bce" else (logits - largest).exp()
         return {MAP: maps, IN_FRAME: inside.sigmoid()[:, None]}
@@ -156,7 +181,8 @@ class _Block(nn.Module):
         self.attention = nn.MultiheadAttention(width, num_heads, batch_first=True)
         self.feed = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
-    def forward(self, tokens: Tensor, kept: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, kept: Tensor | None = None) -> Tensor:
+        factor = 1.0 if kept is None else kept
         normed = self.attention_norm(tokens)
-        tokens = tokens + kept * self.attention(normed, normed, normed, need_weights=False)[0]
-        return tokens + kept * self.feed(self.feed_norm(tokens))
+        tokens = tokens + factor * self.attention(normed, normed, normed, need_weights=False)[0]
+        return tokens + factor * self.feed(self.feed_norm(tokens))
