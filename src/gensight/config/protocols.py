@@ -10,11 +10,13 @@ Protocol = Literal[
     "two-alternative", "same-different-auc",
     "gazefollow", "chong", "gazelle", "tonini", "sharingan", "video", "chong-video", "gazelle-video", "goo-5x5",
     "in-frame-ap",
+    "seg", "seg-oracle-classes", "coco-box", "voc07", "voc12", "classification", "top-1",
 ]  # fmt: skip
 Baseline = Literal[
     "mean-position", "mean-map", "no-motion", "raw-pixels", "sift", "optical-flow", "colour-histogram", "random-twin",
     "scratch",
     "centre-gaze", "mean-gaze", "eye-point", "head-direction",
+    "most-frequent", "shuffled-instructions", "held-out-paraphrases",
 ]  # fmt: skip
 TEACHER = "teacher:"  # before a pose model's hub id or folder: that model, scored as a baseline
 TRAINED: tuple[Baseline, ...] = ("random-twin", "scratch")
@@ -28,6 +30,11 @@ _GAZE: tuple[Protocol, ...] = (
     "in-frame-ap",
 )  # fmt: skip
 _GAZE_BASELINES: tuple[Baseline, ...] = ("centre-gaze", "mean-gaze", "eye-point", "head-direction")
+_PAINTED: tuple[Protocol, ...] = (
+    "seg", "seg-oracle-classes", "coco-box", "voc07", "voc12", "depth-metric", "depth-median-scaled", "depth-affine",
+    "classification", "top-1",
+)  # fmt: skip
+_PAINTED_BASELINES: tuple[Baseline, ...] = ("most-frequent", "shuffled-instructions", "held-out-paraphrases")
 
 PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "heatmap": _KEYPOINTS,
@@ -40,6 +47,7 @@ PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "landmark-pairs": (),
     "points": _KEYPOINTS,
     "gaze": _GAZE,
+    "painted": _PAINTED,
 }
 USUAL_PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "heatmap": ("pck-box", "mean-px"),
@@ -52,10 +60,11 @@ USUAL_PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "landmark-pairs": (),
     "points": ("mean-px", "median-px"),
     "gaze": ("gazefollow", "in-frame-ap"),
+    "painted": ("seg", "coco-box", "depth-metric", "classification"),
 }
 BASELINES: dict[str, tuple[Baseline, ...]] = {
     "heatmap": ("mean-position", *TRAINED),
-    "pose-image": ("mean-position", *TRAINED),
+    "pose-image": ("mean-position", "mean-map", *TRAINED),
     "edge-image": ("mean-map", *TRAINED),
     "depth-image": ("mean-map", *TRAINED),
     "depth-map": ("mean-map", *TRAINED),
@@ -64,6 +73,7 @@ BASELINES: dict[str, tuple[Baseline, ...]] = {
     "landmark-pairs": (),
     "points": ("mean-position",),
     "gaze": (*_GAZE_BASELINES, "random-twin"),
+    "painted": _PAINTED_BASELINES,
 }
 USUAL_BASELINES: dict[str, tuple[Baseline, ...]] = {
     "heatmap": ("mean-position", "random-twin"),
@@ -76,4 +86,5 @@ USUAL_BASELINES: dict[str, tuple[Baseline, ...]] = {
     "landmark-pairs": (),
     "points": ("mean-position",),
     "gaze": ("centre-gaze", "mean-gaze", "head-direction"),
+    "painted": _PAINTED_BASELINES,
 }
