@@ -11,8 +11,10 @@ import torch
 
 from gensight.loading.draws import DrawOrder
 from gensight.loading.stream import BatchStream
+from gensight.methods.base import Method
 from gensight.methods.readout.method import Readout
 from tests.engine import small_run
+from tests.methods.gaze import small as small_gaze
 from tests.methods.landmarks import small as small_landmarks
 
 GOLDEN = Path(__file__).parent / "first_losses.json"
@@ -48,7 +50,25 @@ def first_landmark_losses() -> list[float]:
     return losses
 
 
-FIRST = {"readout": lambda: first_losses(small_run.method()), "landmarks": first_landmark_losses}
+def first_gaze_losses(method: Method) -> list[float]:
+    optimiser = torch.optim.AdamW(method.parameter_groups()[0]["params"], 1e-3)
+    losses = []
+    for step in range(NUM_STEPS):
+        loss = method.train().losses(small_gaze.batch(4, step))["loss"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    return losses
+
+
+FIRST = {
+    "readout": lambda: first_losses(small_run.method()),
+    "landmarks": first_landmark_losses,
+    "gaze-frozen": lambda: first_gaze_losses(small_gaze.frozen(close_up=2)),
+    "gaze-convolutional": lambda: first_gaze_losses(small_gaze.convolutional()),
+    "gaze-diffusion": lambda: first_gaze_losses(small_gaze.diffusion(sigma_range=(1.0, 2.0))),
+}
 
 
 @pytest.mark.parametrize("method", FIRST)
