@@ -9,8 +9,10 @@ import pytest
 from gensight.config.loader import load_recipe
 from gensight.errors import ConfigError, RunError
 from gensight.files.images import read_image, write_image
+from gensight.methods.landmarks.regression import REGRESSORS
 from gensight.readers.puppets import PuppetsReader
 from gensight.verbs import landmarks
+from gensight.verbs.landmark_keypoints import BASELINES, fit_keypoints
 from gensight.verbs.predict import predict
 from gensight.verbs.train import train
 
@@ -30,10 +32,10 @@ def test_from_a_recipe_to_keypoints_tables_and_pictures(tmp_path: Path) -> None:
     for number, sample in enumerate(PuppetsReader(2, seed=3, size=(48, 64), truths=())):
         write_image(frames / f"{number}.png", sample.image())
 
-    fitted = landmarks.fit_keypoints(run, "puppets", LABELS, counts=(1, 3), device="cpu")
+    fitted = fit_keypoints(run, "puppets", LABELS, counts=(1, 3), device="cpu")
     rows = list(csv.DictReader((fitted / "curve.csv").open()))
     assert {row["num_labels"] for row in rows} >= {"1", "3"}
-    assert {row["regressor"] for row in rows} == {*landmarks.REGRESSORS, "mean-position", "raw-pixels"}
+    assert {row["regressor"] for row in rows} == {*REGRESSORS, *BASELINES}
     assert (predict(fitted, frames, device="cpu")).is_dir()
     assert (fitted / "report.html").is_file()
 

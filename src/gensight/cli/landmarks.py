@@ -40,13 +40,23 @@ def fit_keypoints(
         Path | None,
         typer.Option("--out", metavar="FOLDER", show_default=False, help="Run folder; by default RUN/keypoints."),
     ] = None,
+    blocks: Annotated[
+        int | None,
+        typer.Option(
+            "--blocks",
+            metavar="N",
+            min=2,
+            show_default=False,
+            help="Cross-validate over N contiguous blocks of the labels.",
+        ),
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Fit labelled keypoints to a run's landmarks by linear regression; the result is a run for `gensight predict`.
 
     \b
     Example:
-      gensight landmarks fit-keypoints runs/mouse PROJECT split.kind=order split.validation=0.0 split.train=0.8
+      gensight landmarks fit-keypoints runs/landmarks-mouse PROJECT --blocks 5 --labels 5,20
     """
     from gensight.cli.options import check_choice
     from gensight.errors import ConfigError
@@ -55,10 +65,10 @@ def fit_keypoints(
     if not all(part.strip().isdigit() and int(part) > 0 for part in counts.split(",")):
         raise ConfigError(f"`{counts}` is no list of numbers of frames", where="--labels", hint="for example 5,20,92")
 
-    from gensight.verbs.landmarks import fit_keypoints as run_fit
+    from gensight.verbs.landmark_keypoints import fit_keypoints as run_fit
 
     numbers = [int(part) for part in counts.split(",")]
-    fitted = run_fit(run, labels, overrides or [], regressor, numbers, out, device)  # type: ignore[arg-type]
+    fitted = run_fit(run, labels, overrides or [], regressor, numbers, out, device, blocks)  # type: ignore[arg-type]
     typer.echo(f"next: gensight predict {fitted} IMAGES_OR_VIDEO")
 
 
@@ -68,11 +78,13 @@ def dump(
     source: Annotated[Path, typer.Argument(metavar="IMAGES", show_default=False, help="Image, folder or video.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", show_default=False, help="By default RUN/landmarks/NAME.csv."),
+        typer.Option(
+            "--out", metavar="FILE", show_default=False, help="A .csv or .parquet; by default RUN/landmarks/NAME.csv."
+        ),
     ] = None,
     device: Device = "auto",
 ) -> None:
-    """Write each frame's landmarks, covariances, confidence and equivariance error as csv."""
+    """Write each frame's landmarks, covariances, confidence and equivariance error as a table."""
     from gensight.verbs.landmarks import dump as run_dump
 
     typer.echo(run_dump(run, source, out, device))
@@ -81,12 +93,18 @@ def dump(
 @app.command()
 def transfer(
     run: Run,
-    pose: Annotated[Path, typer.Option("--pose", metavar="IMAGE", show_default=False, help="Whose pose is taken.")],
-    looks: Annotated[Path, typer.Option("--looks", metavar="IMAGE", show_default=False, help="Whose looks are taken.")],
-    out: Annotated[Path, typer.Option("--out", metavar="PICTURE", help="What to write.")] = Path("transfer.png"),
+    pose: Annotated[
+        Path, typer.Option("--pose", metavar="FILE", show_default=False, help="Image or video whose poses are taken.")
+    ],
+    looks: Annotated[
+        Path, typer.Option("--looks", metavar="FILE", show_default=False, help="Image or video whose looks are taken.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="A picture, or of a video's poses an .mp4.")
+    ] = Path("transfer.png"),
     device: Device = "auto",
 ) -> None:
-    """Redraw the subject of one image in the pose of another."""
+    """Redraw the subject of one image or video in the pose of another, or in all poses of a video."""
     from gensight.verbs.landmarks import transfer as run_transfer
 
     typer.echo(run_transfer(run, pose, looks, out, device))

@@ -81,8 +81,9 @@ class SpadeBlock(nn.Module):
         self.shortcut = nn.Conv2d(in_channels, channels, 1, bias=False) if in_channels != channels else nn.Identity()
 
     def forward(self, features: Tensor, maps: Tensor) -> Tensor:
-        hidden = self.first(functional.leaky_relu(self.first_norm(features, maps), 0.2))
-        hidden = self.second(functional.leaky_relu(self.second_norm(hidden, maps), 0.2))
+        # In place: what SPADE gives is needed nowhere else, and at full resolution it is what memory goes to.
+        hidden = self.first(functional.leaky_relu(self.first_norm(features, maps), 0.2, inplace=True))
+        hidden = self.second(functional.leaky_relu(self.second_norm(hidden, maps), 0.2, inplace=True))
         return self.shortcut(features) + hidden
 
 
