@@ -7,6 +7,7 @@ from gensight.config.data import (
     Ade20kData,
     AnnotatedData,
     Ap10kData,
+    BbcPoseData,
     BlocksSplit,
     CocoData,
     CocoPart,
@@ -44,6 +45,8 @@ from gensight.readers.annotated import AnnotatedReader
 from gensight.readers.ap10k import PARTS as AP10K_LISTS
 from gensight.readers.ap10k import Ap10kReader
 from gensight.readers.base import Reader
+from gensight.readers.bbc_pose import PARTS as BBC_PARTS
+from gensight.readers.bbc_pose import BbcPoseReader
 from gensight.readers.coco import CocoReader
 from gensight.readers.davis import DavisReader
 from gensight.readers.deeplabcut import DeepLabCutReader
@@ -94,6 +97,9 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
             return Splits(VideoReader(data.path, data.step), None, None)
         case FootageData():
             return Splits(FootageReader(data.root, data.step, data.long_side), None, None)
+        case BbcPoseData():
+            train, validation, test = (BbcPoseReader(data.root, part, data.crop) for part in BBC_PARTS)
+            return Splits(train, validation, test)
         case VideosData():
             raise ConfigError(
                 "data.kind=videos is for `gensight pretrain` only", hint="name one video: data.kind=video"

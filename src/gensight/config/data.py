@@ -186,6 +186,18 @@ class FootageData(Section):
     )
 
 
+class BbcPoseData(Section):
+    """BBC Pose: sign-language interpreters with seven joints of the upper body."""
+
+    kind: Literal["bbc-pose"] = "bbc-pose"
+    root: Location = Field(description="Folder that holds 1 ... 20 and code.")
+    crop: Literal["training", "evaluation"] = Field(
+        default="training",
+        description="The subject's box: training, the joints' extent and 60 px to each side; evaluation, 300 x 300 px "
+        "around its centre. Both are made from true joints, as published.",
+    )
+
+
 class VocData(Section):
     """PASCAL VOC 2012: boxes, and masks where there are some."""
 
@@ -390,6 +402,7 @@ Data = Annotated[
     | VideoData
     | VideosData
     | FootageData
+    | BbcPoseData
     | VocData
     | DavisData
     | RgbdData

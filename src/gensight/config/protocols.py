@@ -4,6 +4,7 @@ from typing import Literal
 
 Protocol = Literal[
     "coco-oks", "pck-box", "pck-torso", "pckh", "readout-guidance-2024", "rmse-px", "median-px", "mean-px",
+    "bbc-6px",
     "depth-metric", "depth-median-scaled", "depth-affine",
     "edges-f",
     "pck-img",
@@ -22,7 +23,7 @@ TEACHER = "teacher:"  # before a pose model's hub id or folder: that model, scor
 TRAINED: tuple[Baseline, ...] = ("random-twin", "scratch")
 
 _KEYPOINTS: tuple[Protocol, ...] = (
-    "pck-box", "mean-px", "coco-oks", "pck-torso", "pckh", "readout-guidance-2024", "rmse-px", "median-px",
+    "pck-box", "mean-px", "coco-oks", "pck-torso", "pckh", "readout-guidance-2024", "rmse-px", "median-px", "bbc-6px",
 )  # fmt: skip
 _DEPTH: tuple[Protocol, ...] = ("depth-metric", "depth-median-scaled", "depth-affine")
 _GAZE: tuple[Protocol, ...] = (

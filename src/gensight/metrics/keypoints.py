@@ -211,6 +211,21 @@ class Pck(KeypointMetric):
         )
 
 
+class BbcAccuracy(Pck):
+    """`bbc-6px`: joints within 6 px, once both places are mapped by 0.5 (x - 1) + 1 to half the frames' scale.
+
+    So a joint is right within 12 px of the frame. The mean over joints of each one's share; the published mean over
+    joints and frames where every joint is labelled, as it is there (Charles et al., IJCV 2014, section 6).
+    """
+
+    def __init__(self, skeleton: Skeleton, seed: int = 0) -> None:
+        super().__init__(skeleton, "box", 6.0, seed)
+        self.protocol = "bbc-6px"
+
+    def _scale(self, subject: Instance, truth: Keypoints) -> float:
+        return 2.0
+
+
 class PixelError(KeypointMetric):
     """Distance in image pixels between predicted and labelled keypoints, over all of them together.
 

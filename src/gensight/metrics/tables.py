@@ -9,13 +9,14 @@ import numpy as np
 from gensight.errors import ConfigError, nearest
 from gensight.metrics.base import Metric, Result
 from gensight.metrics.bootstrap import Difference
-from gensight.metrics.keypoints import Pck, PixelError
+from gensight.metrics.keypoints import BbcAccuracy, Pck, PixelError
 from gensight.metrics.oks import CocoOks
 from gensight.metrics.readout_guidance import ReadoutGuidance2024
 from gensight.skeletons import Skeleton
 
 Family = Literal[
-    "coco-oks", "pck-box", "pck-torso", "pckh", "readout-guidance-2024", "mean-px", "rmse-px", "median-px"
+    "coco-oks", "pck-box", "pck-torso", "pckh", "readout-guidance-2024", "mean-px", "rmse-px", "median-px",
+    "bbc-6px",
 ]  # fmt: skip
 PROTOCOLS: tuple[str, ...] = get_args(Family)
 THRESHOLDS: dict[str, tuple[float, ...]] = {
@@ -80,6 +81,8 @@ def _build(family: str, skeleton: Skeleton, threshold: float, seed: int) -> Metr
             return Pck(skeleton, "head", threshold, seed)
         case "readout-guidance-2024":
             return ReadoutGuidance2024(skeleton, threshold, seed)
+        case "bbc-6px":
+            return BbcAccuracy(skeleton, seed)
         case "mean-px":
             return PixelError(skeleton, "mean", seed)
         case "rmse-px":

@@ -58,8 +58,6 @@ class BbcPoseReader(Reader):
     skeleton = BBC_7
 
     def __init__(self, root: str | Path, part: Part = "train", crop: Crop = "training") -> None:
-        if part not in PARTS:
-            raise DataError(f"BBC Pose has no part `{part}`", where=root, choices=PARTS)
         self.root, self.part, self.crop = Path(root), part, crop
         self._frames, self._joints = _test(self.root) if part == "test" else _marked(self.root, part)
 

@@ -10,6 +10,7 @@ from gensight.config.data import (
     Ade20kData,
     AnnotatedData,
     Ap10kData,
+    BbcPoseData,
     CocoData,
     Data,
     DavisData,
@@ -49,6 +50,7 @@ KINDS = {
     section.model_fields["kind"].default: section
     for section in (
         PuppetsData, CocoData, DeepLabCutData, FolderData, VideoData, VideosData, FootageData, VocData, DavisData,
+        BbcPoseData,
         RgbdData, SpairData, Ap10kData, AnnotatedData, NyuData, SunRgbdData, Ade20kData, PetsData, ImageFoldersData,
         GazeFollowData, VideoAttentionTargetData, GooData,
     )

@@ -225,6 +225,7 @@ def _keypoint_config(trained: TrainedRun, data: Data, regressor: Regressor) -> R
             "data": data,
             "view": config.view.model_copy(update={"augment": AugmentConfig()}),
             "encoding": {"kind": "points"},
+            "evaluation": {"protocols": ["bbc-6px", "mean-px"] if data.kind == "bbc-pose" else None},
             "backbone": config.backbone,
             "method": {
                 "kind": "landmark-keypoints",
