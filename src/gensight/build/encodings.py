@@ -1,7 +1,9 @@
 """The encoding of a recipe, and the skeleton and the truths that it asks for."""
 
+from collections.abc import Callable
 from typing import assert_never
 
+from gensight.build.readers import build_readers
 from gensight.config.encodings import (
     AppearanceConfig,
     CorrespondenceConfig,
@@ -19,6 +21,7 @@ from gensight.config.encodings import (
 from gensight.config.gaze import (
     GazeMapConfig,
 )
+from gensight.config.instruct import PaintedConfig
 from gensight.config.landmarks import LandmarksConfig
 from gensight.config.schema import RunConfig
 from gensight.encodings.appearance import Appearance
@@ -28,12 +31,17 @@ from gensight.encodings.depth import DepthImage, DepthMap
 from gensight.encodings.edge_image import EdgeImage
 from gensight.encodings.gaze import GazeMap
 from gensight.encodings.heatmap import DEFAULT_CALIBRATION, Heatmap
+from gensight.encodings.instructed import Instructed
 from gensight.encodings.joint import Joint
 from gensight.encodings.landmark_pairs import LandmarkPairs, landmark_skeleton
+from gensight.encodings.painted import Painted
+from gensight.encodings.painted_answers import PaintedBoxes, PaintedClass, PaintedDepth, PaintedMask
 from gensight.encodings.points import Points
 from gensight.encodings.pose_image import PoseImage
 from gensight.errors import ConfigError
 from gensight.readers.base import Reader
+from gensight.readers.class_maps import BACKGROUND
+from gensight.readers.one_kind import with_labels
 from gensight.skeletons import NAMED, Skeleton
 
 
@@ -112,8 +120,40 @@ def _build_part(
             return Points(skeleton)
         case GazeMapConfig():
             return GazeMap(part.grid, part.sigma, part.quantised, part.decoder, part.teach_empty)
+        case PaintedConfig():
+            return _painted(part, seed)
         case _:
             assert_never(part)
+
+
+def _painted(part: PaintedConfig, seed: int) -> Instructed:
+    labels = part.labels or ()
+    made: dict[str, Callable[[], Painted]] = {
+        "segment": lambda: PaintedMask(part.stride, part.min_share),
+        "detect": lambda: PaintedBoxes(part.stride, part.box_style, part.max_boxes, part.box_region),
+        "depth": lambda: PaintedDepth(part.stride, part.depth_scale, part.near, part.far),
+        "classify": lambda: PaintedClass(labels, part.stride),
+    }
+    tasks: dict[str, Painted] = {task: made[task]() for task in part.tasks}
+    return Instructed(tasks, part.categories or (), labels, part.negatives, seed)
+
+
+def resolve_vocabulary(config: RunConfig) -> RunConfig:
+    """The recipe with the data's names of classes, where a painted encoding leaves them to the data."""
+    part = config.encoding
+    if not isinstance(part, PaintedConfig):
+        return config
+    found: dict[str, tuple[str, ...]] = {}
+    asked = {"categories": {"segment", "detect"}, "labels": {"classify"}}
+    wanted = [key for key, tasks in asked.items() if getattr(part, key) is None and tasks & set(part.tasks)]
+    if wanted:
+        reader = with_labels(build_readers(config.data, truths_of(config)).train)
+        found = {key: tuple(name for name in getattr(reader, key) if name != BACKGROUND) for key in wanted}
+    for key, names in found.items():
+        if not names:
+            hint = f"name them, or leave out {' and '.join(sorted(asked[key]))}"
+            raise ConfigError(f"the data has no {key}", where=f"encoding.{key}", hint=hint)
+    return config.model_copy(update={"encoding": part.model_copy(update=found)})
 
 
 def truths_of(config: RunConfig) -> tuple[str, ...]:
@@ -129,6 +169,7 @@ def truths_of(config: RunConfig) -> tuple[str, ...]:
         "landmark-pairs": (),
         "points": ("keypoints", "boxes"),
         "gaze": ("gaze",),
+        "painted": ("boxes", "masks", "depth"),
     }
     kinds = [part.kind for part in parts_of(config.encoding).values()]
     truths = [truth for kind in kinds for truth in needed[kind]]

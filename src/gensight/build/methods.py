@@ -5,6 +5,7 @@ from typing import assert_never
 import torch
 
 from gensight.backbones.base import Backbone
+from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.config.encodings import (
     JointConfig,
     LandmarkPairsConfig,
@@ -17,6 +18,7 @@ from gensight.config.gaze import (
     GazeFrozenConfig,
     GazeMapConfig,
 )
+from gensight.config.instruct import InstructConfig, PaintedConfig
 from gensight.config.landmarks import LandmarkKeypointsConfig, LandmarksConfig
 from gensight.config.schema import ReadoutConfig, RunConfig
 from gensight.encodings.base import Encoding
@@ -28,6 +30,7 @@ from gensight.methods.gaze.convolutional import ConvolutionalGaze
 from gensight.methods.gaze.diffusion import DiffusionGaze
 from gensight.methods.gaze.encoders import BackboneSceneAndHead, SceneAndHead
 from gensight.methods.gaze.frozen import FrozenGaze
+from gensight.methods.instruct.method import Instruct
 from gensight.methods.landmarks.chance import JitterRange
 from gensight.methods.landmarks.keypoints import LandmarkKeypoints
 from gensight.methods.landmarks.method import Landmarks
@@ -50,6 +53,10 @@ def build_method(config: RunConfig, backbone: Backbone, encoding: Encoding) -> M
             return LandmarkKeypoints(_landmarks(config, method.landmarks, method.num_landmarks, backbone), num_values)
         case GazeFrozenConfig() | GazeConvolutionalConfig() | GazeDiffusionConfig():
             return _gaze(config, method, backbone)
+        case InstructConfig():
+            assert isinstance(backbone, DiffusionBackbone)  # the schema has seen to it
+            _fit_size(config, {"backbone's stride": backbone.stride, **_strides(config)})
+            return Instruct(backbone, **method.model_dump(exclude={"kind"}))
         case _:
             assert_never(method)
 
@@ -175,7 +182,7 @@ def _build_parts(config: RunConfig, method: ReadoutConfig, encoding: Encoding) -
             levels.get(name, method.timesteps),
         )
         for name, part in parts_of(config.encoding).items()
-        if not isinstance(part, LandmarkPairsConfig | PointsConfig | GazeMapConfig)
+        if not isinstance(part, LandmarkPairsConfig | PointsConfig | GazeMapConfig | PaintedConfig)
     }
 
 

@@ -7,22 +7,48 @@ from gensight.config.encodings import (
 from gensight.config.gaze import (
     GazeFollowData,
 )
+from gensight.config.instruct import PaintedConfig
 from gensight.config.protocols import Protocol
 from gensight.config.schema import RunConfig
 from gensight.metrics import tables
 from gensight.metrics.appearance import build_appearance_metrics
+from gensight.metrics.asked import AskedMetric, Joined
 from gensight.metrics.base import Metric
+from gensight.metrics.classification import classification_metrics
 from gensight.metrics.correspondence import build_matching_metrics
 from gensight.metrics.depth import depth_metrics
+from gensight.metrics.detection import detection_metrics
 from gensight.metrics.edges import edge_metrics
 from gensight.metrics.gaze import gaze_metrics
+from gensight.metrics.segmentation import segmentation_metrics
+from gensight.readers.class_maps import BACKGROUND
 from gensight.skeletons import Skeleton
 
 
 def build_metrics(config: RunConfig, skeleton: Skeleton | None) -> list[Metric]:
     """Fresh metrics for the protocols of a recipe, in their order."""
     pairs = any(isinstance(part, CorrespondenceConfig) for part in parts_of(config.encoding).values())
+    if isinstance(config.encoding, PaintedConfig):
+        return [metric for protocol in config.protocols for metric in _asked(protocol, config, config.encoding)]
     return [metric for protocol in config.protocols for metric in _build_metric(protocol, config, skeleton, pairs)]
+
+
+def _asked(protocol: Protocol, config: RunConfig, encoding: PaintedConfig) -> list[Metric]:
+    """Of painted answers: each protocol scores the items of its task, if the encoding asks it."""
+    categories = encoding.categories or ()
+    found: list[Metric]
+    match protocol:
+        case "seg" | "seg-oracle-classes":
+            task, found = "segment", segmentation_metrics(protocol, (BACKGROUND, *categories)) if categories else []
+        case "coco-box" | "voc07" | "voc12":
+            task, found = "detect", detection_metrics(protocol, categories)
+        case "classification" | "top-1":
+            task, found = "classify", classification_metrics(protocol)
+        case _:
+            task, found = "depth", _build_metric(protocol, config, None, False)
+    merged = task in ("segment", "depth")  # several measures share what the first of them counts
+    joined = Joined()
+    return [AskedMetric(metric, (task,), merged, joined) for metric in found] if task in encoding.tasks else []
 
 
 def _build_metric(protocol: Protocol, config: RunConfig, skeleton: Skeleton | None, pairs: bool) -> list[Metric]:

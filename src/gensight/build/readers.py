@@ -37,6 +37,7 @@ from gensight.config.gaze import (
     GooData,
     VideoAttentionTargetData,
 )
+from gensight.config.instruct import InstructPoolData
 from gensight.diffusion.noise import mix
 from gensight.errors import ConfigError
 from gensight.readers import splits
@@ -55,6 +56,7 @@ from gensight.readers.footage import FootageReader
 from gensight.readers.gazefollow import GazeFollowReader
 from gensight.readers.goo import GooReader
 from gensight.readers.image_folders import ImageFoldersReader
+from gensight.readers.instruct_pool import InstructPoolReader
 from gensight.readers.nyu import NyuRawReader, NyuReader
 from gensight.readers.pets import PetsReader
 from gensight.readers.puppets import PuppetsReader
@@ -120,6 +122,8 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
             return _video_attention_target(data)
         case GooData():
             return _goo(data)
+        case InstructPoolData():
+            return _pool(data)
         case AnnotatedData():
             reader = AnnotatedReader(data.root, data.images, data.min_confidence, data.variants)
             return _subsets(reader, *_divide(reader, data.split))
@@ -323,3 +327,12 @@ def _goo(data: GooData) -> Splits:
     if data.validation is not None:
         return Splits(part(data.train), part(data.validation), test)
     return Splits(*_without_validation(part(data.train), data.validation_share, data.seed), test)
+
+
+def _pool(data: InstructPoolData) -> Splits:
+    train, validation, test = (
+        InstructPoolReader(data.root, part) if part == "train" or (data.root / part).is_dir() else None
+        for part in ("train", "validation", "test")
+    )
+    assert train is not None  # opening it has raised, else
+    return Splits(train, validation, test)

@@ -19,6 +19,7 @@ from gensight.config.fields import (
     Text,
 )
 from gensight.config.gaze import GazeFollowData, GooData, VideoAttentionTargetData
+from gensight.config.instruct import InstructPoolData
 
 
 class _Shares(Section):
@@ -416,7 +417,8 @@ Data = Annotated[
     | ImageFoldersData
     | GazeFollowData
     | VideoAttentionTargetData
-    | GooData,
+    | GooData
+    | InstructPoolData,
     Field(discriminator="kind"),
 ]
 UNLABELLED = ("folder", "video", "videos", "footage")

@@ -6,6 +6,7 @@ from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
 from gensight.config.fields import Name, Positive, PositiveInteger, Section
 from gensight.config.gaze import GazeMapConfig
+from gensight.config.instruct import PaintedConfig
 
 Skeleton = Literal["openpose-18", "coco-17", "animal-17", "data"]
 
@@ -181,6 +182,7 @@ Encoding = Annotated[
     | LandmarkPairsConfig
     | PointsConfig
     | GazeMapConfig
+    | PaintedConfig
     | JointConfig,
     Field(discriminator="kind"),
 ]
@@ -195,6 +197,7 @@ Single = (
     | LandmarkPairsConfig
     | PointsConfig
     | GazeMapConfig
+    | PaintedConfig
 )
 
 

@@ -33,6 +33,7 @@ from gensight.config.gaze import (
     GazeFrozenConfig,
     GazeMapConfig,
 )
+from gensight.config.instruct import InstructConfig
 from gensight.config.landmarks import LandmarkKeypointsConfig, LandmarksConfig
 from gensight.config.protocols import (
     BASELINES,
@@ -183,12 +184,15 @@ Method = Annotated[
     | LandmarkKeypointsConfig
     | GazeFrozenConfig
     | GazeConvolutionalConfig
-    | GazeDiffusionConfig,
+    | GazeDiffusionConfig
+    | InstructConfig,
     Field(discriminator="kind"),
 ]
 
 # Methods whose targets are of one kind of their own; every other method makes any of the other encodings.
-OWN_ENCODINGS = {"landmarks": "landmark-pairs", "landmark-keypoints": "points"} | dict.fromkeys(GAZE_METHODS, "gaze")
+OWN_ENCODINGS = {
+    "landmarks": "landmark-pairs", "landmark-keypoints": "points", "instruct": "painted"
+} | dict.fromkeys(GAZE_METHODS, "gaze")  # fmt: skip
 WITHOUT_LABELS = ("landmarks",)
 
 
@@ -199,7 +203,11 @@ class TrainingConfig(Section):
     max_minutes: Positive | None = Field(
         default=None, description="Stop after so many minutes of training; none: never."
     )
-    batch_size: PositiveInteger = Field(default=8, description="Items per step and process.")
+    batch_size: PositiveInteger = Field(default=8, description="Items per step, over all processes together.")
+    devices: PositiveInteger = Field(
+        default=1, description="Processes on this machine, one for each device: distributed data-parallel training."
+    )
+    num_nodes: PositiveInteger = Field(default=1, description="Machines, each with so many devices.")
     learning_rate: Positive = Field(default=1e-3, description="AdamW's rate, after warm-up.")
     weight_decay: NonNegative = Field(default=0.0, description="AdamW's weight decay.")
     ema: Share | None = Field(
@@ -300,8 +308,17 @@ class RunConfig(Section):
                     f"encoding.kind={encoding} goes with method.kind={' or '.join(takers)}, not with {self.method.kind}"
                 )
         self._gaze_fits()
+        self._instruct_fits()
         if isinstance(self.method, LandmarksConfig) and self.method.background == "recorded" and not self.view.track:
             raise ValueError("method.background=recorded needs view.track=true, which finds it")
+
+    def _instruct_fits(self) -> None:
+        if not isinstance(self.method, InstructConfig):
+            return
+        if isinstance(self.backbone, ScratchConfig):
+            raise ValueError("method.kind=instruct paints with a diffusion model, not with backbone.kind=scratch")
+        if self.backbone.trainable == "frozen":
+            raise ValueError("method.kind=instruct changes the backbone: set backbone.trainable to lora or full")
 
     def _gaze_fits(self) -> None:
         augment = self.view.augment

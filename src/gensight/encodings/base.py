@@ -64,6 +64,10 @@ class Encoding(ABC):
         """All items of a data set, lazily and in a fixed order. Encodings that relate images override it."""
         return SampleItems(reader, self)
 
+    def for_scoring(self) -> "Encoding":
+        """The encoding that poses what is asked of the test part; by default what is asked in training."""
+        return self
+
     def question(self, sample: Sample) -> list[Item]:
         """The items to ask of a sample without labels (prediction): those it poses, else the image as a whole."""
         return self.items(sample) or [Item((sample,))]

@@ -146,6 +146,13 @@ class PaintedBoxes(Painted):
             return None
         return sorted(known, key=lambda box: -float(np.prod(box[2:] - box[:2])))
 
+    def marked(self, sample: Sample) -> bool:
+        """Whether somebody looked for objects in this image, and gave all of them boxes (or head boxes)."""
+        if sample.instances is None:
+            return False
+        known = [one.box if self.region == "box" else one.head_box for one in sample.instances if not one.is_crowd]
+        return all(box is not None for box in known)
+
     def items(self, sample: Sample) -> list[Item]:
         """One per class whose objects the image shows, all of them with boxes."""
         names = sorted({one.category for one in sample.instances or ()})

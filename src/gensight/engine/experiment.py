@@ -52,10 +52,9 @@ class Experiment:
 
     def test_cases(self) -> Cases:
         """Raises ConfigError where the recipe keeps no test part."""
-        cases = self._plain(self.splits.test, None)
-        if cases is None:
+        if self.splits.test is None:
             raise ConfigError("this recipe keeps no test part", where="data", hint="give it one to be scored on")
-        return cases
+        return Cases(self.splits.test, self.encoding.for_scoring(), self.policy)
 
     def draw_order(self, cases: Cases) -> DrawOrder:
         return DrawOrder(len(cases), self.config.training.batch_size, self.config.seed, max(1, cases.num_views))

@@ -5,6 +5,7 @@ only, absent classes are asked too (their answer is black), and answers are stor
 
 - `target.png` is RGBA, alpha 0 where nobody knows the answer; of depth it is grey of 16 bits, 0 where unknown, else
   1 + 65534 * grey.
+- Where a data set marks objects but has no labels of images, an image whose objects are of one class is of that class.
 - A record (json) has the instruction and one that is held out of training, the task, the classes asked and whether they
   are there, boxes and label in pixels of the original image, and that image's size.
 
@@ -40,6 +41,7 @@ from gensight.instructions.grammar import TASKS, Task, fixed, rephrased
 from gensight.readers.base import Reader
 from gensight.readers.class_maps import BACKGROUND, class_map
 from gensight.readers.listings import plain_name
+from gensight.readers.one_kind import with_labels
 from gensight.samples import Array, Item, Query, Sample, View
 from gensight.transforms import whole_frame
 
@@ -179,7 +181,7 @@ def _open(source: str, number: int) -> tuple[str, dict[str, Reader]]:
     kind, *overrides = shlex.split(source)
     splits = build_readers(load_data(kind, overrides), _TRUTHS)
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    return f"{number:02d}-{kind}", {part: reader for part, reader in parts.items() if reader is not None}
+    return f"{number:02d}-{kind}", {part: with_labels(reader) for part, reader in parts.items() if reader is not None}
 
 
 def _one_part_each(name: str, readers: dict[str, Reader]) -> None:

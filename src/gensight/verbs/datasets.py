@@ -29,6 +29,7 @@ from gensight.config.data import (
     VocData,
 )
 from gensight.config.gaze import GazeFollowData, GooData, VideoAttentionTargetData
+from gensight.config.instruct import InstructPoolData
 from gensight.config.loader import load_data, load_pretrain_recipe, load_recipe, read_recipe_file, recipe_path
 from gensight.errors import ConfigError, DataError, nearest
 from gensight.readers.annotated_writer import write_annotated
@@ -52,7 +53,7 @@ KINDS = {
         PuppetsData, CocoData, DeepLabCutData, FolderData, VideoData, VideosData, FootageData, VocData, DavisData,
         BbcPoseData,
         RgbdData, SpairData, Ap10kData, AnnotatedData, NyuData, SunRgbdData, Ade20kData, PetsData, ImageFoldersData,
-        GazeFollowData, VideoAttentionTargetData, GooData,
+        GazeFollowData, VideoAttentionTargetData, GooData, InstructPoolData,
     )
 }  # fmt: skip
 

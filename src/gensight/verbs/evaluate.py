@@ -19,6 +19,7 @@ from gensight.metrics.base import Result
 from gensight.metrics.bootstrap import paired_difference
 from gensight.prediction.baselines import Answer
 from gensight.prediction.coco_scoring import CocoScoring
+from gensight.prediction.instruct_baselines import reworded
 from gensight.prediction.records import record
 from gensight.prediction.sources import Boxes
 from gensight.prediction.trained_run import TrainedRun, skeleton_card
@@ -91,7 +92,7 @@ def evaluate(
 
     scored = [_score_run(trained.config.method.kind, trained, cases, experiment, boxes, keep)]
     if baselines:
-        scored += _score_baselines(folder, experiment, cases, boxes, device, checkpoint)
+        scored += _score_baselines(trained, experiment, cases, boxes, device, checkpoint)
     write_json(folder.metrics, _metrics(scored), indent=1)
     described = None if experiment.skeleton is None else skeleton_card(experiment.skeleton)
     write_json(folder.predictions, {"skeleton": described, "items": entries})
@@ -125,15 +126,20 @@ def _with_detected(scored: Scored, answers: AnswerItems, experiment: Experiment,
 
 
 def _score_baselines(
-    folder: RunFolder, experiment: Experiment, cases: Cases, boxes: Boxes | None, device: str, checkpoint: str
+    run: TrainedRun, experiment: Experiment, cases: Cases, boxes: Boxes | None, device: str, checkpoint: str
 ) -> list[Scored]:
     scored = []
     for baseline in experiment.config.baselines:
+        other_words = reworded(baseline, cases)
+        if other_words is not None:
+            answers = run.predictor.each(other_words, experiment.config.evaluation.batch_size)
+            scored.append(_score(baseline, answers, len(cases), experiment))
+            continue
         answer = untrained_answer(baseline, experiment, device)
         if answer is not None:
             scored.append(_score_answer(baseline, answer, cases, experiment, boxes))
             continue
-        place = baseline_folder(folder, baseline)
+        place = baseline_folder(run.folder, baseline)
         if place.finished:
             trained = TrainedRun.load(place.root, device, checkpoint)
             scored.append(_score_run(baseline, trained, cases, experiment, boxes))

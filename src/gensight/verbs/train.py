@@ -7,19 +7,22 @@ from pathlib import Path
 from gensight.backbones.base import Backbone
 from gensight.backbones.cache import FeatureCache, cached_features
 from gensight.build.backbones import build_backbone, resolve_preset
+from gensight.build.encodings import resolve_vocabulary
 from gensight.build.methods import build_method
 from gensight.build.views import build_augmentation
 from gensight.config.loader import dump_config
 from gensight.config.schema import RunConfig
 from gensight.engine.experiment import Experiment
 from gensight.engine.fit import Schedule, Training, fit
+from gensight.engine.processes import is_first_process
 from gensight.engine.run_folder import RunFolder
 from gensight.engine.settings import build_machine, build_optimisation, choose_device, default_run_folder
+from gensight.errors import ConfigError
 from gensight.files.lock import only_writer
 from gensight.loading.cases import Cases
 from gensight.prediction.trained_run import skeleton_card
 from gensight.prediction.validation import Validator, calibrate
-from gensight.verbs.baselines import train_baselines
+from gensight.verbs.baselines import needs_training, train_baselines
 from gensight.verbs.dry_run import dry_run as run_dry
 from gensight.verbs.evaluate import evaluate
 from gensight.verbs.hardware import hardware
@@ -41,17 +44,23 @@ def train(config: RunConfig, out: Path | None = None, device: str = "auto", dry_
     """
     folder = default_run_folder(config) if out is None else Path(out)
     device = choose_device(device)
-    config = resolve_preset(config)  # a run says what it read, whatever presets later versions have
+    config = resolve_vocabulary(resolve_preset(config))  # a run says what it read, whatever later versions have
     if dry_run:
         run_dry(config, device)
         return folder
     run = RunFolder(folder)
+    if not is_first_process():  # the first one writes
+        train_run(config, run, device)
+        return folder
+    several = config.training.devices * config.training.num_nodes > 1 and not run.finished
+    alone = config.model_copy(update={"training": config.training.model_copy(update={"devices": 1, "num_nodes": 1})})
     run.create(dump_config(config))
     with only_writer(folder):
         train_run(config, run, device)
-        train_baselines(
-            config, run, device, lambda child, place: train_run(child, place, device, label=place.root.name)
-        )
+        if several and needs_training(config):
+            print(f"next: gensight train {run.config} --out {folder}, as one process: its baselines and scores")
+            return folder
+        train_baselines(alone, run, device, lambda child, place: train_run(child, place, device, label=place.root.name))
     if config.protocols and Experiment.open(config).splits.test is not None:
         evaluate(folder, device=device)
     return folder
@@ -61,7 +70,9 @@ def train_run(config: RunConfig, run: RunFolder, device: str, label: str = "trai
     """Trains one recipe into one run folder, without baselines or scores. Does nothing if the run has finished."""
     if run.finished:
         return
-    run.create(dump_config(config))
+    first = is_first_process()
+    if first:
+        run.create(dump_config(config))
     experiment = Experiment.open(config)
     backbone = build_backbone(config)
     method = build_method(config, backbone, experiment.encoding)
@@ -80,6 +91,8 @@ def train_run(config: RunConfig, run: RunFolder, device: str, label: str = "trai
         monitor="error",
         label=label,
     )
+    if not first:
+        return
     calibration = calibrate(experiment, method, validation, device)
     run.write_card(_card(experiment, backbone, training, cache_minutes, calibration, device))
 
@@ -97,7 +110,14 @@ def _schedule(config: RunConfig) -> Schedule:
 def _cases(experiment: Experiment, backbone: Backbone, run: RunFolder, device: str) -> tuple[Cases, Cases | None]:
     """Training and validation cases, with cached features where the recipe allows."""
     config = experiment.config
-    if config.cache.mode == "off" or config.why_features_change() is not None:
+    several = config.training.devices * config.training.num_nodes > 1
+    if several and config.cache.mode == "on":
+        raise ConfigError(
+            "a cache is written by one process, and the recipe trains with several",
+            where="cache.mode",
+            hint="set cache.mode=off, or training.devices=1",
+        )
+    if several or config.cache.mode == "off" or config.why_features_change() is not None:
         return experiment.training_cases(), experiment.validation_cases()
     augmented = build_augmentation(config.view.augment) is not None
     num_views = config.cache.views if augmented else 1

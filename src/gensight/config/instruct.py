@@ -1,0 +1,94 @@
+"""Sections of recipes that are told in words: painted encodings, pooled data, and the method."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from gensight.config.fields import (
+    Flag,
+    Integer,
+    Location,
+    Name,
+    NonNegative,
+    NonNegativeInteger,
+    Positive,
+    PositiveInteger,
+    Section,
+    Share,
+)
+
+PaintedTask = Literal["segment", "detect", "depth", "classify"]
+
+
+class InstructPoolData(Section):
+    """A pooled data set that `gensight datasets build-instruct` wrote in plain folders."""
+
+    kind: Literal["instruct-pool"] = "instruct-pool"
+    root: Location = Field(description="The folder that was built.")
+
+
+class PaintedConfig(Section):
+    """Answers painted as pictures: masks, boxes, depth and classes, asked for in words."""
+
+    kind: Literal["painted"] = "painted"
+    tasks: tuple[PaintedTask, ...] = Field(
+        default=("segment", "detect", "depth", "classify"), min_length=1, description="What is asked."
+    )
+    categories: tuple[Name, ...] | None = Field(
+        default=None, description="Classes of pixels and objects; none: those of the data, which the run then keeps."
+    )
+    labels: tuple[Name, ...] | None = Field(
+        default=None, description="Classes of whole images; none: those of the data, which the run then keeps."
+    )
+    negatives: NonNegativeInteger = Field(default=1, description="Absent classes asked per image and task.")
+    box_style: Literal["filled", "outlines"] = Field(
+        default="filled", description="filled: boxes on black, each its colour; outlines: on the photograph."
+    )
+    max_boxes: Integer = Field(default=6, ge=1, le=124, description="Boxes of a class that are told apart.")
+    box_region: Literal["box", "head"] = Field(default="box", description="Boxes of objects, or of their heads.")
+    depth_scale: Literal["log", "linear"] = Field(default="log", description="How depth becomes grey.")
+    near: Positive = Field(default=0.1, description="Nearest depth that logarithmic grey can tell, in metres.")
+    far: Positive = Field(default=10.0, description="Farthest depth that grey can tell, in metres.")
+    min_share: Share = Field(default=0.002, description="Predicted masks of a smaller share of the image are dropped.")
+    stride: PositiveInteger = Field(default=1, description="Input pixels per cell of the answer.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "PaintedConfig":
+        if self.near >= self.far:
+            raise ValueError(f"near={self.near:g} must be smaller than far={self.far:g}")
+        return self
+
+
+class InstructConfig(Section):
+    """An image and an instruction become a painted answer, by a diffusion model that edits."""
+
+    kind: Literal["instruct"] = "instruct"
+    way: Literal["many-step", "one-step"] = Field(
+        default="many-step", description="many-step: sampled from noise; one-step: predicted at once, end to end."
+    )
+    phrasing: Literal["fixed", "rephrased"] = Field(
+        default="rephrased", description="fixed: one instruction per task; rephrased: other words at each draw."
+    )
+    train_text: Flag = Field(default=False, description="Whether the text encoder learns too.")
+    train_decoder: Flag = Field(default=False, description="Whether the autoencoder's decoder learns too.")
+    drop_text: Share = Field(default=0.05, description="Share of items whose text is left out (many-step).")
+    drop_image: Share = Field(default=0.05, description="Share of items whose image is left out (many-step).")
+    drop_both: Share = Field(default=0.05, description="Share of items without text and image (many-step).")
+    latent_weight: NonNegative = Field(default=0.1, description="Weight of latents beside pixels (one-step).")
+    overlap_weight: NonNegative = Field(
+        default=0.1, description="Weight of the overlap of masks and boxes beside their pixels (one-step)."
+    )
+    sampler: Literal["ddim", "euler", "euler-ancestral"] = Field(
+        default="euler", description="How answers are drawn (many-step)."
+    )
+    sample_steps: PositiveInteger = Field(default=20, description="Steps of a draw (many-step).")
+    text_guidance: NonNegative = Field(default=7.5, description="Weight of the text's direction; 1: no guidance.")
+    image_guidance: NonNegative = Field(default=1.5, description="Weight of the image's direction.")
+    num_draws: PositiveInteger = Field(default=1, description="Draws that an answer is the mean of (many-step).")
+
+    @model_validator(mode="after")
+    def _dropouts_fit(self) -> "InstructConfig":
+        total = self.drop_text + self.drop_image + self.drop_both
+        if total > 1:
+            raise ValueError(f"drop_text, drop_image and drop_both are shares of one whole, but add up to {total:g}")
+        return self

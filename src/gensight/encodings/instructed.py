@@ -1,0 +1,123 @@
+"""Painted tasks asked in words: which classes a sample is asked about, what is there and what is not."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from random import Random
+from typing import Literal
+
+from gensight.encodings.painted import Painted, PaintedTasks
+from gensight.encodings.painted_answers import PaintedBoxes
+from gensight.errors import ConfigError
+from gensight.instructions.grammar import Task, fixed
+from gensight.readers.class_maps import BACKGROUND, class_map
+from gensight.samples import Item, Query, Sample
+
+VOCABULARY = "vocabulary"  # key in `Sample.extras`: what was looked for in this image, where data sets are pooled
+Asking = Literal["sampled", "all"]
+
+
+class Instructed(PaintedTasks):
+    """Painted tasks whose items ask for classes by name.
+
+    Of segmentation and detection an item asks for one class; what is absent is asked too, and its answer is black. Of
+    classification, `sampled` chooses among all labels, and asks yes or no of the right one and of wrong ones; `all`
+    chooses among all labels. `all` asks every class of the vocabulary of every image, whatever it shows: for scoring.
+
+    Args:
+        tasks: Name of task -> its encoding; see `PaintedTasks`.
+        categories: Classes of pixels and objects.
+        labels: Classes of whole images.
+        negatives: Absent classes asked of each sample and task, when `sampled`.
+        seed: Draws them, by the sample's key.
+        asking: `sampled` or `all`.
+
+    Raises:
+        ConfigError: A task without a vocabulary.
+    """
+
+    def __init__(
+        self,
+        tasks: Mapping[str, Painted],
+        categories: Sequence[str] = (),
+        labels: Sequence[str] = (),
+        negatives: int = 1,
+        seed: int = 0,
+        asking: Asking = "sampled",
+    ) -> None:
+        super().__init__(tasks)
+        for task, names in (("segment", categories), ("detect", categories), ("classify", labels)):
+            if task in tasks and not names:
+                key = "labels" if task == "classify" else "categories"
+                raise ConfigError(f"`{task}` needs names of classes", where=f"encoding.{key}")
+        self.categories, self.labels = tuple(categories), tuple(labels)
+        self.negatives, self.seed, self.asking = negatives, seed, asking
+
+    def for_scoring(self) -> "Instructed":
+        """The same, asking all classes of every image."""
+        return Instructed(self.tasks, self.categories, self.labels, self.negatives, self.seed, "all")
+
+    def items(self, sample: Sample) -> list[Item]:
+        """One per task and class asked; none of a task that nobody labelled in this sample."""
+        return [
+            self.item(sample, task, classes) for task in self.tasks for classes in self._asked(task, sample)
+        ]  # fmt: skip
+
+    def item(self, sample: Sample, task: str, classes: Sequence[str], text: str | None = None) -> Item:
+        """What is asked of a sample, in these words or in the task's usual ones."""
+        words = fixed(_task(task), classes).text if text is None else text
+        return Item((sample,), query=Query(words, task, tuple(classes)))
+
+    def _asked(self, task: str, sample: Sample) -> Iterator[tuple[str, ...]]:
+        if task == "depth":
+            yield from () if sample.depth is None else ((),)
+            return
+        if task == "classify":
+            yield from self._labels(sample)
+            return
+        shown = self._shown(task, sample)
+        if shown is None:
+            return
+        known = self._known("categories", sample)
+        if self.asking == "all":
+            yield from ((name,) for name in known)
+            return
+        absent = [name for name in known if name not in shown]
+        yield from ((name,) for name in known if name in shown)
+        yield from ((name,) for name in self._drawn(absent, task, sample))
+
+    def _labels(self, sample: Sample) -> Iterator[tuple[str, ...]]:
+        known = self._known("labels", sample)
+        if sample.label not in known:
+            return
+        yield known
+        if self.asking == "sampled":
+            yield (sample.label,)
+            absent = [name for name in known if name != sample.label]
+            yield from ((name,) for name in self._drawn(absent, "classify", sample))
+
+    def _shown(self, task: str, sample: Sample) -> set[str] | None:
+        """Classes that the sample shows; None where nobody looked."""
+        if task == "segment":
+            classes = class_map(sample, self.categories)
+            if classes is None:
+                return None
+            asked = (item.query.options[0] for item in self.tasks[task].items(sample) if item.query is not None)
+            return set(asked) - {BACKGROUND}
+        boxes = self.tasks[task]
+        assert isinstance(boxes, PaintedBoxes)
+        return {one.category for one in sample.instances or ()} if boxes.marked(sample) else None
+
+    def _known(self, key: Literal["categories", "labels"], sample: Sample) -> tuple[str, ...]:
+        names = self.categories if key == "categories" else self.labels
+        own = sample.extras.get(VOCABULARY)
+        return names if own is None else tuple(name for name in names if name in own[key])
+
+    def _drawn(self, absent: list[str], task: str, sample: Sample) -> list[str]:
+        return Random(f"{self.seed} {sample.key} {task}").sample(absent, min(self.negatives, len(absent)))
+
+
+def _task(name: str) -> Task:
+    match name:
+        case "segment" | "detect" | "depth" | "classify":
+            return name
+        case _:
+            raise ConfigError(f"no painted task is called `{name}`", choices=("segment", "detect", "depth", "classify"))

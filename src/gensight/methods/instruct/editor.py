@@ -1,0 +1,200 @@
+"""A latent diffusion model that edits: its U-Net sees the noisy latent and the latent of an image, side by side.
+
+As in InstructPix2Pix (Brooks et al., CVPR 2023, section 3.2): the image's latent is the mode of its distribution and is
+not scaled; the input convolution's new channels begin at zero, so that the model begins as the one it was made from.
+"""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from diffusers import (
+    DDIMScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+    StableDiffusionInstructPix2PixPipeline,
+)
+from torch import Tensor, nn
+
+from gensight.backbones.diffusion import DiffusionBackbone
+from gensight.backbones.text import embed_prompts
+from gensight.diffusion.noise import mix
+from gensight.diffusion.targets import Prediction
+from gensight.errors import ConfigError, RunError
+
+SamplerName = Literal["ddim", "euler", "euler-ancestral"]
+_SAMPLERS = {
+    "ddim": DDIMScheduler, "euler": EulerDiscreteScheduler, "euler-ancestral": EulerAncestralDiscreteScheduler
+}  # fmt: skip
+
+
+class Editor(nn.Module):
+    """A text-to-image backbone whose input convolution is widened for an image's latent.
+
+    Args:
+        backbone: Of the SD 1.x or 2.x family (one text encoder), or an editor's folder already (8 channels).
+        train_text: Whether the text encoder learns.
+        train_decoder: Whether the autoencoder's decoder learns.
+
+    Raises:
+        RunError: SDXL, or a U-Net of another width.
+
+    Attributes:
+        calls: Images that went through the U-Net so far (branches count one each).
+    """
+
+    def __init__(self, backbone: DiffusionBackbone, train_text: bool = False, train_decoder: bool = False) -> None:
+        super().__init__()
+        if backbone.is_xl:
+            raise RunError("an editor needs one text encoder (SD 1.x, 2.x, tiny), and SDXL has two")
+        self.backbone = backbone
+        self.latent_channels = int(backbone.vae.config.latent_channels)
+        self.prediction: Prediction = backbone.scheduler.config.prediction_type
+        if backbone.unet.config.in_channels == self.latent_channels:
+            widen_input(backbone.unet, 2 * self.latent_channels)
+        backbone.unet.conv_in.requires_grad_(backbone.trainable)
+        if train_text:
+            backbone.text_encoders.requires_grad_(True)
+        if train_decoder:
+            backbone.vae.decoder.requires_grad_(True)
+            backbone.vae.post_quant_conv.requires_grad_(True)
+        self.train_text = train_text
+        self.calls = 0
+        self._texts: dict[str, Tensor] = {}
+
+    # --- Parts ---
+
+    def image_latents(self, images: Tensor) -> Tensor:
+        """Images (B, 3, height, width) in [0, 1] -> unscaled modes (B, channels, h, w)."""
+        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
+            encoded = self.backbone.vae.encode(images.float() * 2 - 1)
+            latents: Tensor = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
+            return latents
+
+    def embed(self, texts: Sequence[str]) -> Tensor:
+        """(B, tokens, channels); each distinct text is embedded once, and kept where the encoder is frozen."""
+        distinct = list(dict.fromkeys(texts))
+        encoders, device = list(self.backbone.text_encoders), self.backbone.device
+        if self.train_text and torch.is_grad_enabled():
+            known = embed_prompts(distinct, self.backbone.tokenizers, encoders, device).tokens
+            return known[torch.tensor([distinct.index(text) for text in texts], device=known.device)]
+        new = [text for text in distinct if text not in self._texts]
+        if new or self.train_text:
+            new = distinct if self.train_text else new
+            with torch.inference_mode(False), torch.no_grad():
+                tokens = embed_prompts(new, self.backbone.tokenizers, encoders, device).tokens
+            self._texts = {} if self.train_text or len(self._texts) > 10_000 else self._texts
+            self._texts |= dict(zip(new, tokens, strict=True))
+        return torch.stack([self._texts[text].to(device) for text in texts])
+
+    def denoise(self, x_t: Tensor, timesteps: Tensor, image_latents: Tensor, text: Tensor) -> Tensor:
+        """What the U-Net predicts (its scheduler's `prediction_type`), (B, channels, h, w)."""
+        unet = self.backbone.unet
+        self.calls += len(x_t)
+        seen = torch.cat([x_t, image_latents], dim=1).to(unet.dtype)
+        output: Tensor = unet(seen, timesteps, encoder_hidden_states=text.to(unet.dtype), return_dict=False)[0]
+        return output
+
+    # --- Sampling ---
+
+    def sample(
+        self,
+        noise: Tensor,
+        image_latents: Tensor,
+        texts: Sequence[str],
+        num_steps: int,
+        sampler: SamplerName = "euler",
+        text_guidance: float = 7.5,
+        image_guidance: float = 1.5,
+        keys: Sequence[int] = (),
+    ) -> Tensor:
+        """Scaled latents drawn from `noise` (standard normal), under guidance of three branches.
+
+        With text_guidance at 1 or below there is one branch, as in diffusers: the model as it is.
+
+        Args:
+            noise: (B, channels, h, w).
+            image_latents: Of `image_latents`.
+            texts: One per image.
+            num_steps: Steps.
+            sampler: `ddim`, `euler` or `euler-ancestral`.
+            text_guidance: Weight of the text's direction.
+            image_guidance: Weight of the image's direction.
+            keys: One per image, for the noise of `euler-ancestral`.
+        """
+        guided = text_guidance > 1 and image_guidance >= 1
+        text = self.embed(texts)
+        if guided:
+            empty = self.embed([""] * len(texts))
+            text = torch.cat([text, empty, empty])
+            image_latents = torch.cat([image_latents, image_latents, torch.zeros_like(image_latents)])
+        scheduler = build_scheduler(sampler, self.backbone.scheduler)
+        scheduler.set_timesteps(num_steps, device=noise.device)
+        generators = [torch.Generator().manual_seed(mix(int(key), 1 << 20)) for key in keys] or None
+        x_t = noise * scheduler.init_noise_sigma
+        for timestep in scheduler.timesteps:
+            seen = scheduler.scale_model_input(torch.cat([x_t] * 3) if guided else x_t, timestep)
+            output = self.denoise(seen, timestep.expand(len(seen)), image_latents, text)
+            if guided:
+                with_text, with_image, with_nothing = output.chunk(3)
+                output = guide(with_text, with_image, with_nothing, text_guidance, image_guidance)
+            noisy = {"generator": generators} if sampler == "euler-ancestral" else {}
+            x_t = scheduler.step(output, timestep, x_t, **noisy).prev_sample
+        return x_t
+
+    # --- Exchange with diffusers ---
+
+    def save_pipeline(self, folder: Path, one_step: bool = False) -> None:
+        """Writes a folder that diffusers' `StableDiffusionInstructPix2PixPipeline` loads.
+
+        With `one_step` its scheduler is such that one step without guidance from latents of zeros gives what this model
+        predicts in one step.
+        """
+        changes: dict[str, Any] = {"set_alpha_to_one": True, "timestep_spacing": "trailing"} if one_step else {}
+        unet = self.backbone.unet
+        if self.backbone.tuning == "lora":
+            unet = copy.deepcopy(unet)
+            unet.fuse_lora()
+            unet.unload_lora()
+        pipeline = StableDiffusionInstructPix2PixPipeline(
+            vae=self.backbone.vae,
+            text_encoder=self.backbone.text_encoders[0],
+            tokenizer=self.backbone.tokenizers[0],
+            unet=unet,
+            scheduler=DDIMScheduler.from_config(self.backbone.scheduler.config, clip_sample=False, **changes),
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        )
+        pipeline.save_pretrained(folder)
+
+
+def guide(
+    with_text: Tensor, with_image: Tensor, with_nothing: Tensor, text_guidance: float, image_guidance: float
+) -> Tensor:
+    """Brooks et al., eq. 3: from nothing towards the image, and on towards the text."""
+    towards_image = image_guidance * (with_image - with_nothing)
+    return with_nothing + text_guidance * (with_text - with_image) + towards_image
+
+
+def widen_input(unet: Any, channels: int) -> None:
+    """Gives the U-Net's input convolution new channels of zero weight, in place."""
+    old: nn.Conv2d = unet.conv_in
+    new = nn.Conv2d(channels, old.out_channels, old.kernel_size, old.stride, old.padding)  # type: ignore[arg-type]
+    new = new.to(old.weight.device, old.weight.dtype)
+    with torch.no_grad():
+        new.weight.zero_()
+        new.weight[:, : old.in_channels] = old.weight
+        if old.bias is not None and new.bias is not None:
+            new.bias.copy_(old.bias)
+    unet.conv_in = new.requires_grad_(old.weight.requires_grad)
+    unet.register_to_config(in_channels=channels)
+
+
+def build_scheduler(sampler: SamplerName, training: Any) -> Any:
+    """diffusers' scheduler of a sampler, on a model's own noise schedule."""
+    if sampler not in _SAMPLERS:
+        raise ConfigError(f"no sampler is called `{sampler}`", where="method.sampler", choices=_SAMPLERS)
+    return _SAMPLERS[sampler].from_config(training.config, **({"clip_sample": False} if sampler == "ddim" else {}))

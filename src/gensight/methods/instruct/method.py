@@ -1,0 +1,213 @@
+"""Learning to paint what an instruction asks for: at all noise levels, or in one step."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gensight.backbones.diffusion import DiffusionBackbone
+from gensight.diffusion.noise import item_noise, item_timesteps, item_uniform
+from gensight.diffusion.targets import add_noise, clean_estimate, target
+from gensight.encodings.painted import OUTPUT
+from gensight.errors import ConfigError
+from gensight.instructions.grammar import TASKS, Task, rephrased
+from gensight.methods.base import Method
+from gensight.methods.instruct.editor import Editor, SamplerName
+from gensight.methods.instruct.losses import task_loss
+from gensight.samples import Batch, Item
+
+Way = Literal["many-step", "one-step"]
+Phrasing = Literal["fixed", "rephrased"]
+_NOISE, _TIMESTEP, _DROPOUT, _WORDS, _DRAW = 0, 1, 2, 3, 64
+
+
+class Instruct(Method):
+    """An image and an instruction -> a painted answer.
+
+    `many-step` is InstructPix2Pix's training: the U-Net's own target (epsilon or v) at uniform noise levels, with the
+    text, the image, or both left out in a share of the items each, which guidance needs. `one-step` is end-to-end
+    fine-tuning (Garcia et al., WACV 2025): the answer is what the U-Net predicts at the last timestep from a latent of
+    zeros, is decoded, and is compared with the target in pixel space; there is no dropout, no noise and no guidance.
+
+    Args:
+        backbone: Full or with adapters; widened in place.
+        way: `many-step` or `one-step`.
+        phrasing: `fixed`, the items' own words; `rephrased`, other words of the training grammar at each draw.
+        train_text, train_decoder: What learns beside the U-Net.
+        drop_text, drop_image, drop_both: Shares of items.
+        latent_weight: Of the squared error of latents beside the one step's pixels.
+        overlap_weight: Of the overlap of masks and boxes in one step.
+        sampler, sample_steps, text_guidance, image_guidance: How many-step predictions are drawn.
+        num_draws: Draws that a prediction is the mean of.
+
+    Raises:
+        ConfigError: A frozen backbone, or dropouts that exceed everything.
+    """
+
+    alphas_cumprod: Tensor
+
+    def __init__(
+        self,
+        backbone: DiffusionBackbone,
+        *,
+        way: Way = "many-step",
+        phrasing: Phrasing = "rephrased",
+        train_text: bool = False,
+        train_decoder: bool = False,
+        drop_text: float = 0.05,
+        drop_image: float = 0.05,
+        drop_both: float = 0.05,
+        latent_weight: float = 0.1,
+        overlap_weight: float = 0.1,
+        sampler: SamplerName = "euler",
+        sample_steps: int = 20,
+        text_guidance: float = 7.5,
+        image_guidance: float = 1.5,
+        num_draws: int = 1,
+    ) -> None:
+        super().__init__()
+        if not backbone.trainable:
+            hint = "set backbone.trainable to lora or full"
+            raise ConfigError("a frozen backbone cannot learn to paint", where="backbone.trainable", hint=hint)
+        if drop_text + drop_image + drop_both > 1:
+            raise ConfigError("the three dropouts are shares of the items, and exceed 1", where="method.drop_text")
+        self.editor = Editor(backbone, train_text, train_decoder)
+        self.way, self.phrasing = way, phrasing
+        self.drop_text, self.drop_image, self.drop_both = drop_text, drop_image, drop_both
+        self.latent_weight, self.overlap_weight = latent_weight, overlap_weight
+        self.sampler: SamplerName = sampler
+        self.sample_steps, self.text_guidance, self.image_guidance = sample_steps, text_guidance, image_guidance
+        self.num_draws = num_draws
+        self.register_buffer("alphas_cumprod", backbone.scheduler.alphas_cumprod.float().clone(), False)
+
+    # --- Learning ---
+
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
+        answer, weight = batch.targets[OUTPUT], batch.targets[f"{OUTPUT}_weight"]
+        answer, weight = _grown(answer, batch.image), _grown(weight, batch.image)
+        with torch.no_grad():
+            image_latents = self.editor.image_latents(batch.image)
+        texts = self._texts(batch)
+        if self.way == "one-step":
+            return self._one_step_losses(batch, image_latents, texts, answer, weight)
+        return self._many_step_losses(batch, image_latents, texts, answer, weight)
+
+    def _one_step_losses(
+        self, batch: Batch, image_latents: Tensor, texts: list[str], answer: Tensor, weight: Tensor
+    ) -> dict[str, Tensor]:
+        x0 = self._one_step(image_latents, texts)
+        picture = self.editor.backbone.decode_latent(x0)
+        tasks = [None if item.query is None else item.query.task for item in batch.items]
+        pixels = task_loss(tasks, picture, answer, weight, self.overlap_weight).mean()
+        losses = {"pixels": pixels, "loss": pixels}
+        if self.latent_weight:
+            with torch.no_grad():
+                goal = self.editor.backbone.encode_image(answer)
+            losses["latents"] = self._masked((x0 - goal) ** 2, weight)
+            losses["loss"] = pixels + self.latent_weight * losses["latents"]
+        return losses
+
+    def _many_step_losses(
+        self, batch: Batch, image_latents: Tensor, texts: list[str], answer: Tensor, weight: Tensor
+    ) -> dict[str, Tensor]:
+        with torch.no_grad():
+            x0 = self.editor.backbone.encode_image(answer)
+        noise = item_noise(batch.keys, x0.shape[1:], _NOISE).to(x0)
+        timesteps = item_timesteps(batch.keys, 0, len(self.alphas_cumprod), _TIMESTEP).to(x0.device)
+        x_t = add_noise(x0, noise, timesteps, self.alphas_cumprod)
+        texts, image_latents = self._dropped(batch, texts, image_latents)
+        output = self.editor.denoise(x_t, timesteps, image_latents, self.editor.embed(texts))
+        goal = target(x0, noise, timesteps, self.alphas_cumprod, self.editor.prediction)
+        return {"loss": self._masked((output - goal) ** 2, weight)}
+
+    def _dropped(self, batch: Batch, texts: list[str], image_latents: Tensor) -> tuple[list[str], Tensor]:
+        drawn = item_uniform(batch.keys, _DROPOUT)
+        first, second = self.drop_text, self.drop_text + self.drop_both
+        without_text = (drawn < second).tolist()
+        without_image = (drawn >= first) & (drawn < second + self.drop_image)
+        kept = (~without_image).to(image_latents).view(-1, 1, 1, 1)
+        return ["" if gone else text for gone, text in zip(without_text, texts, strict=True)], kept * image_latents
+
+    @staticmethod
+    def _masked(errors: Tensor, weight: Tensor) -> Tensor:
+        """Mean over the cells of latents that are known by half."""
+        height, width = errors.shape[-2:]
+        known = (F.adaptive_avg_pool2d(weight, (height, width)) >= 0.5).to(errors).expand_as(errors)
+        return (errors * known).sum() / known.sum().clamp(min=1)
+
+    def _texts(self, batch: Batch) -> list[str]:
+        texts = [said(item) for item in batch.items]
+        if self.phrasing == "fixed" or not self.training:
+            return texts
+        drawn = (item_uniform(batch.keys, _WORDS).double() * 2**31).long().tolist()
+        return [
+            other_words(item, seed) or text for item, text, seed in zip(batch.items, texts, drawn, strict=True)
+        ]  # fmt: skip
+
+    def _one_step(self, image_latents: Tensor, texts: Sequence[str]) -> Tensor:
+        """x0, from zeros at the last timestep (Garcia et al., section 4: zeros do as well as noise)."""
+        x_t = torch.zeros_like(image_latents)
+        last = torch.full((len(x_t),), len(self.alphas_cumprod) - 1, device=x_t.device)
+        output = self.editor.denoise(x_t, last, image_latents, self.editor.embed(texts))
+        return clean_estimate(output.float(), x_t, last, self.alphas_cumprod, self.editor.prediction)
+
+    # --- Prediction ---
+
+    @torch.no_grad()
+    def predict(self, batch: Batch) -> dict[str, Tensor]:
+        """`painted` (B, 3, height, width) in [0, 1]; images that occur several times are encoded once."""
+        places, first = _distinct(batch)
+        image_latents = self.editor.image_latents(batch.image[first])[places]
+        texts = [said(item) for item in batch.items]
+        if self.way == "one-step":
+            latents = self._one_step(image_latents, texts)
+            return {OUTPUT: self.editor.backbone.decode_latent(latents).clamp(0, 1)}
+        draws = [self._draw(batch, image_latents, texts, number) for number in range(self.num_draws)]
+        return {OUTPUT: torch.stack(draws).mean(0)}
+
+    def _draw(self, batch: Batch, image_latents: Tensor, texts: list[str], number: int) -> Tensor:
+        noise = item_noise(batch.keys, image_latents.shape[1:], _DRAW + number).to(image_latents)
+        latents = self.editor.sample(
+            noise, image_latents, texts, self.sample_steps, self.sampler, self.text_guidance, self.image_guidance,
+            [int(key) + number for key in batch.keys],
+        )  # fmt: skip
+        return self.editor.backbone.decode_latent(latents).clamp(0, 1)
+
+    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+        return [{"params": [p for p in self.parameters() if p.requires_grad], "lr_scale": 1.0}]
+
+
+def said(item: Item) -> str:
+    """The words of an item; none without a query."""
+    return "" if item.query is None else item.query.text
+
+
+def other_words(item: Item, seed: int) -> str | None:
+    """An item's question in other words of the training grammar; None where it has no task of it."""
+    query = item.query
+    if query is None or query.task not in TASKS:
+        return None
+    task: Task = next(one for one in TASKS if one == query.task)
+    return rephrased(task, query.options, seed).text
+
+
+def _grown(maps: Tensor, images: Tensor) -> Tensor:
+    """Maps at the images' size, nearest neighbour."""
+    if maps.shape[-2:] == images.shape[-2:]:
+        return maps
+    return F.interpolate(maps, images.shape[-2:], mode="nearest")
+
+
+def _distinct(batch: Batch) -> tuple[Tensor, Tensor]:
+    """(for each item the place of its image among the distinct ones, the first item of each of those)."""
+    keys = [
+        (item.sample.key, view[0].model_size, view[0].matrix.tobytes())
+        for item, view in zip(batch.items, batch.views, strict=True)
+    ]
+    found = {key: number for number, key in reversed(list(enumerate(keys)))}
+    order = {key: place for place, key in enumerate(found)}
+    device = batch.image.device
+    places = torch.tensor([order[key] for key in keys], device=device)
+    return places, torch.tensor(list(found.values()), device=device)

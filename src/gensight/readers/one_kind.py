@@ -1,0 +1,51 @@
+"""Classes of whole images, of data sets that mark objects only."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from gensight.readers.base import Reader, Summary
+from gensight.samples import Sample
+
+
+class OneKindReader(Reader):
+    """A reader whose images are of the class of their objects, where these are all of one class.
+
+    Args:
+        reader: Whose labels are unknown; its categories become the labels.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader, self.name, self.skeleton = reader, reader.name, reader.skeleton
+        self.categories, self.labels = reader.categories, reader.categories
+        self.synonyms, self.dropped = reader.synonyms, reader.dropped
+
+    def __len__(self) -> int:
+        return len(self.reader)
+
+    def sample(self, index: int) -> Sample:
+        sample = self.reader.sample(index)
+        shown = {one.category for one in sample.instances or ()}
+        if sample.label is not None or len(shown) != 1:
+            return sample
+        return replace(sample, label=next(iter(shown)))
+
+    @property
+    def groups(self) -> list[str]:
+        return self.reader.groups
+
+    @property
+    def folder(self) -> Path | None:
+        return self.reader.folder
+
+    def check(self) -> Summary:
+        return self.reader.check()
+
+
+def with_labels(reader: Reader) -> Reader:
+    """The reader itself where it has labels, or nothing to make them of."""
+    return reader if reader.labels or not _marks_objects(reader.categories) else OneKindReader(reader)
+
+
+def _marks_objects(categories: Sequence[str]) -> bool:
+    return len(categories) > 1

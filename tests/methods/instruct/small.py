@@ -1,0 +1,47 @@
+"""A small editor and a batch of questions about drawn scenes."""
+
+from pathlib import Path
+from typing import Any
+
+from gensight.backbones.diffusion import load_diffusion
+from gensight.encodings.instructed import Instructed
+from gensight.encodings.painted_answers import PaintedBoxes, PaintedClass, PaintedDepth, PaintedMask
+from gensight.loading.cases import Cases, collate
+from gensight.loading.draws import Draw
+from gensight.loading.views import ViewPolicy
+from gensight.methods.instruct.method import Instruct
+from gensight.readers.one_kind import with_labels
+from gensight.readers.puppets import PuppetsReader
+from gensight.samples import Batch
+from tests.pipelines import save_pipeline
+
+SIZE = (64, 64)
+
+
+def reader(num: int = 3, seed: int = 0) -> Any:
+    return with_labels(PuppetsReader(num, seed, SIZE, ("boxes", "masks", "depth"), subjects="all", num_subjects=(1, 1)))
+
+
+def encoding(negatives: int = 1) -> Instructed:
+    names = reader(1).categories
+    tasks = {
+        "segment": PaintedMask(), "detect": PaintedBoxes(max_boxes=2), "depth": PaintedDepth(near=0.5),
+        "classify": PaintedClass(names),
+    }  # fmt: skip
+    return Instructed(tasks, names, names, negatives)
+
+
+def cases(num: int = 3, seed: int = 0) -> Cases:
+    return Cases(reader(num, seed), encoding(), ViewPolicy(SIZE, "frame"))
+
+
+def batch(size: int = 4, first: int = 0) -> Batch:
+    of = cases()
+    return collate([of[Draw((first + index) % len(of), 0, 100 + index)] for index in range(size)])
+
+
+def method(folder: Path, trainable: Any = "full", **options: Any) -> Instruct:
+    pipeline = folder / "sd"
+    if not pipeline.is_dir():
+        save_pipeline(pipeline)
+    return Instruct(load_diffusion(pipeline, trainable=trainable, lora_rank=2), **options)

@@ -1,0 +1,187 @@
+"""Editors: widened without a change, guided as published, dropped out as published, loaded by diffusers."""
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDIMScheduler, EulerDiscreteScheduler, StableDiffusionInstructPix2PixPipeline
+
+from gensight.backbones.diffusion import load_diffusion
+from gensight.errors import ConfigError
+from gensight.methods.instruct.editor import guide
+from gensight.methods.instruct.losses import overlap_loss, task_loss
+from gensight.methods.instruct.method import other_words, said
+from tests.methods.instruct import small
+from tests.pipelines import save_pipeline
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    base = tmp_path_factory.mktemp("editor")
+    save_pipeline(base / "sd")
+    return base
+
+
+@pytest.fixture(scope="module")
+def batch():
+    return small.batch()
+
+
+def test_the_widened_model_begins_as_the_one_it_was_made_from(folder):
+    plain = load_diffusion(folder / "sd")
+    editor = small.method(folder).editor
+    x_t, text = torch.randn(2, 4, 8, 8), editor.embed(["a", "b"])
+    steps = torch.tensor([10, 900])
+    expected = plain.unet(x_t, steps, encoder_hidden_states=text).sample
+    torch.testing.assert_close(editor.denoise(x_t, steps, torch.randn(2, 4, 8, 8), text), expected)
+    assert editor.backbone.unet.config.in_channels == 8
+    assert editor.calls == 2
+
+
+@pytest.mark.parametrize("way", ["many-step", "one-step"])
+@pytest.mark.parametrize("trainable", ["full", "lora"])
+def test_what_is_trained_learns_and_the_rest_stays(folder, batch, way, trainable):
+    method = small.method(folder, trainable, way=way, train_text=way == "one-step", train_decoder=way == "one-step")
+    before = {name: value.detach().clone() for name, value in method.named_parameters()}
+    optimiser = torch.optim.AdamW(method.parameter_groups()[0]["params"], 1e-3, weight_decay=0.0)
+    method.train()
+    for _ in range(2):  # adapters begin at zero: their first halves move in the second step
+        losses = method.losses(batch)
+        optimiser.zero_grad()
+        losses["loss"].backward()
+        optimiser.step()
+    moved = {name for name, value in method.named_parameters() if not torch.equal(value, before[name])}
+    assert all(value.requires_grad for name, value in method.named_parameters() if name in moved)
+    assert any("conv_in" in name for name in moved)
+    assert any("text_encoders" in name for name in moved) == (way == "one-step")
+    assert any("vae.decoder" in name for name in moved) == (way == "one-step")
+    assert not any("vae.encoder" in name for name in moved)
+
+
+def test_a_frozen_backbone_is_refused(folder):
+    with pytest.raises(ConfigError, match="a frozen backbone cannot learn to paint"):
+        small.method(folder, "frozen")
+
+
+def test_dropouts_exceeding_everything_are_refused(folder):
+    with pytest.raises(ConfigError, match="the three dropouts are shares of the items"):
+        small.method(folder, drop_text=0.5, drop_image=0.5, drop_both=0.5)
+
+
+def test_dropouts_come_in_their_shares(folder, batch):
+    method = small.method(folder, drop_text=0.2, drop_image=0.1, drop_both=0.3)
+    keys = torch.arange(4000)
+    many = type(batch)(batch.items[:1] * 4000, batch.views[:1] * 4000, keys)
+    texts, latents = method._dropped(many, ["words"] * 4000, torch.ones(4000, 1, 1, 1))
+    no_text = np.array([text == "" for text in texts])
+    no_image = (latents.flatten() == 0).numpy()
+    shares = [(no_text & ~no_image).mean(), (no_image & ~no_text).mean(), (no_text & no_image).mean()]
+    np.testing.assert_allclose(shares, [0.2, 0.1, 0.3], atol=0.03)
+
+
+def test_guidance_by_hand():
+    with_text, with_image, nothing = (torch.tensor([value]) for value in (3.0, 2.0, 1.0))
+    assert guide(with_text, with_image, nothing, 1.0, 1.0).item() == 3.0
+    assert guide(with_text, with_image, nothing, 7.5, 1.5).item() == 1.0 + 7.5 + 1.5
+
+
+def test_unknown_pixels_teach_nothing(folder, batch):
+    for way in ("many-step", "one-step"):
+        method = small.method(folder, way=way, phrasing="fixed").eval()
+        known = batch.targets["painted_weight"].clone()
+        known[..., :32] = 0
+        losses = []
+        for value in (0.0, 1.0):
+            target = batch.targets["painted"].clone()
+            target[..., :8] = value  # far from what is known, beyond one cell of a latent
+            changed = type(batch)(batch.items, batch.views, batch.keys, batch.images, None, {
+                "painted": target, "painted_weight": known})  # fmt: skip
+            losses.append(float(method.losses(changed)["pixels" if way == "one-step" else "loss"]))
+        # the autoencoder sees the whole picture, so latents shift a little; pixels don't at all
+        assert losses[0] == pytest.approx(losses[1], rel=0.02 if way == "many-step" else 1e-6)
+
+
+def test_training_says_it_in_other_words_and_never_in_those_held_out(folder, batch):
+    method = small.method(folder)
+    method.train()
+    assert method._texts(batch) == method._texts(batch)
+    assert method._texts(batch) != [said(item) for item in batch.items]
+    method.eval()
+    assert method._texts(batch) == [said(item) for item in batch.items]
+    heard = {other_words(batch.items[0], seed) for seed in range(300)}
+    assert len(heard) > 20
+
+
+def test_overlap_does_not_depend_on_size_and_black_asks_for_black():
+    target = torch.zeros(2, 3, 16, 16)
+    target[0, :, :8], target[1, :, :8, :8] = 1, 1
+    known = torch.ones(2, 1, 16, 16)
+    assert overlap_loss(target, target, known).max() < 1e-6
+    assert overlap_loss(torch.zeros_like(target), target, known).min() > 0.98
+    assert overlap_loss(torch.ones_like(target), torch.zeros_like(target), known).min() > 0.99
+
+
+@pytest.mark.parametrize("task", ["segment", "detect", "depth", "classify", None])
+def test_every_task_is_taught_towards_its_target(task):
+    target = torch.rand(1, 3, 8, 8)
+    known = torch.ones(1, 1, 8, 8)
+    right = task_loss([task], target, target, known, 0.1)
+    assert right < task_loss([task], target * 0.5, target, known, 0.1)
+
+
+@pytest.mark.parametrize("trainable", ["full", "lora"])
+@pytest.mark.parametrize("sampler", ["ddim", "euler"])
+def test_diffusers_gives_the_same_picture_for_the_same_noise(folder, batch, tmp_path, trainable, sampler):
+    method = small.method(folder, trainable, sampler=sampler, sample_steps=3, text_guidance=3.0, image_guidance=1.2)
+    _shake(method)
+    method.eval()
+    editor, text = method.editor, said(batch.items[0])
+    noise = torch.randn(1, 4, 8, 8)
+    with torch.no_grad():
+        latents = editor.sample(noise, editor.image_latents(batch.image[:1]), [text], 3, sampler, 3.0, 1.2)
+        own = editor.backbone.decode_latent(latents)
+    editor.save_pipeline(tmp_path / "saved")
+    pipeline = StableDiffusionInstructPix2PixPipeline.from_pretrained(tmp_path / "saved", safety_checker=None)
+    kind = {"ddim": DDIMScheduler, "euler": EulerDiscreteScheduler}[sampler]
+    pipeline.scheduler = kind.from_config(pipeline.scheduler.config)
+    pipeline.set_progress_bar_config(disable=True)
+    theirs = pipeline(text, batch.image[:1], num_inference_steps=3, guidance_scale=3.0, image_guidance_scale=1.2,
+                      latents=noise, output_type="pt").images  # fmt: skip
+    torch.testing.assert_close(theirs, own.clamp(0, 1), atol=2e-4, rtol=0)
+
+
+def test_diffusers_gives_the_one_step_too(folder, batch, tmp_path):
+    method = small.method(folder, way="one-step", train_decoder=True)
+    _shake(method)
+    method.eval()
+    own = method.predict(batch)["painted"][:1]
+    method.editor.save_pipeline(tmp_path / "saved", one_step=True)
+    pipeline = StableDiffusionInstructPix2PixPipeline.from_pretrained(tmp_path / "saved", safety_checker=None)
+    pipeline.set_progress_bar_config(disable=True)
+    theirs = pipeline(said(batch.items[0]), batch.image[:1], num_inference_steps=1, guidance_scale=1.0,
+                      latents=torch.zeros(1, 4, 8, 8), output_type="pt").images  # fmt: skip
+    torch.testing.assert_close(theirs, own, atol=2e-4, rtol=0)
+
+
+def test_calls_of_one_and_of_many_steps(folder, batch):
+    one = small.method(folder, way="one-step").eval()
+    one.predict(batch)
+    assert one.editor.calls == len(batch)
+    many = small.method(folder, sample_steps=4).eval()
+    many.predict(batch)
+    assert many.editor.calls == 3 * 4 * len(batch)
+
+
+def test_a_batch_answers_as_its_items_alone(folder, batch):
+    method = small.method(folder, sample_steps=2, sampler="euler-ancestral").eval()
+    together = method.predict(batch)["painted"]
+    other = small.batch(1, first=2)
+    alone = method.predict(type(batch)(other.items, other.views, batch.keys[2:3], other.images))["painted"]
+    torch.testing.assert_close(together[2:3], alone, atol=1e-4, rtol=0)
+
+
+def _shake(method) -> None:
+    """New weights that matter: the image's channels begin at zero, and so do adapters."""
+    with torch.no_grad():
+        for parameter in method.parameters():
+            if parameter.requires_grad:
+                parameter.add_(0.02 * torch.randn_like(parameter))
