@@ -9,8 +9,10 @@ from diffusers import (
     ControlNetModel,
     DDIMScheduler,
     EulerDiscreteScheduler,
+    StableDiffusionAdapterPipeline,
     StableDiffusionControlNetPipeline,
     StableDiffusionPipeline,
+    T2IAdapter,
 )
 
 from gensight.backbones.diffusion import DiffusionBackbone, load_diffusion
@@ -87,6 +89,23 @@ def test_a_control_net_steers_beside_readouts(folder: Path, backbone: DiffusionB
     net.save_pretrained(tmp_path / "net")
     loaded = ControlNetModel.from_pretrained(tmp_path / "net")
     pipeline = StableDiffusionControlNetPipeline.from_pipe(plain(folder), controlnet=loaded)
+    pipeline.set_progress_bar_config(disable=True)
+    options = {"image": torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(5))}
+    alone = call(pipeline, **options)
+    assert not torch.equal(alone, call(plain(folder)))
+    with steered(pipeline, backbone, [goal(backbone)], [PROMPT], STEERING) as errors:
+        both = call(pipeline, **options)
+    assert sorted(errors) == [0, 1]
+    assert not torch.equal(both, alone)
+
+
+def test_an_adapter_steers_beside_readouts(folder: Path, backbone: DiffusionBackbone, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    widths = plain(folder).unet.config.block_out_channels
+    adapter = T2IAdapter(3, list(widths), num_res_blocks=1, downscale_factor=8, adapter_type="full_adapter")
+    adapter.save_pretrained(tmp_path / "adapter")
+    loaded = T2IAdapter.from_pretrained(tmp_path / "adapter")
+    pipeline = StableDiffusionAdapterPipeline.from_pipe(plain(folder), adapter=loaded)
     pipeline.set_progress_bar_config(disable=True)
     options = {"image": torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(5))}
     alone = call(pipeline, **options)

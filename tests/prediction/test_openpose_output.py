@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from gensight.errors import DataError
-from gensight.prediction.openpose_output import OpenPoseFiles, openpose_people, read_openpose
+from gensight.prediction.openpose_output import OpenPoseFiles, openpose_people
+from gensight.readers.openpose_files import read_openpose
 from gensight.samples import Instance, Keypoints, Prediction, Visibility
 from gensight.skeletons import ANIMAL_17, COCO_17, OPENPOSE_18
 

@@ -18,7 +18,12 @@ def guide(
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to write.")] = Path("guided"),
     control: Annotated[
         list[Path] | None,
-        typer.Option("--control", metavar="IMAGE", show_default=False, help="The map wanted; one per run of maps."),
+        typer.Option(
+            "--control",
+            metavar="IMAGE",
+            show_default=False,
+            help="The map wanted, or OpenPose json; one per run of maps.",
+        ),
     ] = None,
     mask: Annotated[
         Path | None,

@@ -6,11 +6,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gensight.drawing.openpose import draw_skeletons
+from gensight.encodings.pose_image import LIMB_SHARE, RADIUS
 from gensight.errors import ConfigError, DataError
 from gensight.files.atomic import read_json
 from gensight.files.images import read_image
 from gensight.geometry import scaling, warp_image
+from gensight.readers.openpose_files import canvas_size, read_openpose
 from gensight.samples import Array, Size, View
+from gensight.skeletons import OPENPOSE_18
 
 MAX_ASPECT_ERROR = 0.02
 
@@ -19,7 +23,9 @@ def read_control(path: Path, channels: int, size: Size, grid_size: Size) -> Tens
     """A control picture on a head's grid: float32 (channels, grid_height, grid_width) in [0, 1].
 
     Args:
-        path: An image: a drawn skeleton, a depth picture (near is white), edges (white on black).
+        path: An image: a drawn skeleton, a depth picture (near is white), edges (white on black). Or a keypoint file
+            of OpenPose (.json), in pixels of the image to generate or of the canvas that it names; its people are drawn
+            as pose images have them.
         channels: 1 takes its grey.
         size: (height, width) of the image to generate.
         grid_size: Of the head.
@@ -28,12 +34,32 @@ def read_control(path: Path, channels: int, size: Size, grid_size: Size) -> Tens
         ConfigError: If its aspect is not that of the image to generate.
         DataError: If it cannot be read.
     """
+    if path.suffix.lower() == ".json":
+        return _drawn_people(path, channels, size, grid_size)
     picture = read_image(path)
     refuse_aspect(path, (picture.shape[0], picture.shape[1]), size)
     cells = _resized(picture, grid_size).astype(np.float32) / 255
     if channels == 1:
         cells = cells.mean(-1, keepdims=True)
     return torch.from_numpy(np.ascontiguousarray(cells.transpose(2, 0, 1)))
+
+
+def _drawn_people(path: Path, channels: int, size: Size, grid_size: Size) -> Tensor:
+    people = [one.keypoints for one in read_openpose(path) if one.keypoints is not None]
+    if channels != 3:
+        raise ConfigError("a run of this kind takes a picture, not keypoints", where=path, hint="give it an image")
+    if not people:
+        raise DataError("this file holds no people", where=path)
+    canvas = canvas_size(path) or size
+    refuse_aspect(path, canvas, size)
+    shown = np.stack([one.located for one in people])
+    points = np.where(shown[..., None], np.stack([one.points for one in people]), 0) * (size[0] / canvas[0])
+    refuse_outside(points[shown], size, str(path))
+    side = float(np.sqrt(grid_size[0] * grid_size[1]))
+    radius = RADIUS["all"] * side
+    cells = points * np.array(grid_size[::-1]) / np.array(size[::-1])
+    drawn = draw_skeletons(cells, shown, OPENPOSE_18, grid_size, radius, LIMB_SHARE * radius)
+    return torch.from_numpy(np.ascontiguousarray(drawn.transpose(2, 0, 1)))
 
 
 def read_mask(path: Path, size: Size, grid_size: Size) -> Tensor:

@@ -10,16 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from gensight.errors import DataError
-from gensight.files.atomic import read_json, write_json
-from gensight.samples import Array, Instance, Keypoints, Prediction, Visibility
+from gensight.files.atomic import write_json
+from gensight.readers.openpose_files import PIXEL_CENTRE
+from gensight.samples import Instance, Prediction
 from gensight.skeletons import OPENPOSE_18, Skeleton
 from gensight.transforms.keypoints import can_convert, convert_keypoints
 
 VERSION = 1.3
-_OFFSET = 0.5
-# The 25-keypoint model's places of the 18: it has the mid hip after the arms, and feet at the end.
-_OF_BODY_25 = (0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18)
 _EMPTY = (
     "face_keypoints_2d", "hand_left_keypoints_2d", "hand_right_keypoints_2d", "pose_keypoints_3d",
     "face_keypoints_3d", "hand_left_keypoints_3d", "hand_right_keypoints_3d",
@@ -73,42 +70,8 @@ def openpose_people(instances: tuple[Instance, ...]) -> dict[str, Any]:
             continue
         keypoints = convert_keypoints(instance.keypoints, OPENPOSE_18)
         found = keypoints.located & np.isfinite(keypoints.points).all(1)
-        triples = np.column_stack([keypoints.points - _OFFSET, keypoints.confidence])
+        triples = np.column_stack([keypoints.points - PIXEL_CENTRE, keypoints.confidence])
         values = np.where(found[:, None], triples, 0.0).ravel()
         person = {"person_id": [-1], "pose_keypoints_2d": [round(float(value), 4) for value in values]}
         people.append({**person, **{name: [] for name in _EMPTY}})
     return {"version": VERSION, "people": people}
-
-
-def read_openpose(path: Path) -> tuple[Instance, ...]:
-    """The people of a file, with 18 keypoints each (of the 25-keypoint model: those that both have).
-
-    A keypoint of confidence 0 was looked for and not found: absent. The person's confidence is the mean of the others.
-
-    Raises:
-        DataError: The file is no such json, or a person has another number of keypoints.
-    """
-    content = read_json(path)
-    if not isinstance(content, dict) or not isinstance(content.get("people"), list):
-        raise DataError("not a keypoint file of OpenPose: it has no list `people`", where=path)
-    return tuple(_person(person, f"{path}, person {number}") for number, person in enumerate(content["people"]))
-
-
-def _person(person: Any, where: str) -> Instance:
-    try:
-        triples: Array = np.asarray(person["pose_keypoints_2d"], dtype=np.float64).reshape(-1, 3)
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError("a person needs `pose_keypoints_2d`: x, y, confidence of each", where=where) from error
-    if len(triples) == 25:
-        triples = triples[list(_OF_BODY_25)]
-    if len(triples) != len(OPENPOSE_18):
-        raise DataError(f"a person has {len(triples)} keypoints", where=where, choices=[18, 25])
-    found = triples[:, 2] > 0
-    keypoints = Keypoints(
-        skeleton=OPENPOSE_18,
-        points=np.where(found[:, None], triples[:, :2] + _OFFSET, np.nan),
-        visibility=np.where(found, Visibility.VISIBLE, Visibility.ABSENT).astype(np.int8),
-        confidence=np.clip(triples[:, 2], 0, 1).astype(np.float32),
-    )
-    confidence = float(keypoints.confidence[found].mean()) if found.any() else 0.0
-    return Instance(category="person", keypoints=keypoints, confidence=confidence)
