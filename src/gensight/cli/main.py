@@ -24,6 +24,7 @@ from gensight.cli import (
     probe,
     recipes,
     report,
+    serve,
     study,
     train,
 )
@@ -84,6 +85,7 @@ for verb in (
     train.train,
     evaluate.evaluate,
     predict.predict,
+    serve.serve,
     match.match,
     guide.guide,
     study.study,

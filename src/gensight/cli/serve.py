@@ -1,0 +1,44 @@
+"""`gensight serve`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gensight.cli.options import Device
+
+
+def serve(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", show_default=False, help="The folders of trained runs.")
+    ],
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes any free one.")] = 7860,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on; 0.0.0.0 lets other machines in.")
+    ] = "127.0.0.1",
+    max_pixels: Annotated[int, typer.Option("--max-pixels", min=1, help="Of an uploaded image.")] = 40_000_000,
+    max_megabytes: Annotated[float, typer.Option("--max-megabytes", min=0.001, help="Of an uploaded file.")] = 20.0,
+    examples: Annotated[
+        Path | None,
+        typer.Option(
+            "--examples",
+            metavar="FOLDER",
+            show_default=False,
+            help="Images to offer; by default the runs' own small test pictures.",
+        ),
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Ask trained runs about images on a web page.
+
+    Upload an image or take one with the webcam, mark boxes or type an instruction where the run wants it, see what
+    was found, and download it. The page works offline and sends nothing anywhere. Needs the extra `serve`.
+
+    \b
+    Example:
+      gensight serve runs/demo runs/openfield-mouse --port 8000
+    """
+    from gensight.web.server import serve as run_serve
+    from gensight.web.uploads import Limits
+
+    run_serve(runs, host, port, Limits(max_pixels, max_megabytes), device, examples)

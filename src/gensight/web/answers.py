@@ -1,0 +1,277 @@
+"""What a run says of an image, made ready to be looked at and taken along."""
+
+import secrets
+import shutil
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from gensight.drawing import draw_boxes, draw_depth, draw_heatmaps, draw_keypoints, draw_masks, overlay
+from gensight.encodings.gaze import MAP
+from gensight.encodings.painted import OUTPUT
+from gensight.errors import DataError
+from gensight.files.atomic import write_json
+from gensight.files.images import write_image
+from gensight.geometry import map_grid_to_image, warp_image
+from gensight.loading.cases import Case, collate
+from gensight.prediction.gaze_pictures import draw_looks, is_gaze
+from gensight.prediction.outputs import PredictionWriter
+from gensight.prediction.trained_run import TrainedRun
+from gensight.prediction.validation import heatmap_of
+from gensight.samples import Array, Instance, Item, Prediction, Sample, ScoreMap, merge_predictions
+from gensight.web.questions import Question, items_asked, takes_words
+
+COLUMNS = ("what", "where", "confidence")
+SHOWN_SIDE = 1600  # pixels: longest side of the pictures on the page; the files to download have the image's own size
+
+Row = tuple[str, str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """One image's answer.
+
+    Attributes:
+        sample: The image.
+        prediction: In its frame.
+        target: uint8 RGB of the image's size: what the run painted or mapped, without the image.
+        drawn: uint8 RGB of the image's size: the answer on the image.
+        rows: A table of it, under `COLUMNS`.
+    """
+
+    sample: Sample
+    prediction: Prediction
+    target: Array
+    drawn: Array
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """An answer's files.
+
+    Attributes:
+        caption: What was asked of which image.
+        overlay: Picture for the page.
+        target: Likewise.
+        rows: As `Answer`.
+        files: To download: the overlay, the answer as JSON, and all formats of `gensight predict` in a zip.
+    """
+
+    caption: str
+    overlay: Path
+    target: Path
+    rows: tuple[Row, ...]
+    files: tuple[Path, ...]
+
+
+def keep_maps(trained: TrainedRun) -> None:
+    """Lets a run of heatmaps hand them over with its predictions, to be shown."""
+    heatmap = heatmap_of(trained.encoding)
+    if heatmap is not None:
+        heatmap.keep_maps = True
+
+
+def answer(trained: TrainedRun, sample: Sample, question: Question) -> Answer:
+    """Asks a run about an image.
+
+    Raises:
+        ConfigError: The question lacks something, or can't be read.
+    """
+    items = items_asked(trained, sample, question)
+    found = [_with_picture(trained, item) for item in items] if takes_words(trained) else trained.predict_items(items)
+    image = sample.image()
+    (prediction,) = merge_predictions(found)
+    # Before they are merged, since the maps of several subjects may have one name.
+    target = np.maximum.reduce([draw_target(image, one) for one in found])
+    return Answer(sample, prediction, target, draw_answer(image, prediction), tuple(rows(prediction)))
+
+
+def _with_picture(trained: TrainedRun, item: Item) -> Prediction:
+    """The prediction of a run that paints, with what it painted among its maps."""
+    view = trained.policy.view(item, 0)
+    batch = collate([Case(item, (view,), 0, (warp_image(item.sample.image(), view),), {})])
+    outputs = {name: value[0] for name, value in trained.predictor.outputs(batch).items()}
+    prediction = trained.encoding.decode(outputs, item, (view,))
+    return replace(prediction, maps={**prediction.maps, OUTPUT: ScoreMap(outputs[OUTPUT].numpy(), view)})
+
+
+def draw_answer(image: Array, prediction: Prediction) -> Array:
+    """uint8 RGB: the answer on its image."""
+    if is_gaze(prediction):
+        return draw_looks(image, prediction)
+    drawn = overlay(image, prediction)
+    if "edges" in prediction.maps:
+        drawn = draw_heatmaps(drawn, prediction.maps["edges"], (0.0, 1.0))
+    return drawn
+
+
+def draw_target(image: Array, prediction: Prediction) -> Array:
+    """uint8 RGB: what was painted, on black: a picture where the run paints one, else a drawing of what it says."""
+    black = np.zeros_like(image)
+    for name in (OUTPUT, "pose", "edges"):
+        if name in prediction.maps:
+            return _painted(prediction.maps[name])
+    if prediction.depth is not None:
+        return draw_depth(prediction.depth)
+    heat = [score for name, score in prediction.maps.items() if name == "heatmaps" or name.split("-")[0] == MAP]
+    if heat:
+        drawn = [draw_heatmaps(black, score, opacity=1.0) for score in heat]
+        return np.maximum.reduce(drawn)
+    return _drawn_on(black, prediction)
+
+
+def _drawn_on(black: Array, prediction: Prediction) -> Array:
+    picture = black
+    masked = [one for one in prediction.instances if one.mask is not None]
+    picture = draw_masks(picture, [one.mask() for one in masked if one.mask is not None], opacity=1.0)
+    boxed = [one for one in prediction.instances if one.box is not None and one.mask is None and one.keypoints is None]
+    if boxed:
+        picture = draw_boxes(picture, np.array([one.box for one in boxed]), [one.category for one in boxed])
+    for one in prediction.instances:
+        if one.keypoints is not None:
+            picture = draw_keypoints(picture, one.keypoints)
+    return picture
+
+
+def _painted(score: ScoreMap) -> Array:
+    maps = np.stack([map_grid_to_image(channel, score.view) for channel in score.values], axis=-1)
+    picture = np.rint(255 * np.clip(np.nan_to_num(maps), 0, 1)).astype(np.uint8)
+    return np.repeat(picture, 3, axis=-1) if picture.shape[-1] == 1 else np.ascontiguousarray(picture[..., :3])
+
+
+def rows(prediction: Prediction) -> Iterator[Row]:
+    """The table of a prediction, most telling first."""
+    for name, share in sorted((prediction.label_scores or {}).items(), key=lambda entry: -entry[1]):
+        yield name, "the whole image", f"{share:.2f}"
+    if prediction.depth is not None:
+        yield from _depth_rows(prediction)
+    for number, instance in enumerate(prediction.instances, 1):
+        yield from _instance_rows(instance, f" {number}" if len(prediction.instances) > 1 else "")
+
+
+def _depth_rows(prediction: Prediction) -> Iterator[Row]:
+    assert prediction.depth is not None  # the caller has looked
+    known = prediction.depth.values[np.isfinite(prediction.depth.values)]
+    unit = " m" if prediction.depth.kind == "metric" else " (up to scale and shift)"
+    for name, percent in (("2 % of the pixels", 2), ("half of the pixels", 50), ("98 % of the pixels", 98)):
+        if len(known):
+            yield name, f"depth below {np.percentile(known, percent):.2f}{unit}", ""
+
+
+def _instance_rows(one: Instance, suffix: str) -> Iterator[Row]:
+    if one.keypoints is not None:
+        found = zip(one.keypoints.skeleton.keypoints, one.keypoints.points, one.keypoints.confidence, strict=True)
+        for name, (x, y), confidence in found:
+            yield name + suffix, f"x {x:.1f}, y {y:.1f}", f"{confidence:.2f}"
+    elif one.gaze is not None:
+        share = one.gaze.in_frame_probability
+        known = len(one.gaze.points) and one.gaze.in_frame is not False
+        x, y = one.gaze.points.mean(0) if known else (np.nan, np.nan)
+        where = f"looks at x {x:.1f}, y {y:.1f}" if known else "looks out of the image"
+        yield f"person{suffix}", where, "" if share is None else f"{share:.2f} in the image"
+    elif one.mask is not None:
+        yield one.category + suffix, f"{100 * float(one.mask().mean()):.1f} % of the image", f"{one.confidence:.2f}"
+    elif one.box is not None:
+        x_min, y_min, x_max, y_max = one.box
+        where = f"x {x_min:.1f} to {x_max:.1f}, y {y_min:.1f} to {y_max:.1f}"
+        yield one.category + suffix, where, f"{one.confidence:.2f}"
+
+
+def described(answered: Answer, run: str, question: Question) -> dict[str, Any]:
+    """The answer as JSON-able values, in pixels of the upright image (top-left pixel's centre at 0.5, 0.5)."""
+    prediction = answered.prediction
+    depth = prediction.depth
+    return {
+        "run": run,
+        "image": answered.sample.key,
+        "size": list(prediction.size),
+        "instruction": question.instruction or None,
+        "instances": [_instance(one) for one in prediction.instances],
+        "label_scores": None if prediction.label_scores is None else dict(prediction.label_scores),
+        "depth": None if depth is None else {"kind": depth.kind, "median": float(np.nanmedian(depth.values))},
+    }
+
+
+def _instance(one: Instance) -> dict[str, Any]:
+    told: dict[str, Any] = {"category": one.category, "confidence": one.confidence}
+    if one.box is not None:
+        told["box"] = one.box
+    if one.head_box is not None:
+        told["head_box"] = one.head_box
+    if one.mask is not None:
+        told["mask_area"] = int(one.mask().sum())
+    if one.gaze is not None:
+        told["gaze"] = {
+            "points": one.gaze.points,
+            "in_frame": one.gaze.in_frame,
+            "in_frame_probability": one.gaze.in_frame_probability,
+        }
+    if one.keypoints is not None:
+        found = zip(one.keypoints.skeleton.keypoints, one.keypoints.points, one.keypoints.confidence, strict=True)
+        told["keypoints"] = [{"name": name, "point": point, "confidence": c} for name, point, c in found]
+    return told
+
+
+class AnswerStore:
+    """Answers on disk, the latest of them.
+
+    Args:
+        folder: Of the server's own; a folder with an unguessable name is made in it for each answer.
+        keep: How many answers are kept; the oldest are removed.
+    """
+
+    def __init__(self, folder: Path, keep: int = 200) -> None:
+        self.folder, self.keep = folder, keep
+        self._kept: list[Path] = []
+
+    def save(self, answered: Answer, trained: TrainedRun, question: Question) -> Saved:
+        """Writes pictures and files of an answer."""
+        run, key = trained.config.name, answered.sample.key
+        folder = self.folder / secrets.token_urlsafe(16)
+        page, own = folder / "page", folder / "download"
+        write_image(page / "overlay.png", _shrunk(answered.drawn))
+        write_image(page / "target.png", _shrunk(answered.target))
+        write_image(own / f"{key}-overlay.png", answered.drawn)
+        write_json(own / f"{key}.json", described(answered, run, question), indent=1)
+        self._write_all(own / f"{key}-all.zip", answered, trained)
+        self._forget(folder)
+        asked = question.instruction.strip() or run
+        return Saved(f"{asked}: {key}", page / "overlay.png", page / "target.png", answered.rows,
+                     tuple(own / name for name in (f"{key}-overlay.png", f"{key}.json", f"{key}-all.zip")))  # fmt: skip
+
+    def _write_all(self, path: Path, answered: Answer, trained: TrainedRun) -> None:
+        """What `gensight predict` would write, and the target, in a zip."""
+        folder = path.with_suffix("")
+        gaze = trained.encoding.name == "gaze"
+        with PredictionWriter(folder, trained.skeleton, trained.config.name, None, True, gaze).open() as writer:
+            writer.add(answered.prediction, answered.sample.image())
+        write_image(folder / "target.png", answered.target)
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in sorted(folder.rglob("*")):
+                if file.is_file():
+                    archive.write(file, file.relative_to(folder))
+        shutil.rmtree(folder)
+
+    def _forget(self, newest: Path) -> None:
+        self._kept.append(newest)
+        while len(self._kept) > self.keep:
+            shutil.rmtree(self._kept.pop(0), ignore_errors=True)
+
+
+def _shrunk(picture: Array) -> Array:
+    shrink = SHOWN_SIDE / max(picture.shape[:2])
+    return picture if shrink >= 1 else cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+
+
+def message(error: Exception) -> str:
+    """What a visitor is told of a mistake: what, and what to do; no path of this machine."""
+    what = getattr(error, "what", str(error))
+    where = f" ({error.where})" if isinstance(error, DataError) and error.where and "/" not in error.where else ""
+    hint = getattr(error, "hint", None)
+    return f"{what[:1].upper()}{what[1:]}{where}." + (f" Next: {hint}." if hint else "")

@@ -1,0 +1,164 @@
+"""What a visitor asks of an image: boxes as typed or clicked, an instruction in words -> Items."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+from gensight.errors import ConfigError
+from gensight.instructions.tasks import infer_task
+from gensight.prediction.sources import head_items, items_of
+from gensight.prediction.trained_run import TrainedRun
+from gensight.samples import Array, Item, Query, Sample
+
+Asks = Literal["image", "boxes", "heads", "words"]
+MAX_BOXES = 20
+UNNAMED = "object"  # what an answer is called if the instruction names no class of the run
+_MAX_LETTERS = 500
+
+
+@runtime_checkable
+class Worded(Protocol):
+    """An encoding that knows the classes of pixels and objects, and of whole images, by name."""
+
+    categories: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked beside the image.
+
+    Attributes:
+        boxes: One a line, `x_min y_min x_max y_max` in pixels.
+        instruction: In words.
+        task: Of the instruction: says how the answer is decoded; empty: inferred from the words.
+    """
+
+    boxes: str = ""
+    instruction: str = ""
+    task: str = ""
+
+
+def asks(trained: TrainedRun) -> Asks:
+    """What a run must, or may, be told beside an image: nothing, boxes of subjects or of heads, or words.
+
+    Raises:
+        ConfigError: The run compares several images, which a page of one image can't ask it.
+    """
+    if takes_words(trained):
+        return "words"
+    if trained.encoding.name == "gaze":
+        return "heads"
+    if trained.encoding.num_samples > 1:
+        landmarks = str(trained.config.method.kind) == "landmarks"
+        raise ConfigError(
+            f"this run compares images ({trained.config.encoding.kind}), and the page asks about one at a time",
+            where=trained.folder.root,
+            hint="fit keypoints to its landmarks (`gensight landmarks --help`), and serve the run that this makes"
+            if landmarks
+            else "use `gensight match RUN IMAGE OTHER` for it",
+        )
+    return "boxes" if trained.config.view.crop == "box" else "image"
+
+
+def takes_words(trained: TrainedRun) -> bool:
+    """Whether a run follows instructions."""
+    return str(trained.config.method.kind) == "instruct"
+
+
+def items_asked(trained: TrainedRun, sample: Sample, question: Question) -> list[Item]:
+    """The items that a question poses about an image.
+
+    Raises:
+        ConfigError: Something that the run needs to be told is missing, or can't be read.
+    """
+    kind = asks(trained)
+    if kind == "words":
+        return [_instructed(trained, sample, question)]
+    boxes = [(box, 1.0) for box in read_boxes(question.boxes, sample.size)]
+    if kind == "heads":
+        if not boxes:
+            raise ConfigError(
+                "this run is asked about heads, and none is marked",
+                hint="click two opposite corners of each head, or type its box",
+            )
+        return head_items(sample, {sample.key: boxes})
+    return items_of(sample, {sample.key: boxes} if boxes and kind == "boxes" else None)
+
+
+def _instructed(trained: TrainedRun, sample: Sample, question: Question) -> Item:
+    text = question.instruction.strip()
+    if not text:
+        raise ConfigError("no instruction is given", hint='type one, such as "segment the cat"')
+    if len(text) > _MAX_LETTERS:
+        raise ConfigError(f"the instruction is longer than {_MAX_LETTERS} letters", hint="say it shorter")
+    task = question.task or infer_task(text).task
+    encoding = trained.encoding
+    known: tuple[str, ...] = ()
+    if isinstance(encoding, Worded):
+        known = encoding.labels if task == "classify" else encoding.categories
+    named = classes_named(text, known)
+    if task in ("segment", "detect"):
+        named = named or (UNNAMED,)
+    return Item((replace(sample, instances=()),), query=Query(text, task, () if task == "depth" else named))
+
+
+def classes_named(text: str, known: Sequence[str]) -> tuple[str, ...]:
+    """The classes that occur in a text, singular or plural, in its order; of `ear` and `teddy bear` whole words only.
+
+    The model reads the text itself: these only name what is decoded.
+    """
+    places = {name: re.search(rf"\b{re.escape(name)}(s|es)?\b", text, re.IGNORECASE) for name in known}
+    found = {name: place.span() for name, place in places.items() if place is not None}
+    inside = {
+        name
+        for name, (start, end) in found.items()
+        if any(s <= start and end <= e and e - s > end - start for s, e in found.values())
+    }
+    return tuple(sorted(found.keys() - inside, key=lambda name: found[name]))
+
+
+def read_boxes(text: str, size: tuple[int, int]) -> list[Array]:
+    """Boxes of text, one a line, clipped to the image.
+
+    Args:
+        text: `x_min y_min x_max y_max` in pixels, separated by blanks or commas; any two opposite corners will do.
+        size: (height, width) of the image.
+
+    Raises:
+        ConfigError: Naming the first line that is no box, or if there are more than `MAX_BOXES`.
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) > MAX_BOXES:
+        raise ConfigError(f"{len(lines)} boxes are marked, and at most {MAX_BOXES} are asked about at once")
+    return [_box(line, number, size) for number, line in enumerate(lines, 1)]
+
+
+def _box(line: str, number: int, size: tuple[int, int]) -> Array:
+    hint = "write x_min y_min x_max y_max in pixels, one box a line"
+    try:
+        values = np.array([float(word) for word in line.replace(",", " ").split()])
+    except ValueError:
+        values = np.zeros(0)
+    if values.shape != (4,) or not np.isfinite(values).all():
+        raise ConfigError(f"line {number} of the boxes is not four numbers: `{line.strip()[:60]}`", hint=hint)
+    corners = values.reshape(2, 2)
+    limits = np.array([size[1], size[0]], dtype=np.float64)
+    low, high = np.clip(corners.min(0), 0, limits), np.clip(corners.max(0), 0, limits)
+    if (high - low < 1).any():
+        raise ConfigError(f"box {number} has no area within the image ({size[1]} x {size[0]} pixels)", hint=hint)
+    return np.concatenate([low, high])
+
+
+def with_corner(text: str, corner: tuple[float, float]) -> str:
+    """The boxes' text once another corner has been clicked: it completes a begun line, or begins one."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    words = f"{corner[0]:.0f} {corner[1]:.0f}"
+    if lines and len(lines[-1].replace(",", " ").split()) == 2:
+        lines[-1] = f"{lines[-1].strip()} {words}"
+    else:
+        lines.append(words)
+    return "\n".join(lines)

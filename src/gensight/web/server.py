@@ -1,0 +1,209 @@
+"""`gensight serve`: trained runs on a web page of this machine's own."""
+
+import errno
+import os
+import shutil
+import signal
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from gensight.engine.run_folder import RunFolder
+from gensight.errors import ConfigError, DataError, ResourceError
+from gensight.files.images import IMAGE_SUFFIXES
+from gensight.prediction.trained_run import TrainedRun
+from gensight.web.answers import AnswerStore, keep_maps
+from gensight.web.guard import Guard
+from gensight.web.questions import asks
+from gensight.web.uploads import Limits, read_upload
+
+NUM_EXAMPLES = 10
+# Settings that would open the page to more than was asked for, or keep its files elsewhere.
+_UNSET = (
+    "GRADIO_ALLOWED_PATHS", "GRADIO_BLOCKED_PATHS", "GRADIO_SHARE", "GRADIO_MCP_SERVER", "GRADIO_ROOT_PATH",
+    "GRADIO_SSR_MODE", "GRADIO_RUN_HISTORY", "GRADIO_DEBUG", "GRADIO_NUM_PORTS", "GRADIO_SERVER_NAME",
+    "GRADIO_SERVER_PORT",
+)  # fmt: skip
+
+
+def serve(
+    runs: Sequence[Path],
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    limits: Limits | None = None,
+    device: str = "auto",
+    examples: Path | None = None,
+) -> None:
+    """Serves the page until it is interrupted.
+
+    Args:
+        runs: Finished run folders.
+        host: Address to listen on; `0.0.0.0` lets other machines in.
+        port: 0 takes any free one.
+        limits: Of uploads.
+        device: `auto`, `cpu`, `cuda` ...
+        examples: Folder of images to offer; None: the runs' own small test pictures.
+
+    Raises:
+        RunError, ConfigError: A folder is no finished run, or one that a page can't ask.
+        ResourceError: Gradio is not installed, or the port is taken.
+    """
+    stopped = threading.Event()
+    with running_page(runs, host, port, limits, device, examples) as address:
+        print(f"page: {address}   (Ctrl-C ends it)", flush=True)
+        former = signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+        try:
+            while not stopped.wait(1.0):
+                pass
+        except KeyboardInterrupt:
+            print("ended")
+        finally:
+            signal.signal(signal.SIGTERM, former)
+
+
+@contextmanager
+def running_page(
+    runs: Sequence[Path],
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    limits: Limits | None = None,
+    device: str = "auto",
+    examples: Path | None = None,
+) -> Iterator[str]:
+    """Yields the address of a page that runs meanwhile; arguments and errors as `serve`.
+
+    Everything that it writes lies in a folder of its own, which only this user can read and which is removed at the
+    end; no other file of this machine can be had from the page.
+    """
+    if find_spec("gradio") is None:
+        raise ResourceError("the page needs Gradio, which is not installed", hint="pip install 'gensight[serve]'")
+    limits = limits or Limits()
+    port = free_port(host, port)
+    loaded = load_runs(runs, device)
+    with TemporaryDirectory(prefix="gensight-serve-") as name, _environment(Path(name) / "files"):
+        from gensight.web.page import CSS, Page, build_page, theme
+
+        folder = Path(name) / "files"
+        offered = {
+            run: _copied(trained, folder / "examples" / str(number), limits, examples)
+            for number, (run, trained) in enumerate(loaded.items())
+        }
+        page = Page(loaded, offered, AnswerStore(folder / "answers"), limits)
+        blocks: Any = build_page(page)
+        try:
+            blocks.launch(
+                server_name=host, server_port=port, share=False, inbrowser=False, quiet=True, show_error=False,
+                prevent_thread_lock=True, allowed_paths=[], max_file_size=limits.max_bytes, footer_links=[],
+                run_history=False, ssr_mode=False, pwa=False, mcp_server=False, enable_monitoring=False,
+                theme=theme(), css=CSS, strict_cors=True,
+                app_kwargs={"middleware": [_guard(limits)], "docs_url": None, "redoc_url": None},
+            )  # fmt: skip
+            yield f"http://{_named(host)}:{port}"
+        finally:
+            blocks.close(verbose=False)
+
+
+def load_runs(runs: Sequence[Path], device: str) -> dict[str, TrainedRun]:
+    """Runs by name; of two with one name, the folder's is added. Raises as `serve`."""
+    if not runs:
+        raise ConfigError("no run is given", where="RUN", hint="name the folder of a trained run")
+    loaded: dict[str, TrainedRun] = {}
+    for run in runs:
+        RunFolder(Path(run)).read_card()  # says what is wrong with the folder before any weights are read
+        trained = TrainedRun.load(run, device)
+        asks(trained)
+        keep_maps(trained)
+        name = trained.config.name
+        if name in loaded:
+            name = f"{name} ({Path(run).resolve().name})"
+        if name in loaded:
+            raise ConfigError("this run is given twice", where=run)
+        loaded[name] = trained
+    return loaded
+
+
+def free_port(host: str, port: int) -> int:
+    """The port itself, or any free one for 0.
+
+    Raises:
+        ConfigError: This machine has no such address.
+        ResourceError: The port is taken, or only the administrator may use it.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            return int(probe.getsockname()[1])
+    except socket.gaierror as error:
+        raise ConfigError(f"there is no host called {host!r}", where="--host", hint="try 127.0.0.1") from error
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            hint = f"choose another one, such as --port {port + 1 if port < 65535 else 7860}, or --port 0 for any"
+            raise ResourceError(f"port {port} is taken by another program", where="--port", hint=hint) from error
+        if error.errno == errno.EACCES:
+            hint = "choose one above 1023"
+            raise ResourceError(f"port {port} needs more rights than you have", where="--port", hint=hint) from error
+        raise ConfigError(f"cannot listen on {host}: {error.strerror}", where="--host", hint="try 127.0.0.1") from error
+
+
+def _named(host: str) -> str:
+    """An address that a browser on this machine can open."""
+    if host in ("0.0.0.0", "::", ""):
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _guard(limits: Limits) -> Any:
+    from starlette.middleware import Middleware
+
+    return Middleware(Guard, max_upload_bytes=limits.max_bytes)
+
+
+@contextmanager
+def _environment(folder: Path) -> Iterator[None]:
+    """Gradio's settings while the page runs: its files in `folder`, nothing reported, nothing opened further."""
+    folder.mkdir(parents=True, mode=0o700)
+    own = {
+        "GRADIO_TEMP_DIR": str(folder),
+        "GRADIO_EXAMPLES_CACHE": str(folder / "examples-cache"),
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    former = {key: os.environ.get(key) for key in (*own, *_UNSET)}
+    for key in _UNSET:
+        os.environ.pop(key, None)
+    os.environ.update(own)
+    try:
+        yield
+    finally:
+        for key, value in former.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
+
+
+def _copied(trained: TrainedRun, folder: Path, limits: Limits, examples: Path | None) -> list[Path]:
+    """Copies of example images in the page's own folder: those that the page would take itself."""
+    source = trained.folder.pictures if examples is None else examples
+    if not source.is_dir():
+        if examples is not None:
+            raise DataError("there is no such folder of examples", where=examples)
+        return []
+    folder.mkdir(parents=True)
+    copies: list[Path] = []
+    for path in sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES):
+        try:
+            read_upload(path, path.name, limits)
+        except DataError:
+            continue
+        copies.append(Path(shutil.copy(path, folder / path.name)))
+        if len(copies) == NUM_EXAMPLES:
+            break
+    return copies

@@ -1,0 +1,105 @@
+"""What a visitor uploads, checked before a single pixel is decoded. Messages name no path of this machine."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from gensight.errors import DataError
+from gensight.files.images import image_size, read_image
+from gensight.samples import Sample
+
+MEGABYTE = 1_000_000
+# First bytes of the formats that are read. Pillow would also take some that start other programs (PostScript).
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*")
+FORMATS = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF")
+_NAME_LENGTH = 80
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is taken from a visitor.
+
+    Attributes:
+        max_pixels: Of one image.
+        max_megabytes: Of one file, in millions of bytes.
+    """
+
+    max_pixels: int = 40_000_000
+    max_megabytes: float = 20.0
+
+    @property
+    def max_bytes(self) -> int:
+        return round(self.max_megabytes * MEGABYTE)
+
+
+def read_upload(path: str | Path, name: str, limits: Limits) -> Sample:
+    """An uploaded image as a Sample whose key is its name without suffix, made safe to be a file's name.
+
+    Args:
+        path: Where the server keeps it.
+        name: What its owner called it.
+        limits: Taken are no larger ones.
+
+    Returns:
+        The sample; its pixels are decoded already.
+
+    Raises:
+        DataError: The name holds a path, or the file is too large, has too many pixels, or is no image that is read.
+            `where` is the name that its owner knows.
+    """
+    path = Path(path)
+    key = safe_key(name)
+    size = path.stat().st_size
+    if size > limits.max_bytes:
+        raise DataError(
+            f"the file has {size / MEGABYTE:.1f} MB, and at most {limits.max_megabytes:g} MB are taken",
+            where=name,
+            hint="shrink the image",
+        )
+    _check_signature(path, name)
+    try:
+        height, width = image_size(path)
+        if height * width > limits.max_pixels:
+            raise DataError(
+                f"the image has {_millions(height * width)} million pixels ({width} x {height}), and at most "
+                f"{_millions(limits.max_pixels)} million are taken",
+                where=name,
+                hint="shrink the image",
+            )
+        pixels = read_image(path)
+    except DataError as error:
+        raise DataError(error.what, where=name, hint=error.hint) from error
+    return Sample(key, (pixels.shape[0], pixels.shape[1]), lambda: pixels)
+
+
+def safe_key(name: str) -> str:
+    """The stem of a file's name, with nothing but letters, digits, `-`, `_` and `.`, and not hidden.
+
+    Raises:
+        DataError: The name holds a path.
+    """
+    if re.search(r"[/\\\0]", name) or name.strip() in (".", ".."):
+        raise DataError(
+            "the name of the file holds a path, and only plain names are taken", where=name, hint="rename the file"
+        )
+    key = re.sub(r"[^\w.-]+", "_", Path(name).stem).lstrip(".")[:_NAME_LENGTH]
+    return key or "image"
+
+
+def _check_signature(path: Path, name: str) -> None:
+    with path.open("rb") as file:
+        head = file.read(12)
+    if head.startswith(_SIGNATURES) or (head[:4] == b"RIFF" and head[8:] == b"WEBP"):
+        return
+    if not head:
+        raise DataError("the file is empty", where=name, hint="choose an image")
+    raise DataError(
+        "the file is not an image, whatever its name says",
+        where=name,
+        choices=FORMATS,
+        hint="choose an image of one of these formats",
+    )
+
+
+def _millions(pixels: int) -> str:
+    return f"{pixels / 1e6:.3g}" if pixels < 1e9 else f"{pixels / 1e6:.0f}"

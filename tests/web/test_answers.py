@@ -1,0 +1,118 @@
+"""Predictions of every kind as pictures, tables and files."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gensight.errors import DataError, RunError
+from gensight.samples import Depth, Gaze, Instance, Keypoints, Prediction, Sample, ScoreMap, View, Visibility
+from gensight.skeletons import Skeleton
+from gensight.web.answers import Answer, described, draw_answer, draw_target, message, rows
+from gensight.web.questions import Question
+
+SIZE = (24, 32)
+IMAGE = np.full((*SIZE, 3), 128, np.uint8)
+PAIR = Skeleton("pair", ("nose", "tail"), ((0, 1),), (0, 1))
+
+
+def keypoints() -> Prediction:
+    told = Keypoints(
+        PAIR,
+        np.array([[4.5, 5.25], [20.0, 12.0]]),
+        np.full(2, Visibility.VISIBLE, np.int8),
+        np.array([0.9, 0.5], np.float32),
+    )
+    return Prediction("cat", SIZE, (Instance("cat", keypoints=told),))
+
+
+def gaze(in_frame: bool) -> Prediction:
+    told = Gaze(np.array([[25.0, 6.0]]), in_frame, None, 0.75 if in_frame else 0.25)
+    return Prediction("cat", SIZE, (Instance("person", head_box=np.array([2.0, 2, 8, 8]), gaze=told),))
+
+
+def depth() -> Prediction:
+    return Prediction("cat", SIZE, depth=Depth(np.linspace(1, 5, 24 * 32, dtype=np.float32).reshape(SIZE)))
+
+
+def masked() -> Prediction:
+    mask = np.zeros(SIZE, bool)
+    mask[6:18, 8:24] = True
+    return Prediction("cat", SIZE, (Instance("cat", mask=lambda: mask, confidence=0.8),))
+
+
+def boxed() -> Prediction:
+    return Prediction("cat", SIZE, (Instance("dog", box=np.array([3.0, 4, 20, 22]), confidence=0.6),) * 2)
+
+
+def edges() -> Prediction:
+    values = np.zeros((1, *SIZE), np.float32)
+    values[:, 10] = 1
+    return Prediction("cat", SIZE, maps={"edges": ScoreMap(values, View(SIZE, SIZE, np.eye(3)))})
+
+
+def labelled() -> Prediction:
+    return Prediction("cat", SIZE, label_scores={"dog": 0.3, "cat": 0.7})
+
+
+@pytest.mark.parametrize("prediction", [keypoints(), gaze(True), gaze(False), depth(), masked(), boxed(), edges()])
+def test_every_answer_shows_in_both_pictures(prediction: Prediction) -> None:
+    target, drawn = draw_target(IMAGE, prediction), draw_answer(IMAGE, prediction)
+
+    assert target.shape == drawn.shape == IMAGE.shape
+    assert target.dtype == drawn.dtype == np.uint8
+    assert drawn.std() > 0
+    if prediction.instances and prediction.instances[0].gaze is not None:
+        return  # its map is the target, and these have none
+    assert target.std() > 0
+
+
+@pytest.mark.parametrize(
+    ("prediction", "table"),
+    [
+        (keypoints(), [("nose", "x 4.5, y 5.2", "0.90"), ("tail", "x 20.0, y 12.0", "0.50")]),
+        (gaze(True), [("person", "looks at x 25.0, y 6.0", "0.75 in the image")]),
+        (gaze(False), [("person", "looks out of the image", "0.25 in the image")]),
+        (masked(), [("cat", "25.0 % of the image", "0.80")]),
+        (
+            boxed(),
+            [("dog 1", "x 3.0 to 20.0, y 4.0 to 22.0", "0.60"), ("dog 2", "x 3.0 to 20.0, y 4.0 to 22.0", "0.60")],
+        ),
+        (labelled(), [("cat", "the whole image", "0.70"), ("dog", "the whole image", "0.30")]),
+    ],
+)
+def test_tables_say_what_was_found(prediction: Prediction, table: list[tuple[str, str, str]]) -> None:
+    assert list(rows(prediction)) == table
+
+
+def test_depth_is_told_in_metres_where_it_has_them() -> None:
+    assert [where for _, where, _ in rows(depth())] == [
+        "depth below 1.08 m",
+        "depth below 3.00 m",
+        "depth below 4.92 m",
+    ]
+
+
+def test_unknown_depth_has_no_rows() -> None:
+    assert not list(rows(Prediction("cat", SIZE, depth=Depth(np.full(SIZE, np.nan, np.float32)))))
+
+
+@pytest.mark.parametrize("prediction", [keypoints(), gaze(True), depth(), masked(), boxed(), labelled()])
+def test_answers_are_json(prediction: Prediction, tmp_path: Path) -> None:
+    from gensight.files.atomic import write_json
+
+    answered = Answer(Sample("cat", SIZE, lambda: IMAGE), prediction, IMAGE, IMAGE, ())
+    write_json(tmp_path / "a.json", described(answered, "demo", Question(instruction="segment the cat")))
+
+    told = json.loads((tmp_path / "a.json").read_text())
+    assert (told["run"], told["image"], told["instruction"]) == ("demo", "cat", "segment the cat")
+    assert len(told["instances"]) == len(prediction.instances)
+
+
+def test_messages_name_the_visitors_file_and_no_path_of_the_server() -> None:
+    named = DataError("the file is empty", where="cat.png", hint="choose an image")
+
+    assert message(named) == "The file is empty (cat.png). Next: choose an image."
+    assert message(RunError("the weights don't fit", where="/srv/runs/secret")) == "The weights don't fit."
+    assert message(DataError("cannot be read", where="/srv/secret.png")) == "Cannot be read."

@@ -1,0 +1,52 @@
+"""Boxes and instructions as visitors give them."""
+
+import numpy as np
+import pytest
+
+from gensight.errors import ConfigError
+from gensight.web.questions import MAX_BOXES, classes_named, read_boxes, with_corner
+
+
+def test_boxes_are_read_from_any_two_opposite_corners_and_clipped() -> None:
+    boxes = read_boxes("10 20 30 40\n\n 90, 50, 70, 10 \n-5 -5 1000 1000", (60, 100))
+
+    np.testing.assert_array_equal(boxes, [[10, 20, 30, 40], [70, 10, 90, 50], [0, 0, 100, 60]])
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("1 2 3", "line 1 of the boxes is not four numbers: `1 2 3`"),
+        ("1 2 3 4\na b c d", "line 2 of the boxes is not four numbers: `a b c d`"),
+        ("1 2 nan 4", "line 1 of the boxes is not four numbers"),
+        ("5 5 5 9", r"box 1 has no area within the image \(100 x 60 pixels\)"),
+        ("200 200 300 300", "box 1 has no area"),
+        ("0 0 9 9\n" * (MAX_BOXES + 1), "21 boxes are marked, and at most 20"),
+    ],
+)
+def test_what_is_no_box_is_named(text: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        read_boxes(text, (60, 100))
+
+
+def test_clicks_make_boxes() -> None:
+    text = ""
+    for corner in [(1.4, 2.0), (30.0, 40.0), (5.0, 6.0)]:
+        text = with_corner(text, corner)
+
+    assert text == "1 2 30 40\n5 6"
+    assert with_corner("1 2 30 40", (5.0, 6.0)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("segment the cat", ("cat",)),
+        ("Find all Dogs, then buses and the cat", ("dog", "bus", "cat")),
+        ("a teddy bear", ("teddy bear",)),
+        ("a bear beside a teddy bear", ("bear", "teddy bear")),
+        ("concatenate everything", ()),
+    ],
+)
+def test_the_classes_that_an_instruction_names(text: str, named: tuple[str, ...]) -> None:
+    assert classes_named(text, ("cat", "dog", "bus", "bear", "teddy bear")) == named

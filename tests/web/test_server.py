@@ -1,0 +1,187 @@
+"""The page over the network: what is answered, and what can't be had."""
+
+import io
+import json
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from gensight.cli.main import main
+from gensight.errors import ConfigError, DataError, ResourceError, RunError
+from gensight.web.server import free_port, load_runs, running_page
+from gensight.web.uploads import Limits
+from tests.web.test_uploads import huge_png
+
+Answered = tuple[str, Any]
+
+
+@pytest.fixture(scope="module")
+def client(keypoint_run: Path) -> Iterator[httpx.Client]:
+    with (
+        running_page([keypoint_run], port=0, limits=Limits(max_pixels=1_000_000, max_megabytes=0.5)) as address,
+        httpx.Client(base_url=f"{address}/gradio_api", trust_env=False, timeout=120) as client,
+    ):
+        yield client
+
+
+def upload(client: httpx.Client, name: str, content: bytes) -> str:
+    response = client.post("/upload", files={"files": (name, content)})
+    assert response.status_code == 200, response.text
+    return str(response.json()[0])
+
+
+def ask(client: httpx.Client, path: str, name: str = "cat.png", boxes: str = "") -> Answered:
+    image = {"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}}
+    data = ["small", image, "", "by the words", boxes]
+    joined = client.post("/call/ask", json={"data": data})
+    if joined.status_code != 200:
+        return str(joined.status_code), joined.text
+    told = client.get(f"/call/ask/{joined.json()['event_id']}").text.strip().split("\n\n")[-1]
+    event, said = (line.partition(": ")[2] for line in told.splitlines())
+    return event, json.loads(said)
+
+
+def png(shape: tuple[int, int] = (48, 64)) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (*shape, 3), np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_a_question_is_answered_with_pictures_numbers_and_files(client: httpx.Client) -> None:
+    event, said = ask(client, upload(client, "cat.png", png()), boxes="5 5 40 45")
+
+    assert event == "complete", said
+    overlay, target, table, files, past = said
+    for picture in (overlay, target):
+        fetched = client.get(f"/file={picture['path']}")
+        assert Image.open(io.BytesIO(fetched.content)).size == (64, 48)
+    assert len(table["data"]) == 18
+    assert [file["orig_name"] for file in files] == ["cat-overlay.png", "cat.json", "cat-all.zip"]
+    told = client.get(f"/file={files[1]['path']}").json()
+    assert told["instances"][0]["box"] == [5, 5, 40, 45]
+    assert len(past["value"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("holiday.jpg", b"I am a text", "The file is not an image, whatever its name says (holiday.jpg). Next: choose"),
+        ("..\\..\\secret.png", png(), "The name of the file holds a path, and only plain names are taken"),
+        ("large.png", png((1, 1)), None),
+    ],
+)
+def test_mistakes_are_told_politely(client: httpx.Client, name: str, content: bytes, problem: str | None) -> None:
+    event, said = ask(client, upload(client, "stored.png", content), name)
+
+    if problem is None:
+        assert event == "complete"
+    else:
+        assert event == "error"
+        assert said["error"].startswith(problem)
+
+
+def test_300_megapixels_are_refused_politely(client: httpx.Client, tmp_path: Path) -> None:
+    content = huge_png(tmp_path / "huge.png").read_bytes()
+    event, said = ask(client, upload(client, "huge.png", content), "huge.png")
+
+    assert event == "error"
+    assert said["error"] == (
+        "The image has too many pixels to be an honest one (huge.png). Next: shrink the image, or remove it."
+    )
+
+
+def test_too_large_files_are_refused_on_arrival(client: httpx.Client) -> None:
+    response = client.post("/upload", files={"files": ("big.png", bytes(700_000))})
+
+    assert response.status_code == 413
+    assert response.text == "The file is too large: at most 0.5 MB are taken."
+
+
+def test_a_path_in_an_uploads_name_goes_nowhere(client: httpx.Client) -> None:
+    assert Path(upload(client, "../../../escape.png", png())).name == "escape.png"
+    assert not [path for parent in Path(upload(client, "a.png", png())).parents for path in parent.glob("escape.png")]
+
+
+@pytest.mark.parametrize("outside", ["/etc/passwd", str(Path(__file__)), "../../../../../../etc/passwd", "config.yaml"])
+def test_no_file_outside_the_pages_folder_can_be_had(client: httpx.Client, keypoint_run: Path, outside: str) -> None:
+    asked = str(keypoint_run / outside) if outside == "config.yaml" else outside
+
+    assert client.get(f"/file={asked}").status_code in (403, 404)
+    event, said = ask(client, asked)
+    assert event == "error"
+    assert "root:" not in json.dumps(said)
+
+
+def test_addresses_are_not_fetched(client: httpx.Client) -> None:
+    assert ask(client, "http://127.0.0.1:1/cat.png") == ("403", "Only uploaded files are taken, no web addresses.")
+    assert client.get("/file=http://127.0.0.1:1/cat.png").status_code == 403
+
+
+def test_the_page_names_nothing_outside_that_a_browser_would_load(client: httpx.Client) -> None:
+    page = client.get(str(client.base_url).removesuffix("/gradio_api/") + "/")
+
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert 'src="http' not in page.text
+    assert "fonts.googleapis" not in page.text
+
+
+def test_a_gaze_run_asks_for_heads(gaze_run: Path) -> None:
+    from gensight.samples import Sample
+    from gensight.web.answers import answer
+    from gensight.web.questions import Question
+
+    (trained,) = load_runs([gaze_run], "cpu").values()
+    sample = Sample("people", (48, 64), lambda: np.full((48, 64, 3), 90, np.uint8))
+
+    with pytest.raises(ConfigError, match="asked about heads, and none is marked"):
+        answer(trained, sample, Question())
+    answered = answer(trained, sample, Question("4 4 16 16\n30 4 42 16"))
+
+    assert [row[0] for row in answered.rows] == ["person 1", "person 2"]
+    assert answered.target.std() > 0
+    assert answered.drawn.shape == (48, 64, 3)
+
+
+def test_what_is_wrong_with_runs_ports_and_examples_is_said(keypoint_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"this folder is not a run: it has no config\.yaml"):
+        load_runs([tmp_path], "cpu")
+    with pytest.raises(ConfigError, match="this run is given twice"):
+        load_runs([keypoint_run] * 3, "cpu")
+    with pytest.raises(ConfigError, match="no run is given"):
+        load_runs([], "cpu")
+    with pytest.raises(ConfigError, match="there is no host called 'no such host'"):
+        free_port("no such host", 0)
+    with (
+        pytest.raises(DataError, match="there is no such folder of examples"),
+        running_page([keypoint_run], port=0, examples=tmp_path / "none"),
+    ):
+        pass
+
+
+def test_a_taken_port_is_named_with_another(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        monkeypatch.setattr(sys, "argv", ["gensight", "serve", "run", "--port", str(port)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+
+    assert ended.value.code == 2
+    assert f"port {port} is taken by another program" in capsys.readouterr().err
+
+
+def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gensight.web.server.find_spec", lambda name: None)
+
+    with pytest.raises(ResourceError, match=r"pip install 'gensight\[serve\]'"), running_page([]):
+        pass
