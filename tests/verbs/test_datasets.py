@@ -1,5 +1,8 @@
 """`gensight datasets`: kinds are listed with what they need, data is looked at, puppets are written and read back."""
 
+import json
+import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,7 @@ from gensight.readers.annotated import AnnotatedReader
 from gensight.readers.coco import CocoReader
 from gensight.readers.deeplabcut import DeepLabCutReader
 from gensight.readers.puppets import PuppetsReader
-from gensight.verbs.datasets import KINDS, check, data_kinds, write
+from gensight.verbs.datasets import KINDS, check, data_kinds, pickle_to_json, write
 
 
 def test_every_kind_of_the_schema_is_listed() -> None:
@@ -108,3 +111,17 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
     ):
         with pytest.raises(error, match=said):
             write(*arguments)
+
+
+def test_a_pickle_becomes_json_beside_it(tmp_path: Path) -> None:
+    source = tmp_path / "test.pickle"
+    source.write_bytes(pickle.dumps([{"filename": "a\\b.jpg", "gaze_cx": np.float64(3)}]))
+    result = CliRunner().invoke(app, ["datasets", "pickle-to-json", str(source)])
+    assert result.exit_code == 0
+    assert "wrote 1 records" in result.stdout
+    assert json.loads((tmp_path / "test.json").read_text()) == [{"filename": "a\\b.jpg", "gaze_cx": 3.0}]
+    with pytest.raises(DataError, match="this file exists already"):
+        pickle_to_json(source)
+    (tmp_path / "hostile.pickle").write_bytes(pickle.dumps([{"a": os.getcwd}]))
+    with pytest.raises(DataError, match="the pickle asks for"):
+        pickle_to_json(tmp_path / "hostile.pickle")

@@ -1,11 +1,11 @@
-"""`gensight datasets`: list, check, write."""
+"""`gensight datasets`: list, check, write, convert."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="List kinds of data sets, check or write one.",
+app = typer.Typer(help="List kinds of data sets, check, write or convert one.",
                   no_args_is_help=True)  # fmt: skip
 
 
@@ -105,6 +105,26 @@ def write(
         typer.echo(f"next: gensight init {folder}")
     else:
         typer.echo(f"next: gensight datasets check {format} root={folder}")
+
+
+@app.command("pickle-to-json")
+def pickle_to_json(
+    source: Annotated[Path, typer.Argument(metavar="PICKLE", show_default=False, help="A file of GOO's annotations.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", show_default=False, help="By default beside it, with the suffix .json."),
+    ] = None,
+) -> None:
+    """Turn a pickle of GOO's annotations into json, without following what it asks for.
+
+    \b
+    Example:
+      gensight datasets pickle-to-json GOO/testrealhumansNew.pickle
+    """
+    from gensight.verbs.datasets import pickle_to_json as run_convert
+
+    target, count = run_convert(source, out)
+    typer.echo(f"wrote {count} records to {target}")
 
 
 @app.command("build-instruct")

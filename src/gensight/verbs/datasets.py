@@ -32,6 +32,7 @@ from gensight.config.gaze import GazeFollowData, GooData, VideoAttentionTargetDa
 from gensight.config.instruct import InstructPoolData
 from gensight.config.loader import load_data, load_pretrain_recipe, load_recipe, read_recipe_file, recipe_path
 from gensight.errors import ConfigError, DataError, nearest
+from gensight.readers import goo_files
 from gensight.readers.annotated_writer import write_annotated
 from gensight.readers.ap10k_writer import write_ap10k
 from gensight.readers.base import Summary
@@ -202,6 +203,21 @@ def write(
     for part, indices in _parts(chosen, len(reader), config.num_frames).items():
         chosen.write(Subset(reader, indices), out, part=part)
     return out
+
+
+def pickle_to_json(source: Path, out: Path | None = None) -> tuple[Path, int]:
+    """Turns a pickle of GOO's annotations into json; nothing that it names is called.
+
+    Returns:
+        The file (`source` with the suffix .json if `out` is None), and its number of records.
+
+    Raises:
+        DataError: If it is no such pickle, or the file to write exists.
+    """
+    target = source.with_suffix(".json") if out is None else out
+    if target.exists():
+        raise DataError("this file exists already", where=target, hint="name another with --out")
+    return target, goo_files.pickle_to_json(source, target)
 
 
 def _parts(chosen: Format, num_samples: int, num_frames: int) -> dict[str, range]:

@@ -1,0 +1,84 @@
+"""`gensight export`: ONNX files answer as the run does, whatever the number of items."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from gensight.config.schema import RunConfig
+from gensight.errors import ConfigError, RunError
+from gensight.prediction import exporting
+from gensight.prediction.exporting import Network, export_onnx
+from gensight.verbs.export import export
+from gensight.verbs.train import train
+from tests.verbs.test_gaze import recipe
+
+onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxscript")
+
+
+class _Doubled(nn.Module):
+    def forward(self, image):
+        return (2 * image,)
+
+
+def test_a_network_is_written_and_answers_the_same_for_another_number_of_items(tmp_path: Path) -> None:
+    network = Network("model", _Doubled(), {"image": (3, 4, 4)}, ("maps",))
+    assert export_onnx(network, tmp_path) < 1e-6
+    session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
+    values = np.random.default_rng(0).random((5, 3, 4, 4)).astype(np.float32)
+    np.testing.assert_allclose(session.run(["maps"], {"image": values})[0], 2 * values)
+
+
+def test_a_network_that_answers_differently_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "largest_difference", lambda *_: float("nan"))
+    with pytest.raises(RunError, match="the ONNX network differs from the run's by nan of an output's range"):
+        export_onnx(Network("model", _Doubled(), {"image": (3, 4, 4)}, ("maps",)), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="unknown value 'tflite'"):
+        export(tmp_path, format="tflite")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "files"),
+    [
+        ("gaze-frozen", ["model"]),
+        ("gaze-convolutional", ["model"]),
+        ("gaze-diffusion", ["encoder", "denoiser"]),
+    ],
+)
+def test_gaze_runs_are_exported(tmp_path: Path, method: str, files: list[str]) -> None:
+    run = train(recipe(method, training={"steps": 1, "batch_size": 2}, evaluation={"baselines": []}), tmp_path / "run")
+    folder, differences = export(run)
+    assert sorted(path.stem for path in folder.glob("*.onnx")) == sorted(files)
+    assert max(differences.values()) < 1e-3
+    described = json.loads((folder / "export.json").read_text())
+    assert described["networks"][files[0]]["inputs"]["head_box"] == ["batch", 4]
+    assert ("diffusion" in described) == (method == "gaze-diffusion")
+
+
+@pytest.mark.slow
+def test_a_keypoint_run_is_exported(tmp_path: Path) -> None:
+    config = RunConfig.model_validate(
+        {
+            "data": {"kind": "puppets", "num_train": 4, "num_validation": 0, "num_test": 2, "size": [64, 64]},
+            "view": {"size": [64, 64]},
+            "backbone": {"kind": "scratch", "widths": [8, 8, 16]},
+            "training": {"steps": 1, "batch_size": 2},
+            "evaluation": {"baselines": []},
+        }
+    )
+    run = train(config, tmp_path / "run", "cpu")
+    folder, differences = export(run)
+    assert list(differences) == ["model"]
+    session = onnxruntime.InferenceSession(str(folder / "model.onnx"))
+    [image] = session.get_inputs()
+    assert image.shape[1] == 3
+    assert torch.tensor(session.run(None, {"image": np.zeros((1, *image.shape[1:]), np.float32)})[0]).isfinite().all()
