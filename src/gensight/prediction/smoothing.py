@@ -1,0 +1,95 @@
+"""Gaze over the frames of a video: maps are averaged over time before their peaks are read.
+
+Averaging maps rather than points: of two targets that a person looks at in turn, one wins, and nothing lies between.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import torch
+
+from gensight.encodings.gaze import IN_FRAME, MAP, GazeMap, map_name
+from gensight.samples import Array, Item, Prediction
+
+MIN_OVERLAP = 0.3  # intersection over union of a head with itself a frame later
+
+
+@dataclass(eq=False)
+class _Track:
+    head: Array
+    values: Array
+    in_frame: float
+    age: int = 0  # frames since the head was last seen
+
+
+class GazeSmoother:
+    """An exponential average over the frames of each person, who is followed by the overlap of head boxes.
+
+    The share of a new frame is 1 / `num_frames`; a person's first frames are averaged evenly until that share is
+    reached. Whoever is not seen for `num_frames` frames begins anew.
+
+    Args:
+        encoding: Of the run; reads peaks.
+        num_frames: How far back the average reaches; 1 changes nothing.
+    """
+
+    def __init__(self, encoding: GazeMap, num_frames: int) -> None:
+        self.encoding, self.num_frames = encoding, num_frames
+        self._tracks: list[tuple[_Track, int]] = []  # and the frames that each has seen
+
+    def __call__(self, items: Sequence[Item], predictions: Sequence[Prediction]) -> list[Prediction]:
+        """Predictions of one or several whole frames, one per item and in order, smoothed."""
+        pairs = groupby(zip(items, predictions, strict=True), key=lambda pair: pair[0].sample.key)
+        return [smoothed for _, people in pairs for smoothed in self._frame(list(people))]
+
+    def _frame(self, people: list[tuple[Item, Prediction]]) -> list[Prediction]:
+        known = self._tracks
+        for track, _ in known:
+            track.age += 1
+        taken: set[int] = set()
+        found, tracks = [], []
+        for item, prediction in people:
+            head, values, inside = _answer(item, prediction)
+            number = _nearest(head, [track.head for track, _ in known], taken)
+            count = 1
+            if number is not None:
+                taken.add(number)
+                before, seen = known[number]
+                count = min(seen + 1, self.num_frames)
+                values = before.values + (values - before.values) / count
+                inside = before.in_frame + (inside - before.in_frame) / count
+            tracks.append((_Track(head, values, inside), count))
+            outputs = {MAP: torch.from_numpy(values), IN_FRAME: torch.tensor([inside])}
+            spread = prediction.instances[0].gaze.spread if prediction.instances[0].gaze else None
+            if spread is not None:
+                outputs["spread"] = torch.tensor([spread / float(np.hypot(*item.sample.size))])
+            found.append(self.encoding.decode(outputs, item, (prediction.maps[map_name(item)].view,)))
+        kept = [one for number, one in enumerate(known) if number not in taken and one[0].age < self.num_frames]
+        self._tracks = tracks + kept
+        return found
+
+
+def _answer(item: Item, prediction: Prediction) -> tuple[Array, Array, float]:
+    """(head box, map, probability) of one person."""
+    subject, gaze = item.subject, prediction.instances[0].gaze
+    assert subject is not None, "gaze items are about somebody"
+    assert subject.head_box is not None, "gaze items have a head"
+    assert gaze is not None, "gaze is what was predicted"
+    assert gaze.in_frame_probability is not None, "gaze is what was predicted"
+    return subject.head_box, prediction.maps[map_name(item)].values, gaze.in_frame_probability
+
+
+def _nearest(head: Array, others: Sequence[Array], taken: set[int]) -> int | None:
+    """Which of the heads overlaps most, enough, and is not taken yet."""
+    overlaps = [0.0 if number in taken else _overlap(head, other) for number, other in enumerate(others)]
+    best = int(np.argmax(overlaps)) if overlaps else 0
+    return best if overlaps and overlaps[best] >= MIN_OVERLAP else None
+
+
+def _overlap(one: Array, other: Array) -> float:
+    low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])
+    shared = float(np.prod(np.maximum(high - low, 0)))
+    areas = float(np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]))
+    return shared / max(areas - shared, 1e-9)
