@@ -44,6 +44,39 @@ def predict(
     detector_threshold: Annotated[
         float, typer.Option("--detector-threshold", min=0, max=1, help="Least score of a detection.")
     ] = 0.5,
+    instruction: Annotated[
+        str | None,
+        typer.Option("--instruction", metavar="TEXT", show_default=False, help="What to do, for runs told in words."),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task",
+            metavar="segment|detect|depth|classify",
+            show_default="by the words",
+            help="How the answer to an instruction is read.",
+        ),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option("--classes", metavar="A,B", show_default="those named", help="Classes that are asked for."),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, show_default="the run's", help="Sampling steps of an answer.")
+    ] = None,
+    text_guidance: Annotated[
+        float | None, typer.Option("--text-guidance", min=0, show_default="the run's", help="Weight of the words.")
+    ] = None,
+    image_guidance: Annotated[
+        float | None, typer.Option("--image-guidance", min=0, show_default="the run's", help="Weight of the image.")
+    ] = None,
+    num_draws: Annotated[
+        int | None, typer.Option("--num-draws", min=1, show_default="the run's", help="Draws that are averaged.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the noise of answers.")] = 0,
+    smooth: Annotated[
+        int, typer.Option("--smooth", metavar="FRAMES", min=1, help="Average gaze over so many frames of a video.")
+    ] = 1,
     also: Annotated[
         list[Path] | None,
         typer.Option(
@@ -62,7 +95,17 @@ def predict(
     \b
     Example:
       gensight predict runs/openfield-mouse VIDEO.mp4 --out mouse-video
+      gensight predict runs/instruct-puppets-one-step IMAGES --instruction "segment the dog"
     """
+    if instruction is not None:
+        from gensight.verbs.predict_instruct import Question, predict_instruct
+
+        chosen = tuple(name.strip() for name in classes.split(",")) if classes else ()
+        question = Question(instruction, task, chosen, steps, text_guidance, image_guidance, num_draws, seed)
+        folder = predict_instruct(run, source, question, out, device=device, draw=draw)
+        typer.echo(f"predictions: {folder}")
+        return
+
     from gensight.verbs.predict import predict as run_predict
 
     folder = run_predict(
@@ -75,5 +118,6 @@ def predict(
         also=also or (),
         detector=detector,
         detector_threshold=detector_threshold,
+        smooth=smooth,
     )
     typer.echo(f"predictions: {folder}")

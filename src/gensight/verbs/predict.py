@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from gensight.encodings.gaze import GazeMap
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError
 from gensight.files.progress import progress
@@ -13,6 +14,7 @@ from gensight.prediction.detections import detect_boxes
 from gensight.prediction.feature_memo import share_backbones
 from gensight.prediction.gaze_files import head_of_person
 from gensight.prediction.outputs import PredictionWriter
+from gensight.prediction.smoothing import GazeSmoother
 from gensight.prediction.sources import Boxes, Source, head_items, items_of, open_source, read_boxes
 from gensight.prediction.trained_run import TrainedRun
 from gensight.samples import Prediction, Sample, merge_predictions
@@ -35,6 +37,7 @@ def predict(
     also: Sequence[Path] = (),
     detector: str | None = None,
     detector_threshold: float = 0.5,
+    smooth: int = 1,
 ) -> Path:
     """Predicts on an image, a folder of images or a video, and writes tables, maps and pictures.
 
@@ -49,6 +52,7 @@ def predict(
             own below `out`, by its name.
         detector: A detection teacher that finds the people first (`detect`, `detect:MODEL`): instead of `boxes`.
         detector_threshold: Least score of a detection.
+        smooth: Frames of a video over which gaze is averaged; 1: not at all.
 
     Returns:
         The folder that was written.
@@ -60,11 +64,13 @@ def predict(
     found = None if boxes is None else read_boxes(Path(boxes))
     for trained in runs:
         _refuse(trained, found is not None or detector is not None)
+        if smooth > 1 and not (_is_gaze(trained) and opened.frame_rate is not None):
+            raise ConfigError("only gaze in a video is smoothed", where="--smooth", hint="leave --smooth out")
     finder = None if detector is None else BoxFinder.load(detector, detector_threshold, device)
     if len(runs) > 1:
         share_backbones(runs)
     folder = RunFolder(Path(run)).root / "predict" / opened.path.stem if out is None else Path(out)
-    _write(runs, _folders(runs, folder), opened, finder or BoxFinder(found), draw)
+    _write(runs, _folders(runs, folder), opened, finder or BoxFinder(found), draw, smooth)
     return folder
 
 
@@ -94,6 +100,12 @@ class BoxFinder:
 
 
 def _refuse(trained: TrainedRun, by_box: bool) -> None:
+    if trained.encoding.name == "painted":
+        raise ConfigError(
+            "this run is told in words what to do",
+            where=trained.folder.root,
+            hint='say it: gensight predict RUN IMAGES --instruction "segment the ..."',
+        )
     if trained.encoding.name == "gaze":
         if not by_box:
             raise ConfigError(
@@ -123,8 +135,14 @@ def _folders(runs: Sequence[TrainedRun], folder: Path) -> list[Path]:
 
 
 def _write(
-    runs: Sequence[TrainedRun], folders: Sequence[Path], source: Source, finder: "BoxFinder", draw: bool
+    runs: Sequence[TrainedRun],
+    folders: Sequence[Path],
+    source: Source,
+    finder: "BoxFinder",
+    draw: bool,
+    smooth: int = 1,
 ) -> None:
+    smoothers = [_smoother(trained, smooth) for trained in runs]
     unit = "images" if source.frame_rate is None else "frames"
     batch_size = min(trained.config.evaluation.batch_size for trained in runs)
     with ExitStack() as stack:
@@ -139,14 +157,20 @@ def _write(
         samples = progress(source.samples(), source.num_samples, "predict", unit)
         for batch in _batched(samples, batch_size):
             boxes = finder.boxes(batch)
-            for trained, writer in zip(runs, writers, strict=True):
-                found = _predict_samples(trained, batch, boxes, finder.detector is not None)
+            for trained, writer, smoother in zip(runs, writers, smoothers, strict=True):
+                found = _predict_samples(trained, batch, boxes, finder.detector is not None, smoother)
                 for sample, prediction in zip(batch, found, strict=True):
                     writer.add(prediction, sample.image())
 
 
 def _is_gaze(trained: TrainedRun) -> bool:
     return trained.encoding.name == "gaze"
+
+
+def _smoother(trained: TrainedRun, num_frames: int) -> GazeSmoother | None:
+    if num_frames == 1 or not isinstance(trained.encoding, GazeMap):
+        return None
+    return GazeSmoother(trained.encoding, num_frames)
 
 
 def _heads(boxes: Boxes, detected: bool) -> Boxes:
@@ -157,14 +181,19 @@ def _heads(boxes: Boxes, detected: bool) -> Boxes:
 
 
 def _predict_samples(
-    trained: TrainedRun, samples: list[Sample], boxes: Boxes | None, detected: bool = False
+    trained: TrainedRun,
+    samples: list[Sample],
+    boxes: Boxes | None,
+    detected: bool = False,
+    smoother: GazeSmoother | None = None,
 ) -> list[Prediction]:
     """One merged prediction per sample; one without instances where no box was given for it."""
     if _is_gaze(trained):
         items = [item for sample in samples for item in head_items(sample, _heads(boxes or {}, detected))]
     else:
         items = [item for sample in samples for item in items_of(sample, boxes)]
-    merged = merge_predictions(trained.predict_items(items)) if items else []
+    answers = trained.predict_items(items) if items else []
+    merged = merge_predictions(answers if smoother is None else smoother(items, answers)) if items else []
     by_key = {prediction.sample_key: prediction for prediction in merged}
     return [by_key.get(s.key, Prediction(sample_key=s.key, size=s.size, group=s.group)) for s in samples]
 
