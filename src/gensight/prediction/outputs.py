@@ -66,6 +66,10 @@ class PredictionWriter:
                 self._files.append(OpenPoseFiles(folder, frame_rate is not None))
         self._video: VideoWriter | None = None
 
+    def write_also(self, files: Files) -> None:
+        """Takes on another kind of files; before `open`."""
+        self._files.append(files)
+
     @contextmanager
     def open(self) -> Iterator["PredictionWriter"]:
         self.folder.mkdir(parents=True, exist_ok=True)
