@@ -1,0 +1,84 @@
+"""Accuracy and time of a trained gaze-diffusion run against its number of sampling steps: a table and a plot.
+
+    python benchmarks/gaze_steps.py RUN [--people 200] [--steps 1 2 5 10 50 250] [--sampler ddim] [--out steps.png]
+
+The first people of the run's test part are scored under the `gazefollow` protocol; the encoders run once for each
+number of steps. Times are processor time a person, encoders included, without reading images and scoring.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import matplotlib
+import torch
+
+from gensight.engine.experiment import Experiment
+from gensight.loading.stream import each_once
+from gensight.methods.gaze.diffusion import DiffusionGaze
+from gensight.metrics.base import Metric
+from gensight.metrics.gaze import gaze_metrics
+from gensight.prediction.trained_run import TrainedRun
+
+matplotlib.use("Agg")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--people", type=int, default=200)
+    parser.add_argument("--steps", type=int, nargs="+", default=[1, 2, 5, 10, 50, 250])
+    parser.add_argument("--sampler", default="ddim")
+    parser.add_argument("--out", type=Path, default=Path("steps.png"))
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    trained = TrainedRun.load(options.run, "cpu")
+    method = trained.method
+    assert isinstance(method, DiffusionGaze), "RUN is a gaze-diffusion run"
+    cases = Experiment.open(trained.config).test_cases()
+    cases._items = cases._items[: options.people]
+    batches = list(each_once(cases, 16))
+    method.sampler = options.sampler
+    rows = []
+    for steps in options.steps:
+        method.sample_steps, spent, scores = steps, 0.0, gaze_metrics("gazefollow")
+        for batch in batches:
+            begun = time.process_time()
+            outputs = trained.predictor.outputs(batch)
+            spent += time.process_time() - begun
+            _score(trained, batch, outputs, scores)
+        auc, average = scores[0].compute(), scores[1].compute()
+        rows.append((steps, 1e3 * spent / len(cases), auc, average))
+        print(f"{steps:4d} steps  {rows[-1][1]:8.1f} ms a person   {auc}   {average}", flush=True)
+    _plot(rows, options.out)
+
+
+def _score(trained: TrainedRun, batch, outputs, scores: list[Metric]) -> None:
+    for index, (item, views) in enumerate(zip(batch.items, batch.views, strict=True)):
+        prediction = trained.encoding.decode({name: value[index] for name, value in outputs.items()}, item, views)
+        for metric in scores:
+            metric.update(prediction, item)
+
+
+def _plot(rows, out: Path) -> None:
+    from matplotlib import pyplot
+
+    steps, times = [row[0] for row in rows], [row[1] for row in rows]
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.4), constrained_layout=True)
+    for axis, place, name in ((left, 2, "area under the curve"), (right, 3, "average distance")):
+        values = [row[place].value for row in rows]
+        low = [value - row[place].interval[0] for value, row in zip(values, rows, strict=True)]
+        high = [row[place].interval[1] - value for value, row in zip(values, rows, strict=True)]
+        axis.errorbar(steps, values, yerr=[low, high], marker="o", capsize=3)
+        axis.set(xscale="log", xlabel="steps", ylabel=name)
+        axis.set_xticks(steps, [str(step) for step in steps])
+        axis.minorticks_off()
+        twin = axis.twinx()
+        twin.plot(steps, times, color="grey", linestyle=":")
+        twin.set(yscale="log", ylabel="ms a person (dotted)")
+    figure.savefig(out, dpi=110)
+    print(f"plot: {out}")
+
+
+if __name__ == "__main__":
+    main()
