@@ -11,6 +11,7 @@ import lightning as L
 from lightning.pytorch.callbacks import Callback
 
 from gensight.engine.module import MethodModule
+from gensight.engine.processes import any_process
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import RunError
 from gensight.files.atomic import atomic_path, write_text
@@ -52,9 +53,13 @@ class Checkpoints(Callback):
         self._save(trainer, self.run.last_checkpoint)
 
     def _save(self, trainer: L.Trainer, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary:
-            trainer.save_checkpoint(temporary)
+        if trainer.is_global_zero:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_path(path) as temporary:
+                trainer.save_checkpoint(temporary)
+        else:
+            trainer.save_checkpoint(path)  # takes part, and writes nothing
+        trainer.strategy.barrier()  # the others read the file when training ends
 
 
 class StopOnBadLoss(Callback):
@@ -94,7 +99,9 @@ class CsvLog(Callback):
             self._sums, self._count = {}, 0
 
     def add(self, step: int, values: dict[str, float], trainer: L.Trainer | None = None) -> None:
-        """Adds a row and rewrites the file."""
+        """Adds a row and rewrites the file, in the first process."""
+        if trainer is not None and not trainer.is_global_zero:
+            return
         self.rows.append({"step": step, "time": time.time(), **values})
         names = list(dict.fromkeys(name for row in self.rows for name in row))
         text = io.StringIO()
@@ -117,7 +124,8 @@ class Progress(Callback):
         self.line = ProgressLine(self.steps, self.label, first=pl_module.num_steps)
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self.line.show(pl_module.num_steps, f"loss {float(pl_module.latest['loss']):.5f}")
+        if trainer.is_global_zero:
+            self.line.show(pl_module.num_steps, f"loss {float(pl_module.latest['loss']):.5f}")
 
     def on_train_end(self, trainer: L.Trainer, pl_module: Any) -> None:
         self.line.close()
@@ -143,7 +151,7 @@ class TimeLimit(Callback):
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         now = time.monotonic()
         self.spent, self._since = self.spent + now - self._since, now
-        if self.limit is not None and self.spent > self.limit:
+        if self.limit is not None and any_process(trainer, self.spent > self.limit):
             trainer.should_stop = True
 
 

@@ -12,9 +12,11 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
 
 from gensight.engine.callbacks import Checkpoints, CsvLog, Progress, StopOnBadLoss, TimeLimit, Validation
 from gensight.engine.module import MethodModule, Optimisation
+from gensight.engine.processes import any_process, is_first_process
 from gensight.engine.run_folder import RunFolder
 from gensight.engine.weights import load_weights, save_weights
 from gensight.errors import ConfigError, RunError
@@ -43,12 +45,24 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where training runs: Lightning's accelerator, number of devices, precision and loader processes."""
+    """Where training runs: Lightning's accelerator, devices of each node, precision, loader processes, nodes.
+
+    More than one device or node: as many processes, each with its share of the global batch.
+    """
 
     accelerator: str = "cpu"
     devices: int | list[int] = 1
     precision: str = "32-true"
     num_workers: int = 0
+    num_nodes: int = 1
+
+    @property
+    def strategy(self) -> Any:
+        """Lightning's: one device, or distributed data-parallel training (gloo on a CPU, NCCL on GPUs)."""
+        if self.num_nodes == 1 and (self.devices == 1 or isinstance(self.devices, list)):
+            return "auto"
+        # Players rest in turn, so not all parameters have a gradient; buffers change alike in all processes.
+        return DDPStrategy(find_unused_parameters=True, broadcast_buffers=False)
 
 
 @dataclass(frozen=True)
@@ -117,6 +131,8 @@ def _trainer(run: RunFolder, machine: Machine, callbacks: list[Any]) -> L.Traine
     return L.Trainer(
         accelerator=machine.accelerator,
         devices=machine.devices,
+        num_nodes=machine.num_nodes,
+        strategy=machine.strategy,
         precision=machine.precision,
         max_epochs=-1,  # the step is the only clock; with a limit, a run resumed after Ctrl-C would end at once
         max_steps=-1,
@@ -158,7 +174,8 @@ def _finish(module: MethodModule, run: RunFolder) -> Training:
     best = _load(run.best_checkpoint) if run.best_checkpoint.is_file() else last
     method, accumulate = module.method, module.optimisation.accumulate
     _load_trained(method, best)
-    save_weights(method.trained_state(), run.weights)
+    if is_first_process():
+        save_weights(method.trained_state(), run.weights)
     return Training(
         steps=last["gensight"]["num_batches"] // accumulate,
         minutes=last["callbacks"]["TimeLimit"]["spent"] / 60,
@@ -193,6 +210,7 @@ class _StopAtEnd(L.Callback):
         self.steps, self.interrupted = steps, False
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.interrupted = any_process(trainer, self.interrupted)
         if pl_module.num_steps >= self.steps or self.interrupted:
             trainer.should_stop = True
 

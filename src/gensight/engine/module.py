@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from gensight.engine.processes import mean_over_processes
 from gensight.methods.base import Method
 from gensight.samples import Batch
 
@@ -96,7 +97,8 @@ class MethodModule(L.LightningModule):
         for player, optimiser, schedule in zip(self.method.players, optimisers, schedules, strict=True):
             self.toggle_optimizer(optimiser)
             losses = self.method.losses(batch, player)
-            self.manual_backward(self._over_processes(losses) / accumulate)
+            loss = self._over_processes(losses)
+            self.manual_backward(loss / accumulate)
             if takes_step:
                 if self.optimisation.clip is not None:
                     self.clip_gradients(optimiser, self.optimisation.clip, gradient_clip_algorithm="norm")
@@ -108,16 +110,20 @@ class MethodModule(L.LightningModule):
             prefix = "" if player == self.method.players[0] else f"{player}_"
             latest |= {
                 f"{prefix}{name}": value.detach()
-                for name, value in losses.items()
+                for name, value in {**losses, "loss": loss}.items()
                 if not name.endswith(("_sum", "_count"))
             }
-        self.latest = latest
+        self.latest = mean_over_processes(latest, self._world_size)
         if takes_step:
             self._update_average()
 
+    @property
+    def _world_size(self) -> int:
+        return self.trainer.world_size if self._trainer is not None else 1
+
     def _over_processes(self, losses: dict[str, Tensor]) -> Tensor:
         """The loss whose mean over processes is the loss of the global batch, also where masks differ."""
-        world = self.trainer.world_size if self._trainer is not None else 1
+        world = self._world_size
         terms = [name.removesuffix("_count") for name in losses if name.endswith("_count")]
         if world == 1 or not terms:
             return losses["loss"]

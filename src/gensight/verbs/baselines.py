@@ -51,6 +51,11 @@ def baseline_config(config: RunConfig, baseline: str) -> RunConfig | None:
             return None
 
 
+def needs_training(config: RunConfig) -> bool:
+    """Whether one of the recipe's baselines is a network of its own."""
+    return any(baseline_config(config, baseline) is not None for baseline in config.baselines)
+
+
 def with_steps_for(config: RunConfig, minutes: float, device: str) -> RunConfig:
     """The recipe with as many steps as fit into `minutes` of training on this machine, by a measurement."""
     steps = max(MIN_STEPS, round(60 * minutes / measure_steps(config, device).seconds_per_step))

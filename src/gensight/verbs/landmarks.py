@@ -24,6 +24,8 @@ from gensight.verbs.landmark_runs import Crops, LandmarkRun, to_pixels
 def dump(run: Path, source: Path, out: Path | None = None, device: str = "auto") -> Path:
     """Writes each frame's landmarks: place, covariance, confidence and equivariance error, in image pixels.
 
+    `floored` is 1 where a fitted covariance had collapsed and was widened to its floor.
+
     Args:
         run: A finished run of landmarks.
         source: Image, folder or video.
@@ -45,7 +47,7 @@ def dump(run: Path, source: Path, out: Path | None = None, device: str = "auto")
         for number, (sample, view) in enumerate(zip(crops.samples, crops.views, strict=True)):
             rows += _dump_rows(
                 sample.key, view, found.mean[number], found.covariance[number], found.concentration[number],
-                errors[number],
+                errors[number], found.floored[number],
             )  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
     _write_table(rows, path)
@@ -136,7 +138,13 @@ def _frame(run: LandmarkRun, crops: Crops) -> Frame:
 
 
 def _dump_rows(
-    key: str, view: View, mean: torch.Tensor, covariance: torch.Tensor, confidence: torch.Tensor, error: torch.Tensor
+    key: str,
+    view: View,
+    mean: torch.Tensor,
+    covariance: torch.Tensor,
+    confidence: torch.Tensor,
+    error: torch.Tensor,
+    floored: torch.Tensor,
 ) -> Iterator[dict[str, Any]]:
     height, width = view.model_size
     half = np.array([width, height]) / 2  # model pixels per unit of the landmarks' coordinates
@@ -148,7 +156,7 @@ def _dump_rows(
         yield {
             "frame": key, "landmark": number, "x": x, "y": y, "xx": spread[number, 0, 0], "xy": spread[number, 0, 1],
             "yy": spread[number, 1, 1], "confidence": float(confidence[number]),
-            "equivariance_error": float(error[number]) * scale,
+            "equivariance_error": float(error[number]) * scale, "floored": int(floored[number]),
         }  # fmt: skip
 
 

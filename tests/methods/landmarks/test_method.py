@@ -90,3 +90,22 @@ def test_vgg_has_torchvisions_names_and_scales() -> None:
     with torch.no_grad():
         maps = network(torch.rand(1, 3, 16, 16))
     assert [tuple(m.shape[1:]) for m in maps] == [(64, 16, 16), (128, 8, 8), (256, 4, 4), (512, 2, 2)]
+
+
+def test_a_collapsed_covariance_is_floored_and_reported() -> None:
+    method = small.method(covariance="fitted", variance_floor=0.3)
+    assert method.losses(small.batch())["floored"] == 1
+    variances = torch.linalg.eigvalsh(method.predict(small.batch())["covariances"])
+    assert variances.min() >= 0.3 - 1e-5
+    assert small.method(covariance="fitted", variance_floor=1e-6).losses(small.batch())["floored"] == 0
+
+
+def test_a_recorded_background_is_neither_painted_nor_found() -> None:
+    method = small.method(background="recorded")
+    assert not hasattr(method.model, "background")
+    with_two = small.batch(num_images=3)
+    pair = method.pair(with_two)
+    assert pair.behind is with_two.images[2]
+    redrawn = method.transfer(pair.pose, pair.looks, torch.ones_like(pair.pose))
+    assert redrawn.mask is not None
+    torch.testing.assert_close(redrawn.image, redrawn.foreground * redrawn.mask + 1 - redrawn.mask)
