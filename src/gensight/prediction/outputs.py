@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gensight.drawing import draw_heatmaps, overlay
 from gensight.files.images import write_image
@@ -18,6 +18,7 @@ from gensight.samples import Array, Prediction
 from gensight.skeletons import Skeleton
 
 
+@runtime_checkable
 class Files(Protocol):
     """One kind of files that predictions are written to."""
 
