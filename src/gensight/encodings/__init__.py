@@ -2,6 +2,7 @@
 
 - `base`: `Encoding`, the contract, and `OutputSpec`.
 - `heatmap`: `Heatmap`, keypoints as one Gaussian map each.
+- `painted`, `painted_answers`, `instructed`: masks, boxes, depth and classes as pictures, asked for in words.
 - `peaks`: where a map's peak lies: `argmax`, `dark`, `soft_argmax`.
 
 Adding an encoding:

@@ -2,6 +2,7 @@
 
 - `grammar`: templates of each task, with articles, plurals, questions and several classes; fixed, or drawn from a seed.
 - `tasks`: which task a free instruction means, by a small rule that says what it went by.
+- `classes`: which classes of a vocabulary a free instruction names.
 - `paraphrase`: a language model from a local folder that says the same in other words, optional.
 
 Adding a template: write it in `grammar` under its task. `{a}` is one with its article, `{the}` the class with `the`,

@@ -4,6 +4,7 @@
 - `readout/`: a small head reads a target out of a backbone's features.
 - `landmarks/`: a subject's parts, found by redrawing one frame in the pose of another; without labels, with one or two
   players; and keypoints fitted to them.
+- `instruct/`: an image and an instruction become a painted answer, in many steps or in one.
 - `pretrain/`: an autoencoder and a denoiser learn from images without labels; what `gensight pretrain` trains.
 
 Adding a method:

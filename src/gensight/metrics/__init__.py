@@ -17,6 +17,7 @@ Where to look:
 - `segmentation`: `seg` (one confusion over the data set), `seg-oracle-classes`, `mask` (one mask at a time).
 - `detection`: `coco-box`, equal to pycocotools; `voc07`, `voc12`.
 - `classification`: `top-1`, `top-5`, `balanced-accuracy`, `ece`.
+- `asked`: any of them, for models that are asked for one class at a time.
 - `oks`: `coco-oks`, equal to pycocotools; `coco_matching` is its matching, `coco_results` writes its results files.
 - `readout_guidance`: `readout-guidance-2024`, a faulty protocol kept for old tables.
 - `tables`: protocol names -> metrics, results -> text.
