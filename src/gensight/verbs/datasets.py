@@ -81,7 +81,6 @@ class Format:
 _TWO, _THREE = (("train", 0.8), ("val", 0.2)), (("train", 0.7), ("val", 0.1), ("test", 0.2))
 _TRAIN_TEST = (("train", 0.8), ("test", 0.2))
 FORMATS = {
-    "annotated": Format(write_annotated, ("keypoints", "boxes", "gaze")),
     "coco": Format(write_coco, ("keypoints", "boxes", "masks")),
     "deeplabcut": Format(write_deeplabcut, ("keypoints",)),
     "voc": Format(write_voc, ("boxes", "masks", "gaze"), _TWO),
@@ -92,6 +91,7 @@ FORMATS = {
     "gazefollow": Format(write_gazefollow, ("gaze", "boxes"), _TRAIN_TEST),
     "video-attention-target": Format(write_video_attention_target, ("gaze",), _TRAIN_TEST, num_frames=8),
     "goo": Format(write_goo, ("gaze", "boxes"), _TRAIN_TEST),
+    "annotated": Format(write_annotated, ("keypoints", "boxes", "gaze")),
 }
 
 
