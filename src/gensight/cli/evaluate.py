@@ -5,11 +5,17 @@ from typing import Annotated
 
 import typer
 
-from gensight.cli.options import Checkpoint, Device, Run, check_choice
+from gensight.cli.options import Checkpoint, Device, Overrides, check_choice
 
 
 def evaluate(
-    run: Run,
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", show_default=False, help="The folder of a trained run; with --model also a recipe."
+        ),
+    ],
+    overrides: Overrides = None,
     checkpoint: Checkpoint = "best",
     device: Device = "auto",
     baselines: Annotated[
@@ -24,14 +30,37 @@ def evaluate(
             help="Also score keypoints on these detected boxes (COCO-results json) instead of the true ones.",
         ),
     ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="transformers:MODEL",
+            show_default=False,
+            help="Score a model's folder or hub id of the transformers library on the same test data (repeatable).",
+        ),
+    ] = None,
 ) -> None:
     """Score a run on its test data, beside its baselines.
 
     Every score has its protocol's name and a 95 % interval. Writes metrics.json, predictions.json and report.html to
-    the run folder.
+    the run folder. With --model: a specialist (classifier, segmenter, depth model, detector) on the very same
+    questions, by the same protocols, beside the run; or on a recipe's test data, without any run. Writes models.json.
+
+    \b
+    Example:
+      gensight evaluate runs/instruct-puppets-one-step --model transformers:PekingU/rtdetr_v2_r50vd
     """
     check_choice(checkpoint, ("best", "last"), "--checkpoint")
+    if model:
+        from gensight.verbs.evaluate_models import evaluate_models
+
+        evaluate_models(run, model, overrides or (), checkpoint, device)
+        return
+    if overrides:
+        from gensight.errors import ConfigError
+
+        raise ConfigError("a run's recipe can't be changed", where=overrides[0], hint="train a run of its own")
 
     from gensight.verbs.evaluate import evaluate as run_evaluate
 
-    run_evaluate(run, checkpoint=checkpoint, device=device, baselines=baselines, detections=detections)
+    run_evaluate(Path(run), checkpoint=checkpoint, device=device, baselines=baselines, detections=detections)

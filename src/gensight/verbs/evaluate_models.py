@@ -1,0 +1,181 @@
+"""`gensight evaluate RUN_OR_RECIPE --model transformers:FOLDER_OR_ID`: specialists on the very same questions."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gensight.build.encodings import resolve_vocabulary
+from gensight.build.metrics import build_metrics
+from gensight.config.loader import load_recipe
+from gensight.engine.experiment import Experiment
+from gensight.engine.run_folder import RunFolder
+from gensight.engine.settings import default_run_folder
+from gensight.errors import ConfigError
+from gensight.files.atomic import write_json
+from gensight.files.progress import progress
+from gensight.loading.cases import Cases
+from gensight.metrics.asked import AskedMetric
+from gensight.metrics.base import Metric, Result
+from gensight.metrics.bootstrap import paired_difference
+from gensight.prediction.trained_run import TrainedRun
+from gensight.report import scores_table_text
+from gensight.samples import Item, Prediction
+from gensight.teachers.specialist import PREFIX, Specialist
+
+FILE_NAME = "models.json"
+_AFFINE = "depth-affine"
+
+
+@dataclass(frozen=True, eq=False)
+class ModelScores:
+    """A specialist's scores, the run's on the same items, and their paired differences.
+
+    Attributes:
+        model: The specialist's name.
+        task: What it was asked.
+        num_items: How many questions.
+        unknown: Classes that were asked and that the specialist has no word for: it never says them.
+        results: Of the specialist.
+        own: Of the run, in the same order; empty for a recipe that was not trained.
+    """
+
+    model: str
+    task: str
+    num_items: int
+    unknown: tuple[str, ...]
+    results: tuple[Result, ...]
+    own: tuple[Result, ...]
+
+    def to_json(self, run: str) -> dict[str, Any]:
+        """As `models.json` has it."""
+        scores = [{"model": run, "results": [one.to_json() for one in self.own]}] if self.own else []
+        return {
+            "task": self.task,
+            "num_items": self.num_items,
+            "unknown_classes": list(self.unknown),
+            "scores": [*scores, {"model": self.model, "results": [one.to_json() for one in self.results]}],
+            "differences": [
+                {"model": run, "baseline": self.model, **paired_difference(mine, other).to_json()}
+                for mine, other in zip(self.own, self.results, strict=False)
+            ],
+        }
+
+
+def evaluate_models(
+    run_or_recipe: str,
+    models: Sequence[str],
+    overrides: Sequence[str] = (),
+    checkpoint: str = "best",
+    device: str = "auto",
+    out: Path | None = None,
+) -> list[ModelScores]:
+    """Scores models of the transformers library on the test part of a run or a recipe.
+
+    Each model is asked the items of its task, and scored by those of the recipe's protocols that speak of it; a run is
+    scored anew on the same items. An affine depth model is scored by `depth-affine` alone.
+
+    Args:
+        run_or_recipe: A finished run's folder, or a recipe's name or path: data and protocols are its own.
+        models: Each `transformers:FOLDER_OR_ID`.
+        overrides: Changes to a recipe, such as `data.root=PATH`.
+        checkpoint: Of a run, `best` or `last`.
+        device: `auto`, `cpu`, `cuda` ...
+        out: Folder that `models.json` is written to; None: the run's, or `runs/NAME-models`.
+
+    Raises:
+        ConfigError: A model answers no question of the recipe, or none of its classes.
+        RunError: A model's or the run's files are missing or damaged.
+    """
+    trained = _run(run_or_recipe, checkpoint, device)
+    if trained is not None:
+        if overrides:
+            raise ConfigError("a run's recipe can't be changed", where=overrides[0], hint="give its recipe instead")
+        experiment = Experiment.open(trained.config, trained.calibration)
+        folder = trained.folder.root
+    else:
+        config = resolve_vocabulary(load_recipe(run_or_recipe, overrides))
+        experiment = Experiment.open(config)
+        folder = default_run_folder(config).with_name(f"{config.name}-models")
+    cases = experiment.test_cases()
+    scored = [_score_model(Specialist(_source(model), device), trained, experiment, cases) for model in models]
+    name = experiment.config.name
+    told = [one.to_json(name) for one in scored]
+    path = (folder if out is None else Path(out)) / FILE_NAME
+    write_json(path, {"recipe": name, "split": "test", "models": told}, indent=1)
+    for one in told:
+        print(f"{one['task']}: {one['num_items']} questions")
+        if one["unknown_classes"]:
+            print(f"  the model has no word for: {', '.join(one['unknown_classes'])}")
+        print(scores_table_text({**one, "split": "test", "cost": {}}))
+    print(f"scores: {path}")
+    return scored
+
+
+def _source(model: str) -> str:
+    if not model.startswith(PREFIX) or model == PREFIX:
+        hint = f"write {PREFIX}FOLDER, or {PREFIX}OWNER/NAME of the hub"
+        raise ConfigError(f"`{model}` names no model", where="--model", hint=hint)
+    return model.removeprefix(PREFIX)
+
+
+def _run(run_or_recipe: str, checkpoint: str, device: str) -> TrainedRun | None:
+    folder = RunFolder(Path(run_or_recipe))
+    return TrainedRun.load(folder.root, device, checkpoint) if folder.config.is_file() else None
+
+
+def _score_model(
+    specialist: Specialist, trained: TrainedRun | None, experiment: Experiment, cases: Cases
+) -> ModelScores:
+    items = [item for item in (cases.item(index) for index in range(len(cases))) if _asks(item, specialist.task)]
+    metrics = _metrics(experiment, specialist)
+    if not items or not metrics:
+        raise ConfigError(
+            f"`{specialist.name}` answers `{specialist.task}`, and `{experiment.config.name}` "
+            + ("asks nothing of the kind" if not items else "has no protocol that can score it"),
+            where="--model",
+            hint=f"its protocols are {', '.join(experiment.config.protocols)}",
+        )
+    asked = tuple(dict.fromkeys(name for item in items if item.query for name in item.query.options))
+    known = specialist.knows(asked)
+    if asked and not known:
+        raise ConfigError(
+            f"`{specialist.name}` knows none of the classes that are asked", where="--model", choices=asked[:20]
+        )
+    answers = progress(((specialist(item), item) for item in items), len(items), f"evaluate {specialist.name}")
+    results = _scored(answers, metrics)
+    own: tuple[Result, ...] = ()
+    if trained is not None:
+        size = trained.config.evaluation.batch_size
+        batches = (items[start : start + size] for start in range(0, len(items), size))
+        said = (pair for some in batches for pair in zip(trained.predict_items(some), some, strict=True))
+        own = _scored(progress(said, len(items), "evaluate the run"), _metrics(experiment, specialist))
+    unknown = tuple(name for name in asked if name not in known)
+    return ModelScores(specialist.name, specialist.task, len(items), unknown, results, own)
+
+
+def _asks(item: Item, task: str) -> bool:
+    if item.query is not None:
+        return item.query.task == task
+    return task == "depth" and item.sample.depth is not None
+
+
+def _metrics(experiment: Experiment, specialist: Specialist) -> list[Metric]:
+    """Fresh ones of the recipe's protocols that speak of the specialist's task."""
+    found = []
+    for metric in build_metrics(experiment.config, experiment.skeleton):
+        if isinstance(metric, AskedMetric):
+            fits = specialist.task in metric.tasks
+        else:
+            fits = specialist.task == "depth" and metric.protocol.startswith("depth")
+        affine = specialist.task == "depth" and not specialist.metric_depth
+        if fits and (not affine or metric.protocol.startswith(_AFFINE)):
+            found.append(metric)
+    return found
+
+
+def _scored(answers: Iterable[tuple[Prediction, Item]], metrics: Sequence[Metric]) -> tuple[Result, ...]:
+    for prediction, item in answers:
+        for metric in metrics:
+            metric.update(prediction, item)
+    return tuple(metric.compute() for metric in metrics)
