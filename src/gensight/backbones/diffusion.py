@@ -82,7 +82,7 @@ class DiffusionBackbone(Backbone):
         self.tokenizers = parts.tokenizers
         self.scheduler = parts.scheduler
         self.is_xl = _check_family(parts)
-        self.latent_channels: int = self.unet.config.in_channels
+        self.latent_channels: int = self.unet.config.out_channels
         self.stride = _vae_stride(self.vae)
         self.layers = choose_layers(unet_layers(self.unet, self.stride), layers)
         self.time_channels = self.unet.time_embedding.linear_2.out_features
@@ -228,6 +228,9 @@ class DiffusionBackbone(Backbone):
         self, x_t: Tensor, timestep: int | Tensor, text: TextEmbedding | Sequence[str] | None, stop: bool
     ) -> tuple[Tensor | None, Features]:
         dtype, batch = self.unet.dtype, len(x_t)
+        if x_t.shape[1] != self.unet.config.in_channels:
+            hint = "use it with method.kind=instruct, or name the text-to-image model that it was made from"
+            raise RunError("this U-Net edits: it takes an image's latent beside the noisy one", hint=hint)
         if text is None:
             text = self._embed_nothing().expand(batch)
         elif not isinstance(text, TextEmbedding):
@@ -378,7 +381,7 @@ def _check_family(parts: Parts) -> bool:
         problem = f"its added embedding is {config.addition_embed_type!r}"
     elif config.class_embed_type is not None or config.num_class_embeds is not None:
         problem = "it is conditioned on a class"
-    elif config.in_channels != parts.vae.config.latent_channels:
+    elif config.in_channels not in _widths(parts.vae.config.latent_channels):
         problem = f"it takes {config.in_channels} channels, and a latent has {parts.vae.config.latent_channels}"
     is_xl = config.addition_embed_type == "text_time"
     if is_xl and problem is None:
@@ -395,6 +398,11 @@ def _check_family(parts: Parts) -> bool:
             hint="use a base text-to-image model, not one for inpainting, upscaling or refining",
         )
     return is_xl
+
+
+def _widths(latent: int) -> tuple[int, int]:
+    """Channels that a U-Net may take: a noisy latent, or (an editor such as InstructPix2Pix) an image's beside it."""
+    return latent, 2 * latent
 
 
 def _vae_stride(vae: Any) -> int:

@@ -13,6 +13,7 @@ from gensight.cli import (
     annotate,
     datasets,
     doctor,
+    editor,
     evaluate,
     export,
     guide,
@@ -102,6 +103,7 @@ for verb in (
 app.command()(recipes.recipes)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(landmarks.app, name="landmarks")
+app.add_typer(editor.app, name="editor")
 app.command()(doctor.doctor)
 
 

@@ -1,0 +1,60 @@
+"""What is asked of a sample: what is there, some of what is not, and for scoring everything."""
+
+import pytest
+
+from gensight.encodings.instructed import Instructed
+from gensight.encodings.painted_answers import PaintedMask
+from gensight.errors import ConfigError
+from tests.methods.instruct import small
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return small.reader(1)[0]
+
+
+def asked(encoding, sample):
+    found = {}
+    for item in encoding.items(sample):
+        found.setdefault(item.query.task, []).append(item.query.options)
+    return found
+
+
+def test_what_is_there_is_asked_and_so_is_as_much_as_wanted_of_what_is_not(sample):
+    for negatives in (0, 2):
+        tasks = asked(small.encoding(negatives), sample)
+        assert len(tasks["segment"]) == len(tasks["detect"]) == 1 + negatives
+        assert tasks["depth"] == [()]
+        assert (sample.label,) in tasks["segment"]
+        assert len(tasks["classify"]) == 2 + negatives
+    once = small.encoding()
+    assert asked(once, sample) == asked(once, sample)
+
+
+def test_for_scoring_every_class_is_asked_of_every_image(sample):
+    encoding = small.encoding().for_scoring()
+    tasks = asked(encoding, sample)
+    assert tasks["segment"] == tasks["detect"] == [(name,) for name in encoding.categories]
+    assert tasks["classify"] == [encoding.labels]
+    assert small.encoding().asking == "sampled"
+
+
+def test_absent_classes_are_black(sample):
+    encoding = small.encoding(negatives=3)
+    item = next(one for one in encoding.items(sample) if one.query.options not in ((sample.label,), ()))
+    view = small.cases(1).policy.view(item)
+    targets = encoding.encode(item, (view,))
+    assert float(targets["painted"].max()) == 0
+    assert float(targets["painted_weight"].min()) == 1
+
+
+def test_a_task_without_a_vocabulary_is_refused():
+    with pytest.raises(ConfigError, match="`segment` needs names of classes"):
+        Instructed({"segment": PaintedMask()})
+
+
+def test_an_unlabelled_image_is_asked_nothing(sample):
+    from dataclasses import replace
+
+    bare = replace(sample, instances=None, depth=None, label=None, extras={})
+    assert small.encoding().items(bare) == []
