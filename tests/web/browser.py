@@ -70,14 +70,17 @@ class Browser:
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
 
     def click(self, selector: str, at: tuple[float, float] = (0.5, 0.5)) -> None:
-        """Clicks on a place of an element, in shares of its size."""
+        """Clicks on a place of an element, in shares of its size, once it has come to rest."""
         self.wait(f"!!document.querySelector({selector!r})")
-        self.value(f"document.querySelector({selector!r}).scrollIntoView({{block: 'center'}})")
-        time.sleep(0.3)
-        box = self.value(
-            f"(() => {{ const r = document.querySelector({selector!r}).getBoundingClientRect();"
-            " return [r.x, r.y, r.width, r.height]; })()"
-        )
+        before, box = [0.0], [1.0]
+        while box != before or not box[2]:
+            before = box
+            box = self.value(
+                f"(() => {{ const one = document.querySelector({selector!r});"
+                " one.scrollIntoView({block: 'center', behavior: 'instant'}); const r = one.getBoundingClientRect();"
+                " return [r.x, r.y, r.width, r.height]; })()"
+            )
+            time.sleep(0.3)
         x, y = box[0] + at[0] * box[2], box[1] + at[1] * box[3]
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from gensight.config.schema import RunConfig
 from gensight.verbs.train import train
+from tests.pipelines import save_pipeline
 from tests.verbs.small_recipe import small_recipe
 from tests.verbs.test_gaze import recipe as gaze_recipe
 
@@ -24,3 +26,21 @@ def gaze_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Finds where heads look."""
     config = gaze_recipe("gaze-frozen", name="gaze", evaluation={"protocols": ["in-frame-ap"], "baselines": []})
     return train(config, tmp_path_factory.mktemp("serve") / "gaze", "cpu")
+
+
+@pytest.fixture(scope="session")
+def instruct_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Follows instructions, untaught."""
+    folder = tmp_path_factory.mktemp("serve")
+    data = {"kind": "puppets", "num_train": 2, "num_validation": 1, "num_test": 1, "size": [64, 64], "subjects": "all"}
+    values = {
+        "name": "words",
+        "data": data,
+        "view": {"size": [64, 64]},
+        "encoding": {"kind": "painted", "tasks": ["segment", "depth"], "near": 0.5, "min_share": 0.0},
+        "backbone": {"kind": "diffusers", "id": str(save_pipeline(folder / "sd")), "trainable": "lora", "lora_rank": 2},
+        "method": {"kind": "instruct", "way": "one-step"},
+        "training": {"steps": 1, "batch_size": 2, "validate_every": 1},
+        "evaluation": {"protocols": ["depth-affine"], "baselines": []},
+    }
+    return train(RunConfig.model_validate(values), folder / "words", "cpu")

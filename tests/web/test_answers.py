@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from gensight.errors import DataError, RunError
-from gensight.samples import Depth, Gaze, Instance, Keypoints, Prediction, Sample, ScoreMap, View, Visibility
+from gensight.samples import Depth, Gaze, Instance, Keypoints, Prediction, Query, Sample, ScoreMap, View, Visibility
 from gensight.skeletons import Skeleton
 from gensight.web.answers import Answer, described, draw_answer, draw_target, message, rows
-from gensight.web.questions import Question
 
 SIZE = (24, 32)
 IMAGE = np.full((*SIZE, 3), 128, np.uint8)
@@ -102,11 +101,14 @@ def test_unknown_depth_has_no_rows() -> None:
 def test_answers_are_json(prediction: Prediction, tmp_path: Path) -> None:
     from gensight.files.atomic import write_json
 
-    answered = Answer(Sample("cat", SIZE, lambda: IMAGE), prediction, IMAGE, IMAGE, ())
-    write_json(tmp_path / "a.json", described(answered, "demo", Question(instruction="segment the cat")))
+    query = Query("segment the cat", "segment", ("cat",))
+    answered = Answer(Sample("cat", SIZE, lambda: IMAGE), prediction, IMAGE, IMAGE, (), query)
+    write_json(tmp_path / "a.json", described(answered, "demo"))
 
     told = json.loads((tmp_path / "a.json").read_text())
-    assert (told["run"], told["image"], told["instruction"]) == ("demo", "cat", "segment the cat")
+    assert (told["run"], told["image"], told["instruction"], told["classes"]) == (
+        "demo", "cat", "segment the cat", ["cat"]
+    )  # fmt: skip
     assert len(told["instances"]) == len(prediction.instances)
 
 

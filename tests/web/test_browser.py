@@ -18,9 +18,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CHROMIUM, reason="needs C
 
 
 @pytest.fixture
-def browser(keypoint_run: Path, gaze_run: Path, tmp_path: Path) -> Iterator[Browser]:
+def browser(keypoint_run: Path, gaze_run: Path, instruct_run: Path, tmp_path: Path) -> Iterator[Browser]:
     with (
-        running_page([keypoint_run, gaze_run], port=0, limits=Limits(max_pixels=1_000_000)) as address,
+        running_page([keypoint_run, gaze_run, instruct_run], port=0, limits=Limits(max_pixels=1_000_000)) as address,
         open_browser(address, tmp_path / "profile") as browser,
     ):
         browser.wait("!!document.querySelector('#ask')")
@@ -62,6 +62,22 @@ def test_upload_ask_see_and_look_back(browser: Browser, tmp_path: Path) -> None:
 
     assert not [url for url in browser.requests if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))]
     assert browser.problems == []
+
+
+def test_an_instruction_is_typed_and_answered(browser: Browser, tmp_path: Path) -> None:
+    browser.click("#run input")
+    browser.wait("[...document.querySelectorAll('[role=option]')].some(one => one.innerText.includes('words'))")
+    browser.value("[...document.querySelectorAll('[role=option]')].find(one => one.innerText.includes('words'))"
+                  ".dispatchEvent(new MouseEvent('mousedown', {bubbles: true}))")  # fmt: skip
+    browser.wait("!!document.querySelector('#instruction textarea')")
+    write_image(tmp_path / "scene.png", np.random.default_rng(0).integers(0, 255, (96, 128, 3), np.uint8))
+    browser.upload(tmp_path / "scene.png", "#image")
+    browser.wait("!!document.querySelector('#image img')")
+    browser.write("#instruction textarea", "estimate the depth")
+    browser.click("#ask")
+    browser.wait("!!document.querySelector('#target img') && document.querySelector('#target img').naturalWidth")
+    browser.wait("document.querySelector('#table').innerText.includes('half of the pixels')")
+    shot(browser, "instruction")
 
 
 def test_mistakes_are_told_on_the_page(browser: Browser, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gensight.errors import ConfigError
-from gensight.web.questions import MAX_BOXES, classes_named, read_boxes, with_corner
+from gensight.web.questions import MAX_BOXES, read_boxes, with_corner
 
 
 def test_boxes_are_read_from_any_two_opposite_corners_and_clipped() -> None:
@@ -36,17 +36,3 @@ def test_clicks_make_boxes() -> None:
 
     assert text == "1 2 30 40\n5 6"
     assert with_corner("1 2 30 40", (5.0, 6.0)) == text
-
-
-@pytest.mark.parametrize(
-    ("text", "named"),
-    [
-        ("segment the cat", ("cat",)),
-        ("Find all Dogs, then buses and the cat", ("dog", "bus", "cat")),
-        ("a teddy bear", ("teddy bear",)),
-        ("a bear beside a teddy bear", ("bear", "teddy bear")),
-        ("concatenate everything", ()),
-    ],
-)
-def test_the_classes_that_an_instruction_names(text: str, named: tuple[str, ...]) -> None:
-    assert classes_named(text, ("cat", "dog", "bus", "bear", "teddy bear")) == named

@@ -4,6 +4,7 @@ import io
 import json
 import socket
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from PIL import Image
 
 from gensight.cli.main import main
 from gensight.errors import ConfigError, DataError, ResourceError, RunError
+from gensight.samples import Sample
+from gensight.web.answers import AnswerStore, answer
+from gensight.web.questions import Question
 from gensight.web.server import free_port, load_runs, running_page
 from gensight.web.uploads import Limits
 from tests.web.test_uploads import huge_png
@@ -58,7 +62,7 @@ def test_a_question_is_answered_with_pictures_numbers_and_files(client: httpx.Cl
     event, said = ask(client, upload(client, "cat.png", png()), boxes="5 5 40 45")
 
     assert event == "complete", said
-    overlay, target, table, files, past = said
+    overlay, target, table, files, *_, past = said
     for picture in (overlay, target):
         fetched = client.get(f"/file={picture['path']}")
         assert Image.open(io.BytesIO(fetched.content)).size == (64, 48)
@@ -106,7 +110,8 @@ def test_too_large_files_are_refused_on_arrival(client: httpx.Client) -> None:
 
 def test_a_path_in_an_uploads_name_goes_nowhere(client: httpx.Client) -> None:
     assert Path(upload(client, "../../../escape.png", png())).name == "escape.png"
-    assert not [path for parent in Path(upload(client, "a.png", png())).parents for path in parent.glob("escape.png")]
+    uploads = Path(upload(client, "a.png", png())).parents[1]
+    assert not [path for folder in (uploads, *uploads.parents) for path in folder.glob("escape.png")]
 
 
 @pytest.mark.parametrize("outside", ["/etc/passwd", str(Path(__file__)), "../../../../../../etc/passwd", "config.yaml"])
@@ -133,10 +138,6 @@ def test_the_page_names_nothing_outside_that_a_browser_would_load(client: httpx.
 
 
 def test_a_gaze_run_asks_for_heads(gaze_run: Path) -> None:
-    from gensight.samples import Sample
-    from gensight.web.answers import answer
-    from gensight.web.questions import Question
-
     (trained,) = load_runs([gaze_run], "cpu").values()
     sample = Sample("people", (48, 64), lambda: np.full((48, 64, 3), 90, np.uint8))
 
@@ -147,6 +148,27 @@ def test_a_gaze_run_asks_for_heads(gaze_run: Path) -> None:
     assert [row[0] for row in answered.rows] == ["person 1", "person 2"]
     assert answered.target.std() > 0
     assert answered.drawn.shape == (48, 64, 3)
+
+
+def test_an_instruction_is_followed_and_its_picture_kept(instruct_run: Path, tmp_path: Path) -> None:
+    (trained,) = load_runs([instruct_run], "cpu").values()
+    sample = Sample("scene", (40, 60), lambda: np.full((40, 60, 3), 90, np.uint8))
+
+    with pytest.raises(ConfigError, match="no instruction is given"):
+        answer(trained, sample, Question())
+    with pytest.raises(ConfigError, match="names no class of this run"):
+        answer(trained, sample, Question(instruction="segment the moon"))
+    with pytest.raises(ConfigError, match="longer than 500 letters"):
+        answer(trained, sample, Question(instruction="x" * 501))
+    deep = answer(trained, sample, Question(instruction="how far is everything?"))
+    masked = answer(trained, sample, Question(instruction="segment the person", task="segment"))
+
+    assert [row[0] for row in deep.rows] == ["2 % of the pixels", "half of the pixels", "98 % of the pixels"]
+    assert masked.query is not None
+    assert masked.query.options == ("person",)
+    assert masked.target.shape == masked.drawn.shape == (40, 60, 3)
+    saved = AnswerStore(tmp_path).save(masked, trained, Question(instruction="segment the person"))
+    assert {"answers.json", "target.png", "overlays/scene.jpg"} <= set(zipfile.ZipFile(saved.files[-1]).namelist())
 
 
 def test_what_is_wrong_with_runs_ports_and_examples_is_said(keypoint_run: Path, tmp_path: Path) -> None:

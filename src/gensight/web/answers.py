@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from gensight.diffusion.noise import mix
 from gensight.drawing import draw_boxes, draw_depth, draw_heatmaps, draw_keypoints, draw_masks, overlay
 from gensight.encodings.gaze import MAP
 from gensight.encodings.painted import OUTPUT
@@ -20,10 +21,11 @@ from gensight.files.images import write_image
 from gensight.geometry import map_grid_to_image, warp_image
 from gensight.loading.cases import Case, collate
 from gensight.prediction.gaze_pictures import draw_looks, is_gaze
+from gensight.prediction.instruct_files import InstructFiles
 from gensight.prediction.outputs import PredictionWriter
 from gensight.prediction.trained_run import TrainedRun
 from gensight.prediction.validation import heatmap_of
-from gensight.samples import Array, Instance, Item, Prediction, Sample, ScoreMap, merge_predictions
+from gensight.samples import Array, Instance, Item, Prediction, Query, Sample, ScoreMap, merge_predictions
 from gensight.web.questions import Question, items_asked, takes_words
 
 COLUMNS = ("what", "where", "confidence")
@@ -42,6 +44,7 @@ class Answer:
         target: uint8 RGB of the image's size: what the run painted or mapped, without the image.
         drawn: uint8 RGB of the image's size: the answer on the image.
         rows: A table of it, under `COLUMNS`.
+        query: What was asked in words, as it was understood; or None.
     """
 
     sample: Sample
@@ -49,6 +52,7 @@ class Answer:
     target: Array
     drawn: Array
     rows: tuple[Row, ...]
+    query: Query | None = None
 
 
 @dataclass(frozen=True)
@@ -89,13 +93,15 @@ def answer(trained: TrainedRun, sample: Sample, question: Question) -> Answer:
     (prediction,) = merge_predictions(found)
     # Before they are merged, since the maps of several subjects may have one name.
     target = np.maximum.reduce([draw_target(image, one) for one in found])
-    return Answer(sample, prediction, target, draw_answer(image, prediction), tuple(rows(prediction)))
+    drawn, table = draw_answer(image, prediction), tuple(rows(prediction))
+    return Answer(sample, prediction, target, drawn, table, items[0].query)
 
 
 def _with_picture(trained: TrainedRun, item: Item) -> Prediction:
     """The prediction of a run that paints, with what it painted among its maps."""
     view = trained.policy.view(item, 0)
-    batch = collate([Case(item, (view,), 0, (warp_image(item.sample.image(), view),), {})])
+    key = mix(0, *item.sample.key.encode())  # the same noise as `gensight predict --instruction` draws
+    batch = collate([Case(item, (view,), key, (warp_image(item.sample.image(), view),), {})])
     outputs = {name: value[0] for name, value in trained.predictor.outputs(batch).items()}
     prediction = trained.encoding.decode(outputs, item, (view,))
     return replace(prediction, maps={**prediction.maps, OUTPUT: ScoreMap(outputs[OUTPUT].numpy(), view)})
@@ -183,7 +189,7 @@ def _instance_rows(one: Instance, suffix: str) -> Iterator[Row]:
         yield one.category + suffix, where, f"{one.confidence:.2f}"
 
 
-def described(answered: Answer, run: str, question: Question) -> dict[str, Any]:
+def described(answered: Answer, run: str) -> dict[str, Any]:
     """The answer as JSON-able values, in pixels of the upright image (top-left pixel's centre at 0.5, 0.5)."""
     prediction = answered.prediction
     depth = prediction.depth
@@ -191,11 +197,17 @@ def described(answered: Answer, run: str, question: Question) -> dict[str, Any]:
         "run": run,
         "image": answered.sample.key,
         "size": list(prediction.size),
-        "instruction": question.instruction or None,
+        **_words(answered.query),
         "instances": [_instance(one) for one in prediction.instances],
         "label_scores": None if prediction.label_scores is None else dict(prediction.label_scores),
         "depth": None if depth is None else {"kind": depth.kind, "median": float(np.nanmedian(depth.values))},
     }
+
+
+def _words(query: Query | None) -> dict[str, Any]:
+    if query is None:
+        return {"instruction": None}
+    return {"instruction": query.text, "task": query.task, "classes": list(query.options)}
 
 
 def _instance(one: Instance) -> dict[str, Any]:
@@ -238,7 +250,7 @@ class AnswerStore:
         write_image(page / "overlay.png", _shrunk(answered.drawn))
         write_image(page / "target.png", _shrunk(answered.target))
         write_image(own / f"{key}-overlay.png", answered.drawn)
-        write_json(own / f"{key}.json", described(answered, run, question), indent=1)
+        write_json(own / f"{key}.json", described(answered, run), indent=1)
         self._write_all(own / f"{key}-all.zip", answered, trained)
         self._forget(folder)
         asked = question.instruction.strip() or run
@@ -249,7 +261,10 @@ class AnswerStore:
         """What `gensight predict` would write, and the target, in a zip."""
         folder = path.with_suffix("")
         gaze = trained.encoding.name == "gaze"
-        with PredictionWriter(folder, trained.skeleton, trained.config.name, None, True, gaze).open() as writer:
+        writer = PredictionWriter(folder, trained.skeleton, trained.config.name, None, True, gaze)
+        if answered.query is not None:
+            writer.write_also(InstructFiles(folder, _words(answered.query)))
+        with writer.open():
             writer.add(answered.prediction, answered.sample.image())
         write_image(folder / "target.png", answered.target)
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

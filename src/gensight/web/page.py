@@ -153,8 +153,8 @@ def build_page(page: Page) -> gr.Blocks:
                              [*answered, history, past], concurrency_id=QUEUE, api_visibility="private")  # fmt: skip
         typed.failure(_nothing, None, answered, queue=False, **_PRIVATE)
         checking = image.upload(act.check, image, None, concurrency_id=QUEUE, **_PRIVATE)
-        checking.success(lambda: "", None, boxes, queue=False, **_PRIVATE)
         checking.failure(lambda: None, None, image, queue=False, **_PRIVATE)
+        image.upload(None, None, boxes, js="() => ''", **_PRIVATE)  # in the browser: a click may follow at once
         image.clear(lambda: ("", None), None, [boxes, marked], queue=False, **_PRIVATE)
         image.select(act.click, [run, boxes], boxes, queue=False, **_PRIVATE)
         boxes.change(act.mark, [image, boxes], marked, concurrency_id="marks", **_PRIVATE)

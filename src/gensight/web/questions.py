@@ -1,30 +1,21 @@
 """What a visitor asks of an image: boxes as typed or clicked, an instruction in words -> Items."""
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 import numpy as np
 
+from gensight.encodings.instructed import Instructed
 from gensight.errors import ConfigError
-from gensight.instructions.tasks import infer_task
 from gensight.prediction.sources import head_items, items_of
 from gensight.prediction.trained_run import TrainedRun
-from gensight.samples import Array, Item, Query, Sample
+from gensight.samples import Array, Item, Sample
+from gensight.verbs.predict_instruct import Question as InWords
+from gensight.verbs.predict_instruct import resolve
 
 Asks = Literal["image", "boxes", "heads", "words"]
 MAX_BOXES = 20
-UNNAMED = "object"  # what an answer is called if the instruction names no class of the run
 _MAX_LETTERS = 500
-
-
-@runtime_checkable
-class Worded(Protocol):
-    """An encoding that knows the classes of pixels and objects, and of whole images, by name."""
-
-    categories: tuple[str, ...]
-    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -95,30 +86,9 @@ def _instructed(trained: TrainedRun, sample: Sample, question: Question) -> Item
         raise ConfigError("no instruction is given", hint='type one, such as "segment the cat"')
     if len(text) > _MAX_LETTERS:
         raise ConfigError(f"the instruction is longer than {_MAX_LETTERS} letters", hint="say it shorter")
-    task = question.task or infer_task(text).task
-    encoding = trained.encoding
-    known: tuple[str, ...] = ()
-    if isinstance(encoding, Worded):
-        known = encoding.labels if task == "classify" else encoding.categories
-    named = classes_named(text, known)
-    if task in ("segment", "detect"):
-        named = named or (UNNAMED,)
-    return Item((replace(sample, instances=()),), query=Query(text, task, () if task == "depth" else named))
-
-
-def classes_named(text: str, known: Sequence[str]) -> tuple[str, ...]:
-    """The classes that occur in a text, singular or plural, in its order; of `ear` and `teddy bear` whole words only.
-
-    The model reads the text itself: these only name what is decoded.
-    """
-    places = {name: re.search(rf"\b{re.escape(name)}(s|es)?\b", text, re.IGNORECASE) for name in known}
-    found = {name: place.span() for name, place in places.items() if place is not None}
-    inside = {
-        name
-        for name, (start, end) in found.items()
-        if any(s <= start and end <= e and e - s > end - start for s, e in found.values())
-    }
-    return tuple(sorted(found.keys() - inside, key=lambda name: found[name]))
+    asked, _ = resolve(trained, InWords(text, question.task or None))
+    assert isinstance(trained.encoding, Instructed) and asked.task is not None  # `resolve` has seen to it
+    return trained.encoding.item(replace(sample, instances=()), asked.task, asked.classes, asked.text)
 
 
 def read_boxes(text: str, size: tuple[int, int]) -> list[Array]:
