@@ -16,7 +16,9 @@ from gensight.prediction.gaze_files import head_of_person
 from gensight.prediction.outputs import PredictionWriter
 from gensight.prediction.smoothing import GazeSmoother
 from gensight.prediction.sources import Boxes, Source, head_items, items_of, open_source, read_boxes
+from gensight.prediction.tracking import track_source
 from gensight.prediction.trained_run import TrainedRun
+from gensight.readers.tracked import Tracker
 from gensight.samples import Prediction, Sample, merge_predictions
 from gensight.teachers.base import Teacher
 from gensight.teachers.catalogue import load_teacher
@@ -70,7 +72,9 @@ def predict(
     if len(runs) > 1:
         share_backbones(runs)
     folder = RunFolder(Path(run)).root / "predict" / opened.path.stem if out is None else Path(out)
-    _write(runs, _folders(runs, folder), opened, finder or BoxFinder(found), draw, smooth)
+    tracked = found is None and finder is None and any(trained.config.view.track for trained in runs)
+    known = BoxFinder(found, tracker=track_source(opened) if tracked else None)
+    _write(runs, _folders(runs, folder), opened, finder or known, draw, smooth)
     return folder
 
 
@@ -82,11 +86,13 @@ class BoxFinder:
         known: Of a detections file.
         detector: Finds them image by image.
         threshold: Least score.
+        tracker: Follows the one subject that moves, for runs that learned that way.
     """
 
     known: Boxes | None = None
     detector: Teacher | None = None
     threshold: float = 0.5
+    tracker: Tracker | None = None
 
     @classmethod
     def load(cls, name: str, threshold: float, device: str) -> "BoxFinder":
@@ -96,6 +102,8 @@ class BoxFinder:
 
     def boxes(self, samples: Sequence[Sample]) -> Boxes | None:
         """The boxes of these images."""
+        if self.tracker is not None:
+            return {sample.key: [(self.tracker.box(sample), 1.0)] for sample in samples}
         return self.known if self.detector is None else detect_boxes(self.detector, samples, None, self.threshold)
 
 
