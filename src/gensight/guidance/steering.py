@@ -6,6 +6,7 @@ from typing import Literal, assert_never, get_args
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.backbones.text import TextEmbedding
@@ -52,13 +53,17 @@ def goal_gradient(
     """The gradient of the goals' weighted sum with respect to the latents, and the sum (batch,).
 
     The gradient flows through the layers in use only. Latents are what the U-Net takes (scaled, for samplers that
-    scale).
+    scale). Where the backbone is `checkpointed`, the heads keep no activations either.
     """
     with torch.enable_grad():
         moving = latents.detach().requires_grad_(True)
         features = backbone.read_latents(moving, timestep, text)
         moment = Moment(step, moving, model_size)
-        error = torch.stack([goal.weight * goal.error(features, moment) for goal in goals]).sum(0)
+        if backbone.unet.is_gradient_checkpointing:
+            errors = [checkpoint(goal.error, features, moment, use_reentrant=False) for goal in goals]
+        else:
+            errors = [goal.error(features, moment) for goal in goals]
+        error = torch.stack([goal.weight * one for goal, one in zip(goals, errors, strict=True)]).sum(0)
         (gradient,) = torch.autograd.grad(error.sum(), moving)
     return gradient, error.detach()
 
