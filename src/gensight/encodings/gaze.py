@@ -25,7 +25,7 @@ from gensight.geometry import (
 )
 from gensight.samples import Array, Gaze, Instance, Item, Prediction, Sample, ScoreMap, Size, View
 
-MAP, IN_FRAME, POINT = "gaze", "in_frame", "gaze_point"
+MAP, IN_FRAME, POINT, EYE = "gaze", "in_frame", "gaze_point", "eye"
 SCENE, HEAD = 0, 1  # slots of an item
 Decoder = Literal["argmax", "dark"]
 
@@ -34,8 +34,9 @@ class GazeMap(Encoding):
     """A heatmap of the target over the scene, and the probability that there is one in the image.
 
     Targets: `gaze` (1, grid) with weight 0 where the target is out of frame (or 1 with an empty map, if `teach_empty`);
-    `in_frame` (1,); and `gaze_point` (2,), x and y as shares of the scene's width and height. Several annotators give
-    the mean of their Gaussians, scaled to a peak of 1.
+    `in_frame` (1,); `gaze_point` (2,), x and y as shares of the scene's width and height; and `eye` (2,), where the eye
+    lies in the close-up, as shares of its sides, with weight 0 where nobody says. Several annotators give the mean of
+    their Gaussians, scaled to a peak of 1.
 
     Decoding reads the map's peak: `argmax`, the centre of the largest cell (exact to half a cell), or `dark`, refined
     within a cell. Public codes decode to the cell's upper left corner; their protocols do so too, from the map that the
@@ -105,6 +106,7 @@ class GazeMap(Encoding):
             IN_FRAME: torch.tensor([float(shown)]),
             f"{IN_FRAME}_weight": torch.tensor([float(where is not None)]),
             POINT: torch.from_numpy(point.astype(np.float32)),
+            **_eye_target(None if gaze is None else gaze.eye, views[HEAD]),
         }
 
     def _draw(self, cells: Array) -> Array:
@@ -151,6 +153,15 @@ class GazeMap(Encoding):
             item_key=item.key,
             group=item.sample.group,
         )
+
+
+def _eye_target(eye: Array | None, close_up: View) -> dict[str, Tensor]:
+    known = eye is not None and bool(np.isfinite(eye).all())
+    place = np.full(2, 0.5)
+    if eye is not None and known:
+        place = image_to_model(eye[None], close_up)[0] / np.array(close_up.model_size[::-1])
+    shares = np.clip(place, -0.5, 1.5).astype(np.float32)
+    return {EYE: torch.from_numpy(shares), f"{EYE}_weight": torch.tensor([float(known)])}
 
 
 def map_name(item: Item) -> str:

@@ -32,9 +32,9 @@ def frozen(**settings):
     )
 
 
-def convolutional():
+def convolutional(**settings):
     torch.manual_seed(0)
-    return ConvolutionalGaze(SceneAndHead("small", "attended"), GRID)
+    return ConvolutionalGaze(SceneAndHead("small", "attended"), GRID, **settings)
 
 
 def diffusion(**settings):

@@ -46,6 +46,30 @@ def test_losses_fall_and_predictions_have_the_announced_shapes(name):
     assert all(torch.equal(outputs[key], again[key]) for key in outputs)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: frozen(close_up=2, eye_weight=1.0),
+        lambda: convolutional(eye_weight=1.0),
+        lambda: diffusion(eye_weight=1.0),
+    ],
+)
+def test_the_eyes_place_is_learned_beside_the_map(make):
+    method, few = make(), batch()
+    assert float(few.targets["eye_weight"].sum()) == len(few)
+    optimiser = torch.optim.AdamW(method.parameter_groups()[0]["params"], 3e-3)
+    errors = []
+    for _ in range(12):
+        losses = method.losses(few)
+        optimiser.zero_grad()
+        losses["loss"].backward()
+        optimiser.step()
+        errors.append(float(losses["eye"].detach()))
+    assert errors[-1] < 0.7 * errors[0]
+    few.targets["eye_weight"].zero_()
+    assert float(method.losses(few)["eye"].detach()) == 0
+
+
 def test_sizes_are_those_of_the_published_networks():
     scene, head = ImageEncoder("resnet50", 4), ImageEncoder("resnet50", 3)
     assert sum(p.numel() for p in scene.parameters()) == 28_106_880

@@ -14,11 +14,11 @@ from gensight.diffusion import sampling, targets, variational
 from gensight.diffusion.noise import item_noise, item_timesteps, item_uniform
 from gensight.diffusion.schedules import ScheduleName, alphas_cumprod
 from gensight.diffusion.weighting import Weighting, loss_weights, refuse_infinite
-from gensight.encodings.gaze import IN_FRAME, MAP, POINT
+from gensight.encodings.gaze import EYE, IN_FRAME, MAP, POINT
 from gensight.errors import ConfigError
 from gensight.methods.base import Method
-from gensight.methods.gaze.encoders import BackboneSceneAndHead, InFrameHead, SceneAndHead
-from gensight.methods.gaze.losses import in_frame_loss, map_weights, masked_mean, soft_argmax
+from gensight.methods.gaze.encoders import BackboneSceneAndHead, EyeHead, InFrameHead, SceneAndHead
+from gensight.methods.gaze.losses import eye_loss, in_frame_loss, map_weights, masked_mean, soft_argmax
 from gensight.samples import Batch, Size
 
 Target = Literal["epsilon", "x0", "v"]
@@ -51,6 +51,8 @@ class DiffusionGaze(Method):
         snr_limit: k of `min-snr` and `max-snr`.
         point_weight: Of the squared distance between the estimate's soft-argmax and the target; 0: none.
         in_frame_weight: Of the in/out loss.
+        eye_weight: Of the absolute error of the eye's place in the close-up, learned beside the map: it tells which way
+            the head is turned, for everybody, also for those who look out of the frame. 0: not learned.
         sampler, sample_steps: How predictions are drawn.
         num_draws: Draws that a prediction is the mean of.
 
@@ -83,6 +85,7 @@ class DiffusionGaze(Method):
         snr_limit: float = 5.0,
         point_weight: float = 0.0,
         in_frame_weight: float = 0.01,
+        eye_weight: float = 0.0,
         sampler: sampling.SamplerName = "ddim",
         sample_steps: int = 10,
         num_draws: int = 1,
@@ -98,6 +101,7 @@ class DiffusionGaze(Method):
         self.sampler, self.sample_steps, self.num_draws = sampler, sample_steps, num_draws
         self.unet = _unet(widths, attention, num_blocks, num_heads, dropout, encoder.channels, loss != "mse", grid)
         self.in_frame = InFrameHead(2 * encoder.channels)
+        self.eye_weight, self.eye = eye_weight, EyeHead(encoder.channels) if eye_weight else None
         self.register_buffer("alphas_cumprod", alphas_cumprod(schedule, train_steps, zero_terminal_snr), False)
 
     # --- Learning ---
@@ -121,6 +125,9 @@ class DiffusionGaze(Method):
             places = soft_argmax(sampling.unscale_output(estimate, self.scale))
             losses["point"] = masked_mean(((places - batch.targets[POINT]) ** 2).sum(1), weights)
             losses["loss"] = losses["loss"] + self.point_weight * losses["point"]
+        if self.eye is not None:
+            losses[EYE] = eye_loss(self.eye(joint), batch)
+            losses["loss"] = losses["loss"] + self.eye_weight * losses[EYE]
         return losses
 
     def _errors(

@@ -219,6 +219,19 @@ class InFrameHead(nn.Module):
         return logits
 
 
+class EyeHead(nn.Module):
+    """Where the eye lies in the close-up, from the head's half of the joint map; asked for in training alone."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels, self.last = channels, nn.Linear(channels, 2)
+
+    def forward(self, joint: Tensor) -> Tensor:
+        """(B, 2) x and y as shares of the close-up's sides."""
+        places: Tensor = self.last(joint[:, self.channels :].mean((-2, -1)))
+        return places
+
+
 def _standard(images: Tensor) -> Tensor:
     mean, std = (torch.tensor(v, device=images.device, dtype=images.dtype).view(3, 1, 1) for v in (_MEAN, _STD))
     return (images - mean) / std

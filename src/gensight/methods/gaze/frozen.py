@@ -14,10 +14,11 @@ from torch.nn import functional
 from gensight.backbones.base import Backbone, Features
 from gensight.backbones.cache import TIME_EMBEDDING
 from gensight.diffusion.noise import item_uniform
-from gensight.encodings.gaze import HEAD, IN_FRAME, MAP, SCENE
+from gensight.encodings.gaze import EYE, HEAD, IN_FRAME, MAP, SCENE
+from gensight.errors import ConfigError
 from gensight.methods.base import Method
 from gensight.methods.gaze.layers import LayerSum
-from gensight.methods.gaze.losses import in_frame_loss, map_weights, masked_mean
+from gensight.methods.gaze.losses import eye_loss, in_frame_loss, map_weights, masked_mean
 from gensight.methods.gaze.prompts import box_coverage, distinct_scenes, head_boxes, sines
 from gensight.samples import Batch, Size
 
@@ -41,6 +42,8 @@ class FrozenGaze(Method):
         drop_path: Largest probability of leaving out a block for an item, in training.
         loss: `bce` per cell, as published; `softmax`, the place as one choice among cells (learns faster).
         in_frame_weight: Of the in/out loss; 0 switches the output's learning off.
+        eye_weight: Of the absolute error of the eye's place in the close-up, learned beside the map: it tells which way
+            the head is turned, for everybody, also for those who look out of the frame. 0: not learned.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class FrozenGaze(Method):
         drop_path: float = 0.1,
         loss: Loss = "bce",
         in_frame_weight: float = 1.0,
+        eye_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self.backbone, self.grid, self.loss, self.in_frame_weight = backbone, (grid[0], grid[1]), loss, in_frame_weight
@@ -69,14 +73,37 @@ class FrozenGaze(Method):
         self.raise_map = nn.ConvTranspose2d(width, width, 2, stride=2)
         self.map = nn.Conv2d(width, 1, 1)
         self.in_frame = nn.Sequential(nn.Linear(width, width // 2), nn.GELU(), nn.Linear(width // 2, 1))
+        if eye_weight and not close_up:
+            raise ConfigError("the eye's place is read off close-ups, and there are none", where="method.eye_weight",
+                              hint="set method.close_up")  # fmt: skip
+        self.eye_weight, self.eye = eye_weight, nn.Linear(width, 2) if eye_weight else None
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """(logits of the map (B, 1, grid), logits of in frame (B,))."""
+        return self._outputs(self._see_all(batch), batch.views[0][SCENE].model_size)
+
+    def _see_all(self, batch: Batch) -> Tensor:
         scene, shown, close_ups = self._features(batch)
         kept = [self._kept(batch, number) for number in range(len(self.blocks))]
-        return self.read(scene, close_ups, head_boxes(batch), batch.views[0][SCENE].model_size, shown, kept)
+        return self._hidden(scene, close_ups, head_boxes(batch), batch.views[0][SCENE].model_size, shown, kept)
 
     def read(
+        self, scene: dict[str, Tensor], close_ups: dict[str, Tensor] | None, boxes: Tensor, model_size: Size
+    ) -> tuple[Tensor, Tensor]:
+        """The same from features.
+
+        Args:
+            scene: Of each item's scene.
+            close_ups: Of each item's head; None where the method does without.
+            boxes: (B, 4) heads, as shares of the scene's sides.
+            model_size: Of the scene's view, in pixels.
+        """
+        return self._outputs(self._hidden(scene, close_ups, boxes, model_size), model_size)
+
+    def _token_grid(self, model_size: Size) -> Size:
+        return -(-model_size[0] // self.token_stride), -(-model_size[1] // self.token_stride)
+
+    def _hidden(
         self,
         scene: dict[str, Tensor],
         close_ups: dict[str, Tensor] | None,
@@ -84,18 +111,9 @@ class FrozenGaze(Method):
         model_size: Size,
         shown: Tensor | None = None,
         kept: Sequence[Tensor] = (),
-    ) -> tuple[Tensor, Tensor]:
-        """The same from features.
-
-        Args:
-            scene: Of the different scenes.
-            close_ups: Of each item's head; None where the method does without.
-            boxes: (B, 4) heads, as shares of the scene's sides.
-            model_size: Of the scene's view, in pixels.
-            shown: int64 (B,): which scene each item shows; None: its own.
-            kept: For each block (B, 1, 1) what its answer is multiplied by; empty: 1.
-        """
-        size = (-(-model_size[0] // self.token_stride), -(-model_size[1] // self.token_stride))
+    ) -> Tensor:
+        """(B, 1 + scene + close-up, width); `shown` names each item's scene, `kept` scales each block's answer."""
+        size = self._token_grid(model_size)
         maps = self.project(scene, size)
         maps = maps + sines(size, maps.shape[1]).to(maps)
         coverage = box_coverage(boxes, size).to(maps)
@@ -108,14 +126,19 @@ class FrozenGaze(Method):
         hidden = torch.cat(tokens, dim=1)
         for number, block in enumerate(self.blocks):
             hidden = block(hidden, kept[number].to(hidden) if kept else None)
-        hidden = self.norm(hidden)
+        normed: Tensor = self.norm(hidden)
+        return normed
+
+    def _outputs(self, hidden: Tensor, model_size: Size) -> tuple[Tensor, Tensor]:
+        size = self._token_grid(model_size)
         raised = hidden[:, 1 : 1 + size[0] * size[1]].transpose(1, 2).unflatten(2, size)
         logits = self.map(functional.gelu(self.raise_map(raised)))
         logits = functional.interpolate(logits, size=self.grid, mode="bilinear", align_corners=False)
         return logits, self.in_frame(hidden[:, 0]).squeeze(-1)
 
     def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
-        logits, inside = self(batch)
+        hidden, model_size = self._see_all(batch), batch.views[0][SCENE].model_size
+        logits, inside = self._outputs(hidden, model_size)
         target, weights = batch.targets[MAP], map_weights(batch)
         match self.loss:
             case "bce":
@@ -127,7 +150,12 @@ class FrozenGaze(Method):
             case _:
                 assert_never(self.loss)
         heat, in_frame = masked_mean(each, weights), in_frame_loss(inside, batch)
-        return {"loss": heat + self.in_frame_weight * in_frame, MAP: heat, IN_FRAME: in_frame}
+        losses = {"loss": heat + self.in_frame_weight * in_frame, MAP: heat, IN_FRAME: in_frame}
+        if self.eye is not None:
+            height, width = self._token_grid(model_size)
+            losses[EYE] = eye_loss(self.eye(hidden[:, 1 + height * width :].mean(1)), batch)
+            losses["loss"] = losses["loss"] + self.eye_weight * losses[EYE]
+        return losses
 
     @torch.no_grad()
     def predict(self, batch: Batch) -> dict[str, Tensor]:
