@@ -72,12 +72,14 @@ def test_a_method_is_trained_scored_and_shown(tmp_path: Path, method: str) -> No
     assert len(list((out / "overlays").glob("*.jpg"))) == 2
     with pytest.raises(ConfigError, match="asked about heads, and none are known"):
         predict(run, folder, tmp_path / "out2", "cpu")
+    with pytest.raises(ConfigError, match="only gaze in a video is smoothed"):
+        predict(run, folder, tmp_path / "out2", "cpu", boxes=tmp_path / "heads.json", smooth=5)
 
 
 @SLOW
 @pytest.mark.parametrize("kind", ["gazefollow", "video-attention-target", "goo"])
 def test_a_miniature_is_written_checked_and_trained_on(tmp_path: Path, kind: str) -> None:
-    root = datasets.write("puppets", tmp_path / "data", format=kind, num_samples=24, size="48x64", seed=2)
+    root = datasets.write("puppets", tmp_path / "data", format=kind, num_samples=24, size="48x64", seed=6)
     data: dict[str, object] = {"kind": kind, "root": str(root)}
     if kind == "goo":
         data |= {"train": "train.json", "test": "test.json", "validation_share": 0.2}
