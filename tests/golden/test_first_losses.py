@@ -4,6 +4,7 @@ Regenerate with `python -m tests.golden.test_first_losses` and say why in the co
 """
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from gensight.methods.base import Method
 from gensight.methods.readout.method import Readout
 from tests.engine import small_run
 from tests.methods.gaze import small as small_gaze
+from tests.methods.instruct import small as small_instruct
 from tests.methods.landmarks import small as small_landmarks
 
 GOLDEN = Path(__file__).parent / "first_losses.json"
@@ -62,7 +64,23 @@ def first_gaze_losses(method: Method) -> list[float]:
     return losses
 
 
+def first_instruct_losses(way: str) -> list[float]:
+    with tempfile.TemporaryDirectory() as folder:
+        method = small_instruct.method(Path(folder), way=way, train_text=True, train_decoder=way == "one-step").train()
+    optimiser = torch.optim.AdamW(method.parameter_groups()[0]["params"], 1e-3)
+    losses = []
+    for step in range(NUM_STEPS):
+        loss = method.losses(small_instruct.batch(2, step))["loss"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    return losses
+
+
 FIRST = {
+    "instruct-many-step": lambda: first_instruct_losses("many-step"),
+    "instruct-one-step": lambda: first_instruct_losses("one-step"),
     "readout": lambda: first_losses(small_run.method()),
     "landmarks": first_landmark_losses,
     "gaze-frozen": lambda: first_gaze_losses(small_gaze.frozen(close_up=2)),
