@@ -69,3 +69,8 @@ def test_bodies_are_bounded() -> None:
 
 def test_what_is_no_json_is_left_to_gradio() -> None:
     assert ask("/gradio_api/queue/join", b"{not json")[:2] == (200, b"{not json")
+
+
+@pytest.mark.parametrize("path", ["/gradio_api/process_recording", "/gradio_api/vibe-edit/", "/vibe-code/"])
+def test_what_the_page_does_not_need_is_not_there(path: str) -> None:
+    assert ask(path)[0] == 404

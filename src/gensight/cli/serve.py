@@ -24,7 +24,7 @@ def serve(
             "--examples",
             metavar="FOLDER",
             show_default=False,
-            help="Images to offer; by default the runs' own small test pictures.",
+            help="Images to offer; by default the test pictures of runs that find keypoints.",
         ),
     ] = None,
     device: Device = "auto",

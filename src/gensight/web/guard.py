@@ -21,6 +21,7 @@ _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
+_UNUSED = ("/process_recording", "/vibe", "/undo-vibe")  # Gradio's own: they start programs, or edit the page's code
 _MULTIPART_SPARE = 100_000  # bytes of an upload's headers
 _QUESTION_BYTES = 1_000_000  # of anything that is sent but files
 
@@ -60,6 +61,8 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         path = scope["path"].lower()
+        if path.removeprefix("/gradio_api").startswith(_UNUSED):
+            return 404, "There is no such page."
         if "/file=http" in path or "/proxy=" in path or "/file=//" in path:
             return 403, "This server fetches nothing for others."
         if scope["method"] not in ("POST", "PUT", "PATCH"):

@@ -47,7 +47,7 @@ def serve(
         port: 0 takes any free one.
         limits: Of uploads.
         device: `auto`, `cpu`, `cuda` ...
-        examples: Folder of images to offer; None: the runs' own small test pictures.
+        examples: Folder of images to offer; None: the small test pictures of runs that find keypoints.
 
     Raises:
         RunError, ConfigError: A folder is no finished run, or one that a page can't ask.
@@ -191,10 +191,11 @@ def _environment(folder: Path) -> Iterator[None]:
 
 def _copied(trained: TrainedRun, folder: Path, limits: Limits, examples: Path | None) -> list[Path]:
     """Copies of example images in the page's own folder: those that the page would take itself."""
+    if examples is not None and not examples.is_dir():
+        raise DataError("there is no such folder of examples", where=examples)
     source = trained.folder.pictures if examples is None else examples
-    if not source.is_dir():
-        if examples is not None:
-            raise DataError("there is no such folder of examples", where=examples)
+    # Only runs of keypoints keep their test images as they are; the others keep them beside what was predicted.
+    if not source.is_dir() or (examples is None and trained.skeleton is None):
         return []
     folder.mkdir(parents=True)
     copies: list[Path] = []
