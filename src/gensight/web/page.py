@@ -202,13 +202,22 @@ def _polite(action: Callable[[], Any]) -> Any:
 
 
 class _Actions:
-    """What the page's controls do. Methods, since Gradio reads the type hints of what it calls."""
+    """What the page's controls do. Methods, since Gradio reads the type hints of what it calls.
+
+    A text that nobody has written yet, or that is hidden, is None.
+    """
 
     def __init__(self, page: Page) -> None:
         self.page = page
 
     def ask(
-        self, run: str, upload: Upload | None, words: str, task: str, boxes: str, history: list[Saved]
+        self,
+        run: str,
+        upload: Upload | None,
+        words: str | None,
+        task: str | None,
+        boxes: str | None,
+        history: list[Saved],
     ) -> tuple[Any, ...]:
         question = Question(boxes or "", words or "", "" if task == _BY_WORDS else task or "")
         saved = _polite(lambda: self.page.ask(run, upload, question))
@@ -220,13 +229,13 @@ class _Actions:
         if upload is not None:
             _polite(lambda: self.page.sample(upload))
 
-    def click(self, run: str, boxes: str, event: gr.SelectData) -> str:
+    def click(self, run: str, boxes: str | None, event: gr.SelectData) -> str:
         if not _takes_boxes(self.page.runs[run]):
-            return boxes
+            return boxes or ""
         x, y = event.index
         return with_corner(boxes or "", (float(x), float(y)))
 
-    def mark(self, upload: Upload | None, boxes: str) -> Any:
+    def mark(self, upload: Upload | None, boxes: str | None) -> Any:
         try:
             picture = self.page.marked(upload, boxes or "")
         except UserError:
