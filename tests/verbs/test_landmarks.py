@@ -1,12 +1,13 @@
 """Landmarks from a recipe to keypoints: trained, fitted, listed, redrawn, shown."""
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gensight.config.loader import load_recipe
+from gensight.config.loader import load_recipe, load_study_recipe
 from gensight.errors import ConfigError, RunError
 from gensight.files.images import read_image, write_image
 from gensight.methods.landmarks.regression import REGRESSORS
@@ -14,6 +15,7 @@ from gensight.readers.puppets import PuppetsReader
 from gensight.verbs import landmarks
 from gensight.verbs.landmark_keypoints import BASELINES, fit_keypoints
 from gensight.verbs.predict import predict
+from gensight.verbs.study import study
 from gensight.verbs.train import train
 
 SMALL = [
@@ -58,3 +60,17 @@ def test_a_method_and_its_encoding_must_fit() -> None:
         load_recipe("landmarks-puppets", ["encoding.kind=heatmap"])
     with pytest.raises(ConfigError, match=r"vgg19 compares nothing without"):
         load_recipe("landmarks-puppets", ["method.perceptual=vgg19"])
+
+
+@pytest.mark.slow
+def test_an_ablation_is_scored_and_compared(tmp_path: Path) -> None:
+    small = [text for text in SMALL if not text.startswith("method.perceptual")]
+    config = load_study_recipe("landmarks-ablation", ["changes={}"])
+    arms = ["pixels", "no-background"]
+    config = config.model_copy(update={"arms": {name: config.arms[name] for name in arms}, "reference": "pixels"})
+    folder = study(config, [*small, "method.perceptual=pixels"], tmp_path, device="cpu")
+    summary = json.loads((folder / "study.json").read_text())
+    assert [arm["arm"] for arm in summary["arms"]] == arms
+    protocols = [result["protocol"].split()[0] for result in summary["arms"][0]["results"]]
+    assert protocols == ["keypoints-px@50", "on-subject", "mask-iou"]
+    assert {d["model"] for d in summary["differences"]} == {"no-background"}

@@ -147,8 +147,8 @@ def fit_keypoints(
     experiment = Experiment.open(config)
     if experiment.splits.test is None:
         raise ConfigError("the labels keep no test part to score on", where=labels, hint="give split.test a share")
-    train = _read(experiment.plain_training_cases(), landmarks, "read training frames")
-    test = _read(experiment.test_cases(), landmarks, "read test frames")
+    train = read_labelled(experiment.plain_training_cases(), landmarks, "read training frames")
+    test = read_labelled(experiment.test_cases(), landmarks, "read test frames")
     curve = label_curve(_divided(train, test, blocks), counts)
     folder.create(dump_config(config))
     method = build_method(config, build_backbone(config), experiment.encoding)
@@ -262,7 +262,7 @@ def _card(
 # --- Frames as numbers ---
 
 
-def _read(cases: Cases, landmarks: Landmarks, label: str) -> Labelled:
+def read_labelled(cases: Cases, landmarks: Landmarks, label: str) -> Labelled:
     found, pixels, points, known = [], [], [], []
     views: list[View] = []
     groups: list[str] = []
@@ -286,15 +286,15 @@ def _answer(name: str, labelled: Labelled, frames: Labelled) -> Array:
     match name:
         case "mean-position":
             mean = mean_places(labelled.points, labelled.known)
-            return _places(np.tile(mean, (len(frames), 1)), frames)
+            return places_in_image(np.tile(mean, (len(frames), 1)), frames)
         case "mean-in-image":
-            places = _places(labelled.points, labelled)
+            places = places_in_image(labelled.points, labelled)
             mean = mean_places(places.reshape(len(places), -1), labelled.known)
             return np.tile(mean.reshape(-1, 2), (len(frames), 1, 1))
         case "raw-pixels":
-            return _places(_fitted(labelled.pixels, labelled, frames.pixels, "ridge"), frames)
+            return places_in_image(_fitted(labelled.pixels, labelled, frames.pixels, "ridge"), frames)
     regressor: Regressor = next(one for one in REGRESSORS if one == name)
-    return _places(_fitted(labelled.landmarks, labelled, frames.landmarks, regressor), frames)
+    return places_in_image(_fitted(labelled.landmarks, labelled, frames.landmarks, regressor), frames)
 
 
 def _fitted(seen: Array, labelled: Labelled, asked: Array, regressor: Regressor) -> Array:
@@ -302,7 +302,7 @@ def _fitted(seen: Array, labelled: Labelled, asked: Array, regressor: Regressor)
     return np.asarray(asked @ weights + offset)
 
 
-def _places(shares: Array, frames: Labelled) -> Array:
+def places_in_image(shares: Array, frames: Labelled) -> Array:
     """(n, J, 2): shares of the views (n, 2J) as image pixels."""
     return np.stack([
         model_to_image(row.reshape(-1, 2) * np.array(view.model_size[::-1]), view)
@@ -314,7 +314,7 @@ def _point(name: str, num_labels: int, answered: Sequence[tuple[Array, Labelled]
     statistics, distances, groups = [], [], []
     for answer, frames in answered:
         located = frames.known.reshape(len(frames), -1, 2)[..., 0]
-        apart = np.linalg.norm(answer - _places(frames.points, frames), axis=-1)
+        apart = np.linalg.norm(answer - places_in_image(frames.points, frames), axis=-1)
         statistics.append(np.stack([np.where(located, apart, 0).sum(1), located.sum(1)], axis=1))
         distances.append(apart[located])
         groups += frames.groups

@@ -14,6 +14,7 @@ from gensight.files.atomic import write_json, write_text
 from gensight.files.lock import only_writer
 from gensight.files.progress import clock
 from gensight.report.study import study_markdown, study_table_text, write_study_page
+from gensight.verbs.landmark_scores import score_landmarks
 from gensight.verbs.study_status import is_scored, study_folder
 from gensight.verbs.study_summary import summarise
 from gensight.verbs.train import train
@@ -84,6 +85,8 @@ def _run_all(chosen: list[Cell], recipes: dict[str, RunConfig], folder: Path, de
         left = f", {clock((time.monotonic() - begun) / number * (len(to_do) - number))} left" if number else ""
         print(f"study: run {len(chosen) - len(to_do) + number + 1} of {len(chosen)}, {cell.folder}{left}", flush=True)
         train(recipes[cell.folder], folder / cell.folder, device=device)
+        if recipes[cell.folder].method.kind == "landmarks":  # learned without labels: nothing has scored it yet
+            score_landmarks(folder / cell.folder, device)
 
 
 def _write_summary(summary: dict[str, Any], folder: Path) -> Path:
