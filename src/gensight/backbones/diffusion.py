@@ -227,7 +227,7 @@ class DiffusionBackbone(Backbone):
     def _run(
         self, x_t: Tensor, timestep: int | Tensor, text: TextEmbedding | Sequence[str] | None, stop: bool
     ) -> tuple[Tensor | None, Features]:
-        dtype, batch = self.unet.dtype, len(x_t)
+        dtype, batch = self.unet.dtype, x_t.shape[0]
         if x_t.shape[1] != self.unet.config.in_channels:
             hint = "use it with method.kind=instruct, or name the text-to-image model that it was made from"
             raise RunError("this U-Net edits: it takes an image's latent beside the noisy one", hint=hint)
@@ -265,7 +265,7 @@ class DiffusionBackbone(Backbone):
 
     def _timesteps(self, timestep: int | Tensor, like: Tensor) -> Tensor:
         value = torch.as_tensor(timestep, device=like.device)  # some samplers stand between two indices
-        return (value if value.is_floating_point() else value.long()).expand(len(like))
+        return (value if value.is_floating_point() else value.long()).expand(like.shape[0])
 
     def _check_timestep(self, timestep: int) -> int:
         last = self.scheduler.config.num_train_timesteps - 1

@@ -65,7 +65,7 @@ class Network:
             values = torch.rand((count, *shape), generator=generator)
             if name == "head_box":
                 values = torch.cat([0.4 * values[:, :2], 0.5 + 0.4 * values[:, 2:]], dim=1)
-            made[name] = (values * 900).long() if name == "timestep" else values
+            made[name] = (values * 19).long() if name == "timestep" else values  # every schedule has 20 levels
         return made
 
 

@@ -118,7 +118,7 @@ class FrozenGaze(Method):
         maps = maps + sines(size, maps.shape[1]).to(maps)
         coverage = box_coverage(boxes, size).to(maps)
         maps = (maps if shown is None else maps[shown]) + coverage * self.head_prompt[:, None, None]
-        tokens = [self.in_frame_token.expand(len(boxes), 1, -1), maps.flatten(2).transpose(1, 2)]
+        tokens = [self.in_frame_token.expand(boxes.shape[0], 1, -1), maps.flatten(2).transpose(1, 2)]
         if close_ups is not None and self.close_up_project is not None:
             near = self.close_up_project(close_ups, (self.close_up, self.close_up))
             near = near + sines((self.close_up, self.close_up), near.shape[1]).to(near)
