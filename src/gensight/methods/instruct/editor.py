@@ -2,6 +2,8 @@
 
 As in InstructPix2Pix (Brooks et al., CVPR 2023, section 3.2): the image's latent is the mode of its distribution and is
 not scaled; the input convolution's new channels begin at zero, so that the model begins as the one it was made from.
+An editor in one step sees zeros in place of the noisy latent: its new channels begin as copies of the old ones, so that
+the network sees the image as it has always seen images (as Ke et al., "Marigold", CVPR 2024, begin, without halving).
 """
 
 import copy
@@ -37,6 +39,7 @@ class Editor(nn.Module):
         backbone: Of the SD 1.x or 2.x family (one text encoder), or an editor's folder already (8 channels).
         train_text: Whether the text encoder learns.
         train_decoder: Whether the autoencoder's decoder learns.
+        copied: Whether new channels begin as copies, scaled as the image's latent is not; else at zero.
 
     Raises:
         RunError: SDXL, or a U-Net of another width.
@@ -45,7 +48,9 @@ class Editor(nn.Module):
         calls: Images that went through the U-Net so far (branches count one each).
     """
 
-    def __init__(self, backbone: DiffusionBackbone, train_text: bool = False, train_decoder: bool = False) -> None:
+    def __init__(
+        self, backbone: DiffusionBackbone, train_text: bool = False, train_decoder: bool = False, copied: bool = False
+    ) -> None:
         super().__init__()
         if backbone.is_xl:
             raise RunError("an editor needs one text encoder (SD 1.x, 2.x, tiny), and SDXL has two")
@@ -54,6 +59,11 @@ class Editor(nn.Module):
         self.prediction: Prediction = backbone.scheduler.config.prediction_type
         if backbone.unet.config.in_channels == self.latent_channels:
             widen_input(backbone.unet, 2 * self.latent_channels)
+            if copied:
+                weight = backbone.unet.conv_in.weight
+                with torch.no_grad():
+                    scale = float(backbone.vae.config.scaling_factor)
+                    weight[:, self.latent_channels :] = scale * weight[:, : self.latent_channels]
         backbone.unet.conv_in.requires_grad_(backbone.trainable)
         if train_text:
             backbone.text_encoders.requires_grad_(True)

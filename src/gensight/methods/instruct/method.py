@@ -73,7 +73,7 @@ class Instruct(Method):
             raise ConfigError("a frozen backbone cannot learn to paint", where="backbone.trainable", hint=hint)
         if drop_text + drop_image + drop_both > 1:
             raise ConfigError("the three dropouts are shares of the items, and exceed 1", where="method.drop_text")
-        self.editor = Editor(backbone, train_text, train_decoder)
+        self.editor = Editor(backbone, train_text, train_decoder, copied=way == "one-step")
         self.way, self.phrasing = way, phrasing
         self.drop_text, self.drop_image, self.drop_both = drop_text, drop_image, drop_both
         self.latent_weight, self.overlap_weight = latent_weight, overlap_weight
