@@ -28,4 +28,5 @@ lint: setup  ## style, format, types, layers
 	$(BIN)/lint-imports
 
 bench: setup  ## speed and memory, each as a ratio to a named alternative in the same run
-	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@missed=; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || missed="$$missed $$script"; done; \
+	if [ -n "$$missed" ]; then echo "missed a target, or failed:$$missed"; exit 1; fi

@@ -59,6 +59,8 @@ FED_ELSEWHERE = {
     "batch_size": "the draw order",
     "workers": "the machine",
     "precision": "the machine",
+    "devices": "the machine",
+    "num_nodes": "the machine",
     "validate_every": "the engine's schedule",
 }
 
