@@ -85,7 +85,7 @@ def _table(frames: Sequence[Frame]) -> str:
     shares = foreground_shares(frames)
     rows = []
     for number, error in enumerate(errors):
-        place = "" if shares is None else f"<td>{shares[number]:.2f}</td><td>{_place(shares[number])}</td>"
+        place = "" if shares is None else f"<td>{shares[number]:.2f}</td><td>{_place(float(shares[number]))}</td>"
         rows.append(f"<tr><td>{number}</td><td>{error:.2f}</td><td>{travel[number]:.1f}</td>{place}</tr>")
     more = "" if shares is None else "<th>mask</th><th>lies on</th>"
     head = f"<tr><th>landmark</th><th>equivariance error, px</th><th>travel, px</th>{more}</tr>"
