@@ -1,6 +1,6 @@
 """Accuracy and time of a trained gaze-diffusion run against its number of sampling steps: a table and a plot.
 
-    python benchmarks/of_runs/gaze_steps.py RUN [--people 200] [--steps 1 2 5 10 50 250] [--sampler ddim] [--out steps.png]
+    python benchmarks/of_runs/gaze_steps.py RUN [--people 200] [--steps 1 2 5 10 50 250] [--out steps.png]
 
 The first people of the run's test part are scored under the `gazefollow` protocol; the encoders run once for each
 number of steps. Times are processor time a person, encoders included, without reading images and scoring.
