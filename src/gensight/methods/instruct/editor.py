@@ -12,12 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from diffusers import (
-    DDIMScheduler,
-    EulerAncestralDiscreteScheduler,
-    EulerDiscreteScheduler,
-    StableDiffusionInstructPix2PixPipeline,
-)
+from diffusers import DDIMScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler
 from torch import Tensor, nn
 
 from gensight.backbones.diffusion import DiffusionBackbone
@@ -168,6 +163,9 @@ class Editor(nn.Module):
             unet = copy.deepcopy(unet)
             unet.fuse_lora()
             unet.unload_lora()
+        # Its module is slow to import, and tells of image processors that nothing here uses.
+        from diffusers import StableDiffusionInstructPix2PixPipeline
+
         pipeline = StableDiffusionInstructPix2PixPipeline(
             vae=self.backbone.vae,
             text_encoder=self.backbone.text_encoders[0],
