@@ -101,6 +101,7 @@ def test_evaluate_predict_and_report(stub: Callable[..., Calls]) -> None:
         "also": (),
         "detector": None,
         "detector_threshold": 0.5,
+        "smooth": 1,
     }
     assert predicted == [((Path("r"), Path("clip.mp4"), None), options)]
     assert run("report", "a", "b").stdout == "report: page.html\n"

@@ -14,7 +14,7 @@ def test_every_protocol_is_built_under_its_own_name():
     assert names == [
         "coco-oks", "pck-box@0.05", "pck-box@0.10", "pck-box@0.20", "pck-torso@0.05", "pck-torso@0.10",
         "pck-torso@0.20", "pckh@0.50", "readout-guidance-2024@0.05", "readout-guidance-2024@0.10",
-        "readout-guidance-2024@0.20", "mean-px", "rmse-px", "median-px",
+        "readout-guidance-2024@0.20", "mean-px", "rmse-px", "median-px", "bbc-6px",
     ]  # fmt: skip
     assert [metric.protocol for metric in build_metrics(names, OPENPOSE_18)] == names
     assert [metric.protocol for metric in build_metrics(["pck-box@.025"], COCO_17)] == ["pck-box@0.025"]
@@ -27,7 +27,7 @@ def test_unknown_protocols_are_refused():
         "no keypoint protocol is called `pck-bx`\n"
         "  where: evaluation.protocols\n"
         "  valid: coco-oks, pck-box@0.10, pck-torso@0.10, pckh@0.10, readout-guidance-2024@0.10, mean-px, rmse-px, "
-        "median-px\n"
+        "median-px, bbc-6px\n"
         "  next:  did you mean `pck-box`?"
     )
     for wrong in ("pck-box@", "pck-box@x", "pck-box@-1", "pck-box@nan"):

@@ -228,7 +228,7 @@ class DiffusionBackbone(Backbone):
         self, x_t: Tensor, timestep: int | Tensor, text: TextEmbedding | Sequence[str] | None, stop: bool
     ) -> tuple[Tensor | None, Features]:
         dtype, batch = self.unet.dtype, x_t.shape[0]
-        if x_t.shape[1] != self.unet.config.in_channels:
+        if self.unet.config.in_channels == 2 * x_t.shape[1]:
             hint = "use it with method.kind=instruct, or name the text-to-image model that it was made from"
             raise RunError("this U-Net edits: it takes an image's latent beside the noisy one", hint=hint)
         if text is None:

@@ -48,7 +48,7 @@ def evaluate(
 
     \b
     Example:
-      gensight evaluate runs/instruct-puppets-one-step --model transformers:PekingU/rtdetr_v2_r50vd
+      gensight evaluate runs/demo --model transformers:PekingU/rtdetr_v2_r50vd
     """
     check_choice(checkpoint, ("best", "last"), "--checkpoint")
     if model:

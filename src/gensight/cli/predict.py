@@ -95,7 +95,7 @@ def predict(
     \b
     Example:
       gensight predict runs/openfield-mouse VIDEO.mp4 --out mouse-video
-      gensight predict runs/instruct-puppets-one-step IMAGES --instruction "segment the dog"
+      gensight predict runs/told IMAGES --instruction "segment the dog"
     """
     if instruction is not None:
         from gensight.verbs.predict_instruct import Question, predict_instruct
