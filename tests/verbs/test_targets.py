@@ -98,6 +98,7 @@ def test_a_joint_run_reads_all_its_parts_at_once(tmp_path: Path, pictures: Path)
     assert "edges" in prediction.maps
 
 
+@pytest.mark.slow  # two trainings
 def test_runs_on_one_backbone_are_predicted_together(tmp_path: Path, pictures: Path) -> None:
     runs = [
         train(recipe(tmp_path, kind, "diffusers", evaluation={"baselines": []}), tmp_path / kind, "cpu")
