@@ -127,6 +127,40 @@ def pickle_to_json(
     typer.echo(f"wrote {count} records to {target}")
 
 
+@app.command("voc-to-coco")
+def voc_to_coco(
+    root: Annotated[
+        Path, typer.Argument(metavar="FOLDER", show_default=False, help="Holds JPEGImages, like VOCdevkit/VOC2012.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", show_default="instances_PART.json in the folder", help="The json file."),
+    ] = None,
+    part: Annotated[
+        str, typer.Option("--part", metavar="NAME", help="The list: train, val, trainval ...")
+    ] = "trainval",
+    task: Annotated[
+        str, typer.Option("--task", metavar="Main|Segmentation", help="Whose lists: of all images, or with masks.")
+    ] = "Main",
+    difficult: Annotated[
+        str,
+        typer.Option("--difficult", metavar="keep|ignore|drop", help="Difficult objects; ignore: as crowds."),
+    ] = "keep",
+) -> None:
+    """Write a list of PASCAL VOC as one COCO json, masks included.
+
+    Images stay where they are, in JPEGImages.
+
+    \b
+    Example:
+      gensight datasets voc-to-coco VOCdevkit/VOC2012 --part val
+    """
+    from gensight.verbs.datasets import voc_to_coco as run_convert
+
+    target, num_images, num_objects = run_convert(root, out, part, task, difficult)
+    typer.echo(f"wrote {num_images} images and {num_objects} objects to {target}")
+
+
 @app.command("build-instruct")
 def build_instruct(
     sources: Annotated[

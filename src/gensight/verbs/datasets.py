@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from gensight.build.readers import build_readers
 from gensight.config.data import (
@@ -33,6 +33,7 @@ from gensight.config.instruct import InstructPoolData
 from gensight.config.loader import load_data, load_pretrain_recipe, load_recipe, read_recipe_file, recipe_path
 from gensight.errors import ConfigError, DataError, nearest
 from gensight.readers import goo_files
+from gensight.readers import voc_to_coco as voc_to_coco_files
 from gensight.readers.annotated_writer import write_annotated
 from gensight.readers.ap10k_writer import write_ap10k
 from gensight.readers.base import Summary
@@ -215,9 +216,39 @@ def pickle_to_json(source: Path, out: Path | None = None) -> tuple[Path, int]:
         DataError: If it is no such pickle, or the file to write exists.
     """
     target = source.with_suffix(".json") if out is None else out
-    if target.exists():
-        raise DataError("this file exists already", where=target, hint="name another with --out")
+    _require_new(target)
     return target, goo_files.pickle_to_json(source, target)
+
+
+def voc_to_coco(
+    root: Path,
+    out: Path | None = None,
+    part: str = "trainval",
+    task: str = "Main",
+    difficult: str = "keep",
+) -> tuple[Path, int, int]:
+    """Writes a list of a PASCAL VOC folder as a COCO instances file; see `readers.voc_to_coco`.
+
+    Returns:
+        The file (`ROOT/instances_PART.json` if `out` is None), and its numbers of images and objects.
+
+    Raises:
+        ConfigError: On another `task` or way with `difficult` objects.
+        DataError: If it is no such folder or list, or the file to write exists.
+    """
+    _require(task, get_args(voc_to_coco_files.Task), "--task")
+    _require(difficult, get_args(voc_to_coco_files.Difficult), "--difficult")
+    target = root / f"instances_{part}.json" if out is None else out
+    _require_new(target)
+    counts = voc_to_coco_files.voc_to_coco(
+        root, target, part, cast(voc_to_coco_files.Task, task), cast(voc_to_coco_files.Difficult, difficult)
+    )
+    return target, *counts
+
+
+def _require_new(path: Path) -> None:
+    if path.exists():
+        raise DataError("this file exists already", where=path, hint="name another with --out")
 
 
 def _parts(chosen: Format, num_samples: int, num_frames: int) -> dict[str, range]:
