@@ -7,9 +7,9 @@ RUN ?= runs/demo
 
 setup: $(VENV)/.installed
 
+# Modules are compiled when they are first used: compiling all of them would take longer than all else.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	# modules are compiled when they are first used: compiling all of them takes longer than all else
 	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable ".[dev]"
 	touch $@
 

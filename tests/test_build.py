@@ -57,6 +57,7 @@ FED_ELSEWHERE = {
     "id": "the first argument",
     "max_minutes": "the engine's schedule",
     "batch_size": "the draw order",
+    "epochs": "becomes steps when training begins",
     "workers": "the machine",
     "precision": "the machine",
     "devices": "the machine",

@@ -3,7 +3,7 @@
 import pytest
 
 from gensight.encodings.instructed import Instructed
-from gensight.encodings.painted_answers import PaintedMask
+from gensight.encodings.painted_answers import PaintedBoxes, PaintedMask
 from gensight.errors import ConfigError
 from tests.methods.instruct import small
 
@@ -29,6 +29,23 @@ def test_what_is_there_is_asked_and_so_is_as_much_as_wanted_of_what_is_not(sampl
         assert len(tasks["classify"]) == 2 + negatives
     once = small.encoding()
     assert asked(once, sample) == asked(once, sample)
+
+
+def test_a_share_is_asked_for_several_at_once_in_the_order_of_the_vocabulary(sample):
+    plain = small.encoding()
+    every = Instructed(plain.tasks, plain.categories, plain.labels, several=1.0)
+    for index in range(6):
+        one = small.reader(6)[index]
+        tasks = asked(every, one)
+        for task in ("segment", "detect"):
+            assert tasks[task][:-1] == asked(plain, one)[task]  # beside what is asked anyway
+            together = tasks[task][-1]
+            assert 2 <= len(together) <= 3
+            assert together == tuple(name for name in plain.categories if name in together)
+            assert one.label in together
+    assert asked(every.for_scoring(), sample) == asked(plain.for_scoring(), sample)
+    outlines = {"detect": PaintedBoxes(style="outlines")}
+    assert all(len(one) == 1 for one in asked(Instructed(outlines, plain.categories, several=1.0), sample)["detect"])
 
 
 def test_for_scoring_every_class_is_asked_of_every_image(sample):

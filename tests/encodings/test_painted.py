@@ -156,6 +156,36 @@ def test_an_absent_class_is_black_and_gives_nothing():
 
 
 @pytest.mark.parametrize("side", SIDES)
+def test_boxes_of_several_classes(side):
+    boxes = [("cat", (8.0, 10.0, 50.0, 60.0)), ("dog", (70.0, 12.0, 120.0, 40.0)), ("cat", (60.5, 60.25, 90.0, 88.0))]
+    instances = tuple(Instance(name, np.array(box)) for name, box in boxes)
+    asked = Query("detect the dog and the bird and the cat", "detect", ("bird", "cat", "dog"))
+    encoding = PaintedBoxes(max_boxes=2)
+    prediction, _ = read_back(encoding, Item((sample(instances=instances),), query=asked), side)
+    found = sorted((one.category, *one.box) for one in prediction.instances)
+    assert [one[0] for one in found] == ["cat", "cat", "dog"]
+    truth = sorted((name, *box) for name, box in boxes)
+    errors = [np.abs(np.array(one[1:]) - other[1:]).max() for one, other in zip(found, truth, strict=True)]
+    assert max(errors) <= 0.5 * 128 / side + 1e-6
+
+
+def test_one_class_has_the_same_colours_alone_as_first_of_several():
+    item = box_item([(8.0, 10.0, 50.0, 60.0)])
+    view = whole_frame((96, 128), (96, 128))
+    alone = PaintedBoxes(max_boxes=2).encode(item, (view,))["painted"]
+    both = Item(item.samples, query=Query("x", "detect", ("cat", "dog")))
+    assert np.array_equal(alone, PaintedBoxes(max_boxes=2).encode(both, (view,))["painted"])
+
+
+def test_classes_that_cannot_be_told_apart_are_refused():
+    item = Item(box_item([(8.0, 10.0, 50.0, 60.0)]).samples, query=Query("x", "detect", ("cat", "dog")))
+    view = whole_frame((96, 128), (96, 128))
+    with pytest.raises(ConfigError, match="ask for 1 or fewer at a time"):
+        PaintedBoxes(style="outlines").encode(item, (view,))
+    assert PaintedBoxes(max_boxes=124).most_classes == 5
+
+
+@pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("style", ["filled", "outlines"])
 def test_boxes(side, style):
     boxes = [(8.0, 10.0, 50.0, 60.0), (70.0, 12.0, 120.0, 40.0), (60.5, 60.25, 90.0, 88.0)]

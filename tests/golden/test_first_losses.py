@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from gensight.engine.module import Optimisation
 from gensight.loading.draws import DrawOrder
 from gensight.loading.stream import BatchStream
 from gensight.methods.base import Method
 from gensight.methods.readout.method import Readout
 from tests.engine import small_run
+from tests.methods.classifier import small as small_classifier
 from tests.methods.gaze import small as small_gaze
 from tests.methods.instruct import small as small_instruct
 from tests.methods.landmarks import small as small_landmarks
@@ -78,7 +80,22 @@ def first_instruct_losses(way: str) -> list[float]:
     return losses
 
 
+def first_classifier_losses() -> list[float]:
+    """By SGD with momentum, as its recipes learn."""
+    method = small_classifier.method().train()
+    optimiser = Optimisation(NUM_STEPS, 0.05, optimiser="sgd").build(method.parameter_groups())
+    losses = []
+    for step in range(NUM_STEPS):
+        loss = method.losses(small_classifier.batch(4, step))["loss"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    return losses
+
+
 FIRST = {
+    "classifier": first_classifier_losses,
     "instruct-many-step": lambda: first_instruct_losses("many-step"),
     "instruct-one-step": lambda: first_instruct_losses("one-step"),
     "readout": lambda: first_losses(small_run.method()),

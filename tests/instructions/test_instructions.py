@@ -15,6 +15,7 @@ from gensight.instructions.grammar import (
     templates,
 )
 from gensight.instructions.paraphrase import Paraphraser, acceptable, tidy
+from gensight.instructions.several import several_classes
 from gensight.instructions.tasks import infer_task
 
 
@@ -50,7 +51,7 @@ def test_english():
 
 def test_fixed():
     assert fixed("segment", ("cat",)).text == "segment the cat"
-    assert fixed("detect", ("cat", "dog")).text == "detect the cat and dog"
+    assert fixed("detect", ("cat", "dog")).text == "detect the cat and the dog"
     assert fixed("depth").text == "estimate the depth"
     assert fixed("classify", ("cat",)).text == "is there a cat?"
     assert fixed("classify", ("cat", "dog")).text == "classify the image"
@@ -65,6 +66,26 @@ def test_rephrased_repeats_itself_and_never_says_what_is_held_out():
         assert rephrased(task, ("cat",), 7) == rephrased(task, ("cat",), 7)
         tested = {rephrased(task, ("cat",), seed, part="held-out").text.lower().rstrip(".") for seed in range(100)}
         assert tested == {one.rstrip(".") for one in kept}
+
+
+def test_several_classes_are_named_in_any_order_and_keep_their_own():
+    texts = {rephrased("segment", ("cat", "dog"), seed).text.lower() for seed in range(300)}
+    assert {"segment the cat and the dog", "segment the dog and the cat"} <= {text.rstrip(".") for text in texts}
+    assert not any("white" in text for text in texts)  # one class is white, several are not
+    assert rephrased("detect", ("cat", "dog"), 5).classes == ("cat", "dog")
+
+
+def test_which_classes_are_asked_for_at_once():
+    names = ("cat", "dog", "bird", "cow")
+    drawn = [several_classes(names, {"dog"}, 0.25, f"seed {number}") for number in range(400)]
+    found = [one for one in drawn if one is not None]
+    assert 70 <= len(found) <= 130
+    assert {len(one) for one in found} == {2, 3}
+    assert all("dog" in one and list(one) == sorted(one, key=names.index) for one in found)
+    assert {name for one in found for name in one} == set(names)
+    assert several_classes(names, {"dog", "cow"}, 1.0, "a") == several_classes(names, {"dog", "cow"}, 1.0, "a")
+    assert several_classes(names, (), 1.0, "a") is not None
+    assert several_classes(names[:1], {"cat"}, 1.0, "a") is None
 
 
 def test_synonyms_are_said_and_classes_kept():

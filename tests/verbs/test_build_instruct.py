@@ -90,6 +90,23 @@ def test_shards(roots, tmp_path):
     assert counts["train"]["images"] == 4
 
 
+def test_several_classes_are_asked_of_a_set_share(roots, tmp_path):
+    build_instruct(tmp_path / "none", Settings(roots[:1], size=32, several=0.0))
+    build_instruct(tmp_path / "all", Settings(roots[:1], size=32, several=1.0))
+    none, every = (list(records(tmp_path / name / "train").values()) for name in ("none", "all"))
+    asked = [one for one in every if one["task"] == "segment" and len(one["classes"]) > 1]
+    assert [one["classes"] for one in asked] == [["cat", "dog"]] * 4  # one question for each image
+    assert all("cat" in one["instruction"] and "dog" in one["instruction"] and one["present"] for one in asked)
+    assert len(every) == len(none) + len(asked)
+    path = next(path for path, one in records(tmp_path / "all").items() if one["classes"] == ["cat", "dog"])
+    assert path.stem.endswith("segment-cat-dog")
+    # the one that is there keeps its place in the palette: cats are white, dogs are not
+    pixels = np.asarray(Image.open(path.with_suffix(".png")))
+    shown = {tuple(colour) for colour in pixels[pixels[..., 3] > 0][:, :3].tolist()} - {(0, 0, 0)}
+    label = json.loads(path.read_text())["sample"]
+    assert shown <= ({(255, 255, 255)} if label[0].isupper() else {(0, 0, 255), (0, 255, 0), (255, 0, 0)})
+
+
 def test_mistakes_are_named(roots, tmp_path):
     with pytest.raises(ConfigError, match="needs a source"):
         build_instruct(tmp_path, Settings(()))

@@ -134,7 +134,7 @@ def test_mistakes_of_the_call(recipe: RunConfig, tmp_path: Path, changes: dict[s
 
 
 def test_networks_without_noise_levels_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="a network from scratch knows nothing yet"):
+    with pytest.raises(ConfigError, match="only a diffusion model has noise levels"):
         probe(small_recipe(tmp_path, "scratch"), tmp_path / "out", **SMALL)
 
 

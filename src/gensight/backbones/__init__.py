@@ -5,6 +5,8 @@
   `load_tiny`, the one that comes with the package.
 - `pretrained`: the parts of such a folder; `capture`: hooks on a U-Net; `text`: prompts.
 - `scratch`: `ScratchEncoder`, a small network without any pretraining: the honest baseline.
+- `transformers_encoder`: `load_transformers`, a ResNet or ViT of the transformers library, by folder or hub id.
+- `transformers_models`: finding and loading models of that library.
 - `cache`: features of a frozen backbone, kept on disk.
 
 Adding a backbone:

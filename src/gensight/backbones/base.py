@@ -5,10 +5,12 @@ channels, and at what stride of the image. Images go in as float32 (batch, 3, he
 width must be multiples of `stride`.
 """
 
+import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from gensight.samples import Size
@@ -80,6 +82,15 @@ class Backbone(nn.Module, ABC):
     def fingerprint(self) -> str:
         """A hash of the weights and of every setting that features depend on: the feature cache's key."""
 
+    @property
+    def pooled_channels(self) -> int:
+        """Length of `pooled`."""
+        return sum(layer.channels for layer in self.layers)
+
+    def pooled(self, images: Tensor) -> Tensor:
+        """(batch, pooled_channels): images as vectors; the mean over the cells of each map, one after the other."""
+        return torch.cat([maps.float().mean((-2, -1)) for maps in self.features(images).maps.values()], dim=1)
+
     def latent_shape(self, image_size: Size) -> tuple[int, ...]:
         """(channels, height, width) of the noise for one image of this size; plain encoders have none (ValueError)."""
         raise ValueError(f"{type(self).__name__} has no noise levels")
@@ -88,3 +99,12 @@ class Backbone(nn.Module, ABC):
         """(name, channels, (height, width)) of each map for an image of this size."""
         height, width = image_size
         return [(la.name, la.channels, (-(-height // la.stride), -(-width // la.stride))) for la in self.layers]
+
+
+def weights_hash(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 of named tensors: names, shapes and values; 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(f"{name} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -4,7 +4,6 @@ What it returns for a 240 x 320 image with default widths: maps `decoder.16`, `d
 and 64 channels, 15, 30 and 60 cells high, and no time embedding.
 """
 
-import hashlib
 from collections.abc import Sequence
 
 import torch
@@ -12,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gensight.backbones.base import Backbone, Features, Layer
+from gensight.backbones.base import Backbone, Features, Layer, weights_hash
 from gensight.errors import ConfigError
 
 
@@ -84,11 +83,7 @@ class ScratchEncoder(Backbone):
 
     def fingerprint(self) -> str:
         """Hash of the weights as they are now."""
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self.state_dict().items()):
-            digest.update(f"{name} {tuple(tensor.shape)}".encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        return weights_hash(self.state_dict())
 
 
 class _Stage(nn.Module):

@@ -6,6 +6,8 @@ from gensight.backbones.base import Backbone
 from gensight.backbones.diffusion import load_diffusion, load_tiny
 from gensight.backbones.presets import preset
 from gensight.backbones.scratch import ScratchEncoder
+from gensight.backbones.transformers_encoder import load_transformers
+from gensight.config.classifier import TransformersConfig
 from gensight.config.schema import DiffusersConfig, RunConfig, ScratchConfig, TinyConfig
 from gensight.errors import ConfigError
 
@@ -17,7 +19,7 @@ def resolve_preset(config: RunConfig) -> RunConfig:
         ConfigError: If nobody has probed that backbone.
     """
     backbone = config.backbone
-    if isinstance(backbone, ScratchConfig) or backbone.layers != "preset":
+    if isinstance(backbone, ScratchConfig | TransformersConfig) or backbone.layers != "preset":
         return config
     name = backbone.id if isinstance(backbone, DiffusersConfig) else backbone.kind
     found = preset(name)
@@ -59,6 +61,13 @@ def build_backbone(config: RunConfig) -> Backbone:
             )
         case ScratchConfig():
             return ScratchEncoder(widths=backbone.widths)
+        case TransformersConfig():
+            return load_transformers(
+                backbone.id,
+                trainable=backbone.trainable,
+                random_weights=backbone.random_weights,
+                seed=config.seed,
+            )
         case _:
             assert_never(backbone)
 

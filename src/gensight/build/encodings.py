@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from gensight.build.readers import build_readers
+from gensight.config.classifier import ClassConfig
 from gensight.config.encodings import (
     AppearanceConfig,
     CorrespondenceConfig,
@@ -26,6 +27,7 @@ from gensight.config.landmarks import LandmarksConfig
 from gensight.config.schema import RunConfig
 from gensight.encodings.appearance import Appearance
 from gensight.encodings.base import Encoding
+from gensight.encodings.class_label import ClassLabel
 from gensight.encodings.correspondence import Correspondence
 from gensight.encodings.depth import DepthImage, DepthMap
 from gensight.encodings.edge_image import EdgeImage
@@ -122,6 +124,8 @@ def _build_part(
             return GazeMap(part.grid, part.sigma, part.quantised, part.decoder, part.teach_empty)
         case PaintedConfig():
             return _painted(part, seed)
+        case ClassConfig():
+            return ClassLabel(part.labels or ())
         case _:
             assert_never(part)
 
@@ -135,17 +139,18 @@ def _painted(part: PaintedConfig, seed: int) -> Instructed:
         "classify": lambda: PaintedClass(labels, part.stride),
     }
     tasks: dict[str, Painted] = {task: made[task]() for task in part.tasks}
-    return Instructed(tasks, part.categories or (), labels, part.negatives, seed)
+    return Instructed(tasks, part.categories or (), labels, part.negatives, seed, several=part.several)
 
 
 def resolve_vocabulary(config: RunConfig) -> RunConfig:
-    """The recipe with the data's names of classes, where a painted encoding leaves them to the data."""
+    """The recipe with the data's names of classes, where its encoding leaves them to the data."""
     part = config.encoding
-    if not isinstance(part, PaintedConfig):
+    if not isinstance(part, PaintedConfig | ClassConfig):
         return config
     found: dict[str, tuple[str, ...]] = {}
     asked = {"categories": {"segment", "detect"}, "labels": {"classify"}}
-    wanted = [key for key, tasks in asked.items() if getattr(part, key) is None and tasks & set(part.tasks)]
+    own = {"classify"} if isinstance(part, ClassConfig) else set(part.tasks)
+    wanted = [key for key, tasks in asked.items() if getattr(part, key, None) is None and tasks & own]
     if wanted:
         reader = with_labels(build_readers(config.data, truths_of(config)).train)
         found = {key: tuple(name for name in getattr(reader, key) if name != BACKGROUND) for key in wanted}
@@ -170,6 +175,7 @@ def truths_of(config: RunConfig) -> tuple[str, ...]:
         "points": ("keypoints", "boxes"),
         "gaze": ("gaze",),
         "painted": ("boxes", "masks", "depth"),
+        "class": ("boxes",),
     }
     kinds = [part.kind for part in parts_of(config.encoding).values()]
     truths = [truth for kind in kinds for truth in needed[kind]]

@@ -6,6 +6,7 @@ import torch
 
 from gensight.backbones.base import Backbone
 from gensight.backbones.diffusion import DiffusionBackbone
+from gensight.config.classifier import ClassConfig, ClassifierConfig
 from gensight.config.encodings import (
     JointConfig,
     LandmarkPairsConfig,
@@ -22,10 +23,12 @@ from gensight.config.instruct import InstructConfig, PaintedConfig
 from gensight.config.landmarks import LandmarkKeypointsConfig, LandmarksConfig
 from gensight.config.schema import ReadoutConfig, RunConfig
 from gensight.encodings.base import Encoding
+from gensight.encodings.class_label import ClassLabel
 from gensight.encodings.joint import SEPARATOR
 from gensight.encodings.landmark_pairs import LandmarkPairs
 from gensight.errors import ConfigError
 from gensight.methods.base import Method
+from gensight.methods.classifier.method import Classifier
 from gensight.methods.gaze.convolutional import ConvolutionalGaze
 from gensight.methods.gaze.diffusion import DiffusionGaze
 from gensight.methods.gaze.encoders import BackboneSceneAndHead, SceneAndHead
@@ -57,6 +60,10 @@ def build_method(config: RunConfig, backbone: Backbone, encoding: Encoding) -> M
             assert isinstance(backbone, DiffusionBackbone)  # the schema has seen to it
             _fit_size(config, {"backbone's stride": backbone.stride, **_strides(config)})
             return Instruct(backbone, **method.model_dump(exclude={"kind"}))
+        case ClassifierConfig():
+            assert isinstance(encoding, ClassLabel)  # the schema has seen to it
+            _fit_size(config, {"backbone's stride": backbone.stride})
+            return Classifier(backbone, len(encoding.labels))
         case _:
             assert_never(method)
 
@@ -116,7 +123,7 @@ def _strides(config: RunConfig) -> dict[str, int]:
     return {
         f"{name} encoding's stride": part.stride
         for name, part in parts_of(config.encoding).items()
-        if not isinstance(part, LandmarkPairsConfig | PointsConfig | GazeMapConfig)
+        if not isinstance(part, LandmarkPairsConfig | PointsConfig | GazeMapConfig | ClassConfig)
     }
 
 
@@ -182,7 +189,7 @@ def _build_parts(config: RunConfig, method: ReadoutConfig, encoding: Encoding) -
             levels.get(name, method.timesteps),
         )
         for name, part in parts_of(config.encoding).items()
-        if not isinstance(part, LandmarkPairsConfig | PointsConfig | GazeMapConfig | PaintedConfig)
+        if not isinstance(part, LandmarkPairsConfig | PointsConfig | GazeMapConfig | PaintedConfig | ClassConfig)
     }
 
 

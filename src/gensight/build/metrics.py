@@ -56,6 +56,8 @@ def _build_metric(protocol: Protocol, config: RunConfig, skeleton: Skeleton | No
         case "depth-metric" | "depth-median-scaled" | "depth-affine":
             low, high = config.evaluation.depth_range
             return depth_metrics(protocol, low, high)
+        case "classification" | "top-1":
+            return classification_metrics(protocol)
         case "edges-f":
             return edge_metrics(protocol)
         case (

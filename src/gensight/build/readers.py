@@ -56,7 +56,7 @@ from gensight.readers.footage import FootageReader
 from gensight.readers.gazefollow import GazeFollowReader
 from gensight.readers.goo import GooReader
 from gensight.readers.image_folders import ImageFoldersReader
-from gensight.readers.instruct_pool import InstructPoolReader
+from gensight.readers.instruct_pool import InstructPoolReader, has_part
 from gensight.readers.nyu import NyuRawReader, NyuReader
 from gensight.readers.pets import PetsReader
 from gensight.readers.puppets import PuppetsReader
@@ -331,7 +331,7 @@ def _goo(data: GooData) -> Splits:
 
 def _pool(data: InstructPoolData) -> Splits:
     train, validation, test = (
-        InstructPoolReader(data.root, part) if part == "train" or (data.root / part).is_dir() else None
+        InstructPoolReader(data.root, part) if part == "train" or has_part(data.root, part) else None
         for part in ("train", "validation", "test")
     )
     assert train is not None  # opening it has raised, else

@@ -178,6 +178,9 @@ def build_instruct(
         str, typer.Option("--phrasing", metavar="fixed|rephrased", help="How it is asked.")
     ] = "rephrased",
     negatives: Annotated[int, typer.Option("--negatives", min=0, help="Absent classes asked per image and task.")] = 1,
+    several: Annotated[
+        float, typer.Option("--several", min=0, max=1, help="Share of images asked for several classes at once.")
+    ] = 0.2,
     depth_scale: Annotated[
         str, typer.Option("--depth-scale", metavar="log|linear", help="How depth is painted.")
     ] = "log",
@@ -202,7 +205,17 @@ def build_instruct(
     from gensight.verbs.build_instruct import build_instruct as run_build
 
     settings = Settings.checked(
-        sources, tasks.split(","), size, phrasing, negatives, depth_scale, boxes, limit, images_per_shard, seed
+        sources,
+        tasks.split(","),
+        size,
+        phrasing,
+        negatives,
+        depth_scale,
+        boxes,
+        limit,
+        images_per_shard,
+        seed,
+        several,
     )
     for part, counts in run_build(out, settings).items():
         typer.echo(f"{part}: {counts['images']} images, {counts['pairs']} pairs")

@@ -23,19 +23,29 @@ def export_(
 
 @app.command("import")
 def import_(
-    folder: Annotated[
-        str, typer.Argument(metavar="FOLDER_OR_ID", show_default=False, help="An InstructPix2Pix model.")
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", show_default=False, help="InstructPix2Pix folder, hub id, .ckpt or .safetensors."
+        ),
     ],
     overrides: Overrides = None,
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="The run folder to write.")] = Path("runs/editor"),
+    config: Annotated[
+        str,
+        typer.Option("--config", metavar="FOLDER_OR_ID", help="For a single file: an editor folder's settings."),
+    ] = "timbrooks/instruct-pix2pix",
 ) -> None:
     """Make a run of a published model that edits by instructions.
 
+    A single file holds weights alone: the settings and the vocabulary are those of the folder that --config names.
+
     \b
-    Example:
-      gensight editor import timbrooks/instruct-pix2pix --out runs/ip2p "encoding.categories=[cat, dog]"
+    Examples:
+      gensight editor import timbrooks/instruct-pix2pix --out runs/ip2p
+      gensight editor import insCV.ckpt --config FOLDER --out runs/instructcv
     """
     from gensight.verbs.editor import import_editor
 
-    run = import_editor(folder, out, overrides or [])
+    run = import_editor(source, out, overrides or [], config)
     typer.echo(f'run: {run}\nnext: gensight predict {run} IMAGES --instruction "segment the ..."')

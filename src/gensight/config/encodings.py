@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
+from gensight.config.classifier import ClassConfig
 from gensight.config.fields import Name, Positive, PositiveInteger, Section
 from gensight.config.gaze import GazeMapConfig
 from gensight.config.instruct import PaintedConfig
@@ -183,6 +184,7 @@ Encoding = Annotated[
     | PointsConfig
     | GazeMapConfig
     | PaintedConfig
+    | ClassConfig
     | JointConfig,
     Field(discriminator="kind"),
 ]
@@ -198,6 +200,7 @@ Single = (
     | PointsConfig
     | GazeMapConfig
     | PaintedConfig
+    | ClassConfig
 )
 
 

@@ -21,7 +21,7 @@ PaintedTask = Literal["segment", "detect", "depth", "classify"]
 
 
 class InstructPoolData(Section):
-    """A pooled data set that `gensight datasets build-instruct` wrote in plain folders."""
+    """A pooled data set that `gensight datasets build-instruct` wrote, in folders or tar shards."""
 
     kind: Literal["instruct-pool"] = "instruct-pool"
     root: Location = Field(description="The folder that was built.")
@@ -41,6 +41,9 @@ class PaintedConfig(Section):
         default=None, description="Classes of whole images; none: those of the data, which the run then keeps."
     )
     negatives: NonNegativeInteger = Field(default=1, description="Absent classes asked per image and task.")
+    several: Share = Field(
+        default=0.2, description="Share of images asked for several classes at once, for each task (in training)."
+    )
     box_style: Literal["filled", "outlines"] = Field(
         default="filled", description="filled: boxes on black, each its colour; outlines: on the photograph."
     )

@@ -49,6 +49,7 @@ PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "points": _KEYPOINTS,
     "gaze": _GAZE,
     "painted": _PAINTED,
+    "class": ("classification", "top-1"),
 }
 USUAL_PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "heatmap": ("pck-box", "mean-px"),
@@ -62,6 +63,7 @@ USUAL_PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "points": ("mean-px", "median-px"),
     "gaze": ("gazefollow", "in-frame-ap"),
     "painted": ("seg", "coco-box", "depth-metric", "classification"),
+    "class": ("classification",),
 }
 BASELINES: dict[str, tuple[Baseline, ...]] = {
     "heatmap": ("mean-position", *TRAINED),
@@ -75,6 +77,7 @@ BASELINES: dict[str, tuple[Baseline, ...]] = {
     "points": ("mean-position",),
     "gaze": (*_GAZE_BASELINES, "random-twin"),
     "painted": _PAINTED_BASELINES,
+    "class": ("most-frequent", "random-twin"),
 }
 USUAL_BASELINES: dict[str, tuple[Baseline, ...]] = {
     "heatmap": ("mean-position", "random-twin"),
@@ -88,4 +91,5 @@ USUAL_BASELINES: dict[str, tuple[Baseline, ...]] = {
     "points": ("mean-position",),
     "gaze": ("centre-gaze", "mean-gaze", "head-direction"),
     "painted": _PAINTED_BASELINES,
+    "class": ("most-frequent",),
 }

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from gensight.config.classifier import ClassifierConfig, TransformersConfig
 from gensight.config.data import UNLABELLED, Data
 from gensight.config.encodings import Encoding, HeatmapConfig, JointConfig, Timesteps, parts_of
 from gensight.config.fields import (
@@ -147,7 +148,7 @@ class ScratchConfig(Section):
     widths: Widths = Field(default=(32, 64, 128, 256), description="Channels at each scale, finest first.")
 
 
-Backbone = Annotated[TinyConfig | DiffusersConfig | ScratchConfig, Field(discriminator="kind")]
+Backbone = Annotated[TinyConfig | DiffusersConfig | ScratchConfig | TransformersConfig, Field(discriminator="kind")]
 
 
 class ReadoutConfig(Section):
@@ -185,13 +186,15 @@ Method = Annotated[
     | GazeFrozenConfig
     | GazeConvolutionalConfig
     | GazeDiffusionConfig
-    | InstructConfig,
+    | InstructConfig
+    | ClassifierConfig,
     Field(discriminator="kind"),
 ]
 
 # Methods whose targets are of one kind of their own; every other method makes any of the other encodings.
 OWN_ENCODINGS = {
-    "landmarks": "landmark-pairs", "landmark-keypoints": "points", "instruct": "painted"
+    "landmarks": "landmark-pairs", "landmark-keypoints": "points", "instruct": "painted",
+    "classifier": "class",
 } | dict.fromkeys(GAZE_METHODS, "gaze")  # fmt: skip
 WITHOUT_LABELS = ("landmarks",)
 
@@ -200,6 +203,9 @@ class TrainingConfig(Section):
     """How long and how fast to learn."""
 
     steps: PositiveInteger = Field(default=1000, description="Number of optimiser steps.")
+    epochs: PositiveInteger | None = Field(
+        default=None, description="Passes over the training items, in place of steps; the run then keeps the steps."
+    )
     max_minutes: Positive | None = Field(
         default=None, description="Stop after so many minutes of training; none: never."
     )
@@ -208,8 +214,10 @@ class TrainingConfig(Section):
         default=1, description="Processes on this machine, one for each device: distributed data-parallel training."
     )
     num_nodes: PositiveInteger = Field(default=1, description="Machines, each with so many devices.")
-    learning_rate: Positive = Field(default=1e-3, description="AdamW's rate, after warm-up.")
-    weight_decay: NonNegative = Field(default=0.0, description="AdamW's weight decay.")
+    optimiser: Literal["adamw", "sgd"] = Field(default="adamw", description="How gradients become steps.")
+    learning_rate: Positive = Field(default=1e-3, description="The optimiser's rate, after warm-up.")
+    momentum: Share = Field(default=0.9, description="Momentum of sgd (Nesterov's is not used).")
+    weight_decay: NonNegative = Field(default=0.0, description="Weight decay.")
     ema: Share | None = Field(
         default=None, description="Decay of the averaged weights (0.999 for example); none: no average."
     )
@@ -315,8 +323,9 @@ class RunConfig(Section):
     def _instruct_fits(self) -> None:
         if not isinstance(self.method, InstructConfig):
             return
-        if isinstance(self.backbone, ScratchConfig):
-            raise ValueError("method.kind=instruct paints with a diffusion model, not with backbone.kind=scratch")
+        if isinstance(self.backbone, ScratchConfig | TransformersConfig):
+            kind = self.backbone.kind
+            raise ValueError(f"method.kind=instruct paints with a diffusion model, not with backbone.kind={kind}")
         if self.backbone.trainable == "frozen":
             raise ValueError("method.kind=instruct changes the backbone: set backbone.trainable to lora or full")
 
@@ -369,7 +378,7 @@ class RunConfig(Section):
         match self.backbone:
             case ScratchConfig():
                 return "backbone.kind=scratch is trained"
-            case TinyConfig() | DiffusersConfig() if self.backbone.trainable != "frozen":
+            case TinyConfig() | DiffusersConfig() | TransformersConfig() if self.backbone.trainable != "frozen":
                 return f"backbone.trainable={self.backbone.trainable} changes the backbone"
         if not isinstance(self.method, ReadoutConfig | GazeFrozenConfig):
             return f"method.kind={self.method.kind} looks at pixels"

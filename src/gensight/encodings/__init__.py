@@ -3,6 +3,7 @@
 - `base`: `Encoding`, the contract, and `OutputSpec`.
 - `heatmap`: `Heatmap`, keypoints as one Gaussian map each.
 - `painted`, `painted_answers`, `instructed`: masks, boxes, depth and classes as pictures, asked for in words.
+- `class_label`: `ClassLabel`, the class of the whole image as one probability per class.
 - `peaks`: where a map's peak lies: `argmax`, `dark`, `soft_argmax`.
 
 Adding an encoding:

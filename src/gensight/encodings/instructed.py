@@ -8,6 +8,7 @@ from gensight.encodings.painted import Painted, PaintedTasks
 from gensight.encodings.painted_answers import PaintedBoxes
 from gensight.errors import ConfigError
 from gensight.instructions.grammar import Task, fixed
+from gensight.instructions.several import several_classes
 from gensight.readers.class_maps import BACKGROUND, class_map
 from gensight.samples import Item, Query, Sample
 
@@ -18,9 +19,11 @@ Asking = Literal["sampled", "all"]
 class Instructed(PaintedTasks):
     """Painted tasks whose items ask for classes by name.
 
-    Of segmentation and detection an item asks for one class; what is absent is asked too, and its answer is black. Of
-    classification, `sampled` chooses among all labels, and asks yes or no of the right one and of wrong ones; `all`
-    chooses among all labels. `all` asks every class of the vocabulary of every image, whatever it shows: for scoring.
+    Of segmentation and detection an item asks for one class; what is absent is asked too, and its answer is black. A
+    share of the samples is asked for two or three classes at once besides, whose colours follow the order of
+    `categories`. Of classification, `sampled` chooses among all labels, and asks yes or no of the right one and of
+    wrong ones; `all` chooses among all labels. `all` asks every class of the vocabulary of every image, whatever it
+    shows: for scoring.
 
     Args:
         tasks: Name of task -> its encoding; see `PaintedTasks`.
@@ -29,6 +32,7 @@ class Instructed(PaintedTasks):
         negatives: Absent classes asked of each sample and task, when `sampled`.
         seed: Draws them, by the sample's key.
         asking: `sampled` or `all`.
+        several: Share of samples that are asked for several classes at once, for each task, when `sampled`.
 
     Raises:
         ConfigError: A task without a vocabulary.
@@ -42,6 +46,7 @@ class Instructed(PaintedTasks):
         negatives: int = 1,
         seed: int = 0,
         asking: Asking = "sampled",
+        several: float = 0.0,
     ) -> None:
         super().__init__(tasks)
         for task, names in (("segment", categories), ("detect", categories), ("classify", labels)):
@@ -49,7 +54,7 @@ class Instructed(PaintedTasks):
                 key = "labels" if task == "classify" else "categories"
                 raise ConfigError(f"`{task}` needs names of classes", where=f"encoding.{key}")
         self.categories, self.labels = tuple(categories), tuple(labels)
-        self.negatives, self.seed, self.asking = negatives, seed, asking
+        self.negatives, self.seed, self.asking, self.several = negatives, seed, asking, several
 
     def for_scoring(self) -> "Instructed":
         """The same, asking all classes of every image."""
@@ -83,6 +88,9 @@ class Instructed(PaintedTasks):
         absent = [name for name in known if name not in shown]
         yield from ((name,) for name in known if name in shown)
         yield from ((name,) for name in self._drawn(absent, task, sample))
+        together = several_classes(known, shown, self.several, f"{self.seed} {sample.key} {task} several")
+        if together is not None and len(together) <= self.tasks[task].most_classes:
+            yield together
 
     def _labels(self, sample: Sample) -> Iterator[tuple[str, ...]]:
         known = self._known("labels", sample)

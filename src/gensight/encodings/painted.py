@@ -21,6 +21,7 @@ from gensight.samples import Array, Item, Prediction, Sample, Size, View
 
 OUTPUT = "painted"
 TASKS = ("segment", "detect", "depth", "classify")
+NUM_COLOURS = 728  # of the longest palette: what remains apart beyond it is less than pictures keep
 
 
 @lru_cache(maxsize=32)
@@ -45,10 +46,10 @@ def code_colours(num: int) -> Array:
         float32 (1 + num, 3) in [0, 1].
 
     Raises:
-        ConfigError: More than 728 colours: what remains apart is less than pictures keep.
+        ConfigError: More than `NUM_COLOURS` colours.
     """
-    if not 0 <= num <= 728:
-        raise ConfigError(f"a palette tells 1 to 728 colours apart, not {num}")
+    if not 0 <= num <= NUM_COLOURS:
+        raise ConfigError(f"a palette tells 1 to {NUM_COLOURS} colours apart, not {num}")
     return np.array(_codes(max(num, 1)), dtype=np.float32)[: num + 1]
 
 
@@ -109,6 +110,7 @@ class Painted(Encoding):
     """
 
     task: str = ""
+    most_classes: int = NUM_COLOURS  # that can be asked for at once
 
     def __init__(self, stride: int = 1) -> None:
         if stride < 1:

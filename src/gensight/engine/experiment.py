@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from gensight.build.encodings import build_encoding, build_skeleton, truths_of
 from gensight.build.readers import Splits, build_readers
 from gensight.build.views import build_augmentation, build_policy
+from gensight.config.classifier import ClassConfig
 from gensight.config.schema import RunConfig
 from gensight.encodings.base import Encoding
 from gensight.encodings.heatmap import DEFAULT_CALIBRATION
@@ -13,6 +14,7 @@ from gensight.loading.cases import Cases, FeatureSource
 from gensight.loading.draws import DrawOrder
 from gensight.loading.views import ViewPolicy
 from gensight.readers.base import Reader
+from gensight.readers.one_kind import with_labels
 from gensight.readers.tracked import TrackedReader, Tracker
 from gensight.skeletons import Skeleton
 
@@ -33,6 +35,8 @@ class Experiment:
         splits = build_readers(config.data, truths_of(config))
         if config.view.track:
             splits = _tracked(splits)
+        if isinstance(config.encoding, ClassConfig):
+            splits = _labelled(splits)
         skeleton = build_skeleton(config, splits.train)
         encoding = build_encoding(config, skeleton, calibration)
         return cls(config, splits, skeleton, encoding, build_policy(config))
@@ -61,6 +65,15 @@ class Experiment:
 
     def _plain(self, reader: Reader | None, features: FeatureSource | None) -> Cases | None:
         return None if reader is None else Cases(reader, self.encoding, self.policy, features=features)
+
+
+def _labelled(splits: Splits) -> Splits:
+    """Where a data set marks objects only, an image whose objects are of one class is of that class."""
+    train, validation, test = (
+        None if part is None else with_labels(part) for part in (splits.train, splits.validation, splits.test)
+    )
+    assert train is not None  # every recipe has a training part
+    return Splits(train, validation, test)
 
 
 def _tracked(splits: Splits) -> Splits:

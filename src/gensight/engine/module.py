@@ -16,6 +16,7 @@ from gensight.methods.base import Method
 from gensight.samples import Batch
 
 Schedule = Literal["constant", "cosine"]
+OptimiserName = Literal["adamw", "sgd"]
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,15 @@ class Optimisation:
 
     Attributes:
         steps: Optimiser steps in all.
-        learning_rate: Peak rate of AdamW.
-        weight_decay: Decoupled.
+        learning_rate: Peak rate.
+        weight_decay: Decoupled with AdamW, part of the gradient with SGD.
         warmup_steps: Linear warm-up; the first step already moves.
         schedule: `constant`, or `cosine` down to 1 % of the peak.
         clip: Global gradient norm, or None.
         accumulate: Batches per optimiser step.
         ema: Decay of the exponential moving average of the trained parameters, or None.
+        optimiser: `adamw`, or `sgd` with momentum.
+        momentum: Of SGD.
     """
 
     steps: int
@@ -41,6 +44,17 @@ class Optimisation:
     clip: float | None = None
     accumulate: int = 1
     ema: float | None = None
+    optimiser: OptimiserName = "adamw"
+    momentum: float = 0.9
+
+    def build(self, groups: list[dict[str, Any]]) -> Optimizer:
+        """The optimiser of these groups, as `Method.parameter_groups` gives them."""
+        rated = [{"params": one["params"], "lr": self.learning_rate * one.get("lr_scale", 1.0)} for one in groups]
+        match self.optimiser:
+            case "adamw":
+                return torch.optim.AdamW(rated, weight_decay=self.weight_decay)
+            case "sgd":
+                return torch.optim.SGD(rated, momentum=self.momentum, weight_decay=self.weight_decay)
 
     def rate(self, step: int) -> float:
         """The factor on the peak rate at an optimiser step."""
@@ -52,7 +66,7 @@ class Optimisation:
 
 
 class MethodModule(L.LightningModule):
-    """Trains a Method. Each player has its own AdamW and schedule; clipping and accumulation are done here.
+    """Trains a Method. Each player has its own optimiser and schedule; clipping and accumulation are done here.
 
     Args:
         method: What is trained.
@@ -78,13 +92,7 @@ class MethodModule(L.LightningModule):
         return self.num_batches // self.optimisation.accumulate
 
     def configure_optimizers(self) -> Any:
-        optimisers: list[Optimizer] = []
-        for player in self.method.players:
-            groups = [
-                {"params": group["params"], "lr": self.optimisation.learning_rate * group.get("lr_scale", 1.0)}
-                for group in self.method.parameter_groups(player)
-            ]
-            optimisers.append(torch.optim.AdamW(groups, weight_decay=self.optimisation.weight_decay))
+        optimisers = [self.optimisation.build(self.method.parameter_groups(one)) for one in self.method.players]
         # A plain function: a bound method would be saved with the schedule.
         return optimisers, [LambdaLR(o, lambda step: self.optimisation.rate(step)) for o in optimisers]
 

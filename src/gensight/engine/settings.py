@@ -20,6 +20,8 @@ def build_optimisation(config: TrainingConfig) -> Optimisation:
         clip=config.clip,
         accumulate=config.accumulate,
         ema=config.ema,
+        optimiser=config.optimiser,
+        momentum=config.momentum,
     )
 
 

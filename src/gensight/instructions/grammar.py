@@ -161,7 +161,7 @@ def filled(template: str, names: Sequence[str]) -> str:
     said = list(names)
     return template.format(
         a=joined([name if is_plural(name) else f"{article(name)} {name}" for name in said]),
-        the="the " + joined(said),
+        the=joined([f"the {name}" for name in said]),
         the_many="the " + joined([plural(name) for name in said]),
         many=joined([plural(name) for name in said]),
         one=joined(said),
@@ -186,8 +186,8 @@ def rephrased(
 
     Args:
         task: Of `TASKS`.
-        classes: Classes asked for; none for depth.
-        seed: Draws the template and the synonyms.
+        classes: Classes asked for, named in any order; none for depth.
+        seed: Draws the template, the synonyms and the order of the names.
         synonyms: Other names of classes: one of them is said in place of the class, always. `classes` keep their names.
         part: Templates of training, or those kept from it.
         everything: Say `segment everything` instead of naming all classes; of segmentation and detection.
@@ -204,7 +204,11 @@ def rephrased(
         choices = choices[-1:] if part == "held-out" else choices[:-1]
     else:
         choices = _trained(task, several) if part == "train" else held_out(task, several)
+        if task == "segment" and len(classes) > 1:
+            choices = tuple(one for one in choices if "white" not in one)  # they have a colour each
     said = [random.choice(list((synonyms or {}).get(name, ())) or [name]) for name in classes]
+    if len(said) > 1 and task != "classify":
+        random.shuffle(said)  # the order of the words means nothing: colours follow that of `classes`
     text = filled(random.choice(choices), said)
     form = random.random()
     if form < 0.15:

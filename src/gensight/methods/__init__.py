@@ -5,6 +5,7 @@
 - `landmarks/`: a subject's parts, found by redrawing one frame in the pose of another; without labels, with one or two
   players; and keypoints fitted to them.
 - `instruct/`: an image and an instruction become a painted answer, in many steps or in one.
+- `classifier/`: the class of the whole image, by one linear layer on a backbone's pooled features.
 - `pretrain/`: an autoencoder and a denoiser learn from images without labels; what `gensight pretrain` trains.
 
 Adding a method:

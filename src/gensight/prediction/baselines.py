@@ -7,6 +7,7 @@ import numpy as np
 
 from gensight.encodings.appearance import Appearance
 from gensight.encodings.base import Encoding
+from gensight.encodings.class_label import ClassLabel
 from gensight.encodings.instructed import Instructed
 from gensight.encodings.joint import Joint
 from gensight.encodings.triplets import Region
@@ -17,6 +18,7 @@ from gensight.loading.views import ViewPolicy
 from gensight.prediction.appearance_baselines import ColourHistogram
 from gensight.prediction.gaze_baselines import GazeBaseline
 from gensight.prediction.instruct_baselines import MostFrequentAnswer
+from gensight.prediction.label_baselines import MostFrequentLabel
 from gensight.prediction.matching_baselines import NoMotion, OpticalFlow, RawPixelMatching, SiftMatching
 from gensight.prediction.mean_map import MeanMap
 from gensight.samples import Array, Instance, Item, Keypoints, Prediction, Visibility
@@ -34,8 +36,10 @@ def untrained_baseline(name: str, experiment: Experiment) -> Answer | None:
             return MeanPosition(experiment.plain_training_cases(), experiment.skeleton)
         case "centre-gaze" | "mean-gaze" | "eye-point" | "head-direction":
             return GazeBaseline(name, experiment.plain_training_cases())
+        case "most-frequent" if isinstance(experiment.encoding, ClassLabel):
+            return MostFrequentLabel(experiment.plain_training_cases(), experiment.encoding)
         case "most-frequent":
-            assert isinstance(experiment.encoding, Instructed)  # the schema lets only painted encodings ask for it
+            assert isinstance(experiment.encoding, Instructed)  # the schema lets only these two encodings ask for it
             return MostFrequentAnswer(experiment.plain_training_cases(), experiment.encoding)
         case "mean-map":
             return MeanMap(experiment.plain_training_cases(), experiment.encoding)

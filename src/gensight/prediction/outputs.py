@@ -12,6 +12,7 @@ from gensight.files.videos import VideoWriter
 from gensight.prediction.gaze_files import GazeFiles
 from gensight.prediction.gaze_pictures import draw_looks, is_gaze
 from gensight.prediction.keypoint_files import KeypointFiles
+from gensight.prediction.label_files import LabelFiles
 from gensight.prediction.map_files import MapFiles
 from gensight.prediction.openpose_output import OpenPoseFiles
 from gensight.samples import Array, Prediction
@@ -35,7 +36,7 @@ class PredictionWriter:
     """Writes predictions into a folder.
 
     - Keypoints: `predictions.json` and `images.json` (COCO), `keypoints.csv` (DeepLabCut), `openpose/*.json`.
-    - Gaze: `gaze.json`, `gaze.csv`.
+    - Gaze: `gaze.json`, `gaze.csv`. Classes of images: `labels.json`, `labels.csv`.
     - Depth, edges, drawn skeletons: `depth/*.png`, `edges/*.png`, `pose/*.png`.
     - `overlays/*.jpg` for images, `overlay.mp4` for a video.
 
@@ -46,6 +47,7 @@ class PredictionWriter:
         frame_rate: Frames per second of a video; None for images.
         draw: Whether to draw overlays.
         gaze: Whether gaze is predicted.
+        labels: Whether the class of whole images is predicted.
     """
 
     def __init__(
@@ -56,11 +58,14 @@ class PredictionWriter:
         frame_rate: float | None,
         draw: bool,
         gaze: bool = False,
+        labels: bool = False,
     ) -> None:
         self.folder, self.frame_rate, self.draw = folder, frame_rate, draw
         self._files: list[Files] = [MapFiles(folder, frame_rate is not None)]
         if gaze:
             self._files.append(GazeFiles(folder))
+        if labels:
+            self._files.append(LabelFiles(folder))
         if skeleton is not None:
             self._files.append(KeypointFiles(folder, skeleton, scorer, frame_rate is not None))
             if OpenPoseFiles.fits(skeleton):

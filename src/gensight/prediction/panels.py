@@ -1,5 +1,6 @@
 """One picture of a prediction that is no set of keypoints, beside its truth; and how wrong it is, to rank it by."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -29,7 +30,7 @@ class Panel:
 
 
 def panel(prediction: Prediction, item: Item) -> Panel | None:
-    """The panel of a depth map, an edge map, matches or similarities; None where there is none of these."""
+    """The panel of a depth map, an edge map, matches, similarities, gaze or a class; None where there is none."""
     if prediction.depth is not None:
         return _depth(prediction.depth, item)
     if prediction.matches is not None:
@@ -40,6 +41,8 @@ def panel(prediction: Prediction, item: Item) -> Panel | None:
         return _edges(prediction, item)
     if is_gaze(prediction):
         return _gaze(prediction, item)
+    if prediction.label_scores and not prediction.instances:
+        return _label(prediction.label_scores, item)
     return None
 
 
@@ -54,6 +57,16 @@ def _gaze(prediction: Prediction, item: Item) -> Panel:
         error = float(np.linalg.norm(told.points[0] - subject.gaze.points.mean(0)) / np.hypot(*item.sample.size))
     pictures = [truth, draw_looks(image, prediction)]
     return Panel(_sheet(pictures, ["truth", "predicted"]), error, "of the diagonal")
+
+
+def _label(scores: Mapping[str, float], item: Item) -> Panel:
+    """The image under its likeliest class; the error is what the true one lacks of certainty."""
+    said, truth = max(scores, key=lambda name: scores[name]), item.sample.label
+    told = f"{said} {scores[said]:.2f}"
+    if truth is None:
+        return Panel(_sheet([item.sample.image()], [told]), float("nan"), "")
+    caption = told if said == truth else f"{told} (is {truth})"
+    return Panel(_sheet([item.sample.image()], [caption]), 1 - scores.get(truth, 0.0), "probability missed by")
 
 
 def _depth(depth: Depth, item: Item) -> Panel:

@@ -9,6 +9,7 @@ import numpy as np
 from gensight.files.hashing import value_hash
 from gensight.files.images import write_image
 from gensight.metrics.base import plain
+from gensight.prediction.label_files import likeliest
 from gensight.prediction.panels import panel
 from gensight.samples import Item, Prediction
 from gensight.skeletons import Skeleton
@@ -22,12 +23,14 @@ def record(prediction: Prediction, item: Item, skeleton: Skeleton | None, pictur
 
     Keypoints are listed, with their errors, beside a copy of the image. Anything else is drawn beside its truth.
     """
-    entry = {"sample_key": item.sample.key, "item_key": item.key, "size": list(item.sample.size)}
+    entry: dict[str, Any] = {"sample_key": item.sample.key, "item_key": item.key, "size": list(item.sample.size)}
     subject = item.subject
     if skeleton is not None and prediction.instances and subject is not None and subject.keypoints is not None:
         name = f"{value_hash(item.sample.key)[:16]}.jpg"
         _copy_picture(pictures / name, item)
         return {**entry, "image": f"{pictures.name}/{name}", **_keypoints(prediction, item, skeleton)}
+    if prediction.label_scores:
+        entry |= {"label": item.sample.label, "label_scores": likeliest(prediction)}
     drawn = panel(prediction, item)
     if drawn is None:
         return entry

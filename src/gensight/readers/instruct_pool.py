@@ -1,6 +1,12 @@
-"""What `gensight datasets build-instruct` wrote, as samples: one per image, its truths read back from the answers."""
+"""What `gensight datasets build-instruct` wrote, as samples: one per image, its truths read back from the answers.
 
-from collections.abc import Mapping
+Plain folders and tar shards give the same samples under the same keys. Shards are not unpacked: they are indexed by
+their headers when opened, and read in place, so that samples are drawn in any order, the same one as from folders.
+"""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from gensight.errors import DataError
 from gensight.files.atomic import read_json
 from gensight.files.images import read_image
+from gensight.files.stored import Stored, tar_members
 from gensight.readers.base import Reader, Summary
 from gensight.readers.checking import check_samples
 from gensight.readers.class_maps import BACKGROUND, IGNORED, SEGMENTATION, ClassMap
@@ -27,15 +34,15 @@ _LEVELS = 65534
 class _Masks:
     """The class of each pixel, from one answer per class that was asked."""
 
-    answers: tuple[tuple[int, Path], ...]  # number of the class, its answer
+    answers: tuple[tuple[int, Stored], ...]  # number of the class, its answer
     size: tuple[int, int]
 
     def __call__(self) -> Array:
         numbers = np.zeros(self.size, dtype=np.int32)
-        for number, path in self.answers:
-            picture = _picture(path)
+        for number, answer in self.answers:
+            picture = _picture(answer)
             if picture.shape != (*self.size, 4):
-                raise DataError(f"an answer of {picture.shape} for an image of {self.size}", where=path)
+                raise DataError(f"an answer of {picture.shape} for an image of {self.size}", where=str(answer))
             numbers[picture[..., 0] >= 128] = number
             numbers[picture[..., 3] < 128] = IGNORED
         return numbers
@@ -45,19 +52,91 @@ class _Masks:
 class _Metres:
     """Depth of an answer of 16 bits; NaN where it says 0."""
 
-    path: Path
+    answer: Stored
     scale: str
     far: float
 
     def __call__(self) -> Depth:
-        steps = _picture(self.path).astype(np.float64)
+        steps = _picture(self.answer).astype(np.float64)
         grey = (steps - 1) / _LEVELS
         metres = grey * self.far if self.scale == "linear" else NEAR * (self.far / NEAR) ** grey
         return Depth(np.where(steps > 0, metres, np.nan).astype(np.float32), "metric")
 
 
+@dataclass(frozen=True)
+class _Image:
+    """Where an image and its pairs are; `pairs` are (answer, record)."""
+
+    source: str
+    name: str
+    photograph: Stored
+    pairs: tuple[tuple[Stored, Stored], ...]
+
+
+class _Folders(Sequence[_Image]):
+    """Of plain folders: PART/SOURCE/IMAGE/."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folders = sorted(path.parent for path in folder.glob("*/*/pairs.json"))
+
+    def __len__(self) -> int:
+        return len(self._folders)
+
+    def __getitem__(self, index: Any) -> Any:
+        folder = self._folders[index]
+        names = read_json(folder / "pairs.json")
+        pairs = tuple((Stored(folder / f"{name}.png"), Stored(folder / f"{name}.json")) for name in names)
+        return _Image(folder.parent.name, folder.name, Stored(folder / "source.jpg"), pairs)
+
+
+class _Shards(Sequence[_Image]):
+    """Of tar shards: members SOURCE/IMAGE/PAIR.{source.jpg,target.png,json}, the photograph once for each pair."""
+
+    def __init__(self, shards: Sequence[Path]) -> None:
+        found: dict[tuple[str, str], dict[str, dict[str, Stored]]] = {}
+        for shard in shards:
+            for member in tar_members(shard):
+                where, _, last = member.name.rpartition("/")
+                source, _, image = where.partition("/")
+                pair, _, suffix = last.partition(".")
+                if not image or "/" in image or suffix not in _SUFFIXES:
+                    hint = "was it written by `gensight datasets build-instruct`?"
+                    raise DataError(f"no member of a pooled data set: {member.name}", where=shard, hint=hint)
+                found.setdefault((source, image), {}).setdefault(pair, {})[suffix] = member
+        self._images = [_shard_image(key, found[key]) for key in sorted(found)]
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._images[index]
+
+
+_SUFFIXES = ("source.jpg", "target.png", "json")
+
+
+def _shard_image(key: tuple[str, str], pairs: Mapping[str, Mapping[str, Stored]]) -> _Image:
+    for pair, parts in pairs.items():
+        missing = [suffix for suffix in _SUFFIXES if suffix not in parts]
+        if missing:
+            where = str(next(iter(parts.values())))
+            raise DataError(f"the pair {'/'.join(key)}/{pair} lacks {', '.join(missing)}", where=where)
+    first = next(iter(pairs.values()))
+    return _Image(*key, first["source.jpg"], tuple((one["target.png"], one["json"]) for one in pairs.values()))
+
+
+def shards_of(root: Path, part: str) -> list[Path]:
+    """The tar files of a part, in order."""
+    return sorted(root.glob(f"{part}-[0-9]*.tar"))
+
+
+def has_part(root: Path, part: str) -> bool:
+    """Whether a pooled data set has this part."""
+    return (root / part).is_dir() or bool(shards_of(root, part))
+
+
 class InstructPoolReader(Reader):
-    """A part of a pooled data set in plain folders.
+    """A part of a pooled data set, in plain folders or in tar shards.
 
     Masks, boxes, depth and labels are those of the stored pictures (their size, not the original one's). What was
     looked for in an image is the vocabulary of the data set that it came from: `Sample.extras["vocabulary"]`.
@@ -67,7 +146,7 @@ class InstructPoolReader(Reader):
         part: `train`, `validation` or `test`.
 
     Raises:
-        DataError: No such data set or part, or tar shards, which are for clusters.
+        DataError: No such data set or part, or a shard that is damaged.
     """
 
     name = "instruct-pool"
@@ -82,48 +161,50 @@ class InstructPoolReader(Reader):
         self._vocabularies: Mapping[str, Mapping[str, list[str]]] = described["vocabularies"]
         self.categories = _joined(self._vocabularies, "categories")
         self.labels = _joined(self._vocabularies, "labels")
-        self._folders = sorted(path.parent for path in (self._root / part).glob("*/*/pairs.json"))
-        if not self._folders:
-            hint = f"it has {', '.join(described.get('parts', {})) or 'none'}; shards are read by WebDataset"
-            raise DataError(f"there is no part `{part}` in plain folders", where=root, hint=hint)
+        shards = shards_of(self._root, part)
+        self._images: Sequence[_Image] = _Shards(shards) if shards else _Folders(self._root / part)
+        if not self._images:
+            hint = f"it has {', '.join(described.get('parts', {})) or 'none'}"
+            raise DataError(f"there is no part `{part}`", where=root, hint=hint)
 
     def __len__(self) -> int:
-        return len(self._folders)
+        return len(self._images)
 
     @property
     def folder(self) -> Path | None:
         return self._root
 
     def sample(self, index: int) -> Sample:
-        folder = self._folders[index]
-        names = read_json(folder / "pairs.json")
-        records = [(folder / f"{name}.png", read_json(folder / f"{name}.json")) for name in names]
+        image = self._images[index]
+        key = f"{image.source}/{image.name}"
+        records = [(answer, _record(told)) for answer, told in image.pairs]
         if not records:
-            raise DataError("nothing is asked of this image", where=folder)
+            raise DataError("nothing is asked of this image", where=key)
         first = records[0][1]
         size = (int(first["size"][0]), int(first["size"][1]))
-        vocabulary = self._vocabularies[folder.parent.name]
-        by_task = {task: [(path, one) for path, one in records if one["task"] == task] for task in _tasks(records)}
-        depth = next((path for path, _ in by_task.get("depth", ())), None)
+        vocabulary = self._vocabularies[image.source]
+        by_task = {task: [pair for pair in records if pair[1]["task"] == task] for task in _tasks(records)}
+        depth = next((answer for answer, _ in by_task.get("depth", ())), None)
         extras: dict[str, Any] = {"vocabulary": vocabulary}
         if "segment" in by_task:
             classes = (BACKGROUND, *vocabulary["categories"])
             told = tuple(
-                (classes.index(one["classes"][0]), path)
-                for path, one in by_task["segment"]
+                (classes.index(one["classes"][0]), answer)
+                for answer, one in by_task["segment"]
                 if len(one["classes"]) == 1 and one["classes"][0] != BACKGROUND
             )
             extras[SEGMENTATION] = ClassMap(_Masks(told, size), classes)
-        path = folder / "source.jpg"
+        alone = image.photograph.size is None  # a file of its own
+        path = str(image.photograph.path) if alone else None
         return Sample(
-            key=f"{folder.parent.name}/{folder.name}",
+            key=key,
             size=size,
-            image=partial(read_image, path),
+            image=partial(read_image, image.photograph.path) if alone else partial(_photograph, image.photograph),
             instances=_instances(by_task["detect"], size) if "detect" in by_task else None,
             depth=None if depth is None else _Metres(depth, self._settings["depth_scale"], self._settings["far"]),
             label=next((one["label"] for _, one in by_task.get("classify", ()) if one["label"]), None),
             group=str(first["group"]),
-            path=str(path),
+            path=path,
             extras=extras,
         )
 
@@ -132,13 +213,15 @@ class InstructPoolReader(Reader):
         return check_samples(self.sample, len(self))
 
 
-def _tasks(records: list[tuple[Path, Any]]) -> dict[str, None]:
+def _tasks(records: list[tuple[Stored, Any]]) -> dict[str, None]:
     return dict.fromkeys(one["task"] for _, one in records)
 
 
-def _instances(records: list[tuple[Path, Any]], size: tuple[int, int]) -> tuple[Instance, ...]:
+def _instances(records: list[tuple[Stored, Any]], size: tuple[int, int]) -> tuple[Instance, ...]:
     found = []
     for _, one in records:
+        if len(one["classes"]) != 1:  # asked of several classes at once: each is asked alone as well
+            continue
         scale = np.array([size[1] / one["image_size"][1], size[0] / one["image_size"][0]] * 2)
         for box in one["boxes"] or ():
             found.append(Instance(one["classes"][0], box=np.array(box, dtype=np.float64) * scale))
@@ -149,9 +232,22 @@ def _joined(vocabularies: Mapping[str, Mapping[str, list[str]]], key: str) -> tu
     return tuple(dict.fromkeys(name for one in vocabularies.values() for name in one[key]))
 
 
-def _picture(path: Path) -> Array:
+def _record(told: Stored) -> Any:
     try:
-        with Image.open(path) as image:
+        return json.loads(told.read())
+    except ValueError as error:
+        raise DataError(f"not valid JSON: {error}", where=str(told), hint="build the data set again") from error
+
+
+def _picture(answer: Stored) -> Array:
+    try:
+        with Image.open(io.BytesIO(answer.read())) as image:
             return np.asarray(image)
     except (OSError, UnidentifiedImageError) as error:
-        raise DataError(f"this answer cannot be read: {error}", where=path, hint="build the data set again") from error
+        hint = "build the data set again"
+        raise DataError(f"this picture cannot be read: {error}", where=str(answer), hint=hint) from error
+
+
+def _photograph(stored: Stored) -> Array:
+    """uint8 RGB, C-contiguous and writable."""
+    return np.array(_picture(stored))

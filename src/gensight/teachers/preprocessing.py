@@ -16,11 +16,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from gensight.backbones.transformers_models import FILES
 from gensight.errors import RunError
 from gensight.geometry import scaling, translation
 from gensight.samples import Array, Size, View
 
-FILES = ("preprocessor_config.json", "processor_config.json")  # the second is where newer versions of them write it
 BILINEAR = int(Image.Resampling.BILINEAR)
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _REFLECTED = 3  # ZoeDepth's border is 3 * sqrt(side / 2) pixels (Bhat et al. 2023, `depth_model.py`)

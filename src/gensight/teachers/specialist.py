@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
+from gensight.backbones.transformers_models import model_folder
 from gensight.errors import ConfigError, RunError
 from gensight.samples import Instance, Item, Prediction, Sample
 from gensight.teachers.classification import ClassTeacher
 from gensight.teachers.depth import DepthTeacher
 from gensight.teachers.detection import DetectionTeacher
-from gensight.teachers.pretrained import PretrainedTeacher, model_folder
+from gensight.teachers.pretrained import PretrainedTeacher
 from gensight.teachers.segmentation import Mask, SegmentTeacher
 
 PREFIX = "transformers:"

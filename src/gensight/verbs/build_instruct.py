@@ -10,7 +10,8 @@ only, absent classes are asked too (their answer is black), and answers are stor
   are there, boxes and label in pixels of the original image, and that image's size.
 
 Plain folders: OUT/PART/SOURCE/IMAGE/{source.jpg, NN-task-class.png, NN-task-class.json}. Shards: OUT/PART-NNNNNN.tar in
-the layout of WebDataset (KEY.source.jpg, KEY.target.png, KEY.json). An interrupted build goes on where it stopped.
+the layout of WebDataset (KEY.source.jpg, KEY.target.png, KEY.json; KEY is SOURCE/IMAGE/NN-task-class). Both are read
+back by `data.kind=instruct-pool`. An interrupted build goes on where it stopped.
 """
 
 import io
@@ -38,6 +39,7 @@ from gensight.files.images import write_image
 from gensight.files.progress import progress
 from gensight.geometry import warp_image
 from gensight.instructions.grammar import TASKS, Task, fixed, rephrased
+from gensight.instructions.several import several_classes
 from gensight.readers.base import Reader
 from gensight.readers.class_maps import BACKGROUND, class_map
 from gensight.readers.listings import plain_name
@@ -67,6 +69,7 @@ class Settings:
         limit: Images taken of each part of each source, evenly spaced; None: all.
         images_per_shard: 0 writes plain folders.
         seed: Draws phrases and negatives.
+        several: Share of images asked for several classes at once, for each of segmentation and detection.
     """
 
     sources: tuple[str, ...]
@@ -80,6 +83,7 @@ class Settings:
     limit: int | None = None
     images_per_shard: int = 0
     seed: int = 0
+    several: float = 0.2
 
     @classmethod
     def checked(
@@ -94,6 +98,7 @@ class Settings:
         limit: int | None,
         images_per_shard: int,
         seed: int,
+        several: float = 0.2,
     ) -> "Settings":
         """Settings of words that somebody typed. Raises ConfigError for one that is none of the choices."""
         chosen: dict[str, Any] = {}
@@ -111,7 +116,7 @@ class Settings:
         chosen["tasks"] = tuple(tasks)
         return cls(
             tuple(sources), size=size, negatives=negatives, limit=limit, images_per_shard=images_per_shard, seed=seed,
-            **chosen,
+            several=several, **chosen,
         )  # fmt: skip
 
 
@@ -213,7 +218,7 @@ def pairs(sample: Sample, reader: Reader, settings: Settings) -> tuple[Array, li
     for task in settings.tasks:
         if task not in encodings:
             continue
-        for classes, present in _questions(task, sample, reader, encodings[task], settings.negatives, random):
+        for classes, present in _questions(task, sample, reader, encodings[task], settings, random):
             found.append(_pair(len(found), task, classes, present, sample, reader, encodings[task], view, settings))
     return warp_image(sample.image(), view), found
 
@@ -226,9 +231,9 @@ def _view(size: tuple[int, int], side: int) -> View:
 
 
 def _questions(
-    task: Task, sample: Sample, reader: Reader, encoding: Painted, negatives: int, random: Random
+    task: Task, sample: Sample, reader: Reader, encoding: Painted, settings: Settings, random: Random
 ) -> Iterator[tuple[tuple[str, ...], bool]]:
-    """(classes asked, whether they are there): what is there, and some that isn't."""
+    """(classes asked, whether one is there): what is there, some that isn't, and for a share several at once."""
     items = encoding.items(sample)
     if task == "depth":
         yield from (((), True) for _ in items)
@@ -243,7 +248,13 @@ def _questions(
         shown = [item.query.options[0] for item in items if item.query is not None]
         yield from (((name,), True) for name in shown)
         absent = _absent(task, sample, reader, shown)
-    yield from (((name,), False) for name in random.sample(absent, min(negatives, len(absent))))
+    yield from (((name,), False) for name in random.sample(absent, min(settings.negatives, len(absent))))
+    if task != "classify":
+        known = [name for name in reader.categories if name in shown or name in absent]
+        seed = f"{settings.seed} {sample.key} {task} several"
+        together = several_classes(known, shown, settings.several, seed)
+        if together is not None and len(together) <= encoding.most_classes:
+            yield together, any(name in shown for name in together)
 
 
 def _absent(task: Task, sample: Sample, reader: Reader, shown: list[str]) -> list[str]:
@@ -277,7 +288,7 @@ def _pair(
         raise DataError(f"this sample cannot answer `{told.text}`", where=sample.key)
     target, shown = _png(task, *painted)
     boxes = [one.box for one in sample.instances or () if one.box is not None and one.category in classes]
-    what = plain_name(classes[0]) if len(classes) == 1 else "all" if classes else "image"
+    what = "all" if task == "classify" and len(classes) > 1 else "-".join(map(plain_name, classes)) or "image"
     record = {
         "instruction": told.text, "held_out_instruction": other.text, "task": task, "classes": classes,
         "present": present, "sample": sample.key, "group": sample.group, "image_size": sample.size,
@@ -306,8 +317,8 @@ def _jpeg(picture: Array) -> bytes:
     return buffer.getvalue()
 
 
-def _name(source: str, sample: Sample) -> str:
-    return f"{source}-{plain_name(sample.key.rpartition('.')[0] or sample.key)}"
+def _name(sample: Sample) -> str:
+    return plain_name(sample.key.rpartition(".")[0] or sample.key)
 
 
 Places = list[tuple[str, Reader, int]]
@@ -318,7 +329,7 @@ def _write_folders(out: Path, part: str, places: Places, settings: Settings) -> 
     num_pairs, shown = 0, _Sheet(len(places))
     for number, (source, reader, index) in enumerate(progress(places, len(places), part)):
         sample = reader[index]
-        folder = out / part / source / _name(source, sample).removeprefix(f"{source}-")
+        folder = out / part / source / _name(sample)
         done = folder / "pairs.json"
         if not done.is_file() or shown.wants(number):
             image, found = pairs(sample, reader, settings)
@@ -347,7 +358,8 @@ def _write_shards(out: Path, part: str, places: Places, settings: Settings) -> d
                     image, found = pairs(sample, reader, settings)
                     shown.add(number, image, found)
                     for pair in found:
-                        _add(tar, f"{_name(source, sample)}-{pair.name}".replace(".", "_"), _jpeg(image), pair)
+                        last = pair.name.replace(".", "_")  # what follows a key's first dot is its suffix
+                        _add(tar, f"{source}/{_name(sample)}/{last}", _jpeg(image), pair)
         with tarfile.open(path) as tar:
             num_pairs += sum(member.name.endswith(".json") for member in tar)
     shown.write(out / f"contact_sheet_{part}.png")

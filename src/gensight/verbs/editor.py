@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from gensight.backbones.diffusion import DiffusionBackbone
+from gensight.backbones.single_file import SUFFIXES, USUAL_CONFIG, convert_single_file
 from gensight.build.backbones import build_backbone
 from gensight.build.encodings import build_encoding, resolve_vocabulary
 from gensight.build.methods import build_method
@@ -40,23 +41,30 @@ def export_editor(run: Path, out: Path) -> Path:
     return out
 
 
-def import_editor(folder: str, out: Path, overrides: Sequence[str] = ()) -> Path:
-    """Makes a run of an InstructPix2Pix folder (or hub id), for predict, evaluate and further training.
+def import_editor(source: str, out: Path, overrides: Sequence[str] = (), settings: str = USUAL_CONFIG) -> Path:
+    """Makes a run of an InstructPix2Pix folder, hub id or single file, for predict, evaluate and further training.
 
-    The folder stays where it is; the run holds adapters that change nothing yet, and the input convolution. Painted
-    answers are read as InstructCV published them (Gan et al., ICLR 2024): boxes as outlines on the photograph, depth
-    linear with 10 m white, 100 Euler ancestral steps under guidance of 7.5 and 1.5.
+    The folder stays where it is (a single file is first made into one, `OUT-pipeline`); the run holds adapters that
+    change nothing yet, and the input convolution. Painted answers are read as InstructCV published them (Gan et al.,
+    ICLR 2024): boxes as outlines on the photograph, depth linear with 10 m white, 100 Euler ancestral steps under
+    guidance of 7.5 and 1.5.
 
     Args:
-        folder: Folder in diffusers' layout (a single file is made into one by diffusers' `from_single_file`).
+        source: Folder in diffusers' layout, hub id, or a `.ckpt` or `.safetensors` file in the original layout.
         out: The run folder to write.
         overrides: `key=value` each: the data to be scored on, `encoding.categories=[...]`, `method.sample_steps=20`.
+        settings: Folder or hub id that has what a single file lacks; see `convert_single_file`.
 
     Raises:
-        RunError: It is no editor.
+        RunError: It is no editor, or the settings do not fit.
         ConfigError: Mistakes in the overrides.
     """
-    config = resolve_vocabulary(_load(_recipe_values(str(folder), out.name), overrides))
+    folder = source
+    if Path(source).suffix in SUFFIXES and not Path(source).is_dir():
+        pipeline = out.with_name(f"{out.name}-pipeline").absolute()
+        convert_single_file(Path(source), pipeline, settings)
+        folder = str(pipeline)
+    config = resolve_vocabulary(_load(_recipe_values(folder, out.name), overrides))
     backbone = build_backbone(config)
     assert isinstance(backbone, DiffusionBackbone)  # the recipe says so
     if backbone.unet.config.in_channels == backbone.vae.config.latent_channels:

@@ -18,6 +18,7 @@ from gensight.loading.cases import Cases
 from gensight.metrics.asked import AskedMetric
 from gensight.metrics.base import Metric, Result
 from gensight.metrics.bootstrap import paired_difference
+from gensight.metrics.classification import LabelScore
 from gensight.prediction.trained_run import TrainedRun
 from gensight.report import scores_table_text
 from gensight.samples import Item, Prediction
@@ -167,7 +168,8 @@ def _metrics(experiment: Experiment, specialist: Specialist) -> list[Metric]:
         if isinstance(metric, AskedMetric):
             fits = specialist.task in metric.tasks
         else:
-            fits = specialist.task == "depth" and metric.protocol.startswith("depth")
+            alone = {"depth": metric.protocol.startswith("depth"), "classify": isinstance(metric, LabelScore)}
+            fits = alone.get(specialist.task, False)
         affine = specialist.task == "depth" and not specialist.metric_depth
         if fits and (not affine or metric.protocol.startswith(_AFFINE)):
             found.append(metric)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from gensight.encodings.class_label import ClassLabel
 from gensight.encodings.gaze import GazeMap
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError
@@ -122,7 +123,7 @@ def _refuse(trained: TrainedRun, by_box: bool) -> None:
                 hint="give a file of head boxes with --boxes, or a detector of people, whose heads are then guessed",
             )
         return
-    if by_box and trained.config.view.crop == "frame":
+    if by_box and trained.config.view.crop in ("frame", "stretched-frame"):
         raise ConfigError("this run looks at whole images, so it takes no boxes", where="--boxes, --detector")
     if trained.encoding.num_samples > 1:
         raise ConfigError(
@@ -157,7 +158,13 @@ def _write(
         writers = [
             stack.enter_context(
                 PredictionWriter(
-                    folder, trained.skeleton, trained.config.name, source.frame_rate, draw, _is_gaze(trained)
+                    folder,
+                    trained.skeleton,
+                    trained.config.name,
+                    source.frame_rate,
+                    draw,
+                    gaze=_is_gaze(trained),
+                    labels=isinstance(trained.encoding, ClassLabel),
                 ).open()
             )
             for trained, folder in zip(runs, folders, strict=True)

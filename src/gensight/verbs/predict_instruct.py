@@ -101,12 +101,17 @@ def resolve(trained: TrainedRun, question: Question) -> tuple[Question, str]:
     if task == "depth":
         classes = ()
     elif not classes:
-        classes = named_classes(question.text, vocabulary)
+        named = named_classes(question.text, vocabulary)
+        classes = tuple(name for name in vocabulary if name in named)  # the order of their colours in training
         if task == "classify":
             classes = classes or vocabulary
         if not classes:
             hint = "name one of them in the instruction, or another with --classes"
             raise ConfigError("the instruction names no class of this run", choices=vocabulary, hint=hint)
+    most = encoding.tasks[task].most_classes
+    if len(classes) > most:
+        hint = f"ask for {most} or fewer at a time, with --classes"
+        raise ConfigError(f"{len(classes)} classes cannot be told apart in one answer of this run", hint=hint)
     if classes:
         told += f"; classes: {', '.join(classes)}"
     return replace(question, task=task, classes=classes), told

@@ -25,6 +25,7 @@ from gensight.backbones.cache import CachedFeatures, FeatureCache, cached_featur
 from gensight.backbones.capture import choose_layers, unet_layers
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.build.backbones import build_backbone
+from gensight.config.classifier import TransformersConfig
 from gensight.config.loader import dump_config
 from gensight.config.schema import RunConfig, ScratchConfig
 from gensight.engine.experiment import Experiment
@@ -125,10 +126,10 @@ def probe(
 
 
 def _check(config: RunConfig, timesteps: Sequence[int], folds: int, combine: int, noise: str) -> None:
-    if isinstance(config.backbone, ScratchConfig):
+    if isinstance(config.backbone, ScratchConfig | TransformersConfig):
         raise ConfigError(
-            "a network from scratch knows nothing yet, and has no noise levels",
-            where="backbone.kind=scratch",
+            "only a diffusion model has noise levels to compare",
+            where=f"backbone.kind={config.backbone.kind}",
             choices=["tiny", "diffusers"],
         )
     if folds < 3:

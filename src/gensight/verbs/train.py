@@ -1,5 +1,6 @@
 """`gensight train`: a recipe becomes a run folder, with its baselines, its scores and its report."""
 
+import math
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -44,7 +45,9 @@ def train(config: RunConfig, out: Path | None = None, device: str = "auto", dry_
     """
     folder = default_run_folder(config) if out is None else Path(out)
     device = choose_device(device)
-    config = resolve_vocabulary(resolve_preset(config))  # a run says what it read, whatever later versions have
+    config = resolve_epochs(
+        resolve_vocabulary(resolve_preset(config))
+    )  # a run says what it read, whatever later versions have
     if dry_run:
         run_dry(config, device)
         return folder
@@ -64,6 +67,16 @@ def train(config: RunConfig, out: Path | None = None, device: str = "auto", dry_
     if config.protocols and Experiment.open(config).splits.test is not None:
         evaluate(folder, device=device)
     return folder
+
+
+def resolve_epochs(config: RunConfig) -> RunConfig:
+    """The recipe with `training.epochs` turned into steps, rounded up; the recipe itself where it counts in steps."""
+    training = config.training
+    if training.epochs is None:
+        return config
+    num_items = len(Experiment.open(config).training_cases())
+    steps = math.ceil(training.epochs * num_items / (training.batch_size * training.accumulate))
+    return config.model_copy(update={"training": training.model_copy(update={"steps": steps, "epochs": None})})
 
 
 def train_run(config: RunConfig, run: RunFolder, device: str, label: str = "train") -> None:

@@ -91,6 +91,7 @@ def told(trained: TrainedRun) -> str:
         "depth-image": "depth",
         "edge-image": "edges",
         "gaze": "where people look",
+        "class": "what an image shows",
     }
     what = does.get(str(trained.config.encoding.kind), str(trained.config.encoding.kind))
     if trained.skeleton is not None:
