@@ -1,0 +1,126 @@
+"""Models of the transformers library: finding them by hub id or folder, and loading them safely.
+
+Nothing of a folder is executed: weights are read from safetensors, or as plain tensors from `pytorch_model.bin` where
+there is nothing else.
+"""
+
+import pickle
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import transformers
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from safetensors import SafetensorError
+from torch import nn
+from transformers.utils import logging as transformers_logging
+
+from gensight.errors import ResourceError, RunError
+
+FILES = ("preprocessor_config.json", "processor_config.json")  # the second is where newer versions of them write it
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+UNUSED = ("position_ids", "num_batches_tracked", "neck.fusion_stage.layers.0.residual_layer1.")
+_HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+
+
+def model_folder(source: str, local_files_only: bool = False) -> Path:
+    """The folder behind a path or a hub id; downloads the id's files (no executable formats) if they are not cached.
+
+    Raises:
+        RunError: There is no such folder, or the hub can't be reached or has no such model.
+    """
+    if Path(source).is_dir():
+        return Path(source)
+    if source.count("/") != 1 or source.startswith((".", "/", "~")):
+        raise RunError(
+            "there is no such model folder",
+            where=source,
+            hint=f"give a folder that holds config.json, {FILES[0]} and {WEIGHTS[0]}, or a hub id such as NAME/MODEL",
+        )
+    try:
+        # Only the repository's top folder, and no pickles: converted copies in other formats lie below it.
+        path = snapshot_download(
+            source, local_files_only=local_files_only, allow_patterns=_HUB_FILES, ignore_patterns=["*/*"]
+        )
+    except (OSError, ValueError, HfHubHTTPError, HFValidationError) as error:
+        raise RunError(
+            "the model is not in the local cache, and could not be downloaded",
+            where=source,
+            hint=f"check the id and the network ({_first_line(error)}), or copy its config.json, {FILES[0]} and "
+            f"{WEIGHTS[0]} from https://huggingface.co/{source} to a folder here and give its path",
+        ) from error
+    return Path(path)
+
+
+def load_model(folder: Path, kind: str, unused: Sequence[str] = UNUSED) -> nn.Module:
+    """A model with its stored weights, float32, in evaluation mode.
+
+    Args:
+        folder: With `config.json` and weights.
+        kind: Class of the transformers library.
+        unused: Tensors that may be missing: their names contain one of these, and no output depends on them.
+
+    Raises:
+        RunError: Weights are missing, damaged, incomplete or of another shape.
+        ResourceError: The installed libraries can't build the model.
+    """
+    stored = [*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]
+    if not stored:
+        raise RunError(
+            "the model's weights are missing",
+            where=folder / WEIGHTS[0],
+            hint=f"put {WEIGHTS[0]} beside its config.json (models of several files: all of them and their index)",
+        )
+    model_class = getattr(transformers, kind, None)
+    if model_class is None:
+        raise ResourceError(
+            f"transformers {transformers.__version__} has no {kind}", where=folder, hint="install a newer transformers"
+        )
+    safe = any(path.suffix == ".safetensors" for path in stored)
+    try:
+        with _quietly():
+            model, info = model_class.from_pretrained(
+                folder, local_files_only=True, use_safetensors=safe, weights_only=True, output_loading_info=True
+            )
+    except ImportError as error:
+        raise ResourceError(
+            f"this model needs a package that is not installed ({_first_line(error)})",
+            where=folder,
+            hint="choose a model of the family that does without it",
+        ) from error
+    except pickle.UnpicklingError as error:
+        raise RunError(
+            "the weights' file holds more than tensors, and was not opened: it could run code",
+            where=folder,
+            hint=f"get the model's {WEIGHTS[0]}, which can hold nothing else",
+        ) from error
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise RunError(
+            f"the model could not be read ({_first_line(error)})",
+            where=folder,
+            hint="the file may be cut short or of another model: copy or download it again",
+        ) from error
+    missing = sorted(key for key in info["missing_keys"] if not any(part in key for part in unused))
+    if missing:
+        raise RunError(f"the model's weights lack {len(missing)} tensors, such as {missing[0]}", where=folder)
+    return model.float().eval()
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without progress bars and reports on the way: what is wrong is raised."""
+    shown, verbosity = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if shown:
+            transformers_logging.enable_progress_bar()
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

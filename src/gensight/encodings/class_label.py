@@ -1,0 +1,73 @@
+"""The class of the whole image: one probability for each class of a vocabulary."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from gensight.encodings.base import Encoding, OutputSpec
+from gensight.errors import ConfigError
+from gensight.samples import Item, Prediction, Query, Sample, Size, View
+
+OUTPUT = "class"
+TASK = "classify"
+
+
+class ClassLabel(Encoding):
+    """A vector with 1 at the image's class, or with a probability for each.
+
+    Output `class`: (num_labels,), in the order of the labels, adding up to 1; `class_weight`: (num_labels,), 0 where
+    the image has no label of the vocabulary. Exact both ways; a mirrored image is of the same class.
+
+    Args:
+        labels: The vocabulary.
+
+    Raises:
+        ConfigError: Fewer than two labels, or one that comes twice.
+    """
+
+    name = "class"
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        if len(labels) < 2 or len(set(labels)) < len(labels):
+            hint = "name each class once, or leave them to the data"
+            raise ConfigError("a class is chosen from two labels or more", where="encoding.labels", hint=hint)
+        self.labels = tuple(labels)
+
+    @property
+    def outputs(self) -> dict[str, OutputSpec]:
+        return {OUTPUT: OutputSpec(len(self.labels), "vector")}
+
+    def items(self, sample: Sample) -> list[Item]:
+        """One per sample whose label is in the vocabulary."""
+        return [self._item(sample)] if sample.label in self.labels else []
+
+    def question(self, sample: Sample) -> list[Item]:
+        """The one question, also of a sample without a label."""
+        return [self._item(sample)]
+
+    def _item(self, sample: Sample) -> Item:
+        return Item((sample,), query=Query("classify the image", TASK, self.labels))
+
+    def grid_size(self, model_size: Size) -> Size:
+        return model_size  # there are no maps
+
+    def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
+        """Target and weight, each (num_labels,)."""
+        label = item.sample.label
+        known = label in self.labels
+        target = torch.zeros(len(self.labels))
+        if label is not None and known:
+            target[self.labels.index(label)] = 1
+        return {OUTPUT: target, f"{OUTPUT}_weight": torch.full((len(self.labels),), float(known))}
+
+    def decode(self, outputs: Mapping[str, Tensor], item: Item, views: tuple[View, ...]) -> Prediction:
+        """`label_scores`: the probabilities by name."""
+        shares = outputs[OUTPUT].detach().float().cpu().tolist()
+        return Prediction(
+            item.sample.key,
+            item.sample.size,
+            label_scores=dict(zip(self.labels, shares, strict=True)),
+            item_key=item.key,
+            group=item.sample.group,
+        )

@@ -1,0 +1,63 @@
+"""Backbone + one linear layer on its pooled features, as a Method."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gensight.backbones.base import Backbone
+from gensight.encodings.class_label import OUTPUT
+from gensight.methods.base import Method
+from gensight.samples import Batch
+
+
+class Classifier(Method):
+    """Class probabilities of whole images: softmax(linear(backbone.pooled(images))).
+
+    The linear layer begins at zero (Dosovitskiy et al., "ViT", ICLR 2021, section 3.2), so that all classes are alike.
+
+    Args:
+        backbone: Frozen, with adapters, or trainable.
+        num_labels: How many classes.
+    """
+
+    def __init__(self, backbone: Backbone, num_labels: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = nn.Linear(backbone.pooled_channels, num_labels)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
+        """Cross-entropy, averaged over the items whose class is known."""
+        each = cross_entropy(self._logits(batch), batch.targets[OUTPUT])
+        known = batch.targets[f"{OUTPUT}_weight"].amax(-1)
+        total, count = (each * known).sum(), known.sum()
+        return {"loss": total / count.clamp(min=1), f"{OUTPUT}_sum": total, f"{OUTPUT}_count": count}
+
+    @torch.no_grad()
+    def predict(self, batch: Batch) -> dict[str, Tensor]:
+        """`class` (B, num_labels): probabilities."""
+        return {OUTPUT: self._logits(batch).softmax(-1)}
+
+    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+        groups: list[dict[str, Any]] = [{"params": list(self.head.parameters()), "lr_scale": 1.0}]
+        backbone = [p for p in self.backbone.parameters() if p.requires_grad]
+        if backbone:
+            scale = 1.0 if self.backbone.time_channels is None else 0.1  # a diffusion model's weights move slowly
+            groups.append({"params": backbone, "lr_scale": scale})
+        return groups
+
+    def _logits(self, batch: Batch) -> Tensor:
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.backbone.trainable):
+            pooled = self.backbone.pooled(batch.image)
+        logits: Tensor = self.head(pooled)
+        return logits.float()
+
+
+def cross_entropy(
+    logits: Float[Tensor, "batch labels"], target: Float[Tensor, "batch labels"]
+) -> Float[Tensor, " batch"]:
+    """-sum_k target_k log softmax(logits)_k; 0 where the target is empty."""
+    return -(target * logits.log_softmax(-1)).sum(-1)

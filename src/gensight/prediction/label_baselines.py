@@ -1,0 +1,24 @@
+"""What stands beside a classifier: an answer without looking."""
+
+from collections import Counter
+
+from gensight.encodings.class_label import ClassLabel
+from gensight.loading.cases import Cases
+from gensight.samples import Item, Prediction
+
+
+class MostFrequentLabel:
+    """To every image the shares that the classes have in training; the likeliest is the most frequent one.
+
+    Args:
+        cases: Training cases.
+        encoding: That posed them.
+    """
+
+    def __init__(self, cases: Cases, encoding: ClassLabel) -> None:
+        counts = Counter(cases.item(index).sample.label for index in range(len(cases)))
+        self.shares = {name: counts[name] / len(cases) for name in encoding.labels}
+
+    def __call__(self, item: Item) -> Prediction:
+        sample = item.sample
+        return Prediction(sample.key, sample.size, label_scores=self.shares, item_key=item.key, group=sample.group)
