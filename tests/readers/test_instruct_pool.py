@@ -1,0 +1,108 @@
+"""Pools of instructions: tar shards are read as plain folders are, sample by sample."""
+
+import pickle
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gensight.build.readers import build_readers
+from gensight.config.loader import load_data
+from gensight.encodings.instructed import Instructed
+from gensight.encodings.painted_answers import PaintedBoxes, PaintedClass, PaintedDepth, PaintedMask
+from gensight.errors import DataError
+from gensight.loading.cases import Cases
+from gensight.loading.draws import DrawOrder
+from gensight.loading.stream import BatchStream
+from gensight.loading.views import ViewPolicy
+from gensight.readers.instruct_pool import InstructPoolReader
+from gensight.verbs.build_instruct import Settings, build_instruct
+
+SOURCE = "puppets num_train=5 num_validation=2 num_test=2 subjects=all num_subjects=[1,2] size=[48,48]"
+
+
+@pytest.fixture(scope="module")
+def pools(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same pool in folders and in shards of two images."""
+    base = tmp_path_factory.mktemp("pools")
+    build_instruct(base / "folders", Settings((SOURCE, SOURCE + " seed=7"), size=48, several=0.5))
+    build_instruct(base / "shards", Settings((SOURCE, SOURCE + " seed=7"), size=48, several=0.5, images_per_shard=2))
+    return {name: base / name for name in ("folders", "shards")}
+
+
+def test_shards_hold_the_same_samples_as_folders(pools: dict[str, Path]) -> None:
+    assert len(list(pools["shards"].glob("train-*.tar"))) == 5
+    folders, shards = (InstructPoolReader(pools[name], "train") for name in ("folders", "shards"))
+    assert len(folders) == len(shards) == 10
+    assert (folders.categories, folders.labels) == (shards.categories, shards.labels)
+    for one, other in zip(folders, shards, strict=True):
+        assert (one.key, one.size, one.label, one.group) == (other.key, other.size, other.label, other.group)
+        assert np.array_equal(one.image(), other.image())
+        assert other.image().flags.writeable
+        assert one.depth is not None
+        assert other.depth is not None
+        assert np.array_equal(one.depth().values, other.depth().values, equal_nan=True)
+        assert np.array_equal(one.extras["segmentation"](), other.extras["segmentation"]())
+        assert [(a.category, a.box.tolist()) for a in one.instances] == [
+            (b.category, b.box.tolist()) for b in other.instances
+        ]  # fmt: skip
+
+
+def test_objects_asked_for_with_others_are_there_once(pools: dict[str, Path]) -> None:
+    for sample in InstructPoolReader(pools["folders"], "train"):
+        boxes = [(one.category, *one.box) for one in sample.instances]
+        assert len(boxes) == len(set(boxes))
+
+
+def batches(root: Path, num_workers: int = 0) -> list[tuple[list[str], torch.Tensor]]:
+    reader = InstructPoolReader(root, "train")
+    tasks = {
+        "segment": PaintedMask(), "detect": PaintedBoxes(max_boxes=2), "depth": PaintedDepth(near=0.5),
+        "classify": PaintedClass(reader.labels),
+    }  # fmt: skip
+    cases = Cases(reader, Instructed(tasks, reader.categories, reader.labels), ViewPolicy((48, 48)))
+    stream = BatchStream(cases, DrawOrder(len(cases), 3, seed=1), 0, num_workers)
+    found = [batch for batch, _ in zip(stream, range(4), strict=False)]
+    return [([item.key for item in batch.items], batch.targets["painted"]) for batch in found]
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_training_draws_the_same_from_shards_in_the_same_shuffled_order(
+    pools: dict[str, Path], num_workers: int
+) -> None:
+    folders, shards = batches(pools["folders"]), batches(pools["shards"], num_workers)
+    assert [keys for keys, _ in folders] == [keys for keys, _ in shards]
+    assert all(torch.equal(one, other) for (_, one), (_, other) in zip(folders, shards, strict=True))
+    assert [keys for keys, _ in shards] != sorted(keys for keys, _ in shards)
+
+
+def test_parts_are_found_and_workers_get_a_copy(pools: dict[str, Path]) -> None:
+    splits = build_readers(load_data("instruct-pool", [f"root={pools['shards']}"]))
+    assert (len(splits.train), len(splits.validation or ()), len(splits.test or ())) == (10, 4, 4)
+    copy = pickle.loads(pickle.dumps(splits.train))
+    assert np.array_equal(copy[3].image(), splits.train[3].image())
+    assert not [one for one in copy.check().findings if one.level == "error"]
+
+
+def test_damaged_shards_are_named(pools: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "dataset.json").write_bytes((pools["shards"] / "dataset.json").read_bytes())
+    with pytest.raises(DataError, match="there is no part `train`"):
+        InstructPoolReader(tmp_path, "train")
+    whole = (pools["shards"] / "train-000000.tar").read_bytes()
+    (tmp_path / "train-000000.tar").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"train-000000\.tar"):
+        InstructPoolReader(tmp_path, "train")
+    with (
+        tarfile.open(pools["shards"] / "train-000000.tar") as tar,
+        tarfile.open(tmp_path / "train-000000.tar", "w") as cut,
+    ):
+        for member in tar.getmembers()[1:]:
+            cut.addfile(member, tar.extractfile(member))
+    with pytest.raises(DataError, match=r"lacks source\.jpg"):
+        InstructPoolReader(tmp_path, "train")
+    with tarfile.open(tmp_path / "train-000000.tar", "w") as tar:
+        tar.addfile(tarfile.TarInfo("../outside.json"))
+    with pytest.raises(DataError, match="no member of a pooled data set"):
+        InstructPoolReader(tmp_path, "train")
