@@ -4,12 +4,12 @@ The transcription has the same networks, weights and losses, and does what the f
 rendered and painted at the images' resolution, and brought down to that of each scale of the decoder; each part's map
 times each channel of what is pooled or painted is a five-dimensional tensor, summed up afterwards; coordinates minus
 means are kept for each cell before the covariances multiply them; every image goes through the shape encoder by itself;
-tensors lie channels first. Painting before shrinking is not quite painting the shrunk, so the first losses agree to a
-hundredth.
+SPADE normalises, scales and shifts in one operation after the other; tensors lie channels first. Painting before
+shrinking is not quite painting the shrunk, so the first losses agree to a hundredth.
 
-Each side runs in a process of its own, so that its peak memory is its own. Targets: at least 1.3 x faster, at most
-0.75 x the memory that a step adds to the process. Times are processor seconds of one thread, so that other programs
-change them little.
+Each side runs in processes of its own, so that its peak memory is its own, in turn, twice; its faster one counts.
+Targets: at least 1.3 x faster, at most 0.75 x the memory that a step adds to the process. Times are processor seconds
+of one thread, so that other programs change them little.
 """
 
 import json
@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gensight.backbones.scratch import ScratchEncoder
-from gensight.methods.landmarks import model
+from gensight.methods.landmarks import model, spade
 from gensight.methods.landmarks.method import Landmarks
 from gensight.methods.landmarks.model import Found, LandmarkModel
 from gensight.methods.landmarks.networks import Decoder
@@ -33,7 +33,7 @@ from gensight.samples import Batch, Item, Sample
 from gensight.transforms.thin_plate_spline import centres
 from gensight.transforms.views import whole_frame
 
-BATCH, SIZE, NUM_LANDMARKS, NUM_STEPS = 8, (128, 128), 30, 3
+BATCH, SIZE, NUM_LANDMARKS, NUM_STEPS = 8, (128, 128), 30, 2
 MIN_SPEEDUP, MAX_MEMORY = 1.3, 0.75
 
 
@@ -74,6 +74,11 @@ def plain_decode(self: Decoder, landmarks: Parts, vectors: Tensor, height: int, 
     return self.last(functional.leaky_relu(hidden, 0.2))
 
 
+def plain_modulated_norm(features: Tensor, modulation: Tensor) -> Tensor:
+    scale, shift = modulation.chunk(2, dim=1)
+    return functional.instance_norm(features) * (1 + scale) + shift
+
+
 def plain_find(self: LandmarkModel, images: Tensor) -> Found:
     """Each of the step's batches of images through the encoder by itself."""
     found = []
@@ -94,6 +99,7 @@ def plain_find(self: LandmarkModel, images: Tensor) -> Found:
 def transcribe() -> None:
     """Puts the plain formulas in place of the library's, in this process."""
     model.read_landmarks, model.render, model.pool = plain_read, plain_render, plain_pool
+    spade.modulated_norm = plain_modulated_norm
     Decoder.forward = plain_decode  # type: ignore[method-assign]
     LandmarkModel.find = plain_find  # type: ignore[method-assign]
 
@@ -136,11 +142,11 @@ def main() -> int:
     if len(sys.argv) > 1:
         print(json.dumps(measure(sys.argv[1])))
         return 0
-    results = {}
-    for side in ("plain", "gensight"):
+    results: dict[str, dict[str, float]] = {}
+    for side in ("plain", "gensight") * 2:
         done = subprocess.run([sys.executable, __file__, side], capture_output=True, text=True, check=True)
-        results[side] = json.loads(done.stdout.splitlines()[-1])
-        one = results[side]
+        one = json.loads(done.stdout.splitlines()[-1])
+        results[side] = min(one, results.get(side, one), key=lambda result: result["seconds"])
         print(f"{side:10} {one['seconds']:6.2f} s a step, {one['megabytes']:5.0f} MB, first loss {one['loss']:.6f}")
     plain, ours = results["plain"], results["gensight"]
     speedup, memory = plain["seconds"] / ours["seconds"], ours["megabytes"] / plain["megabytes"]

@@ -1,4 +1,4 @@
-"""The networks of the landmark model: U-Nets, the SPADE decoder, the patch discriminators.
+"""The networks of the landmark model: U-Nets, the decoder, the patch discriminators.
 
 Nothing here keeps statistics of batches: one and several processes compute the same.
 """
@@ -12,6 +12,7 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gensight.methods.landmarks.parts import Landmarks, paint, render
+from gensight.methods.landmarks.spade import SpadeBlock
 
 
 class UNet(nn.Module):
@@ -50,41 +51,9 @@ class UNet(nn.Module):
 def _convolution(in_channels: int, channels: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(in_channels, channels, kernel, stride=stride, padding=kernel // 2),
-        nn.InstanceNorm2d(channels, affine=True),
+        nn.GroupNorm(channels, channels),
         nn.ReLU(),
     )
-
-
-class Spade(nn.Module):
-    """Instance normalisation whose scale and shift are read off maps (Park et al., CVPR 2019, equation 1)."""
-
-    def __init__(self, channels: int, num_maps: int, width: int) -> None:
-        super().__init__()
-        self.norm = nn.InstanceNorm2d(channels, affine=False)
-        self.shared = nn.Conv2d(num_maps, width, 3, padding=1)
-        self.modulation = nn.Conv2d(width, 2 * channels, 3, padding=1)
-
-    def forward(self, features: Tensor, maps: Tensor) -> Tensor:
-        scale, shift = self.modulation(functional.relu(self.shared(maps))).chunk(2, dim=1)
-        return torch.addcmul(shift, self.norm(features), 1 + scale)
-
-
-class SpadeBlock(nn.Module):
-    """Two spectrally normalised convolutions behind SPADE, and a learned short cut where channels differ."""
-
-    def __init__(self, in_channels: int, channels: int, num_maps: int, width: int) -> None:
-        super().__init__()
-        self.first_norm = Spade(in_channels, num_maps, width)
-        self.first = spectral_norm(nn.Conv2d(in_channels, channels, 3, padding=1))
-        self.second_norm = Spade(channels, num_maps, width)
-        self.second = spectral_norm(nn.Conv2d(channels, channels, 3, padding=1))
-        self.shortcut = nn.Conv2d(in_channels, channels, 1, bias=False) if in_channels != channels else nn.Identity()
-
-    def forward(self, features: Tensor, maps: Tensor) -> Tensor:
-        # In place: what SPADE gives is needed nowhere else, and at full resolution it is what memory goes to.
-        hidden = self.first(functional.leaky_relu(self.first_norm(features, maps), 0.2, inplace=True))
-        hidden = self.second(functional.leaky_relu(self.second_norm(hidden, maps), 0.2, inplace=True))
-        return self.shortcut(features) + hidden
 
 
 class Decoder(nn.Module):
