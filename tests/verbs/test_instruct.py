@@ -70,6 +70,10 @@ def test_images_of_any_aspect_come_back_at_their_size(run, tmp_path):
     out = predict_instruct(run, folder, Question("find all dogs", seed=3), tmp_path / "boxes", "cpu", draw=False)
     told = json.loads((out / "answers.json").read_text())
     assert (told["task"], told["classes"], len(told["answers"])) == ("detect", ["dog"], 2)
+    both = Question("segment the dog and the person")
+    out = predict_instruct(run, folder, both, tmp_path / "both", "cpu", draw=False)
+    told = json.loads((out / "answers.json").read_text())
+    assert told["classes"] == ["person", "dog"]  # in the order of their colours, that of the vocabulary
     out = predict_instruct(run, folder, Question("what is this?"), tmp_path / "label", "cpu", draw=False)
     answers = json.loads((out / "answers.json").read_text())["answers"]
     assert set(answers[0]["label_scores"]) >= {"person", "dog", "bear"}

@@ -54,15 +54,16 @@ def convert_single_file(path: Path, out: Path, config: str = USUAL_CONFIG) -> No
     unet = _converted(UNet2DConditionModel, _unet_state(state), settings, "unet", path)
     vae = _converted(AutoencoderKL, state, settings, "vae", path)
     text_encoder = _text_encoder(state, settings, path)
+    tokenizer, scheduler = _tokenizer_and_scheduler(settings)
     # Its module is slow to import, and tells of image processors that nothing here uses.
     from diffusers import StableDiffusionInstructPix2PixPipeline
 
     pipeline = StableDiffusionInstructPix2PixPipeline(
         vae=vae,
         text_encoder=text_encoder,
-        tokenizer=CLIPTokenizer.from_pretrained(settings / "tokenizer", local_files_only=True),
+        tokenizer=tokenizer,
         unet=unet,
-        scheduler=DDIMScheduler.from_pretrained(settings, subfolder="scheduler", local_files_only=True),
+        scheduler=scheduler,
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
@@ -162,7 +163,10 @@ def _converted(kind: Any, state: dict[str, Tensor], settings: Path, part: str, p
 
 
 def _text_encoder(state: Mapping[str, Tensor], settings: Path, path: Path) -> nn.Module:
-    model = CLIPTextModel(CLIPTextConfig.from_pretrained(settings / "text_encoder", local_files_only=True))
+    try:
+        model = CLIPTextModel(CLIPTextConfig.from_pretrained(settings / "text_encoder", local_files_only=True))
+    except (OSError, ValueError) as error:
+        raise RunError(f"the text encoder's settings cannot be read: {_first_line(error)}", where=settings) from error
     own = model.state_dict()
     found = {name.removeprefix(TEXT): one for name, one in state.items() if name.startswith(TEXT)}
     # Some versions of the library nest the encoder in a `text_model`, as the file does, others do not.
@@ -173,6 +177,19 @@ def _text_encoder(state: Mapping[str, Tensor], settings: Path, path: Path) -> nn
         raise _unfit("text_encoder", settings, path, f"{len(wrong)} tensors are other ones, such as {wrong[0]}")
     model.load_state_dict({name: one for name, one in found.items() if name in own}, strict=False)
     return model.eval()
+
+
+def _tokenizer_and_scheduler(settings: Path) -> tuple[Any, Any]:
+    files = [settings / "tokenizer" / name for name in ("vocab.json", "tokenizer.json")]
+    if not any(path.is_file() for path in files):
+        raise RunError("the folder of the settings has no vocabulary", where=settings / "tokenizer")
+    try:
+        tokenizer = CLIPTokenizer.from_pretrained(settings / "tokenizer", local_files_only=True)
+        scheduler = DDIMScheduler.from_pretrained(settings, subfolder="scheduler", local_files_only=True)
+    except (OSError, ValueError) as error:
+        what = f"the tokenizer or the scheduler cannot be read: {_first_line(error)}"
+        raise RunError(what, where=settings) from error
+    return tokenizer, scheduler
 
 
 def _unfit(part: str, settings: Path, path: Path, reason: str) -> RunError:
