@@ -14,6 +14,7 @@ from gensight.config.loader import load_pretrain_recipe, load_recipe
 from gensight.errors import ConfigError, DataError
 from gensight.verbs.datasets import write
 from gensight.verbs.init import _crop_size, _frame_size, init
+from gensight.verbs.layouts import recognise
 from gensight.verbs.survey import Survey, find_coco_files, survey
 
 
@@ -163,3 +164,60 @@ def test_a_handful_of_labels_still_divides_and_fewer_are_refused(tmp_path: Path)
     assert len(parts.train) + len(parts.validation) + len(parts.test) == 8
     with pytest.raises(DataError, match="only 7 labelled images"):
         init(deeplabcut(tmp_path / "seven", videos=1, frames=7), tmp_path / "seven.yaml")
+
+
+KNOWN = {  # what `datasets write` makes of drawn scenes -> the section that reads it, and what the recipe learns
+    "davis": ("davis", "appearance"),
+    "rgbd": ("rgbd", "depth-map"),
+    "spair": ("spair", "correspondence"),
+    "gazefollow": ("gazefollow", "gaze"),
+}
+
+
+@pytest.mark.parametrize("layout", KNOWN)
+def test_data_sets_of_known_layouts_get_the_recipe_that_fits(tmp_path: Path, layout: str) -> None:
+    root = write(
+        "puppets",
+        tmp_path / "their data",
+        format=layout,
+        num_samples=40 if layout == "spair" else 12,
+        size="64x64",
+        seed=1,
+    )
+    config = load_recipe(init(root, tmp_path / "r.yaml").recipe)
+    assert (config.data.kind, config.encoding.kind) == KNOWN[layout]
+    assert config.name == "their-data"
+    few = {"validation_share": 0.3} if layout == "gazefollow" else {}  # a share of a dozen images
+    assert len(build_readers(config.data.model_copy(update=few)).train) > 0
+
+
+def test_layouts_without_a_recipe_say_what_learns_them(tmp_path: Path) -> None:
+    root = write("puppets", tmp_path / "voc", format="voc", num_samples=4, size="64x64", seed=1)
+    with pytest.raises(
+        ConfigError, match="this is PASCAL VOC: its masks, boxes and classes are learned together, in words"
+    ) as caught:
+        init(root, tmp_path / "r.yaml")
+    assert f'--from "voc root={root}"' in str(caught.value.hint)
+
+
+def test_the_real_sets_are_recognised(shared_data: Path) -> None:
+    names = {
+        "davis": "davis",
+        "seven_scenes": "rgbd",
+        "oxford_pets": "pets",
+        "openfield_mouse": None,
+        "coco_mini": None,
+    }
+    for name, kind in names.items():
+        known = recognise(shared_data / name)
+        assert (known and known.kind) == kind, name
+
+
+def test_labels_that_annotate_wrote(tmp_path: Path) -> None:
+    root = write("puppets", tmp_path / "drawn", format="annotated", num_samples=12, size="64x64", seed=1)
+    config = load_recipe(init(root, tmp_path / "r.yaml").recipe)
+    assert (config.data.kind, config.encoding.kind, config.view.crop) == ("annotated", "heatmap", "box")
+    tracked = tmp_path / "tracked"
+    tracked.mkdir()
+    (tracked / "dataset.json").write_text('{"format": "gensight-annotated", "teachers": [{"labels": ["tracks"]}]}')
+    assert load_recipe(init(tracked, tmp_path / "t.yaml").recipe).encoding.kind == "correspondence"

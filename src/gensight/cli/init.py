@@ -12,7 +12,8 @@ def init(
         typer.Argument(
             metavar="FOLDER",
             show_default=False,
-            help="A DeepLabCut project, a folder with COCO keypoint json, images, videos, or one video.",
+            help="A DeepLabCut project, a folder with COCO keypoint json, images, videos, one video, or a public data "
+            "set as it is released (DAVIS, SPair-71k, NYUv2, GazeFollow ...).",
         ),
     ],
     out: Annotated[

@@ -14,6 +14,7 @@ from gensight.errors import ConfigError
 from gensight.files.atomic import write_text
 from gensight.samples import Size
 from gensight.skeletons import COCO_17
+from gensight.verbs.layouts import Layout, recipe_for, recognise
 from gensight.verbs.survey import Survey, survey
 
 SUBJECT_SIDE = 64  # model pixels along a subject's longer side: enough to tell its keypoints apart
@@ -36,7 +37,8 @@ def init(place: Path, out: Path | None = None) -> Initialised:
     """Looks at a folder (or a video) and writes a recipe for it.
 
     Args:
-        place: A DeepLabCut project, a folder with COCO keypoint json, images or videos, or one video.
+        place: A DeepLabCut project, a folder with COCO keypoint json, images or videos, one video, or a data set of a
+            known layout (see `verbs/layouts.py`).
         out: The recipe; `./NAME.yaml` if None, after the folder.
 
     Raises:
@@ -48,6 +50,9 @@ def init(place: Path, out: Path | None = None) -> Initialised:
     if recipe.exists():
         raise ConfigError("this file exists already, and init never overwrites", where=recipe,
                           hint="choose another file with --out, or delete this one")  # fmt: skip
+    known = recognise(place.expanduser())
+    if known is not None:
+        return _as_known(known, place, name, recipe)
     found = survey(place)
     config, notes = _training(found, name) if found.labelled else _pretraining(found, name)
     verb = "train" if found.labelled else "pretrain"
@@ -58,6 +63,17 @@ def init(place: Path, out: Path | None = None) -> Initialised:
         return Initialised(seen, recipe, f"{command} --dry-run, then {command}")
     hint = "no keypoint labels here: this recipe makes a backbone from the pixels; label some frames to train on it"
     return Initialised((*seen, hint), recipe, command)
+
+
+def _as_known(layout: Layout, folder: Path, name: str, recipe: Path) -> Initialised:
+    config = recipe_for(layout, folder, name)
+    command = f"gensight train {shlex.quote(str(recipe))}"
+    seen = (
+        f"found {layout.title}: the recipe is made after {layout.recipe}",
+        *([layout.advice] if layout.advice else []),
+    )
+    write_text(recipe, _header(command, seen) + commented_yaml(config, {}))
+    return Initialised(seen, recipe, f"{command} --dry-run, then {command}")
 
 
 def _seen(found: Survey) -> tuple[str, ...]:
@@ -103,7 +119,7 @@ def _training(found: Survey, name: str) -> tuple[Section, dict[str, str]]:
         if data["split"]["kind"] == "blocks":
             notes |= {"data.split.num_blocks": "", "data.split.test_block": "", "data.split.validation": ""}
         notes["data.num_labels"] = "Set it to learn how few labels would do."
-    else:
+    elif found.data.kind != "annotated":
         data["validation_share"] = _validation_share(found.num_images)
     view, view_notes = _view(found)
     named = found.keypoints == COCO_17.keypoints

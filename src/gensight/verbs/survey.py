@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from gensight.build.readers import build_readers
-from gensight.config.data import CocoData, Data, DeepLabCutData, OrderSplit
+from gensight.config.data import AnnotatedData, CocoData, Data, DeepLabCutData, OrderSplit
 from gensight.config.loader import load_data
 from gensight.errors import ConfigError, DataError
 from gensight.files.images import IMAGE_SUFFIXES
@@ -67,6 +67,8 @@ def survey(place: Path) -> Survey:
         raise ConfigError(what, where=place, hint="name the folder that holds your images or labels")
     if (place / "config.yaml").is_file() and (place / "labeled-data").is_dir():
         return _labelled(load_data("deeplabcut", [_value("root", place)]))
+    if (place / "dataset.json").is_file():
+        return _labelled(load_data("annotated", [_value("root", place)]))
     files = find_coco_files(place)
     if files:
         return _labelled(_coco(place, files))
@@ -191,7 +193,7 @@ def _labelled(data: Data) -> Survey:
 def _undivided(data: Data) -> Data:
     """The same data without shares taken from training, which few images could not give."""
     match data:
-        case DeepLabCutData():
+        case DeepLabCutData() | AnnotatedData():
             return data.model_copy(update={"split": OrderSplit(train=1, validation=0, test=0)})
         case CocoData():
             return data.model_copy(update={"validation_share": 0.0, "test_share": 0.0})
