@@ -8,10 +8,12 @@ import pytest
 from gensight.backbones.diffusion import load_diffusion, load_tiny
 from gensight.backbones.presets import Preset
 from gensight.backbones.scratch import ScratchEncoder
+from gensight.backbones.transformers_encoder import load_transformers
 from gensight.build.backbones import build_backbone, resolve_preset
 from gensight.build.encodings import build_encoding, build_skeleton
 from gensight.build.methods import build_method
 from gensight.build.readers import build_readers
+from gensight.config.classifier import TransformersConfig
 from gensight.config.data import (
     Ap10kData,
     DavisData,
@@ -75,6 +77,7 @@ FED_ELSEWHERE = {
         (TinyConfig, load_tiny),
         (DiffusersConfig, load_diffusion),
         (ScratchConfig, ScratchEncoder),
+        (TransformersConfig, load_transformers),
         (TrainingConfig, Optimisation),
     ],
 )
