@@ -1,6 +1,7 @@
 """Training step of a readout head at SD 1.5 shapes (512 px, batch 2): native resolution against the reference order.
 
-Each side runs in a process of its own, so that its peak memory is its own; the same network, features and optimiser.
+Each side runs in processes of its own, so that its peak memory is its own, in turn, twice, and its fastest step counts;
+the same network, features and optimiser.
 Targets on a CPU: at least 3.5 x faster, at most 0.6 x the peak memory (of the whole process, libraries included).
 Times are processor seconds of one thread, so that other programs on the machine change them little.
 Part of the gain is memory layout, which the native order chooses for itself: the third side is the reference order
@@ -53,10 +54,12 @@ def main() -> int:
         print(json.dumps(measure(*sys.argv[1:])))
         return 0
     sides = [("native", "default"), ("reference", "default"), ("reference", "channels-last")]
-    results = {}
-    for side in sides:
+    results: dict[tuple[str, str], dict[str, float]] = {}
+    for side in sides * 2:  # in turn, twice: a neighbour's load on the machine then meets both
         done = subprocess.run([sys.executable, __file__, *side], capture_output=True, text=True, check=True)
-        results[side] = json.loads(done.stdout)
+        one = json.loads(done.stdout)
+        results[side] = min(one, results.get(side, one), key=lambda result: result["seconds"])
+    for side in sides:
         name = " ".join(side)
         print(f"{name:24} {results[side]['seconds']:6.2f} s a step, peak {results[side]['megabytes']:5.0f} MB")
     native, reference, tuned = (results[side] for side in sides)
