@@ -1,11 +1,9 @@
 """The metrics of a recipe's protocols."""
 
+from gensight.config.data import GazeFollowData
 from gensight.config.encodings import (
     CorrespondenceConfig,
     parts_of,
-)
-from gensight.config.gaze import (
-    GazeFollowData,
 )
 from gensight.config.instruct import PaintedConfig
 from gensight.config.protocols import Protocol

@@ -16,7 +16,10 @@ from gensight.config.data import (
     DeepLabCutData,
     FolderData,
     FootageData,
+    GazeFollowData,
+    GooData,
     ImageFoldersData,
+    InstructPoolData,
     ListsSplit,
     NyuData,
     OrderSplit,
@@ -27,17 +30,12 @@ from gensight.config.data import (
     SpairData,
     Split,
     SunRgbdData,
+    VideoAttentionTargetData,
     VideoData,
     VideosData,
     VideosSplit,
     VocData,
 )
-from gensight.config.gaze import (
-    GazeFollowData,
-    GooData,
-    VideoAttentionTargetData,
-)
-from gensight.config.instruct import InstructPoolData
 from gensight.diffusion.noise import mix
 from gensight.errors import ConfigError
 from gensight.readers import splits

@@ -1,6 +1,6 @@
 """Recipes: the typed, torch-free description of a run.
 
-- `schema.py`: `RunConfig`, the recipe of `gensight train`; `data.py`: its `data` section; `pretrain.py`:
+- `schema.py`: `RunConfig`, the recipe of `gensight train`; `data/`: its `data` section; `pretrain.py`:
   `PretrainConfig`, the recipe of `gensight pretrain`.
 - `loader.py`: `load_recipe(name_or_path, overrides)`, `load_pretrain_recipe`, `dump_config`, `list_recipes`.
 - `recipes/`: the recipes that come with the package; each opens with its command, cost and expected score.

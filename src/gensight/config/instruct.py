@@ -1,4 +1,4 @@
-"""Sections of recipes that are told in words: painted encodings, pooled data, and the method."""
+"""Sections of recipes that are told in words: painted encodings, and the method."""
 
 from typing import Literal
 
@@ -7,7 +7,6 @@ from pydantic import Field, model_validator
 from gensight.config.fields import (
     Flag,
     Integer,
-    Location,
     Name,
     NonNegative,
     NonNegativeInteger,
@@ -18,13 +17,6 @@ from gensight.config.fields import (
 )
 
 PaintedTask = Literal["segment", "detect", "depth", "classify"]
-
-
-class InstructPoolData(Section):
-    """A pooled data set that `gensight datasets build-instruct` wrote, in folders or tar shards."""
-
-    kind: Literal["instruct-pool"] = "instruct-pool"
-    root: Location = Field(description="The folder that was built.")
 
 
 class PaintedConfig(Section):

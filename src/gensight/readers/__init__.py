@@ -31,5 +31,5 @@ Adding a reader:
 3. Raise `DataError` with file and row for what can't be read; leave what can be to `check`, through `check_samples`.
 4. Write `tests/readers/test_NAME.py` with a class that inherits `tests.contracts.reader.ReaderContract`; with a writer,
    give it `write` and the round trip is tested too.
-5. Add a section to `config/data.py` and a case to `build.build_readers`.
+5. Add a section to `config/data/` and a case to `build.build_readers`.
 """

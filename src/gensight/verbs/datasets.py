@@ -17,19 +17,21 @@ from gensight.config.data import (
     DeepLabCutData,
     FolderData,
     FootageData,
+    GazeFollowData,
+    GooData,
     ImageFoldersData,
+    InstructPoolData,
     NyuData,
     PetsData,
     PuppetsData,
     RgbdData,
     SpairData,
     SunRgbdData,
+    VideoAttentionTargetData,
     VideoData,
     VideosData,
     VocData,
 )
-from gensight.config.gaze import GazeFollowData, GooData, VideoAttentionTargetData
-from gensight.config.instruct import InstructPoolData
 from gensight.config.loader import load_data, load_pretrain_recipe, load_recipe, read_recipe_file, recipe_path
 from gensight.errors import ConfigError, DataError, nearest
 from gensight.readers import goo_files

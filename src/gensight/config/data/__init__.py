@@ -1,0 +1,99 @@
+"""The `data` section of a recipe: one model per kind of data set, and the ways to split one.
+
+| file | data sets |
+|---|---|
+| `drawn.py` | puppets: drawn from a seed |
+| `keypoints.py` | coco, deeplabcut, bbc-pose, ap10k |
+| `frames.py` | folder, video, videos, footage: without labels |
+| `scenes.py` | voc, davis, rgbd, nyu, sunrgbd, ade20k: masks, boxes, depth |
+| `classes.py` | pets, image-folders |
+| `pairs.py` | spair |
+| `gaze.py` | gazefollow, video-attention-target, goo |
+| `written.py` | annotated, instruct-pool: written by gensight |
+
+`splits.py` has the ways to divide one. `Data` is the union of them all: a new kind is a model in one of these files
+and a member of the union.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from gensight.config.data.classes import ImageFoldersData, PetsData
+from gensight.config.data.drawn import PuppetsData
+from gensight.config.data.frames import UNLABELLED, FolderData, FootageData, VideoData, VideosData
+from gensight.config.data.gaze import GazeFollowData, GooData, VideoAttentionTargetData
+from gensight.config.data.keypoints import Ap10kData, BbcPoseData, CocoData, CocoPart, DeepLabCutData
+from gensight.config.data.pairs import SpairData
+from gensight.config.data.scenes import Ade20kData, DavisData, NyuData, RgbdData, SunRgbdData, VocData
+from gensight.config.data.splits import (
+    BlocksSplit,
+    ListsSplit,
+    OrderSplit,
+    SeedSplit,
+    Split,
+    VideosSplit,
+)
+from gensight.config.data.written import AnnotatedData, InstructPoolData
+
+Data = Annotated[
+    PuppetsData
+    | CocoData
+    | DeepLabCutData
+    | FolderData
+    | VideoData
+    | VideosData
+    | FootageData
+    | BbcPoseData
+    | VocData
+    | DavisData
+    | RgbdData
+    | SpairData
+    | Ap10kData
+    | AnnotatedData
+    | NyuData
+    | SunRgbdData
+    | Ade20kData
+    | PetsData
+    | ImageFoldersData
+    | GazeFollowData
+    | VideoAttentionTargetData
+    | GooData
+    | InstructPoolData,
+    Field(discriminator="kind"),
+]
+
+__all__ = [
+    "UNLABELLED",
+    "Ade20kData",
+    "AnnotatedData",
+    "Ap10kData",
+    "BbcPoseData",
+    "BlocksSplit",
+    "CocoData",
+    "CocoPart",
+    "Data",
+    "DavisData",
+    "DeepLabCutData",
+    "FolderData",
+    "FootageData",
+    "GazeFollowData",
+    "GooData",
+    "ImageFoldersData",
+    "InstructPoolData",
+    "ListsSplit",
+    "NyuData",
+    "OrderSplit",
+    "PetsData",
+    "PuppetsData",
+    "RgbdData",
+    "SeedSplit",
+    "SpairData",
+    "Split",
+    "SunRgbdData",
+    "VideoAttentionTargetData",
+    "VideoData",
+    "VideosData",
+    "VideosSplit",
+    "VocData",
+]

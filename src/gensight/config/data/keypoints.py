@@ -1,0 +1,80 @@
+"""Data sets whose labels are keypoints."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from gensight.config.data.splits import Missing, SeedSplit, Split
+from gensight.config.fields import Integer, Location, Name, PositiveInteger, Section, Share
+
+
+class CocoPart(Section):
+    """One part of a COCO data set."""
+
+    images: Name = Field(description="Folder of the images, from `data.root` or absolute.")
+    annotations: Name = Field(description="Json file of the keypoint annotations, from `data.root` or absolute.")
+
+
+class CocoData(Section):
+    """COCO keypoint annotations (json) and their images."""
+
+    kind: Literal["coco"] = "coco"
+    root: Location = Field(description="Folder of the data set.")
+    train: CocoPart = Field(
+        default=CocoPart(images="train2017", annotations="annotations/person_keypoints_train2017.json"),
+        description="Images and labels to train on.",
+    )
+    validation: CocoPart | None = Field(
+        default=None,
+        description="Images and labels that choose the best checkpoint; none: `validation_share` of train.",
+    )
+    test: CocoPart | None = Field(
+        default=CocoPart(images="val2017", annotations="annotations/person_keypoints_val2017.json"),
+        description="Images and labels that are scored; none: `test_share` of train.",
+    )
+    categories: tuple[Name, ...] | None = Field(
+        default=("person",), min_length=1, description="Categories to read; none: all of the file."
+    )
+    validation_share: Share = Field(default=0.05, description="Share of the training images kept for validation.")
+    test_share: Share = Field(
+        default=0.2, description="Share of the training images kept for the test, where none is given."
+    )
+    seed: Integer = Field(default=0, description="Draws the images that are kept from training.")
+
+
+class DeepLabCutData(Section):
+    """A DeepLabCut project: config.yaml and labeled-data/*/CollectedData_*.csv or .h5."""
+
+    kind: Literal["deeplabcut"] = "deeplabcut"
+    root: Location = Field(description="Folder of the project (the one with config.yaml).")
+    split: Split = Field(
+        default=SeedSplit(), description="How labelled frames are divided into train, validation and test."
+    )
+    num_labels: PositiveInteger | None = Field(
+        default=None, description="Train on this many labelled frames, evenly spaced over the training part; none: all."
+    )
+    bodyparts: tuple[Name, ...] | None = Field(
+        default=None, min_length=1, description="Keypoints to use, in this order; none: all of the project's."
+    )
+
+
+class BbcPoseData(Section):
+    """BBC Pose: sign-language interpreters with seven joints of the upper body."""
+
+    kind: Literal["bbc-pose"] = "bbc-pose"
+    root: Location = Field(description="Folder that holds 1 ... 20 and code.")
+    crop: Literal["training", "evaluation"] = Field(
+        default="training",
+        description="The subject's box: training, the joints' extent and 60 px to each side; evaluation, 300 x 300 px "
+        "around its centre. Both are made from true joints, as published.",
+    )
+
+
+class Ap10kData(Section):
+    """AP-10K: animals of 54 species with 17 keypoints."""
+
+    kind: Literal["ap10k"] = "ap10k"
+    root: Location = Field(description="Folder that holds data and annotations.")
+    split: Literal[1, 2, 3] = Field(default=1, description="Which of the official divisions.")
+    categories: tuple[Name, ...] | None = Field(default=None, min_length=1, description="Species to read; none: all.")
+    missing: Missing = Field(default="error", description="Images that are not there: refuse, or leave out and count.")

@@ -1,0 +1,87 @@
+"""How a data set is divided into train, validation and test, and what all its parts share."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from gensight.config.fields import Integer, Name, NonNegativeInteger, Section, Share
+
+
+class _Shares(Section):
+    train: Share = Field(
+        default=0.7, description="Share of the samples to train on; what the shares leave over is unused."
+    )
+    validation: Share = Field(default=0.1, description="Share of the samples that chooses the best checkpoint.")
+    test: Share = Field(default=0.2, description="Share of the samples that is scored.")
+
+    @model_validator(mode="after")
+    def _at_most_one(self) -> "_Shares":
+        total = self.train + self.validation + self.test
+        if total > 1 + 1e-6:
+            raise ValueError(f"train, validation and test are shares of one data set, but add up to {total:g}")
+        return self
+
+
+class SeedSplit(_Shares):
+    """Parts drawn at random."""
+
+    kind: Literal["seed"] = "seed"
+    seed: Integer = Field(default=0, description="Draws the parts; the same seed gives the same parts.")
+
+
+class OrderSplit(_Shares):
+    """The first samples train, the next validate, the last test."""
+
+    kind: Literal["order"] = "order"
+
+
+class BlocksSplit(Section):
+    """Contiguous blocks of the label file's order; one block is the test part (cross-validation over `test_block`)."""
+
+    kind: Literal["blocks"] = "blocks"
+    num_blocks: Integer = Field(default=5, ge=2, description="How many contiguous blocks the samples are cut into.")
+    test_block: NonNegativeInteger = Field(default=4, description="Which block is scored, counted from 0.")
+    validation: Share = Field(
+        default=0.1, description="Share of the other blocks' samples that chooses the best checkpoint."
+    )
+
+    @model_validator(mode="after")
+    def _block_exists(self) -> "BlocksSplit":
+        if self.test_block >= self.num_blocks:
+            raise ValueError(f"test_block={self.test_block}, but num_blocks={self.num_blocks} has blocks 0 to "
+                             f"{self.num_blocks - 1}")  # fmt: skip
+        return self
+
+
+class VideosSplit(Section):
+    """Whole videos are held out."""
+
+    kind: Literal["videos"] = "videos"
+    test: tuple[Name, ...] = Field(min_length=1, description="Names of the videos to score (folders in labeled-data).")
+    validation: Share = Field(
+        default=0.1, description="Share of the other videos' samples that chooses the best checkpoint."
+    )
+
+
+Split = Annotated[SeedSplit | OrderSplit | BlocksSplit | VideosSplit, Field(discriminator="kind")]
+
+
+class ListsSplit(Section):
+    """The data set's own lists divide it."""
+
+    kind: Literal["lists"] = "lists"
+    train: Name = Field(default="train", description="Name of the list to train on.")
+    test: Name | None = Field(default="val", description="Name of the list that is scored; none: nothing is.")
+    validation: Share = Field(
+        default=0.1, description="Share of the training samples, drawn at random, that chooses the best checkpoint."
+    )
+
+
+Missing = Literal["error", "drop"]
+
+
+class OfficialLists(Section):
+    """What data sets share whose own lists name the parts but for the validation part."""
+
+    validation_share: Share = Field(default=0.05, description="Share of the training images kept for validation.")
+    seed: Integer = Field(default=0, description="Draws the images that are kept from training.")
