@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,12 @@ import torch
 from torch import Tensor
 
 from gensight.backbones.diffusion import DiffusionBackbone
-from gensight.drawing import contact_sheet, draw_drags
 from gensight.engine.settings import choose_device
 from gensight.errors import ConfigError
 from gensight.files.atomic import read_json, write_json
 from gensight.files.images import write_image
 from gensight.files.lock import only_writer
 from gensight.files.progress import ProgressLine, clock
-from gensight.files.videos import VideoWriter
 from gensight.guidance.controls import (
     box_region,
     parse_drags,
@@ -39,6 +36,7 @@ from gensight.guidance.steering import Steering
 from gensight.methods.readout.method import Readout
 from gensight.prediction.trained_run import TrainedRun
 from gensight.samples import Array
+from gensight.verbs.guide_pictures import draw_image, draw_sheet, write_film
 from gensight.verbs.guide_scores import (
     Judge,
     OwnReader,
@@ -51,8 +49,6 @@ from gensight.verbs.guide_scores import (
     scores_text,
     summarise,
 )
-
-STEPS_PER_SECOND = 8  # of the film of the steps
 
 
 @dataclass(frozen=True)
@@ -328,21 +324,20 @@ def _guide_batch(setting: _Setting, out: Path, film: bool, watch: Any) -> list[d
     def look(step: int, latents: Tensor) -> None:
         watch(step, latents)
         for kept, image in zip(frames, backbone.decode_latent(latents) if film else (), strict=False):
-            kept.append(_picture(image))
+            kept.append(draw_image(image))
 
     guided = sample(backbone, setting.sampling, goals, setting.steering, start=start, watch=look)
     seconds = (time.monotonic() - begun) / len(seeds)
     scored = _score_all(setting, goals, twin, guided)
+    wanted = setting.wishes.source or setting.wishes.reference
     rows = []
     for place, seed in enumerate(seeds):
-        before, after = _picture(twin.images[place]), _picture(guided.images[place])
-        write_image(out / f"unguided-{seed}.png", before)
-        write_image(out / f"guided-{seed}.png", after)
-        write_image(out / f"sheet-{seed}.png", _sheet(setting, goals, twin, guided, place))
+        pair = (twin.images[place], guided.images[place])
+        write_image(out / f"unguided-{seed}.png", draw_image(pair[0]))
+        write_image(out / f"guided-{seed}.png", draw_image(pair[1]))
+        write_image(out / f"sheet-{seed}.png", draw_sheet(backbone, goals, wanted, pair))
         if frames[place]:
-            with VideoWriter(out / f"steps-{seed}.mp4", Fraction(STEPS_PER_SECOND)) as video:
-                for frame in frames[place]:
-                    video.write(frame)
+            write_film(out / f"steps-{seed}.mp4", frames[place])
         rows.append(
             {
                 "seed": seed,
@@ -389,43 +384,6 @@ def _score_all(
     kept = appearance_change(setting.backbone, twin.images, guided.images)
     found["changed"] = (torch.zeros_like(kept), kept)
     return found
-
-
-@torch.no_grad()
-def _final_maps(setting: _Setting, head: GuidingHead, images: Tensor) -> Tensor:
-    """What a head reads from finished images, at the backbone's own, nearly clean, timestep."""
-    return head(setting.backbone.features(images), setting.sampling.size)
-
-
-def _sheet(setting: _Setting, goals: Sequence[Goal], twin: Trajectory, guided: Trajectory, place: int) -> Array:
-    """Three columns: what was wanted, the unguided image, the guided one; below, what is read from each."""
-    size = setting.sampling.size
-    before, after = twin.images[place], guided.images[place]
-    wanted = [path for path in (setting.wishes.source, setting.wishes.reference) if path is not None]
-    blank = np.full((*size, 3), 255, np.uint8)
-    first = _picture(read_picture(wanted[0], size)) if wanted else blank
-    tiles = [first, _picture(before), _picture(after)]
-    captions = ["wanted" if not wanted else wanted[0].name, "unguided", "guided"]
-    for goal in goals:
-        if isinstance(goal, SpatialGoal):
-            maps = [goal.control, *(_final_maps(setting, goal.head, one[None])[0] for one in (before, after))]
-            tiles += [_map_picture(one[None], size) for one in maps]
-            captions += ["control", "readout, unguided", "readout, guided"]
-        if isinstance(goal, DragGoal):
-            arrows = [draw_drags(picture, goal.handles.numpy(), goal.targets.numpy()) for picture in tiles[1:3]]
-            tiles += [blank, *arrows]
-            captions += ["", "drag, unguided", "drag, guided"]
-    return contact_sheet(tiles, 3, captions, tile=size)
-
-
-def _picture(image: Tensor) -> Array:
-    return (255 * image.detach().float().cpu().clamp(0, 1)).round().to(torch.uint8).permute(1, 2, 0).numpy()
-
-
-def _map_picture(values: Tensor, size: tuple[int, int]) -> Array:
-    """The first of (batch, channels, height, width) maps in [0, 1] as a picture."""
-    raised = torch.nn.functional.interpolate(values[:1].float().cpu(), size=size, mode="nearest")[0]
-    return _picture(raised.expand(3, -1, -1) if len(raised) == 1 else raised[:3])
 
 
 # --- What it costs ---
