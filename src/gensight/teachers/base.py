@@ -82,6 +82,10 @@ class Teacher(ABC):
         needs: Labels that a sample must already have (a pose teacher asks for boxes): `label` raises a DataError with
             a hint where they are missing.
         uses: Labels that it looks at where they are there. Where `needs` or `uses` change, its labels are made anew.
+        told_apart_by: Settings by which teachers of one name are told apart: their labels are kept side by side. A
+            change of any other setting makes the labels anew.
+        model_location: Hub id or absolute folder of its model; None if it has no choice of them. Of two models whose
+            folders have the same name, `teachers/names.py` gives the second another name.
         unit: `image`: `label` gives one Labels per sample; `video`: it is shown all frames of one video in order and
             gives a list of one.
     """
@@ -91,6 +95,8 @@ class Teacher(ABC):
     labels: ClassVar[tuple[LabelName, ...]] = ()
     needs: ClassVar[tuple[LabelName, ...]] = ()
     uses: ClassVar[tuple[LabelName, ...]] = ()
+    told_apart_by: ClassVar[tuple[str, ...]] = ()
+    model_location: str | None = None
     unit: ClassVar[Literal["image", "video"]] = "image"
 
     @abstractmethod

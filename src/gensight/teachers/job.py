@@ -17,6 +17,7 @@ from gensight.readers.annotated_labels import Entry, key_path
 from gensight.teachers.assembly import Progress, assemble
 from gensight.teachers.base import Teacher
 from gensight.teachers.labeller import Labeller, teacher_folder
+from gensight.teachers.names import named_apart
 from gensight.teachers.shards import WORK, Shard, WorkFile
 from gensight.teachers.sources import Source
 
@@ -65,7 +66,7 @@ def run_job(
 
     Args:
         source: What to label.
-        teacher: Who labels.
+        teacher: Who labels. Where another teacher has its name in the data set, it gets another (`named_apart`).
         out: The data set's folder. If it holds the same source's data set, the labels are added to it.
         shard: The part to label; all of it if None.
         batch_size: Images that the teacher is shown at once.
@@ -78,6 +79,8 @@ def run_job(
     """
     shard = shard or Shard()
     _check(source, teacher, out)
+    if is_annotated(out):
+        teacher = named_apart(teacher, read_description(out)["teachers"])
     progress = Progress(source, teacher, out)
     tasks = progress.tasks(batch_size)
     mine = [tasks[number] for number in shard.of(len(tasks))]

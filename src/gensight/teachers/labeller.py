@@ -68,7 +68,7 @@ def describe_teacher(teacher: Teacher) -> Entry:
         "labels": list(teacher.labels),
         "reads": [*teacher.needs, *teacher.uses],
         "unit": teacher.unit,
-    }
+    } | ({} if teacher.model_location is None else {"model": teacher.model_location})
 
 
 def preceding(labels: Sequence[Entry], teachers: Sequence[Mapping[str, Any]], name: str) -> list[Entry]:

@@ -71,6 +71,7 @@ class SegmentAnything(PretrainedTeacher):
         "sam2_video": {"size": {"height": 1024, "width": 1024}, "do_pad": False},
     }
     labels = ("instances",)
+    told_apart_by = ("prompts",)
 
     @torch.inference_mode()
     def label_image(self, sample: Sample) -> Labels:

@@ -49,6 +49,7 @@ class PretrainedTeacher(Teacher):
         self.device_name, self.local_files_only = device, local_files_only
         folder = Path(self.source_of_weights)
         self.name = f"{self.kind}:{folder.resolve().name if folder.is_dir() else self.source_of_weights}"
+        self.model_location = str(folder.resolve()) if folder.is_dir() else self.source_of_weights
         self._model: Any = None
 
     def __getstate__(self) -> dict[str, Any]:

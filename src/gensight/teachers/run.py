@@ -38,6 +38,7 @@ class RunTeacher(Teacher):
         self.folder = Path(source)
         self.device_name, self.threshold = device, threshold
         self.name = f"run:{self.folder.resolve().name}"
+        self.model_location = str(self.folder.resolve())
         self._run: TrainedRun | None = None
 
     @cached_property

@@ -65,6 +65,7 @@ class VariantTeacher(Teacher):
         self.resolution, self.num_variants, self.seed = resolution, num_variants, seed
         folder = Path(source)
         self.name = f"variants:{folder.resolve().name if folder.is_dir() else source}"
+        self.model_location = str(folder.resolve()) if folder.is_dir() else source
         self._backbone: DiffusionBackbone | None = None
 
     @cached_property
