@@ -61,6 +61,15 @@ def test_train_says_what_is_next(stub: Callable[..., Calls]) -> None:
     assert run("train", "demo").stdout == "next: gensight predict runs/demo IMAGES_OR_VIDEO\n"
 
 
+@pytest.mark.parametrize(("rank", "said"), [("0", "next: gensight predict runs/demo IMAGES_OR_VIDEO\n"), ("1", "")])
+def test_of_several_processes_the_first_one_says_it(
+    stub: Callable[..., Calls], monkeypatch: pytest.MonkeyPatch, rank: str, said: str
+) -> None:
+    stub("train", Path("runs/demo"))
+    monkeypatch.setenv("RANK", rank)
+    assert run("train", "demo").stdout == said
+
+
 def test_train_on_a_run_folder_goes_on_with_it(stub: Callable[..., Calls], tmp_path: Path) -> None:
     calls = stub("train", tmp_path)
     (tmp_path / "config.yaml").write_text("name: mine\ndata: {kind: puppets}\n")

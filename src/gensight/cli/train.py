@@ -39,8 +39,9 @@ def train(
         recipe, out = str(folder / "config.yaml"), out or folder
     config = load_recipe(recipe, with_seed(overrides, seed))
 
-    from gensight.verbs.train import train as run_train  # after the recipe's mistakes are told: this takes seconds
+    from gensight.engine.processes import is_first_process  # after the recipe's mistakes are told: this takes seconds
+    from gensight.verbs.train import train as run_train
 
     run = run_train(config, out, device=device, dry_run=dry_run)
-    if not dry_run:
+    if not dry_run and is_first_process():
         typer.echo(f"next: gensight predict {run} IMAGES_OR_VIDEO")
