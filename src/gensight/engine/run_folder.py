@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gensight.errors import RunError
+from gensight.config.loader import dump_config, load_recipe
+from gensight.config.schema import RunConfig
+from gensight.errors import ConfigError, RunError
 from gensight.files.atomic import read_json, write_json, write_text
 
 FORMAT_VERSION = 1
@@ -76,27 +78,41 @@ class RunFolder:
         """Whether training reached its end."""
         return self.weights.is_file() and self.card.is_file()
 
-    def create(self, config_text: str) -> None:
+    def create(self, config: RunConfig) -> None:
         """Starts a run here, or makes sure that the run which is here has the same recipe.
+
+        Fields that an older version of gensight did not have yet count as their defaults; an unfinished run's
+        config.yaml then gets them too, so that it tells what the run is gone on with.
 
         Raises:
             RunError: If the folder holds a run of another recipe, or files that are not a run's.
         """
+        text = dump_config(config)
         if self.config.is_file():
-            if self.config.read_text(encoding="utf-8") != config_text:
+            held = self.config.read_text(encoding="utf-8")
+            if held != text and self._held_recipe() != text:
                 raise RunError(
                     "this folder holds a run of another recipe",
                     where=self.config,
                     hint="choose another folder with --out, delete this one, or resume it with its own recipe: "
                     f"gensight train {self.config} --out {self.root}",
                 )
+            if held != text and not self.finished:
+                write_text(self.config, text)
             return
         if self.root.is_dir() and any(self.root.iterdir()):
             raise RunError(
                 "this folder is not empty and holds no run", where=self.root, hint="choose another folder with --out"
             )
         self.root.mkdir(parents=True, exist_ok=True)
-        write_text(self.config, config_text)
+        write_text(self.config, text)
+
+    def _held_recipe(self) -> str | None:
+        """The text of the recipe that is here, with every field of this version; None if it can't be read."""
+        try:
+            return dump_config(load_recipe(self.config))
+        except ConfigError:
+            return None
 
     def write_card(self, card: dict[str, Any]) -> None:
         write_json(self.card, {"format_version": FORMAT_VERSION, **card}, indent=2)
