@@ -3,19 +3,24 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+import yaml
 from safetensors.torch import load_file
 
 import gensight
 from gensight.config.schema import RunConfig
+from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError, DataError, RunError
 from gensight.files.images import write_image
 from gensight.files.videos import VideoWriter, open_video
+from gensight.methods.readout.method import Readout
 from gensight.verbs.baselines import baseline_config
 from gensight.verbs.predict import predict
-from gensight.verbs.train import train
+from gensight.verbs.train import train, train_run
 from tests.verbs.small_recipe import small_recipe
 
 
@@ -70,6 +75,35 @@ def test_another_recipe_does_not_overwrite_a_run(run: Path) -> None:
     recipe = small_recipe(run.parent, "diffusers", seed=1)
     with pytest.raises(RunError, match="this folder holds a run of another recipe"):
         train(recipe, run, device="cpu")
+
+
+def test_an_unfinished_run_of_an_older_version_ends_in_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = small_recipe(tmp_path)
+    whole, cut = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "cut")
+    train_run(recipe, whole, "cpu")
+    num_calls, losses = 0, Readout.losses
+
+    def fail(self: Readout, *arguments: Any) -> Any:
+        nonlocal num_calls
+        num_calls += 1
+        if num_calls == 5:  # two steps after the checkpoint
+            raise OSError("power cut")
+        return losses(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Readout, "losses", fail)
+        with pytest.raises(OSError, match="power cut"):
+            train_run(recipe, cut, "cpu")
+    values = yaml.safe_load(cut.config.read_text())
+    del values["training"]["accumulate"], values["view"]["track"]
+    cut.config.write_text(yaml.safe_dump(values))
+    train_run(recipe, cut, "cpu")
+    first, second = load_file(whole.weights), load_file(cut.weights)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert cut.config.read_text() == whole.config.read_text()
 
 
 def test_predictions_on_a_folder(run: Path, images: Path, tmp_path: Path) -> None:

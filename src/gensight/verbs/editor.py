@@ -13,7 +13,7 @@ from gensight.backbones.single_file import SUFFIXES, USUAL_CONFIG, convert_singl
 from gensight.build.backbones import build_backbone
 from gensight.build.encodings import build_encoding, resolve_vocabulary
 from gensight.build.methods import build_method
-from gensight.config.loader import dump_config, load_recipe
+from gensight.config.loader import load_recipe
 from gensight.config.schema import RunConfig
 from gensight.engine.run_folder import RunFolder
 from gensight.engine.weights import save_weights
@@ -72,7 +72,7 @@ def import_editor(source: str, out: Path, overrides: Sequence[str] = (), setting
         raise RunError("this model sees no image beside its latent, so it is no editor", where=folder, hint=hint)
     method = build_method(config, backbone, build_encoding(config, None))
     run = RunFolder(Path(out))
-    run.create(dump_config(config))
+    run.create(config)
     save_weights(method.trained_state(), run.weights)
     run.write_card(_card(config, method, backbone))
     return run.root

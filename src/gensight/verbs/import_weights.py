@@ -15,7 +15,7 @@ from gensight.backbones.pretrained import MOVED, pipeline_folder
 from gensight.build.backbones import build_backbone
 from gensight.build.encodings import build_encoding
 from gensight.build.methods import build_method
-from gensight.config.loader import dump_config, load_recipe
+from gensight.config.loader import load_recipe
 from gensight.config.schema import RunConfig
 from gensight.encodings.base import Encoding
 from gensight.engine.run_folder import RunFolder
@@ -103,7 +103,7 @@ def import_weights(
     encoding = build_encoding(config, skeleton, _CALIBRATION)
     method = _method(released, config, model, encoding, file)
     run = RunFolder(Path(out))
-    run.create(dump_config(config))
+    run.create(config)
     save_weights(method.trained_state(), run.weights)
     run.write_card(_card(released, config, model, method, skeleton, Path(file), asked))
     return run.root

@@ -18,7 +18,7 @@ from gensight.build.methods import build_method
 from gensight.config.data import Data
 from gensight.config.encodings import LandmarkPairsConfig
 from gensight.config.landmarks import LandmarksConfig
-from gensight.config.loader import dump_config, load_data, load_recipe
+from gensight.config.loader import load_data, load_recipe
 from gensight.config.schema import AugmentConfig, RunConfig
 from gensight.engine.experiment import Experiment
 from gensight.engine.run_folder import RunFolder
@@ -150,7 +150,7 @@ def fit_keypoints(
     train = read_labelled(experiment.plain_training_cases(), landmarks, "read training frames")
     test = read_labelled(experiment.test_cases(), landmarks, "read test frames")
     curve = label_curve(_divided(train, test, blocks), counts)
-    folder.create(dump_config(config))
+    folder.create(config)
     method = build_method(config, build_backbone(config), experiment.encoding)
     assert isinstance(method, LandmarkKeypoints)  # as the config says
     method.landmarks.load_trained_state(landmarks.trained_state())

@@ -11,7 +11,6 @@ from gensight.build.backbones import build_backbone, resolve_preset
 from gensight.build.encodings import resolve_vocabulary
 from gensight.build.methods import build_method
 from gensight.build.views import build_augmentation
-from gensight.config.loader import dump_config
 from gensight.config.schema import RunConfig
 from gensight.engine.experiment import Experiment
 from gensight.engine.fit import Schedule, Training, fit
@@ -57,7 +56,7 @@ def train(config: RunConfig, out: Path | None = None, device: str = "auto", dry_
         return folder
     several = config.training.devices * config.training.num_nodes > 1 and not run.finished
     alone = config.model_copy(update={"training": config.training.model_copy(update={"devices": 1, "num_nodes": 1})})
-    run.create(dump_config(config))
+    run.create(config)
     with only_writer(folder):
         train_run(config, run, device)
         if several and needs_training(config):
@@ -85,7 +84,7 @@ def train_run(config: RunConfig, run: RunFolder, device: str, label: str = "trai
         return
     first = is_first_process()
     if first:
-        run.create(dump_config(config))
+        run.create(config)
     experiment = Experiment.open(config)
     backbone = build_backbone(config)
     method = build_method(config, backbone, experiment.encoding)
