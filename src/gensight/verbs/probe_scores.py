@@ -3,10 +3,11 @@
 The mean target is what is told without looking; the regression says what the features add to it (`heads/ridge.py`), so
 a layer that tells nothing scores as the mean target does.
 
-Of blobs, the place is asked. A blob fills few cells, so the regression's answers are small beside the mean target, though
-its direction tells cells apart: on two classes it is that of Fisher's discriminant, and its answer above the mean,
-divided by the variance that is left, is the logarithm of a likelihood ratio (Hastie, Tibshirani and Friedman, "The
-Elements of Statistical Learning", 2009, section 4.3). The mean target times that ratio is what is decoded.
+Of blobs, the place is asked. A blob fills few cells, so the regression's answers are small beside the mean target,
+but their direction tells cells apart: on two classes it is that of Fisher's discriminant, and what is answered above
+the mean, divided by the variance that is left, is the logarithm of a likelihood ratio (Hastie, Tibshirani and
+Friedman, "The Elements of Statistical Learning", 2009, section 4.3). The mean target times that ratio is what is
+decoded.
 """
 
 from collections.abc import Callable, Iterator, Sequence
