@@ -10,10 +10,12 @@ from torch import nn
 
 from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError, RunError
+from gensight.files.images import write_image
 from gensight.prediction import exporting
 from gensight.prediction.exporting import Network, export_onnx
 from gensight.verbs.export import export
 from gensight.verbs.train import train
+from tests.backbones.test_transformers_encoder import save
 from tests.verbs.test_gaze import recipe
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -82,3 +84,36 @@ def test_a_keypoint_run_is_exported(tmp_path: Path) -> None:
     [image] = session.get_inputs()
     assert image.shape[1] == 3
     assert torch.tensor(session.run(None, {"image": np.zeros((1, *image.shape[1:]), np.float32)})[0]).isfinite().all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", ["scratch", "transformers"])
+def test_a_classifier_is_exported_with_its_classes(tmp_path: Path, backbone: str) -> None:
+    for number in range(12):
+        image = np.full((16, 16, 3), 20 * number, np.uint8)
+        write_image(
+            tmp_path / "data" / ("train", "val")[number % 2] / ("dark", "light")[number // 6] / f"{number}.png", image
+        )
+    sections = {"scratch": {"widths": [8, 8, 16]}, "transformers": {"id": str(save(tmp_path / "resnet"))}}
+    config = RunConfig.model_validate(
+        {
+            "data": {"kind": "image-folders", "root": str(tmp_path / "data"), "validation_share": 0.34},
+            "view": {"size": [16, 16], "crop": "stretched-frame"},
+            "encoding": {"kind": "class"},
+            "backbone": {"kind": backbone, **sections[backbone]},
+            "method": {"kind": "classifier"},
+            "training": {"steps": 2, "batch_size": 2, "learning_rate": 0.01},
+            "evaluation": {"protocols": ["classification"], "baselines": []},
+        }
+    )
+    run = train(config, tmp_path / "run", "cpu")
+    folder, differences = export(run)
+    assert list(differences) == ["model"]
+    session = onnxruntime.InferenceSession(str(folder / "model.onnx"))
+    brightness = np.linspace(0, 1, 5).reshape(-1, 1, 1, 1)
+    image = (brightness * np.random.default_rng(0).random((5, 3, 16, 16))).astype(np.float32)
+    [found] = session.run(["class"], {"image": image})
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
+    assert np.ptp(found[:, 0]) > 1e-5
+    described = json.loads((folder / "export.json").read_text())
+    assert described["encoding"]["labels"] == ["dark", "light"]

@@ -18,7 +18,8 @@ def export(
 ) -> None:
     """Write a run's networks as ONNX, checked against the run.
 
-    For keypoints and maps read off single images, and for gaze. export.json says what each network takes and gives.
+    For keypoints, maps and classes read off single images, and for gaze. export.json says what each network takes
+    and gives.
 
     \b
     Example:

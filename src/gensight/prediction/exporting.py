@@ -6,6 +6,7 @@ maps. `export.json` beside the networks says what each takes and gives, in which
 | run | networks | inputs | outputs |
 |---|---|---|---|
 | readout, landmark-keypoints | `model` | image (B, 3, h, w) in [0, 1] | the encoding's maps or vectors |
+| classifier | `model` | image (B, 3, h, w) in [0, 1] | class (B, labels), probabilities |
 | gaze-frozen, gaze-convolutional | `model` | scene, head, head_box (B, 4) | gaze (B, 1, grid), in_frame (B, 1) |
 | gaze-diffusion | `encoder` | scene, head, head_box | tokens (B, n, channels), in_frame (B, 1) |
 | | `denoiser` | x_t (B, 1, grid), timestep int64 (B,), tokens | x0 (B, 1, grid) in [-scale, scale], not clamped |
@@ -29,6 +30,7 @@ from gensight.errors import ConfigError, ResourceError, RunError
 from gensight.files.atomic import atomic_path
 from gensight.loading.views import ViewPolicy
 from gensight.methods.base import Method
+from gensight.methods.classifier.method import Classifier
 from gensight.methods.gaze.convolutional import ConvolutionalGaze
 from gensight.methods.gaze.diffusion import DiffusionGaze
 from gensight.methods.gaze.frozen import FrozenGaze
@@ -87,13 +89,13 @@ def networks(trained: TrainedRun) -> list[Network]:
                 Network("encoder", joint, _gaze_inputs(trained), ("tokens", IN_FRAME)),
                 Network("denoiser", _Denoiser(method), denoiser, ("x0",)),
             ]
-        case Readout() | LandmarkKeypoints():
+        case Readout() | LandmarkKeypoints() | Classifier():
             _refuse(trained, method)
             names = tuple(trained.encoding.outputs)
             return [Network("model", _ImageNetwork(method, names, size), {"image": (3, *size)}, names)]
         case _:
             raise ConfigError(f"runs of {trained.config.method.kind} cannot be exported", where=trained.folder.root,
-                              hint="readouts, landmark-keypoints and the gaze methods can")  # fmt: skip
+                              hint="readouts, landmark-keypoints, classifiers and the gaze methods can")  # fmt: skip
 
 
 def export_onnx(network: Network, folder: Path) -> float:

@@ -19,7 +19,7 @@ def export(
     """Exports a run, and checks that what was written answers as the run does.
 
     Args:
-        run: A finished run folder: keypoints or maps read off single images, or gaze.
+        run: A finished run folder: keypoints, maps or classes read off single images, or gaze.
         out: Folder to write to; `RUN/export` if None.
         format: One of `FORMATS`.
         checkpoint: `best` or `last`.
