@@ -76,14 +76,10 @@ class Linear:
 
     def squared_error(self, rows: Moments) -> float:
         """The sum of squared errors over rows, cells and targets, from the rows' sums alone."""
-        return float(self.squared_errors(rows).sum())
-
-    def squared_errors(self, rows: Moments) -> Tensor:
-        """(targets,): the same for each target."""
         w, c = self.weight, self.constant
-        error = rows.squares - 2 * (w * rows.cross).sum(0) + (w * (rows.products @ w)).sum(0)
-        errors: Tensor = error + 2 * (c * (rows.inputs @ w - rows.targets)).sum(0) + rows.count @ c.square()
-        return errors
+        error = rows.squares.sum() - 2 * (w * rows.cross).sum() + (w * (rows.products @ w)).sum()
+        error = error + 2 * (c * (rows.inputs @ w - rows.targets)).sum() + (rows.count @ c.square()).sum()
+        return float(error)
 
 
 def ridge_path(rows: Moments, penalties: Sequence[float] = PENALTIES) -> list[Linear]:

@@ -2,12 +2,6 @@
 
 The mean target is what is told without looking; the regression says what the features add to it (`heads/ridge.py`), so
 a layer that tells nothing scores as the mean target does.
-
-Of blobs, the place is asked. A blob fills few cells, so the regression's answers are small beside the mean target,
-but their direction tells cells apart: on two classes it is that of Fisher's discriminant, and what is answered above
-the mean, divided by the variance that is left, is the logarithm of a likelihood ratio (Hastie, Tibshirani and
-Friedman, "The Elements of Statistical Learning", 2009, section 4.3). The mean target times that ratio is what is
-decoded.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from gensight.encodings.base import Encoding, OutputSpec
 from gensight.errors import ConfigError, DataError
@@ -32,7 +25,6 @@ Maps = Callable[[Sequence[int]], Tensor]  # image numbers -> (images, channels, 
 PROBED = ("blobs", "sparse-image", "dense-image", "values", "affine-values")
 _PORTION = 4  # images whose rows are held at a time
 _NUM_RESAMPLES = 1000
-_REACH = 3  # cells around the likeliest one in which the place is read
 _PEAK = 0.5  # a blob whose target never rises above it is not in the image
 
 
@@ -169,14 +161,10 @@ def score_features(task: Task, maps: Maps, device: str = "cpu") -> Score:
     predicted, penalties = torch.zeros_like(task.targets), []
     for channels in _equally_labelled(task.weights):
         folds = [_moments(task, maps, fold, channels, device) for fold in task.folds]
-        total = reduce(Moments.__add__, folds)
-        for fold, own, (linear, penalty) in zip(task.folds, folds, cross_validated(folds, PENALTIES), strict=True):
+        for fold, (linear, penalty) in zip(task.folds, cross_validated(folds, PENALTIES), strict=True):
             penalties.append(penalty)
             for numbers in _portions(fold):
-                answers = _apply(linear, maps(numbers.tolist()).to(device))
-                if task.in_pixels:
-                    answers = _likely(answers, linear, total - own)
-                predicted[numbers[:, None], channels] = answers.float().cpu()
+                predicted[numbers[:, None], channels] = _apply(linear, maps(numbers.tolist()).to(device)).cpu()
     return _score(task, predicted, tuple(penalties))
 
 
@@ -221,29 +209,7 @@ def _moments(task: Task, maps: Maps, fold: Sequence[int], channels: Tensor, devi
 
 def _apply(linear: Linear, maps: Tensor) -> Tensor:
     answers = maps.double().flatten(2).mT @ linear.weight + linear.constant
-    return answers.mT.unflatten(-1, maps.shape[-2:])
-
-
-def _likely(answers: Tensor, linear: Linear, learned: Moments) -> Tensor:
-    """The answers around the likeliest cell, by the mean target times the likelihood ratio of the answers; 0 elsewhere.
-
-    The ratio's peak is too sharp to be read within a cell; that of the answers has the blob's own shape.
-
-    Args:
-        answers: (images, channels, grid_height, grid_width) of the regression.
-        linear: The regression.
-        learned: The sums that it learned from.
-    """
-    grid = answers.shape[-2:]
-    count = learned.count[:, None].clamp(min=1e-9)
-    mean = (learned.targets / count).mT.unflatten(-1, grid)
-    # As if one more image had shown its blob everywhere: a cell where none was yet is unlikely, and not impossible.
-    prior = (mean * learned.count.max() + mean.mean((-2, -1), keepdim=True)) / (learned.count.max() + 1)
-    left = (linear.squared_errors(learned) / learned.count.sum()).clamp(min=1e-12)[:, None, None]
-    logits = prior.clamp(min=1e-12).log() + (answers - mean) / left
-    peaks = (logits == logits.amax((-2, -1), keepdim=True)).to(answers)
-    near = functional.max_pool2d(peaks, 2 * _REACH + 1, stride=1, padding=_REACH)
-    return near * (answers - answers.amin((-2, -1), keepdim=True))
+    return answers.mT.unflatten(-1, maps.shape[-2:]).float()
 
 
 def _score(task: Task, predicted: Tensor, penalties: tuple[float, ...] = ()) -> Score:
