@@ -7,6 +7,8 @@ from functools import partial
 import numpy as np
 import pytest
 
+from gensight.build.readers import build_readers
+from gensight.config.data import AnnotatedData
 from gensight.errors import DataError
 from gensight.readers.annotated import AnnotatedReader
 from gensight.readers.annotated_labels import instance_to_json, write_labels
@@ -99,6 +101,25 @@ class TestMaps:
         assert (len(longer), longer.groups) == (2, ["a", "a"])
         assert longer[1].extras == {"variant_of": "a"}
         assert longer[1].image().max() == 7
+
+    @pytest.mark.parametrize("split", ["seed", "order", "blocks"])
+    def test_variants_stay_in_the_part_of_their_image(self, tmp_path, split):
+        variants = (partial(value, np.full((20, 30, 3), 7, dtype=np.uint8)),)
+        samples = [sample(str(number), extras={"variants": variants}) for number in range(10)]
+        labels = [[{"teacher": "t@1"} | write_labels(tmp_path, "t", one.key, one, 1.0)] for one in samples]
+        write(tmp_path, samples, labels)
+        shares = {"test_block": 1} if split == "blocks" else {"train": 0.6, "validation": 0.2, "test": 0.2}
+        data = AnnotatedData.model_validate(
+            {"root": tmp_path, "variants": True, "split": {"kind": split, "validation": 0.2, **shares}}
+        )
+        parts = build_readers(data)
+        held = []
+        for part in (parts.train, parts.validation, parts.test):
+            assert part is not None
+            keys = [one.key for one in part if "variant_of" not in one.extras]
+            assert sorted(one.extras["variant_of"] for one in part if "variant_of" in one.extras) == sorted(keys)
+            held += keys
+        assert sorted(held) == [str(number) for number in range(10)]
 
     def test_a_map_of_another_size_is_refused(self, tmp_path):
         entry = write_labels(tmp_path, "t", "a", sample(edges=partial(value, np.zeros((5, 5), dtype=np.float32))), 1.0)

@@ -124,7 +124,8 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
             return _pool(data)
         case AnnotatedData():
             reader = AnnotatedReader(data.root, data.images, data.min_confidence, data.variants)
-            return _subsets(reader, *_divide(reader, data.split))
+            images = Subset(reader, range(len(reader.keys)))  # an image's variants follow it into its part
+            return _subsets(reader, *(reader.with_variants(part) for part in _divide(images, data.split)))
         case NyuData():
             return _nyu(data)
         case SunRgbdData() | Ade20kData() | PetsData() | ImageFoldersData():

@@ -140,6 +140,12 @@ class AnnotatedReader(Reader):
     def __len__(self) -> int:
         return len(self._keys) + len(self._variants)
 
+    def with_variants(self, images: Sequence[int]) -> list[int]:
+        """These images, by index, and the variants of them behind: what one part of a split holds."""
+        chosen = set(images)
+        numbers = enumerate(self._variants, len(self._keys))
+        return [*images, *(number for number, (original, _) in numbers if original in chosen)]
+
     def row(self, index: int) -> Entry:
         """The line of one image, as JSON."""
         with self._rows.open("rb") as file:
