@@ -52,7 +52,7 @@ def _convolution(in_channels: int, channels: int, stride: int = 1, kernel: int =
     return nn.Sequential(
         nn.Conv2d(in_channels, channels, kernel, stride=stride, padding=kernel // 2),
         nn.GroupNorm(channels, channels),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
     )
 
 
