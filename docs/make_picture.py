@@ -1,6 +1,6 @@
 """The picture of the README: overlays of a run's test images, from its result files.
 
-    python docs/make_picture.py runs/demo docs/demo.png
+python docs/make_picture.py runs/demo docs/demo.png
 """
 
 import sys

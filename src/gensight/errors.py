@@ -60,3 +60,9 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
     """The valid choice that is spelled most like `word`, or None if none comes close."""
     matches = get_close_matches(word, list(choices), n=1, cutoff=0.5)
     return matches[0] if matches else None
+
+
+def first_line(error: BaseException) -> str:
+    """What another library's error says, in one line; its class's name where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -10,13 +10,14 @@ from transformers.models.rt_detr.image_processing_pil_rt_detr import RTDetrImage
 from transformers.models.sam.image_processing_pil_sam import SamImageProcessorPil
 from transformers.models.zoedepth.image_processing_pil_zoedepth import ZoeDepthImageProcessorPil
 
+from gensight.backbones.transformers_models import read_preprocessing
 from gensight.errors import RunError
 from gensight.geometry import image_to_model
 from gensight.teachers.captions import CaptionTeacher
 from gensight.teachers.depth import DepthTeacher
 from gensight.teachers.detection import DetectionTeacher
 from gensight.teachers.masks import SegmentAnything
-from gensight.teachers.preprocessing import Preprocessing, read_preprocessing
+from gensight.teachers.preprocessing import Preprocessing
 from tests.teachers.images import picture
 
 SIZES = [(40, 60), (61, 37), (33, 100), (30, 30)]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from gensight.errors import ConfigError
 from gensight.samples import Size
 
 
@@ -82,6 +83,15 @@ class Backbone(nn.Module, ABC):
     def fingerprint(self) -> str:
         """A hash of the weights and of every setting that features depend on: the feature cache's key."""
 
+    def checked_size(self, images: Tensor) -> Size:
+        """(height, width) of images. ConfigError where they are no multiples of `stride`."""
+        height, width = images.shape[-2:]
+        if height % self.stride or width % self.stride:
+            fit = " x ".join(str(max(self.stride, round(side / self.stride) * self.stride)) for side in (height, width))
+            what = f"images of {height} x {width} px don't fit a backbone of stride {self.stride}"
+            raise ConfigError(what, where="view.size", hint=f"use {fit}")
+        return height, width
+
     @property
     def pooled_channels(self) -> int:
         """Length of `pooled`."""
@@ -102,9 +112,9 @@ class Backbone(nn.Module, ABC):
 
 
 def weights_hash(state: Mapping[str, Tensor]) -> str:
-    """SHA-256 of named tensors: names, shapes and values; 64 hexadecimal digits."""
+    """SHA-256 of named tensors: names, types, shapes and values; 64 hexadecimal digits."""
     digest = hashlib.sha256()
     for name, tensor in sorted(state.items()):
-        digest.update(f"{name} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()

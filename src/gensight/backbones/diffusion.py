@@ -20,7 +20,7 @@ from jaxtyping import Float
 from peft import LoraConfig
 from torch import Tensor, nn
 
-from gensight.backbones.base import Backbone, Features
+from gensight.backbones.base import Backbone, Features, weights_hash
 from gensight.backbones.capture import capture, choose_layers, unet_layers
 from gensight.backbones.pretrained import Parts, load_parts, pipeline_folder
 from gensight.backbones.text import TextEmbedding, embed_prompts
@@ -115,13 +115,7 @@ class DiffusionBackbone(Backbone):
 
     def encode_image(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch channels h w"]:
         """Images in [0, 1] -> the mode of their scaled latents, in float32 whatever the U-Net's precision."""
-        height, width = images.shape[-2:]
-        if height % self.stride or width % self.stride:
-            raise ConfigError(
-                f"images of {height} x {width} px don't fit a backbone of stride {self.stride}",
-                where="view.size",
-                hint=f"use {_multiple(height, self.stride)} x {_multiple(width, self.stride)}",
-            )
+        self.checked_size(images)
         with torch.autocast(images.device.type, enabled=False):
             encoded = self.vae.encode(images.float() * 2 - 1)
             latents = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
@@ -310,7 +304,7 @@ class DiffusionBackbone(Backbone):
     def weights_hash(self) -> str:
         """Hash of every part's weights, in the precision in which they are held."""
         if self._weights_hash is None or self.trainable:
-            self._weights_hash = _hash_tensors(self.state_dict())
+            self._weights_hash = weights_hash(self.state_dict())
         return self._weights_hash
 
 
@@ -425,15 +419,3 @@ def _keeping_dtype(fn: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]
         return result if result.dtype == tensor.dtype else tensor.to(result.device)
 
     return moved
-
-
-def _multiple(side: int, stride: int) -> int:
-    return max(stride, round(side / stride) * stride)
-
-
-def _hash_tensors(tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()

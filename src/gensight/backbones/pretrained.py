@@ -14,7 +14,7 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 from transformers.utils import logging as transformers_logging
 
-from gensight.errors import RunError
+from gensight.errors import RunError, first_line
 
 MOVED = {"runwayml/stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-v1-5"}
 AUTOENCODERS = {"AutoencoderKL": AutoencoderKL, "AutoencoderTiny": AutoencoderTiny}
@@ -63,7 +63,7 @@ def pipeline_folder(source: str | Path, local_files_only: bool = False) -> Path:
         raise RunError(
             "the backbone is not in the local cache, and could not be downloaded",
             where=name,
-            hint=f"check the id and the network ({_first_line(error)}), or copy its folder here and give the path",
+            hint=f"check the id and the network ({first_line(error)}), or copy its folder here and give the path",
         ) from error
     return Path(found)
 
@@ -154,7 +154,7 @@ def _fresh(folder: Path, name: str, kind: Any, dtype: torch.dtype) -> nn.Module:
         else:
             model = kind.from_config(kind.load_config(folder, subfolder=name, local_files_only=True))
     except (OSError, ValueError, KeyError) as error:
-        raise RunError(f"the pipeline's {name} has no usable config ({_first_line(error)})", where=folder) from error
+        raise RunError(f"the pipeline's {name} has no usable config ({first_line(error)})", where=folder) from error
     return nn.Module.to(model, dtype).eval()  # diffusers' own `to` warns of a cast that is meant
 
 
@@ -174,7 +174,7 @@ def _stored(folder: Path, name: str, kind: Any, dtype: torch.dtype) -> nn.Module
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise RunError(
-            f"the pipeline's {name} could not be read ({_first_line(error)})",
+            f"the pipeline's {name} could not be read ({first_line(error)})",
             where=folder / name,
             hint="the file may be cut short or of another model: copy or download it again",
         ) from error
@@ -190,16 +190,11 @@ def _tokenizer(folder: Path, name: str) -> Any:
     try:
         return CLIPTokenizer.from_pretrained(folder / name, local_files_only=True)
     except (OSError, ValueError) as error:
-        raise RunError(f"the pipeline's {name} could not be read ({_first_line(error)})", where=folder) from error
+        raise RunError(f"the pipeline's {name} could not be read ({first_line(error)})", where=folder) from error
 
 
 def _scheduler(folder: Path) -> DDPMScheduler:
     try:
         return DDPMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
     except (OSError, ValueError) as error:
-        raise RunError(f"the pipeline's scheduler could not be read ({_first_line(error)})", where=folder) from error
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+        raise RunError(f"the pipeline's scheduler could not be read ({first_line(error)})", where=folder) from error

@@ -65,11 +65,7 @@ class ScratchEncoder(Backbone):
         noise: Tensor | None = None,
     ) -> Features:
         """See `Backbone.features`; timestep, text and noise mean nothing to it and are ignored."""
-        height, width = images.shape[-2:]
-        if height % self.stride or width % self.stride:
-            raise ConfigError(
-                f"images of {height} x {width} px don't fit a backbone of stride {self.stride}", where="view.size"
-            )
+        self.checked_size(images)
         hidden = (images * 4 - 2).to(self.stem.reduce.weight.dtype).contiguous(memory_format=torch.channels_last)
         hidden = self.stem(hidden)
         stages = []

@@ -24,7 +24,8 @@ from torch import Tensor, nn
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from gensight.errors import RunError
+from gensight.backbones.editor_folder import save_editor_folder
+from gensight.errors import RunError, first_line
 
 SUFFIXES = (".ckpt", ".safetensors")
 USUAL_CONFIG = "timbrooks/instruct-pix2pix"
@@ -55,23 +56,13 @@ def convert_single_file(path: Path, out: Path, config: str = USUAL_CONFIG) -> No
     vae = _converted(AutoencoderKL, state, settings, "vae", path)
     text_encoder = _text_encoder(state, settings, path)
     tokenizer, scheduler = _tokenizer_and_scheduler(settings)
-    # Its module is slow to import, and tells of image processors that nothing here uses.
-    from diffusers import StableDiffusionInstructPix2PixPipeline
-
-    pipeline = StableDiffusionInstructPix2PixPipeline(
-        vae=vae,
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
-        unet=unet,
-        scheduler=scheduler,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
-        pipeline.save_pretrained(Path(folder) / "pipeline")
-        shutil.move(Path(folder) / "pipeline", out)
+        whole = Path(folder) / "pipeline"
+        save_editor_folder(
+            whole, vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet, scheduler=scheduler
+        )
+        shutil.move(whole, out)
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
@@ -88,7 +79,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
                 content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (OSError, SafetensorError, RuntimeError, ValueError, pickle.UnpicklingError, EOFError) as error:
         hint = "is it whole? A .ckpt must be of torch 1.6 or later; a .safetensors file is safest"
-        raise RunError(f"the checkpoint cannot be read: {_first_line(error)}", where=path, hint=hint) from error
+        raise RunError(f"the checkpoint cannot be read: {first_line(error)}", where=path, hint=hint) from error
     while isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     state = {str(name): one for name, one in content.items() if isinstance(one, Tensor)} if content else {}
@@ -155,7 +146,7 @@ def _converted(kind: Any, state: dict[str, Tensor], settings: Path, part: str, p
     try:
         model: nn.Module = kind.from_single_file(state, config=str(settings), subfolder=part, local_files_only=True)
     except (OSError, ValueError, RuntimeError, KeyError, IndexError) as error:
-        raise _unfit(part, settings, path, _first_line(error)) from error
+        raise _unfit(part, settings, path, first_line(error)) from error
     missing = [name for name, one in model.named_parameters() if one.is_meta]
     if missing:
         raise _unfit(part, settings, path, f"it lacks {len(missing)} tensors, such as {missing[0]}")
@@ -166,7 +157,7 @@ def _text_encoder(state: Mapping[str, Tensor], settings: Path, path: Path) -> nn
     try:
         model = CLIPTextModel(CLIPTextConfig.from_pretrained(settings / "text_encoder", local_files_only=True))
     except (OSError, ValueError) as error:
-        raise RunError(f"the text encoder's settings cannot be read: {_first_line(error)}", where=settings) from error
+        raise RunError(f"the text encoder's settings cannot be read: {first_line(error)}", where=settings) from error
     own = model.state_dict()
     found = {name.removeprefix(TEXT): one for name, one in state.items() if name.startswith(TEXT)}
     # Some versions of the library nest the encoder in a `text_model`, as the file does, others do not.
@@ -187,7 +178,7 @@ def _tokenizer_and_scheduler(settings: Path) -> tuple[Any, Any]:
         tokenizer = CLIPTokenizer.from_pretrained(settings / "tokenizer", local_files_only=True)
         scheduler = DDIMScheduler.from_pretrained(settings, subfolder="scheduler", local_files_only=True)
     except (OSError, ValueError) as error:
-        what = f"the tokenizer or the scheduler cannot be read: {_first_line(error)}"
+        what = f"the tokenizer or the scheduler cannot be read: {first_line(error)}"
         raise RunError(what, where=settings) from error
     return tokenizer, scheduler
 
@@ -195,8 +186,3 @@ def _tokenizer_and_scheduler(settings: Path) -> tuple[Any, Any]:
 def _unfit(part: str, settings: Path, path: Path, reason: str) -> RunError:
     hint = "name the folder of an editor of the same shape with --config"
     return RunError(f"the checkpoint's {part} does not fit the settings in {settings}: {reason}", where=path, hint=hint)
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -16,12 +16,19 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gensight.backbones.base import Backbone, Features, Layer, weights_hash
-from gensight.backbones.transformers_models import FILES, UNUSED, load_model, model_folder
+from gensight.backbones.transformers_models import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    UNUSED,
+    load_model,
+    model_folder,
+    read_preprocessing,
+)
 from gensight.errors import ConfigError, RunError
 
 # `model_type` -> (class of the library, its attribute that is the encoder, mean and standard deviation of its input).
 FAMILIES: dict[str, tuple[str, str, tuple[float, ...], tuple[float, ...]]] = {
-    "resnet": ("ResNetForImageClassification", "resnet", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "resnet": ("ResNetForImageClassification", "resnet", IMAGENET_MEAN, IMAGENET_STD),
     "vit": ("ViTForImageClassification", "vit", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
 }
 # Architectures that need no files, where weights are random: the library's defaults of these families.
@@ -90,11 +97,7 @@ class TransformersEncoder(Backbone):
 
     def _forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(map, pooled)."""
-        height, width = images.shape[-2:]
-        if height % self.stride or width % self.stride:
-            raise ConfigError(
-                f"images of {height} x {width} px don't fit a backbone of stride {self.stride}", where="view.size"
-            )
+        height, width = self.checked_size(images)
         inputs = (images - self.mean) / self.std
         if self.family == "resnet":
             said = self.model(pixel_values=inputs)
@@ -140,8 +143,7 @@ def load_transformers(
         kind = values["model_type"]
     name, attribute, mean, std = FAMILIES[kind]
     if folder is not None:
-        prepared = _preprocessing(folder)
-        mean, std = prepared.get("image_mean", mean), prepared.get("image_std", std)
+        mean, std = _preparation(folder, mean, std)
     if random_weights or folder is None:
         model_class = getattr(transformers, name)
         with torch.random.fork_rng(devices=[]):
@@ -166,17 +168,15 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return dict(values)
 
 
-def _preprocessing(folder: Path) -> dict[str, tuple[float, ...]]:
-    """`image_mean` and `image_std` of the preprocessing file, where there is one that has them."""
-    path = next((folder / name for name in FILES if (folder / name).is_file()), None)
-    if path is None:
-        return {}
+def _preparation(
+    folder: Path, mean: tuple[float, ...], std: tuple[float, ...]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of the input's channels: those of the folder's preprocessing file, if it has them."""
+    values = read_preprocessing(folder, {"image_mean": mean, "image_std": std})
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        values = values.get("image_processor", values)
-        found = {key: tuple(float(one) for one in values[key]) for key in ("image_mean", "image_std") if key in values}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise RunError(f"the model's preprocessing file can't be read: {error}", where=path) from error
-    if any(len(numbers) != 3 for numbers in found.values()) or min(found.get("image_std", (1.0,))) <= 0:
-        raise RunError("the model's mean and standard deviation are no three numbers each", where=path)
-    return found
+        mean, std = (tuple(float(one) for one in values[key]) for key in ("image_mean", "image_std"))
+    except (ValueError, TypeError) as error:
+        raise RunError(f"the model's preprocessing file can't be read: {error}", where=folder) from error
+    if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+        raise RunError("the model's mean and standard deviation are no three numbers each", where=folder)
+    return mean, std

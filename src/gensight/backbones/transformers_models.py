@@ -4,10 +4,12 @@ Nothing of a folder is executed: weights are read from safetensors, or as plain 
 there is nothing else.
 """
 
+import json
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import transformers
 from huggingface_hub import snapshot_download
@@ -16,9 +18,10 @@ from safetensors import SafetensorError
 from torch import nn
 from transformers.utils import logging as transformers_logging
 
-from gensight.errors import ResourceError, RunError
+from gensight.errors import ResourceError, RunError, first_line
 
 FILES = ("preprocessor_config.json", "processor_config.json")  # the second is where newer versions of them write it
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 UNUSED = ("position_ids", "num_batches_tracked", "neck.fusion_stage.layers.0.residual_layer1.")
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
@@ -47,10 +50,31 @@ def model_folder(source: str, local_files_only: bool = False) -> Path:
         raise RunError(
             "the model is not in the local cache, and could not be downloaded",
             where=source,
-            hint=f"check the id and the network ({_first_line(error)}), or copy its config.json, {FILES[0]} and "
+            hint=f"check the id and the network ({first_line(error)}), or copy its config.json, {FILES[0]} and "
             f"{WEIGHTS[0]} from https://huggingface.co/{source} to a folder here and give its path",
         ) from error
     return Path(path)
+
+
+def read_preprocessing(folder: Path, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a folder's preprocessing file, laid over a family's `defaults`; those alone where it has none.
+
+    Raises:
+        RunError: The file is not JSON.
+    """
+    for name in FILES:
+        path = folder / name
+        if not path.is_file():
+            continue
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise RunError(f"the model's preprocessing file is not valid JSON: {error}", where=path) from error
+        if isinstance(content, dict):
+            content = content.get("image_processor", content if name == FILES[0] else None)
+        if isinstance(content, dict):
+            return {**defaults, **{key: value for key, value in content.items() if value is not None}}
+    return dict(defaults)
 
 
 def load_model(folder: Path, kind: str, unused: Sequence[str] = UNUSED) -> nn.Module:
@@ -85,7 +109,7 @@ def load_model(folder: Path, kind: str, unused: Sequence[str] = UNUSED) -> nn.Mo
             )
     except ImportError as error:
         raise ResourceError(
-            f"this model needs a package that is not installed ({_first_line(error)})",
+            f"this model needs a package that is not installed ({first_line(error)})",
             where=folder,
             hint="choose a model of the family that does without it",
         ) from error
@@ -97,7 +121,7 @@ def load_model(folder: Path, kind: str, unused: Sequence[str] = UNUSED) -> nn.Mo
         ) from error
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise RunError(
-            f"the model could not be read ({_first_line(error)})",
+            f"the model could not be read ({first_line(error)})",
             where=folder,
             hint="the file may be cut short or of another model: copy or download it again",
         ) from error
@@ -119,8 +143,3 @@ def _quietly() -> Iterator[None]:
         transformers_logging.set_verbosity(verbosity)
         if shown:
             transformers_logging.enable_progress_bar()
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

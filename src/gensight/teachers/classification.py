@@ -7,9 +7,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from gensight.backbones.transformers_models import IMAGENET_MEAN, IMAGENET_STD, read_preprocessing
 from gensight.samples import Array, Sample
 from gensight.teachers.base import Labels
-from gensight.teachers.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing, read_preprocessing
+from gensight.teachers.preprocessing import Preprocessing
 from gensight.teachers.pretrained import PretrainedTeacher
 
 _HALF = (0.5, 0.5, 0.5)

@@ -5,10 +5,10 @@ from typing import Literal
 import numpy as np
 import torch
 
+from gensight.backbones.transformers_models import IMAGENET_MEAN, IMAGENET_STD
 from gensight.geometry import map_grid_to_image
 from gensight.samples import Depth, Sample
 from gensight.teachers.base import Labels
-from gensight.teachers.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from gensight.teachers.pretrained import PretrainedTeacher
 
 _BICUBIC = 3  # Pillow's number

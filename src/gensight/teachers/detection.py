@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gensight.backbones.transformers_models import IMAGENET_MEAN, IMAGENET_STD
 from gensight.errors import ConfigError
 from gensight.geometry import box_model_to_image, clip_box
 from gensight.samples import Array, Instance, Sample, View
 from gensight.teachers.base import Labels
-from gensight.teachers.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from gensight.teachers.pretrained import PretrainedTeacher, check_share
 
 _SOFTMAX = ("detr", "table-transformer", "yolos")  # one class per query, the last one means nothing; others: sigmoids

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import torch
 
+from gensight.backbones.transformers_models import IMAGENET_MEAN, IMAGENET_STD
 from gensight.geometry import image_to_model, map_grid_to_image, pixel_centres
 from gensight.samples import Array, Instance, Sample, Size, View
 from gensight.teachers.base import Labels
-from gensight.teachers.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from gensight.teachers.pretrained import PretrainedTeacher, boxed_instances, check_count, check_share
 
 _NUM_PROMPTS = 64  # at a time

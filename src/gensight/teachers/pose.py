@@ -7,12 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gensight.backbones.transformers_models import IMAGENET_MEAN, IMAGENET_STD
 from gensight.encodings.peaks import dark, largest_cells
 from gensight.geometry import model_to_image, scaling, translation, warp_image
 from gensight.samples import Array, Instance, Keypoints, Sample, Size, View, Visibility
 from gensight.skeletons import COCO_17, NAMED, Skeleton
 from gensight.teachers.base import Labels
-from gensight.teachers.preprocessing import IMAGENET_MEAN, IMAGENET_STD, aligned_corners
+from gensight.teachers.preprocessing import aligned_corners
 from gensight.teachers.pretrained import PretrainedTeacher, boxed_instances, check_share
 
 PADDING = 1.25  # of the box, in training and in inference (Xu et al., "ViTPose", NeurIPS 2022; mmpose)

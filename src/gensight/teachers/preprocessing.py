@@ -5,7 +5,6 @@ follows the same file (`preprocessor_config.json`) and gives the View, so that w
 frame exactly. Tests hold the pixels equal to the libraries' Pillow processors where there are such.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +15,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gensight.backbones.transformers_models import FILES
 from gensight.errors import RunError
 from gensight.geometry import scaling, translation
 from gensight.samples import Array, Size, View
 
 BILINEAR = int(Image.Resampling.BILINEAR)
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _REFLECTED = 3  # ZoeDepth's border is 3 * sqrt(side / 2) pixels (Bhat et al. 2023, `depth_model.py`)
 
 
@@ -137,27 +134,6 @@ def aligned_corners(source: Size, target: Size) -> Array:
     """float64 (3, 3): maps a frame onto another so that the centres of their corner pixels meet."""
     scale = [(target[i] - 1) / max(source[i] - 1, 1) for i in (1, 0)]
     return translation(0.5, 0.5) @ scaling(*scale) @ translation(-0.5, -0.5)
-
-
-def read_preprocessing(folder: Path, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a folder's preprocessing file, laid over a family's `defaults`; those alone where it has none.
-
-    Raises:
-        RunError: The file is not JSON.
-    """
-    for name in FILES:
-        path = folder / name
-        if not path.is_file():
-            continue
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise RunError(f"the model's preprocessing file is not valid JSON: {error}", where=path) from error
-        if isinstance(content, dict):
-            content = content.get("image_processor", content if name == FILES[0] else None)
-        if isinstance(content, dict):
-            return {**defaults, **{key: value for key, value in content.items() if value is not None}}
-    return dict(defaults)
 
 
 def _size(values: Mapping[str, Any]) -> dict[str, int]:

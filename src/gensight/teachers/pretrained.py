@@ -7,13 +7,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from gensight.backbones.transformers_models import FILES, WEIGHTS, load_model, model_folder
+from gensight.backbones.transformers_models import FILES, WEIGHTS, load_model, model_folder, read_preprocessing
 from gensight.engine.settings import choose_device
 from gensight.errors import ConfigError, DataError, RunError
 from gensight.files.hashing import file_hash, value_hash
 from gensight.samples import Instance, Sample
 from gensight.teachers.base import Labels, Teacher
-from gensight.teachers.preprocessing import Preprocessing, read_preprocessing
+from gensight.teachers.preprocessing import Preprocessing
 
 
 class PretrainedTeacher(Teacher):

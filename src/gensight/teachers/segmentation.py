@@ -4,11 +4,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gensight.backbones.transformers_models import IMAGENET_MEAN, IMAGENET_STD
 from gensight.geometry import map_grid_to_image
 from gensight.readers.class_maps import BACKGROUND
 from gensight.samples import Array, Instance, Sample
 from gensight.teachers.base import Labels
-from gensight.teachers.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from gensight.teachers.pretrained import PretrainedTeacher
 
 _BY_QUERIES = ("mask2former", "maskformer")  # a class and a mask per query, instead of a class per pixel

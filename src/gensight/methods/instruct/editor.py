@@ -16,6 +16,7 @@ from diffusers import DDIMScheduler, EulerAncestralDiscreteScheduler, EulerDiscr
 from torch import Tensor, nn
 
 from gensight.backbones.diffusion import DiffusionBackbone
+from gensight.backbones.editor_folder import save_editor_folder
 from gensight.backbones.text import embed_prompts
 from gensight.diffusion.noise import mix
 from gensight.diffusion.targets import Prediction
@@ -163,20 +164,14 @@ class Editor(nn.Module):
             unet = copy.deepcopy(unet)
             unet.fuse_lora()
             unet.unload_lora()
-        # Its module is slow to import, and tells of image processors that nothing here uses.
-        from diffusers import StableDiffusionInstructPix2PixPipeline
-
-        pipeline = StableDiffusionInstructPix2PixPipeline(
+        save_editor_folder(
+            folder,
             vae=self.backbone.vae,
             text_encoder=self.backbone.text_encoders[0],
             tokenizer=self.backbone.tokenizers[0],
             unet=unet,
             scheduler=DDIMScheduler.from_config(self.backbone.scheduler.config, clip_sample=False, **changes),
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
         )
-        pipeline.save_pretrained(folder)
 
 
 def guide(
