@@ -205,6 +205,22 @@ class TestPose:
         (boxed, _) = Appearance(region="box", negative="variant").pose(Listed([*samples, *copies]))
         np.testing.assert_array_equal(boxed.relation.boxes, np.stack([BOXES[0]] * 3))  # as in its anchor
 
+    def test_varied_colours_are_drawn_for_each_image_and_repeat(self):
+        reader = PuppetsReader(8, size=(32, 48), num_frames=2)
+        plain = Appearance(seed=3).pose(reader)[2]
+        varied = Appearance(seed=3, colours="varied").pose(reader)
+        item, again = varied[2], pickle.loads(pickle.dumps(varied))[2 - len(varied)]
+        assert item.key == plain.key
+        changes = []
+        for own, lit, same in zip(plain.samples, item.samples, again.samples, strict=True):
+            np.testing.assert_array_equal(lit.image(), same.image())
+            assert lit.path is None  # its pixels are not those of a file: features are kept by the pixels
+            assert np.corrcoef(own.image().mean(2).ravel(), lit.image().mean(2).ravel())[0, 1] > 0.7  # the same picture
+            changes.append(lit.image().mean((0, 1)) - own.image().mean((0, 1)))
+        assert np.abs(changes[0] - changes[1]).max() > 5  # each in a light of its own
+        other = Appearance(seed=4, colours="varied").pose(reader)[2]
+        assert (other.sample.image() != item.sample.image()).any()
+
     def test_items_can_be_pickled(self):
         items = Appearance(region="box").pose(videos())
         assert [item.key for item in pickle.loads(pickle.dumps(items))[:3]] == [item.key for item in items[:3]]

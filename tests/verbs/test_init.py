@@ -1,5 +1,6 @@
 """`gensight init`: what it sees, and that the recipe it writes is right and loads."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,17 @@ def test_coco_is_found_with_its_images(tmp_path: Path) -> None:
     assert config.data.test is None
     assert config.view.crop == "box"
     assert config.encoding.skeleton == "data"
+
+
+def test_a_coco_file_may_have_the_name_of_the_projects_own_description(tmp_path: Path) -> None:
+    root = write("puppets", tmp_path / "people", format="coco", num_samples=12, size="64x64", seed=1)
+    (root / "annotations.json").rename(root / "dataset.json")
+    data = load_recipe(init(root, tmp_path / "recipe.yaml").recipe).data
+    assert isinstance(data, CocoData)
+    assert data.train.annotations == "dataset.json"
+    (root / "dataset.json").write_text('{"images": [')
+    with pytest.raises(DataError, match="not valid JSON"):
+        init(root, tmp_path / "broken.yaml")
 
 
 def test_parts_go_by_their_names(shared_data: Path) -> None:
@@ -219,5 +231,7 @@ def test_labels_that_annotate_wrote(tmp_path: Path) -> None:
     assert (config.data.kind, config.encoding.kind, config.view.crop) == ("annotated", "heatmap", "box")
     tracked = tmp_path / "tracked"
     tracked.mkdir()
-    (tracked / "dataset.json").write_text('{"format": "gensight-annotated", "teachers": [{"labels": ["tracks"]}]}')
+    described = {"format": "gensight-annotated", "version": 1, "samples": "s", "source": {}, "categories": [],
+                 "skeletons": {}, "teachers": [{"labels": ["tracks"]}]}  # fmt: skip
+    (tracked / "dataset.json").write_text(json.dumps(described))
     assert load_recipe(init(tracked, tmp_path / "t.yaml").recipe).encoding.kind == "correspondence"

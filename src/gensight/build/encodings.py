@@ -113,7 +113,12 @@ def _build_part(
             )
         case AppearanceConfig():
             return Appearance(
-                stride=part.stride, region=part.region, negative=part.negative, distance=part.distance, seed=seed
+                stride=part.stride,
+                region=part.region,
+                negative=part.negative,
+                distance=part.distance,
+                seed=seed,
+                colours=part.colours,
             )
         case LandmarkPairsConfig():
             return LandmarkPairs(part.num_landmarks, part.pairs, part.distance, part.pairs_per_sample, seed, background)

@@ -114,6 +114,10 @@ class AppearanceConfig(Section):
         default="other-group",
         description="other-group: an image of another video or scene; variant: an altered copy of the anchor.",
     )
+    colours: Literal["own", "varied"] = Field(
+        default="own",
+        description="varied: each image's hues and light are changed by chance, so that colours tell little.",
+    )
     stride: PositiveInteger = Field(default=8, description="Input pixels per cell of the descriptors.")
 
 

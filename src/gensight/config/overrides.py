@@ -1,6 +1,7 @@
 """`section.key=value` on the command line: how it changes what a recipe file says."""
 
 import copy
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,11 @@ class Override:
     path: tuple[str, ...]
     value: Any
     text: str
+
+
+def text_override(key: str, value: object) -> str:
+    """An override whose value is text, whatever characters it has."""
+    return f"{key}={json.dumps(str(value))}"
 
 
 def parse_overrides(texts: Iterable[str]) -> tuple[list[Override], list[Problem]]:

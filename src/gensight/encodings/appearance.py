@@ -1,7 +1,7 @@
 """Appearance: descriptors by which images of the same thing are told from images of another."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal, overload
 
 import numpy as np
@@ -16,8 +16,11 @@ from gensight.errors import ConfigError
 from gensight.geometry import warp_image
 from gensight.readers.base import Reader
 from gensight.samples import Array, Instance, Item, Prediction, Relation, Sample, Size, View
+from gensight.transforms.augmentation import Augmentation, augment_pixels
 
 Compare = Literal["cells", "mean"]
+Colours = Literal["own", "varied"]
+_LIGHT = Augmentation(brightness=0.4, contrast=0.4, saturation=0.5, hue=0.5)  # any hue may become any other
 _LEAST = 1e-3  # cells' worth of a region below which nothing of it is in view
 
 
@@ -47,6 +50,8 @@ class Appearance(Encoding):
         distance: Fewest and most frames between anchor and positive, counted within a group.
         seed: Draws the triplets.
         compare: `cells` or `mean`; None: cells for whole images, mean for boxes and masks.
+        colours: The images' `own`, or `varied`: each of the three has its hues turned and its saturation, brightness
+            and contrast changed by chance, so that it has to be known by something else.
 
     Errors:
         ConfigError: a value out of its range.
@@ -63,6 +68,7 @@ class Appearance(Encoding):
         distance: tuple[int, int] = (1, 1000),
         seed: int = 0,
         compare: Compare | None = None,
+        colours: Colours = "own",
     ) -> None:
         if not 1 <= distance[0] <= distance[1]:
             raise ConfigError(f"distance={distance} is not a range of frames", hint="give the fewest, then the most")
@@ -71,6 +77,7 @@ class Appearance(Encoding):
         self.stride, self.region, self.negative = stride, region, negative
         self.distance, self.seed = (distance[0], distance[1]), seed
         self.compare: Compare = compare or ("cells" if region == "image" else "mean")
+        self.colours: Colours = colours
 
     @property
     def outputs(self) -> dict[str, OutputSpec]:
@@ -91,7 +98,7 @@ class Appearance(Encoding):
             DataError: If there is no triplet, saying what the data set lacks.
         """
         triplets = draw_triplets(reader, self.region, self.negative == "variant", self.distance, self.seed)
-        return Triplets(reader, triplets)
+        return Triplets(reader, triplets, self.seed if self.colours == "varied" else None)
 
     def grid_size(self, model_size: Size) -> Size:
         """Cells of `stride` model pixels. ConfigError where they do not tile the frame."""
@@ -134,10 +141,16 @@ class Appearance(Encoding):
 
 
 class Triplets(Sequence[Item]):
-    """Triplets of a reader's samples as items; nothing is kept but their indices. Picklable."""
+    """Triplets of a reader's samples as items; nothing is kept but their indices. Picklable.
 
-    def __init__(self, reader: Reader, triplets: Sequence[Triplet]) -> None:
-        self.reader, self.triplets = reader, triplets
+    Args:
+        reader: Of the samples.
+        triplets: Which samples.
+        light: Draws the colours in which each image is shown; None: in its own.
+    """
+
+    def __init__(self, reader: Reader, triplets: Sequence[Triplet], light: int | None = None) -> None:
+        self.reader, self.triplets, self.light = reader, triplets, light
 
     def __len__(self) -> int:
         return len(self.triplets)
@@ -149,7 +162,17 @@ class Triplets(Sequence[Item]):
     def __getitem__(self, index: int | slice) -> Item | list[Item]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        places = self.triplets[index]
+        item = self._posed(self.triplets[index])
+        if self.light is None:
+            return item
+        # Without a path: these are not the pixels of the file.
+        lit = [
+            replace(sample, image=_Lit(sample, (self.light, index % len(self), slot)), path=None)
+            for slot, sample in enumerate(item.samples)
+        ]
+        return replace(item, samples=tuple(lit))
+
+    def _posed(self, places: Triplet) -> Item:
         samples = [self.reader[place.sample] for place in places]
         if places[0].instance is None:
             return Item(tuple(samples), relation=Relation("triplet"))
@@ -160,6 +183,17 @@ class Triplets(Sequence[Item]):
         boxes = [one.box for one in subjects if one.box is not None]
         relation = Relation("triplet", boxes=np.stack(boxes) if len(boxes) == len(subjects) else None)
         return Item((samples[0], *others), places[0].instance, relation=relation)
+
+
+@dataclass(frozen=True, eq=False)
+class _Lit:
+    """`image()` of a sample in a light of its own, drawn from the numbers of `seed`."""
+
+    sample: Sample
+    seed: tuple[int, ...]
+
+    def __call__(self) -> Array:
+        return augment_pixels(self.sample.image(), _LIGHT, np.random.default_rng(self.seed))
 
 
 def _subject(sample: Sample, instance: int | None) -> Instance:

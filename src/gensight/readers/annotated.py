@@ -23,6 +23,12 @@ from gensight.samples import Array, Provenance, Relation, Sample
 _AGAIN = "annotate the images again, or restore the file"
 
 
+class _Description(msgspec.Struct):
+    """What tells a description from other files of its name."""
+
+    format: str = ""
+
+
 class _Head(msgspec.Struct):
     """What opening reads of a row."""
 
@@ -31,8 +37,25 @@ class _Head(msgspec.Struct):
 
 
 def is_annotated(root: str | Path) -> bool:
-    """Whether a folder holds a data set of this format."""
+    """Whether a folder has the file that describes a data set of this format."""
     return (Path(root) / DESCRIPTION).is_file()
+
+
+def is_described(root: str | Path) -> bool:
+    """Whether a folder's `dataset.json` says that it is of this format: others use that name too.
+
+    Raises:
+        DataError: The file is not JSON.
+    """
+    path = Path(root) / DESCRIPTION
+    if not path.is_file():
+        return False
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Description).format == FORMAT
+    except msgspec.ValidationError:
+        return False
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return read_json(path) is None  # says where it is broken
 
 
 def read_description(root: str | Path) -> dict[str, Any]:

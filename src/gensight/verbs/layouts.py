@@ -1,14 +1,16 @@
 """Data sets that are known by the layout of their folder, and the packaged recipe that fits each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-
-import msgspec
+from typing import Any
 
 from gensight.config.loader import load_recipe
+from gensight.config.overrides import text_override
 from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError
+from gensight.readers.annotated import is_described, read_description
 
 MOST_FILES = 5000  # looked at, for files that may lie in folders of any depth
 
@@ -70,9 +72,9 @@ LAYOUTS = (
 
 
 def recognise(folder: Path) -> Layout | None:
-    """The layout of a folder; None if it is none of those known. DataError: a damaged dataset.json of `annotate`."""
-    if (folder / "dataset.json").is_file():
-        return _annotated(folder / "dataset.json")
+    """The layout of a folder; None if it is none of those known. DataError: a damaged data set of `annotate`."""
+    if is_described(folder):
+        return _annotated(read_description(folder))
     return next((layout for layout in LAYOUTS if all(_matches(folder, mark) for mark in layout.marks)), None)
 
 
@@ -82,25 +84,11 @@ def _matches(folder: Path, pattern: str) -> bool:
     return any(path.match(pattern[3:]) for path in islice(folder.rglob("*"), MOST_FILES))
 
 
-class _Teacher(msgspec.Struct):
-    labels: list[str] = []
-
-
-class _Index(msgspec.Struct):
-    format: str
-    teachers: list[_Teacher] = []
-    skeletons: dict[str, msgspec.Raw] = {}
-
-
-def _annotated(index: Path) -> Layout | None:
+def _annotated(description: Mapping[str, Any]) -> Layout | None:
     """What `gensight annotate` wrote, by what its teachers told; None for keypoints, which any survey finds."""
-    try:
-        header = msgspec.json.decode(index.read_bytes(), type=_Index)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    if description["skeletons"]:
         return None
-    told = {label for teacher in header.teachers for label in teacher.labels}
-    if header.format != "gensight-annotated" or header.skeletons:
-        return None
+    told = {label for teacher in description["teachers"] for label in teacher.get("labels", ())}
     title = f"labels of teachers ({', '.join(sorted(told)) or 'none'})"
     for label, recipe in (("tracks", "davis-correspondence"), ("depth", "puppets-depth"), ("edges", "puppets-edges")):
         if label in told:
@@ -124,6 +112,7 @@ def recipe_for(layout: Layout, folder: Path, name: str) -> RunConfig:
             where=folder,
             hint=f"{hint}; {layout.advice}" if layout.advice else hint,
         )
-    root = msgspec.json.encode(str(folder)).decode()
-    config = load_recipe(layout.recipe, [f"data.kind={layout.kind}", f"data.root={root}", *layout.changes])
+    config = load_recipe(
+        layout.recipe, [f"data.kind={layout.kind}", text_override("data.root", folder), *layout.changes]
+    )
     return config.model_copy(update={"name": name, "description": f"{layout.title}, after {layout.recipe}"})

@@ -11,10 +11,12 @@ import numpy as np
 from gensight.build.readers import build_readers
 from gensight.config.data import AnnotatedData, CocoData, Data, DeepLabCutData, OrderSplit
 from gensight.config.loader import load_data
+from gensight.config.overrides import text_override
 from gensight.errors import ConfigError, DataError
 from gensight.files.images import IMAGE_SUFFIXES
 from gensight.files.videos import VIDEO_SUFFIXES
 from gensight.geometry import points_box
+from gensight.readers.annotated import is_described
 from gensight.readers.base import Reader
 from gensight.samples import Instance, Size
 
@@ -61,23 +63,18 @@ def survey(place: Path) -> Survey:
     """
     place = place.expanduser()
     if place.is_file() and place.suffix.lower() in VIDEO_SUFFIXES:
-        return Survey(load_data("video", [_value("path", place), "step=5"]), 1)
+        return Survey(load_data("video", [text_override("path", place), "step=5"]), 1)
     if not place.is_dir():
         what = "is neither a folder nor a video" if place.exists() else "there is no such folder"
         raise ConfigError(what, where=place, hint="name the folder that holds your images or labels")
     if (place / "config.yaml").is_file() and (place / "labeled-data").is_dir():
-        return _labelled(load_data("deeplabcut", [_value("root", place)]))
-    if (place / "dataset.json").is_file():
-        return _labelled(load_data("annotated", [_value("root", place)]))
+        return _labelled(load_data("deeplabcut", [text_override("root", place)]))
+    if is_described(place):
+        return _labelled(load_data("annotated", [text_override("root", place)]))
     files = find_coco_files(place)
     if files:
         return _labelled(_coco(place, files))
     return _unlabelled(place)
-
-
-def _value(key: str, value: object) -> str:
-    """An override whose value is text, whatever characters it has."""
-    return f"{key}={msgspec.json.encode(str(value)).decode()}"
 
 
 # --- COCO
@@ -152,11 +149,11 @@ def _coco(root: Path, files: list[CocoFile]) -> Data:
     # Of two parts, the second is scored; validation is then taken from training.
     if "test" not in roles and "validation" in roles:
         roles["test"] = roles.pop("validation")
-    overrides: list[str] = [_value("root", root), f"categories={list(roles['train'].categories)}"]
+    overrides: list[str] = [text_override("root", root), f"categories={list(roles['train'].categories)}"]
     for part in ("train", "validation", "test"):
         if part in roles:
-            overrides += [_value(f"{part}.images", roles[part].images),
-                          _value(f"{part}.annotations", roles[part].annotations)]  # fmt: skip
+            overrides += [text_override(f"{part}.images", roles[part].images),
+                          text_override(f"{part}.annotations", roles[part].annotations)]  # fmt: skip
         elif part == "test":
             overrides.append("test=null")
     return load_data("coco", overrides)
@@ -231,11 +228,11 @@ def _unlabelled(root: Path) -> Survey:
     images = sum(path.suffix.lower() in IMAGE_SUFFIXES for path in files)
     videos = sum(path.suffix.lower() in VIDEO_SUFFIXES for path in files)
     if images:
-        data = load_data("folder", [_value("root", root)])
+        data = load_data("folder", [text_override("root", root)])
         sizes, _, _ = _measure(build_readers(data).train)
         return Survey(data, images, _median_size(sizes))
     if videos:
-        return Survey(load_data("videos", [_value("root", root), "step=5"]), videos)
+        return Survey(load_data("videos", [text_override("root", root), "step=5"]), videos)
     raise ConfigError(
         "nothing here that gensight can read: no DeepLabCut project, no COCO keypoint json, no images, no videos",
         where=root,
