@@ -10,6 +10,7 @@ import pytest
 from gensight.config.loader import load_recipe, load_study_recipe
 from gensight.errors import ConfigError, RunError
 from gensight.files.images import read_image, write_image
+from gensight.files.videos import VideoWriter, open_video, read_frame
 from gensight.methods.landmarks.regression import REGRESSORS
 from gensight.readers.puppets import PuppetsReader
 from gensight.verbs import landmarks
@@ -53,6 +54,44 @@ def test_from_a_recipe_to_keypoints_tables_and_pictures(tmp_path: Path) -> None:
     assert "lies on" in text
     with pytest.raises(RunError, match="not of landmarks"):
         landmarks.dump(fitted, frames, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def filmed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A run, and a film of 6 frames of 48 x 64 pixels."""
+    root = tmp_path_factory.mktemp("filmed")
+    film = root / "film.mp4"
+    with VideoWriter(film, 10) as video:
+        for sample in PuppetsReader(6, seed=3, size=(48, 64), truths=(), num_frames=6):
+            video.write(sample.image())
+    return train(load_recipe("landmarks-puppets", SMALL), root / "run", "cpu"), film
+
+
+def test_a_film_is_redrawn_frame_by_frame(filmed: tuple[Path, Path], tmp_path: Path) -> None:
+    run, film = filmed
+    looks = tmp_path / "looks.png"
+    write_image(looks, PuppetsReader(1, seed=4, size=(48, 64), truths=())[0].image())
+    redrawn = landmarks.transfer(run, film, looks, tmp_path / "redrawn.mp4", "cpu")
+    video = open_video(redrawn)
+    assert (video.num_frames, video.size) == (6, (32, 96))  # pose, looks and result side by side
+    first, last = (read_frame(redrawn, number)[:, 32:64].astype(float) for number in (0, 5))
+    assert np.abs(first - last).mean() < 3  # the looks stay
+    with pytest.raises(ConfigError, match=r"redrawn as a video \(\.mp4\)"):
+        landmarks.transfer(run, film, looks, tmp_path / "redrawn.png", "cpu")
+
+
+def test_parquet_has_what_csv_has(filmed: tuple[Path, Path], tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pip install 'gensight[parquet]'")
+    run, film = filmed
+    listed = list(csv.DictReader(landmarks.dump(run, film, device="cpu").open()))
+    packed = parquet.read_table(landmarks.dump(run, film, tmp_path / "table.parquet", "cpu")).to_pylist()
+    assert len(packed) == len(listed) == 6 * 4
+    assert list(packed[0]) == list(listed[0])
+    for name in ("x", "y", "xx", "xy", "yy", "confidence", "equivariance_error"):
+        np.testing.assert_allclose([row[name] for row in packed], [float(row[name]) for row in listed], atol=6e-5)
+    assert [row["frame"] for row in packed] == [row["frame"] for row in listed]
+    with pytest.raises(ConfigError, match="no kind of table"):
+        landmarks.dump(run, film, tmp_path / "table.xlsx", "cpu")
 
 
 def test_a_method_and_its_encoding_must_fit() -> None:
