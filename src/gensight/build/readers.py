@@ -1,5 +1,6 @@
 """The readers of a `data` section."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -75,6 +76,16 @@ class Splits:
     train: Reader
     validation: Reader | None
     test: Reader | None
+
+    @property
+    def parts(self) -> list[Reader]:
+        """Those that there are."""
+        return [part for part in (self.train, self.validation, self.test) if part is not None]
+
+    def map(self, change: Callable[[Reader], Reader]) -> "Splits":
+        """The same parts, each changed."""
+        validation, test = (None if part is None else change(part) for part in (self.validation, self.test))
+        return Splits(change(self.train), validation, test)
 
 
 def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) -> Splits:

@@ -34,9 +34,12 @@ class Experiment:
         """Opens the data sets. Raises DataError or ConfigError for what is wrong with them."""
         splits = build_readers(config.data, truths_of(config))
         if config.view.track:
-            splits = _tracked(splits)
+            # All parts share a background: a recording may be divided between them. No label is looked at.
+            tracker = Tracker.of_readers(splits.parts)
+            splits = splits.map(lambda part: TrackedReader(part, tracker))
         if isinstance(config.encoding, ClassConfig):
-            splits = _labelled(splits)
+            # Where a data set marks objects only, an image whose objects are of one class is of that class.
+            splits = splits.map(with_labels)
         skeleton = build_skeleton(config, splits.train)
         encoding = build_encoding(config, skeleton, calibration)
         return cls(config, splits, skeleton, encoding, build_policy(config))
@@ -65,23 +68,3 @@ class Experiment:
 
     def _plain(self, reader: Reader | None, features: FeatureSource | None) -> Cases | None:
         return None if reader is None else Cases(reader, self.encoding, self.policy, features=features)
-
-
-def _labelled(splits: Splits) -> Splits:
-    """Where a data set marks objects only, an image whose objects are of one class is of that class."""
-    train, validation, test = (
-        None if part is None else with_labels(part) for part in (splits.train, splits.validation, splits.test)
-    )
-    assert train is not None  # every recipe has a training part
-    return Splits(train, validation, test)
-
-
-def _tracked(splits: Splits) -> Splits:
-    """All parts share a background: a recording may be divided between them. No label is looked at."""
-    tracker = Tracker.of_readers([part for part in (splits.train, splits.validation, splits.test) if part is not None])
-    train, validation, test = (
-        None if part is None else TrackedReader(part, tracker)
-        for part in (splits.train, splits.validation, splits.test)
-    )
-    assert train is not None  # every recipe has a training part
-    return Splits(train, validation, test)

@@ -1,36 +1,24 @@
 """Predicted gaze on disk: gaze.json and gaze.csv, one entry for each person of each image or frame."""
 
-import csv
-import io
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 
-from gensight.files.atomic import write_json, write_text
 from gensight.metrics.base import plain
+from gensight.prediction.row_files import RowFiles
 from gensight.samples import Array, Prediction
 
-COLUMNS = (
-    "image", "person", "head_x_min", "head_y_min", "head_x_max", "head_y_max", "gaze_x", "gaze_y", "in_frame",
-    "in_frame_probability", "spread_px",
-)  # fmt: skip
 
-
-class GazeFiles:
+class GazeFiles(RowFiles):
     """Writes where people look, in pixels of their images.
 
     Args:
         folder: Where.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._rows: list[dict[str, Any]] = []
-
-    def open(self, stack: ExitStack) -> None:
-        """Nothing: both files are written whole at the end."""
+    name = "gaze"
+    columns = (
+        "image", "person", "head_x_min", "head_y_min", "head_x_max", "head_y_max", "gaze_x", "gaze_y", "in_frame",
+        "in_frame_probability", "spread_px",
+    )  # fmt: skip
 
     def add(self, prediction: Prediction) -> None:
         """Takes the people of one image whose gaze was predicted."""
@@ -43,15 +31,7 @@ class GazeFiles:
                 prediction.sample_key, number, *head, *(plain(float(v)) for v in point), bool(one.gaze.in_frame),
                 plain(one.gaze.in_frame_probability), None if one.gaze.spread is None else plain(one.gaze.spread),
             )  # fmt: skip
-            self._rows.append(dict(zip(COLUMNS, values, strict=True)))
-
-    def close(self) -> None:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self._rows)
-        write_text(self.folder / "gaze.csv", text.getvalue())
-        write_json(self.folder / "gaze.json", self._rows, indent=1)
+            self.rows.append(dict(zip(self.columns, values, strict=True)))
 
 
 def head_of_person(box: Array) -> Array:

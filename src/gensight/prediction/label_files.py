@@ -1,19 +1,12 @@
 """Predicted classes of whole images on disk: labels.json and labels.csv, one entry for each image or frame."""
 
-import csv
-import io
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
-
-from gensight.files.atomic import write_json, write_text
+from gensight.prediction.row_files import RowFiles
 from gensight.samples import Prediction
 
 NUM_LIKELIEST = 5
-COLUMNS = ("image", "label", "confidence")
 
 
-class LabelFiles:
+class LabelFiles(RowFiles):
     """Writes the class of each image with its confidence.
 
     `labels.csv` has the likeliest class; `labels.json` besides that the likeliest five with their probabilities.
@@ -22,29 +15,17 @@ class LabelFiles:
         folder: Where.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._rows: list[dict[str, Any]] = []
-
-    def open(self, stack: ExitStack) -> None:
-        """Nothing: both files are written whole at the end."""
+    name = "labels"
+    columns = ("image", "label", "confidence")
 
     def add(self, prediction: Prediction) -> None:
         """Takes the class of one image."""
         best = likeliest(prediction)
         if best:
             label, confidence = next(iter(best.items()))
-            self._rows.append(
+            self.rows.append(
                 {"image": prediction.sample_key, "label": label, "confidence": confidence, "likeliest": best}
             )
-
-    def close(self) -> None:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(self._rows)
-        write_text(self.folder / "labels.csv", text.getvalue())
-        write_json(self.folder / "labels.json", self._rows, indent=1)
 
 
 def likeliest(prediction: Prediction, count: int = NUM_LIKELIEST) -> dict[str, float]:

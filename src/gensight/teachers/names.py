@@ -1,11 +1,20 @@
-"""The name of a teacher in a data set, where another teacher may have it already."""
+"""What a teacher is called in a data set, where another teacher may have the name already."""
 
 import copy
 from collections.abc import Sequence
 from itertools import count
+from pathlib import Path
 
 from gensight.readers.annotated_labels import Entry
 from gensight.teachers.base import Teacher
+
+
+def model_names(kind: str, source: str) -> tuple[str, str]:
+    """`KIND:NAME` of a teacher, and where its model lies: a folder is called by its name, and lies at its full path."""
+    folder = Path(source)
+    if not folder.is_dir():
+        return f"{kind}:{source}", source
+    return f"{kind}:{folder.resolve().name}", str(folder.resolve())
 
 
 def named_apart(teacher: Teacher, entries: Sequence[Entry]) -> Teacher:

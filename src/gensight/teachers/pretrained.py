@@ -13,6 +13,7 @@ from gensight.errors import ConfigError, DataError, RunError
 from gensight.files.hashing import file_hash, value_hash
 from gensight.samples import Instance, Sample
 from gensight.teachers.base import Labels, Teacher
+from gensight.teachers.names import model_names
 from gensight.teachers.preprocessing import Preprocessing
 
 
@@ -47,9 +48,7 @@ class PretrainedTeacher(Teacher):
     def __init__(self, source: str = "", device: str = "auto", local_files_only: bool = False) -> None:
         self.source_of_weights = str(source) or self.default
         self.device_name, self.local_files_only = device, local_files_only
-        folder = Path(self.source_of_weights)
-        self.name = f"{self.kind}:{folder.resolve().name if folder.is_dir() else self.source_of_weights}"
-        self.model_location = str(folder.resolve()) if folder.is_dir() else self.source_of_weights
+        self.name, self.model_location = model_names(self.kind, self.source_of_weights)
         self._model: Any = None
 
     def __getstate__(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from gensight.files.hashing import file_hash, value_hash
 from gensight.geometry import scaling, warp_image
 from gensight.samples import Array, Sample, Size, View
 from gensight.teachers.base import LabelName, Labels, Teacher
+from gensight.teachers.names import model_names
 
 
 class VariantTeacher(Teacher):
@@ -63,9 +64,7 @@ class VariantTeacher(Teacher):
         self.source_of_weights, self.device_name = source, device
         self.strength, self.guidance, self.num_steps = strength, guidance, num_steps
         self.resolution, self.num_variants, self.seed = resolution, num_variants, seed
-        folder = Path(source)
-        self.name = f"variants:{folder.resolve().name if folder.is_dir() else source}"
-        self.model_location = str(folder.resolve()) if folder.is_dir() else source
+        self.name, self.model_location = model_names("variants", source)
         self._backbone: DiffusionBackbone | None = None
 
     @cached_property

@@ -310,11 +310,16 @@ def places_in_image(shares: Array, frames: Labelled) -> Array:
     ])  # fmt: skip
 
 
+def misses(answer: Array, frames: Labelled) -> tuple[Array, Array]:
+    """Which keypoints are located, bool (num_frames, K), and how far from there an answer is, px, likewise."""
+    located = frames.known.reshape(len(frames), -1, 2)[..., 0]
+    return located, np.linalg.norm(answer - places_in_image(frames.points, frames), axis=-1)
+
+
 def _point(name: str, num_labels: int, answered: Sequence[tuple[Array, Labelled]]) -> CurvePoint:
     statistics, distances, groups = [], [], []
     for answer, frames in answered:
-        located = frames.known.reshape(len(frames), -1, 2)[..., 0]
-        apart = np.linalg.norm(answer - places_in_image(frames.points, frames), axis=-1)
+        located, apart = misses(answer, frames)
         statistics.append(np.stack([np.where(located, apart, 0).sum(1), located.sum(1)], axis=1))
         distances.append(apart[located])
         groups += frames.groups

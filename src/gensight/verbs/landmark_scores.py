@@ -19,7 +19,7 @@ from gensight.metrics.bootstrap import make_result
 from gensight.metrics.keypoints import mean_of_sums
 from gensight.readers.puppets import PuppetsReader
 from gensight.samples import Array
-from gensight.verbs.landmark_keypoints import places_in_image, read_labelled
+from gensight.verbs.landmark_keypoints import misses, places_in_image, read_labelled
 from gensight.verbs.landmark_runs import LandmarkRun
 
 NUM_LABELS, NUM_TEST = 50, 100
@@ -51,8 +51,7 @@ def score_landmarks(folder: Path, device: str = "auto") -> list[Result]:
     asked = read_labelled(Cases(test, encoding, run.trained.policy), run.landmarks, "read test scenes")
     weights, offset = fit(known.landmarks, known.points, known.known, "ridge")
     answer = places_in_image(asked.landmarks @ weights + offset, asked)
-    located = asked.known.reshape(len(asked), -1, 2)[..., 0]
-    apart = np.linalg.norm(answer - places_in_image(asked.points, asked), axis=-1)
+    located, apart = misses(answer, asked)
     errors = np.where(located, apart, 0).sum(1) / located.sum(1)
     inside, overlap = _parts(run, test)
     results = [

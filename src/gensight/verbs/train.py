@@ -44,9 +44,8 @@ def train(config: RunConfig, out: Path | None = None, device: str = "auto", dry_
     """
     folder = default_run_folder(config) if out is None else Path(out)
     device = choose_device(device)
-    config = resolve_epochs(
-        resolve_vocabulary(resolve_preset(config))
-    )  # a run says what it read, whatever later versions have
+    # A run says what it read, whatever later versions have.
+    config = resolve_epochs(resolve_vocabulary(resolve_preset(config)))
     if dry_run:
         run_dry(config, device)
         return folder
