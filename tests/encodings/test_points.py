@@ -1,5 +1,7 @@
 """Keypoints as numbers, and pairs of frames for landmarks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from gensight.samples import Instance, Item, Keypoints, Sample, Visibility
 from gensight.skeletons import Skeleton
 from gensight.transforms.views import whole_frame
 from tests.contracts.encoding import EncodingContract
+from tests.encodings.pairs import Listed
 
 PAIR = Skeleton("pair-3", ("nose", "left_ear", "right_ear"), mirror=(0, 2, 1))
 
@@ -58,6 +61,17 @@ def test_still_images_have_only_warps() -> None:
         LandmarkPairs(3, "temporal").pose(reader)
     assert [len(one.samples) for one in LandmarkPairs(3, "warped").pose(reader)] == [1, 1, 1]
     assert [len(one.samples) for one in LandmarkPairs(3, "both").pose(reader)] == [2, 2, 2]
+
+
+def test_frames_that_are_cropped_need_their_subjects_box() -> None:
+    samples = list(PuppetsReader(4, seed=0, size=(64, 64), num_subjects=(1, 1), num_frames=4))
+    assert all(sample.instances for sample in samples)
+    gone = Listed([samples[0], replace(samples[1], instances=()), *samples[2:]])
+    pairs = LandmarkPairs(3, "temporal", (1, 1), boxed=True).pose(gone)
+    assert {sample.key for pair in pairs for sample in pair.samples} == {gone[n].key for n in (0, 2, 3)}
+    assert len(LandmarkPairs(3, "warped", boxed=True).pose(gone)) == 3
+    with pytest.raises(DataError, match="no frame has a box"):
+        LandmarkPairs(3, "warped", boxed=True).pose(Listed([samples[0], replace(samples[1], instances=None)][1:]))
 
 
 def test_landmarks_are_decoded_to_the_image() -> None:

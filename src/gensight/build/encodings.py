@@ -76,8 +76,9 @@ def build_encoding(
     config: RunConfig, skeleton: Skeleton | None, calibration: tuple[float, float] = DEFAULT_CALIBRATION
 ) -> Encoding:
     """The encoding of a recipe; `calibration` is what training found for the confidence of its keypoints."""
+    boxed = config.view.crop in ("box", "stretched-box") and not config.view.track  # a tracker finds boxes everywhere
     parts = {
-        name: _build_part(part, skeleton, calibration, config.seed, _wants_background(config))
+        name: _build_part(part, skeleton, calibration, config.seed, _wants_background(config), boxed)
         for name, part in parts_of(config.encoding).items()
     }
     return Joint(parts) if isinstance(config.encoding, JointConfig) else next(iter(parts.values()))
@@ -88,7 +89,7 @@ def _wants_background(config: RunConfig) -> bool:
 
 
 def _build_part(
-    part: Single, skeleton: Skeleton | None, calibration: tuple[float, float], seed: int, background: bool
+    part: Single, skeleton: Skeleton | None, calibration: tuple[float, float], seed: int, background: bool, boxed: bool
 ) -> Encoding:
     match part:
         case HeatmapConfig():
@@ -121,7 +122,9 @@ def _build_part(
                 colours=part.colours,
             )
         case LandmarkPairsConfig():
-            return LandmarkPairs(part.num_landmarks, part.pairs, part.distance, part.pairs_per_sample, seed, background)
+            return LandmarkPairs(
+                part.num_landmarks, part.pairs, part.distance, part.pairs_per_sample, seed, background, boxed
+            )
         case PointsConfig():
             assert skeleton is not None
             return Points(skeleton)

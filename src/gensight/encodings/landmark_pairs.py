@@ -37,6 +37,7 @@ class LandmarkPairs(Encoding):
         pairs_per_sample: Partners drawn for each frame.
         seed: Draws the partners.
         background: Whether what lies behind the first frame's subject, as its reader knows it, is the last image.
+        boxed: Whether frames are cropped to their subject's box: those without one are left out.
 
     Errors:
         ConfigError: a value out of its range.
@@ -52,6 +53,7 @@ class LandmarkPairs(Encoding):
         pairs_per_sample: int = 4,
         seed: int = 0,
         background: bool = False,
+        boxed: bool = False,
     ) -> None:
         if not 1 <= distance[0] <= distance[1]:
             raise ConfigError(f"distance={distance} is not a range of frames", hint="give the fewest, then the most")
@@ -59,7 +61,7 @@ class LandmarkPairs(Encoding):
             raise ConfigError("num_landmarks and pairs_per_sample are at least 1")
         self.skeleton = landmark_skeleton(num_landmarks)
         self.pairs, self.distance, self.pairs_per_sample = pairs, (distance[0], distance[1]), pairs_per_sample
-        self.seed, self.background = seed, background
+        self.seed, self.background, self.boxed = seed, background, boxed
         self.num_samples = 1  # of a question; training items have two unless pairs are warps
 
     @property
@@ -74,11 +76,13 @@ class LandmarkPairs(Encoding):
         """The pairs of a data set; a frame of which several subjects are known poses pairs of its first one.
 
         Raises:
-            DataError: If pairs are `temporal` and no two frames of a group are a distance apart.
+            DataError: If pairs are `temporal` and no two frames of a group are a distance apart; if no frame has the
+                box that it is to be cropped to.
         """
+        frames = self._frames(reader)
         if self.pairs == "warped":
-            return PairItems(reader, [(index,) for index in range(len(reader))], self.background)
-        members = members_by_group(reader.groups, range(len(reader)))
+            return PairItems(reader, [(index,) for index in frames], self.background)
+        members = members_by_group(reader.groups, frames)
         pairs: list[tuple[int, ...]] = []
         for group in members.values():
             for place, index in enumerate(group):
@@ -92,6 +96,18 @@ class LandmarkPairs(Encoding):
             raise short_groups(members, self.distance)
         return PairItems(reader, pairs, self.background)
 
+    def _frames(self, reader: Reader) -> Sequence[int]:
+        if not self.boxed:
+            return range(len(reader))
+        found = [index for index in range(len(reader)) if _has_box(reader[index])]
+        if not found:
+            raise DataError(
+                "no frame has a box of its subject",
+                where=f"{reader.name}: {len(reader)} frames",
+                hint="set view.crop=frame, or view.track=true where the camera stands still",
+            )
+        return found
+
     def grid_size(self, model_size: Size) -> Size:
         return model_size  # there are no maps: places are told to any fraction of a pixel
 
@@ -104,6 +120,10 @@ class LandmarkPairs(Encoding):
         values = outputs["landmarks"].detach().double().cpu().numpy()
         count = len(self.skeleton)
         return prediction_of_points(values[: 2 * count].reshape(-1, 2), values[2 * count :], self.skeleton, item, views)
+
+
+def _has_box(sample: Sample) -> bool:
+    return sample.instances is not None and len(sample.instances) > 0 and sample.instances[0].box is not None
 
 
 class PairItems(Sequence[Item]):

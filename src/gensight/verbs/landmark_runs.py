@@ -73,11 +73,12 @@ class LandmarkRun:
         while some := list(islice(samples, size)):
             yield self.crop(some, tracker)
 
-    def crop(self, samples: Sequence[Sample], tracker: Tracker | None) -> Crops:
-        """Some frames as the landmarks see them; without a tracker each is taken for the subject's box."""
+    def crop(self, samples: Sequence[Sample], tracker: Tracker | None = None, boxes: Boxes | None = None) -> Crops:
+        """Some frames as the landmarks see them; without tracker and boxes each is taken for the subject's box."""
         views = []
         for sample in samples:
-            boxes: Boxes | None = None if tracker is None else {sample.key: [(tracker.box(sample), 1.0)]}
+            if tracker is not None:
+                boxes = {sample.key: [(tracker.box(sample), 1.0)]}
             views.append(self.trained.policy.view(items_of(sample, boxes)[0]))
         device = self.trained.predictor.device
         images = stack_images([warp_image(s.image(), v) for s, v in zip(samples, views, strict=True)]).to(device)

@@ -74,10 +74,11 @@ def _scenes(data: PuppetsData, part: int, count: int) -> PuppetsReader:
 def _parts(run: LandmarkRun, scenes: PuppetsReader) -> tuple[list[float], list[float]]:
     inside, overlap = [], []
     for sample in scenes:
-        if not sample.instances or sample.instances[0].mask is None:
+        subject = sample.instances[0] if sample.instances else None
+        if subject is None or subject.mask is None or subject.box is None:
             continue
-        silhouette = sample.instances[0].mask()
-        crops = run.crop([sample], None)
+        silhouette = subject.mask()
+        crops = run.crop([sample], boxes={sample.key: [(subject.box, 1.0)]})
         height, width = crops.images.shape[-2:]
         found = run.landmarks.find(crops.images).landmarks
         shares = (found.mean[0].double().cpu().numpy() + 1) / 2
