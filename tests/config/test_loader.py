@@ -241,3 +241,10 @@ def test_file_that_is_no_text(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_bytes(b"\xff\xfe\x00")
     assert "not a text file" in message(path)
+
+
+def test_a_picture_of_everybody_is_not_scored_as_one_subject() -> None:
+    assert load_recipe("guide-pose").protocols == ("coco-oks",)
+    assert load_recipe("guide-pose", ["encoding.instances=subject", "evaluation.protocols=[pck-box]"])
+    with pytest.raises(ConfigError, match="kind=pose-image and instances=all, which goes with coco-oks"):
+        load_recipe("guide-pose", ["evaluation.protocols=[pck-box]"])

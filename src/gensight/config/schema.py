@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from gensight.config.classifier import ClassifierConfig, TransformersConfig
 from gensight.config.data import UNLABELLED, Data
-from gensight.config.encodings import Encoding, HeatmapConfig, JointConfig, Timesteps, parts_of
+from gensight.config.encodings import Encoding, HeatmapConfig, JointConfig, PoseImageConfig, Timesteps, parts_of
 from gensight.config.fields import (
     Flag,
     ImageSize,
@@ -342,8 +342,15 @@ class RunConfig(Section):
         if self.cache.mode == "on" and self.encoding.head_size not in (None, self.view.size):
             raise ValueError("cache.mode=on needs encoding.head_size to be view.size")
 
+    def _scored_kinds(self) -> list[str]:
+        """The parts' names in the tables of protocols."""
+        return [
+            "pose-image of all" if isinstance(part, PoseImageConfig) and part.instances == "all" else part.kind
+            for part in parts_of(self.encoding).values()
+        ]
+
     def _scores_fit(self) -> None:
-        kinds = [part.kind for part in parts_of(self.encoding).values()]
+        kinds = self._scored_kinds()
         for key, asked, table in (
             ("protocols", self.evaluation.protocols, PROTOCOLS),
             ("baselines", self.evaluation.baselines, BASELINES),
@@ -353,9 +360,12 @@ class RunConfig(Section):
                 fitting += [name for name in asked or () if name.startswith(TEACHER)]
             odd = [name for name in asked or () if name not in fitting]
             if odd:
+                encoding = f"encoding.kind={self.encoding.kind}"
+                if "pose-image of all" in kinds:
+                    encoding += " and instances=all"
                 raise ValueError(
-                    f"evaluation.{key}: {', '.join(odd)} cannot be had with encoding.kind={self.encoding.kind}, "
-                    f"which goes with {', '.join(fitting)}"
+                    f"evaluation.{key}: {', '.join(odd)} cannot be had with {encoding}, which goes with "
+                    f"{', '.join(fitting)}"
                 )
 
     @property
@@ -370,7 +380,7 @@ class RunConfig(Section):
         return self._usual(USUAL_BASELINES) if asked is None else asked
 
     def _usual(self, table: Mapping[str, tuple[T, ...]]) -> tuple[T, ...]:
-        kinds = [part.kind for part in parts_of(self.encoding).values()]
+        kinds = self._scored_kinds()
         return tuple(dict.fromkeys(name for kind in kinds for name in table[kind]))
 
     def why_features_change(self) -> str | None:
