@@ -11,6 +11,7 @@ import torch
 from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError
 from gensight.files.images import read_image, write_image
+from gensight.guidance.controls import read_tracks
 from gensight.guidance.options import seed_list
 from gensight.guidance.sampling import Sampling
 from gensight.guidance.steering import Steering
@@ -135,6 +136,42 @@ def test_a_real_image_is_dragged_from_its_own_inversion(place: Path, tmp_path: P
     mean_square = np.square(unguided - read_image(place / "photo.png")).mean()
     assert 10 * np.log10(255**2 / mean_square) == pytest.approx(held["inversion_psnr_db"]["source"], abs=0.5)
     np.testing.assert_array_equal(unguided, read_image(out / "guided-0.png"))  # weight 0 changes nothing
+
+
+@pytest.fixture(scope="module")
+def on_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that reads points, and one that reads depth, off the packaged backbone."""
+    folder = tmp_path_factory.mktemp("tiny")
+    points = {"kind": "correspondence", "distance": [1, 1], "num_points": 16}
+    train(recipe(folder, points, "tiny"), folder / "points")
+    train(recipe(folder, {"kind": "depth-image", "channels": 1}, "tiny"), folder / "depth")
+    return folder
+
+
+@pytest.mark.parametrize("scene", ["man-crocodile", "tiger", "wolf-looking"])
+def test_real_drag_scenes_go_through_the_packaged_backbone(
+    on_tiny: Path, tmp_path: Path, shared_data: Path, scene: str
+) -> None:
+    folder = shared_data / "drag_scenes/drag/real" / scene
+    [tracks] = folder.glob("tracks_*.npy")
+    drags, image_size = read_tracks(tracks)
+    assert image_size == (512, 512)
+    assert drags.shape == (np.load(tracks).shape[2], 2, 2)
+    assert ((drags >= 0) & (drags <= 512)).all()
+    wishes = Wishes(source=folder / "source.png", tracks=tracks)
+    out = guide([on_tiny / "points"], tmp_path, wishes, sampling((0,), guidance_scale=1.0), STEERING, film=False)
+    held = json.loads((out / "guide.json").read_text())
+    assert held["inversion_psnr_db"]["source"] > 10  # three steps only
+    assert held["scores"][0]["name"] == "drag-distance/own"
+    assert read_image(out / "guided-0.png").shape == (*SIZE, 3)
+    assert (read_image(out / "guided-0.png") != read_image(out / "unguided-0.png")).any()
+
+
+def test_real_depth_controls_are_read(on_tiny: Path, tmp_path: Path, shared_data: Path) -> None:
+    control, *_ = sorted((shared_data / "drag_scenes/spatial/depth").glob("*.png"))
+    wishes = Wishes(controls=(control,))
+    out = guide([on_tiny / "depth"], tmp_path, wishes, sampling((0,)), STEERING, film=False)
+    assert json.loads((out / "guide.json").read_text())["scores"][0]["name"] == "control-error/own"
 
 
 @pytest.mark.parametrize(
