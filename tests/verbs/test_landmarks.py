@@ -109,7 +109,10 @@ def test_an_ablation_is_scored_and_compared(tmp_path: Path) -> None:
     config = config.model_copy(update={"arms": {name: config.arms[name] for name in arms}, "reference": "pixels"})
     folder = study(config, [*small, "method.perceptual=pixels"], tmp_path, device="cpu")
     summary = json.loads((folder / "study.json").read_text())
-    assert [arm["arm"] for arm in summary["arms"]] == arms
+    assert {arm["arm"] for arm in summary["arms"]} == {*arms, *(f"{arm}: mean-position" for arm in arms)}
     protocols = [result["protocol"].split()[0] for result in summary["arms"][0]["results"]]
     assert protocols == ["keypoints-px@50", "on-subject", "mask-iou"]
-    assert {d["model"] for d in summary["differences"]} == {"no-background"}
+    bare = next(arm for arm in summary["arms"] if arm["arm"] == "no-background")
+    assert len(bare["results"]) == 2  # without a background there is no mask
+    blind = {f"{arm}: mean-position" for arm in arms}
+    assert {d["model"] for d in summary["differences"]} == {"no-background", *blind}

@@ -42,7 +42,7 @@ def draw_sheet(
     blank = np.full((*size, 3), 255, np.uint8)
     first = blank if wanted is None else draw_image(read_picture(wanted, size))
     tiles = [first, draw_image(before), draw_image(after)]
-    captions = ["wanted" if wanted is None else wanted.name, "unguided", "guided"]
+    captions = ["" if wanted is None else wanted.name, "unguided", "guided"]
     for goal in goals:
         if isinstance(goal, SpatialGoal):
             maps = [goal.control, *_readouts(backbone, goal, images)]

@@ -19,7 +19,7 @@ from gensight.metrics.bootstrap import make_result
 from gensight.metrics.keypoints import mean_of_sums
 from gensight.readers.puppets import PuppetsReader
 from gensight.samples import Array
-from gensight.verbs.landmark_keypoints import misses, places_in_image, read_labelled
+from gensight.verbs.landmark_keypoints import Labelled, misses, places_in_image, read_labelled
 from gensight.verbs.landmark_runs import LandmarkRun
 
 NUM_LABELS, NUM_TEST = 50, 100
@@ -30,7 +30,9 @@ def score_landmarks(folder: Path, device: str = "auto") -> list[Result]:
 
     - `keypoints-px@50`: mean distance of keypoints fitted to 50 labelled scenes by ridge regression, image px.
     - `on-subject`: share of landmarks inside the subject's silhouette.
-    - `mask-iou`: of the foreground mask at one half and the silhouette; 0 without background factorisation.
+    - `mask-iou`: of the foreground mask at one half and the silhouette, where the background is factored out.
+
+    Beside it stands `mean-position`: the mean of the labelled scenes' keypoints, which looks at nothing.
 
     Args:
         folder: A finished run of landmarks, trained on puppets.
@@ -50,19 +52,26 @@ def score_landmarks(folder: Path, device: str = "auto") -> list[Result]:
     known = read_labelled(Cases(train, encoding, run.trained.policy), run.landmarks, "read labelled scenes")
     asked = read_labelled(Cases(test, encoding, run.trained.policy), run.landmarks, "read test scenes")
     weights, offset = fit(known.landmarks, known.points, known.known, "ridge")
-    answer = places_in_image(asked.landmarks @ weights + offset, asked)
-    located, apart = misses(answer, asked)
-    errors = np.where(located, apart, 0).sum(1) / located.sum(1)
     inside, overlap = _parts(run, test)
-    results = [
-        _result(f"keypoints-px@{NUM_LABELS}", errors.tolist(), "px", False),
-        _result("on-subject", inside, "%", True),
-        _result("mask-iou", overlap, "%", True),
-    ]
+    results = [_keypoints(asked.landmarks @ weights + offset, asked), _result("on-subject", inside, "%", True)]
+    if overlap:
+        results.append(_result("mask-iou", overlap, "%", True))
+    mean = np.where(known.known, known.points, 0).sum(0) / known.known.sum(0).clip(min=1)
+    blind = _keypoints(np.broadcast_to(mean, asked.points.shape), asked)
     cost = {"training_minutes": run.trained.folder.read_card()["training_minutes"]}
-    scores = [{"model": run.trained.config.name, "results": [one.to_json() for one in results], "cost": cost}]
+    scores = [
+        {"model": run.trained.config.name, "results": [one.to_json() for one in results], "cost": cost},
+        {"model": "mean-position", "results": [blind.to_json()]},
+    ]
     write_json(run.trained.folder.metrics, {"scores": scores}, indent=1)
     return results
+
+
+def _keypoints(points: Array, asked: Labelled) -> Result:
+    """The score of keypoints (num_frames, 2J), shares of the views."""
+    located, apart = misses(places_in_image(points, asked), asked)
+    errors = np.where(located, apart, 0).sum(1) / located.sum(1)
+    return _result(f"keypoints-px@{NUM_LABELS}", errors.tolist(), "px", False)
 
 
 def _scenes(data: PuppetsData, part: int, count: int) -> PuppetsReader:
@@ -72,6 +81,7 @@ def _scenes(data: PuppetsData, part: int, count: int) -> PuppetsReader:
 
 
 def _parts(run: LandmarkRun, scenes: PuppetsReader) -> tuple[list[float], list[float]]:
+    """Of each scene: share of landmarks on the subject, and the mask's overlap; no overlaps where there is no mask."""
     inside, overlap = [], []
     for sample in scenes:
         subject = sample.instances[0] if sample.instances else None
@@ -86,7 +96,8 @@ def _parts(run: LandmarkRun, scenes: PuppetsReader) -> tuple[list[float], list[f
         rows = np.clip(points[:, ::-1].astype(int), 0, np.array(silhouette.shape) - 1)
         inside.append(float(silhouette[rows[:, 0], rows[:, 1]].mean()))
         mask = run.landmarks.masks(found, height, width)
-        overlap.append(0.0 if mask is None else _iou(mask[0, 0].cpu().numpy() > 0.5, silhouette))
+        if mask is not None:
+            overlap.append(_iou(mask[0, 0].cpu().numpy() > 0.5, silhouette))
     return inside, overlap
 
 
