@@ -156,6 +156,8 @@ def _landmarks(config: RunConfig, method: LandmarksConfig, num_landmarks: int, b
         level_weights=method.level_weights,
         perceptual_weight=method.perceptual_weight,
         equivariance=method.equivariance,
+        separation=method.separation,
+        separation_reach=method.separation_reach,
         warp=WarpRange(warp.num_points, warp.bend, warp.rotation, warp.scale, warp.translation),
         flip=warp.flip,
         warp_share=_warp_share(config, method),

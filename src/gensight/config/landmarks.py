@@ -101,6 +101,13 @@ class LandmarksConfig(Section):
     equivariance: NonNegative = Field(
         default=0.0, description="Weight of the distance between a warped image's landmarks and the warped landmarks."
     )
+    separation: NonNegative = Field(
+        default=0.0,
+        description="Weight of the penalty on landmarks that lie close together, which else may all follow one point.",
+    )
+    separation_reach: Positive = Field(
+        default=0.2, description="How close that is; the image's sides run from -1 to 1."
+    )
     warp: WarpConfig = Field(default=WarpConfig(), description="Of warped pairs and of the equivariance error.")
     warp_share: Share = Field(default=0.5, description="Of encoding.pairs=both, how many pairs are warped.")
     jitter: JitterConfig = Field(default=JitterConfig(), description="Colours of the image that gives the pose.")

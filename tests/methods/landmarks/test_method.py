@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from gensight.errors import ConfigError, RunError
+from gensight.methods.landmarks.loss import separation_loss
 from gensight.methods.landmarks.method import Landmarks
+from gensight.methods.landmarks.parts import Landmarks as Parts
 from gensight.methods.landmarks.perception import Vgg19
 from tests.methods.landmarks import small
 
@@ -17,6 +20,7 @@ from tests.methods.landmarks import small
         {},
         {"covariance": "fitted", "background": "low-resolution", "flip": 0.5, "jitter_targets": True},
         {"background": "none", "equivariance": 1.0, "warp_share": 1.0},
+        {"equivariance": 2.0, "separation": 1.0, "separation_reach": 0.3},
         {"encoder": "backbone", "background": "none"},
         {"perceptual": "backbone", "level_weights": "uniform"},
     ],
@@ -32,6 +36,22 @@ def test_every_option_lowers_its_loss(options: dict[str, Any]) -> None:
         loss.backward()
         optimiser.step()
     assert losses[-1] < losses[0]
+
+
+def test_crowding_is_the_mean_over_pairs_of_the_published_term() -> None:
+    mean = torch.tensor([[[0.0, 0.0], [0.3, 0.4], [1.0, 0.0]]], dtype=torch.float64, requires_grad=True)
+    crowding = separation_loss(crowd(mean), 0.5)
+    squares = [0.25, 1.0, 0.49 + 0.16]
+    assert crowding.item() == pytest.approx(np.mean([np.exp(-square / 0.5) for square in squares]))
+    assert separation_loss(crowd(torch.zeros(2, 4, 2)), 0.2).item() == 1
+    crowding.backward()
+    assert mean.grad is not None
+    assert (mean.grad[0, 0] * mean[0, 1]).sum() > 0  # downhill, the first landmark moves away from the second
+
+
+def crowd(mean: torch.Tensor) -> Parts:
+    count = mean.shape[:2]
+    return Parts(mean, torch.eye(2).expand(*count, 2, 2), torch.ones(count), torch.zeros(count, dtype=torch.bool))
 
 
 def test_a_still_image_is_its_own_partner_and_chance_belongs_to_its_key() -> None:

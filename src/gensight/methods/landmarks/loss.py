@@ -18,6 +18,21 @@ def equivariance_loss(warped: Landmarks, straight: Landmarks, warp: Warp) -> Ten
     return (warp(warped.mean) - straight.mean).square().sum(-1).mean()
 
 
+def separation_loss(landmarks: Landmarks, reach: float) -> Tensor:
+    """How much landmarks of an image crowd: mean over their pairs of exp(-d^2 / (2 reach^2)), in [0, 1].
+
+    Zhang et al., "Unsupervised Discovery of Object Landmarks as Structural Representations", CVPR 2018, equation 4,
+    as a mean. Without it they may all follow one and the same point.
+
+    Args:
+        landmarks: Two or more of each image.
+        reach: The image's sides run from -1 to 1.
+    """
+    first, second = torch.triu_indices(landmarks.mean.shape[1], landmarks.mean.shape[1], 1)
+    squares = (landmarks.mean[:, first] - landmarks.mean[:, second]).square().sum(-1)
+    return (-squares / (2 * reach**2)).exp().mean()
+
+
 def verdict_loss(verdicts: Sequence[Tensor], real: bool, kind: AdversarialLoss) -> Tensor:
     """Mean over scales: squared distance from 1 or 0 (Mao et al., ICCV 2017), or cross-entropy."""
     per_scale = []

@@ -11,7 +11,13 @@ from gensight.backbones.base import Backbone
 from gensight.errors import ConfigError
 from gensight.methods.base import Method
 from gensight.methods.landmarks.chance import JitterRange, jitter, uniform_draws
-from gensight.methods.landmarks.loss import AdversarialLoss, critic_loss, equivariance_loss, generator_loss
+from gensight.methods.landmarks.loss import (
+    AdversarialLoss,
+    critic_loss,
+    equivariance_loss,
+    generator_loss,
+    separation_loss,
+)
 from gensight.methods.landmarks.model import FeatureShape, Found, ImageShape, LandmarkModel, Redrawn, Scene
 from gensight.methods.landmarks.networks import PatchDiscriminator
 from gensight.methods.landmarks.parts import Landmarks as Parts
@@ -40,8 +46,8 @@ class Landmarks(Method):
     Images are `batch.images[0]`, which gives the pose, and `batch.images[1]`, which gives the looks; where there is
     but one, or by `warp_share`, the looks come from a warp of the first. All chance comes from the batch's keys.
 
-    Losses: `loss`, `reconstruction`, and where they are asked for `equivariance`, `adversarial`, `floored` (the share
-    of covariances at their floor; no part of the loss).
+    Losses: `loss`, `reconstruction`, and where they are asked for `equivariance`, `separation`, `adversarial`,
+    `floored` (the share of covariances at their floor; no part of the loss).
 
     Args:
         backbone: Of the perceptual loss, or of the `backbone` encoder; frozen. Not kept where neither needs it.
@@ -63,6 +69,8 @@ class Landmarks(Method):
         level_weights: `reduced` or `uniform`.
         perceptual_weight: Factor on the reconstruction's loss.
         equivariance: Weight of the distance between a warped image's landmarks and the warped landmarks.
+        separation: Weight of the penalty on landmarks that lie close together.
+        separation_reach: How close that is; the image's sides run from -1 to 1.
         warp: How far images are warped.
         flip: Probability of a left-right flip of both images.
         warp_share: Of pairs that could be either, how many are warped.
@@ -100,6 +108,8 @@ class Landmarks(Method):
         level_weights: Literal["reduced", "uniform"] = "reduced",
         perceptual_weight: float = 5.0,
         equivariance: float = 0.0,
+        separation: float = 0.0,
+        separation_reach: float = 0.2,
         warp: WarpRange = _USUAL_WARP,
         flip: float = 0.0,
         warp_share: float = 0.5,
@@ -121,6 +131,7 @@ class Landmarks(Method):
             )
         self.num_landmarks, self.reduced = num_landmarks, level_weights == "reduced"
         self.perceptual_weight, self.equivariance = perceptual_weight, equivariance
+        self.separation, self.separation_reach = separation, separation_reach
         self.warp, self.flip, self.warp_share = warp, flip, warp_share
         self.jitter, self.jitter_targets = jitter, jitter_targets
         self.adversary, self.adversary_loss = adversary, adversary_loss
@@ -166,6 +177,8 @@ class Landmarks(Method):
         if warp is not None:
             distance = equivariance_loss(found[2 * count :].landmarks, pose.landmarks, warp)
             values["equivariance"] = self.equivariance * distance
+        if self.separation and self.num_landmarks > 1:
+            values["separation"] = self.separation * separation_loss(pose.landmarks, self.separation_reach)
         if self.adversary:
             maps = render(pose.landmarks, *pair.target.shape[-2:])
             self._drawn = (batch.keys, redrawn.image.detach(), maps.detach())
