@@ -105,8 +105,8 @@ def test_a_method_and_its_encoding_must_fit() -> None:
 def test_an_ablation_is_scored_and_compared(tmp_path: Path) -> None:
     small = [text for text in SMALL if not text.startswith("method.perceptual")]
     config = load_study_recipe("landmarks-ablation", ["changes={}"])
-    arms = ["pixels", "no-background"]
-    config = config.model_copy(update={"arms": {name: config.arms[name] for name in arms}, "reference": "pixels"})
+    arms = ["temporal", "no-background"]
+    config = config.model_copy(update={"arms": {name: config.arms[name] for name in arms}, "reference": "temporal"})
     folder = study(config, [*small, "method.perceptual=pixels"], tmp_path, device="cpu")
     summary = json.loads((folder / "study.json").read_text())
     assert {arm["arm"] for arm in summary["arms"]} == {*arms, *(f"{arm}: mean-position" for arm in arms)}
