@@ -67,7 +67,7 @@ def test_the_table_of_a_whole_run(tmp_path: Path) -> None:
         (0.9123, "%", False, "91.2 %"),
         (-1.5, "px", True, "−1.50 px"),
         (1.5, "px", True, "+1.50 px"),
-        (0.75, "", False, "0.75"),
+        (0.75, "", False, "0.750"),
         (None, "px", False, "–"),
         (float("nan"), "%", False, "–"),
     ],

@@ -10,10 +10,10 @@ Verdict = Literal["better", "worse", "not distinguishable", ""]
 
 
 def score_text(value: float | None, unit: str, sign: bool = False) -> str:
-    """`5.83 px`, `91.2 %`, `0.75`; with `sign` a plus before gains."""
+    """`5.83 px`, `91.2 %`, `0.752`; with `sign` a plus before gains."""
     if value is None or value != value:
         return MISSING
-    scaled, digits = (100 * value, 1) if unit == "%" else (value, 2)
+    scaled, digits = (100 * value, 1) if unit == "%" else (value, 2 if unit else 3)
     return f"{scaled:{'+' if sign else ''}.{digits}f} {unit}".rstrip().replace("-", "−")
 
 
