@@ -1,0 +1,29 @@
+"""The picture of docs/guidance.md: images without guidance, then images of the same noise with guidance to something.
+
+python docs/make_guidance_picture.py docs/guidance/guided.jpg WANTED FOLDER [WANTED FOLDER ...]     # folders of gensight guide
+"""
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from gensight.drawing import contact_sheet
+from gensight.files.images import read_image, write_image
+
+SEEDS, TILE = (0, 6, 12, 18, 24, 30, 36), 128
+
+
+def main(out: Path, pairs: list[tuple[Path, Path]]) -> None:
+    blank = np.full((TILE, TILE, 3), 255, np.uint8)
+    tiles = [blank, *(read_image(pairs[0][1] / f"unguided-{seed}.png") for seed in SEEDS)]
+    for wanted, folder in pairs:
+        tiles += [read_image(wanted), *(read_image(folder / f"guided-{seed}.png") for seed in SEEDS)]
+    small = [cv2.resize(tile, (TILE, TILE), interpolation=cv2.INTER_AREA) for tile in tiles]
+    write_image(out, np.asarray(contact_sheet(small, len(SEEDS) + 1)))
+
+
+if __name__ == "__main__":
+    given = [Path(text) for text in sys.argv[2:]]
+    main(Path(sys.argv[1]), list(zip(given[::2], given[1::2], strict=True)))
