@@ -1,6 +1,6 @@
 """The picture of docs/guidance.md: images without guidance, then images of the same noise with guidance to something.
 
-python docs/make_guidance_picture.py docs/guidance/guided.jpg WANTED FOLDER [WANTED FOLDER ...]     # folders of gensight guide
+python docs/make_guidance_picture.py docs/guidance/guided.jpg WANTED FOLDER [WANTED FOLDER ...]    # of gensight guide
 """
 
 import sys
