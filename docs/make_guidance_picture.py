@@ -6,7 +6,6 @@ python docs/make_guidance_picture.py docs/guidance/guided.jpg WANTED FOLDER [WAN
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from gensight.drawing import contact_sheet
@@ -20,8 +19,7 @@ def main(out: Path, pairs: list[tuple[Path, Path]]) -> None:
     tiles = [blank, *(read_image(pairs[0][1] / f"unguided-{seed}.png") for seed in SEEDS)]
     for wanted, folder in pairs:
         tiles += [read_image(wanted), *(read_image(folder / f"guided-{seed}.png") for seed in SEEDS)]
-    small = [cv2.resize(tile, (TILE, TILE), interpolation=cv2.INTER_AREA) for tile in tiles]
-    write_image(out, np.asarray(contact_sheet(small, len(SEEDS) + 1)))
+    write_image(out, np.asarray(contact_sheet(tiles, len(SEEDS) + 1, tile=(TILE, TILE))))
 
 
 if __name__ == "__main__":

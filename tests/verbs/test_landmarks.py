@@ -109,7 +109,7 @@ def test_an_ablation_is_scored_and_compared(tmp_path: Path) -> None:
     config = config.model_copy(update={"arms": {name: config.arms[name] for name in arms}, "reference": "temporal"})
     folder = study(config, [*small, "method.perceptual=pixels"], tmp_path, device="cpu")
     summary = json.loads((folder / "study.json").read_text())
-    assert {arm["arm"] for arm in summary["arms"]} == {*arms, *(f"{arm}: mean-position" for arm in arms)}
+    assert [arm["arm"] for arm in summary["arms"]] == [*arms, *(f"{arm}: mean-position" for arm in arms)]
     protocols = [result["protocol"].split()[0] for result in summary["arms"][0]["results"]]
     assert protocols == ["keypoints-px@50", "on-subject", "mask-iou"]
     bare = next(arm for arm in summary["arms"] if arm["arm"] == "no-background")

@@ -55,7 +55,8 @@ def is_described(root: str | Path) -> bool:
     except msgspec.ValidationError:
         return False
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return read_json(path) is None  # says where it is broken
+        read_json(path)  # says where it is broken
+        return False
 
 
 def read_description(root: str | Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from gensight.samples import Instance, Item, Prediction, Sample
 from gensight.teachers.classification import ClassTeacher
 from gensight.teachers.depth import DepthTeacher
 from gensight.teachers.detection import DetectionTeacher
+from gensight.teachers.names import model_names
 from gensight.teachers.pretrained import PretrainedTeacher
 from gensight.teachers.segmentation import Mask, SegmentTeacher
 
@@ -56,7 +57,7 @@ class Specialist:
             else TASKS[self.task](source, device)
         )
         self.teacher.prepare()
-        self.name = f"{PREFIX}{folder.resolve().name if Path(source).is_dir() else source}"
+        self.name, _ = model_names(PREFIX.removesuffix(":"), source)
         self._seen: tuple[Sample, object] | None = None
 
     @property

@@ -122,9 +122,7 @@ def _open(
 
 def _data_source(kind: str, overrides: Sequence[str]) -> Source:
     section = load_data(kind, list(overrides))
-    splits = build_readers(section)
-    readers = [reader for reader in (splits.train, splits.validation, splits.test) if reader is not None]
-    return DataSource(_undivided(readers), {"data": section.model_dump(mode="json")})
+    return DataSource(_undivided(build_readers(section).parts), {"data": section.model_dump(mode="json")})
 
 
 def _undivided(readers: Sequence[Reader]) -> list[Reader]:

@@ -183,7 +183,7 @@ def label_curve(parts: Sequence[Parts], counts: Sequence[int]) -> list[CurvePoin
     for count in [*(n for n in counts if n < fewest), fewest]:
         chosen = [(train[evenly_spaced(range(len(train)), count)], test) for train, test in parts]
         for name in (*REGRESSORS, *BASELINES):
-            curve.append(_point(name, count, [(_answer(name, some, test), test) for some, test in chosen]))
+            curve.append(_point(name, count, [(answered_places(name, some, test), test) for some, test in chosen]))
     return curve
 
 
@@ -281,7 +281,7 @@ def read_labelled(cases: Cases, landmarks: Landmarks, label: str) -> Labelled:
     return Labelled(seen, small_pixels, places, located, views, groups)
 
 
-def _answer(name: str, labelled: Labelled, frames: Labelled) -> Array:
+def answered_places(name: str, labelled: Labelled, frames: Labelled) -> Array:
     """(n, J, 2): where a regressor or a baseline, fitted to some frames, puts the keypoints of others, in pixels."""
     match name:
         case "mean-position":

@@ -13,13 +13,12 @@ from gensight.errors import ConfigError
 from gensight.files.atomic import write_json
 from gensight.geometry import model_to_image
 from gensight.loading.cases import Cases
-from gensight.methods.landmarks.regression import fit
 from gensight.metrics.base import Result
 from gensight.metrics.bootstrap import make_result
 from gensight.metrics.keypoints import mean_of_sums
 from gensight.readers.puppets import PuppetsReader
 from gensight.samples import Array
-from gensight.verbs.landmark_keypoints import Labelled, misses, places_in_image, read_labelled
+from gensight.verbs.landmark_keypoints import Labelled, answered_places, misses, read_labelled
 from gensight.verbs.landmark_runs import LandmarkRun
 
 NUM_LABELS, NUM_TEST = 50, 100
@@ -51,13 +50,11 @@ def score_landmarks(folder: Path, device: str = "auto") -> list[Result]:
     encoding = Points(train.skeleton)
     known = read_labelled(Cases(train, encoding, run.trained.policy), run.landmarks, "read labelled scenes")
     asked = read_labelled(Cases(test, encoding, run.trained.policy), run.landmarks, "read test scenes")
-    weights, offset = fit(known.landmarks, known.points, known.known, "ridge")
     inside, overlap = _parts(run, test)
-    results = [_keypoints(asked.landmarks @ weights + offset, asked), _result("on-subject", inside, "%", True)]
+    fitted, blind = (_keypoints(answered_places(name, known, asked), asked) for name in ("ridge", "mean-position"))
+    results = [fitted, _result("on-subject", inside, "%", True)]
     if overlap:
         results.append(_result("mask-iou", overlap, "%", True))
-    mean = np.where(known.known, known.points, 0).sum(0) / known.known.sum(0).clip(min=1)
-    blind = _keypoints(np.broadcast_to(mean, asked.points.shape), asked)
     cost = {"training_minutes": run.trained.folder.read_card()["training_minutes"]}
     scores = [
         {"model": run.trained.config.name, "results": [one.to_json() for one in results], "cost": cost},
@@ -67,9 +64,9 @@ def score_landmarks(folder: Path, device: str = "auto") -> list[Result]:
     return results
 
 
-def _keypoints(points: Array, asked: Labelled) -> Result:
-    """The score of keypoints (num_frames, 2J), shares of the views."""
-    located, apart = misses(places_in_image(points, asked), asked)
+def _keypoints(places: Array, asked: Labelled) -> Result:
+    """The score of keypoints (num_frames, J, 2) in image pixels."""
+    located, apart = misses(places, asked)
     errors = np.where(located, apart, 0).sum(1) / located.sum(1)
     return _result(f"keypoints-px@{NUM_LABELS}", errors.tolist(), "px", False)
 

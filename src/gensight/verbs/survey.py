@@ -164,11 +164,10 @@ def _coco(root: Path, files: list[CocoFile]) -> Data:
 
 def _labelled(data: Data) -> Survey:
     splits = build_readers(_undivided(data))
-    readers = [reader for reader in (splits.train, splits.validation, splits.test) if reader is not None]
     reader = splits.train
     sizes, subjects, counts = _measure(reader)
-    groups = sorted({group for part in readers for group in part.groups})
-    num_images = sum(len(part) for part in readers)
+    groups = sorted({group for part in splits.parts for group in part.groups})
+    num_images = sum(len(part) for part in splits.parts)
     if num_images < FEWEST_IMAGES:
         what = f"only {num_images} labelled images: some must train, some validate, some be scored"
         raise DataError(what, where=reader.folder, hint=f"label at least {FEWEST_IMAGES}")

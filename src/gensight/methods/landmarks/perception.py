@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gensight.backbones.base import Backbone
-from gensight.errors import RunError
+from gensight.errors import RunError, first_line
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's images in [0, 1]
 _WIDTHS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 512, 512, 512, 512)  # 0: pooling
@@ -43,9 +43,8 @@ class Vgg19(nn.Module):
             known = {name: tensor for name, tensor in read.items() if name in network.state_dict()}
             network.load_state_dict(known)
         except (SafetensorError, OSError, RuntimeError, ValueError, AttributeError, EOFError) as error:
-            first = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise RunError(
-                f"these are not VGG-19's weights: {first}",
+                f"these are not VGG-19's weights: {first_line(error)}",
                 where=path,
                 hint="give torchvision's vgg19 state dict (features.0.weight ...), or set method.perceptual=backbone",
             ) from error

@@ -18,7 +18,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from transformers.utils import logging as transformers_logging
 
 from gensight.drawing.sheet import contact_sheet
-from gensight.errors import DataError, RunError
+from gensight.errors import DataError, RunError, first_line
 from gensight.files.atomic import read_json, write_json, write_text
 from gensight.files.images import write_image
 from gensight.methods.pretrain.architecture import Parts
@@ -124,7 +124,7 @@ def load_parts(folder: Path) -> Parts:
             )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, DataError) as error:
         raise RunError(
-            f"the backbone to start from cannot be read ({str(error).splitlines()[0]})",
+            f"the backbone to start from cannot be read ({first_line(error)})",
             where=folder,
             hint="give the folder that holds its model_index.json",
         ) from error
