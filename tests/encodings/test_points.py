@@ -70,6 +70,9 @@ def test_frames_that_are_cropped_need_their_subjects_box() -> None:
     pairs = LandmarkPairs(3, "temporal", (1, 1), boxed=True).pose(gone)
     assert {sample.key for pair in pairs for sample in pair.samples} == {gone[n].key for n in (0, 2, 3)}
     assert len(LandmarkPairs(3, "warped", boxed=True).pose(gone)) == 3
+    [subject] = samples[1].instances or ()
+    labelled = replace(samples[1], instances=(replace(subject, box=None),))  # as of DeepLabCut: keypoints, no box
+    assert len(LandmarkPairs(3, "warped", boxed=True).pose(Listed([labelled]))) == 1
     with pytest.raises(DataError, match="no frame has a box"):
         LandmarkPairs(3, "warped", boxed=True).pose(Listed([samples[0], replace(samples[1], instances=None)][1:]))
 

@@ -37,7 +37,7 @@ class LandmarkPairs(Encoding):
         pairs_per_sample: Partners drawn for each frame.
         seed: Draws the partners.
         background: Whether what lies behind the first frame's subject, as its reader knows it, is the last image.
-        boxed: Whether frames are cropped to their subject's box: those without one are left out.
+        boxed: Whether frames are cropped to their subject: those that tell neither its box nor a keypoint are left out.
 
     Errors:
         ConfigError: a value out of its range.
@@ -99,7 +99,7 @@ class LandmarkPairs(Encoding):
     def _frames(self, reader: Reader) -> Sequence[int]:
         if not self.boxed:
             return range(len(reader))
-        found = [index for index in range(len(reader)) if _has_box(reader[index])]
+        found = [index for index in range(len(reader)) if _is_located(reader[index])]
         if not found:
             raise DataError(
                 "no frame has a box of its subject",
@@ -122,8 +122,12 @@ class LandmarkPairs(Encoding):
         return prediction_of_points(values[: 2 * count].reshape(-1, 2), values[2 * count :], self.skeleton, item, views)
 
 
-def _has_box(sample: Sample) -> bool:
-    return sample.instances is not None and len(sample.instances) > 0 and sample.instances[0].box is not None
+def _is_located(sample: Sample) -> bool:
+    """Whether it is known where a sample's first subject is, by its box or by a keypoint of it."""
+    subject = sample.instances[0] if sample.instances else None
+    if subject is None:
+        return False
+    return subject.box is not None or (subject.keypoints is not None and bool(subject.keypoints.located.any()))
 
 
 class PairItems(Sequence[Item]):
