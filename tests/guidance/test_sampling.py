@@ -167,5 +167,5 @@ def test_an_inverted_image_comes_back(folder: Path) -> None:
     expected = -10 * torch.log10((reconstructed - image).square().mean())
     assert inversion.psnr == pytest.approx(float(expected), abs=0.05)
     sampled = sample(backbone, Sampling("a cat", size=SIZE, steps=10, guidance_scale=1.0, eta=0.0), keep_latents=True)
-    assert inversion.timesteps == sampled.timesteps
+    assert inversion.timesteps == list(sampled.timesteps.values())
     assert len(inversion.latents) == 10

@@ -15,8 +15,9 @@ from gensight.guidance.controls import read_tracks
 from gensight.guidance.options import seed_list
 from gensight.guidance.sampling import Sampling
 from gensight.guidance.steering import Steering
-from gensight.verbs.guide import Wishes, guide
+from gensight.verbs.guide import guide
 from gensight.verbs.guide_scores import OwnReader, drag_distance
+from gensight.verbs.guide_wishes import Wishes
 from gensight.verbs.train import train
 from tests.verbs.small_recipe import small_recipe
 
@@ -138,6 +139,20 @@ def test_a_real_image_is_dragged_from_its_own_inversion(place: Path, tmp_path: P
     np.testing.assert_array_equal(unguided, read_image(out / "guided-0.png"))  # weight 0 changes nothing
 
 
+@pytest.mark.parametrize("real", [True, False])
+def test_a_drag_carries_from_the_middle_of_the_images_own_trajectory(place: Path, tmp_path: Path, real: bool) -> None:
+    wishes = Wishes(source=place / "photo.png" if real else None, drags=("16,16:48,48",), carry=8)
+    late = sampling((0, 1), guidance_scale=1.0, steps=5, strength=0.4)
+    out = guide([place / "points"], tmp_path / "out", wishes, late, Steering(share=0.5), film=False, batch_size=2)
+    for row in json.loads((out / "guide.json").read_text())["images"]:
+        assert list(row["error_by_step"]) == ["3"]  # of the steps 3 and 4 that are run, half are steered
+    changed = [
+        np.abs(read_image(out / f"{name}-0.png").astype(float) - read_image(out / "unguided-0.png")).mean()
+        for name in ("guided", "unguided")
+    ]
+    assert changed[0] > changed[1] == 0
+
+
 @pytest.fixture(scope="module")
 def on_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that reads points, and one that reads depth, off the packaged backbone."""
@@ -183,6 +198,7 @@ def test_real_depth_controls_are_read(on_tiny: Path, tmp_path: Path, shared_data
         (["depth"], {"controls": ("wide.png",)}, "their aspects differ"),
         (["points"], {"drags": ("10,10:400,40",)}, "lies outside the image of 64 x 64"),
         (["points"], {"drags": ("10,10",)}, "is no drag"),
+        (["depth"], {"controls": ("control.png",), "carry": 5.0}, "nothing to carry"),
         (["looks"], {"drags": ("1,1:2,2",)}, "--drag is given 1 times"),
         (["depth"], {"controls": ("control.png",), "weights": (1.0, 2.0)}, "2 weights for 1 runs"),
     ],
@@ -196,6 +212,22 @@ def test_mistakes_are_caught(
     with pytest.raises(ConfigError, match=message):
         guide([place / run for run in runs], tmp_path, Wishes(**given), sampling((0,)), STEERING, film=False)  # type: ignore[arg-type]
     assert not list(tmp_path.glob("*.png"))
+
+
+@pytest.mark.parametrize(
+    ("run", "wishes", "eta", "message"),
+    [
+        ("depth", {"controls": ("control.png",)}, 0.0, "no later step to start from"),
+        ("points", {"drags": ("10,10:40,40",)}, 1.0, "noise at each step would leave"),
+    ],
+)
+def test_only_drags_start_late_and_without_noise(
+    place: Path, tmp_path: Path, run: str, wishes: dict[str, tuple[str, ...]], eta: float, message: str
+) -> None:
+    controls = tuple(place / name for name in wishes.get("controls", ()))
+    wanted = Wishes(controls=controls, drags=wishes.get("drags", ()))
+    with pytest.raises(ConfigError, match=message):
+        guide([place / run], tmp_path, wanted, sampling((0,), eta=eta, strength=0.5), STEERING, film=False)
 
 
 def test_a_judge_reads_what_a_guide_reads(place: Path, tmp_path: Path) -> None:

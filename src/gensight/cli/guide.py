@@ -39,6 +39,26 @@ def guide(
     tracks: Annotated[
         Path | None, typer.Option("--tracks", metavar="FILE", show_default=False, help="Drags as a .npy of tracks.")
     ] = None,
+    carry: Annotated[
+        float | None,
+        typer.Option(
+            "--carry",
+            metavar="PIXELS",
+            min=0,
+            show_default="a tenth of the shorter side",
+            help="Radius of what a drag takes along at its start; 0: nothing, as published.",
+        ),
+    ] = None,
+    strength: Annotated[
+        float | None,
+        typer.Option(
+            "--strength",
+            min=0,
+            max=1,
+            show_default="0.6 where a drag carries, else 1",
+            help="Share of the steps that a drag runs through.",
+        ),
+    ] = None,
     reference: Annotated[
         Path | None,
         typer.Option("--reference", metavar="IMAGE", show_default=False, help="The appearance that is wanted."),
@@ -61,7 +81,10 @@ def guide(
     sampler: Annotated[str, typer.Option("--sampler", help="ddim, dpm-solver++ or euler.")] = "ddim",
     steps: Annotated[int, typer.Option("--steps", min=1, help="Of the sampler.")] = 50,
     guidance_scale: Annotated[float, typer.Option("--guidance-scale", help="Weight of the text.")] = 7.5,
-    eta: Annotated[float, typer.Option("--eta", min=0, max=1, help="Noise of DDIM's steps.")] = 1.0,
+    eta: Annotated[
+        float | None,
+        typer.Option("--eta", min=0, max=1, show_default="0 for drags, else 1", help="Noise of DDIM's steps."),
+    ] = None,
     weight: Annotated[float, typer.Option("--weight", min=0, help="Length of a guiding move.")] = 0.02,
     normalisation: Annotated[str, typer.Option("--normalisation", help="sign, unit or raw.")] = "sign",
     share: Annotated[float, typer.Option("--share", min=0, max=1, help="Guided part of the steps.")] = 0.5,
@@ -88,21 +111,24 @@ def guide(
     from gensight.guidance.options import choose, numbers, seed_list
     from gensight.guidance.sampling import SAMPLERS, Sampling
     from gensight.guidance.steering import MEMORIES, NORMALISATIONS, Steering
-    from gensight.verbs.guide import Wishes
     from gensight.verbs.guide import guide as run_guide
+    from gensight.verbs.guide_wishes import Wishes
 
+    height, width = (int(side) for side in numbers(size, "--size", 2, "x"))
+    dragging = bool(drag or tracks)
+    radius = carry if carry is not None else min(height, width) / 10 * dragging
     wishes = Wishes(
         controls=tuple(control or ()),
         source=source,
         drags=tuple(drag or ()),
         tracks=tracks,
+        carry=radius,
         reference=reference,
         reference_box=None if reference_box is None else numbers(reference_box, "--reference-box", 4),
         box=None if box is None else numbers(box, "--box", 4),
         mask=mask,
         weights=() if weights is None else numbers(weights, "--weights"),
     )
-    height, width = (int(side) for side in numbers(size, "--size", 2, "x"))
     sampling = Sampling(
         prompt=prompt,
         negative_prompt=negative,
@@ -110,8 +136,9 @@ def guide(
         sampler=choose(sampler, SAMPLERS, "--sampler"),
         steps=steps,
         guidance_scale=guidance_scale,
-        eta=eta,
+        eta=eta if eta is not None else float(not dragging),
         seeds=seed_list(seeds),
+        strength=strength if strength is not None else (0.6 if dragging and radius else 1.0),
     )
     steering = Steering(
         weight=weight,

@@ -17,11 +17,13 @@ class Inversion:
         latents: The noisy latents that DDIM would pass through, noisiest first: one for each step, as the U-Net takes
             them before it.
         timesteps: Their training indices.
+        clean: The image's own latents.
         psnr: Of the image decoded from what DDIM makes of the noisiest one, in dB: how well the inversion holds.
     """
 
     latents: list[Tensor]
     timesteps: list[int]
+    clean: Tensor
     psnr: float
 
 
@@ -40,7 +42,7 @@ def invert(backbone: DiffusionBackbone, image: Tensor, prompt: str, steps: int) 
     scheduler = DDIMInverseScheduler.from_config(backbone.scheduler.config)
     scheduler.set_timesteps(steps, device=backbone.device)
     text = backbone.embed_text([prompt])
-    latents = backbone.encode_image(image[None].to(backbone.device))
+    latents = clean = backbone.encode_image(image[None].to(backbone.device))
     passed, timesteps = [], []
     for timestep in scheduler.timesteps:
         output = backbone.denoise(latents, timestep, text)[0]
@@ -53,4 +55,4 @@ def invert(backbone: DiffusionBackbone, image: Tensor, prompt: str, steps: int) 
     ).images[0]
     mean_square = float((again.cpu() - image.cpu()).square().mean())
     psnr = float(-10 * torch.log10(torch.tensor(max(mean_square, 1e-12))))
-    return Inversion(passed[::-1], timesteps[::-1], psnr)
+    return Inversion(passed[::-1], timesteps[::-1], clean, psnr)

@@ -14,7 +14,6 @@ from torch import Tensor
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.errors import ConfigError
 from gensight.guidance.goals import Goal
-from gensight.guidance.sampling import num_steered
 from gensight.guidance.steering import Steering, goal_gradient, move
 
 
@@ -95,7 +94,7 @@ class _Steered:
             self.errors.clear()
         self.moved = None
         wanted = bool(self.goals) and self.steering.weight != 0
-        if not wanted or self.number >= num_steered(len(self.scheduler.timesteps), self.steering):
+        if not wanted or self.number >= self.steering.num_steps(len(self.scheduler.timesteps)):
             return self.plain_scale(sample, timestep)
         # Classifier-free guidance shows the U-Net each latent twice, with and without the prompt.
         copies = 2 if len(sample) % 2 == 0 and torch.equal(*sample.chunk(2)) else 1

@@ -34,6 +34,7 @@ class Sampling:
         guidance_scale: Weight of the text; 1 runs no unconditional pass.
         eta: Noise that DDIM adds at each step: 0 none, 1 as much as DDPM.
         seeds: One image for each.
+        strength: Share of the trajectory that is run, its last part; below 1 it starts from given latents.
     """
 
     prompt: str = ""
@@ -44,6 +45,12 @@ class Sampling:
     guidance_scale: float = 7.5
     eta: float = 1.0
     seeds: tuple[int, ...] = (0,)
+    strength: float = 1.0
+
+    @property
+    def first(self) -> int:
+        """Number of the first step that is run."""
+        return self.steps - max(1, round(self.strength * self.steps))
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,14 +59,16 @@ class Trajectory:
 
     Attributes:
         images: float32 (batch, 3, height, width) in [0, 1].
-        latents: The noisy latents before each step, as the U-Net takes them, where they were asked for.
-        timesteps: Training index of each step (a float for samplers between indices).
+        clean: The latents after the last step.
+        latents: Step -> the noisy latents before it, as the U-Net takes them, where they were asked for.
+        timesteps: Step -> its training index (a float for samplers between indices), where latents were asked for.
         errors: Step -> (batch,), the goals' error at each steered step.
     """
 
     images: Tensor
-    latents: list[Tensor] = field(default_factory=list)
-    timesteps: list[float] = field(default_factory=list)
+    clean: Tensor
+    latents: dict[int, Tensor] = field(default_factory=dict)
+    timesteps: dict[int, float] = field(default_factory=dict)
     errors: dict[int, Tensor] = field(default_factory=dict)
 
 
@@ -77,9 +86,9 @@ def build_scheduler(backbone: DiffusionBackbone, sampler: Sampler) -> Any:
             assert_never(sampler)
 
 
-def num_steered(steps: int, steering: Steering) -> int:
-    """How many of a trajectory's steps are steered: its first, noisy ones."""
-    return round(steering.share * steps)
+def steered_steps(sampling: Sampling, steering: Steering) -> range:
+    """Numbers of the steps that are steered: the first, noisy ones of those that are run."""
+    return range(sampling.first, sampling.first + steering.num_steps(sampling.steps - sampling.first))
 
 
 @torch.no_grad()
@@ -103,7 +112,7 @@ def sample(
         sampling: How.
         goals: What is wanted.
         steering: How latents are moved towards it.
-        start: Latents (batch, channels, h, w) to begin with instead of noise: an inverted image's.
+        start: Latents (batch, channels, h, w) to begin the first step with instead of noise: an inverted image's.
         keep_latents: Keep the latents before each step.
         watch: Called with the step's number and the latents after it.
     """
@@ -112,28 +121,30 @@ def sample(
     generators = [torch.Generator().manual_seed(seed) for seed in sampling.seeds]
     latents = start
     if latents is None:
+        assert sampling.first == 0  # the caller has seen to it: noise is where a whole trajectory starts
         shape = (len(generators), *backbone.latent_shape(sampling.size))
         latents = randn_tensor(shape, generator=generators, device=backbone.device) * scheduler.init_noise_sigma
     text = _embed(backbone, sampling, len(latents))
-    trajectory = Trajectory(torch.empty(0))
-    steered = num_steered(len(scheduler.timesteps), steering) if goals and steering.weight else 0
+    passed: dict[int, Tensor] = {}
+    timesteps: dict[int, float] = {}
+    errors: dict[int, Tensor] = {}
+    steered = steered_steps(sampling, steering) if goals and steering.weight else ()
     extra: dict[str, Any] = {"eta": sampling.eta} if sampling.sampler == "ddim" else {}
     if sampling.sampler != "dpm-solver++" or sampling.eta:
         extra["generator"] = generators
     with backbone.checkpointed(steering.memory == "low"):
-        for number, timestep in enumerate(scheduler.timesteps):
-            if number < steered:
-                latents, error = _steer(backbone, scheduler, goals, steering, latents, timestep, text, number, sampling)
-                trajectory.errors[number] = error
+        for number, timestep in list(enumerate(scheduler.timesteps))[sampling.first :]:
+            if number in steered:
+                latents, errors[number] = _steer(
+                    backbone, scheduler, goals, steering, latents, timestep, text, number, sampling
+                )
             shown = scheduler.scale_model_input(latents, timestep)
             if keep_latents:
-                trajectory.latents.append(shown)
-                trajectory.timesteps.append(float(timestep))
+                passed[number], timesteps[number] = shown, float(timestep)
             output = _predict(backbone, shown, timestep, text, sampling.guidance_scale)
             latents = scheduler.step(output, timestep, latents, **extra, return_dict=False)[0]
             watch(number, latents)
-    images = backbone.decode_latent(latents).clamp(0, 1)
-    return Trajectory(images, trajectory.latents, trajectory.timesteps, trajectory.errors)
+    return Trajectory(backbone.decode_latent(latents).clamp(0, 1), latents, passed, timesteps, errors)
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,6 +40,10 @@ class Steering:
     inner_steps: int = 1
     memory: Memory = "normal"
 
+    def num_steps(self, steps: int) -> int:
+        """How many of a trajectory's steps are steered."""
+        return round(self.share * steps)
+
 
 def goal_gradient(
     backbone: DiffusionBackbone,

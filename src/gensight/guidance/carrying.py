@@ -1,0 +1,79 @@
+"""What lies at the handles of a drag, carried to the targets in a noisy latent."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gensight.samples import Size
+
+_STREAM = 1 << 31  # another noise than the one that the seed's image began with
+
+
+def carry(
+    latents: Tensor,
+    clean: Tensor,
+    signal: float,
+    handles: Tensor,
+    targets: Tensor,
+    radius: float,
+    model_size: Size,
+    seeds: Sequence[int],
+) -> Tensor:
+    """Noisy latents whose cells around each handle are copied to its target, and whose vacated cells are surroundings.
+
+    Copying noise and content together is how SDE-Drag begins (Nie et al., "The Blessing of Randomness: SDE Beats ODE in
+    General Diffusion-based Image Editing", ICLR 2024). Content moves by whole cells of the latent. What is vacated
+    takes the clean content around it, smoothed inwards, under fresh noise of the same level, so that nothing of the
+    handle stays behind.
+
+    Args:
+        latents: (batch, channels, h, w), at one noise level.
+        clean: The same images' latents without noise, (1 or batch, channels, h, w).
+        signal: Share of the variance at that level that is signal: the schedule's cumulative alpha.
+        handles: (num_points, 2), (x, y) in model pixels.
+        targets: (num_points, 2).
+        radius: Of the disc that a handle takes along, in model pixels.
+        model_size: (height, width) of the image.
+        seeds: One for each of the batch, of the fresh noise.
+
+    Returns:
+        (batch, channels, h, w).
+    """
+    height, width = latents.shape[-2:]
+    scale = torch.tensor([width / model_size[1], height / model_size[0]])
+    rows, columns = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
+    cells = torch.stack([columns, rows], -1).flatten(0, 1)
+    ends = [points.float().cpu() * scale for points in (handles, targets)]
+    reach = radius * float(scale.mean())
+    left = torch.cdist(cells, ends[0]).amin(1) <= reach
+    to_target, nearest = torch.cdist(cells, ends[1]).min(1)
+    origin = cells - (ends[1] - ends[0]).round()[nearest]
+    reached = (to_target <= reach) & ((origin >= 0) & (origin < torch.tensor([width, height]))).all(1)
+    vacated = left & ~reached
+
+    noise = torch.cat([torch.randn((1, *latents.shape[1:]), generator=_generator(seed)) for seed in seeds]).to(latents)
+    behind = fill(clean, left.view(height, width)).expand_as(latents)
+    fresh = signal**0.5 * behind + (1 - signal) ** 0.5 * noise
+    moved = latents.flatten(2).clone()
+    source = (origin.floor()[reached] @ torch.tensor([1.0, float(width)])).long().to(latents.device)
+    moved[..., reached.to(latents.device)] = latents.flatten(2)[..., source]
+    moved[..., vacated.to(latents.device)] = fresh.flatten(2)[..., vacated.to(latents.device)]
+    return moved.view_as(latents)
+
+
+def fill(maps: Tensor, hole: Tensor) -> Tensor:
+    """Maps (batch, channels, h, w) with a hole (h, w, bool) filled smoothly from its rim; the mean if there is none."""
+    known = (~hole).to(maps)
+    mean = (maps * known).sum((-2, -1), keepdim=True) / known.sum().clamp(min=1)
+    filled = torch.where(hole.to(maps.device), mean, maps)
+    kernel = torch.full((maps.shape[1], 1, 3, 3), 1 / 9, dtype=maps.dtype, device=maps.device)
+    for _ in range(sum(hole.shape)):  # Jacobi steps of the Laplace equation; a wave crosses the map
+        around = functional.conv2d(functional.pad(filled, (1, 1, 1, 1), mode="replicate"), kernel, groups=maps.shape[1])
+        filled = torch.where(hole.to(maps.device), around, maps)
+    return filled
+
+
+def _generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed + _STREAM)
