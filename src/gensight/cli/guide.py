@@ -45,7 +45,7 @@ def guide(
             "--carry",
             metavar="PIXELS",
             min=0,
-            show_default="a tenth of the shorter side",
+            show_default="an eighth of the shorter side",
             help="Radius of what a drag takes along at its start; 0: nothing, as published.",
         ),
     ] = None,
@@ -55,7 +55,7 @@ def guide(
             "--strength",
             min=0,
             max=1,
-            show_default="0.6 where a drag carries, else 1",
+            show_default="0.5 where a drag carries, else 1",
             help="Share of the steps that a drag runs through.",
         ),
     ] = None,
@@ -116,7 +116,7 @@ def guide(
 
     height, width = (int(side) for side in numbers(size, "--size", 2, "x"))
     dragging = bool(drag or tracks)
-    radius = carry if carry is not None else min(height, width) / 10 * dragging
+    radius = carry if carry is not None else min(height, width) / 8 * dragging
     wishes = Wishes(
         controls=tuple(control or ()),
         source=source,
@@ -138,7 +138,7 @@ def guide(
         guidance_scale=guidance_scale,
         eta=eta if eta is not None else float(not dragging),
         seeds=seed_list(seeds),
-        strength=strength if strength is not None else (0.6 if dragging and radius else 1.0),
+        strength=strength if strength is not None else (0.5 if dragging and radius else 1.0),
     )
     steering = Steering(
         weight=weight,

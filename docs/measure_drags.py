@@ -1,0 +1,81 @@
+"""Drags 50 drawn people 16 pixels to the side, each in a picture of its own, and says how near they come.
+
+python docs/measure_drags.py RUN JUDGE OUT [--scenes 0-49] [options of gensight guide]
+
+RUN and JUDGE read correspondence (docs/guidance.md). The handles are the person's visible keypoints; the way is to the
+side where there is more room. Writes a folder for each scene, and sheet.png: pictures, unguided twins, dragged.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from gensight.drawing import contact_sheet
+from gensight.files.images import read_image, write_image
+from gensight.guidance.options import seed_list
+from gensight.readers.puppets.reader import PuppetsReader
+from gensight.verbs.guide_scores import scores_text, summarise
+
+SIDE, SHIFT, SEED = 128, 16, 4243
+SHOWN = 14
+
+
+def scenes(wanted: tuple[int, ...]) -> dict[int, tuple[np.ndarray, np.ndarray, int, str]]:
+    """Number -> picture, handles (n, 2), signed shift, caption; of people who fill the picture's middle."""
+    truths = ("keypoints", "boxes", "caption")
+    reader = PuppetsReader(4000, SEED, (SIDE, SIDE), truths, num_subjects=(1, 1))
+    found: dict[int, tuple[np.ndarray, np.ndarray, int, str]] = {}
+    number = 0
+    for index in range(len(reader)):
+        sample = reader.sample(index)
+        if number > max(wanted) or len(sample.instances) != 1:
+            continue
+        [person] = sample.instances
+        assert person.keypoints is not None
+        assert person.box is not None
+        left, top, right, bottom = person.box
+        shift = SHIFT if left + right < SIDE else -SHIFT
+        points = person.keypoints.points[person.keypoints.located & (person.keypoints.visibility == 2)]
+        ends = np.concatenate([points, points + np.array([shift, 0])])
+        big = 50 <= bottom - top <= 115 and right - left >= 14
+        if not big or len(points) < 8 or left + shift < 2 or right + shift > SIDE - 2:
+            continue
+        if ends.min() >= 2 and ends.max() <= SIDE - 2:
+            if number in wanted:
+                found[number] = (sample.image(), points, shift, str(sample.caption))
+            number += 1
+    return found
+
+
+def main(run: str, judge: str, out: Path, options: list[str]) -> None:
+    wanted = tuple(range(50))
+    if options[:1] == ["--scenes"]:
+        wanted, options = seed_list(options[1]), options[2:]
+    rows: list[dict[str, object]] = []
+    shown: list[np.ndarray] = []
+    for number, (picture, handles, shift, caption) in scenes(wanted).items():
+        folder = out / f"{number:02d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        write_image(folder / "source.png", picture)
+        drags = [f"--drag={x:.2f},{y:.2f}:{x + shift:.2f},{y:.2f}" for x, y in handles]
+        subprocess.run(
+            ["gensight", "guide", run, "--judge", judge, "--source", str(folder / "source.png"), *drags,
+             "--prompt", caption, "--size", f"{SIDE}x{SIDE}", "--guidance-scale", "1", "--no-film",
+             "--out", str(folder), *options],
+            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        [row] = json.loads((folder / "guide.json").read_text())["images"]
+        rows.append({**row, "seed": number})
+        if len(shown) < 3 * SHOWN:
+            shown += [picture, *(read_image(folder / f"{name}-0.png") for name in ("unguided", "guided"))]
+        print(number, *(f"{value:.1f}" for value in next(iter(row["scores"].values()))), flush=True)
+    print(scores_text(summarise(rows, (SIDE, SIDE))).replace("seeds", "scenes"))
+    by_row = shown[0::3] + shown[1::3] + shown[2::3]
+    write_image(out / "sheet.png", np.asarray(contact_sheet(by_row, len(shown) // 3, tile=(SIDE, SIDE))))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), sys.argv[4:])
