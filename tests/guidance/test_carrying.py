@@ -2,13 +2,13 @@
 
 import torch
 
-from gensight.guidance.carrying import carry, fill
+from gensight.guidance.carrying import carry, fill, taken_along
 
 SIZE = (64, 64)  # 8 x 8 cells of 8 pixels
 
 
 def points(*places: tuple[float, float]) -> torch.Tensor:
-    return torch.tensor(places)
+    return torch.tensor(places, dtype=torch.float32)
 
 
 def noisy(seed: int = 0, batch: int = 1) -> torch.Tensor:
@@ -68,3 +68,16 @@ def test_a_hole_is_filled_without_a_step_at_its_rim() -> None:
     torch.testing.assert_close(fill(ramp, hole), ramp, atol=0.02, rtol=0)
     assert torch.equal(fill(ramp, torch.zeros_like(hole)), ramp)
     assert torch.isfinite(fill(ramp, torch.ones_like(hole))).all()
+
+
+def test_a_disc_is_taken_along_as_far_as_the_image_goes() -> None:
+    handles, targets = points((10, 32), (40, 40)), points((30, 32), (60, 40))
+    more, theirs = taken_along(handles, targets, 12, SIZE)
+    assert torch.equal(more[:2], handles)
+    torch.testing.assert_close(theirs - more, torch.tensor([20.0, 0.0]).expand(len(more), 2))
+    distance = torch.cdist(more, handles).amin(1)
+    assert len(more) > 30
+    assert float(distance.max()) <= 12 + 1e-5
+    for ends in (more, theirs):
+        assert ((ends >= 0) & (ends <= 64)).all()
+    assert torch.equal(taken_along(handles, targets, 0, SIZE)[0].unique(dim=0), handles.unique(dim=0))

@@ -63,6 +63,29 @@ def carry(
     return moved.view_as(latents)
 
 
+def taken_along(handles: Tensor, targets: Tensor, radius: float, model_size: Size) -> tuple[Tensor, Tensor]:
+    """Handles and targets of a drag, with points of the disc that each takes along, a third of its radius apart.
+
+    Args:
+        handles: (num_points, 2), (x, y) in model pixels.
+        targets: (num_points, 2).
+        radius: Of the discs, in model pixels; 0 adds nothing.
+        model_size: (height, width) of the image; points that start or end outside are left out.
+
+    Returns:
+        Both (more points, 2), the given ones first.
+    """
+    steps = torch.tensor([-1.0, -2 / 3, -1 / 3, 0, 1 / 3, 2 / 3, 1.0])
+    offsets = torch.cartesian_prod(steps, steps)
+    lengths = offsets.norm(dim=1)
+    offsets = radius * offsets[(lengths > 0) & (lengths <= 1)]
+    more = [torch.cat([ends, (ends[:, None] + offsets).flatten(0, 1)]) for ends in (handles, targets)]
+    limit = torch.tensor([model_size[1], model_size[0]])
+    shown = torch.stack([((ends >= 0) & (ends <= limit)).all(1) for ends in more]).all(0)
+    shown[: len(handles)] = True
+    return more[0][shown], more[1][shown]
+
+
 def fill(maps: Tensor, hole: Tensor) -> Tensor:
     """Maps (batch, channels, h, w) with a hole (h, w, bool) filled smoothly from its rim; the mean if there is none."""
     known = (~hole).to(maps)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.errors import ConfigError
-from gensight.guidance.carrying import carry
+from gensight.guidance.carrying import carry, taken_along
 from gensight.guidance.controls import (
     box_region,
     parse_drags,
@@ -176,7 +176,10 @@ def goals_of(setting: Setting, twin: Trajectory) -> list[Goal]:
             case "matching":
                 assert setting.drags is not None
                 latents, _ = _dragged_from(setting, twin)
-                goals.append(DragGoal(head, _reference(setting, head, latents, twin), *_ends(setting.drags), weight))
+                points = drag_ends(setting.drags)
+                if wishes.carry:
+                    points = taken_along(*points, wishes.carry, size)
+                goals.append(DragGoal(head, _reference(setting, head, latents, twin), *points, weight))
             case "appearance":
                 assert setting.reference is not None
                 known = _reference(setting, head, dict(enumerate(setting.reference.latents)), twin)
@@ -192,7 +195,7 @@ def goals_of(setting: Setting, twin: Trajectory) -> list[Goal]:
     return goals
 
 
-def _ends(drags: Array) -> tuple[Tensor, Tensor]:
+def drag_ends(drags: Array) -> tuple[Tensor, Tensor]:
     handles, targets = (torch.from_numpy(drags[:, end]).float() for end in (0, 1))
     return handles, targets
 
@@ -214,7 +217,7 @@ def start_of(setting: Setting, twin: Trajectory) -> Tensor | None:
     if not setting.wishes.carry:
         return latents
     signal = float(setting.backbone.scheduler.alphas_cumprod[int(twin.timesteps[sampling.first])])
-    ends = _ends(setting.drags)
+    ends = drag_ends(setting.drags)
     return carry(latents, clean, signal, *ends, setting.wishes.carry, sampling.size, sampling.seeds)
 
 
