@@ -37,10 +37,12 @@ _PAINTED: tuple[Protocol, ...] = (
 )  # fmt: skip
 _PAINTED_BASELINES: tuple[Baseline, ...] = ("most-frequent", "shuffled-instructions", "held-out-paraphrases")
 
+EVERYBODY = "pose-image of all"  # a pose image of all instances, in the tables below
+
 PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "heatmap": _KEYPOINTS,
     "pose-image": _KEYPOINTS,
-    "pose-image of all": ("coco-oks",),  # asks about everybody, not about one subject
+    EVERYBODY: ("coco-oks",),  # asks about everybody, not about one subject
     "edge-image": ("edges-f",),
     "depth-image": ("depth-affine",),
     "depth-map": _DEPTH,
@@ -55,7 +57,7 @@ PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
 USUAL_PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "heatmap": ("pck-box", "mean-px"),
     "pose-image": ("pck-box", "mean-px"),
-    "pose-image of all": ("coco-oks",),
+    EVERYBODY: ("coco-oks",),
     "edge-image": ("edges-f",),
     "depth-image": ("depth-affine",),
     "depth-map": ("depth-metric", "depth-affine"),
@@ -70,7 +72,7 @@ USUAL_PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
 BASELINES: dict[str, tuple[Baseline, ...]] = {
     "heatmap": ("mean-position", *TRAINED),
     "pose-image": ("mean-position", "mean-map", *TRAINED),
-    "pose-image of all": ("mean-map", *TRAINED),
+    EVERYBODY: ("mean-map", *TRAINED),
     "edge-image": ("mean-map", *TRAINED),
     "depth-image": ("mean-map", *TRAINED),
     "depth-map": ("mean-map", *TRAINED),
@@ -85,7 +87,7 @@ BASELINES: dict[str, tuple[Baseline, ...]] = {
 USUAL_BASELINES: dict[str, tuple[Baseline, ...]] = {
     "heatmap": ("mean-position", "random-twin"),
     "pose-image": ("mean-position", "random-twin"),
-    "pose-image of all": ("random-twin",),
+    EVERYBODY: ("random-twin",),
     "edge-image": ("mean-map", "random-twin"),
     "depth-image": ("mean-map", "random-twin"),
     "depth-map": ("mean-map", "random-twin"),

@@ -38,6 +38,7 @@ from gensight.config.instruct import InstructConfig
 from gensight.config.landmarks import LandmarkKeypointsConfig, LandmarksConfig
 from gensight.config.protocols import (
     BASELINES,
+    EVERYBODY,
     PROTOCOLS,
     TEACHER,
     USUAL_BASELINES,
@@ -345,7 +346,7 @@ class RunConfig(Section):
     def _scored_kinds(self) -> list[str]:
         """The parts' names in the tables of protocols."""
         return [
-            "pose-image of all" if isinstance(part, PoseImageConfig) and part.instances == "all" else part.kind
+            EVERYBODY if isinstance(part, PoseImageConfig) and part.instances == "all" else part.kind
             for part in parts_of(self.encoding).values()
         ]
 
@@ -361,7 +362,7 @@ class RunConfig(Section):
             odd = [name for name in asked or () if name not in fitting]
             if odd:
                 encoding = f"encoding.kind={self.encoding.kind}"
-                if "pose-image of all" in kinds:
+                if EVERYBODY in kinds:
                     encoding += " and instances=all"
                 raise ValueError(
                     f"evaluation.{key}: {', '.join(odd)} cannot be had with {encoding}, which goes with "

@@ -47,7 +47,8 @@ def train(config: RunConfig, out: Path | None = None, device: str = "auto", dry_
     # A run says what it read, whatever later versions have.
     config = resolve_epochs(resolve_vocabulary(resolve_preset(config)))
     if dry_run:
-        run_dry(config, device)
+        if is_first_process():
+            run_dry(config, device)
         return folder
     run = RunFolder(folder)
     if not is_first_process():  # the first one writes
