@@ -30,8 +30,10 @@ def scenes(wanted: tuple[int, ...]) -> dict[int, tuple[np.ndarray, np.ndarray, i
     found: dict[int, tuple[np.ndarray, np.ndarray, int, str]] = {}
     number = 0
     for index in range(len(reader)):
+        if number > max(wanted):
+            break
         sample = reader.sample(index)
-        if number > max(wanted) or len(sample.instances) != 1:
+        if len(sample.instances) != 1:
             continue
         [person] = sample.instances
         assert person.keypoints is not None

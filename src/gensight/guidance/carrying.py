@@ -75,12 +75,14 @@ def taken_along(handles: Tensor, targets: Tensor, radius: float, model_size: Siz
     Returns:
         Both (more points, 2), the given ones first.
     """
+    if not radius:
+        return handles, targets
     steps = torch.tensor([-1.0, -2 / 3, -1 / 3, 0, 1 / 3, 2 / 3, 1.0])
     offsets = torch.cartesian_prod(steps, steps)
     lengths = offsets.norm(dim=1)
-    offsets = radius * offsets[(lengths > 0) & (lengths <= 1)]
+    offsets = radius * offsets[(lengths > 0) & (lengths <= 1)].to(handles)
     more = [torch.cat([ends, (ends[:, None] + offsets).flatten(0, 1)]) for ends in (handles, targets)]
-    limit = torch.tensor([model_size[1], model_size[0]])
+    limit = handles.new_tensor([model_size[1], model_size[0]])
     shown = torch.stack([((ends >= 0) & (ends <= limit)).all(1) for ends in more]).all(0)
     shown[: len(handles)] = True
     return more[0][shown], more[1][shown]

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gensight.backbones.base import Features
+from gensight.guidance.carrying import taken_along
 from gensight.guidance.heads import GuidingHead
 from gensight.samples import Size
 
@@ -80,6 +81,7 @@ class DragGoal(Goal):
         reference: Step -> (1 or batch, channels, grid_height, grid_width), the reference's descriptors at that step.
         handles: (num_points, 2), (x, y) in model pixels.
         targets: (num_points, 2).
+        radius: Of the disc around each handle that goes along, in model pixels; 0: the points alone, as published.
         weight: See `Goal`.
     """
 
@@ -87,13 +89,15 @@ class DragGoal(Goal):
     reference: dict[int, Tensor]
     handles: Tensor
     targets: Tensor
+    radius: float = 0.0
     weight: float = 1.0
 
     def error(self, features: Features, moment: Moment) -> Tensor:
         maps = self.head(features, moment.model_size)
-        wanted = sample_points(self.reference[moment.step], self.handles, moment.model_size)
-        at_target = sample_points(maps, self.targets, moment.model_size)
-        at_handle = sample_points(maps, self.handles, moment.model_size)
+        handles, targets = taken_along(self.handles, self.targets, self.radius, moment.model_size)
+        wanted = sample_points(self.reference[moment.step], handles, moment.model_size)
+        at_target = sample_points(maps, targets, moment.model_size)
+        at_handle = sample_points(maps, handles, moment.model_size)
         moved = functional.cosine_similarity(wanted, at_target, dim=1)
         left = functional.cosine_similarity(wanted, at_handle, dim=1)
         return (0.5 * left - 0.5 * moved).mean(-1)

@@ -33,7 +33,7 @@ from gensight.verbs.guide_scores import (
     scores_text,
     summarise,
 )
-from gensight.verbs.guide_wishes import Setting, Wishes, drag_ends, goals_of, prepare, sample_twin, start_of
+from gensight.verbs.guide_wishes import Setting, Wishes, goals_of, prepare, sample_twin, start_of
 
 
 def guide(
@@ -202,9 +202,7 @@ def _score_all(
                 source = wishes.source
                 before = twin.images if source is None else read_picture(source, setting.sampling.size)[None]
                 name = f"drag-distance{suffix}/{who}"
-                assert setting.drags is not None
-                ends = drag_ends(setting.drags)
-                pair = [drag_distance(reader, before, one.images, *ends) for one in (twin, guided)]
+                pair = [drag_distance(reader, before, one.images, goal.handles, goal.targets) for one in (twin, guided)]
             case AppearanceGoal():
                 assert wishes.reference is not None
                 known = read_picture(wishes.reference, setting.sampling.size)[None]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.errors import ConfigError
-from gensight.guidance.carrying import carry, taken_along
+from gensight.guidance.carrying import carry
 from gensight.guidance.controls import (
     box_region,
     parse_drags,
@@ -176,10 +176,8 @@ def goals_of(setting: Setting, twin: Trajectory) -> list[Goal]:
             case "matching":
                 assert setting.drags is not None
                 latents, _ = _dragged_from(setting, twin)
-                points = drag_ends(setting.drags)
-                if wishes.carry:
-                    points = taken_along(*points, wishes.carry, size)
-                goals.append(DragGoal(head, _reference(setting, head, latents, twin), *points, weight))
+                known = _reference(setting, head, latents, twin)
+                goals.append(DragGoal(head, known, *_ends(setting.drags), wishes.carry, weight))
             case "appearance":
                 assert setting.reference is not None
                 known = _reference(setting, head, dict(enumerate(setting.reference.latents)), twin)
@@ -195,7 +193,7 @@ def goals_of(setting: Setting, twin: Trajectory) -> list[Goal]:
     return goals
 
 
-def drag_ends(drags: Array) -> tuple[Tensor, Tensor]:
+def _ends(drags: Array) -> tuple[Tensor, Tensor]:
     handles, targets = (torch.from_numpy(drags[:, end]).float() for end in (0, 1))
     return handles, targets
 
@@ -217,7 +215,7 @@ def start_of(setting: Setting, twin: Trajectory) -> Tensor | None:
     if not setting.wishes.carry:
         return latents
     signal = float(setting.backbone.scheduler.alphas_cumprod[int(twin.timesteps[sampling.first])])
-    ends = drag_ends(setting.drags)
+    ends = _ends(setting.drags)
     return carry(latents, clean, signal, *ends, setting.wishes.carry, sampling.size, sampling.seeds)
 
 
