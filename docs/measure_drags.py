@@ -1,13 +1,14 @@
 """Drags 50 drawn people 16 pixels to the side, each in a picture of its own, and says how near they come.
 
-python docs/measure_drags.py RUN JUDGE OUT [--scenes 0-49] [options of gensight guide]
+python docs/measure_drags.py RUN JUDGE OUT [SCENES [WEIGHT]]       # 0-49; 0.02, or 0 for what is carried alone
 
 RUN and JUDGE read correspondence (docs/guidance.md). The handles are the person's visible keypoints; the way is to the
 side where there is more room. Writes a folder for each scene, and sheet.png: pictures, unguided twins, dragged.
 """
 
+import contextlib
+import io
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,8 +17,12 @@ import numpy as np
 from gensight.drawing import contact_sheet
 from gensight.files.images import read_image, write_image
 from gensight.guidance.options import seed_list
+from gensight.guidance.sampling import Sampling
+from gensight.guidance.steering import Steering
 from gensight.readers.puppets.reader import PuppetsReader
+from gensight.verbs.guide import guide
 from gensight.verbs.guide_scores import scores_text, summarise
+from gensight.verbs.guide_wishes import Wishes
 
 SIDE, SHIFT, SEED = 128, 16, 4243
 SHOWN = 14
@@ -52,23 +57,19 @@ def scenes(wanted: tuple[int, ...]) -> dict[int, tuple[np.ndarray, np.ndarray, i
     return found
 
 
-def main(run: str, judge: str, out: Path, options: list[str]) -> None:
-    wanted = tuple(range(50))
-    if options[:1] == ["--scenes"]:
-        wanted, options = seed_list(options[1]), options[2:]
+def main(run: Path, judge: Path, out: Path, wanted: tuple[int, ...], weight: float) -> None:
     rows: list[dict[str, object]] = []
     shown: list[np.ndarray] = []
     for number, (picture, handles, shift, caption) in scenes(wanted).items():
         folder = out / f"{number:02d}"
         folder.mkdir(parents=True, exist_ok=True)
         write_image(folder / "source.png", picture)
-        drags = [f"--drag={x:.2f},{y:.2f}:{x + shift:.2f},{y:.2f}" for x, y in handles]
-        subprocess.run(
-            ["gensight", "guide", run, "--judge", judge, "--source", str(folder / "source.png"), *drags,
-             "--prompt", caption, "--size", f"{SIDE}x{SIDE}", "--guidance-scale", "1", "--no-film",
-             "--out", str(folder), *options],
-            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        drags = tuple(f"{x:.2f},{y:.2f}:{x + shift:.2f},{y:.2f}" for x, y in handles)
+        wishes = Wishes(source=folder / "source.png", drags=drags, carry=SIDE / 8)
+        sampling = Sampling(caption, size=(SIDE, SIDE), steps=25, guidance_scale=1.0, eta=0.0, strength=0.5)
+        steering = Steering(weight, "unit", share=1.0)
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            guide([run], folder, wishes, sampling, steering, film=False, judges=[judge])
         [row] = json.loads((folder / "guide.json").read_text())["images"]
         rows.append({**row, "seed": number})
         if len(shown) < 3 * SHOWN:
@@ -80,4 +81,5 @@ def main(run: str, judge: str, out: Path, options: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), sys.argv[4:])
+    given = [*sys.argv[1:], *("0-49", "0.02")[len(sys.argv) - 4 :]]
+    main(Path(given[0]), Path(given[1]), Path(given[2]), seed_list(given[3]), float(given[4]))
