@@ -139,6 +139,12 @@ def test_a_real_image_is_dragged_from_its_own_inversion(place: Path, tmp_path: P
     np.testing.assert_array_equal(unguided, read_image(out / "guided-0.png"))  # weight 0 changes nothing
 
 
+def test_a_drag_of_no_weight_in_a_generated_image_keeps_the_samplers_noise(place: Path, tmp_path: Path) -> None:
+    wishes, noisy = Wishes(drags=("10,10:40,40",)), sampling((0,), eta=1.0, guidance_scale=1.0)
+    out = guide([place / "points"], tmp_path / "out", wishes, noisy, Steering(weight=0.0), film=False)
+    np.testing.assert_array_equal(read_image(out / "unguided-0.png"), read_image(out / "guided-0.png"))
+
+
 @pytest.mark.parametrize("real", [True, False])
 def test_a_drag_carries_from_the_middle_of_the_images_own_trajectory(place: Path, tmp_path: Path, real: bool) -> None:
     wishes = Wishes(source=place / "photo.png" if real else None, drags=("16,16:48,48",), carry=8)
@@ -215,19 +221,22 @@ def test_mistakes_are_caught(
 
 
 @pytest.mark.parametrize(
-    ("run", "wishes", "eta", "message"),
+    ("run", "wishes", "eta", "strength", "message"),
     [
-        ("depth", {"controls": ("control.png",)}, 0.0, "no later step to start from"),
-        ("points", {"drags": ("10,10:40,40",)}, 1.0, "noise at each step would leave"),
+        ("depth", {"controls": ("control.png",)}, 0.0, 0.5, "no later step to start from"),
+        ("points", {"drags": ("10,10:40,40",)}, 1.0, 0.5, "noise at each step would leave"),
+        ("points", {"drags": ("10,10:40,40",), "carry": 8.0}, 1.0, 1.0, "noise at each step would leave"),
     ],
 )
 def test_only_drags_start_late_and_without_noise(
-    place: Path, tmp_path: Path, run: str, wishes: dict[str, tuple[str, ...]], eta: float, message: str
+    place: Path, tmp_path: Path, run: str, wishes: dict[str, object], eta: float, strength: float, message: str
 ) -> None:
-    controls = tuple(place / name for name in wishes.get("controls", ()))
-    wanted = Wishes(controls=controls, drags=wishes.get("drags", ()))
+    given = dict(wishes)
+    if "controls" in given:
+        given["controls"] = tuple(place / str(name) for name in wishes["controls"])  # type: ignore[attr-defined]
+    late = sampling((0,), eta=eta, strength=strength)
     with pytest.raises(ConfigError, match=message):
-        guide([place / run], tmp_path, wanted, sampling((0,), eta=eta, strength=0.5), STEERING, film=False)
+        guide([place / run], tmp_path, Wishes(**given), late, STEERING, film=False)  # type: ignore[arg-type]
 
 
 def test_a_judge_reads_what_a_guide_reads(place: Path, tmp_path: Path) -> None:

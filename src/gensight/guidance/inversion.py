@@ -14,14 +14,13 @@ class Inversion:
     """An inverted image.
 
     Attributes:
-        latents: The noisy latents that DDIM would pass through, noisiest first: one for each step, as the U-Net takes
-            them before it.
+        latents: Step -> the noisy latents that DDIM would have before it, as the U-Net takes them.
         timesteps: Their training indices.
         clean: The image's own latents.
         psnr: Of the image decoded from what DDIM makes of the noisiest one, in dB: how well the inversion holds.
     """
 
-    latents: list[Tensor]
+    latents: dict[int, Tensor]
     timesteps: list[int]
     clean: Tensor
     psnr: float
@@ -55,4 +54,4 @@ def invert(backbone: DiffusionBackbone, image: Tensor, prompt: str, steps: int) 
     ).images[0]
     mean_square = float((again.cpu() - image.cpu()).square().mean())
     psnr = float(-10 * torch.log10(torch.tensor(max(mean_square, 1e-12))))
-    return Inversion(passed[::-1], timesteps[::-1], clean, psnr)
+    return Inversion(dict(enumerate(passed[::-1])), timesteps[::-1], clean, psnr)

@@ -59,6 +59,11 @@ class Wishes:
     mask: Path | None = None
     weights: tuple[float, ...] = ()
 
+    @property
+    def dragging(self) -> bool:
+        """Whether anything is to be dragged."""
+        return bool(self.drags or self.tracks)
+
 
 @dataclass(frozen=True, eq=False)
 class Setting:
@@ -89,6 +94,7 @@ def prepare(
     device: str,
     judges: Sequence[Path],
 ) -> Setting:
+    """Loads runs and judges, checks that they fit the wishes, and inverts real images. Errors as for `guide`."""
     heads: dict[str, GuidingHead] = {}
     for run in runs:
         trained = TrainedRun.load(run, device)
@@ -100,7 +106,7 @@ def prepare(
     drags = _drags(wishes, sampling)
     if drags is not None and sampling.sampler != "ddim":
         raise ConfigError("dragging follows a trajectory of DDIM", where="--sampler", hint="use --sampler ddim")
-    _refuse_latestart_of(wishes, sampling)
+    _refuse_late_start(wishes, sampling)
     source = reference = None
     if wishes.source is not None:
         source = invert(backbone, read_picture(wishes.source, sampling.size), sampling.prompt, sampling.steps)
@@ -117,7 +123,7 @@ def _refuse_mismatch(heads: dict[str, GuidingHead], wishes: Wishes) -> None:
     spatial = [kind for kind in kinds if kind not in ("matching", "appearance")]
     asked = {
         "--control": (len(wishes.controls), len(spatial), "a run of a map encoding (pose-image, depth-image ...)"),
-        "--drag": (bool(wishes.drags or wishes.tracks), kinds.count("matching"), "a run of a correspondence encoding"),
+        "--drag": (wishes.dragging, kinds.count("matching"), "a run of a correspondence encoding"),
         "--reference": (wishes.reference is not None, kinds.count("appearance"), "a run of an appearance encoding"),
     }
     for option, (wanted, there, what) in asked.items():
@@ -129,25 +135,23 @@ def _refuse_mismatch(heads: dict[str, GuidingHead], wishes: Wishes) -> None:
             )
     if wishes.weights and len(wishes.weights) != len(heads):
         raise ConfigError(f"{len(wishes.weights)} weights for {len(heads)} runs", where="--weights")
-    if wishes.source is not None and not (wishes.drags or wishes.tracks):
+    if wishes.source is not None and not wishes.dragging:
         raise ConfigError("a source without --drag", where="--source", hint="say what to drag where: --drag x,y:x,y")
 
 
-def _refuse_latestart_of(wishes: Wishes, sampling: Sampling) -> None:
-    dragging = bool(wishes.drags or wishes.tracks)
-    if wishes.carry and not dragging:
+def _refuse_late_start(wishes: Wishes, sampling: Sampling) -> None:
+    late = sampling.strength < 1
+    if wishes.carry and not wishes.dragging:
         raise ConfigError("there is nothing to carry", where="--carry", hint="say what to drag where: --drag x,y:x,y")
-    if sampling.strength == 1:
-        return
-    if not dragging:
+    if late and not wishes.dragging:
         raise ConfigError(
             "images from noise have no later step to start from", where="--strength", hint="it is for --drag"
         )
-    if wishes.source is None and sampling.eta:
+    if wishes.source is None and sampling.eta and (late or wishes.carry):
         raise ConfigError(
-            "a generated image is dragged from the middle of its own trajectory, which noise at each step would leave",
+            "a generated image is dragged from the latents of its own trajectory, which noise at each step would leave",
             where="--eta",
-            hint="use --eta 0, or --strength 1",
+            hint="use --eta 0, or --carry 0 --strength 1",
         )
 
 
@@ -180,7 +184,7 @@ def goals_of(setting: Setting, twin: Trajectory) -> list[Goal]:
                 goals.append(DragGoal(head, known, *_ends(setting.drags), wishes.carry, weight))
             case "appearance":
                 assert setting.reference is not None
-                known = _reference(setting, head, dict(enumerate(setting.reference.latents)), twin)
+                known = _reference(setting, head, setting.reference.latents, twin)
                 regions = [
                     None if box is None else box_region(np.array(box), size, grid)
                     for box in (wishes.reference_box, wishes.box)
@@ -202,21 +206,21 @@ def _dragged_from(setting: Setting, twin: Trajectory) -> tuple[Mapping[int, Tens
     """Step -> the latents of the image that is dragged in, and those without noise."""
     if setting.source is None:
         return twin.latents, twin.clean
-    return dict(enumerate(setting.source.latents)), setting.source.clean
+    return setting.source.latents, setting.source.clean
 
 
 def start_of(setting: Setting, twin: Trajectory) -> Tensor | None:
     """What the guided images begin with; None: the seeds' noise."""
-    if setting.drags is None:
+    sampling, carried = setting.sampling, setting.wishes.carry
+    if setting.source is None and not carried and sampling.first == 0:
         return None
     passed, clean = _dragged_from(setting, twin)
-    sampling = setting.sampling
     latents = passed[sampling.first].expand(len(sampling.seeds), -1, -1, -1)
-    if not setting.wishes.carry:
+    if not carried:
         return latents
+    assert setting.drags is not None
     signal = float(setting.backbone.scheduler.alphas_cumprod[int(twin.timesteps[sampling.first])])
-    ends = _ends(setting.drags)
-    return carry(latents, clean, signal, *ends, setting.wishes.carry, sampling.size, sampling.seeds)
+    return carry(latents, clean, signal, *_ends(setting.drags), carried, sampling.size, sampling.seeds)
 
 
 @torch.no_grad()
