@@ -103,12 +103,19 @@ def _gaze(
         _fit_size(config, {"backbone's stride": backbone.stride})
         return FrozenGaze(backbone, grid, **method.model_dump(exclude={"kind"}))
     encoder: SceneAndHead | BackboneSceneAndHead
+    directions = method.direction_weight > 0
     if method.encoder == "backbone":
         _fit_size(config, {"backbone's stride": backbone.stride})
-        encoder = BackboneSceneAndHead(backbone, positions=method.positions)
+        encoder = BackboneSceneAndHead(backbone, positions=method.positions, directions=directions)
     else:
         encoder = SceneAndHead(
-            method.encoder, method.layout, method.positions, method.weights, method.freeze_scene, method.freeze_head
+            method.encoder,
+            method.layout,
+            method.positions,
+            method.weights,
+            method.freeze_scene,
+            method.freeze_head,
+            directions,
         )
     own = method.model_dump(exclude={"kind", *_ENCODER_FIELDS})
     if isinstance(method, GazeConvolutionalConfig):

@@ -55,14 +55,16 @@ class GazeFrozenConfig(Section):
         default="bce", description="bce: each cell by itself, as published; softmax: one choice among cells."
     )
     in_frame_weight: NonNegative = Field(default=1.0, description="Weight of the in/out loss.")
-    eye_weight: NonNegative = Field(
-        default=0.0, description="Weight of the eye's place in the close-up, learned beside the map; 0: not learned."
+    direction_weight: NonNegative = Field(
+        default=0.0,
+        description="Weight of the head's direction, learned from its close-up; fields along it are shown beside the "
+        "scene (Lian et al., 2018). 0: neither, as published.",
     )
 
     @model_validator(mode="after")
     def _heads_fit(self) -> "GazeFrozenConfig":
-        if self.eye_weight and not self.close_up:
-            raise ValueError("eye_weight needs close_up: the eye's place is read off close-ups")
+        if self.direction_weight and not self.close_up:
+            raise ValueError("direction_weight needs close_up: the head's direction is read off close-ups")
         if self.width % self.num_heads:
             raise ValueError(f"width={self.width} is not a multiple of num_heads={self.num_heads}")
         return self
@@ -104,8 +106,10 @@ class GazeConvolutionalConfig(_Encoders):
     )
     map_weight: Positive = Field(default=100.0, description="Weight of the heatmap's squared error.")
     in_frame_weight: NonNegative = Field(default=1.0, description="Weight of the in/out loss.")
-    eye_weight: NonNegative = Field(
-        default=0.0, description="Weight of the eye's place in the close-up, learned beside the map; 0: not learned."
+    direction_weight: NonNegative = Field(
+        default=0.0,
+        description="Weight of the head's direction, learned from its close-up; fields along it are shown beside the "
+        "scene (Lian et al., 2018). 0: neither, as published.",
     )
 
 
@@ -139,8 +143,15 @@ class GazeDiffusionConfig(_Encoders):
     snr_limit: Positive = Field(default=5.0, description="k of min-snr and max-snr.")
     point_weight: NonNegative = Field(default=0.0, description="Weight of the squared distance of the estimated point.")
     in_frame_weight: NonNegative = Field(default=0.01, description="Weight of the in/out loss.")
-    eye_weight: NonNegative = Field(
-        default=0.0, description="Weight of the eye's place in the close-up, learned beside the map; 0: not learned."
+    direction_weight: NonNegative = Field(
+        default=0.0,
+        description="Weight of the head's direction, learned from its close-up; fields along it are shown beside the "
+        "scene (Lian et al., 2018). 0: neither, as published.",
+    )
+    beside: NonNegativeInteger = Field(
+        default=0,
+        description="Channels of scene and head that the U-Net sees at each cell beside the noisy map; 0: none, as "
+        "published (attention alone).",
     )
     sampler: Literal["ddim", "ancestral", "dpm-solver++"] = Field(default="ddim", description="How maps are drawn.")
     sample_steps: PositiveInteger = Field(default=10, description="Steps of a draw.")

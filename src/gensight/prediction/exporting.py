@@ -32,7 +32,7 @@ from gensight.loading.views import ViewPolicy
 from gensight.methods.base import Method
 from gensight.methods.classifier.method import Classifier
 from gensight.methods.gaze.convolutional import ConvolutionalGaze
-from gensight.methods.gaze.diffusion import DiffusionGaze
+from gensight.methods.gaze.diffusion import Condition, DiffusionGaze
 from gensight.methods.gaze.frozen import FrozenGaze
 from gensight.methods.landmarks.keypoints import LandmarkKeypoints
 from gensight.methods.readout.method import Readout
@@ -82,11 +82,11 @@ def networks(trained: TrainedRun) -> list[Network]:
         case FrozenGaze() | ConvolutionalGaze():
             return [Network("model", _OneShotGaze(method, size), _gaze_inputs(trained), (MAP, IN_FRAME))]
         case DiffusionGaze():
-            joint = _GazeEncoder(method)
-            tokens = _tokens_shape(joint, _gaze_inputs(trained))
-            denoiser = {"x_t": (1, *method.grid), "timestep": (), "tokens": tokens}
+            encoder, inputs = _GazeEncoder(method), _gaze_inputs(trained)
+            told = dict(zip(("tokens", "maps"), _shapes(encoder, inputs)[1:], strict=False))
+            denoiser = {"x_t": (1, *method.grid), "timestep": (), **told}
             return [
-                Network("encoder", joint, _gaze_inputs(trained), ("tokens", IN_FRAME)),
+                Network("encoder", encoder, inputs, (IN_FRAME, *told)),
                 Network("denoiser", _Denoiser(method), denoiser, ("x0",)),
             ]
         case Readout() | LandmarkKeypoints() | Classifier():
@@ -176,9 +176,10 @@ def _gaze_inputs(trained: TrainedRun) -> dict[str, tuple[int, ...]]:
     return {"scene": (3, *size), "head": (3, *head), "head_box": (4,)}
 
 
-def _tokens_shape(encoder: nn.Module, inputs: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
+def _shapes(network: nn.Module, inputs: dict[str, tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Of what it gives for one item."""
     with torch.no_grad():
-        return tuple(encoder(*(torch.zeros(1, *shape) for shape in inputs.values()))[0].shape[1:])
+        return [tuple(value.shape[1:]) for value in network(*(torch.zeros(1, *shape) for shape in inputs.values()))]
 
 
 def _refuse(trained: TrainedRun, method: Method) -> None:
@@ -211,7 +212,7 @@ class _OneShotGaze(nn.Module):
     def forward(self, scene: Tensor, head: Tensor, head_box: Tensor) -> tuple[Tensor, Tensor]:
         method = self.method
         if isinstance(method, ConvolutionalGaze):
-            maps, inside = method.read(method.encoder.encode(scene, head, head_box)[0])
+            maps, inside = method.read(method.encoder.encode(scene, head, head_box).joint)
             return maps, inside.sigmoid()[:, None]
         near = method.backbone.features(head).maps if method.close_up else None
         answers = method.answers(*method.read(method.backbone.features(scene).maps, near, head_box, self.size))
@@ -221,11 +222,12 @@ class _OneShotGaze(nn.Module):
 class _GazeEncoder(nn.Module):
     def __init__(self, method: DiffusionGaze) -> None:
         super().__init__()
-        self.encoder, self.in_frame = method.encoder, method.in_frame
+        self.method = method
 
-    def forward(self, scene: Tensor, head: Tensor, head_box: Tensor) -> tuple[Tensor, Tensor]:
-        joint, tokens = self.encoder.encode(scene, head, head_box)
-        return tokens, self.in_frame(joint).sigmoid()[:, None]
+    def forward(self, scene: Tensor, head: Tensor, head_box: Tensor) -> tuple[Tensor, ...]:
+        seen = self.method.encoder.encode(scene, head, head_box)
+        inside = self.method.in_frame(seen.joint).sigmoid()[:, None]
+        return inside, *(told for told in self.method.condition(seen) if told is not None)
 
 
 class _Denoiser(nn.Module):
@@ -233,5 +235,5 @@ class _Denoiser(nn.Module):
         super().__init__()
         self.method = method
 
-    def forward(self, x_t: Tensor, timestep: Tensor, tokens: Tensor) -> tuple[Tensor]:
-        return (self.method.denoise(x_t, timestep, tokens),)
+    def forward(self, x_t: Tensor, timestep: Tensor, tokens: Tensor, maps: Tensor | None = None) -> tuple[Tensor]:
+        return (self.method.denoise(x_t, timestep, Condition(tokens, maps)),)

@@ -32,12 +32,12 @@ def frozen(**settings):
     )
 
 
-def convolutional(**settings):
+def convolutional(directions=False, **settings):
     torch.manual_seed(0)
-    return ConvolutionalGaze(SceneAndHead("small", "attended"), GRID, **settings)
+    return ConvolutionalGaze(SceneAndHead("small", "attended", directions=directions), GRID, **settings)
 
 
-def diffusion(**settings):
+def diffusion(directions=False, **settings):
     torch.manual_seed(0)
-    encoder = BackboneSceneAndHead(ScratchEncoder((8, 8, 16)), 16)
+    encoder = BackboneSceneAndHead(ScratchEncoder((8, 8, 16)), 16, directions=directions)
     return DiffusionGaze(encoder, GRID, **{"train_steps": 50, "sample_steps": 3, "sigma_range": None, **settings})

@@ -8,6 +8,7 @@ from gensight.errors import ConfigError
 from gensight.loading.cases import collate
 from gensight.loading.draws import Draw
 from gensight.methods.gaze.diffusion import DiffusionGaze
+from gensight.methods.gaze.directions import SHARPNESS, Direction, direction_fields, direction_loss
 from gensight.methods.gaze.encoders import ImageEncoder, SceneAndHead
 from gensight.methods.gaze.losses import soft_argmax
 from gensight.methods.gaze.prompts import box_coverage, distinct_scenes, head_boxes, sines
@@ -49,25 +50,49 @@ def test_losses_fall_and_predictions_have_the_announced_shapes(name):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: frozen(close_up=2, eye_weight=1.0),
-        lambda: convolutional(eye_weight=1.0),
-        lambda: diffusion(eye_weight=1.0),
+        lambda: frozen(close_up=4, direction_weight=1.0),
+        lambda: convolutional(directions=True, direction_weight=1.0),
+        lambda: diffusion(directions=True, direction_weight=1.0, beside=4),
     ],
 )
-def test_the_eyes_place_is_learned_beside_the_map(make):
+def test_the_heads_direction_is_learned_beside_the_map(make):
     method, few = make(), batch()
-    assert float(few.targets["eye_weight"].sum()) == len(few)
+    assert float(few.targets["eye_weight"].sum()) == len(few) > float(few.targets["in_frame"].sum()) > 0
     optimiser = torch.optim.AdamW(method.parameter_groups()[0]["params"], 3e-3)
     errors = []
-    for _ in range(12):
+    for _ in range(30):
         losses = method.losses(few)
         optimiser.zero_grad()
         losses["loss"].backward()
         optimiser.step()
-        errors.append(float(losses["eye"].detach()))
+        errors.append(float(losses["direction"].detach()))
     assert errors[-1] < 0.7 * errors[0]
     few.targets["eye_weight"].zero_()
-    assert float(method.losses(few)["eye"].detach()) == 0
+    few.targets["in_frame"].zero_()
+    assert float(method.losses(few)["direction"].detach()) == 0
+
+
+def test_fields_are_cones_from_the_eye_and_turn_with_the_direction():
+    boxes = torch.tensor([[0.4, 0.4, 0.6, 0.6]]).expand(4, 4)
+    towards = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
+    fields = direction_fields(Direction(torch.full((4, 2), 0.5), towards), boxes, (9, 9))
+    assert fields.shape == (4, len(SHARPNESS), 9, 9)
+    right = fields[0]
+    torch.testing.assert_close(right[:, 4, 8], torch.ones(3), atol=1e-4, rtol=0)  # straight ahead
+    assert (right[:, :, :4] == 0).all()  # behind
+    torch.testing.assert_close(right[:, 0, 8], torch.tensor([0.5**0.5**1, 0.25, 2.0**-8]), atol=1e-4, rtol=0)
+    for turns in (1, 2, 3):  # a turned direction turns the fields, clockwise in images
+        torch.testing.assert_close(fields[turns], right.rot90(-turns, (-2, -1)), atol=1e-5, rtol=0)
+
+
+def test_a_head_nobody_located_an_eye_in_looks_from_its_middle():
+    few = batch()
+    few.targets["eye_weight"].zero_()
+    boxes, point = head_boxes(few), few.targets["gaze_point"]
+    middle = torch.nn.functional.normalize(point - (boxes[:, :2] + boxes[:, 2:]) / 2, dim=1)
+    assert float(direction_loss(Direction(torch.rand(4, 2), middle), few)) < 1e-6
+    opposite = float(direction_loss(Direction(torch.rand(4, 2), -middle), few))
+    assert opposite == pytest.approx(2.0)
 
 
 def test_sizes_are_those_of_the_published_networks():
@@ -116,10 +141,10 @@ def test_a_frozen_encoder_does_not_move_at_all():
 def test_tokens_keep_channels_and_places_apart():
     encoder = SceneAndHead("small", positions=False).eval()
     with torch.no_grad():
-        joint, tokens = encoder(batch())
+        joint, tokens, _ = encoder(batch())
     scene = joint[:, :96].flatten(2).transpose(1, 2)
     torch.testing.assert_close(tokens[:, : scene.shape[1]], scene)
-    assert tokens.shape == (4, 8, 96)
+    assert tokens.shape == (4, 32, 96)
 
 
 def test_a_thin_box_does_not_vanish():

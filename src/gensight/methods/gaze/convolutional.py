@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gensight.encodings.gaze import EYE, IN_FRAME, MAP
+from gensight.encodings.gaze import IN_FRAME, MAP
 from gensight.methods.base import Method
-from gensight.methods.gaze.encoders import BackboneSceneAndHead, EyeHead, InFrameHead, SceneAndHead
-from gensight.methods.gaze.losses import eye_loss, in_frame_loss, map_weights, masked_mean
+from gensight.methods.gaze.directions import add_direction_loss
+from gensight.methods.gaze.encoders import BackboneSceneAndHead, InFrameHead, SceneAndHead
+from gensight.methods.gaze.losses import in_frame_loss, map_weights, masked_mean
 from gensight.samples import Batch, Size
 
 
@@ -21,8 +22,7 @@ class ConvolutionalGaze(Method):
         grid: (height, width) of the heatmap; the decoder's own output (64 x 64 for 7 x 7 features) is resized to it.
         map_weight: Of the heatmap's squared error (mean over cells); 10,000 to 100 is published.
         in_frame_weight: Of the in/out loss; 0 switches it off, as the published GazeFollow run does.
-        eye_weight: Of the absolute error of the eye's place in the close-up, learned beside the map: it tells which way
-            the head is turned, for everybody, also for those who look out of the frame. 0: not learned.
+        direction_weight: Of the head's direction, which an encoder with `directions` reads.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class ConvolutionalGaze(Method):
         *,
         map_weight: float = 100.0,
         in_frame_weight: float = 1.0,
-        eye_weight: float = 0.0,
+        direction_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self.encoder, self.grid = encoder, (grid[0], grid[1])
@@ -47,11 +47,11 @@ class ConvolutionalGaze(Method):
             nn.Conv2d(1, 1, 1),
         )
         self.in_frame = InFrameHead(2 * wide)
-        self.eye_weight, self.eye = eye_weight, EyeHead(wide) if eye_weight else None
+        self.direction_weight = direction_weight
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """(maps (B, 1, grid), logits of in frame (B,))."""
-        return self.read(self.encoder(batch)[0])
+        return self.read(self.encoder(batch).joint)
 
     def read(self, joint: Tensor) -> tuple[Tensor, Tensor]:
         """The same from the encoder's joint map."""
@@ -59,8 +59,8 @@ class ConvolutionalGaze(Method):
         return functional.interpolate(maps, size=self.grid, mode="bilinear", align_corners=False), self.in_frame(joint)
 
     def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
-        joint, _ = self.encoder(batch)
-        maps, inside = self.read(joint)
+        seen = self.encoder(batch)
+        maps, inside = self.read(seen.joint)
         errors = functional.mse_loss(maps, batch.targets[MAP], reduction="none").flatten(1).mean(1)
         heat, in_frame = masked_mean(errors, map_weights(batch)), in_frame_loss(inside, batch)
         losses = {
@@ -68,10 +68,7 @@ class ConvolutionalGaze(Method):
             MAP: heat,
             IN_FRAME: in_frame,
         }
-        if self.eye is not None:
-            losses[EYE] = eye_loss(self.eye(joint), batch)
-            losses["loss"] = losses["loss"] + self.eye_weight * losses[EYE]
-        return losses
+        return add_direction_loss(losses, seen.direction, batch, self.direction_weight)
 
     @torch.no_grad()
     def predict(self, batch: Batch) -> dict[str, Tensor]:

@@ -4,27 +4,41 @@ The encoders run once for a person, whatever the number of steps; the U-Net alon
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gensight.diffusion import sampling, targets, variational
 from gensight.diffusion.noise import item_noise, item_timesteps, item_uniform
 from gensight.diffusion.schedules import ScheduleName, alphas_cumprod
 from gensight.diffusion.weighting import Weighting, loss_weights, refuse_infinite
-from gensight.encodings.gaze import EYE, IN_FRAME, MAP, POINT
+from gensight.encodings.gaze import IN_FRAME, MAP, POINT
 from gensight.errors import ConfigError
 from gensight.methods.base import Method
-from gensight.methods.gaze.encoders import BackboneSceneAndHead, EyeHead, InFrameHead, SceneAndHead
-from gensight.methods.gaze.losses import eye_loss, in_frame_loss, map_weights, masked_mean, soft_argmax
+from gensight.methods.gaze.directions import add_direction_loss
+from gensight.methods.gaze.encoders import BackboneSceneAndHead, Encoded, InFrameHead, SceneAndHead
+from gensight.methods.gaze.losses import in_frame_loss, map_weights, masked_mean, soft_argmax
 from gensight.samples import Batch, Size
 
 Target = Literal["epsilon", "x0", "v"]
 DiffusionLoss = Literal["mse", "hybrid", "kl"]
 _PREDICTIONS: dict[str, targets.Prediction] = {"epsilon": "epsilon", "x0": "sample", "v": "v_prediction"}
 _STEP, _NOISE, _SIGMA, _OFFSET, _DRAW = 1, 2, 3, 4, 64  # streams of an item's randomness
+
+
+class Condition(NamedTuple):
+    """What the U-Net is told of scene and head, the same at every step.
+
+    Attributes:
+        tokens: (B, n, channels) that it attends to.
+        maps: (B, beside, grid) that it sees beside x_t, where it does.
+    """
+
+    tokens: Tensor
+    maps: Tensor | None = None
 
 
 class DiffusionGaze(Method):
@@ -51,8 +65,9 @@ class DiffusionGaze(Method):
         snr_limit: k of `min-snr` and `max-snr`.
         point_weight: Of the squared distance between the estimate's soft-argmax and the target; 0: none.
         in_frame_weight: Of the in/out loss.
-        eye_weight: Of the absolute error of the eye's place in the close-up, learned beside the map: it tells which way
-            the head is turned, for everybody, also for those who look out of the frame. 0: not learned.
+        direction_weight: Of the head's direction, which an encoder with `directions` reads.
+        beside: Channels of the joint map that the U-Net sees at each cell beside x_t; 0: it knows of scene and head by
+            attention alone, as published.
         sampler, sample_steps: How predictions are drawn.
         num_draws: Draws that a prediction is the mean of.
 
@@ -85,7 +100,8 @@ class DiffusionGaze(Method):
         snr_limit: float = 5.0,
         point_weight: float = 0.0,
         in_frame_weight: float = 0.01,
-        eye_weight: float = 0.0,
+        direction_weight: float = 0.0,
+        beside: int = 0,
         sampler: sampling.SamplerName = "ddim",
         sample_steps: int = 10,
         num_draws: int = 1,
@@ -99,15 +115,17 @@ class DiffusionGaze(Method):
         self.loss, self.weighting, self.snr_limit = loss, weighting, snr_limit
         self.point_weight, self.in_frame_weight = point_weight, in_frame_weight
         self.sampler, self.sample_steps, self.num_draws = sampler, sample_steps, num_draws
-        self.unet = _unet(widths, attention, num_blocks, num_heads, dropout, encoder.channels, loss != "mse", grid)
+        channels = 1 + beside, 2 if loss != "mse" else 1
+        self.unet = _unet(widths, attention, num_blocks, num_heads, dropout, encoder.channels, channels, grid)
         self.in_frame = InFrameHead(2 * encoder.channels)
-        self.eye_weight, self.eye = eye_weight, EyeHead(encoder.channels) if eye_weight else None
+        self.direction_weight = direction_weight
+        self.beside = nn.Conv2d(2 * encoder.channels, beside, 1) if beside else None
         self.register_buffer("alphas_cumprod", alphas_cumprod(schedule, train_steps, zero_terminal_snr), False)
 
     # --- Learning ---
 
     def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
-        joint, tokens = self.encoder(batch)
+        seen = self.encoder(batch)
         x0 = sampling.scale_input(self._maps(batch), self.scale)
         timesteps = item_timesteps(batch.keys, 0, len(self.alphas_cumprod), _STEP).to(x0.device)
         noise = self._noise(batch, _NOISE).to(x0)
@@ -115,20 +133,17 @@ class DiffusionGaze(Method):
             offsets = item_noise(batch.keys, (1, 1, 1), _OFFSET).to(x0)
             noise = sampling.with_offset(noise, offsets, self.offset_noise)
         x_t = targets.add_noise(x0, noise, timesteps, self.alphas_cumprod)
-        output, variance = self._run(x_t, timesteps, tokens)
+        output, variance = self._run(x_t, timesteps, self.condition(seen))
         estimate = self._estimate(output, x_t, timesteps)
         each = self._errors(x0, x_t, noise, timesteps, output, variance, estimate)
         weights = map_weights(batch)
-        losses = {MAP: masked_mean(each, weights), IN_FRAME: in_frame_loss(self.in_frame(joint), batch)}
+        losses = {MAP: masked_mean(each, weights), IN_FRAME: in_frame_loss(self.in_frame(seen.joint), batch)}
         losses["loss"] = losses[MAP] + self.in_frame_weight * losses[IN_FRAME]
         if self.point_weight:
             places = soft_argmax(sampling.unscale_output(estimate, self.scale))
             losses["point"] = masked_mean(((places - batch.targets[POINT]) ** 2).sum(1), weights)
             losses["loss"] = losses["loss"] + self.point_weight * losses["point"]
-        if self.eye is not None:
-            losses[EYE] = eye_loss(self.eye(joint), batch)
-            losses["loss"] = losses["loss"] + self.eye_weight * losses[EYE]
-        return losses
+        return add_direction_loss(losses, seen.direction, batch, self.direction_weight)
 
     def _errors(
         self,
@@ -173,38 +188,48 @@ class DiffusionGaze(Method):
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         """`gaze`, `in_frame`, and with several draws `spread` (B, 1): their distance from the mean, as a share of the
         map's diagonal."""
-        joint, tokens = self.encoder(batch)
-        draws = torch.stack([self._draw(batch, tokens, number) for number in range(self.num_draws)])
-        outputs = {MAP: draws.mean(0), IN_FRAME: self.in_frame(joint).sigmoid()[:, None]}
+        seen = self.encoder(batch)
+        condition = self.condition(seen)
+        draws = torch.stack([self._draw(batch, condition, number) for number in range(self.num_draws)])
+        outputs = {MAP: draws.mean(0), IN_FRAME: self.in_frame(seen.joint).sigmoid()[:, None]}
         if self.num_draws > 1:
             places = torch.stack([soft_argmax(draw) for draw in draws])
             distance = ((places - places.mean(0)) ** 2).sum(-1).mean(0).sqrt()
             outputs["spread"] = distance[:, None] / 2**0.5
         return outputs
 
-    def denoise(self, x_t: Tensor, timesteps: Tensor, tokens: Tensor) -> Tensor:
+    def condition(self, seen: Encoded) -> Condition:
+        """What every step of a draw is told."""
+        if self.beside is None:
+            return Condition(seen.tokens)
+        maps = functional.interpolate(self.beside(seen.joint), size=self.grid, mode="bilinear", align_corners=False)
+        return Condition(seen.tokens, maps)
+
+    def denoise(self, x_t: Tensor, timesteps: Tensor, condition: Condition) -> Tensor:
         """The estimate of x0 (B, 1, grid) in [-scale, scale] (not clamped) at noise levels (B,)."""
-        return self._estimate(self._run(x_t, timesteps, tokens)[0], x_t, timesteps)
+        return self._estimate(self._run(x_t, timesteps, condition)[0], x_t, timesteps)
 
-    def _draw(self, batch: Batch, tokens: Tensor, number: int) -> Tensor:
+    def _draw(self, batch: Batch, condition: Condition, number: int) -> Tensor:
         def denoise(x_t: Tensor, timesteps: Tensor) -> Tensor:
-            return self.denoise(x_t, timesteps, tokens)
+            return self.denoise(x_t, timesteps, condition)
 
-        noise = self._noise(batch, _DRAW + number).to(tokens)
+        noise = self._noise(batch, _DRAW + number).to(condition.tokens)
         keys = [int(key) + number for key in batch.keys]
         x0 = sampling.sample(
             denoise, noise, self.alphas_cumprod.cpu(), self.sample_steps, self.sampler, self.scale, keys
         )
-        return sampling.unscale_output(x0, self.scale).to(tokens)
+        return sampling.unscale_output(x0, self.scale).to(condition.tokens)
 
     def _noise(self, batch: Batch, stream: int) -> Tensor:
         return item_noise(batch.keys, (1, *self.grid), stream)
 
-    def _run(self, x_t: Tensor, timesteps: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor | None]:
+    def _run(self, x_t: Tensor, timesteps: Tensor, condition: Condition) -> tuple[Tensor, Tensor | None]:
         """(what the network predicts, its raw variance where that is learned)."""
         seen = sampling.normalise(x_t) if self.normalise else x_t
+        if condition.maps is not None:
+            seen = torch.cat([seen, condition.maps], dim=1)
         scaled = timesteps * (1000 / len(self.alphas_cumprod))
-        output: Tensor = self.unet(seen, scaled, tokens).sample
+        output: Tensor = self.unet(seen, scaled, condition.tokens).sample
         return (output[:, :1], output[:, 1:]) if self.loss != "mse" else (output, None)
 
     def _estimate(self, output: Tensor, x_t: Tensor, timesteps: Tensor) -> Tensor:
@@ -221,13 +246,13 @@ def _unet(
     num_heads: int,
     dropout: float,
     context: int,
-    learn_variance: bool,
+    channels: tuple[int, int],
     grid: Size,
 ) -> UNet2DConditionModel:
     unet: Any = UNet2DConditionModel(
         sample_size=list(grid),
-        in_channels=1,
-        out_channels=2 if learn_variance else 1,
+        in_channels=channels[0],
+        out_channels=channels[1],
         block_out_channels=list(widths),
         down_block_types=["CrossAttnDownBlock2D" if at else "DownBlock2D" for at in attention],
         up_block_types=["CrossAttnUpBlock2D" if at else "UpBlock2D" for at in reversed(attention)],

@@ -1,11 +1,12 @@
 """The scene and head encoders of the classical gaze follower, and how they are joined.
 
-Each is a ResNet with a fifth stage (Chong et al., CVPR 2020); the scene's takes the head's place as a fourth channel.
-With `resnet50` a 224 x 224 image becomes 1024 channels of 7 x 7; `small` gives 96 channels at the same stride of 32.
+Each is a ResNet with a fifth stage (Chong et al., CVPR 2020); the scene's takes the head's place as a fourth channel,
+and by choice the fields of the head's direction as three more. With `resnet50` a 224 x 224 image becomes 1024 channels
+of 7 x 7; `small` gives 96 channels at a stride of 16.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from transformers.models.resnet.modeling_resnet import ResNetStage
 from gensight.backbones.base import Backbone
 from gensight.encodings.gaze import HEAD, SCENE
 from gensight.errors import RunError
+from gensight.methods.gaze.directions import SHARPNESS, Direction, DirectionHead, direction_fields
 from gensight.methods.gaze.layers import LayerSum
 from gensight.methods.gaze.prompts import box_coverage, head_boxes, sines
 from gensight.samples import Batch
@@ -37,7 +39,7 @@ class _Shape:
 
 _SHAPES = {
     "resnet50": _Shape(64, (256, 512, 1024, 2048), (3, 4, 6, 3), "bottleneck", (1024, 2)),
-    "small": _Shape(24, (24, 48, 96, 96), (1, 1, 1, 1), "basic", (96, 1)),
+    "small": _Shape(24, (24, 48, 96), (1, 1, 1), "basic", (96, 1)),
 }
 
 
@@ -46,7 +48,7 @@ class ImageEncoder(nn.Module):
 
     Args:
         size: Which one.
-        in_channels: 3, or 4 with the head's place.
+        in_channels: 3, or more with the head's place and the fields of its direction.
         weights: Hub id or folder of ImageNet weights for the first four stages; None: random.
         frozen: Whether nothing in it learns, batch statistics included.
 
@@ -89,7 +91,7 @@ class ImageEncoder(nn.Module):
         return super().train(mode and not self.frozen)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, in_channels, height, width) -> (B, channels, height / 32, width / 32)."""
+        """(B, in_channels, height, width) -> (B, channels, height / stride, width / stride)."""
         hidden: Tensor = self.fifth(self.trunk(images).last_hidden_state)
         return hidden
 
@@ -104,11 +106,24 @@ def _pretrained(weights: str, config: ResNetConfig) -> ResNetModel:
     return model
 
 
+class Encoded(NamedTuple):
+    """What encoders make of scenes and heads.
+
+    Attributes:
+        joint: (B, 2 * channels, h, w) scene and head, one beside the other.
+        tokens: (B, n, channels) what a decoder attends to.
+        direction: Of the heads, where the encoders read one.
+    """
+
+    joint: Tensor
+    tokens: Tensor
+    direction: Direction | None = None
+
+
 class SceneAndHead(nn.Module):
     """Both encoders: a joint map, and the tokens that a decoder attends to.
 
-    Anything with `channels` that returns (joint (B, 2 * channels, h, w), tokens (B, n, channels)) for a batch can stand
-    in its place.
+    Anything with `channels` that returns `Encoded` for a batch can stand in its place.
 
     Args:
         size: Of both encoders.
@@ -117,6 +132,7 @@ class SceneAndHead(nn.Module):
         positions: Whether fixed positions are added to the tokens of each image.
         weights: Of both encoders; see `ImageEncoder`.
         freeze_scene, freeze_head: Whether an encoder is left as it is.
+        directions: Whether the head's direction is read off it, and its fields shown to the scene's encoder.
     """
 
     def __init__(
@@ -127,22 +143,28 @@ class SceneAndHead(nn.Module):
         weights: str | None = None,
         freeze_scene: bool = False,
         freeze_head: bool = False,
+        directions: bool = False,
     ) -> None:
         super().__init__()
         self.layout, self.positions = layout, positions
-        self.scene = ImageEncoder(size, 4, weights, freeze_scene)
+        self.scene = ImageEncoder(size, 4 + len(SHARPNESS) * directions, weights, freeze_scene)
         self.head = ImageEncoder(size, 3, weights, freeze_head)
         self.channels = self.scene.channels
+        self.direction = DirectionHead(self.channels) if directions else None
         self.attention = nn.Linear(_ATTENTION_CELLS**2 + self.channels, 7 * 7) if layout == "attended" else None
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: Batch) -> Encoded:
         return self.encode(batch.images[SCENE], batch.images[HEAD], head_boxes(batch))
 
-    def encode(self, scenes: Tensor, heads: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, scenes: Tensor, heads: Tensor, boxes: Tensor) -> Encoded:
         """The same from images (B, 3, height, width) and head boxes (B, 4) as shares of the scenes' sides."""
         scenes, heads = _standard(scenes), _standard(heads)
-        place = (box_coverage(boxes, _size(scenes)) > 0.5).to(scenes)
-        scene, head = self.scene(torch.cat([scenes, place], dim=1)), self.head(heads)
+        head, direction = self.head(heads), None
+        shown = [scenes, (box_coverage(boxes, _size(scenes)) > 0.5).to(scenes)]
+        if self.direction is not None:
+            direction = self.direction(head)
+            shown.append(direction_fields(direction, boxes, _size(scenes)))
+        scene = self.scene(torch.cat(shown, dim=1))
         if self.attention is not None:
             coarse = box_coverage(boxes, (_ATTENTION_CELLS, _ATTENTION_CELLS)).flatten(1)
             steer = torch.cat([coarse, head.mean((-2, -1))], dim=1)
@@ -155,7 +177,7 @@ class SceneAndHead(nn.Module):
         if self.positions:
             where = sines(_size(scene), self.channels).to(scene)
             scene, head = scene + where, head + where
-        return joint, torch.cat([scene.flatten(2), head.flatten(2)], dim=2).transpose(1, 2)
+        return Encoded(joint, _tokens(scene, head), direction)
 
 
 class BackboneSceneAndHead(nn.Module):
@@ -167,34 +189,47 @@ class BackboneSceneAndHead(nn.Module):
         backbone: Any; its own settings say whether it learns.
         channels: Of the joint map's halves and of the tokens.
         positions: Whether fixed positions are added to the tokens.
+        directions: Whether the head's direction is read off its close-up, and its fields added to the scene.
     """
 
-    def __init__(self, backbone: Backbone, channels: int = 128, positions: bool = True) -> None:
+    def __init__(
+        self, backbone: Backbone, channels: int = 128, positions: bool = True, directions: bool = False
+    ) -> None:
         super().__init__()
         self.backbone, self.channels, self.positions = backbone, channels, positions
         self.scene = LayerSum(backbone.layers, channels)
         self.head = LayerSum(backbone.layers, channels)
         self.prompt = nn.Parameter(torch.randn(channels) * 0.02)
         self.mix_scene, self.mix_head = _mix(channels), _mix(channels)
+        self.direction = DirectionHead(channels) if directions else None
+        self.fields = nn.Conv2d(len(SHARPNESS), channels, 1) if directions else None
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: Batch) -> Encoded:
         return self.encode(batch.images[SCENE], batch.images[HEAD], head_boxes(batch))
 
-    def encode(self, scenes: Tensor, heads: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, scenes: Tensor, heads: Tensor, boxes: Tensor) -> Encoded:
         """The same from images (B, 3, height, width) and head boxes (B, 4) as shares of the scenes' sides."""
         cells = (max(1, scenes.shape[-2] // 32), max(1, scenes.shape[-1] // 32))
         place = box_coverage(boxes, cells)
         scene = self.scene(self._see(scenes), cells) + place * self.prompt[:, None, None]
-        scene, head = self.mix_scene(scene), self.mix_head(self.head(self._see(heads), cells))
+        head, direction = self.head(self._see(heads), cells), None
+        if self.direction is not None and self.fields is not None:
+            direction = self.direction(head)
+            scene = scene + self.fields(direction_fields(direction, boxes, cells))
+        scene, head = self.mix_scene(scene), self.mix_head(head)
         joint = torch.cat([scene, head], dim=1)
         if self.positions:
             where = sines(cells, self.channels).to(scene)
             scene, head = scene + where, head + where
-        return joint, torch.cat([scene.flatten(2), head.flatten(2)], dim=2).transpose(1, 2)
+        return Encoded(joint, _tokens(scene, head), direction)
 
     def _see(self, images: Tensor) -> dict[str, Tensor]:
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.backbone.trainable):
             return self.backbone.features(images).maps
+
+
+def _tokens(scene: Tensor, head: Tensor) -> Tensor:
+    return torch.cat([scene.flatten(2), head.flatten(2)], dim=2).transpose(1, 2)
 
 
 def _mix(channels: int) -> nn.Sequential:
@@ -217,19 +252,6 @@ class InFrameHead(nn.Module):
         """(B,) logits."""
         logits: Tensor = self.last(self.layers(joint).mean((-2, -1))).squeeze(-1)
         return logits
-
-
-class EyeHead(nn.Module):
-    """Where the eye lies in the close-up, from the head's half of the joint map; asked for in training alone."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.channels, self.last = channels, nn.Linear(channels, 2)
-
-    def forward(self, joint: Tensor) -> Tensor:
-        """(B, 2) x and y as shares of the close-up's sides."""
-        places: Tensor = self.last(joint[:, self.channels :].mean((-2, -1)))
-        return places
 
 
 def _standard(images: Tensor) -> Tensor:

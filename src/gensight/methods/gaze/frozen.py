@@ -14,11 +14,18 @@ from torch.nn import functional
 from gensight.backbones.base import Backbone, Features
 from gensight.backbones.cache import TIME_EMBEDDING
 from gensight.diffusion.noise import item_uniform
-from gensight.encodings.gaze import EYE, HEAD, IN_FRAME, MAP, SCENE
+from gensight.encodings.gaze import HEAD, IN_FRAME, MAP, SCENE
 from gensight.errors import ConfigError
 from gensight.methods.base import Method
+from gensight.methods.gaze.directions import (
+    SHARPNESS,
+    Direction,
+    DirectionHead,
+    add_direction_loss,
+    direction_fields,
+)
 from gensight.methods.gaze.layers import LayerSum
-from gensight.methods.gaze.losses import eye_loss, in_frame_loss, map_weights, masked_mean
+from gensight.methods.gaze.losses import in_frame_loss, map_weights, masked_mean
 from gensight.methods.gaze.prompts import box_coverage, distinct_scenes, head_boxes, sines
 from gensight.samples import Batch, Size
 
@@ -42,8 +49,8 @@ class FrozenGaze(Method):
         drop_path: Largest probability of leaving out a block for an item, in training.
         loss: `bce` per cell, as published; `softmax`, the place as one choice among cells (learns faster).
         in_frame_weight: Of the in/out loss; 0 switches the output's learning off.
-        eye_weight: Of the absolute error of the eye's place in the close-up, learned beside the map: it tells which way
-            the head is turned, for everybody, also for those who look out of the frame. 0: not learned.
+        direction_weight: Of the head's direction, read off the close-up and learned beside the map; its fields join the
+            scene's tokens (see `directions`). 0: none of it, as published.
     """
 
     def __init__(
@@ -59,7 +66,7 @@ class FrozenGaze(Method):
         drop_path: float = 0.1,
         loss: Loss = "bce",
         in_frame_weight: float = 1.0,
-        eye_weight: float = 0.0,
+        direction_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self.backbone, self.grid, self.loss, self.in_frame_weight = backbone, (grid[0], grid[1]), loss, in_frame_weight
@@ -73,16 +80,18 @@ class FrozenGaze(Method):
         self.raise_map = nn.ConvTranspose2d(width, width, 2, stride=2)
         self.map = nn.Conv2d(width, 1, 1)
         self.in_frame = nn.Sequential(nn.Linear(width, width // 2), nn.GELU(), nn.Linear(width // 2, 1))
-        if eye_weight and not close_up:
-            raise ConfigError("the eye's place is read off close-ups, and there are none", where="method.eye_weight",
-                              hint="set method.close_up")  # fmt: skip
-        self.eye_weight, self.eye = eye_weight, nn.Linear(width, 2) if eye_weight else None
+        if direction_weight and not close_up:
+            raise ConfigError("the head's direction is read off close-ups, and there are none",
+                              where="method.direction_weight", hint="set method.close_up")  # fmt: skip
+        self.direction_weight = direction_weight
+        self.direction = DirectionHead(width) if direction_weight else None
+        self.fields = nn.Conv2d(len(SHARPNESS), width, 1) if direction_weight else None
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """(logits of the map (B, 1, grid), logits of in frame (B,))."""
-        return self._outputs(self._see_all(batch), batch.views[0][SCENE].model_size)
+        return self._outputs(self._see_all(batch)[0], batch.views[0][SCENE].model_size)
 
-    def _see_all(self, batch: Batch) -> Tensor:
+    def _see_all(self, batch: Batch) -> tuple[Tensor, Direction | None]:
         scene, shown, close_ups = self._features(batch)
         kept = [self._kept(batch, number) for number in range(len(self.blocks))]
         return self._hidden(scene, close_ups, head_boxes(batch), batch.views[0][SCENE].model_size, shown, kept)
@@ -98,7 +107,7 @@ class FrozenGaze(Method):
             boxes: (B, 4) heads, as shares of the scene's sides.
             model_size: Of the scene's view, in pixels.
         """
-        return self._outputs(self._hidden(scene, close_ups, boxes, model_size), model_size)
+        return self._outputs(self._hidden(scene, close_ups, boxes, model_size)[0], model_size)
 
     def _token_grid(self, model_size: Size) -> Size:
         return -(-model_size[0] // self.token_stride), -(-model_size[1] // self.token_stride)
@@ -111,23 +120,28 @@ class FrozenGaze(Method):
         model_size: Size,
         shown: Tensor | None = None,
         kept: Sequence[Tensor] = (),
-    ) -> Tensor:
-        """(B, 1 + scene + close-up, width); `shown` names each item's scene, `kept` scales each block's answer."""
+    ) -> tuple[Tensor, Direction | None]:
+        """((B, 1 + scene + close-up, width), the heads' direction where it is read).
+
+        `shown` names each item's scene, `kept` scales each block's answer.
+        """
         size = self._token_grid(model_size)
         maps = self.project(scene, size)
         maps = maps + sines(size, maps.shape[1]).to(maps)
         coverage = box_coverage(boxes, size).to(maps)
         maps = (maps if shown is None else maps[shown]) + coverage * self.head_prompt[:, None, None]
-        tokens = [self.in_frame_token.expand(boxes.shape[0], 1, -1), maps.flatten(2).transpose(1, 2)]
+        direction, tokens = None, [self.in_frame_token.expand(boxes.shape[0], 1, -1)]
         if close_ups is not None and self.close_up_project is not None:
             near = self.close_up_project(close_ups, (self.close_up, self.close_up))
+            if self.direction is not None and self.fields is not None:
+                direction = self.direction(near)
+                maps = maps + self.fields(direction_fields(direction, boxes, size))
             near = near + sines((self.close_up, self.close_up), near.shape[1]).to(near)
             tokens.append(near.flatten(2).transpose(1, 2))
-        hidden = torch.cat(tokens, dim=1)
+        hidden = torch.cat([tokens[0], maps.flatten(2).transpose(1, 2), *tokens[1:]], dim=1)
         for number, block in enumerate(self.blocks):
             hidden = block(hidden, kept[number].to(hidden) if kept else None)
-        normed: Tensor = self.norm(hidden)
-        return normed
+        return self.norm(hidden), direction
 
     def _outputs(self, hidden: Tensor, model_size: Size) -> tuple[Tensor, Tensor]:
         size = self._token_grid(model_size)
@@ -137,8 +151,8 @@ class FrozenGaze(Method):
         return logits, self.in_frame(hidden[:, 0]).squeeze(-1)
 
     def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
-        hidden, model_size = self._see_all(batch), batch.views[0][SCENE].model_size
-        logits, inside = self._outputs(hidden, model_size)
+        hidden, direction = self._see_all(batch)
+        logits, inside = self._outputs(hidden, batch.views[0][SCENE].model_size)
         target, weights = batch.targets[MAP], map_weights(batch)
         match self.loss:
             case "bce":
@@ -151,11 +165,7 @@ class FrozenGaze(Method):
                 assert_never(self.loss)
         heat, in_frame = masked_mean(each, weights), in_frame_loss(inside, batch)
         losses = {"loss": heat + self.in_frame_weight * in_frame, MAP: heat, IN_FRAME: in_frame}
-        if self.eye is not None:
-            height, width = self._token_grid(model_size)
-            losses[EYE] = eye_loss(self.eye(hidden[:, 1 + height * width :].mean(1)), batch)
-            losses["loss"] = losses["loss"] + self.eye_weight * losses[EYE]
-        return losses
+        return add_direction_loss(losses, direction, batch, self.direction_weight)
 
     @torch.no_grad()
     def predict(self, batch: Batch) -> dict[str, Tensor]:

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from gensight.encodings.gaze import EYE, IN_FRAME, MAP
+from gensight.encodings.gaze import IN_FRAME, MAP
 from gensight.samples import Batch
 
 
@@ -23,12 +23,6 @@ def in_frame_loss(logits: Float[Tensor, " batch"], batch: Batch) -> Tensor:
     """Binary cross-entropy of whether the target is in the image."""
     target, weight = batch.targets[IN_FRAME].flatten(), batch.targets[f"{IN_FRAME}_weight"].flatten()
     return masked_mean(functional.binary_cross_entropy_with_logits(logits, target, reduction="none"), weight)
-
-
-def eye_loss(places: Float[Tensor, "batch 2"], batch: Batch) -> Tensor:
-    """The absolute error of where the eye lies in the close-up, x and y added up: it tells a head's direction."""
-    errors = (places - batch.targets[EYE]).abs().sum(1)
-    return masked_mean(errors, batch.targets[f"{EYE}_weight"].flatten())
 
 
 def soft_argmax(maps: Float[Tensor, "batch 1 height width"], sharpness: float = 100.0) -> Float[Tensor, "batch 2"]:
