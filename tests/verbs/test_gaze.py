@@ -50,7 +50,13 @@ def test_a_method_is_trained_scored_and_shown(tmp_path: Path, method: str) -> No
     config = recipe(method)
     run = train(config, tmp_path / "run", "cpu")
     metrics = json.loads((run / "metrics.json").read_text())
-    assert [entry["model"] for entry in metrics["scores"]] == [method, "centre-gaze", "mean-gaze", "head-direction"]
+    assert [entry["model"] for entry in metrics["scores"]] == [
+        method,
+        "centre-gaze",
+        "mean-gaze",
+        "head-pixels",
+        "head-direction",
+    ]
     for entry in metrics["scores"]:
         names = [result["protocol"] for result in entry["results"]]
         assert names == [

@@ -16,7 +16,7 @@ Protocol = Literal[
 Baseline = Literal[
     "mean-position", "mean-map", "no-motion", "raw-pixels", "sift", "optical-flow", "colour-histogram", "random-twin",
     "scratch",
-    "centre-gaze", "mean-gaze", "eye-point", "head-direction",
+    "centre-gaze", "mean-gaze", "eye-point", "head-direction", "head-pixels",
     "most-frequent", "shuffled-instructions", "held-out-paraphrases",
 ]  # fmt: skip
 TEACHER = "teacher:"  # before a pose model's hub id or folder: that model, scored as a baseline
@@ -30,7 +30,9 @@ _GAZE: tuple[Protocol, ...] = (
     "gazefollow", "chong", "gazelle", "tonini", "sharingan", "video", "chong-video", "gazelle-video", "goo-5x5",
     "in-frame-ap",
 )  # fmt: skip
-_GAZE_BASELINES: tuple[Baseline, ...] = ("centre-gaze", "mean-gaze", "eye-point", "head-direction")
+_GAZE_BASELINES: tuple[Baseline, ...] = (
+    "centre-gaze", "mean-gaze", "eye-point", "head-direction", "head-pixels",
+)  # fmt: skip
 _PAINTED: tuple[Protocol, ...] = (
     "seg", "seg-oracle-classes", "coco-box", "voc07", "voc12", "depth-metric", "depth-median-scaled", "depth-affine",
     "classification", "top-1",
@@ -95,7 +97,7 @@ USUAL_BASELINES: dict[str, tuple[Baseline, ...]] = {
     "appearance": ("colour-histogram", "random-twin"),
     "landmark-pairs": (),
     "points": ("mean-position",),
-    "gaze": ("centre-gaze", "mean-gaze", "head-direction"),
+    "gaze": ("centre-gaze", "mean-gaze", "head-pixels", "head-direction"),
     "painted": _PAINTED_BASELINES,
     "class": ("most-frequent",),
 }

@@ -34,7 +34,7 @@ def untrained_baseline(name: str, experiment: Experiment) -> Answer | None:
         case "mean-position":
             assert experiment.skeleton is not None  # the schema lets only keypoint encodings ask for it
             return MeanPosition(experiment.plain_training_cases(), experiment.skeleton)
-        case "centre-gaze" | "mean-gaze" | "eye-point" | "head-direction":
+        case "centre-gaze" | "mean-gaze" | "eye-point" | "head-direction" | "head-pixels":
             return GazeBaseline(name, experiment.plain_training_cases())
         case "most-frequent" if isinstance(experiment.encoding, ClassLabel):
             return MostFrequentLabel(experiment.plain_training_cases(), experiment.encoding)

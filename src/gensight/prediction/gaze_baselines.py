@@ -1,15 +1,19 @@
-"""Where people look, told without looking: the centre, the mean, the eye, and the head's direction."""
+"""Where people look, told without looking at the scene: the centre, the mean, the eye, and the head alone."""
+
+from collections.abc import Callable
 
 import numpy as np
 
 from gensight.encodings.gaze import map_name
 from gensight.encodings.heatmap import gaussians
+from gensight.geometry import warp_image
 from gensight.loading.cases import Cases
 from gensight.samples import Array, Gaze, Instance, Item, Prediction, ScoreMap
-from gensight.transforms.views import stretched_frame
+from gensight.transforms.views import stretched_box, stretched_frame
 
 GRID, SIGMA = (64, 64), 3.0
-_RIDGE = 1e-3
+_CLOSE_UP = (16, 16)
+_READ_AT_MOST = 4000  # close-ups: decoding more images is not worth what a linear reading gains
 
 
 class GazeBaseline:
@@ -18,8 +22,10 @@ class GazeBaseline:
     - `centre-gaze`: the image's centre.
     - `mean-gaze`: the mean target of the training part.
     - `eye-point`: the eye itself, or the head's centre where no eye is known.
-    - `head-direction`: linear in the head's centre and size and in where the eye lies in the head's box, which tells
-      which way the head is turned (ridge regression on the training part).
+    - `head-direction`: ridge regression on the head's centre and size and on where the annotated eye lies in the head's
+      box, which tells which way the head is turned. No network is told that.
+    - `head-pixels`: ridge regression on the head's centre and size and on its close-up in 16 x 16 colours, each
+      channel's mean and deviation over the close-up removed: the same, read off the image.
 
     Args:
         name: Which one.
@@ -33,9 +39,13 @@ class GazeBaseline:
         self.in_frame = len(inside) / max(len(items), 1)
         targets = np.array([_target(item) for item in inside]).reshape(-1, 2)
         self.mean = targets.mean(0) if len(targets) else np.full(2, 0.5)
-        inputs = np.array([_head(item) for item in inside]).reshape(-1, 7)
-        gram = inputs.T @ inputs + _RIDGE * np.eye(7)
-        self.weights: Array = np.linalg.solve(gram, inputs.T @ (targets - self.mean))
+        self.regression: tuple[Callable[[Item], Array], Array] | None = None
+        if name in _REGRESSIONS and inside:
+            describe, ridge = _REGRESSIONS[name]
+            inside, targets = inside[:_READ_AT_MOST], targets[:_READ_AT_MOST]
+            inputs = np.stack([describe(item) for item in inside])
+            gram = inputs.T @ inputs + ridge * np.eye(inputs.shape[1])
+            self.regression = describe, np.linalg.solve(gram, inputs.T @ (targets - self.mean))
 
     def __call__(self, item: Item) -> Prediction:
         size, scale = item.sample.size, np.array(item.sample.size[::-1], dtype=np.float64)
@@ -53,16 +63,15 @@ class GazeBaseline:
         )
 
     def _point(self, item: Item) -> Array:
-        match self.name:
-            case "centre-gaze":
-                return np.full(2, 0.5)
-            case "mean-gaze":
-                return self.mean
-            case "eye-point":
-                return _eye(item)
-            case _:
-                found: Array = self.mean + _head(item) @ self.weights
-                return found
+        if self.name == "centre-gaze":
+            return np.full(2, 0.5)
+        if self.name == "eye-point":
+            return _eye(item)
+        if self.regression is None:
+            return self.mean
+        describe, weights = self.regression
+        found: Array = self.mean + describe(item) @ weights
+        return found
 
 
 def _target(item: Item) -> Array | None:
@@ -88,9 +97,30 @@ def _eye(item: Item) -> Array:
     return gaze.eye / np.array(item.sample.size[::-1])
 
 
-def _head(item: Item) -> Array:
-    """float64 (7,): 1, the head's centre and size, and the eye's place in the box from -1 to 1."""
+def _place(item: Item) -> Array:
+    """float64 (5,): 1, the head's centre and size."""
     box = _box(item)
-    centre, sides = (box[:2] + box[2:]) / 2, np.maximum(box[2:] - box[:2], 1e-6)
-    turned = np.clip(2 * (_eye(item) - centre) / sides, -1.5, 1.5)
-    return np.concatenate([[1.0], centre - 0.5, sides, turned])
+    return np.concatenate([[1.0], (box[:2] + box[2:]) / 2 - 0.5, np.maximum(box[2:] - box[:2], 1e-6)])
+
+
+def _turned(item: Item) -> Array:
+    """float64 (7,): the head's place, and the eye's in its box from -1 to 1."""
+    place, box = _place(item), _box(item)
+    turned = 2 * (_eye(item) - (box[:2] + box[2:]) / 2) / place[3:]
+    return np.concatenate([place, np.clip(turned, -1.5, 1.5)])
+
+
+def _pixels(item: Item) -> Array:
+    """float64 (5 + 16 * 16 * 3,): the head's place, and its standardised close-up."""
+    subject = item.subject
+    assert subject is not None and subject.head_box is not None  # the encoding makes items of such only
+    view = stretched_box(item.sample.size, subject.head_box, _CLOSE_UP)
+    colours = warp_image(item.sample.image(), view).astype(np.float64) / 255
+    colours = (colours - colours.mean((0, 1))) / (colours.std((0, 1)) + 1e-3)
+    return np.concatenate([_place(item), colours.ravel()])
+
+
+_REGRESSIONS: dict[str, tuple[Callable[[Item], Array], float]] = {  # name -> (inputs, strength of the ridge)
+    "head-direction": (_turned, 1e-3),
+    "head-pixels": (_pixels, 100.0),
+}
