@@ -69,24 +69,28 @@ def main() -> None:
         }
     )
     backbone = build_backbone(config)
-    square: tuple[int, int] = (128, 128)
-    methods: dict[str, Callable[[], Method]] = {
-        "frozen, as published": lambda: FrozenGaze(backbone, width=128, token_stride=16, loss="softmax"),
-        "frozen, with close-ups": lambda: FrozenGaze(backbone, width=128, token_stride=16, close_up=6),
-        "convolutional": lambda: ConvolutionalGaze(SceneAndHead("small", "attended")),
-        f"diffusion, {STEPS} steps": lambda: DiffusionGaze(SceneAndHead("small"), sample_steps=STEPS),
+    frozen = {"width": 128, "token_stride": 16, "loss": "softmax"}
+    methods: dict[str, tuple[Callable[[], Method], int]] = {  # name -> (method, side of a close-up)
+        "frozen, as published": (lambda: FrozenGaze(backbone, **frozen), 128),
+        "frozen, close-ups of 128": (lambda: FrozenGaze(backbone, close_up=6, direction_weight=1.0, **frozen), 128),
+        "frozen, close-ups of 64": (lambda: FrozenGaze(backbone, close_up=6, direction_weight=1.0, **frozen), 64),
+        "convolutional": (lambda: ConvolutionalGaze(SceneAndHead("small", "attended", directions=True)), 64),
+        f"diffusion, {STEPS} steps": (
+            lambda: DiffusionGaze(SceneAndHead("small", directions=True), (32, 32), beside=8, sample_steps=STEPS),
+            64,
+        ),
     }
-    for name, make in methods.items():
+    for name, (make, side) in methods.items():
         method, runs = make().eval(), 0
 
         def count(*_: object) -> None:
             nonlocal runs
             runs += 1
 
-        one, eight = (seconds(method, people(number, square, square), repeats) for number in (1, 8))
+        one, eight = (seconds(method, people(number, (128, 128), (side, side)), repeats) for number in (1, 8))
         if isinstance(method, DiffusionGaze):
             method.encoder.register_forward_hook(count)
-            method.predict(people(8, square, square))
+            method.predict(people(8, (128, 128), (side, side)))
         told = f"; encoders ran {runs} time for 8 people and {STEPS} steps" if runs else ""
         print(f"{name:<24} one {1e3 * one:7.1f} ms, eight {1e3 * eight:7.1f} ms: {eight / one:.2f} times{told}")
 

@@ -17,9 +17,11 @@ from gensight.verbs.train import train
 PUPPETS = {"kind": "puppets", "num_train": 8, "num_validation": 3, "num_test": 6, "size": [48, 64]}
 METHODS: dict[str, dict[str, object]] = {
     "gaze-frozen": {"width": 16, "num_blocks": 2, "num_heads": 2, "token_stride": 16, "close_up": 2},
-    "gaze-convolutional": {"encoder": "small"},
-    "gaze-diffusion": {"encoder": "small", "sample_steps": 2, "num_draws": 2, "train_steps": 50},
-}
+    "gaze-convolutional": {"encoder": "small", "direction_weight": 1.0},
+    "gaze-diffusion": {
+        "encoder": "small", "sample_steps": 2, "num_draws": 2, "train_steps": 50, "direction_weight": 1.0, "beside": 2
+    },
+}  # fmt: skip
 
 
 def recipe(method_kind: str, data: dict[str, object] = PUPPETS, **changes: object) -> RunConfig:
@@ -102,6 +104,11 @@ def test_a_miniature_is_written_checked_and_trained_on(tmp_path: Path, kind: str
     assert result["protocol"].startswith(f"{protocols[kind]}-auc")
     assert ("3 images, seed 0" in result["protocol"]) == (kind == "gazefollow")
     assert 0 <= result["value"] <= 1
+    image = sorted(path for path in root.rglob("*") if path.suffix in (".jpg", ".png"))[0]
+    head = {"file_name": image.name, "bbox": [10, 5, 12, 14], "score": 1}
+    (tmp_path / "heads.json").write_text(json.dumps([head]))
+    out = predict(run, image, tmp_path / "out", "cpu", boxes=tmp_path / "heads.json")
+    assert len(json.loads((out / "gaze.json").read_text())) == 1
 
 
 @SLOW
