@@ -13,6 +13,7 @@ from gensight.readers.puppets import PuppetsReader
 from gensight.verbs import datasets
 from gensight.verbs.predict import predict
 from gensight.verbs.train import train
+from tests.verbs.small_recipe import small_recipe
 
 PUPPETS = {"kind": "puppets", "num_train": 8, "num_validation": 3, "num_test": 6, "size": [48, 64]}
 METHODS: dict[str, dict[str, object]] = {
@@ -82,6 +83,22 @@ def test_a_method_is_trained_scored_and_shown(tmp_path: Path, method: str) -> No
         predict(run, folder, tmp_path / "out2", "cpu")
     with pytest.raises(ConfigError, match="only gaze in a video is smoothed"):
         predict(run, folder, tmp_path / "out2", "cpu", boxes=tmp_path / "heads.json", smooth=5)
+
+
+def test_a_keypoint_run_finds_one_head_in_each_image(tmp_path: Path) -> None:
+    keypoints = train(
+        small_recipe(tmp_path, evaluation={"protocols": ["mean-px"], "baselines": []}), tmp_path / "k", "cpu"
+    )
+    run = train(recipe("gaze-convolutional", evaluation={"baselines": ["centre-gaze"]}), tmp_path / "run", "cpu")
+    for index, sample in enumerate(PuppetsReader(2, seed=5, size=(48, 64))):
+        write_image(tmp_path / "images" / f"{index}.png", sample.image())
+    out = predict(run, tmp_path / "images", tmp_path / "out", "cpu", detector=str(keypoints))
+    rows = json.loads((out / "gaze.json").read_text())
+    assert len({row["image"] for row in rows}) == len(rows) <= 2
+    with pytest.raises(ConfigError, match="which only gaze runs ask for"):
+        predict(keypoints, tmp_path / "images", tmp_path / "out2", "cpu", detector=str(keypoints))
+    with pytest.raises(ConfigError, match="tells no two of a head's keypoints"):
+        predict(run, tmp_path / "images", tmp_path / "out2", "cpu", detector=str(run))
 
 
 @SLOW

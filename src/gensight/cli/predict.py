@@ -38,7 +38,8 @@ def predict(
             "--detector",
             metavar="MODEL",
             show_default=False,
-            help="Finds the people first: `detect`, or a detection model's hub id or folder; instead of --boxes.",
+            help="Finds the people first: `detect`, or a detection model's hub id or folder; instead of --boxes. "
+            "For gaze also a keypoint run's folder, which finds one head in each image, weakly: look at the overlays.",
         ),
     ] = None,
     detector_threshold: Annotated[

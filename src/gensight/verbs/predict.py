@@ -14,6 +14,7 @@ from gensight.files.progress import progress
 from gensight.prediction.detections import detect_boxes
 from gensight.prediction.feature_memo import share_backbones
 from gensight.prediction.gaze_files import head_of_person
+from gensight.prediction.head_finder import HeadFinder
 from gensight.prediction.outputs import PredictionWriter
 from gensight.prediction.smoothing import GazeSmoother
 from gensight.prediction.sources import Boxes, Source, head_items, items_of, open_source, read_boxes
@@ -53,7 +54,8 @@ def predict(
         boxes: A detections file, for runs that look at one subject's box at a time.
         also: Further runs; those on the same backbone are read off the same pass. Each then writes to a folder of its
             own below `out`, by its name.
-        detector: A detection teacher that finds the people first (`detect`, `detect:MODEL`): instead of `boxes`.
+        detector: Instead of `boxes`: a detection teacher that finds the people first (`detect`, `detect:MODEL`), or a
+            keypoint run's folder, which finds one head in each image, weakly.
         detector_threshold: Least score of a detection.
         smooth: Frames of a video over which gaze is averaged; 1: not at all.
 
@@ -70,6 +72,8 @@ def predict(
         if smooth > 1 and not (_is_gaze(trained) and opened.frame_rate is not None):
             raise ConfigError("only gaze in a video is smoothed", where="--smooth", hint="leave --smooth out")
     finder = None if detector is None else BoxFinder.load(detector, detector_threshold, device)
+    if finder is not None and finder.heads is not None and not all(_is_gaze(trained) for trained in runs):
+        raise ConfigError("a keypoint run finds heads, which only gaze runs ask for", where="--detector")
     if len(runs) > 1:
         share_backbones(runs)
     folder = RunFolder(Path(run)).root / "predict" / opened.path.stem if out is None else Path(out)
@@ -85,26 +89,35 @@ class BoxFinder:
 
     Attributes:
         known: Of a detections file.
-        detector: Finds them image by image.
+        detector: Finds people image by image.
         threshold: Least score.
+        heads: Finds one head in each image.
         tracker: Follows the one subject that moves, for runs that learned that way.
     """
 
     known: Boxes | None = None
     detector: Teacher | None = None
     threshold: float = 0.5
+    heads: HeadFinder | None = None
     tracker: Tracker | None = None
 
     @classmethod
     def load(cls, name: str, threshold: float, device: str) -> "BoxFinder":
-        """A detector of people. Raises ConfigError for an unknown one, RunError where its files are missing."""
+        """A detector of people, or a keypoint run's folder, which finds heads.
+
+        Raises ConfigError for an unknown one, RunError where its files are missing.
+        """
+        if RunFolder(Path(name)).config.is_file():
+            return cls(heads=HeadFinder.load(Path(name), device))
         full = name if name.startswith("detect") else f"detect:{name}"
-        return cls(None, load_teacher(full, {"category": "person", "device": device}), threshold)
+        return cls(detector=load_teacher(full, {"category": "person", "device": device}), threshold=threshold)
 
     def boxes(self, samples: Sequence[Sample]) -> Boxes | None:
         """The boxes of these images."""
         if self.tracker is not None:
             return {sample.key: [(self.tracker.box(sample), 1.0)] for sample in samples}
+        if self.heads is not None:
+            return self.heads.boxes(samples)
         return self.known if self.detector is None else detect_boxes(self.detector, samples, None, self.threshold)
 
 
