@@ -37,6 +37,17 @@ def test_the_widened_model_begins_as_the_one_it_was_made_from(folder):
     assert editor.calls == 2
 
 
+@pytest.mark.parametrize("trainable", ["full", "lora"])
+def test_a_one_step_editor_begins_by_seeing_the_image_without_noise(folder, trainable):
+    plain = load_diffusion(folder / "sd")
+    editor = small.method(folder, trainable, way="one-step").editor
+    image, text = torch.randn(2, 4, 8, 8), editor.embed(["a", "b"])
+    clean = plain.unet(plain.vae.config.scaling_factor * image, 0, encoder_hidden_states=text).sample
+    told = editor.denoise(torch.zeros_like(image), torch.tensor([999, 999]), image, text)
+    torch.testing.assert_close(told, clean, atol=1e-4, rtol=1e-4)
+    assert (told - plain.unet(image, 999, encoder_hidden_states=text).sample).abs().max() > 1e-2
+
+
 @pytest.mark.parametrize("way", ["many-step", "one-step"])
 @pytest.mark.parametrize("trainable", ["full", "lora"])
 def test_what_is_trained_learns_and_the_rest_stays(folder, batch, way, trainable):

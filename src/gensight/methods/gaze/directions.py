@@ -1,7 +1,6 @@
 """Which way a head is turned, and where in the scene that leads: gaze direction fields (Lian et al., ACCV 2018, eq. 1).
 
-The direction is read off the close-up and has a loss of its own; the map's loss does not reach it through the fields,
-which slowed it down.
+The direction is read off the close-up and has a loss of its own; the map's loss does not reach it through the fields.
 """
 
 from typing import NamedTuple

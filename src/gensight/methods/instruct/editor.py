@@ -2,8 +2,10 @@
 
 As in InstructPix2Pix (Brooks et al., CVPR 2023, section 3.2): the image's latent is the mode of its distribution and is
 not scaled; the input convolution's new channels begin at zero, so that the model begins as the one it was made from.
-An editor in one step sees zeros in place of the noisy latent: its new channels begin as copies of the old ones, so that
-the network sees the image as it has always seen images (as Ke et al., "Marigold", CVPR 2024, begin, without halving).
+An editor in one step sees zeros in place of the noisy latent: its new channels begin as copies of the old ones (as Ke
+et al., "Marigold", CVPR 2024, begin, without halving), and the last timestep, the only one that it is ever told, begins
+as the first: so the network sees the image as it has always seen images without noise. As it knows the last timestep,
+what it sees then is noise.
 """
 
 import copy
@@ -60,6 +62,7 @@ class Editor(nn.Module):
                 with torch.no_grad():
                     scale = float(backbone.vae.config.scaling_factor)
                     weight[:, self.latent_channels :] = scale * weight[:, : self.latent_channels]
+                tell_as(backbone.unet, told=len(backbone.scheduler.alphas_cumprod) - 1, known=0)
         backbone.unet.conv_in.requires_grad_(backbone.trainable)
         if train_text:
             backbone.text_encoders.requires_grad_(True)
@@ -194,6 +197,17 @@ def widen_input(unet: Any, channels: int) -> None:
             new.bias.copy_(old.bias)
     unet.conv_in = new.requires_grad_(old.weight.requires_grad)
     unet.register_to_config(in_channels=channels)
+
+
+@torch.no_grad()
+def tell_as(unet: Any, told: int, known: int) -> None:
+    """Makes the U-Net take timestep `told` for `known`, in place; all others are shifted by as much.
+
+    The embedding's first layer sees sines of the timestep: its bias takes up their difference.
+    """
+    device = unet.time_embedding.linear_1.weight.device
+    waves = unet.time_proj(torch.tensor([told, known], device=device)).to(unet.time_embedding.linear_1.weight)
+    unet.time_embedding.linear_1.bias += unet.time_embedding.linear_1.weight @ (waves[1] - waves[0])
 
 
 def build_scheduler(sampler: SamplerName, training: Any) -> Any:
