@@ -1,9 +1,9 @@
 """Accuracy and time of a trained gaze-diffusion run against its number of sampling steps: a table and a plot.
 
-    python benchmarks/of_runs/gaze_steps.py RUN [--people 200] [--steps 1 2 5 10 50 250] [--out steps.png]
+    python benchmarks/of_runs/gaze_steps.py RUN [--people 200] [--steps 1 2 5 10 50 250] [--draws 1] [--part test]
 
-The first people of the run's test part are scored under the `gazefollow` protocol; the encoders run once for each
-number of steps. Times are processor time a person, encoders included, without reading images and scoring.
+The first people of the run's test part (or validation part) are scored under the `gazefollow` protocol; the encoders run
+once for each number of steps. Times are processor time a person, encoders included, without reading images and scoring.
 """
 
 import argparse
@@ -29,16 +29,20 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=200)
     parser.add_argument("--steps", type=int, nargs="+", default=[1, 2, 5, 10, 50, 250])
     parser.add_argument("--sampler", default="ddim")
+    parser.add_argument("--part", choices=("test", "validation"), default="test", help="choose steps on validation")
+    parser.add_argument("--draws", type=int, default=1, help="draws that a prediction is the mean of")
     parser.add_argument("--out", type=Path, default=Path("steps.png"))
     options = parser.parse_args()
     torch.set_num_threads(1)
     trained = TrainedRun.load(options.run, "cpu")
     method = trained.method
     assert isinstance(method, DiffusionGaze), "RUN is a gaze-diffusion run"
-    cases = Experiment.open(trained.config).test_cases()
+    experiment = Experiment.open(trained.config)
+    cases = experiment.test_cases() if options.part == "test" else experiment.validation_cases()
+    assert cases is not None, "the run keeps a validation part"
     cases._items = cases._items[: options.people]
     batches = list(each_once(cases, 16))
-    method.sampler = options.sampler
+    method.sampler, method.num_draws = options.sampler, options.draws
     rows = []
     for steps in options.steps:
         method.sample_steps, spent, scores = steps, 0.0, gaze_metrics("gazefollow")
