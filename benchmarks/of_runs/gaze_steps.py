@@ -2,8 +2,8 @@
 
     python benchmarks/of_runs/gaze_steps.py RUN [--people 200] [--steps 1 2 5 10 50 250] [--draws 1] [--part test]
 
-The first people of the run's test (or validation) part are scored under the `gazefollow` protocol; the encoders run once
-for each number of steps. Times are processor time a person, encoders included, without reading images and scoring.
+The first people of the test (or validation) part are scored under the `gazefollow` protocol; the encoders run once for
+each number of steps. Times are processor time a person, encoders included, without reading images and scoring.
 """
 
 import argparse
