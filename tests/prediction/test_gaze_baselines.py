@@ -38,7 +38,7 @@ class _Heads(Reader):
         return self.samples[index]
 
     def check(self) -> Summary:
-        raise NotImplementedError
+        return Summary(len(self), len(self), ("gaze",))
 
 
 def _cases(count: int, seed: int, away: bool = False) -> Cases:

@@ -18,6 +18,12 @@ from gensight.config.fields import (
     Widths,
 )
 
+_DIRECTION_WEIGHT = Field(
+    default=0.0,
+    description="Weight of the head's direction, learned from its close-up; fields along it are shown beside the scene "
+    "(Lian et al., 2018). 0: neither, as published.",
+)
+
 
 class GazeMapConfig(Section):
     """Where a person looks: a heatmap for each head, and whether the target is in the image."""
@@ -55,11 +61,7 @@ class GazeFrozenConfig(Section):
         default="bce", description="bce: each cell by itself, as published; softmax: one choice among cells."
     )
     in_frame_weight: NonNegative = Field(default=1.0, description="Weight of the in/out loss.")
-    direction_weight: NonNegative = Field(
-        default=0.0,
-        description="Weight of the head's direction, learned from its close-up; fields along it are shown beside the "
-        "scene (Lian et al., 2018). 0: neither, as published.",
-    )
+    direction_weight: NonNegative = _DIRECTION_WEIGHT
 
     @model_validator(mode="after")
     def _heads_fit(self) -> "GazeFrozenConfig":
@@ -106,11 +108,7 @@ class GazeConvolutionalConfig(_Encoders):
     )
     map_weight: Positive = Field(default=100.0, description="Weight of the heatmap's squared error.")
     in_frame_weight: NonNegative = Field(default=1.0, description="Weight of the in/out loss.")
-    direction_weight: NonNegative = Field(
-        default=0.0,
-        description="Weight of the head's direction, learned from its close-up; fields along it are shown beside the "
-        "scene (Lian et al., 2018). 0: neither, as published.",
-    )
+    direction_weight: NonNegative = _DIRECTION_WEIGHT
 
 
 class GazeDiffusionConfig(_Encoders):
@@ -143,11 +141,7 @@ class GazeDiffusionConfig(_Encoders):
     snr_limit: Positive = Field(default=5.0, description="k of min-snr and max-snr.")
     point_weight: NonNegative = Field(default=0.0, description="Weight of the squared distance of the estimated point.")
     in_frame_weight: NonNegative = Field(default=0.01, description="Weight of the in/out loss.")
-    direction_weight: NonNegative = Field(
-        default=0.0,
-        description="Weight of the head's direction, learned from its close-up; fields along it are shown beside the "
-        "scene (Lian et al., 2018). 0: neither, as published.",
-    )
+    direction_weight: NonNegative = _DIRECTION_WEIGHT
     beside: NonNegativeInteger = Field(
         default=0,
         description="Channels of scene and head that the U-Net sees at each cell beside the noisy map; 0: none, as "

@@ -130,15 +130,16 @@ class FrozenGaze(Method):
         maps = maps + sines(size, maps.shape[1]).to(maps)
         coverage = box_coverage(boxes, size).to(maps)
         maps = (maps if shown is None else maps[shown]) + coverage * self.head_prompt[:, None, None]
-        direction, tokens = None, [self.in_frame_token.expand(boxes.shape[0], 1, -1)]
+        direction, close_up_tokens = None, []
         if close_ups is not None and self.close_up_project is not None:
             near = self.close_up_project(close_ups, (self.close_up, self.close_up))
             if self.direction is not None and self.fields is not None:
                 direction = self.direction(near)
                 maps = maps + self.fields(direction_fields(direction, boxes, size))
             near = near + sines((self.close_up, self.close_up), near.shape[1]).to(near)
-            tokens.append(near.flatten(2).transpose(1, 2))
-        hidden = torch.cat([tokens[0], maps.flatten(2).transpose(1, 2), *tokens[1:]], dim=1)
+            close_up_tokens.append(near.flatten(2).transpose(1, 2))
+        first = self.in_frame_token.expand(boxes.shape[0], 1, -1)
+        hidden = torch.cat([first, maps.flatten(2).transpose(1, 2), *close_up_tokens], dim=1)
         for number, block in enumerate(self.blocks):
             hidden = block(hidden, kept[number].to(hidden) if kept else None)
         return self.norm(hidden), direction
