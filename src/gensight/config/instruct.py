@@ -73,6 +73,9 @@ class InstructConfig(Section):
     overlap_weight: NonNegative = Field(
         default=0.1, description="Weight of the overlap of masks and boxes beside their pixels (one-step)."
     )
+    decoded_share: Share = Field(
+        default=1.0, gt=0, description="Share of the items that are decoded for their pixels in training (one-step)."
+    )
     sampler: Literal["ddim", "euler", "euler-ancestral"] = Field(
         default="euler", description="How answers are drawn (many-step)."
     )

@@ -122,6 +122,34 @@ def test_training_says_it_in_other_words_and_never_in_those_held_out(folder, bat
     assert len(heard) > 20
 
 
+def test_pixels_of_a_share_estimate_those_of_all(folder):
+    method = small.method(folder, way="one-step", decoded_share=0.5)
+    batches = [small.batch(8, first) for first in range(0, 80, 8)]
+    for number, batch in enumerate(batches):
+        batch.keys[:] = torch.arange(8 * number, 8 * number + 8)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        whole = torch.stack([method.eval().losses(batch)["pixels"] for batch in batches])
+        share = torch.stack([method.train().losses(batch)["pixels"] for batch in batches])
+    assert (share - whole).abs().max() > 1e-3
+    assert share.mean().item() == pytest.approx(whole.mean().item(), rel=0.25)
+
+
+def test_a_step_in_which_nothing_is_decoded_teaches_the_decoder_nothing(folder, batch):
+    method = small.method(folder, way="one-step", train_decoder=True, decoded_share=1e-6).train()
+    losses = method.losses(batch)
+    losses["loss"].backward()
+    assert losses["pixels"] == 0
+    gradients = [weight.grad for weight in method.editor.backbone.vae.decoder.parameters()]
+    assert all(gradient is not None and not gradient.any() for gradient in gradients)
+    assert any(weight.grad.any() for weight in method.editor.backbone.unet.parameters() if weight.grad is not None)
+
+
+def test_a_share_of_nothing_is_refused(folder):
+    with pytest.raises(ConfigError, match="decoded_share=0"):
+        small.method(folder, way="one-step", decoded_share=0.0)
+
+
 def test_overlap_does_not_depend_on_size_and_black_asks_for_black():
     target = torch.zeros(2, 3, 16, 16)
     target[0, :, :8], target[1, :, :8, :8] = 1, 1

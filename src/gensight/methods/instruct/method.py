@@ -20,7 +20,7 @@ from gensight.samples import Batch, Item
 
 Way = Literal["many-step", "one-step"]
 Phrasing = Literal["fixed", "rephrased"]
-_NOISE, _TIMESTEP, _DROPOUT, _WORDS, _DRAW = 0, 1, 2, 3, 64
+_NOISE, _TIMESTEP, _DROPOUT, _WORDS, _DECODED, _DRAW = 0, 1, 2, 3, 4, 64
 
 
 class Instruct(Method):
@@ -39,11 +39,13 @@ class Instruct(Method):
         drop_text, drop_image, drop_both: Shares of items.
         latent_weight: Of the squared error of latents beside the one step's pixels.
         overlap_weight: Of the overlap of masks and boxes in one step.
+        decoded_share: Share of the items, drawn anew at each step, whose answer is decoded in training for the one
+            step's pixels. The decoder costs more than the U-Net where that is small; latents are compared for all.
         sampler, sample_steps, text_guidance, image_guidance: How many-step predictions are drawn.
         num_draws: Draws that a prediction is the mean of.
 
     Raises:
-        ConfigError: A frozen backbone, or dropouts that exceed everything.
+        ConfigError: A frozen backbone, dropouts that exceed everything, or a share of items that is none.
     """
 
     alphas_cumprod: Tensor
@@ -61,6 +63,7 @@ class Instruct(Method):
         drop_both: float = 0.05,
         latent_weight: float = 0.1,
         overlap_weight: float = 0.1,
+        decoded_share: float = 1.0,
         sampler: SamplerName = "euler",
         sample_steps: int = 20,
         text_guidance: float = 7.5,
@@ -71,12 +74,14 @@ class Instruct(Method):
         if not backbone.trainable:
             hint = "set backbone.trainable to lora or full"
             raise ConfigError("a frozen backbone cannot learn to paint", where="backbone.trainable", hint=hint)
+        if not 0 < decoded_share <= 1:
+            raise ConfigError(f"decoded_share={decoded_share:g} is not in (0, 1]", where="method.decoded_share")
         if drop_text + drop_image + drop_both > 1:
             raise ConfigError("the three dropouts are shares of the items, and exceed 1", where="method.drop_text")
         self.editor = Editor(backbone, train_text, train_decoder, copied=way == "one-step")
         self.way, self.phrasing = way, phrasing
         self.drop_text, self.drop_image, self.drop_both = drop_text, drop_image, drop_both
-        self.latent_weight, self.overlap_weight = latent_weight, overlap_weight
+        self.latent_weight, self.overlap_weight, self.decoded_share = latent_weight, overlap_weight, decoded_share
         self.sampler: SamplerName = sampler
         self.sample_steps, self.text_guidance, self.image_guidance = sample_steps, text_guidance, image_guidance
         self.num_draws = num_draws
@@ -98,9 +103,7 @@ class Instruct(Method):
         self, batch: Batch, image_latents: Tensor, texts: list[str], answer: Tensor, weight: Tensor
     ) -> dict[str, Tensor]:
         x0 = self._one_step(image_latents, texts)
-        picture = self.editor.backbone.decode_latent(x0)
-        tasks = [None if item.query is None else item.query.task for item in batch.items]
-        pixels = task_loss(tasks, picture, answer, weight, self.overlap_weight).mean()
+        pixels = self._pixels(batch, x0, answer, weight)
         losses = {"pixels": pixels, "loss": pixels}
         if self.latent_weight:
             with torch.no_grad():
@@ -108,6 +111,17 @@ class Instruct(Method):
             losses["latents"] = self._masked((x0 - goal) ** 2, weight)
             losses["loss"] = pixels + self.latent_weight * losses["latents"]
         return losses
+
+    def _pixels(self, batch: Batch, x0: Tensor, answer: Tensor, weight: Tensor) -> Tensor:
+        """Mean loss of the items; in training, estimated from those that are decoded."""
+        share = self.decoded_share if self.training else 1.0
+        drawn = (item_uniform(batch.keys, _DECODED) < share).to(x0.device)
+        rows = drawn.nonzero().flatten() if drawn.any() else torch.zeros(1, dtype=torch.long, device=x0.device)
+        picture = self.editor.backbone.decode_latent(x0[rows])
+        queries = [batch.items[row].query for row in rows.tolist()]
+        tasks = [None if query is None else query.task for query in queries]
+        losses = task_loss(tasks, picture, answer[rows], weight[rows], self.overlap_weight)
+        return (losses * drawn[rows]).sum() / (share * len(x0))
 
     def _many_step_losses(
         self, batch: Batch, image_latents: Tensor, texts: list[str], answer: Tensor, weight: Tensor
