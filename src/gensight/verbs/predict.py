@@ -182,13 +182,18 @@ def _write(
             )
             for trained, folder in zip(runs, folders, strict=True)
         ]
-        samples = progress(source.samples(), source.num_samples, "predict", unit)
-        for batch in _batched(samples, batch_size):
-            boxes = finder.boxes(batch)
-            for trained, writer, smoother in zip(runs, writers, smoothers, strict=True):
-                found = _predict_samples(trained, batch, boxes, finder.detector is not None, smoother)
-                for sample, prediction in zip(batch, found, strict=True):
-                    writer.add(prediction, sample.image())
+
+        def answered() -> Iterator[Sample]:
+            for batch in _batched(source.samples(), batch_size):
+                boxes = finder.boxes(batch)
+                for trained, writer, smoother in zip(runs, writers, smoothers, strict=True):
+                    found = _predict_samples(trained, batch, boxes, finder.detector is not None, smoother)
+                    for sample, prediction in zip(batch, found, strict=True):
+                        writer.add(prediction, sample.image())
+                yield from batch
+
+        for _ in progress(answered(), source.num_samples, "predict", unit):
+            pass
 
 
 def _is_gaze(trained: TrainedRun) -> bool:

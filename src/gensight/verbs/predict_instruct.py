@@ -1,6 +1,6 @@
 """`gensight predict --instruction`: one question in words, put to an image, a folder or a video."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -75,11 +75,17 @@ def predict_instruct(
     writer.write_also(InstructFiles(folder, _described(asked)))
     unit = "images" if opened.frame_rate is None else "frames"
     size = trained.config.evaluation.batch_size
-    with writer.open():
-        samples = iter(progress(opened.samples(), opened.num_samples, "predict", unit))
+
+    def answered() -> Iterator[Sample]:
+        samples = iter(opened.samples())
         while batch := list(islice(samples, size)):
             for sample, prediction in zip(batch, answer(trained, batch, asked), strict=True):
                 writer.add(prediction, sample.image())
+                yield sample
+
+    with writer.open():
+        for _ in progress(answered(), opened.num_samples, "predict", unit):
+            pass
     return folder
 
 
