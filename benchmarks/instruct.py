@@ -8,6 +8,7 @@ minutes and 6 GB on a CPU) are timed one by one, and its 300 calls are counted, 
 """
 
 import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -93,6 +94,7 @@ def _count(backbone: DiffusionBackbone, steps: int) -> None:
 
 
 def _sd15() -> DiffusionBackbone:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     from tests.pipelines import save_pipeline
 
     with tempfile.TemporaryDirectory() as folder:
