@@ -5,7 +5,6 @@ Regenerate with `python -m tests.golden.test_first_losses` and say why in the co
 
 import json
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -107,16 +106,6 @@ FIRST = {
 }
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Several threads sum in another order, whatever OMP_NUM_THREADS says, and five steps make that visible."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("method", FIRST)
 def test_first_losses(method: str) -> None:
     """1e-5 anywhere; bit-identity under one build is what the resume tests hold."""

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -72,4 +73,15 @@ def progress(values: Iterable[T], total: int | None, label: str, unit: str = "im
     for number, value in enumerate(values, 1):
         yield value
         line.show(number)
+    line.close()
+
+
+def batches(values: Iterable[T], size: int, total: int | None, label: str, unit: str = "images") -> Iterator[list[T]]:
+    """Yields lists of `size` values, the last perhaps shorter. One counts as done when the next is asked for."""
+    line, rest, done = ProgressLine(total, label, unit), iter(values), 0
+    while batch := list(islice(rest, size)):
+        yield batch
+        for _ in batch:
+            done += 1
+            line.show(done)
     line.close()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gensight.config.landmarks import LandmarksConfig
 from gensight.errors import RunError
-from gensight.files.progress import progress
+from gensight.files.progress import batches
 from gensight.geometry import warp_image
 from gensight.loading.cases import stack_images
 from gensight.methods.landmarks.method import Landmarks
@@ -69,8 +69,7 @@ class LandmarkRun:
         """The frames of a source, so many at a time; of a run with boxes, those that its tracker finds."""
         tracker = track_source(opened) if self.trained.config.view.track else None
         total = -(-opened.num_samples // step)
-        samples = progress(islice(opened.samples(), 0, None, step), total, label, "frames")
-        while some := list(islice(samples, size)):
+        for some in batches(islice(opened.samples(), 0, None, step), size, total, label, "frames"):
             yield self.crop(some, tracker)
 
     def crop(self, samples: Sequence[Sample], tracker: Tracker | None = None, boxes: Boxes | None = None) -> Crops:

@@ -4,7 +4,6 @@ import csv
 from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from gensight.drawing import draw_matches
 from gensight.errors import ConfigError, DataError
 from gensight.files.atomic import atomic_path
 from gensight.files.images import write_image
-from gensight.files.progress import progress
+from gensight.files.progress import batches
 from gensight.files.videos import VideoWriter
 from gensight.prediction.sources import Source, open_source
 from gensight.prediction.trained_run import TrainedRun
@@ -144,8 +143,8 @@ def _predictions(
     trained: TrainedRun, first: Sample, source: Source, points: Array | None
 ) -> Iterator[tuple[Sample, Prediction]]:
     unit = "images" if source.frame_rate is None else "frames"
-    samples = progress(source.samples(), source.num_samples, "match", unit)
-    while batch := list(islice(samples, trained.config.evaluation.batch_size)):
+    size = trained.config.evaluation.batch_size
+    for batch in batches(source.samples(), size, source.num_samples, "match", unit):
         items = [_item(first, sample, points) for sample in batch]
         yield from zip(batch, trained.predict_items(items), strict=True)
 

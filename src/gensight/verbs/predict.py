@@ -1,16 +1,15 @@
 """`gensight predict`: trained runs applied to an image, a folder or a video."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from gensight.encodings.class_label import ClassLabel
 from gensight.encodings.gaze import GazeMap
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError
-from gensight.files.progress import progress
+from gensight.files.progress import batches
 from gensight.prediction.detections import detect_boxes
 from gensight.prediction.feature_memo import share_backbones
 from gensight.prediction.gaze_files import head_of_person
@@ -182,18 +181,12 @@ def _write(
             )
             for trained, folder in zip(runs, folders, strict=True)
         ]
-
-        def answered() -> Iterator[Sample]:
-            for batch in _batched(source.samples(), batch_size):
-                boxes = finder.boxes(batch)
-                for trained, writer, smoother in zip(runs, writers, smoothers, strict=True):
-                    found = _predict_samples(trained, batch, boxes, finder.detector is not None, smoother)
-                    for sample, prediction in zip(batch, found, strict=True):
-                        writer.add(prediction, sample.image())
-                yield from batch
-
-        for _ in progress(answered(), source.num_samples, "predict", unit):
-            pass
+        for batch in batches(source.samples(), batch_size, source.num_samples, "predict", unit):
+            boxes = finder.boxes(batch)
+            for trained, writer, smoother in zip(runs, writers, smoothers, strict=True):
+                found = _predict_samples(trained, batch, boxes, finder.detector is not None, smoother)
+                for sample, prediction in zip(batch, found, strict=True):
+                    writer.add(prediction, sample.image())
 
 
 def _is_gaze(trained: TrainedRun) -> bool:
@@ -229,8 +222,3 @@ def _predict_samples(
     merged = merge_predictions(answers if smoother is None else smoother(items, answers)) if items else []
     by_key = {prediction.sample_key: prediction for prediction in merged}
     return [by_key.get(s.key, Prediction(sample_key=s.key, size=s.size, group=s.group)) for s in samples]
-
-
-def _batched(samples: Iterator[Sample], size: int) -> Iterator[list[Sample]]:
-    while batch := list(islice(samples, size)):
-        yield batch

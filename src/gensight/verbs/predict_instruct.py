@@ -1,8 +1,7 @@
 """`gensight predict --instruction`: one question in words, put to an image, a folder or a video."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from gensight.diffusion.noise import mix
 from gensight.encodings.instructed import Instructed
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError
-from gensight.files.progress import progress
+from gensight.files.progress import batches
 from gensight.geometry import warp_image
 from gensight.instructions.classes import named_classes
 from gensight.instructions.tasks import infer_task
@@ -75,17 +74,10 @@ def predict_instruct(
     writer.write_also(InstructFiles(folder, _described(asked)))
     unit = "images" if opened.frame_rate is None else "frames"
     size = trained.config.evaluation.batch_size
-
-    def answered() -> Iterator[Sample]:
-        samples = iter(opened.samples())
-        while batch := list(islice(samples, size)):
+    with writer.open():
+        for batch in batches(opened.samples(), size, opened.num_samples, "predict", unit):
             for sample, prediction in zip(batch, answer(trained, batch, asked), strict=True):
                 writer.add(prediction, sample.image())
-                yield sample
-
-    with writer.open():
-        for _ in progress(answered(), opened.num_samples, "predict", unit):
-            pass
     return folder
 
 
