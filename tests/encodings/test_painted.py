@@ -236,6 +236,16 @@ def test_classes(side):
     assert prediction.label_scores == {"dog": 0.0}
 
 
+def test_classes_keep_the_colour_of_the_vocabulary_among_which_they_are_asked():
+    encoding, colours = PaintedClass(("cat", "dog", "bird")), code_colours(3)
+    for options, expected in ((("cat", "dog", "bird"), 3), (("bird", "dog"), 3), (("dog", "bird", "elk"), 2)):
+        item = Item((sample(label="bird"),), query=Query("what is this?", "classify", options))
+        painted, _ = encoding.paint(item, whole_frame(item.sample.size, (64, 64)), (8, 8))
+        np.testing.assert_array_equal(painted[0, 0], colours[expected])
+        prediction, _ = read_back(encoding, item, 64)
+        assert max(prediction.label_scores, key=prediction.label_scores.get) == "bird"
+
+
 def test_colours_lie_apart():
     for num, least in ((1, 1.7), (6, 0.7), (26, 0.39), (150, 0.17)):
         colours = code_colours(num)

@@ -1,5 +1,6 @@
 """Pools of instructions: tar shards are read as plain folders are, sample by sample."""
 
+import json
 import pickle
 import tarfile
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from gensight.build.readers import build_readers
 from gensight.config.loader import load_data
@@ -54,6 +56,18 @@ def test_objects_asked_for_with_others_are_there_once(pools: dict[str, Path]) ->
     for sample in InstructPoolReader(pools["folders"], "train"):
         boxes = [(one.category, *one.box) for one in sample.instances]
         assert len(boxes) == len(set(boxes))
+
+
+def test_a_class_has_one_colour_in_all_sources(tmp_path: Path) -> None:
+    few = "puppets num_train=24 num_validation=0 num_test=0 size=[48,48] num_subjects=[1,1]"
+    sources = (f"{few} subjects=all", f"{few} subjects=animals seed=3")
+    build_instruct(tmp_path / "pool", Settings(sources, size=48, tasks=("classify",)))
+    colours: dict[str, set[tuple[int, ...]]] = {}
+    for record in sorted((tmp_path / "pool" / "train").rglob("*-classify-all.json")):
+        label = json.loads(record.read_text())["label"]
+        colours.setdefault(label, set()).add(Image.open(record.with_suffix(".png")).getpixel((9, 9)))
+    assert all(len(found) == 1 for found in colours.values())
+    assert len(set.union(*colours.values())) == len(colours) > 5
 
 
 def batches(root: Path, num_workers: int = 0) -> list[tuple[list[str], torch.Tensor]]:

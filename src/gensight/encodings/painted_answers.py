@@ -327,10 +327,11 @@ class PaintedDepth(Painted):
 
 
 class PaintedClass(Painted):
-    """The class of the whole image as one colour all over: the options' colours of `code_colours`, in order.
+    """The class of the whole image as one colour all over: a class of the vocabulary has its own of `code_colours`.
 
     `query.options` are the classes to choose from, by default the whole vocabulary; of one class alone (`is there a
-    cat?`) white says yes and black no. Black is no class where there are several.
+    cat?`) white says yes and black no. Black is no class where there are several. Several classes keep the colours of
+    the vocabulary, since the words need not name them; where one is not in it, colours follow the order of the options.
 
     Bound on its own encodings: none; the right class, with confidence 1.
 
@@ -357,16 +358,22 @@ class PaintedClass(Painted):
         asked, label = asked_classes(item), item.sample.label
         if label is None or not asked:
             return None
-        colours = code_colours(len(asked))
+        colours = self._colours(asked)
         colour = colours[asked.index(label) + 1] if label in asked else colours[0]
         return np.broadcast_to(colour, (*grid_size, 3)).copy(), np.ones(grid_size, dtype=bool)
 
     def read(self, picture: Array, item: Item, view: View) -> Prediction:
         """`label_scores` of the options: shares of cells, each weighed by its confidence; they add up to at most 1."""
         asked = asked_classes(item) or self.labels
-        cells, sure = nearest_codes(picture, code_colours(len(asked)))
+        cells, sure = nearest_codes(picture, self._colours(asked))
         votes = np.bincount(cells.ravel(), weights=sure.ravel(), minlength=len(asked) + 1) / cells.size
         scores = {name: float(votes[number]) for number, name in enumerate(asked, start=1)}
         return Prediction(
             item.sample.key, item.sample.size, label_scores=scores, item_key=item.key, group=item.sample.group
         )
+
+    def _colours(self, asked: Sequence[str]) -> Array:
+        """Black, and the colours of the classes that are asked."""
+        if len(asked) > 1 and set(asked) <= set(self.labels):
+            return code_colours(len(self.labels))[[0, *(1 + self.labels.index(name) for name in asked)]]
+        return code_colours(len(asked))

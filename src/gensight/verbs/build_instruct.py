@@ -151,9 +151,10 @@ def build_instruct(out: Path, settings: Settings) -> dict[str, dict[str, int]]:
         for part, reader in readers.items():
             parts.setdefault(part, []).extend((name, reader, index) for index in _chosen(len(reader), settings.limit))
     _claim(out, settings)
+    labels = tuple(dict.fromkeys(label for one in vocabularies.values() for label in one["labels"]))
     for part, places in parts.items():
         written = _write_shards if settings.images_per_shard else _write_folders
-        counts[part] = written(out, part, places, settings)
+        counts[part] = written(out, part, places, settings, labels)
     write_json(out / "dataset.json", {**_described(settings), "vocabularies": vocabularies, "parts": counts}, indent=1)
     return counts
 
@@ -204,8 +205,8 @@ def _chosen(num: int, limit: int | None) -> list[int]:
     return sorted({int(place) for place in np.linspace(0, num - 1, limit)})
 
 
-def pairs(sample: Sample, reader: Reader, settings: Settings) -> tuple[Array, list[_Pair]]:
-    """(the image as stored, its instructions and answers)."""
+def pairs(sample: Sample, reader: Reader, settings: Settings, labels: Sequence[str]) -> tuple[Array, list[_Pair]]:
+    """(the image as stored, its instructions and answers); `labels`: of all sources, in the order of their colours."""
     view = _view(sample.size, settings.size)
     random = Random(f"{settings.seed} {sample.key}")
     encodings: dict[Task, Painted] = {
@@ -213,7 +214,7 @@ def pairs(sample: Sample, reader: Reader, settings: Settings) -> tuple[Array, li
         "depth": PaintedDepth(scale=settings.depth_scale, far=settings.far),
     }  # fmt: skip
     if reader.labels:
-        encodings["classify"] = PaintedClass(reader.labels)
+        encodings["classify"] = PaintedClass(labels)
     found: list[_Pair] = []
     for task in settings.tasks:
         if task not in encodings:
@@ -324,7 +325,7 @@ def _name(sample: Sample) -> str:
 Places = list[tuple[str, Reader, int]]
 
 
-def _write_folders(out: Path, part: str, places: Places, settings: Settings) -> dict[str, int]:
+def _write_folders(out: Path, part: str, places: Places, settings: Settings, labels: Sequence[str]) -> dict[str, int]:
     """A folder per image; `pairs.json`, written last, says that it is whole."""
     num_pairs, shown = 0, _Sheet(len(places))
     for number, (source, reader, index) in enumerate(progress(places, len(places), part)):
@@ -332,7 +333,7 @@ def _write_folders(out: Path, part: str, places: Places, settings: Settings) -> 
         folder = out / part / source / _name(sample)
         done = folder / "pairs.json"
         if not done.is_file() or shown.wants(number):
-            image, found = pairs(sample, reader, settings)
+            image, found = pairs(sample, reader, settings, labels)
             shown.add(number, image, found)
         if not done.is_file():
             write_bytes(folder / "source.jpg", _jpeg(image))
@@ -345,7 +346,7 @@ def _write_folders(out: Path, part: str, places: Places, settings: Settings) -> 
     return {"images": len(places), "pairs": num_pairs}
 
 
-def _write_shards(out: Path, part: str, places: Places, settings: Settings) -> dict[str, int]:
+def _write_shards(out: Path, part: str, places: Places, settings: Settings, labels: Sequence[str]) -> dict[str, int]:
     """Tar files of so many images each; one that is there is whole."""
     num_pairs, shown, step = 0, _Sheet(len(places)), settings.images_per_shard
     for first in progress(range(0, len(places), step), -(-len(places) // step), part, "shards"):
@@ -355,7 +356,7 @@ def _write_shards(out: Path, part: str, places: Places, settings: Settings) -> d
                 for number in range(first, min(first + step, len(places))):
                     source, reader, index = places[number]
                     sample = reader[index]
-                    image, found = pairs(sample, reader, settings)
+                    image, found = pairs(sample, reader, settings, labels)
                     shown.add(number, image, found)
                     for pair in found:
                         last = pair.name.replace(".", "_")  # what follows a key's first dot is its suffix
