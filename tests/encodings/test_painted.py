@@ -6,12 +6,16 @@ import cv2
 import numpy as np
 import pytest
 
+from gensight.encodings.edge_image import EdgeImage
 from gensight.encodings.painted import PaintedTasks, code_colours, nearest_codes
 from gensight.encodings.painted_answers import PaintedBoxes, PaintedClass, PaintedDepth, PaintedMask
+from gensight.encodings.painted_drawings import PaintedEdges, PaintedKeypoints
 from gensight.errors import ConfigError, DataError
 from gensight.geometry import box_image_to_model
 from gensight.readers.class_maps import ClassMap
-from gensight.samples import Depth, Instance, Item, Query, Sample
+from gensight.readers.puppets import PuppetsReader
+from gensight.samples import Depth, Instance, Item, Query, Sample, Visibility
+from gensight.skeletons import OPENPOSE_18
 from gensight.transforms import whole_frame
 from tests.contracts.encoding import EncodingContract
 
@@ -244,6 +248,45 @@ def test_classes_keep_the_colour_of_the_vocabulary_among_which_they_are_asked():
         np.testing.assert_array_equal(painted[0, 0], colours[expected])
         prediction, _ = read_back(encoding, item, 64)
         assert max(prediction.label_scores, key=prediction.label_scores.get) == "bird"
+
+
+def drawn(truth, subjects="people", num=3):
+    return list(PuppetsReader(num, seed=5, size=(128, 128), truths=(truth, "boxes"), subjects=subjects))
+
+
+@pytest.mark.parametrize(("side", "least"), [(64, 0.65), (128, 0.68), (256, 0.68), (512, 0.68)])
+def test_skeletons(side, least):
+    """Share of the visible keypoints of one to three people that come back within 0.05 of the box's longer side."""
+    encoding, right, total = PaintedKeypoints(OPENPOSE_18), 0, 0
+    for one in drawn("keypoints", num=6):
+        for item in encoding.items(one):
+            prediction, _ = read_back(encoding, item, side)
+            for subject in one.instances:
+                visible = subject.keypoints.visibility == Visibility.VISIBLE
+                reach = 0.05 * max(np.ptp(subject.box[0::2]), np.ptp(subject.box[1::2]))
+                found = [other.keypoints.points - subject.keypoints.points for other in prediction.instances]
+                near = [int((np.linalg.norm(apart, axis=1)[visible] < reach).sum()) for apart in found]
+                right, total = right + max(near, default=0), total + int(visible.sum())
+    assert right / total >= least
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_edges(side):
+    encoding = PaintedEdges()
+    for one in drawn("edges"):
+        (item,) = encoding.items(one)
+        prediction, view = read_back(encoding, item, side)
+        found = prediction.maps["edges"].values[0]
+        expected = EdgeImage(1, 1).encode(item, (view,))["edges"][0].numpy()
+        np.testing.assert_allclose(found, expected, atol=1 / 255)
+        assert found.max() > 0.4
+
+
+def test_drawings_know_what_is_not_labelled():
+    nobody = sample(label="cat")
+    assert PaintedEdges().items(nobody) == PaintedKeypoints(OPENPOSE_18).items(nobody) == []
+    with pytest.raises(ConfigError, match="skeleton"):
+        PaintedKeypoints(None)
 
 
 def test_colours_lie_apart():

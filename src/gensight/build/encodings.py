@@ -38,6 +38,7 @@ from gensight.encodings.joint import Joint
 from gensight.encodings.landmark_pairs import LandmarkPairs, landmark_skeleton
 from gensight.encodings.painted import Painted
 from gensight.encodings.painted_answers import PaintedBoxes, PaintedClass, PaintedDepth, PaintedMask
+from gensight.encodings.painted_drawings import PaintedEdges, PaintedKeypoints
 from gensight.encodings.points import Points
 from gensight.encodings.pose_image import PoseImage
 from gensight.errors import ConfigError
@@ -55,7 +56,10 @@ def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:
     if isinstance(config.encoding, LandmarkPairsConfig):
         return landmark_skeleton(config.encoding.num_landmarks)
     asking = HeatmapConfig | PoseImageConfig | PointsConfig
-    named = [p.skeleton for p in parts_of(config.encoding).values() if isinstance(p, asking)]
+    named = [
+        p.skeleton for p in parts_of(config.encoding).values()
+        if isinstance(p, asking) or (isinstance(p, PaintedConfig) and "keypoints" in p.tasks)
+    ]  # fmt: skip
     if not named:
         return None
     if len(set(named)) > 1:
@@ -131,20 +135,22 @@ def _build_part(
         case GazeMapConfig():
             return GazeMap(part.grid, part.sigma, part.quantised, part.decoder, part.teach_empty)
         case PaintedConfig():
-            return _painted(part, seed)
+            return _painted(part, skeleton, seed)
         case ClassConfig():
             return ClassLabel(part.labels or ())
         case _:
             assert_never(part)
 
 
-def _painted(part: PaintedConfig, seed: int) -> Instructed:
+def _painted(part: PaintedConfig, skeleton: Skeleton | None, seed: int) -> Instructed:
     labels = part.labels or ()
     made: dict[str, Callable[[], Painted]] = {
         "segment": lambda: PaintedMask(part.stride, part.min_share),
         "detect": lambda: PaintedBoxes(part.stride, part.box_style, part.max_boxes, part.box_region),
         "depth": lambda: PaintedDepth(part.stride, part.depth_scale, part.near, part.far),
         "classify": lambda: PaintedClass(labels, part.stride),
+        "keypoints": lambda: PaintedKeypoints(skeleton, part.stride),
+        "edges": lambda: PaintedEdges(part.stride),
     }
     tasks: dict[str, Painted] = {task: made[task]() for task in part.tasks}
     return Instructed(tasks, part.categories or (), labels, part.negatives, seed, several=part.several)
@@ -187,4 +193,6 @@ def truths_of(config: RunConfig) -> tuple[str, ...]:
     }
     kinds = [part.kind for part in parts_of(config.encoding).values()]
     truths = [truth for kind in kinds for truth in needed[kind]]
+    if isinstance(config.encoding, PaintedConfig):
+        truths += [task for task in ("keypoints", "edges") if task in config.encoding.tasks]
     return tuple(dict.fromkeys([*truths, *(("boxes",) if config.view.crop != "frame" else ())]))

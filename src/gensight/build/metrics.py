@@ -27,11 +27,13 @@ def build_metrics(config: RunConfig, skeleton: Skeleton | None) -> list[Metric]:
     """Fresh metrics for the protocols of a recipe, in their order."""
     pairs = any(isinstance(part, CorrespondenceConfig) for part in parts_of(config.encoding).values())
     if isinstance(config.encoding, PaintedConfig):
-        return [metric for protocol in config.protocols for metric in _asked(protocol, config, config.encoding)]
+        return [
+            metric for protocol in config.protocols for metric in _asked(protocol, config, config.encoding, skeleton)
+        ]
     return [metric for protocol in config.protocols for metric in _build_metric(protocol, config, skeleton, pairs)]
 
 
-def _asked(protocol: Protocol, config: RunConfig, encoding: PaintedConfig) -> list[Metric]:
+def _asked(protocol: Protocol, config: RunConfig, encoding: PaintedConfig, skeleton: Skeleton | None) -> list[Metric]:
     """Of painted answers: each protocol scores the items of its task, if the encoding asks it."""
     categories = encoding.categories or ()
     found: list[Metric]
@@ -42,6 +44,10 @@ def _asked(protocol: Protocol, config: RunConfig, encoding: PaintedConfig) -> li
             task, found = "detect", detection_metrics(protocol, categories)
         case "classification" | "top-1":
             task, found = "classify", classification_metrics(protocol)
+        case "coco-oks":
+            task, found = "keypoints", _build_metric(protocol, config, skeleton, False) if skeleton else []
+        case "edges-f":
+            task, found = "edges", _build_metric(protocol, config, None, False)
         case _:
             task, found = "depth", _build_metric(protocol, config, None, False)
     merged = task in ("segment", "depth")  # several measures share what the first of them counts

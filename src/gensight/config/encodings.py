@@ -5,11 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
 from gensight.config.classifier import ClassConfig
-from gensight.config.fields import Name, Positive, PositiveInteger, Section
+from gensight.config.fields import Name, Positive, PositiveInteger, Section, SkeletonName
 from gensight.config.gaze import GazeMapConfig
 from gensight.config.instruct import PaintedConfig
-
-Skeleton = Literal["openpose-18", "coco-17", "animal-17", "data"]
 
 
 def _timesteps(value: Any) -> str | tuple[int, ...]:
@@ -32,7 +30,7 @@ class HeatmapConfig(Section):
     """One heatmap per keypoint."""
 
     kind: Literal["heatmap"] = "heatmap"
-    skeleton: Skeleton = Field(
+    skeleton: SkeletonName = Field(
         default="data", description="Which keypoints, in which order; data: the ones that the data set has."
     )
     sigma: Positive = Field(
@@ -48,7 +46,7 @@ class PoseImageConfig(Section):
     """A drawn skeleton in the colours of OpenPose, as pose-controlled image models take it."""
 
     kind: Literal["pose-image"] = "pose-image"
-    skeleton: Skeleton = Field(default="openpose-18", description="Which keypoints are drawn.")
+    skeleton: SkeletonName = Field(default="openpose-18", description="Which keypoints are drawn.")
     instances: Literal["all", "subject"] = Field(
         default="subject", description="all: everybody in the image; subject: the one that the view is cropped to."
     )
@@ -151,7 +149,7 @@ class PointsConfig(Section):
     """Keypoints as numbers: x and y as shares of the view."""
 
     kind: Literal["points"] = "points"
-    skeleton: Skeleton = Field(
+    skeleton: SkeletonName = Field(
         default="data", description="Which keypoints, in which order; data: the ones that the data set has."
     )
 

@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -42,5 +42,6 @@ Name = Annotated[Text, Field(min_length=1)]
 # Relative paths count from the working directory, and are kept absolute so that a run can be reopened from anywhere.
 Location = Annotated[Path, AfterValidator(_absolute)]
 
+SkeletonName = Literal["openpose-18", "coco-17", "animal-17", "data"]
 ImageSize = tuple[PositiveInteger, PositiveInteger]
 Widths = Annotated[tuple[PositiveInteger, ...], Field(min_length=1)]

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from gensight.config.fields import (
     Flag,
     Integer,
+    Location,
     Name,
     NonNegative,
     NonNegativeInteger,
@@ -14,13 +15,14 @@ from gensight.config.fields import (
     PositiveInteger,
     Section,
     Share,
+    SkeletonName,
 )
 
-PaintedTask = Literal["segment", "detect", "depth", "classify"]
+PaintedTask = Literal["segment", "detect", "depth", "classify", "keypoints", "edges"]
 
 
 class PaintedConfig(Section):
-    """Answers painted as pictures: masks, boxes, depth and classes, asked for in words."""
+    """Answers painted as pictures: masks, boxes, depth, classes, skeletons and edges, asked for in words."""
 
     kind: Literal["painted"] = "painted"
     tasks: tuple[PaintedTask, ...] = Field(
@@ -44,6 +46,7 @@ class PaintedConfig(Section):
     depth_scale: Literal["log", "linear"] = Field(default="log", description="How depth becomes grey.")
     near: Positive = Field(default=0.1, description="Nearest depth that logarithmic grey can tell, in metres.")
     far: Positive = Field(default=10.0, description="Farthest depth that grey can tell, in metres.")
+    skeleton: SkeletonName = Field(default="data", description="Which keypoints are drawn.")
     min_share: Share = Field(default=0.002, description="Predicted masks of a smaller share of the image are dropped.")
     stride: PositiveInteger = Field(default=1, description="Input pixels per cell of the answer.")
 
@@ -63,6 +66,9 @@ class InstructConfig(Section):
     )
     phrasing: Literal["fixed", "rephrased"] = Field(
         default="rephrased", description="fixed: one instruction per task; rephrased: other words at each draw."
+    )
+    templates: Location | None = Field(
+        default=None, description="More templates for `rephrased`: a file of `gensight datasets paraphrase`."
     )
     train_text: Flag = Field(default=False, description="Whether the text encoder learns too.")
     train_decoder: Flag = Field(default=False, description="Whether the autoencoder's decoder learns too.")

@@ -35,7 +35,7 @@ _GAZE_BASELINES: tuple[Baseline, ...] = (
 )  # fmt: skip
 _PAINTED: tuple[Protocol, ...] = (
     "seg", "seg-oracle-classes", "coco-box", "voc07", "voc12", "depth-metric", "depth-median-scaled", "depth-affine",
-    "classification", "top-1",
+    "classification", "top-1", "coco-oks", "edges-f",
 )  # fmt: skip
 _PAINTED_BASELINES: tuple[Baseline, ...] = ("most-frequent", "shuffled-instructions", "held-out-paraphrases")
 

@@ -34,7 +34,7 @@ from gensight.config.gaze import (
     GazeFrozenConfig,
     GazeMapConfig,
 )
-from gensight.config.instruct import InstructConfig
+from gensight.config.instruct import InstructConfig, PaintedConfig
 from gensight.config.landmarks import LandmarkKeypointsConfig, LandmarksConfig
 from gensight.config.protocols import (
     BASELINES,
@@ -329,6 +329,9 @@ class RunConfig(Section):
             raise ValueError(f"method.kind=instruct paints with a diffusion model, not with backbone.kind={kind}")
         if self.backbone.trainable == "frozen":
             raise ValueError("method.kind=instruct changes the backbone: set backbone.trainable to lora or full")
+        asked = self.encoding.tasks if isinstance(self.encoding, PaintedConfig) else ()
+        if self.evaluation.flip_test and "keypoints" in asked:
+            raise ValueError("no evaluation.flip_test with encoding.tasks of keypoints: colours tell left from right")
 
     def _gaze_fits(self) -> None:
         augment = self.view.augment

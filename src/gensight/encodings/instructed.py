@@ -7,7 +7,7 @@ from typing import Literal
 from gensight.encodings.painted import Painted, PaintedTasks
 from gensight.encodings.painted_answers import PaintedBoxes
 from gensight.errors import ConfigError
-from gensight.instructions.grammar import Task, fixed
+from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Task, fixed
 from gensight.instructions.several import several_classes
 from gensight.readers.class_maps import BACKGROUND, class_map
 from gensight.samples import Item, Query, Sample
@@ -72,8 +72,8 @@ class Instructed(PaintedTasks):
         return Item((sample,), query=Query(words, task, tuple(classes)))
 
     def _asked(self, task: str, sample: Sample) -> Iterator[tuple[str, ...]]:
-        if task == "depth":
-            yield from () if sample.depth is None else ((),)
+        if task in OF_THE_IMAGE:
+            yield from (() for _ in self.tasks[task].items(sample))
             return
         if task == "classify":
             yield from self._labels(sample)
@@ -86,6 +86,7 @@ class Instructed(PaintedTasks):
             yield from ((name,) for name in known)
             return
         absent = [name for name in known if name not in shown]
+        shown -= self._crowds(task, sample)
         yield from ((name,) for name in known if name in shown)
         yield from ((name,) for name in self._drawn(absent, task, sample))
         together = several_classes(known, shown, self.several, f"{self.seed} {sample.key} {task} several")
@@ -114,6 +115,14 @@ class Instructed(PaintedTasks):
         assert isinstance(boxes, PaintedBoxes)
         return {one.category for one in sample.instances or ()} if boxes.marked(sample) else None
 
+    @staticmethod
+    def _crowds(task: str, sample: Sample) -> set[str]:
+        """Classes of which there are crowds alone: they have no box to paint, and are not absent either."""
+        if task != "detect":
+            return set()
+        single = {one.category for one in sample.instances or () if not one.is_crowd}
+        return {one.category for one in sample.instances or ()} - single
+
     def _known(self, key: Literal["categories", "labels"], sample: Sample) -> tuple[str, ...]:
         names = self.categories if key == "categories" else self.labels
         own = sample.extras.get(VOCABULARY)
@@ -124,8 +133,7 @@ class Instructed(PaintedTasks):
 
 
 def _task(name: str) -> Task:
-    match name:
-        case "segment" | "detect" | "depth" | "classify":
-            return name
-        case _:
-            raise ConfigError(f"no painted task is called `{name}`", choices=("segment", "detect", "depth", "classify"))
+    for task in TASKS:
+        if task == name:
+            return task
+    raise ConfigError(f"no painted task is called `{name}`", choices=TASKS)

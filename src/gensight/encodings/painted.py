@@ -20,7 +20,7 @@ from gensight.geometry import grid_to_image, image_to_grid, pixel_centres
 from gensight.samples import Array, Item, Prediction, Sample, Size, View
 
 OUTPUT = "painted"
-TASKS = ("segment", "detect", "depth", "classify")
+TASKS = ("segment", "detect", "depth", "classify", "keypoints", "edges")
 NUM_COLOURS = 728  # of the longest palette: what remains apart beyond it is less than pictures keep
 
 

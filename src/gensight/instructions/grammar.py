@@ -7,8 +7,9 @@ from typing import Literal
 
 from gensight.errors import ConfigError
 
-Task = Literal["segment", "detect", "depth", "classify"]
-TASKS: tuple[Task, ...] = ("segment", "detect", "depth", "classify")
+Task = Literal["segment", "detect", "depth", "classify", "keypoints", "edges"]
+TASKS: tuple[Task, ...] = ("segment", "detect", "depth", "classify", "keypoints", "edges")
+OF_THE_IMAGE: tuple[Task, ...] = ("depth", "keypoints", "edges")  # they name no class
 HELD_OUT_EVERY = 5  # every fifth template of a task is kept from training
 
 _SEGMENT = (
@@ -60,6 +61,21 @@ _CHOOSE = (
     "which class is it?", "which of the classes is this?", "what kind is it?", "tell me what this is",
     "recognise what is shown", "give the class of this picture",
 )  # fmt: skip
+_KEYPOINTS = (
+    "show the keypoints", "draw the skeleton", "draw the skeletons of all people", "detect the pose",
+    "estimate the pose", "estimate the body pose of everybody", "mark the joints", "mark every joint of the body",
+    "find the keypoints", "find all joints", "paint the skeleton on black", "what pose is it?",
+    "how does everybody stand?", "how do they move their arms and legs?", "where are the joints?",
+    "where are the arms and legs?", "give me the keypoints", "give me a stick figure", "please draw the pose",
+    "turn the people into stick figures", "can you show the skeleton?", "I need the pose of each person",
+)  # fmt: skip
+_EDGES = (
+    "show the edges", "draw the edges", "detect the edges", "find all edges", "mark every edge", "trace the edges",
+    "trace the contours", "draw the contours", "make a line drawing", "turn this picture into a line drawing",
+    "give me an edge map", "paint the edges white", "where are the edges?", "which pixels are edges?",
+    "please find the edges", "sketch the lines of this image", "can you draw the edges?", "I need an edge map",
+    "outline everything", "predict the edges",
+)  # fmt: skip
 _EVERYTHING: Mapping[Task, tuple[str, ...]] = {
     "segment": ("segment everything", "segment all classes", "colour every thing by its class",
                 "label every pixel", "do a full segmentation"),
@@ -83,7 +99,7 @@ class Instruction:
     Attributes:
         text: The words.
         task: Of `TASKS`.
-        classes: The classes asked for, in the order of their colours; none for depth.
+        classes: The classes asked for, in the order of their colours; none of `OF_THE_IMAGE`.
     """
 
     text: str
@@ -140,6 +156,10 @@ def templates(task: Task, several: bool = False) -> tuple[str, ...]:
             return _DEPTH
         case "classify":
             return _CHOOSE if several else _CLASSIFY
+        case "keypoints":
+            return _KEYPOINTS
+        case "edges":
+            return _EDGES
         case _:
             raise ConfigError(f"no task is called `{task}`", choices=TASKS)
 
@@ -181,15 +201,17 @@ def rephrased(
     synonyms: Mapping[str, Sequence[str]] | None = None,
     part: Literal["train", "held-out"] = "train",
     everything: bool = False,
+    more: Mapping[Task, Sequence[str]] | None = None,
 ) -> Instruction:
     """An instruction drawn from a task's templates; the same for the same seed.
 
     Args:
         task: Of `TASKS`.
-        classes: Classes asked for, named in any order; none for depth.
+        classes: Classes asked for, named in any order; none of `OF_THE_IMAGE`.
         seed: Draws the template, the synonyms and the order of the names.
         synonyms: Other names of classes: one of them is said in place of the class, always. `classes` keep their names.
         part: Templates of training, or those kept from it.
+        more: Task -> templates of training beside the grammar's own.
         everything: Say `segment everything` instead of naming all classes; of segmentation and detection.
 
     Raises:
@@ -204,6 +226,8 @@ def rephrased(
         choices = choices[-1:] if part == "held-out" else choices[:-1]
     else:
         choices = _trained(task, several) if part == "train" else held_out(task, several)
+        if more and part == "train" and not several:
+            choices = (*choices, *more.get(task, ()))
         if task == "segment" and len(classes) > 1:
             choices = tuple(one for one in choices if "white" not in one)  # they have a colour each
     said = [random.choice(list((synonyms or {}).get(name, ())) or [name]) for name in classes]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gensight.encodings.instructed import Instructed
 from gensight.encodings.painted import OUTPUT
-from gensight.instructions.grammar import TASKS, Task, fixed, rephrased
+from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Task, fixed, rephrased
 from gensight.loading.cases import Cases
 from gensight.loading.views import ViewPolicy
 from gensight.samples import Item, Prediction, View
@@ -22,7 +22,7 @@ class MostFrequentAnswer:
     """To every question the answer that training gave it most: it looks at nothing.
 
     Pixels of masks and boxes take the mean of the training answers to that question, and so the majority where one
-    colour has it; depth its mean; a class the most frequent label.
+    colour has it; depth, skeletons and edges their mean; a class the most frequent label.
 
     Args:
         cases: Training cases, un-augmented.
@@ -107,13 +107,12 @@ def _other(item: Item, questions: list[_Question]) -> str:
 def _questions(encoding: Instructed) -> list[_Question]:
     found: list[_Question] = []
     for task in encoding.tasks:
-        match task:
-            case "depth":
-                found.append((task, ()))
-            case "classify":
-                found.append((task, encoding.labels))
-            case _:
-                found += [(task, (name,)) for name in encoding.categories]
+        if task in OF_THE_IMAGE:
+            found.append((task, ()))
+        elif task == "classify":
+            found.append((task, encoding.labels))
+        else:
+            found += [(task, (name,)) for name in encoding.categories]
     return found
 
 

@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gensight.instructions.grammar import TASKS
+
 _SMOOTH = 1.0
 
 
@@ -50,7 +52,7 @@ def colour_error(
 
 
 def task_loss(tasks: list[str | None], picture: Tensor, target: Tensor, weight: Tensor, overlap: float) -> Tensor:
-    """(B,): masks and boxes by squared error and overlap, depth by absolute error, classes by their mean colour too.
+    """(B,): masks, boxes, drawings by squared error and overlap; depth by absolute error, classes by mean colour too.
 
     Args:
         tasks: Of each item.
@@ -61,7 +63,7 @@ def task_loss(tasks: list[str | None], picture: Tensor, target: Tensor, weight: 
     """
     squared = squared_error(picture, target, weight)
     extra = torch.zeros_like(squared)
-    for task in ("segment", "detect", "depth", "classify"):
+    for task in TASKS:
         rows = [number for number, name in enumerate(tasks) if name == task]
         if not rows:
             continue
