@@ -184,7 +184,16 @@ def build_instruct(
     depth_scale: Annotated[
         str, typer.Option("--depth-scale", metavar="log|linear", help="How depth is painted.")
     ] = "log",
+    far: Annotated[float, typer.Option("--far", metavar="METRES", help="Farthest depth that is told.")] = 10.0,
     boxes: Annotated[str, typer.Option("--boxes", metavar="filled|outlines", help="How boxes are painted.")] = "filled",
+    box_region: Annotated[
+        str,
+        typer.Option(
+            "--box-region",
+            metavar="box|head|auto",
+            help="What is detected: whole objects, heads, or (auto) heads of data sets that mark nothing else.",
+        ),
+    ] = "box",
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, show_default="all", help="Images of each part.")
     ] = None,
@@ -206,7 +215,7 @@ def build_instruct(
 
     settings = Settings.checked(
         sources,
-        tasks.split(","),
+        [task.strip() for task in tasks.split(",")],
         size,
         phrasing,
         negatives,
@@ -216,7 +225,40 @@ def build_instruct(
         images_per_shard,
         seed,
         several,
+        far,
+        box_region,
     )
-    for part, counts in run_build(out, settings).items():
-        typer.echo(f"{part}: {counts['images']} images, {counts['pairs']} pairs")
+    built = run_build(out, settings)
+    for part, counts in built.parts.items():
+        left_out = f" ({counts['left_out']} left out: nothing is asked of them)" if counts["left_out"] else ""
+        typer.echo(f"{part}: {counts['images']} images, {counts['pairs']} pairs{left_out}")
+    if built.heads:
+        typer.echo(f"boxes are those of heads: {', '.join(built.heads)}")
     typer.echo(f"look at {out}/contact_sheet_train.png")
+
+
+@app.command()
+def paraphrase(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a transformers model that generates text.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A new file.")] = Path("templates.json"),
+    tasks: Annotated[
+        str, typer.Option("--tasks", metavar="A,B", help="Whose instructions.")
+    ] = "segment,detect,depth,classify,keypoints,edges",
+    times: Annotated[int, typer.Option("--times", min=1, help="How often each template is rephrased.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of sampling.")] = 0,
+) -> None:
+    """Have a language model put the instructions into more words, for training.
+
+    Look through the file and take out what is wrong; then train with method.templates=FILE. What is kept for testing
+    is not shown to the model.
+
+    \b
+    Examples:
+      gensight datasets paraphrase Qwen2.5-1.5B-Instruct/ --out templates.json
+      gensight train instruct-puppets-one-step data.root=pool method.templates=templates.json
+    """
+    from gensight.verbs.paraphrase import paraphrase as run_paraphrase
+
+    counts = run_paraphrase(model, out, [task.strip() for task in tasks.split(",")], times, seed)
+    typer.echo(f"wrote {', '.join(f'{count} of {task}' for task, count in counts.items())} to {out}")
+    typer.echo(f"look through them, then: gensight train RECIPE method.templates={out}")

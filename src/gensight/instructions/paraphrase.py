@@ -9,8 +9,8 @@ from typing import Any
 from gensight.errors import RunError
 from gensight.instructions.grammar import Instruction
 
-_REQUEST = "Say this request in other words, in one short sentence, and keep the words {names}: {text}\n"
-_LONGEST = 120  # characters
+REQUEST = "Say this request in other words, in one short sentence, and keep the words {names}: {text}\n"
+LONGEST = 120  # characters
 
 
 class Paraphraser:
@@ -43,7 +43,7 @@ class Paraphraser:
         """The instruction in other words; unchanged where no try keeps the names of its classes."""
         import torch
 
-        request = _REQUEST.format(names=", ".join(instruction.classes) or "of the request", text=instruction.text)
+        request = REQUEST.format(names=", ".join(instruction.classes) or "of the request", text=instruction.text)
         tokens = self._tokenizer(request, return_tensors="pt")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
@@ -64,4 +64,4 @@ def tidy(text: str) -> str:
 
 def acceptable(text: str, classes: Sequence[str]) -> bool:
     """Whether a paraphrase is no longer than an instruction should be and still names every class."""
-    return 0 < len(text) <= _LONGEST and all(name.lower() in text.lower() for name in classes)
+    return 0 < len(text) <= LONGEST and all(name.lower() in text.lower() for name in classes)

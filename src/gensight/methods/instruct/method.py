@@ -1,6 +1,8 @@
 """Learning to paint what an instruction asks for: at all noise levels, or in one step."""
 
 from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -13,6 +15,7 @@ from gensight.diffusion.targets import add_noise, clean_estimate, target
 from gensight.encodings.painted import OUTPUT
 from gensight.errors import ConfigError
 from gensight.instructions.grammar import TASKS, Task, rephrased
+from gensight.instructions.templates import Templates, read_templates
 from gensight.methods.base import Method
 from gensight.methods.instruct.editor import Editor, SamplerName
 from gensight.methods.instruct.losses import task_loss
@@ -43,6 +46,7 @@ class Instruct(Method):
             step's pixels. The decoder costs more than the U-Net where that is small; latents are compared for all.
         sampler, sample_steps, text_guidance, image_guidance: How many-step predictions are drawn.
         num_draws: Draws that a prediction is the mean of.
+        templates: A file of more templates for `rephrased`; read when training begins.
 
     Raises:
         ConfigError: A frozen backbone, dropouts that exceed everything, or a share of items that is none.
@@ -69,6 +73,7 @@ class Instruct(Method):
         text_guidance: float = 7.5,
         image_guidance: float = 1.5,
         num_draws: int = 1,
+        templates: Path | None = None,
     ) -> None:
         super().__init__()
         if not backbone.trainable:
@@ -85,6 +90,7 @@ class Instruct(Method):
         self.sampler: SamplerName = sampler
         self.sample_steps, self.text_guidance, self.image_guidance = sample_steps, text_guidance, image_guidance
         self.num_draws = num_draws
+        self.templates = templates
         self.register_buffer("alphas_cumprod", backbone.scheduler.alphas_cumprod.float().clone(), False)
 
     # --- Learning ---
@@ -103,13 +109,15 @@ class Instruct(Method):
         self, batch: Batch, image_latents: Tensor, texts: list[str], answer: Tensor, weight: Tensor
     ) -> dict[str, Tensor]:
         x0 = self._one_step(image_latents, texts)
-        pixels = self._pixels(batch, x0, answer, weight)
-        losses = {"pixels": pixels, "loss": pixels}
+        pixels, count = self._pixels(batch, x0, answer, weight), x0.new_tensor(len(x0))
+        losses = {"loss": pixels, "pixels": pixels, "pixels_sum": pixels * count, "pixels_count": count}
         if self.latent_weight:
             with torch.no_grad():
                 goal = self.editor.backbone.encode_image(answer)
-            losses["latents"] = self._masked((x0 - goal) ** 2, weight)
-            losses["loss"] = pixels + self.latent_weight * losses["latents"]
+            total, count = self._masked((x0 - goal) ** 2, weight)
+            latents = total / count.clamp(min=1)
+            losses |= {"latents": latents, "latents_sum": self.latent_weight * total, "latents_count": count}
+            losses["loss"] = pixels + self.latent_weight * latents
         return losses
 
     def _pixels(self, batch: Batch, x0: Tensor, answer: Tensor, weight: Tensor) -> Tensor:
@@ -134,7 +142,8 @@ class Instruct(Method):
         texts, image_latents = self._dropped(batch, texts, image_latents)
         output = self.editor.denoise(x_t, timesteps, image_latents, self.editor.embed(texts))
         goal = target(x0, noise, timesteps, self.alphas_cumprod, self.editor.prediction)
-        return {"loss": self._masked((output - goal) ** 2, weight)}
+        total, count = self._masked((output - goal) ** 2, weight)
+        return {"loss": total / count.clamp(min=1), "latents_sum": total, "latents_count": count}
 
     def _dropped(self, batch: Batch, texts: list[str], image_latents: Tensor) -> tuple[list[str], Tensor]:
         drawn = item_uniform(batch.keys, _DROPOUT)
@@ -145,11 +154,11 @@ class Instruct(Method):
         return ["" if gone else text for gone, text in zip(without_text, texts, strict=True)], kept * image_latents
 
     @staticmethod
-    def _masked(errors: Tensor, weight: Tensor) -> Tensor:
-        """Mean over the cells of latents that are known by half."""
+    def _masked(errors: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """(sum, count) over the cells of latents that are known by half."""
         height, width = errors.shape[-2:]
         known = (F.adaptive_avg_pool2d(weight, (height, width)) >= 0.5).to(errors).expand_as(errors)
-        return (errors * known).sum() / known.sum().clamp(min=1)
+        return (errors * known).sum(), known.sum()
 
     def _texts(self, batch: Batch) -> list[str]:
         texts = [said(item) for item in batch.items]
@@ -157,8 +166,13 @@ class Instruct(Method):
             return texts
         drawn = (item_uniform(batch.keys, _WORDS).double() * 2**31).long().tolist()
         return [
-            other_words(item, seed) or text for item, text, seed in zip(batch.items, texts, drawn, strict=True)
+            other_words(item, seed, self._more_templates) or text
+            for item, text, seed in zip(batch.items, texts, drawn, strict=True)
         ]  # fmt: skip
+
+    @cached_property
+    def _more_templates(self) -> Templates:
+        return {} if self.templates is None else read_templates(self.templates)
 
     def _one_step(self, image_latents: Tensor, texts: Sequence[str]) -> Tensor:
         """x0, from zeros at the last timestep (Garcia et al., section 4: zeros do as well as noise)."""
@@ -198,13 +212,13 @@ def said(item: Item) -> str:
     return "" if item.query is None else item.query.text
 
 
-def other_words(item: Item, seed: int) -> str | None:
-    """An item's question in other words of the training grammar; None where it has no task of it."""
+def other_words(item: Item, seed: int, more: Templates | None = None) -> str | None:
+    """An item's question in other words of the training grammar, or of more; None where it has no task of it."""
     query = item.query
     if query is None or query.task not in TASKS:
         return None
     task: Task = next(one for one in TASKS if one == query.task)
-    return rephrased(task, query.options, seed).text
+    return rephrased(task, query.options, seed, more=more).text
 
 
 def _grown(maps: Tensor, images: Tensor) -> Tensor:

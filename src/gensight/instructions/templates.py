@@ -1,0 +1,88 @@
+"""More templates than the grammar's own: a file that a language model wrote, and that somebody looked through."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from gensight.errors import DataError
+from gensight.files.atomic import read_json
+from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Instruction, Task, filled, held_out, templates
+from gensight.instructions.paraphrase import LONGEST, Paraphraser
+
+Templates = Mapping[Task, tuple[str, ...]]
+
+_EXAMPLE = "zebra"  # stands for the class while a template is rephrased
+_FORMS = (
+    ("the zebras", "{the_many}"), ("the zebra", "{the}"), ("a zebra", "{a}"), ("zebras", "{many}"), ("zebra", "{one}"),
+)  # fmt: skip
+_SLOT = re.compile(r"\{[^{}]*\}")
+_SLOTS = ("{a}", "{the}", "{the_many}", "{many}", "{one}")
+
+
+def read_templates(path: Path) -> Templates:
+    """Task -> its templates, of a JSON file.
+
+    Raises:
+        DataError: The file is missing or no JSON, names another task, or holds a text that is no template of its task.
+    """
+    told = read_json(path)
+    if not isinstance(told, dict):
+        raise DataError("templates are lists by task", where=path, choices=TASKS)
+    found: dict[Task, tuple[str, ...]] = {}
+    for name, texts in told.items():
+        task = next((one for one in TASKS if one == name), None)
+        if task is None:
+            raise DataError(f"no task is called `{name}`", where=path, choices=TASKS)
+        if not isinstance(texts, list):
+            raise DataError(f"`{name}` is no list of templates", where=path)
+        for text in texts:
+            what = wrong_with(text, task)
+            if what is not None:
+                raise DataError(f"{what}: {text!r}", where=f"{path}, {name}", choices=_SLOTS)
+        found[task] = tuple(texts)
+    return found
+
+
+def wrong_with(text: object, task: Task) -> str | None:
+    """Why a text cannot be a template of a task; None where it can."""
+    if not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
+        return f"a template is a text of 1 to {LONGEST} characters"
+    slots = _SLOT.findall(text)
+    if any(slot not in _SLOTS for slot in slots) or "{" in _SLOT.sub("", text) or "}" in _SLOT.sub("", text):
+        return "a template has no other braces than its slot"
+    if task in OF_THE_IMAGE:
+        return "this task asks for no class, so its templates have no slot" if slots else None
+    return None if len(slots) == 1 else "a template has one slot for its classes"
+
+
+def rephrased_templates(paraphraser: Paraphraser, task: Task, times: int) -> Iterator[str | None]:
+    """What a language model makes of each of a task's training templates, so many times; None where it fails.
+
+    Nothing that is kept for testing is shown to it, or comes back.
+    """
+    kept = set(held_out(task))
+    known = {one.lower() for one in templates(task)}
+    for _ in range(times):
+        paraphraser.seed += 1
+        for template in templates(task):
+            if template in kept:
+                continue
+            classes = () if task in OF_THE_IMAGE else (_EXAMPLE,)
+            text = paraphraser(Instruction(filled(template, classes), task, classes)).text
+            new = as_template(text, task)
+            if new is None or new.lower() in known:
+                yield None
+                continue
+            known.add(new.lower())
+            yield new
+
+
+def as_template(text: str, task: Task) -> str | None:
+    """A rephrased example with a slot in place of its class; None where that makes no template."""
+    text = text.rstrip(".")
+    if not re.match(r"I\b", text):
+        text = text[:1].lower() + text[1:]
+    if task not in OF_THE_IMAGE:
+        for form, slot in _FORMS:
+            text = re.sub(rf"\b{form}\b", slot, text, flags=re.IGNORECASE)
+    return text if wrong_with(text, task) is None else None

@@ -1,0 +1,103 @@
+"""Editors end in the same weights stopped or not, and have the same losses in one process as in two."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from gensight.engine.run_folder import RunFolder
+from gensight.loading.cases import collate
+from gensight.loading.draws import Draw
+from gensight.samples import Batch
+from tests.methods.instruct import small, training
+from tests.pipelines import save_pipeline
+
+WAYS = ["many-step", "one-step"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    base = tmp_path_factory.mktemp("editor")
+    save_pipeline(base / "sd")
+    return base
+
+
+class StoppedError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_run_stopped_in_the_middle_of_an_epoch_ends_bit_identical(folder: Path, tmp_path: Path, way: str) -> None:
+    training.train(tmp_path / "whole", training.method(folder, way))
+    method = training.method(folder, way)
+    losses, count = method.losses, 0
+
+    def stopping(batch: Batch, player: str = "model") -> dict[str, torch.Tensor]:
+        nonlocal count
+        count += 1
+        if count == 4:
+            raise StoppedError
+        return losses(batch, player)
+
+    method.losses = stopping
+    with pytest.raises(StoppedError):
+        training.train(tmp_path / "stopped", method)
+    saved = torch.load(tmp_path / "stopped/checkpoints/last.ckpt", weights_only=True)["gensight"]["num_batches"]
+    assert saved == 2
+    assert saved * training.BATCH_SIZE % len(training.cases())
+    assert training.train(tmp_path / "stopped", training.method(folder, way)).steps == training.STEPS
+
+    whole, stopped = (load_file(RunFolder(tmp_path / name).weights) for name in ("whole", "stopped"))
+    begun = training.method(folder, way).trained_state()
+    assert whole.keys() == stopped.keys() == begun.keys()
+    assert all(torch.equal(whole[name], stopped[name]) for name in whole)
+    assert any(not torch.equal(whole[name], begun[name]) for name in whole)
+
+
+def shares_of_a_batch(num: int) -> list[Batch]:
+    """What each of `num` processes sees of one global batch; of two, one is given less that is known."""
+    cases = training.cases()
+    draws = [Draw(index, 0, index) for index in range(4)]
+    return [collate([cases[draw] for draw in draws[rank::num]]) for rank in range(num)]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("latent_weight", [0.0, 0.1])
+def test_sums_and_counts_of_processes_make_the_loss_of_the_whole(folder: Path, way: str, latent_weight: float) -> None:
+    method = small.method(folder, way=way, decoded_share=0.5, latent_weight=latent_weight).train()
+    with torch.no_grad():
+        (whole,), parts = ([method.losses(one) for one in shares_of_a_batch(num)] for num in (1, 2))
+    terms = [name.removesuffix("_count") for name in whole if name.endswith("_count")]
+    together = sum(
+        sum(part[f"{term}_sum"] for part in parts) / sum(part[f"{term}_count"] for part in parts) for term in terms
+    )
+    assert float(together) == pytest.approx(float(whole["loss"]), rel=1e-5)
+    alone = sum(whole[f"{term}_sum"] / whole[f"{term}_count"] for term in terms)
+    assert float(alone) == pytest.approx(float(whole["loss"]), rel=1e-6)
+    mean_of_means = sum(float(part["loss"]) for part in parts) / 2
+    if way == "many-step" or latent_weight:
+        assert mean_of_means != pytest.approx(float(whole["loss"]), rel=1e-3)
+
+
+def trained_by(num: int, folder: Path, way: str, out: Path) -> list[float]:
+    """The losses of a training by `num` processes."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={num}"]
+    command = [sys.executable, *launcher, "-m", "tests.methods.instruct.training", str(folder), way, str(out), str(num)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    with (out / "log" / "metrics.csv").open() as file:
+        return [float(row["loss"]) for row in csv.DictReader(file)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+def test_one_and_two_processes_have_the_same_losses(folder: Path, tmp_path: Path, way: str) -> None:
+    one, two = (trained_by(num, folder, way, tmp_path / str(num)) for num in (1, 2))
+    assert len(one) == training.STEPS
+    assert two == pytest.approx(one, abs=1e-5)
