@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from gensight.loading.stream import BatchStream
 from gensight.loading.views import ViewPolicy
 from gensight.readers.instruct_pool import InstructPoolReader
 from gensight.verbs.build_instruct import Settings, build_instruct
+from tests.readers import test_coco
+from tests.readers.miniatures import make_pets
 
 SOURCE = "puppets num_train=5 num_validation=2 num_test=2 subjects=all num_subjects=[1,2] size=[48,48]"
 
@@ -120,3 +123,85 @@ def test_damaged_shards_are_named(pools: dict[str, Path], tmp_path: Path) -> Non
         tar.addfile(tarfile.TarInfo("../outside.json"))
     with pytest.raises(DataError, match="no member of a pooled data set"):
         InstructPoolReader(tmp_path, "train")
+
+
+@pytest.fixture
+def pets(tmp_path: Path) -> Path:
+    """A pool of masks and classes."""
+    root = make_pets(tmp_path / "pets")
+    settings = Settings((f"pets root={root} test=null validation_share=0",), size=32)
+    build_instruct(tmp_path / "pool", settings)
+    return tmp_path / "pool"
+
+
+def edit(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_a_class_may_have_any_number(pets: Path) -> None:
+    plain = InstructPoolReader(pets)[0].extras["segmentation"]()
+    many = [f"thing {number}" for number in range(254)]
+    edit(pets / "dataset.json", vocabularies={"00-pets": {"categories": [*many, "cat", "dog"], "labels": ["beagle"]}})
+    classes = InstructPoolReader(pets)[0].extras["segmentation"]
+    assert classes.names[255] == "cat"
+    assert np.array_equal(classes() == 255, plain == 1)
+    assert classes.ignored == (257,)
+    assert np.array_equal(classes() == 257, plain == 3)  # the border
+    assert 255 in classes()
+    assert 257 in classes()
+
+
+def test_other_names_are_those_of_no_other_class(pets: Path) -> None:
+    assert InstructPoolReader(pets).synonyms == {}
+    words = {"cat": ["kitty", "dog"], "dog": ["cat"]}
+    edit(
+        pets / "dataset.json",
+        vocabularies={"00-pets": {"categories": ["cat", "dog"], "labels": ["beagle"], "synonyms": words}},
+    )
+    reader = InstructPoolReader(pets)
+    assert reader.synonyms == {"cat": ("kitty",)}
+    assert pickle.loads(pickle.dumps(reader)).synonyms == reader.synonyms
+
+
+def test_names_and_records_that_do_not_fit_are_told(pets: Path) -> None:
+    record = next((pets / "train" / "00-pets" / "Abyssinian_1").glob("*-segment-cat.json"))
+    kept = record.read_text()
+    for change, message in (
+        ({"classes": ["cow"]}, "`cow` is no category of this image's source"),
+        ({"classes": 3}, "no record of a pair"),
+        ({"size": [0, 4]}, "a size of"),
+    ):
+        edit(record, **change)
+        with pytest.raises(DataError, match=message):
+            InstructPoolReader(pets)[0]
+        record.write_text(kept)
+    edit(pets / "dataset.json", vocabularies={"00-dogs": {"categories": [], "labels": []}})
+    with pytest.raises(DataError, match="there is no source `00-pets`"):
+        InstructPoolReader(pets)[0]
+    edit(pets / "dataset.json", vocabularies={"00-pets": {"categories": 3, "labels": []}})
+    with pytest.raises(DataError, match="this describes no data set of instructions"):
+        InstructPoolReader(pets)
+
+
+def test_pools_without_flags_are_read(pools: dict[str, Path], tmp_path: Path) -> None:
+    whole = InstructPoolReader(pools["folders"])[0]
+    shutil.copytree(pools["folders"], tmp_path / "pool")
+    for path in (tmp_path / "pool").rglob("*-detect-*.json"):
+        told = json.loads(path.read_text())
+        path.write_text(json.dumps({key: told[key] for key in told if key not in ("difficult", "crowds")}))
+    old = InstructPoolReader(tmp_path / "pool")[0]
+    assert len(old.instances) == len(whole.instances)
+    assert len(old.extras["voc_flags"]) == len(old.instances)
+
+
+def test_crowds_come_back_as_crowds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENSIGHT_CACHE", str(tmp_path / "cache"))
+    root = test_coco.make(tmp_path / "coco")
+    source = (
+        f"coco root={root} train.images=images train.annotations=labels.json test=null test_share=0 "
+        "validation_share=0 categories=null"
+    )
+    build_instruct(tmp_path / "pool", Settings((source,), size=32))
+    sample = next(one for one in InstructPoolReader(tmp_path / "pool") if one.key.endswith("/8"))
+    assert [(one.category, one.is_crowd) for one in sample.instances] == [("cup", False), ("cat", True)]
+    np.testing.assert_allclose(sample.instances[1].box, np.array([1, 1, 10, 10]) * [32 / 30, 24 / 20, 32 / 30, 24 / 20])

@@ -338,6 +338,9 @@ class PaintedClass(Painted):
     Args:
         labels: The vocabulary.
         stride: Model pixels per cell.
+
+    Raises:
+        ConfigError: No labels, the same one twice, or more than `NUM_COLOURS`.
     """
 
     name, task = "painted-class", "classify"
@@ -346,6 +349,11 @@ class PaintedClass(Painted):
         super().__init__(stride)
         if not labels or len(set(labels)) < len(labels):
             raise ConfigError("a painted class needs at least one label, each only once")
+        if len(labels) > NUM_COLOURS:
+            raise ConfigError(
+                f"{len(labels)} labels, but colours tell {NUM_COLOURS} classes apart",
+                where="encoding.labels", hint="name fewer labels, or leave `classify` out of the tasks",
+            )  # fmt: skip
         self.labels = tuple(labels)
 
     def items(self, sample: Sample) -> list[Item]:

@@ -5,13 +5,13 @@ their headers when opened, and read in place, so that samples are drawn in any o
 """
 
 import io
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
@@ -21,13 +21,61 @@ from gensight.files.images import read_image
 from gensight.files.stored import Stored, tar_members
 from gensight.readers.base import Reader, Summary
 from gensight.readers.checking import check_samples
-from gensight.readers.class_maps import BACKGROUND, IGNORED, SEGMENTATION, ClassMap
+from gensight.readers.class_maps import BACKGROUND, SEGMENTATION, ClassMap
+from gensight.readers.voc_xml import VocFlags
 from gensight.samples import Array, Depth, Instance, Sample
 
 FORMAT = "gensight-instruct@1"
 PARTS = ("train", "validation", "test")
 NEAR = 0.1  # metres, of logarithmic depth
-_LEVELS = 65534
+LEVELS = 65534  # of depth, beside 0, which is unknown
+_BUILD_AGAIN = "build the data set again"
+
+_Box = tuple[float, float, float, float]
+
+
+class _Vocabulary(msgspec.Struct):
+    categories: tuple[str, ...]
+    labels: tuple[str, ...]
+    synonyms: dict[str, tuple[str, ...]] = {}
+
+
+class _Settings(msgspec.Struct):
+    depth_scale: str
+    far: float
+
+
+class _Described(msgspec.Struct):
+    """Of dataset.json, what reading asks for."""
+
+    settings: _Settings
+    vocabularies: dict[str, _Vocabulary]
+    parts: dict[str, Any] = {}
+
+
+class Crowd(msgspec.Struct, rename={"category": "class"}):
+    """A box around a group, which no question asks for."""
+
+    category: str
+    box: _Box
+
+
+class Record(msgspec.Struct):
+    """Of a pair's json file, what reading asks for; boxes in pixels of the original image, whose size is `image_size`.
+
+    `difficult` goes with `boxes`; `crowds` are those of the whole image.
+    """
+
+    instruction: str
+    task: str
+    classes: tuple[str, ...]
+    group: str
+    image_size: tuple[int, int]
+    size: tuple[int, int]
+    label: str | None = None
+    boxes: tuple[_Box, ...] | None = None
+    difficult: tuple[bool, ...] = ()
+    crowds: tuple[Crowd, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -36,15 +84,16 @@ class _Masks:
 
     answers: tuple[tuple[int, Stored], ...]  # number of the class, its answer
     size: tuple[int, int]
+    ignored: int
 
     def __call__(self) -> Array:
         numbers = np.zeros(self.size, dtype=np.int32)
         for number, answer in self.answers:
-            picture = _picture(answer)
+            picture = read_picture(answer)
             if picture.shape != (*self.size, 4):
                 raise DataError(f"an answer of {picture.shape} for an image of {self.size}", where=str(answer))
             numbers[picture[..., 0] >= 128] = number
-            numbers[picture[..., 3] < 128] = IGNORED
+            numbers[picture[..., 3] < 128] = self.ignored
         return numbers
 
 
@@ -57,14 +106,14 @@ class _Metres:
     far: float
 
     def __call__(self) -> Depth:
-        steps = _picture(self.answer).astype(np.float64)
-        grey = (steps - 1) / _LEVELS
+        steps = read_picture(self.answer).astype(np.float64)
+        grey = (steps - 1) / LEVELS
         metres = grey * self.far if self.scale == "linear" else NEAR * (self.far / NEAR) ** grey
         return Depth(np.where(steps > 0, metres, np.nan).astype(np.float32), "metric")
 
 
 @dataclass(frozen=True)
-class _Image:
+class StoredImage:
     """Where an image and its pairs are; `pairs` are (answer, record)."""
 
     source: str
@@ -73,11 +122,12 @@ class _Image:
     pairs: tuple[tuple[Stored, Stored], ...]
 
 
-class _Folders(Sequence[_Image]):
-    """Of plain folders: PART/SOURCE/IMAGE/."""
+class _Folders(Sequence[StoredImage]):
+    """Of plain folders: PART/SOURCE/IMAGE/, those of which something is asked."""
 
     def __init__(self, folder: Path) -> None:
-        self._folders = sorted(path.parent for path in folder.glob("*/*/pairs.json"))
+        listed = (path for path in folder.glob("*/*/pairs.json") if path.stat().st_size > len("[]"))
+        self._folders = sorted(path.parent for path in listed)
 
     def __len__(self) -> int:
         return len(self._folders)
@@ -86,10 +136,10 @@ class _Folders(Sequence[_Image]):
         folder = self._folders[index]
         names = read_json(folder / "pairs.json")
         pairs = tuple((Stored(folder / f"{name}.png"), Stored(folder / f"{name}.json")) for name in names)
-        return _Image(folder.parent.name, folder.name, Stored(folder / "source.jpg"), pairs)
+        return StoredImage(folder.parent.name, folder.name, Stored(folder / "source.jpg"), pairs)
 
 
-class _Shards(Sequence[_Image]):
+class _Shards(Sequence[StoredImage]):
     """Of tar shards: members SOURCE/IMAGE/PAIR.{source.jpg,target.png,json}, the photograph once for each pair."""
 
     def __init__(self, shards: Sequence[Path]) -> None:
@@ -115,14 +165,14 @@ class _Shards(Sequence[_Image]):
 _SUFFIXES = ("source.jpg", "target.png", "json")
 
 
-def _shard_image(key: tuple[str, str], pairs: Mapping[str, Mapping[str, Stored]]) -> _Image:
+def _shard_image(key: tuple[str, str], pairs: Mapping[str, Mapping[str, Stored]]) -> StoredImage:
     for pair, parts in pairs.items():
         missing = [suffix for suffix in _SUFFIXES if suffix not in parts]
         if missing:
             where = str(next(iter(parts.values())))
             raise DataError(f"the pair {'/'.join(key)}/{pair} lacks {', '.join(missing)}", where=where)
     first = next(iter(pairs.values()))
-    return _Image(*key, first["source.jpg"], tuple((one["target.png"], one["json"]) for one in pairs.values()))
+    return StoredImage(*key, first["source.jpg"], tuple((one["target.png"], one["json"]) for one in pairs.values()))
 
 
 def shards_of(root: Path, part: str) -> list[Path]:
@@ -133,6 +183,12 @@ def shards_of(root: Path, part: str) -> list[Path]:
 def has_part(root: Path, part: str) -> bool:
     """Whether a pooled data set has this part."""
     return (root / part).is_dir() or bool(shards_of(root, part))
+
+
+def stored_images(root: Path, part: str) -> Sequence[StoredImage]:
+    """The images of a part of which something is asked, by source and name. Raises DataError for damaged shards."""
+    shards = shards_of(root, part)
+    return _Shards(shards) if shards else _Folders(root / part)
 
 
 class InstructPoolReader(Reader):
@@ -153,19 +209,16 @@ class InstructPoolReader(Reader):
 
     def __init__(self, root: str | Path, part: str = "train") -> None:
         self._root, self.part = Path(root), part
-        described = read_json(self._root / "dataset.json")
-        if not isinstance(described, dict) or described.get("format") != FORMAT or "vocabularies" not in described:
-            hint = "build one, or finish it, with `gensight datasets build-instruct`"
-            raise DataError("this folder holds no finished data set of instructions", where=root, hint=hint)
-        self._settings: Mapping[str, Any] = described["settings"]
-        self._vocabularies: Mapping[str, Mapping[str, list[str]]] = described["vocabularies"]
-        self.categories = _joined(self._vocabularies, "categories")
-        self.labels = _joined(self._vocabularies, "labels")
-        shards = shards_of(self._root, part)
-        self._images: Sequence[_Image] = _Shards(shards) if shards else _Folders(self._root / part)
+        described = _described(self._root)
+        self._settings, self._vocabularies = described.settings, described.vocabularies
+        self.categories = _joined(one.categories for one in self._vocabularies.values())
+        self.labels = _joined(one.labels for one in self._vocabularies.values())
+        self.synonyms = _synonyms(self._vocabularies.values(), {*self.categories, *self.labels})
+        self._images = stored_images(self._root, part)
         if not self._images:
-            hint = f"it has {', '.join(described.get('parts', {})) or 'none'}"
-            raise DataError(f"there is no part `{part}`", where=root, hint=hint)
+            known = [name for name in PARTS if has_part(self._root, name)]
+            what = f"nothing is asked of the part `{part}`" if part in known else f"there is no part `{part}`"
+            raise DataError(what, where=root, choices=[name for name in known if name != part])
 
     def __len__(self) -> int:
         return len(self._images)
@@ -176,78 +229,131 @@ class InstructPoolReader(Reader):
 
     def sample(self, index: int) -> Sample:
         image = self._images[index]
-        key = f"{image.source}/{image.name}"
-        records = [(answer, _record(told)) for answer, told in image.pairs]
-        if not records:
-            raise DataError("nothing is asked of this image", where=key)
+        records = [(answer, read_record(told)) for answer, told in image.pairs]
         first = records[0][1]
-        size = (int(first["size"][0]), int(first["size"][1]))
-        vocabulary = self._vocabularies[image.source]
-        by_task = {task: [pair for pair in records if pair[1]["task"] == task] for task in _tasks(records)}
+        vocabulary = self._vocabulary(image)
+        by_task = {task: [pair for pair in records if pair[1].task == task] for task in _tasks(records)}
         depth = next((answer for answer, _ in by_task.get("depth", ())), None)
-        extras: dict[str, Any] = {"vocabulary": vocabulary}
+        extras: dict[str, Any] = {"vocabulary": msgspec.structs.asdict(vocabulary)}
         if "segment" in by_task:
-            classes = (BACKGROUND, *vocabulary["categories"])
-            told = tuple(
-                (classes.index(one["classes"][0]), answer)
-                for answer, one in by_task["segment"]
-                if len(one["classes"]) == 1 and one["classes"][0] != BACKGROUND
-            )
-            extras[SEGMENTATION] = ClassMap(_Masks(told, size), classes)
+            extras[SEGMENTATION] = _class_map(by_task["segment"], vocabulary.categories, first.size)
+        instances = None
+        if "detect" in by_task:
+            instances, extras["voc_flags"] = _objects([one for _, one in by_task["detect"]], first.size)
         alone = image.photograph.size is None  # a file of its own
-        path = str(image.photograph.path) if alone else None
         return Sample(
-            key=key,
-            size=size,
+            key=f"{image.source}/{image.name}",
+            size=first.size,
             image=partial(read_image, image.photograph.path) if alone else partial(_photograph, image.photograph),
-            instances=_instances(by_task["detect"], size) if "detect" in by_task else None,
-            depth=None if depth is None else _Metres(depth, self._settings["depth_scale"], self._settings["far"]),
-            label=next((one["label"] for _, one in by_task.get("classify", ()) if one["label"]), None),
-            group=str(first["group"]),
-            path=path,
+            instances=instances,
+            depth=None if depth is None else _Metres(depth, self._settings.depth_scale, self._settings.far),
+            label=next((one.label for _, one in by_task.get("classify", ()) if one.label), None),
+            group=first.group,
+            path=str(image.photograph.path) if alone else None,
             extras=extras,
         )
+
+    def _vocabulary(self, image: StoredImage) -> _Vocabulary:
+        if image.source not in self._vocabularies:
+            raise DataError(
+                f"there is no source `{image.source}`", where=self._root / "dataset.json",
+                choices=self._vocabularies, hint=_BUILD_AGAIN,
+            )  # fmt: skip
+        return self._vocabularies[image.source]
 
     def check(self) -> Summary:
         """Reads every image and reports what is wrong with it."""
         return check_samples(self.sample, len(self))
 
 
-def _tasks(records: list[tuple[Stored, Any]]) -> dict[str, None]:
-    return dict.fromkeys(one["task"] for _, one in records)
+def _described(root: Path) -> _Described:
+    path = root / "dataset.json"
+    told = read_json(path)
+    if not isinstance(told, dict) or told.get("format") != FORMAT or "vocabularies" not in told:
+        hint = "build one, or finish it, with `gensight datasets build-instruct`"
+        raise DataError("this folder holds no finished data set of instructions", where=root, hint=hint)
+    try:
+        return msgspec.convert(told, _Described)
+    except msgspec.ValidationError as error:
+        raise DataError(
+            f"this describes no data set of instructions: {error}", where=path, hint=_BUILD_AGAIN
+        ) from error
 
 
-def _instances(records: list[tuple[Stored, Any]], size: tuple[int, int]) -> tuple[Instance, ...]:
-    found = []
-    for _, one in records:
-        if len(one["classes"]) != 1:  # asked of several classes at once: each is asked alone as well
+_Pairs = Sequence[tuple[Stored, Record]]
+
+
+def _tasks(records: _Pairs) -> dict[str, None]:
+    return dict.fromkeys(one.task for _, one in records)
+
+
+def _class_map(records: _Pairs, categories: Sequence[str], size: tuple[int, int]) -> ClassMap:
+    """Of the answers that tell one class; what nobody knows has the number after the last class."""
+    classes = (BACKGROUND, *categories)
+    told = []
+    for answer, one in records:
+        if len(one.classes) == 1 and one.classes[0] != BACKGROUND:
+            if one.classes[0] not in classes:
+                what = f"`{one.classes[0]}` is no category of this image's source"
+                raise DataError(what, where=str(answer), hint=_BUILD_AGAIN)
+            told.append((classes.index(one.classes[0]), answer))
+    return ClassMap(_Masks(tuple(told), size, len(classes)), classes, (len(classes),))
+
+
+def _objects(records: Sequence[Record], size: tuple[int, int]) -> tuple[tuple[Instance, ...], tuple[VocFlags, ...]]:
+    """What was asked for, then the crowds; each with its flags."""
+    found: list[Instance] = []
+    difficult: list[bool] = []
+    for one in records:
+        if len(one.classes) != 1:  # asked of several classes at once: each is asked alone as well
             continue
-        scale = np.array([size[1] / one["image_size"][1], size[0] / one["image_size"][0]] * 2)
-        for box in one["boxes"] or ():
-            found.append(Instance(one["classes"][0], box=np.array(box, dtype=np.float64) * scale))
-    return tuple(found)
+        boxes = one.boxes or ()
+        found += [Instance(one.classes[0], box=_scaled(box, one, size)) for box in boxes]
+        difficult += one.difficult if len(one.difficult) == len(boxes) else (False,) * len(boxes)
+    for crowd in records[0].crowds:
+        found.append(Instance(crowd.category, box=_scaled(crowd.box, records[0], size), is_crowd=True))
+        difficult.append(False)
+    return tuple(found), tuple(VocFlags(difficult=one) for one in difficult)
 
 
-def _joined(vocabularies: Mapping[str, Mapping[str, list[str]]], key: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for one in vocabularies.values() for name in one[key]))
+def _scaled(box: _Box, record: Record, size: tuple[int, int]) -> Array:
+    scale = np.array([size[1] / record.image_size[1], size[0] / record.image_size[0]] * 2)
+    return np.array(box, dtype=np.float64) * scale
 
 
-def _record(told: Stored) -> Any:
+def _joined(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for some in names for name in some))
+
+
+def _synonyms(vocabularies: Iterable[_Vocabulary], names: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Other names of classes, without those that are another class's name."""
+    found: dict[str, list[str]] = {}
+    for vocabulary in vocabularies:
+        for name, others in vocabulary.synonyms.items():
+            found.setdefault(name, []).extend(other for other in others if other not in names)
+    return {name: tuple(dict.fromkeys(others)) for name, others in found.items() if others}
+
+
+def read_record(told: Stored) -> Record:
+    """A pair's record. Raises DataError for anything else."""
     try:
-        return json.loads(told.read())
-    except ValueError as error:
-        raise DataError(f"not valid JSON: {error}", where=str(told), hint="build the data set again") from error
+        record = msgspec.json.decode(told.read(), type=Record)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise DataError(f"no record of a pair: {error}", where=str(told), hint=_BUILD_AGAIN) from error
+    if min(*record.size, *record.image_size) < 1:
+        raise DataError(f"a size of {record.size}, {record.image_size} originally", where=str(told), hint=_BUILD_AGAIN)
+    return record
 
 
-def _picture(answer: Stored) -> Array:
+def read_picture(stored: Stored) -> Array:
+    """An image or an answer as it is stored. Raises DataError where it is none."""
     try:
-        with Image.open(io.BytesIO(answer.read())) as image:
+        with Image.open(io.BytesIO(stored.read())) as image:
             return np.asarray(image)
     except (OSError, UnidentifiedImageError) as error:
-        hint = "build the data set again"
-        raise DataError(f"this picture cannot be read: {error}", where=str(answer), hint=hint) from error
+        raise DataError(f"this picture cannot be read: {error}", where=str(stored), hint=_BUILD_AGAIN) from error
 
 
 def _photograph(stored: Stored) -> Array:
     """uint8 RGB, C-contiguous and writable."""
-    return np.array(_picture(stored))
+    return np.array(read_picture(stored))

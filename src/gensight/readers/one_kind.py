@@ -1,6 +1,5 @@
 """Classes of whole images, of data sets that mark objects only."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,8 +43,11 @@ class OneKindReader(Reader):
 
 def with_labels(reader: Reader) -> Reader:
     """The reader itself where it has labels, or nothing to make them of."""
-    return reader if reader.labels or not _marks_objects(reader.categories) else OneKindReader(reader)
+    return reader if reader.labels or not _marks_objects(reader) else OneKindReader(reader)
 
 
-def _marks_objects(categories: Sequence[str]) -> bool:
-    return len(categories) > 1
+def _marks_objects(reader: Reader) -> bool:
+    """Whether it tells kinds of objects apart, in images that have no class of their own."""
+    if len(reader.categories) < 2:
+        return False
+    return any(sample.instances is not None and sample.label is None for sample in reader)
