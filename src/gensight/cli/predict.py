@@ -1,5 +1,6 @@
 """`gensight predict`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,12 @@ def predict(
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FOLDER", show_default=False, help="By default RUN/predict/INPUT."),
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            show_default=False,
+            help="By default RUN/predict/INPUT; of an instruction, a folder in it for each question.",
+        ),
     ] = None,
     device: Device = "auto",
     draw: Annotated[
@@ -43,8 +49,11 @@ def predict(
         ),
     ] = None,
     detector_threshold: Annotated[
-        float, typer.Option("--detector-threshold", min=0, max=1, help="Least score of a detection.")
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            "--detector-threshold", min=0, max=1, show_default=False, help="Least score of a detection; else 0.5."
+        ),
+    ] = None,
     instruction: Annotated[
         str | None,
         typer.Option("--instruction", metavar="TEXT", show_default=False, help="What to do, for runs told in words."),
@@ -53,14 +62,23 @@ def predict(
         str | None,
         typer.Option(
             "--task",
-            metavar="segment|detect|depth|classify",
+            metavar="NAME",
             show_default="by the words",
-            help="How the answer to an instruction is read.",
+            help="How the answer to an instruction is read: segment, detect, depth, classify, keypoints or edges.",
         ),
     ] = None,
     classes: Annotated[
         str | None,
         typer.Option("--classes", metavar="A,B", show_default="those named", help="Classes that are asked for."),
+    ] = None,
+    sampler: Annotated[
+        str | None,
+        typer.Option(
+            "--sampler",
+            metavar="ddim|euler|euler-ancestral",
+            show_default="the run's",
+            help="How an answer is drawn, of runs in many steps.",
+        ),
     ] = None,
     steps: Annotated[
         int | None, typer.Option("--steps", min=1, show_default="the run's", help="Sampling steps of an answer.")
@@ -74,10 +92,19 @@ def predict(
     num_draws: Annotated[
         int | None, typer.Option("--num-draws", min=1, show_default="the run's", help="Draws that are averaged.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the noise of answers.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", show_default=False, help="Of the noise of answers; else 0.")
+    ] = None,
     smooth: Annotated[
-        int, typer.Option("--smooth", metavar="FRAMES", min=1, help="Average gaze over so many frames of a video.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            "--smooth",
+            metavar="FRAMES",
+            min=1,
+            show_default=False,
+            help="Average gaze over so many frames of a video.",
+        ),
+    ] = None,
     also: Annotated[
         list[Path] | None,
         typer.Option(
@@ -98,15 +125,25 @@ def predict(
       gensight predict runs/openfield-mouse VIDEO.mp4 --out mouse-video
       gensight predict runs/told IMAGES --instruction "segment the dog"
     """
+    in_words = {
+        "--task": task, "--classes": classes, "--sampler": sampler, "--steps": steps, "--text-guidance": text_guidance,
+        "--image-guidance": image_guidance, "--num-draws": num_draws, "--seed": seed,
+    }  # fmt: skip
+    of_others = {
+        "--boxes": boxes, "--detector": detector, "--detector-threshold": detector_threshold, "--smooth": smooth,
+        "--also": also or None,
+    }  # fmt: skip
     if instruction is not None:
+        _refuse(of_others, "runs that take no instruction", "leave --instruction out")
         from gensight.verbs.predict_instruct import Question, predict_instruct
 
-        chosen = tuple(name.strip() for name in classes.split(",")) if classes else ()
-        question = Question(instruction, task, chosen, steps, text_guidance, image_guidance, num_draws, seed)
+        chosen = () if classes is None else tuple(name.strip() for name in classes.split(","))
+        question = Question(instruction, task, chosen, steps, text_guidance, image_guidance, num_draws, seed, sampler)
         folder = predict_instruct(run, source, question, out, device=device, draw=draw)
         typer.echo(f"predictions: {folder}")
         return
 
+    _refuse(in_words, "--instruction, for runs told in words", 'say what to do: --instruction "segment the cat"')
     from gensight.verbs.predict import predict as run_predict
 
     folder = run_predict(
@@ -118,7 +155,17 @@ def predict(
         boxes=boxes,
         also=also or (),
         detector=detector,
-        detector_threshold=detector_threshold,
-        smooth=smooth,
+        detector_threshold=0.5 if detector_threshold is None else detector_threshold,
+        smooth=1 if smooth is None else smooth,
     )
     typer.echo(f"predictions: {folder}")
+
+
+def _refuse(options: Mapping[str, object], what: str, hint: str) -> None:
+    """ConfigError where one of these options was given."""
+    names = [name for name, value in options.items() if value is not None]
+    if names:
+        from gensight.errors import ConfigError
+
+        given, verb = ", ".join(names), "goes" if len(names) == 1 else "go"
+        raise ConfigError(f"{given} {verb} with {what}", where="gensight predict", hint=f"{hint}, or leave {given} out")

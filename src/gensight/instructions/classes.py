@@ -3,9 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from gensight.errors import ConfigError
 from gensight.instructions.grammar import plural
 
-_EVERYTHING = ("everything", "all classes", "all objects", "every thing", "every object")
+_EVERYTHING = ("everything", "every thing", "every object", "all classes", "all objects")
+_EVERYTHING_ELSE = "everything else"  # `keep the cat and blacken everything else` asks for the cat
+_UNLESS_NAMED = ("every pixel", "full segmentation")  # `mark every pixel that belongs to a cat` asks for the cat
 
 
 def named_classes(
@@ -21,12 +24,21 @@ def named_classes(
         synonyms: Other names of classes.
     """
     said = " ".join(re.findall(r"[a-z0-9']+", text.lower()))
-    if any(word in said for word in _EVERYTHING):
+    if _says(said.replace(_EVERYTHING_ELSE, " "), _EVERYTHING):
         return tuple(vocabulary)
+    found = _found(said, vocabulary, synonyms or {})
+    return tuple(vocabulary) if not found and _says(said, _UNLESS_NAMED) else found
+
+
+def _says(said: str, phrases: Sequence[str]) -> bool:
+    return any(re.search(rf"\b{phrase}\b", said) for phrase in phrases)
+
+
+def _found(said: str, vocabulary: Sequence[str], synonyms: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     words = {
         form.lower(): name
         for name in vocabulary
-        for one in (name, *(synonyms or {}).get(name, ()))
+        for one in (name, *synonyms.get(name, ()))
         for form in (one, plural(one))
     }
     found: list[tuple[int, str]] = []
@@ -36,3 +48,24 @@ def named_classes(
             found.append((match.start(), words[form]))
             said = said[: match.start()] + " " * len(match.group()) + said[match.end() :]
     return tuple(dict.fromkeys(name for _, name in sorted(found)))
+
+
+def in_vocabulary_order(names: Sequence[str], vocabulary: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """Classes as typed -> in the order of their colours, and what to say of it, if anything.
+
+    Colours were learned in the vocabulary's order; where one is not in it, the typed order is all there is.
+
+    Raises:
+        ConfigError: A name is empty, or occurs twice.
+    """
+    if any(not name.strip() for name in names):
+        typed = ",".join(names)
+        raise ConfigError(f"an empty name among the classes: `{typed}`", where="--classes", hint="write A,B,C")
+    twice = next((name for name in names if list(names).count(name) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"`{twice}` is named twice", where="--classes", hint="name each class once")
+    foreign = [name for name in names if name not in vocabulary]
+    if foreign:
+        return tuple(names), f"as typed: {', '.join(foreign)} not in the run's vocabulary"
+    ordered = tuple(name for name in vocabulary if name in names)
+    return ordered, "" if ordered == tuple(names) else "in the order of the vocabulary, which is that of their colours"

@@ -6,22 +6,33 @@ from dataclasses import dataclass
 from gensight.errors import ConfigError
 from gensight.instructions.grammar import TASKS, Task
 
-# In this order: the first row of which a word occurs decides.
-RULES: tuple[tuple[Task, tuple[str, ...]], ...] = (
-    ("depth", ("depth", "deep", "distance", "distances", "far", "near")),
-    ("segment", ("segment", "segmented", "segmentation", "mask", "pixel", "pixels", "silhouette", "shape", "area",
-                 "region", "isolate", "cut", "outline", "highlight", "paint", "colour", "color", "background", "only",
-                 "part", "exactly", "blacken", "rest")),
-    ("detect", ("detect", "find", "locate", "box", "boxes", "bounding", "rectangle", "where", "frame", "spot", "count",
-                "point", "search", "look", "looking", "places", "many", "any")),
-    ("classify", ("classify", "class", "kind", "what", "which", "is", "does", "whether", "show", "say", "tell", "can",
-                  "turn", "recognise", "recognize", "name")),
+# In this order: the first row of which a word occurs decides. Words that name a task (`STRONG`) come before words that
+# also say where a thing is, or ask for anything (`WEAK`): `detect the cat near the sofa` is no question of depth.
+STRONG: tuple[tuple[Task, tuple[str, ...]], ...] = (
+    ("segment", ("segment", "segments", "segmented", "segmenting", "segmentation", "mask", "masks", "masked",
+                 "silhouette", "shape", "where exactly")),
+    ("depth", ("depth", "depths", "how far", "how deep", "near things", "far things")),
+    ("keypoints", ("keypoint", "keypoints", "skeleton", "skeletons", "pose", "poses", "joints", "every joint",
+                   "stick figure", "stick figures", "arms and legs", "everybody stand")),
+    ("edges", ("edges", "every edge", "edge map", "contours", "line drawing", "sketch", "outline everything")),
+    ("segment", ("pixel", "pixels")),
+    ("detect", ("detect", "detects", "detected", "detecting", "detection", "find", "finds", "locate", "box", "boxes",
+                "bounding", "rectangle", "rectangles", "where", "frame", "spot", "count", "point out", "search",
+                "look", "looking", "places", "how many", "are there any")),
+    ("classify", ("classify", "classification", "kind", "recognise", "recognize", "is there", "is this", "does this",
+                  "can you see", "whether")),
+)  # fmt: skip
+WEAK: tuple[tuple[Task, tuple[str, ...]], ...] = (
+    ("segment", ("area", "region", "isolate", "cut", "outline", "highlight", "paint", "colour", "color", "separate",
+                 "apart", "background", "only", "part", "blacken", "rest")),
+    ("depth", ("deep", "distance", "distances", "far", "near")),
+    ("classify", ("class", "what", "which", "is", "does", "show", "say", "tell", "can", "turn", "name")),
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class InferredTask:
-    """A task and the word that it was inferred from."""
+    """A task and the word, or words, that it was inferred from."""
 
     task: Task
     word: str
@@ -31,15 +42,16 @@ class InferredTask:
 
 
 def infer_task(text: str) -> InferredTask:
-    """The task of a free instruction: the first row of `RULES` of which a word occurs.
+    """The task of a free instruction: the first row of `STRONG`, then of `WEAK`, of which a word occurs.
 
     Raises:
         ConfigError: No word of the rule occurs.
     """
     words = re.findall(r"[a-z]+", text.lower())
-    for task, telling in RULES:
-        for word in words:
-            if word in telling:
-                return InferredTask(task, word)
+    said = f" {' '.join(words)} "
+    for task, telling in (*STRONG, *WEAK):
+        places = {said.find(f" {word} "): word for word in telling if f" {word} " in said}
+        if places:
+            return InferredTask(task, places[min(places)])
     hint = "say so with --task, or use a word such as segment, detect, depth or classify"
     raise ConfigError(f"the instruction doesn't say which task is meant: `{text}`", choices=TASKS, hint=hint)

@@ -47,10 +47,15 @@ class MapFiles:
         """Nothing."""
 
     def _write(self, name: str, prediction: Prediction, picture: Array) -> None:
-        key = prediction.sample_key.rpartition("#")[2] if self.frames else prediction.sample_key
-        path = self.folder / name / f"{key}.png"
+        path = self.folder / map_name(name, prediction.sample_key, self.frames)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_image(path, picture)
+
+
+def map_name(kind: str, sample_key: str, frames: bool, suffix: str = "") -> str:
+    """Where a map lies below its folder: `depth/KEY.png`; a video's by the number of its frame, `depth/000012.png`."""
+    key = sample_key.rpartition("#")[2] if frames else sample_key
+    return f"{kind}/{key}{suffix}.png"
 
 
 def _millimetres(metres: Array) -> Array:

@@ -68,7 +68,7 @@ def import_editor(source: str, out: Path, overrides: Sequence[str] = (), setting
     backbone = build_backbone(config)
     assert isinstance(backbone, DiffusionBackbone)  # the recipe says so
     if backbone.unet.config.in_channels == backbone.vae.config.latent_channels:
-        hint = "train it: gensight train instruct-puppets backbone.kind=diffusers backbone.id=FOLDER"
+        hint = "train it: gensight train instruct-puppets backbone.kind=diffusers backbone.id=FOLDER ..."
         raise RunError("this model sees no image beside its latent, so it is no editor", where=folder, hint=hint)
     method = build_method(config, backbone, build_encoding(config, None))
     run = RunFolder(Path(out))
@@ -84,7 +84,13 @@ def _recipe_values(folder: str, name: str) -> dict[str, Any]:
         "description": "A published model that edits by instructions",
         "data": {"kind": "puppets", "num_train": 6, "num_validation": 0, "num_test": 20, "subjects": "all"},
         "view": {"size": [256, 256]},
-        "encoding": {"kind": "painted", "box_style": "outlines", "depth_scale": "linear", "far": 10.0},
+        "encoding": {
+            "kind": "painted",
+            "box_style": "outlines",
+            "depth_scale": "linear",
+            "far": 10.0,
+            "several": 0.0,
+        },  # published editors learned one class at a time
         "backbone": {"kind": "diffusers", "id": folder, "trainable": "lora", "lora_rank": 1},
         "method": {"kind": "instruct", "sampler": "euler-ancestral", "sample_steps": 100},
     }

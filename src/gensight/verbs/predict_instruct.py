@@ -1,25 +1,40 @@
 """`gensight predict --instruction`: one question in words, put to an image, a folder or a video."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from gensight.diffusion.noise import mix
 from gensight.encodings.instructed import Instructed
+from gensight.encodings.painted import OUTPUT
 from gensight.engine.run_folder import RunFolder
-from gensight.errors import ConfigError
+from gensight.errors import ConfigError, nearest
 from gensight.files.progress import batches
 from gensight.geometry import warp_image
-from gensight.instructions.classes import named_classes
+from gensight.instructions.classes import in_vocabulary_order, named_classes
+from gensight.instructions.grammar import OF_THE_IMAGE, fixed
 from gensight.instructions.tasks import infer_task
 from gensight.loading.cases import Case, collate
+from gensight.methods.instruct.editor import SamplerName
 from gensight.methods.instruct.method import Instruct
+from gensight.prediction.class_by_class import Answered, joined, most_at_once, plan, together
 from gensight.prediction.instruct_files import InstructFiles
 from gensight.prediction.outputs import PredictionWriter
-from gensight.prediction.sources import open_source
+from gensight.prediction.sources import Source, open_source
 from gensight.prediction.trained_run import TrainedRun
-from gensight.samples import Item, Prediction, Sample
+from gensight.readers.listings import plain_name
+from gensight.samples import Prediction, Sample
+
+# A question's options of sampling -> the method's attributes.
+_SAMPLING = {
+    "sampler": "sampler", "steps": "sample_steps", "text_guidance": "text_guidance",
+    "image_guidance": "image_guidance", "num_draws": "num_draws",
+}  # fmt: skip
+_SLUG_LENGTH = 40
 
 
 @dataclass(frozen=True)
@@ -29,10 +44,11 @@ class Question:
     Attributes:
         text: The words that the model reads.
         task: How its answer is decoded; None: by the rule of `instructions/tasks.py`.
-        classes: Names in the order of their colours; none: those of the run's vocabulary that the text names.
+        classes: Names of classes; none: those of the run's vocabulary that the text names.
         steps, text_guidance, image_guidance: None: as the run was made. A run in one step takes none of them.
         num_draws: Draws that an answer is the mean of; None: as the run was made.
-        seed: Of the noise.
+        seed: Of the noise; None: 0. A run in one step has no noise.
+        sampler: `ddim`, `euler` or `euler-ancestral`; None: as the run was made.
     """
 
     text: str
@@ -42,7 +58,8 @@ class Question:
     text_guidance: float | None = None
     image_guidance: float | None = None
     num_draws: int | None = None
-    seed: int = 0
+    seed: int | None = None
+    sampler: str | None = None
 
 
 def predict_instruct(
@@ -54,7 +71,7 @@ def predict_instruct(
         run: A finished run of the method `instruct`.
         source: Image, folder or video.
         question: What is asked.
-        out: Folder to write to; `RUN/predict/NAME` if None.
+        out: Folder to write to; `RUN/predict/NAME/QUESTION` if None.
         device: `auto`, `cpu`, `cuda` ...
         draw: Whether to draw overlays.
 
@@ -62,23 +79,30 @@ def predict_instruct(
         The folder that was written.
 
     Raises:
-        ConfigError: Another run, a task that it wasn't trained for, a class that is missing, or options of sampling
-            for a run in one step.
+        ConfigError: Another run, a task that it wasn't trained for, classes that are missing or can't be told apart,
+            options of sampling for a run in one step, or a folder with the answers to another question.
     """
     opened = open_source(Path(source))
     trained = TrainedRun.load(run, device)
     asked, told = resolve(trained, question)
     print(told)
-    folder = RunFolder(Path(run)).root / "predict" / opened.path.stem if out is None else Path(out)
-    writer = PredictionWriter(folder, None, trained.config.name, opened.frame_rate, draw)
-    writer.write_also(InstructFiles(folder, _described(asked)))
-    unit = "images" if opened.frame_rate is None else "frames"
-    size = trained.config.evaluation.batch_size
+    folder = out
+    if folder is None:
+        folder = RunFolder(Path(run)).root / "predict" / opened.path.stem / slug(question)
+    skeleton = trained.skeleton if asked.task == "keypoints" else None
+    writer = PredictionWriter(Path(folder), skeleton, trained.config.name, opened.frame_rate, draw)
+    writer.write_also(InstructFiles(Path(folder), described(trained, asked), opened.frame_rate is not None))
     with writer.open():
-        for batch in batches(opened.samples(), size, opened.num_samples, "predict", unit):
-            for sample, prediction in zip(batch, answer(trained, batch, asked), strict=True):
-                writer.add(prediction, sample.image())
-    return folder
+        for sample, prediction in answers(trained, opened, asked):
+            writer.add(prediction, sample.image())
+    return Path(folder)
+
+
+def slug(question: Question) -> str:
+    """A folder's name for a question: its first words, and six digits of all of it, so that each has its own."""
+    words = plain_name(question.text.lower()).replace("_", "-")[:_SLUG_LENGTH].strip("-.")
+    digest = hashlib.sha256(json.dumps(asdict(question)).encode()).hexdigest()
+    return f"{words or 'question'}-{digest[:6]}"
 
 
 def resolve(trained: TrainedRun, question: Question) -> tuple[Question, str]:
@@ -88,60 +112,123 @@ def resolve(trained: TrainedRun, question: Question) -> tuple[Question, str]:
         kind = trained.config.method.kind
         raise ConfigError(f"a run of method.kind={kind} takes no instruction", where=trained.folder.root)
     _set_sampling(method, question)
-    task, told = question.task, f"task: {question.task}"
+    task, told, hint = question.task, f"task: {question.task}", None
     if task is None:
         inferred = infer_task(question.text)
         task, told = inferred.task, str(inferred)
+        hint = f"it was inferred from `{inferred.word}`, choose another with --task"
     if task not in encoding.tasks:
-        raise ConfigError(f"this run was not trained to {task}", where=trained.folder.root, choices=encoding.tasks)
-    vocabulary = encoding.labels if task == "classify" else encoding.categories
-    classes = question.classes
-    if task == "depth":
-        classes = ()
-    elif not classes:
+        what = f"this run was not trained to {task}"
+        raise ConfigError(what, where=trained.folder.root, choices=encoding.tasks, hint=hint)
+    classes, of_classes = _classes(encoding, task, question)
+    return replace(question, task=task, classes=classes), "; ".join([told, *of_classes])
+
+
+def _classes(encoding: Instructed, task: str, question: Question) -> tuple[tuple[str, ...], list[str]]:
+    """The classes that are asked for, in the order of their colours, and what to say of them."""
+    if task in OF_THE_IMAGE:
+        if question.classes:
+            raise ConfigError(f"`{task}` is asked of the whole image, without classes", where="--classes")
+        return (), []
+    vocabulary, note = encoding.labels if task == "classify" else encoding.categories, ""
+    if question.classes:
+        classes, note = in_vocabulary_order(question.classes, vocabulary)
+    else:
         named = named_classes(question.text, vocabulary)
-        classes = tuple(name for name in vocabulary if name in named)  # the order of their colours in training
-        if task == "classify":
-            classes = classes or vocabulary
-        if not classes:
-            hint = "name one of them in the instruction, or another with --classes"
-            raise ConfigError("the instruction names no class of this run", choices=vocabulary, hint=hint)
-    most = encoding.tasks[task].most_classes
-    if len(classes) > most:
-        hint = f"ask for {most} or fewer at a time, with --classes"
+        classes = tuple(name for name in vocabulary if name in named)
+        classes = classes or (vocabulary if task == "classify" else ())
+    if not classes:
+        hint = "name one of them in the instruction, or another with --classes"
+        raise ConfigError("the instruction names no class of this run", choices=vocabulary, hint=hint)
+    told = [f"classes: {', '.join(classes)}" + (f" ({note})" if note else "")]
+    most = most_at_once(encoding, task)
+    if len(classes) > most and task == "classify":
+        hint = f"choose among {most} or fewer, with --classes"
         raise ConfigError(f"{len(classes)} classes cannot be told apart in one answer of this run", hint=hint)
-    if classes:
-        told += f"; classes: {', '.join(classes)}"
-    return replace(question, task=task, classes=classes), told
+    if len(classes) > most:
+        words = fixed("segment" if task == "segment" else "detect", classes[:1]).text
+        told.append(f"asked one by one (`{words}` ...), since training asks for {most} at once at most")
+    return classes, told
 
 
 def _set_sampling(method: Instruct, question: Question) -> None:
-    changes = {
-        "sample_steps": question.steps, "text_guidance": question.text_guidance,
-        "image_guidance": question.image_guidance, "num_draws": question.num_draws,
-    }  # fmt: skip
-    chosen = {name: value for name, value in changes.items() if value is not None}
-    if chosen and method.way == "one-step":
-        raise ConfigError(f"this run answers in one step, without {', '.join(chosen)}", where="gensight predict")
+    """Gives a run what the question says of its sampling. ConfigError where it doesn't apply, or isn't valid."""
+    chosen = {name: value for name in _SAMPLING if (value := getattr(question, name)) is not None}
+    if method.way == "one-step":
+        _refuse_sampling([*chosen, *(["seed"] if question.seed is not None else [])])
+    if question.sampler is not None:
+        _check_sampler(question.sampler)
+    levels = len(method.alphas_cumprod)
+    if question.steps is not None and question.steps > levels:
+        hint = f"choose 1 to {levels}"
+        raise ConfigError(f"{question.steps} steps of {levels} noise levels", where="--steps", hint=hint)
+    image = question.image_guidance
+    if image is not None and image < 1 < chosen.get("text_guidance", method.text_guidance):
+        hint = "choose 1 or more, or --text-guidance 1 to go without guidance"
+        raise ConfigError(f"an image's weight of {image:g} switches guidance off", where="--image-guidance", hint=hint)
     for name, value in chosen.items():
-        setattr(method, name, value)
+        setattr(method, _SAMPLING[name], value)
 
 
-def answer(trained: TrainedRun, samples: Sequence[Sample], question: Question) -> list[Prediction]:
-    """One prediction per sample, at its own size and aspect."""
+def _check_sampler(name: str) -> None:
+    valid = get_args(SamplerName)
+    if name not in valid:
+        near = nearest(name, valid)
+        hint = f"did you mean `{near}`?" if near else None
+        raise ConfigError(f"no sampler is called `{name}`", where="--sampler", choices=valid, hint=hint)
+
+
+def _refuse_sampling(options: Sequence[str]) -> None:
+    if options:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in options)
+        hint = "leave it out, or ask a run of method.way=many-step"
+        raise ConfigError(f"this run answers in one step, without noise or {named}", where=named, hint=hint)
+
+
+def answers(trained: TrainedRun, source: Source, asked: Question) -> Iterator[tuple[Sample, Prediction]]:
+    """Each image with its prediction, at its own size and aspect.
+
+    Batches hold `evaluation.batch_size` questions, those about one image next to each other: the method encodes an
+    image once for all that a batch asks of it.
+    """
     encoding = trained.encoding
-    assert isinstance(encoding, Instructed) and question.task is not None  # `resolve` has seen to it
-    cases = []
+    assert isinstance(encoding, Instructed) and asked.task is not None  # `resolve` has seen to it
+    count = 1 if together(encoding, asked.task, asked.classes) else len(asked.classes)
+    unit = "questions" if count > 1 else "images" if source.frame_rate is None else "frames"
+    size, total = trained.config.evaluation.batch_size, source.num_samples * count
+    answered = _answered(trained, batches(_cases(trained, source.samples(), asked), size, total, "predict", unit))
+    while (first := next(answered, None)) is not None:
+        yield first[0].sample, joined(encoding, chain([first], islice(answered, count - 1)), count)
+
+
+def _cases(trained: TrainedRun, samples: Iterable[Sample], asked: Question) -> Iterator[Case]:
+    """The questions about each image in turn, which is read once, with the same noise for all of them."""
+    assert isinstance(trained.encoding, Instructed) and asked.task is not None
     for sample in samples:
-        item: Item = encoding.item(sample, question.task, question.classes, question.text)
-        view = trained.policy.view(item)
-        key = mix(question.seed, *sample.key.encode())
-        cases.append(Case(item, (view,), key, (warp_image(sample.image(), view),), {}))
-    return trained.predictor(collate(cases))
+        items = plan(trained.encoding, sample, asked.task, asked.classes, asked.text)
+        view = trained.policy.view(items[0])
+        seen, key = warp_image(sample.image(), view), mix(asked.seed or 0, *sample.key.encode())
+        for item in items:
+            yield Case(item, (view,), key, (seen,), {})
 
 
-def _described(question: Question) -> dict[str, Any]:
-    return {
-        "instruction": question.text, "task": question.task, "classes": list(question.classes),
-        "seed": question.seed,
-    }  # fmt: skip
+def _answered(trained: TrainedRun, stream: Iterable[list[Case]]) -> Iterator[Answered]:
+    for cases in stream:
+        painted = trained.predictor.outputs(collate(cases))[OUTPUT]
+        yield from ((case.item, case.views[0], shown) for case, shown in zip(cases, painted, strict=True))
+
+
+def described(trained: TrainedRun, asked: Question) -> dict[str, Any]:
+    """What is asked and how it is drawn, as values for JSON; of a run in one step, without what it doesn't have."""
+    method = trained.method
+    assert isinstance(method, Instruct) and isinstance(trained.encoding, Instructed) and asked.task is not None
+    told: dict[str, Any] = {"instruction": asked.text, "task": asked.task, "classes": list(asked.classes)}
+    if asked.classes:
+        told["asked"] = "together" if together(trained.encoding, asked.task, asked.classes) else "one by one"
+    told["way"] = method.way
+    if method.way == "one-step":
+        return told
+    told |= {name: getattr(method, own) for name, own in _SAMPLING.items()} | {"seed": asked.seed or 0}
+    if method.text_guidance <= 1 or method.image_guidance < 1:  # one branch, the model as it is
+        told |= {"text_guidance": 1.0, "image_guidance": 1.0}
+    return told
