@@ -89,6 +89,18 @@ class Browser:
         self.click(selector)
         self.call("Input.insertText", text=text)
 
+    def download(self, selector: str, folder: Path, seconds: float = 60) -> Path:
+        """Clicks on a link, and returns the file that the browser then saves in an empty folder."""
+        self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+        self.click(selector)
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            saved = list(folder.iterdir()) if folder.is_dir() else []
+            if saved and not saved[0].name.endswith(".crdownload"):
+                return saved[0]
+            time.sleep(0.1)
+        raise AssertionError(f"nothing was saved; {self.problems}")
+
     def screenshot(self, path: Path) -> None:
         picture = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)["data"]
         path.write_bytes(base64.b64decode(picture))

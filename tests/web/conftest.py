@@ -4,11 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from gensight.config.loader import load_recipe
 from gensight.config.schema import RunConfig
+from gensight.verbs.landmark_keypoints import fit_keypoints
 from gensight.verbs.train import train
+from tests.backbones.test_transformers_encoder import save as save_classifier
 from tests.pipelines import save_pipeline
 from tests.verbs.small_recipe import small_recipe
+from tests.verbs.test_classify import recipe as classifier_recipe
 from tests.verbs.test_gaze import recipe as gaze_recipe
+from tests.verbs.test_landmarks import LABELS
+from tests.verbs.test_landmarks import SMALL as LANDMARKS
 
 PROTOCOLS = {"protocols": ["mean-px"], "baselines": []}
 
@@ -44,3 +50,24 @@ def instruct_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "evaluation": {"protocols": ["depth-affine"], "baselines": []},
     }
     return train(RunConfig.model_validate(values), folder / "words", "cpu")
+
+
+@pytest.fixture(scope="session")
+def landmark_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Finds keypoints fitted to landmarks."""
+    folder = tmp_path_factory.mktemp("serve")
+    learned = train(load_recipe("landmarks-puppets", LANDMARKS), folder / "pairs", "cpu")
+    return fit_keypoints(learned, "puppets", LABELS, counts=(), out=folder / "landmarks", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def classifier_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Says what an image shows."""
+    folder = tmp_path_factory.mktemp("serve")
+    save_classifier(folder / "resnet")
+    data = {"kind": "puppets", "num_train": 6, "num_validation": 0, "num_test": 3, "size": [32, 32], "subjects": "all",
+            "num_subjects": [1, 1]}  # fmt: skip
+    config = classifier_recipe(
+        folder, data=data, view={"size": [32, 32]}, training={"steps": 1}, evaluation={"baselines": []}
+    )
+    return train(config, folder / "classes", "cpu")

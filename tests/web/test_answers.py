@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gensight.errors import DataError, RunError
+from gensight.errors import ConfigError, DataError, RunError
 from gensight.samples import Depth, Gaze, Instance, Keypoints, Prediction, Query, Sample, ScoreMap, View, Visibility
 from gensight.skeletons import Skeleton
 from gensight.web.answers import Answer, described, draw_answer, draw_target, message, rows
@@ -118,3 +118,24 @@ def test_messages_name_the_visitors_file_and_no_path_of_the_server() -> None:
     assert message(named) == "The file is empty (cat.png). Next: choose an image."
     assert message(RunError("the weights don't fit", where="/srv/runs/secret")) == "The weights don't fit."
     assert message(DataError("cannot be read", where="/srv/secret.png")) == "Cannot be read."
+
+
+@pytest.mark.parametrize(("num", "told"), [(2, "c0, c1"), (12, "c10, c11"), (15, "c10, c11 and 3 more")])
+def test_messages_name_the_first_choices(num: int, told: str) -> None:
+    error = ConfigError("there is no such class", choices=[f"c{k}" for k in range(num)], hint="name one of these")
+
+    assert message(error).startswith("There is no such class. Valid: c0, c1")
+    assert message(error).endswith(f"{told}. Next: name one of these.")
+
+
+@pytest.mark.parametrize(
+    ("hint", "told"),
+    [
+        ("name one of them in words, or another with --classes", " Next: name one of them in words."),
+        ("ask for 3 or fewer at a time, with --classes", " Next: ask for 3 or fewer at a time."),
+        ("say so with --task, or use another word", " Next: use another word."),
+        ("say so with --task", ""),
+    ],
+)
+def test_messages_name_no_option_of_the_command_line(hint: str, told: str) -> None:
+    assert message(ConfigError("it can't be read", hint=hint)) == f"It can't be read.{told}"

@@ -1,7 +1,9 @@
 """The page in a real browser that reaches no other machine: upload, ask, see, look back; mistakes are told."""
 
+import json
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CHROMIUM, reason="needs C
 @pytest.fixture
 def browser(keypoint_run: Path, gaze_run: Path, instruct_run: Path, tmp_path: Path) -> Iterator[Browser]:
     with (
-        running_page([keypoint_run, gaze_run, instruct_run], port=0, limits=Limits(max_pixels=1_000_000)) as address,
+        running_page([keypoint_run, gaze_run, instruct_run], port=0, limits=Limits(max_pixels=4_000_000)) as address,
         open_browser(address, tmp_path / "profile") as browser,
     ):
         browser.wait("!!document.querySelector('#ask')")
@@ -59,11 +61,15 @@ def test_upload_ask_see_and_look_back(browser: Browser, tmp_path: Path) -> None:
     assert browser.problems == []
 
 
-def test_an_instruction_is_typed_and_answered(browser: Browser, tmp_path: Path) -> None:
+def choose_run(browser: Browser, name: str) -> None:
     browser.click("#run input")
-    browser.wait("[...document.querySelectorAll('[role=option]')].some(one => one.innerText.includes('words'))")
-    browser.value("[...document.querySelectorAll('[role=option]')].find(one => one.innerText.includes('words'))"
+    browser.wait(f"[...document.querySelectorAll('[role=option]')].some(one => one.innerText.includes({name!r}))")
+    browser.value(f"[...document.querySelectorAll('[role=option]')].find(one => one.innerText.includes({name!r}))"
                   ".dispatchEvent(new MouseEvent('mousedown', {bubbles: true}))")  # fmt: skip
+
+
+def test_instructions_are_typed_and_answered_and_the_answer_is_taken_along(browser: Browser, tmp_path: Path) -> None:
+    choose_run(browser, "words")
     browser.wait("!!document.querySelector('#instruction textarea')")
     write_image(tmp_path / "scene.png", np.random.default_rng(0).integers(0, 255, (96, 128, 3), np.uint8))
     browser.upload(tmp_path / "scene.png", "#image")
@@ -73,6 +79,33 @@ def test_an_instruction_is_typed_and_answered(browser: Browser, tmp_path: Path) 
     browser.wait("!!document.querySelector('#target img') && document.querySelector('#target img').naturalWidth")
     browser.wait("document.querySelector('#table').innerText.includes('half of the pixels')")
     shot(browser, "instruction")
+
+    browser.click("#clear")
+    browser.wait("!document.querySelector('#overlay img')")
+    browser.upload(tmp_path / "scene.png", "#image")
+    browser.wait("!!document.querySelector('#image img')")
+    browser.write("#instruction textarea", "segment the person")
+    browser.click("#ask")
+    browser.wait("!!document.querySelector('#target img') && document.querySelector('#target img').naturalWidth")
+    browser.wait("document.querySelectorAll('#history img').length == 2")
+    shot(browser, "segmented")
+    packed = browser.download("#files a[download$='.zip']", tmp_path / "downloads")
+    assert packed.name == "scene-all.zip"
+    with zipfile.ZipFile(packed) as archive:
+        told = json.loads(archive.read("answers.json"))
+    assert (told["instruction"], told["task"], told["classes"]) == ("segment the person", "segment", ["person"])
+
+
+def test_a_picture_is_taken_with_the_webcam(browser: Browser) -> None:
+    browser.click("#image button[aria-label='Capture from camera']")
+    browser.click("#image [title='grant webcam access']")
+    browser.wait("!!document.querySelector('#image video') && document.querySelector('#image video').videoWidth")
+    browser.click("#image button[aria-label='capture photo']")
+    browser.wait("!!document.querySelector('#image img') && document.querySelector('#image img').naturalWidth")
+    browser.click("#ask")
+    browser.wait("!!document.querySelector('#overlay img') && document.querySelector('#overlay img').naturalWidth")
+    shot(browser, "webcam")
+    assert browser.problems == []
 
 
 def test_mistakes_are_told_on_the_page(browser: Browser, tmp_path: Path) -> None:

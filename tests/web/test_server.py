@@ -15,7 +15,9 @@ import pytest
 from PIL import Image
 
 from gensight.cli.main import main
+from gensight.encodings.instructed import Instructed
 from gensight.errors import ConfigError, DataError, ResourceError, RunError
+from gensight.prediction.trained_run import TrainedRun
 from gensight.samples import Sample
 from gensight.web.answers import AnswerStore, answer
 from gensight.web.questions import Question
@@ -41,9 +43,16 @@ def upload(client: httpx.Client, name: str, content: bytes) -> str:
     return str(response.json()[0])
 
 
-def ask(client: httpx.Client, path: str, name: str = "cat.png", boxes: str = "") -> Answered:
+def ask(
+    client: httpx.Client,
+    path: str,
+    name: str = "cat.png",
+    boxes: str = "",
+    run: str = "small",
+    instruction: str = "",
+) -> Answered:
     image = {"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}}
-    data = ["small", image, "", "by the words", boxes]
+    data = [run, image, instruction, "by the words", boxes]
     joined = client.post("/call/ask", json={"data": data})
     if joined.status_code != 200:
         return str(joined.status_code), joined.text
@@ -76,7 +85,7 @@ def test_a_question_is_answered_with_pictures_numbers_and_files(client: httpx.Cl
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("holiday.jpg", b"I am a text", "The file is not an image, whatever its name says (holiday.jpg). Next: choose"),
+        ("holiday.jpg", b"I am a text", "The file is not an image, whatever its name says (holiday.jpg). Valid: JPEG,"),
         ("..\\..\\secret.png", png(), "The name of the file holds a path, and only plain names are taken"),
         ("large.png", png((1, 1)), None),
     ],
@@ -135,6 +144,84 @@ def test_the_page_names_nothing_outside_that_a_browser_would_load(client: httpx.
     assert "default-src 'self'" in page.headers["content-security-policy"]
     assert 'src="http' not in page.text
     assert "fonts.googleapis" not in page.text
+
+
+@pytest.fixture(scope="module")
+def many(landmark_run: Path, gaze_run: Path, classifier_run: Path, instruct_run: Path) -> Iterator[httpx.Client]:
+    with (
+        running_page([landmark_run, gaze_run, classifier_run, instruct_run], port=0) as address,
+        httpx.Client(base_url=f"{address}/gradio_api", trust_env=False, timeout=120) as client,
+    ):
+        yield client
+
+
+def named(run: Path) -> str:
+    return str(TrainedRun.load(run, "cpu").config.name)
+
+
+def downloads(client: httpx.Client, said: Any) -> dict[str, bytes]:
+    """The files of an answer's zip."""
+    (packed,) = (file["path"] for file in said[3] if file["orig_name"].endswith(".zip"))
+    with zipfile.ZipFile(io.BytesIO(client.get(f"/file={packed}").content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_a_landmark_run_finds_keypoints(many: httpx.Client, landmark_run: Path) -> None:
+    event, said = ask(many, upload(many, "cat.png", png()), run=named(landmark_run))
+
+    assert event == "complete", said
+    skeleton = TrainedRun.load(landmark_run, "cpu").skeleton
+    assert skeleton is not None
+    assert [row[0] for row in said[2]["data"]] == list(skeleton.keypoints)
+    files = downloads(many, said)
+    assert {"keypoints.csv", "predictions.json", "target.png", "overlays/cat.jpg"} <= set(files)
+    (found,) = json.loads(files["predictions.json"])
+    assert len(found["keypoints"]) == 3 * len(skeleton.keypoints)
+
+
+def test_a_gaze_run_says_where_heads_look(many: httpx.Client, gaze_run: Path) -> None:
+    path = upload(many, "people.png", png())
+    event, said = ask(many, path, "people.png", run=named(gaze_run))
+    assert event == "error"
+    assert said["error"].startswith("This run is asked about heads, and none is marked. Next: click two opposite")
+
+    event, said = ask(many, path, "people.png", boxes="4 4 16 16\n30 4 42 16", run=named(gaze_run))
+
+    assert event == "complete", said
+    assert [row[0] for row in said[2]["data"]] == ["person 1", "person 2"]
+    assert {"gaze.json", "gaze.csv"} <= set(downloads(many, said))
+
+
+def test_a_classifiers_download_has_its_labels(many: httpx.Client, classifier_run: Path) -> None:
+    event, said = ask(many, upload(many, "cat.png", png()), run=named(classifier_run))
+
+    assert event == "complete", said
+    files = downloads(many, said)
+    assert {"labels.json", "labels.csv"} <= set(files)
+    (told,) = json.loads(files["labels.json"])
+    assert (told["image"], told["label"]) == ("cat", said[2]["data"][0][0])
+
+
+@pytest.mark.parametrize(
+    ("instruction", "told"),
+    [
+        ("segment the moon", "The instruction names no class of this run. Valid: {classes}. Next: name one of them in "
+                             "the instruction."),
+        ("detect the person", "This run was not trained to detect. Valid: segment, depth. Next: ask for one of these"),
+        ("hello", "The instruction doesn't say which task is meant: `hello`. Valid: segment, depth. Next: "),
+        ("hello", "Next: choose one under \"Read the answer as\", or use one of these words in the instruction."),
+    ],
+)  # fmt: skip
+def test_mistakes_in_words_are_told_with_what_is_valid(
+    many: httpx.Client, instruct_run: Path, instruction: str, told: str
+) -> None:
+    trained = TrainedRun.load(instruct_run, "cpu")
+    event, said = ask(many, upload(many, "a.png", png()), run=trained.config.name, instruction=instruction)
+
+    assert event == "error"
+    assert isinstance(trained.encoding, Instructed)
+    assert told.format(classes=", ".join(trained.encoding.categories)) in said["error"]
+    assert "--" not in said["error"]
 
 
 def test_a_gaze_run_asks_for_heads(gaze_run: Path) -> None:

@@ -3,7 +3,7 @@
 import secrets
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 
 from gensight.diffusion.noise import mix
 from gensight.drawing import draw_boxes, draw_depth, draw_heatmaps, draw_keypoints, draw_masks, overlay
+from gensight.encodings.class_label import ClassLabel
 from gensight.encodings.gaze import MAP
 from gensight.encodings.painted import OUTPUT
 from gensight.errors import DataError
@@ -29,6 +30,7 @@ from gensight.samples import Array, Instance, Item, Prediction, Query, Sample, S
 from gensight.web.questions import Question, items_asked, takes_words
 
 COLUMNS = ("what", "where", "confidence")
+CHOICES_TOLD = 12  # of the valid ones, in a message
 SHOWN_SIDE = 1600  # pixels: longest side of the pictures on the page; the files to download have the image's own size
 
 Row = tuple[str, str, str]
@@ -260,8 +262,8 @@ class AnswerStore:
     def _write_all(self, path: Path, answered: Answer, trained: TrainedRun) -> None:
         """What `gensight predict` would write, and the target, in a zip."""
         folder = path.with_suffix("")
-        gaze = trained.encoding.name == "gaze"
-        writer = PredictionWriter(folder, trained.skeleton, trained.config.name, None, True, gaze)
+        gaze, labels = trained.encoding.name == "gaze", isinstance(trained.encoding, ClassLabel)
+        writer = PredictionWriter(folder, trained.skeleton, trained.config.name, None, True, gaze, labels)
         if answered.query is not None:
             writer.write_also(InstructFiles(folder, _words(answered.query)))
         with writer.open():
@@ -285,8 +287,20 @@ def _shrunk(picture: Array) -> Array:
 
 
 def message(error: Exception) -> str:
-    """What a visitor is told of a mistake: what, and what to do; no path of this machine."""
+    """What a visitor is told of a mistake: what, the valid choices, and what to do; no path of this machine, and no
+    option of the command line, which the page does not have."""
     what = getattr(error, "what", str(error))
     where = f" ({error.where})" if isinstance(error, DataError) and error.where and "/" not in error.where else ""
-    hint = getattr(error, "hint", None)
-    return f"{what[:1].upper()}{what[1:]}{where}." + (f" Next: {hint}." if hint else "")
+    choices, hint = _few(getattr(error, "choices", None) or ()), _without_options(getattr(error, "hint", None) or "")
+    told = f"{what[:1].upper()}{what[1:]}{where}."
+    return told + (f" Valid: {choices}." if choices else "") + (f" Next: {hint}." if hint else "")
+
+
+def _few(choices: Sequence[str]) -> str:
+    listed = ", ".join(choices[:CHOICES_TOLD])
+    return listed if len(choices) <= CHOICES_TOLD else f"{listed} and {len(choices) - CHOICES_TOLD} more"
+
+
+def _without_options(hint: str) -> str:
+    """A hint without the clauses that name an option of the command line."""
+    return ", ".join(clause for clause in hint.split(", ") if "--" not in clause).removeprefix("or ")

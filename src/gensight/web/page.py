@@ -61,7 +61,7 @@ class Page:
             UserError: The question or the image can't be taken.
         """
         if run not in self.runs:
-            raise ConfigError("there is no such run", choices=self.runs)
+            raise ConfigError("there is no such run", choices=self.runs, hint="choose one of these")
         trained = self.runs[run]
         return self.store.save(answer(trained, self.sample(upload), question), trained, question)
 

@@ -1,5 +1,6 @@
 """What a visitor asks of an image: boxes as typed or clicked, an instruction in words -> Items."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from gensight.encodings.instructed import Instructed
 from gensight.errors import ConfigError
+from gensight.instructions.tasks import infer_task
 from gensight.prediction.sources import head_items, items_of
 from gensight.prediction.trained_run import TrainedRun
 from gensight.samples import Array, Item, Sample
@@ -86,9 +88,23 @@ def _instructed(trained: TrainedRun, sample: Sample, question: Question) -> Item
         raise ConfigError("no instruction is given", hint='type one, such as "segment the cat"')
     if len(text) > _MAX_LETTERS:
         raise ConfigError(f"the instruction is longer than {_MAX_LETTERS} letters", hint="say it shorter")
-    asked, _ = resolve(trained, InWords(text, question.task or None))
-    assert isinstance(trained.encoding, Instructed) and asked.task is not None  # `resolve` has seen to it
+    assert isinstance(trained.encoding, Instructed)  # as the run's method wants it
+    asked, _ = resolve(trained, InWords(text, _task(question.task, text, tuple(trained.encoding.tasks))))
+    assert asked.task is not None  # `resolve` has seen to it
     return trained.encoding.item(replace(sample, instances=()), asked.task, asked.classes, asked.text)
+
+
+def _task(chosen: str, text: str, tasks: Sequence[str]) -> str:
+    """The task that was chosen, or that the words mean: one of the run's."""
+    try:
+        task = chosen or infer_task(text).task
+    except ConfigError as error:
+        hint = 'choose one under "Read the answer as", or use one of these words in the instruction'
+        raise ConfigError(error.what, choices=tasks, hint=hint) from error
+    if task not in tasks:
+        hint = 'ask for one of these, or choose one under "Read the answer as"'
+        raise ConfigError(f"this run was not trained to {task}", choices=tasks, hint=hint)
+    return task
 
 
 def read_boxes(text: str, size: tuple[int, int]) -> list[Array]:
