@@ -104,7 +104,7 @@ class DiffusionBackbone(Backbone):
                     raise ConfigError(
                         f"a U-Net in {self.unet.dtype} can't be trained whole: small updates are rounded away",
                         where="backbone.dtype",
-                        hint="use dtype float32 with training.precision bf16-mixed, or trainable lora",
+                        hint="use dtype float32 with training.precision=bfloat16, or backbone.trainable=lora",
                     )
                 self.unet.requires_grad_(True)
             case _:
