@@ -17,7 +17,9 @@ from PIL import Image
 from gensight.cli.main import main
 from gensight.encodings.instructed import Instructed
 from gensight.errors import ConfigError, DataError, ResourceError, RunError
+from gensight.methods.instruct.method import Instruct
 from gensight.prediction.trained_run import TrainedRun
+from gensight.readers.puppets import PuppetsReader
 from gensight.samples import Sample
 from gensight.web.answers import AnswerStore, answer
 from gensight.web.questions import Question
@@ -294,3 +296,18 @@ def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(ResourceError, match=r"pip install 'gensight\[serve\]'"), running_page([]):
         pass
+
+
+def test_everything_is_asked_one_by_one_and_joined(instruct_run: Path, tmp_path: Path) -> None:
+    (trained,) = load_runs([instruct_run], "cpu").values()
+    assert isinstance(trained.encoding, Instructed)
+    sample = PuppetsReader(1, size=(64, 64), subjects="all")[0]
+
+    assert isinstance(trained.method, Instruct)
+    trained.method.editor.calls = 0
+    given = answer(trained, sample, Question(instruction="segment everything"))
+
+    assert trained.method.editor.calls == len(trained.encoding.categories) == 10
+    masks = [one.mask() for one in given.prediction.instances]
+    assert np.sum(masks, axis=0).max() == 1  # no pixel is of two classes
+    assert given.target.shape == given.drawn.shape == (64, 64, 3)

@@ -15,12 +15,14 @@ from gensight.diffusion.noise import mix
 from gensight.drawing import draw_boxes, draw_depth, draw_heatmaps, draw_keypoints, draw_masks, overlay
 from gensight.encodings.class_label import ClassLabel
 from gensight.encodings.gaze import MAP
+from gensight.encodings.instructed import Instructed
 from gensight.encodings.painted import OUTPUT
 from gensight.errors import DataError
 from gensight.files.atomic import write_json
 from gensight.files.images import write_image
 from gensight.geometry import map_grid_to_image, warp_image
 from gensight.loading.cases import Case, collate
+from gensight.prediction.class_by_class import Answered, joined
 from gensight.prediction.gaze_pictures import draw_looks, is_gaze
 from gensight.prediction.instruct_files import InstructFiles
 from gensight.prediction.outputs import PredictionWriter
@@ -90,23 +92,32 @@ def answer(trained: TrainedRun, sample: Sample, question: Question) -> Answer:
         ConfigError: The question lacks something, or can't be read.
     """
     items = items_asked(trained, sample, question)
-    found = [_with_picture(trained, item) for item in items] if takes_words(trained) else trained.predict_items(items)
+    painted = [_answered(trained, item) for item in items] if takes_words(trained) else []
+    found = [_with_picture(trained, one) for one in painted] or trained.predict_items(items)
     image = sample.image()
     (prediction,) = merge_predictions(found)
+    if len(painted) > 1:
+        assert isinstance(trained.encoding, Instructed)  # as a run that takes words has it
+        prediction = joined(trained.encoding, painted, len(painted))
     # Before they are merged, since the maps of several subjects may have one name.
     target = np.maximum.reduce([draw_target(image, one) for one in found])
     drawn, table = draw_answer(image, prediction), tuple(rows(prediction))
     return Answer(sample, prediction, target, drawn, table, items[0].query)
 
 
-def _with_picture(trained: TrainedRun, item: Item) -> Prediction:
-    """The prediction of a run that paints, with what it painted among its maps."""
+def _answered(trained: TrainedRun, item: Item) -> Answered:
+    """What a run paints for an item."""
     view = trained.policy.view(item, 0)
     key = mix(0, *item.sample.key.encode())  # the same noise as `gensight predict --instruction` draws
     batch = collate([Case(item, (view,), key, (warp_image(item.sample.image(), view),), {})])
-    outputs = {name: value[0] for name, value in trained.predictor.outputs(batch).items()}
-    prediction = trained.encoding.decode(outputs, item, (view,))
-    return replace(prediction, maps={**prediction.maps, OUTPUT: ScoreMap(outputs[OUTPUT].numpy(), view)})
+    return item, view, trained.predictor.outputs(batch)[OUTPUT][0]
+
+
+def _with_picture(trained: TrainedRun, answered: Answered) -> Prediction:
+    """The prediction of a run that paints, with what it painted among its maps."""
+    item, view, picture = answered
+    prediction = trained.encoding.decode({OUTPUT: picture}, item, (view,))
+    return replace(prediction, maps={**prediction.maps, OUTPUT: ScoreMap(picture.numpy(), view)})
 
 
 def draw_answer(image: Array, prediction: Prediction) -> Array:

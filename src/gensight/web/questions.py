@@ -9,6 +9,7 @@ import numpy as np
 from gensight.encodings.instructed import Instructed
 from gensight.errors import ConfigError
 from gensight.instructions.tasks import infer_task
+from gensight.prediction.class_by_class import plan
 from gensight.prediction.sources import head_items, items_of
 from gensight.prediction.trained_run import TrainedRun
 from gensight.samples import Array, Item, Sample
@@ -70,7 +71,7 @@ def items_asked(trained: TrainedRun, sample: Sample, question: Question) -> list
     """
     kind = asks(trained)
     if kind == "words":
-        return [_instructed(trained, sample, question)]
+        return _instructed(trained, sample, question)
     boxes = [(box, 1.0) for box in read_boxes(question.boxes, sample.size)]
     if kind == "heads":
         if not boxes:
@@ -82,7 +83,7 @@ def items_asked(trained: TrainedRun, sample: Sample, question: Question) -> list
     return items_of(sample, {sample.key: boxes} if boxes and kind == "boxes" else None)
 
 
-def _instructed(trained: TrainedRun, sample: Sample, question: Question) -> Item:
+def _instructed(trained: TrainedRun, sample: Sample, question: Question) -> list[Item]:
     text = question.instruction.strip()
     if not text:
         raise ConfigError("no instruction is given", hint='type one, such as "segment the cat"')
@@ -91,7 +92,7 @@ def _instructed(trained: TrainedRun, sample: Sample, question: Question) -> Item
     assert isinstance(trained.encoding, Instructed)  # as the run's method wants it
     asked, _ = resolve(trained, InWords(text, _task(question.task, text, tuple(trained.encoding.tasks))))
     assert asked.task is not None  # `resolve` has seen to it
-    return trained.encoding.item(replace(sample, instances=()), asked.task, asked.classes, asked.text)
+    return plan(trained.encoding, replace(sample, instances=()), asked.task, asked.classes, asked.text)
 
 
 def _task(chosen: str, text: str, tasks: Sequence[str]) -> str:
