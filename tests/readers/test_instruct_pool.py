@@ -21,7 +21,8 @@ from gensight.loading.draws import DrawOrder
 from gensight.loading.stream import BatchStream
 from gensight.loading.views import ViewPolicy
 from gensight.readers.instruct_pool import InstructPoolReader
-from gensight.verbs.build_instruct import Settings, build_instruct
+from gensight.verbs.build_instruct import build_instruct
+from gensight.verbs.pool_pairs import Settings
 from tests.readers import test_coco
 from tests.readers.miniatures import make_pets
 

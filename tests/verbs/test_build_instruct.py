@@ -16,7 +16,8 @@ from gensight.errors import ConfigError, DataError
 from gensight.files.images import write_image
 from gensight.readers.instruct_pool import InstructPoolReader
 from gensight.verbs import build_instruct as module
-from gensight.verbs.build_instruct import Settings, build_instruct
+from gensight.verbs.build_instruct import build_instruct
+from gensight.verbs.pool_pairs import Settings
 from tests.readers import test_voc
 from tests.readers.miniatures import make_nyu_raw, make_pets, make_scene_parsing, picture
 

@@ -13,8 +13,9 @@ from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError, RunError
 from gensight.prediction.trained_run import TrainedRun
 from gensight.readers.instruct_pool import InstructPoolReader
-from gensight.verbs.build_instruct import Settings, build_instruct
+from gensight.verbs.build_instruct import build_instruct
 from gensight.verbs.editor import export_editor, import_editor
+from gensight.verbs.pool_pairs import Settings
 from gensight.verbs.predict import predict
 from gensight.verbs.predict_instruct import Question, predict_instruct
 from gensight.verbs.train import train

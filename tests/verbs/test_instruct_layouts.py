@@ -13,7 +13,8 @@ import pytest
 from gensight.config.loader import load_recipe
 from gensight.readers.instruct_pool import InstructPoolReader
 from gensight.readers.label_maps import write_label_map
-from gensight.verbs.build_instruct import Settings, build_instruct
+from gensight.verbs.build_instruct import build_instruct
+from gensight.verbs.pool_pairs import Settings
 from gensight.verbs.train import train
 from tests.pipelines import save_pipeline
 from tests.readers import miniatures, test_ade20k, test_coco, test_voc

@@ -210,8 +210,8 @@ def build_instruct(
     Examples:
       gensight datasets build-instruct --from "pets root=PETS" --from "ade20k root=ADEChallengeData2016" --out pool
     """
-    from gensight.verbs.build_instruct import Settings
     from gensight.verbs.build_instruct import build_instruct as run_build
+    from gensight.verbs.pool_pairs import Settings
 
     settings = Settings.checked(
         sources,

@@ -15,154 +15,31 @@ the layout of WebDataset (KEY.source.jpg, KEY.target.png, KEY.json; KEY is SOURC
 back by `data.kind=instruct-pool`. An interrupted build goes on where it stopped.
 """
 
-import io
-import json
 import math
 import re
 import shlex
-import tarfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from random import Random
-from typing import Any, Literal, NamedTuple
-
-import numpy as np
-from PIL import Image
+from typing import Any, Literal
 
 from gensight.build.readers import build_readers
 from gensight.config.loader import load_data
-from gensight.drawing import contact_sheet
 from gensight.encodings.painted import NUM_COLOURS, Painted
-from gensight.encodings.painted_answers import PaintedBoxes, PaintedClass, PaintedDepth, PaintedMask
 from gensight.errors import ConfigError, DataError
-from gensight.files.atomic import atomic_path, read_json, write_bytes, write_json
+from gensight.files.atomic import read_json, write_json
 from gensight.files.hashing import value_hash
-from gensight.files.images import IMAGE_SUFFIXES, write_image
-from gensight.files.progress import progress
-from gensight.geometry import warp_image
-from gensight.instructions.grammar import Task, fixed, rephrased
-from gensight.instructions.several import several_classes
+from gensight.files.images import IMAGE_SUFFIXES
+from gensight.instructions.grammar import Task
 from gensight.readers.base import Reader
-from gensight.readers.class_maps import BACKGROUND, class_map
-from gensight.readers.instruct_pool import FORMAT, LEVELS, NEAR, StoredImage, read_picture, read_record, stored_images
+from gensight.readers.instruct_pool import FORMAT, NEAR
 from gensight.readers.listings import plain_name
 from gensight.readers.one_kind import with_labels
-from gensight.samples import Array, Item, Query, Sample, View
-from gensight.transforms import whole_frame
+from gensight.verbs.pool_files import Place, Places, evenly, write_part
+from gensight.verbs.pool_pairs import MULTIPLE, TASKS, Settings, Source, asked_of, encodings_of, with_region
 
 _TRUTHS = ("boxes", "masks", "depth")
-_MULTIPLE = 8  # sides are multiples of it, as latent models need
-_SHOWN = 12  # images on a contact sheet
-TASKS: tuple[Task, ...] = ("segment", "detect", "depth", "classify")  # that a pool holds
-Region = Literal["box", "head"]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What decides the content of a pooled data set.
-
-    Attributes:
-        sources: Each a kind of data set and its keys: `pets root=PATH`.
-        tasks: Of `TASKS`.
-        size: Longer side of the pictures, in pixels.
-        phrasing: `fixed`, one instruction per task and class, or `rephrased`.
-        negatives: Absent classes asked per image and task.
-        depth_scale: `log` or `linear`.
-        far: Farthest depth, in metres.
-        box_style: `filled` or `outlines`.
-        limit: Images taken of each part of each source, evenly spaced; None: all.
-        images_per_shard: 0 writes plain folders.
-        seed: Draws phrases and negatives.
-        several: Share of images asked for several classes at once, for each of segmentation and detection.
-        box_region: What `detect` asks for: `box`, whole objects; `head`, their heads; `auto`: heads, of the sources
-            that mark no whole objects.
-    """
-
-    sources: tuple[str, ...]
-    tasks: tuple[Task, ...] = TASKS
-    size: int = 256
-    phrasing: Literal["fixed", "rephrased"] = "rephrased"
-    negatives: int = 1
-    depth_scale: Literal["log", "linear"] = "log"
-    far: float = 10.0
-    box_style: Literal["filled", "outlines"] = "filled"
-    limit: int | None = None
-    images_per_shard: int = 0
-    seed: int = 0
-    several: float = 0.2
-    box_region: Literal["box", "head", "auto"] = "box"
-
-    @classmethod
-    def checked(
-        cls,
-        sources: Sequence[str],
-        tasks: Sequence[str],
-        size: int,
-        phrasing: str,
-        negatives: int,
-        depth_scale: str,
-        box_style: str,
-        limit: int | None,
-        images_per_shard: int,
-        seed: int,
-        several: float = 0.2,
-        far: float = 10.0,
-        box_region: str = "box",
-    ) -> "Settings":
-        """Settings of words that somebody typed. Raises ConfigError for one that is none of the choices."""
-        chosen: dict[str, Any] = {}
-        for key, value, choices in (
-            ("phrasing", phrasing, ("fixed", "rephrased")),
-            ("depth_scale", depth_scale, ("log", "linear")),
-            ("box_style", box_style, ("filled", "outlines")),
-            ("box_region", box_region, ("box", "head", "auto")),
-        ):
-            if value not in choices:
-                raise ConfigError(f"unknown value '{value}'", where=key, choices=choices)
-            chosen[key] = value
-        for task in tasks:
-            if task not in TASKS:
-                raise ConfigError(f"no task is called `{task}`", where="--tasks", choices=TASKS)
-        chosen["tasks"] = tuple(dict.fromkeys(tasks))
-        return cls(
-            tuple(sources), size=size, negatives=negatives, limit=limit, images_per_shard=images_per_shard, seed=seed,
-            several=several, far=far, **chosen,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class _Pair:
-    """One instruction and its answer; `target` is a PNG."""
-
-    name: str
-    target: bytes
-    record: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Source:
-    """A data set that is pooled, over all its parts.
-
-    Attributes:
-        name: `00-pets`.
-        categories: Classes of pixels and objects.
-        labels: Classes of whole images.
-        synonyms: Other names of either.
-        region: Whether `detect` asks for objects or for their heads.
-    """
-
-    name: str
-    categories: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    region: Region = "box"
-
-    @property
-    def vocabulary(self) -> dict[str, Any]:
-        """As dataset.json has it."""
-        return {"categories": self.categories, "labels": self.labels, "synonyms": self.synonyms}
 
 
 @dataclass(frozen=True)
@@ -176,18 +53,6 @@ class Built:
 
     parts: dict[str, dict[str, int]]
     heads: tuple[str, ...] = ()
-
-
-class _Place(NamedTuple):
-    """An image that is pooled: `name` is its own among those of its source and part."""
-
-    source: Source
-    reader: Reader
-    number: int
-    name: str
-
-
-Places = list[_Place]
 
 
 def build_instruct(out: Path, settings: Settings) -> Built:
@@ -208,13 +73,13 @@ def build_instruct(out: Path, settings: Settings) -> Built:
         sources.append(source)
         for part, reader in readers.items():
             names = _names([key for _, key in keys[part]], f"{source.name}, {part}")
-            chosen = _chosen(len(reader), settings.limit)
-            parts.setdefault(part, []).extend(_Place(source, reader, index, names[index]) for index in chosen)
-    encodings = _encodings(settings, _labels(sources, settings))
+            chosen = evenly(len(reader), settings.limit)
+            parts.setdefault(part, []).extend(Place(source, reader, index, names[index]) for index in chosen)
+    encodings = encodings_of(settings, _labels(sources, settings))
     for part, places in parts.items():
         _require_questions(part, places, settings, encodings)
     _claim(out, settings)
-    counts = {part: _written(out, part, places, settings, encodings) for part, places in parts.items()}
+    counts = {part: write_part(out, part, places, settings, encodings) for part, places in parts.items()}
     vocabularies = {source.name: source.vocabulary for source in sources}
     write_json(out / "dataset.json", {**_described(settings), "vocabularies": vocabularies, "parts": counts}, indent=1)
     return Built(counts, tuple(source.name for source in sources if source.region == "head"))
@@ -225,8 +90,8 @@ def _check(out: Path, settings: Settings) -> None:
         raise ConfigError("a pooled data set needs a source", where="--from", hint="such as --from 'pets root=PATH'")
     if not settings.tasks:
         raise ConfigError("nothing is asked", where="--tasks", choices=TASKS)
-    if settings.size < _MULTIPLE or settings.size % _MULTIPLE:
-        raise ConfigError(f"pictures of {settings.size} px", where="--size", hint=f"use a multiple of {_MULTIPLE}")
+    if settings.size < MULTIPLE or settings.size % MULTIPLE:
+        raise ConfigError(f"pictures of {settings.size} px", where="--size", hint=f"use a multiple of {MULTIPLE}")
     if not (math.isfinite(settings.far) and settings.far > NEAR):
         raise ConfigError(f"a farthest depth of {settings.far:g} m", where="--far", hint=f"more than {NEAR} m is meant")
     for path in (out, *out.parents):
@@ -355,28 +220,11 @@ def _names(keys: Sequence[str], where: str) -> list[str]:
     return names
 
 
-def _chosen(num: int, limit: int | None) -> list[int]:
-    if limit is None or limit >= num:
-        return list(range(num))
-    return sorted({int(place) for place in np.linspace(0, num - 1, limit)})
-
-
-def _encodings(settings: Settings, labels: Sequence[str]) -> dict[Task, Painted]:
-    """Of the tasks that are asked; `labels`: of all sources, in the order of their colours."""
-    known: dict[Task, Painted] = {
-        "segment": PaintedMask(), "detect": PaintedBoxes(style=settings.box_style),
-        "depth": PaintedDepth(scale=settings.depth_scale, near=NEAR, far=settings.far),
-    }  # fmt: skip
-    if labels and "classify" in settings.tasks:
-        known["classify"] = PaintedClass(labels)
-    return {task: known[task] for task in settings.tasks if task in known}
-
-
 def _require_questions(part: str, places: Places, settings: Settings, encodings: Mapping[Task, Painted]) -> None:
     """Raises DataError where nothing is asked of a part; the first image that is asked something ends the search."""
     for place in places:
-        sample = _with_region(place.reader[place.number], place.source.region)
-        if any(True for _ in _asked(sample, place.source, settings, encodings)):
+        sample = with_region(place.reader[place.number], place.source.region)
+        if any(True for _ in asked_of(sample, place.source, settings, encodings)):
             return
     names = ", ".join(dict.fromkeys(place.source.name for place in places))
     without = {"test": ", or build without it: test=null", "validation": ", or build without it: validation_share=0"}
@@ -384,215 +232,3 @@ def _require_questions(part: str, places: Places, settings: Settings, encodings:
         f"nothing is asked of the part `{part}`: no image of it is labelled for {', '.join(settings.tasks)}",
         where=names, hint=f"ask for other tasks{without.get(part, '')}",
     )  # fmt: skip
-
-
-def _with_region(sample: Sample, region: Region) -> Sample:
-    """The sample, whose boxes are those of heads where these are meant."""
-    if region == "box" or sample.instances is None:
-        return sample
-    return replace(sample, instances=tuple(replace(one, box=one.head_box) for one in sample.instances))
-
-
-_Question = tuple[Task, tuple[str, ...], bool]  # the task, the classes asked, and whether one of them is there
-
-
-def _asked(
-    sample: Sample, source: Source, settings: Settings, encodings: Mapping[Task, Painted]
-) -> Iterator[_Question]:
-    random = Random(f"{settings.seed} {sample.key}")
-    for task, encoding in encodings.items():
-        for classes, present in _questions(task, sample, source, encoding, settings, random):
-            yield task, classes, present
-
-
-def pairs(
-    sample: Sample, source: Source, settings: Settings, encodings: Mapping[Task, Painted]
-) -> tuple[View, list[_Pair]]:
-    """(how the image is stored, its instructions and answers)."""
-    view = _view(sample.size, settings.size)
-    sample = _with_region(sample, source.region)
-    return view, [
-        _pair(number, question, sample, source, encodings[question[0]], view, settings)
-        for number, question in enumerate(_asked(sample, source, settings, encodings))
-    ]
-
-
-def _view(size: tuple[int, int], side: int) -> View:
-    """The whole image, its longer side `side`, both sides multiples of 8."""
-    scale = side / max(size)
-    height, width = (max(_MULTIPLE, round(length * scale / _MULTIPLE) * _MULTIPLE) for length in size)
-    return whole_frame(size, (height, width))
-
-
-def _questions(
-    task: Task, sample: Sample, source: Source, encoding: Painted, settings: Settings, random: Random
-) -> Iterator[tuple[tuple[str, ...], bool]]:
-    """(classes asked, whether one is there): what is there, some that isn't, and for a share several at once."""
-    items = encoding.items(sample)
-    if task == "depth":
-        yield from (((), True) for _ in items)
-        return
-    if task == "classify":
-        if sample.label is None or sample.label not in source.labels:
-            return
-        yield source.labels, True
-        yield (sample.label,), True
-        absent = [name for name in source.labels if name != sample.label]
-    else:
-        shown = [item.query.options[0] for item in items if item.query is not None]
-        yield from (((name,), True) for name in shown)
-        absent = _absent(task, sample, source.categories, shown)
-    yield from (((name,), False) for name in random.sample(absent, min(settings.negatives, len(absent))))
-    if task != "classify":
-        known = [name for name in source.categories if name in shown or name in absent]
-        seed = f"{settings.seed} {sample.key} {task} several"
-        together = several_classes(known, shown, settings.several, seed)
-        if together is not None and len(together) <= encoding.most_classes:
-            yield together, any(name in shown for name in together)
-
-
-def _absent(task: Task, sample: Sample, categories: Sequence[str], shown: list[str]) -> list[str]:
-    """Classes that somebody looked for in this image and did not find."""
-    if task == "segment":
-        classes = class_map(sample, categories)
-        known: Sequence[str] = () if classes is None else classes.classes
-    else:
-        marked = sample.instances is not None and all(one.box is not None for one in sample.instances)
-        known = categories if marked else ()  # where objects have no boxes, only negatives would be asked
-        shown = [*shown, *(one.category for one in sample.instances or ())]  # crowds are there too
-    return [name for name in known if name not in shown and name != BACKGROUND]
-
-
-def _pair(
-    number: int, question: _Question, sample: Sample, source: Source, encoding: Painted, view: View, settings: Settings
-) -> _Pair:
-    task, classes, present = question
-    seed = Random(f"{settings.seed} {sample.key} {task} {classes}").getrandbits(32)
-    told = fixed(task, classes) if settings.phrasing == "fixed" else rephrased(task, classes, seed)
-    other = rephrased(task, classes, seed, source.synonyms, part="held-out")
-    painted = encoding.paint(Item((sample,), query=Query(told.text, task, classes)), view, view.model_size)
-    if painted is None:
-        raise DataError(f"this sample cannot answer `{told.text}`", where=sample.key)
-    what = "all" if task == "classify" and len(classes) > 1 else "-".join(map(plain_name, classes)) or "image"
-    record = {
-        "instruction": told.text, "held_out_instruction": other.text, "task": task, "classes": classes,
-        "present": present, "sample": sample.key, "group": sample.group, "image_size": sample.size,
-        "size": view.model_size, "label": sample.label if task == "classify" else None,
-        **(_boxes(sample, classes) if task == "detect" else {"boxes": None}),
-    }  # fmt: skip
-    return _Pair(f"{number:02d}-{task}-{what}", _png(task, *painted), record)
-
-
-def _boxes(sample: Sample, classes: Sequence[str]) -> dict[str, Any]:
-    """Boxes of the classes, which of them are difficult, and the image's crowds, which nobody is asked for."""
-    instances = sample.instances or ()
-    flags = sample.extras.get("voc_flags") or (None,) * len(instances)
-    boxes, difficult, crowds = [], [], []
-    for one, flag in zip(instances, flags, strict=True):
-        if one.box is None:
-            continue
-        if one.is_crowd:
-            crowds.append({"class": one.category, "box": one.box})
-        elif one.category in classes:
-            boxes.append(one.box)
-            difficult.append(bool(getattr(flag, "difficult", False)))
-    return {"boxes": boxes, "difficult": difficult, "crowds": crowds}
-
-
-def _png(task: Task, picture: Array, known: Array) -> bytes:
-    if task == "depth":
-        steps = np.where(known, 1 + np.rint(picture[..., 0].astype(np.float64) * LEVELS), 0).astype(np.uint16)
-        image = Image.fromarray(steps)
-    else:
-        colours = np.rint(255 * np.where(known[..., None], picture, 0)).astype(np.uint8)
-        image = Image.fromarray(np.dstack([colours, np.where(known, 255, 0).astype(np.uint8)]))
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
-    return buffer.getvalue()
-
-
-def _jpeg(picture: Array) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="JPEG", quality=95, subsampling=0)
-    return buffer.getvalue()
-
-
-def _written(
-    out: Path, part: str, places: Places, settings: Settings, encodings: Mapping[Task, Painted]
-) -> dict[str, int]:
-    """Writes what is not there yet of a part, and its contact sheet; counts what is there then."""
-    write = _write_shards if settings.images_per_shard else _write_folders
-    write(out, part, places, settings, encodings)
-    images = stored_images(out, part)
-    expected = {(place.source.name, place.name) for place in places}
-    for image in images:
-        if (image.source, image.name) not in expected:
-            hint = "an earlier version wrote it under another name: build into a new folder"
-            raise DataError(f"`{image.source}/{image.name}` is no image of this build", where=out / part, hint=hint)
-    _write_sheet(out / f"contact_sheet_{part}.png", images)
-    num_pairs = sum(len(image.pairs) for image in images)
-    return {"images": len(images), "pairs": num_pairs, "left_out": len(places) - len(images)}
-
-
-def _write_folders(out: Path, part: str, places: Places, settings: Settings, encodings: Mapping[Task, Painted]) -> None:
-    """A folder per image; `pairs.json`, written last, says that it is whole, and is all where nothing is asked."""
-    for source, reader, index, name in progress(places, len(places), part):
-        folder = out / part / source.name / name
-        done = folder / "pairs.json"
-        if done.is_file():
-            continue
-        sample = reader[index]
-        view, found = pairs(sample, source, settings, encodings)
-        if found:
-            write_bytes(folder / "source.jpg", _jpeg(warp_image(sample.image(), view)))
-        for pair in found:
-            write_bytes(folder / f"{pair.name}.png", pair.target)
-            write_json(folder / f"{pair.name}.json", pair.record)
-        write_json(done, [pair.name for pair in found])
-
-
-def _write_shards(out: Path, part: str, places: Places, settings: Settings, encodings: Mapping[Task, Painted]) -> None:
-    """Tar files of so many images each; one that is there is whole."""
-    step = settings.images_per_shard
-    for first in progress(range(0, len(places), step), -(-len(places) // step), part, "shards"):
-        path = out / f"{part}-{first // step:06d}.tar"
-        if path.is_file():
-            continue
-        with atomic_path(path) as temporary, tarfile.open(temporary, "w") as tar:
-            for source, reader, index, name in places[first : first + step]:
-                sample = reader[index]
-                view, found = pairs(sample, source, settings, encodings)
-                image = _jpeg(warp_image(sample.image(), view)) if found else b""
-                for pair in found:
-                    last = pair.name.replace(".", "_")  # what follows a key's first dot is its suffix
-                    _add(tar, f"{source.name}/{name}/{last}", image, pair)
-
-
-def _add(tar: tarfile.TarFile, key: str, image: bytes, pair: _Pair) -> None:
-    record = json.dumps(pair.record, default=np.ndarray.tolist).encode()
-    for suffix, data in (("source.jpg", image), ("target.png", pair.target), ("json", record)):
-        member = tarfile.TarInfo(f"{key}.{suffix}")
-        member.size = len(data)
-        tar.addfile(member, io.BytesIO(data))
-
-
-def _write_sheet(path: Path, images: Sequence[StoredImage]) -> None:
-    """Two pairs each of evenly spaced images, as they are stored."""
-    tiles, captions = [], []
-    for place, index in enumerate(_chosen(len(images), _SHOWN)):
-        image = images[index]
-        photograph = read_picture(image.photograph)
-        gap = np.full((len(photograph), 4, 3), 255, np.uint8)
-        count = len(image.pairs)
-        for answer, told in (image.pairs[place % count], image.pairs[(place + count // 2) % count])[:count]:
-            tiles.append(np.concatenate([photograph, gap, _colours(read_picture(answer))], axis=1))
-            captions.append(read_record(told).instruction)
-    write_image(path, contact_sheet(tiles, 4, captions, tile=(180, 420)))
-
-
-def _colours(answer: Array) -> Array:
-    """uint8 RGB of a stored answer, black where it says nothing."""
-    if answer.ndim == 2:
-        grey = np.rint(255 * np.maximum(answer.astype(np.float64) - 1, 0) / LEVELS).astype(np.uint8)
-        return np.dstack([grey, grey, grey])
-    return np.where(answer[..., 3:] > 0, answer[..., :3], 0).astype(np.uint8)
