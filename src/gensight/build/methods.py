@@ -24,6 +24,7 @@ from gensight.config.landmarks import LandmarkKeypointsConfig, LandmarksConfig
 from gensight.config.schema import ReadoutConfig, RunConfig
 from gensight.encodings.base import Encoding
 from gensight.encodings.class_label import ClassLabel
+from gensight.encodings.instructed import Instructed
 from gensight.encodings.joint import SEPARATOR
 from gensight.encodings.landmark_pairs import LandmarkPairs
 from gensight.errors import ConfigError
@@ -59,7 +60,8 @@ def build_method(config: RunConfig, backbone: Backbone, encoding: Encoding) -> M
         case InstructConfig():
             assert isinstance(backbone, DiffusionBackbone)  # the schema has seen to it
             _fit_size(config, {"backbone's stride": backbone.stride, **_strides(config)})
-            return Instruct(backbone, **method.model_dump(exclude={"kind"}))
+            labels = encoding.labels if isinstance(encoding, Instructed) else ()
+            return Instruct(backbone, labels=labels, **method.model_dump(exclude={"kind"}))
         case ClassifierConfig():
             assert isinstance(encoding, ClassLabel)  # the schema has seen to it
             _fit_size(config, {"backbone's stride": backbone.stride})

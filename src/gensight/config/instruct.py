@@ -82,6 +82,9 @@ class InstructConfig(Section):
     decoded_share: Share = Field(
         default=1.0, gt=0, description="Share of the items that are decoded for their pixels in training (one-step)."
     )
+    class_weight: NonNegative = Field(
+        default=0.0, description="Weight of the cross-entropy of a class's colour; 0: squared error alone (one-step)."
+    )
     sampler: Literal["ddim", "euler", "euler-ancestral"] = Field(
         default="euler", description="How answers are drawn (many-step)."
     )

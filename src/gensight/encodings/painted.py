@@ -53,6 +53,14 @@ def code_colours(num: int) -> Array:
     return np.array(_codes(max(num, 1)), dtype=np.float32)[: num + 1]
 
 
+def class_colours(asked: Sequence[str], labels: Sequence[str]) -> Array:
+    """Black, and the colours of the classes of whole images that are asked: those of the vocabulary `labels` where
+    several of it are asked, since the words need not name them; else in the order of what is asked."""
+    if len(asked) > 1 and set(asked) <= set(labels):
+        return code_colours(len(labels))[[0, *(1 + labels.index(name) for name in asked)]]
+    return code_colours(len(asked))
+
+
 def nearest_codes(picture: Array, colours: Array) -> tuple[Array, Array]:
     """Which colour each pixel is meant to be, and how sure that is.
 

@@ -13,6 +13,7 @@ from gensight.encodings.painted import (
     Painted,
     asked_classes,
     cells_nearest,
+    class_colours,
     code_colours,
     image_nearest,
     nearest_codes,
@@ -366,22 +367,16 @@ class PaintedClass(Painted):
         asked, label = asked_classes(item), item.sample.label
         if label is None or not asked:
             return None
-        colours = self._colours(asked)
+        colours = class_colours(asked, self.labels)
         colour = colours[asked.index(label) + 1] if label in asked else colours[0]
         return np.broadcast_to(colour, (*grid_size, 3)).copy(), np.ones(grid_size, dtype=bool)
 
     def read(self, picture: Array, item: Item, view: View) -> Prediction:
         """`label_scores` of the options: shares of cells, each weighed by its confidence; they add up to at most 1."""
         asked = asked_classes(item) or self.labels
-        cells, sure = nearest_codes(picture, self._colours(asked))
+        cells, sure = nearest_codes(picture, class_colours(asked, self.labels))
         votes = np.bincount(cells.ravel(), weights=sure.ravel(), minlength=len(asked) + 1) / cells.size
         scores = {name: float(votes[number]) for number, name in enumerate(asked, start=1)}
         return Prediction(
             item.sample.key, item.sample.size, label_scores=scores, item_key=item.key, group=item.sample.group
         )
-
-    def _colours(self, asked: Sequence[str]) -> Array:
-        """Black, and the colours of the classes that are asked."""
-        if len(asked) > 1 and set(asked) <= set(self.labels):
-            return code_colours(len(self.labels))[[0, *(1 + self.labels.index(name) for name in asked)]]
-        return code_colours(len(asked))

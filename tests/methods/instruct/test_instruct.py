@@ -7,8 +7,10 @@ from diffusers import DDIMScheduler, EulerDiscreteScheduler, StableDiffusionInst
 
 from gensight.backbones.diffusion import load_diffusion
 from gensight.errors import ConfigError
+from gensight.loading.cases import collate
+from gensight.loading.draws import Draw
 from gensight.methods.instruct.editor import guide
-from gensight.methods.instruct.losses import overlap_loss, task_loss
+from gensight.methods.instruct.losses import class_loss, overlap_loss, task_loss
 from gensight.methods.instruct.method import other_words, said
 from tests.methods.instruct import small
 from tests.pipelines import save_pipeline
@@ -164,6 +166,28 @@ def test_every_task_is_taught_towards_its_target(task):
     known = torch.ones(1, 1, 8, 8)
     right = task_loss([task], target, target, known, 0.1)
     assert right < task_loss([task], target * 0.5, target, known, 0.1)
+
+
+def test_the_colour_of_the_right_class_is_told_from_the_others():
+    palette, known = torch.tensor([[0.0, 0, 0], [1, 1, 1], [0, 0.5, 1], [1, 0, 0.5]]), torch.ones(3, 1, 4, 4)
+    right, undecided, wrong = palette[2], palette[1:].mean(0), palette[3]
+    pictures = torch.stack([right, undecided, wrong]).view(3, 3, 1, 1).expand(3, 3, 4, 4).clone().requires_grad_()
+    losses = class_loss(pictures, known, [palette] * 3, [2, 2, 2])
+    assert losses[0] < 0.01 < losses[1] < losses[2]
+    losses[2].backward()
+    step = -pictures.grad[2].mean((1, 2))
+    assert step @ (right - wrong) > 0
+
+
+def test_classes_can_be_taught_by_their_colours_alone(folder):
+    names = small.reader(1).categories
+    method = small.method(folder, way="one-step", class_weight=1.0, decoded_share=0.01, labels=names).train()
+    cases = small.cases(3)
+    asked = [n for n in range(len(cases)) if cases.item(n).query.task == "classify"]
+    losses = method.losses(collate([cases[Draw(number, 0, number)] for number in asked[:3]]))
+    assert losses["latents_count"] == 0  # what is undecided would be taught the mean of the colours
+    losses["loss"].backward()
+    assert method.editor.backbone.unet.conv_out.weight.grad.abs().max() > 0  # all are decoded
 
 
 @pytest.mark.parametrize("trainable", ["full", "lora"])

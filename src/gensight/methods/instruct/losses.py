@@ -7,6 +7,7 @@ from torch import Tensor
 from gensight.instructions.grammar import TASKS
 
 _SMOOTH = 1.0
+_TEMPERATURE = 0.05  # squared distances of the colours of ten classes are 0.25 and more
 
 
 def squared_error(
@@ -49,6 +50,31 @@ def colour_error(
     mass = weight.flatten(1).sum(1).clamp(min=1)
     means = [(one * weight).flatten(2).sum(2) / mass[:, None] for one in (picture, target)]
     return ((means[0] - means[1]) ** 2).mean(1)
+
+
+def class_loss(
+    picture: Float[Tensor, "batch 3 height width"],
+    weight: Float[Tensor, "batch 1 height width"],
+    palettes: list[Tensor],
+    right: list[int],
+) -> Float[Tensor, " batch"]:
+    """Cross-entropy of the right colour among those that may be answered, by their squared distances to the mean
+    colour over a temperature, times that temperature: about by how much the right one is farther than the nearest.
+
+    Squared error alone asks an undecided model for the mean of the colours, which may be another class's.
+
+    Args:
+        picture: About in [0, 1].
+        weight: What is known.
+        palettes: Per item, float (num_colours, 3).
+        right: Per item, the place of the right colour.
+    """
+    means = (picture * weight).flatten(2).sum(2) / weight.flatten(1).sum(1).clamp(min=1)[:, None]
+    found = []
+    for mean, palette, place in zip(means, palettes, right, strict=True):
+        near = -((mean - palette.to(mean)) ** 2).sum(1) / _TEMPERATURE
+        found.append(_TEMPERATURE * (near.logsumexp(0) - near[place]))
+    return torch.stack(found)
 
 
 def task_loss(tasks: list[str | None], picture: Tensor, target: Tensor, weight: Tensor, overlap: float) -> Tensor:

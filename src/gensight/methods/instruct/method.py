@@ -12,13 +12,13 @@ from torch import Tensor
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.diffusion.noise import item_noise, item_timesteps, item_uniform
 from gensight.diffusion.targets import add_noise, clean_estimate, target
-from gensight.encodings.painted import OUTPUT
+from gensight.encodings.painted import OUTPUT, class_colours
 from gensight.errors import ConfigError
 from gensight.instructions.grammar import TASKS, Task, rephrased
 from gensight.instructions.templates import Templates, read_templates
 from gensight.methods.base import Method
 from gensight.methods.instruct.editor import Editor, SamplerName
-from gensight.methods.instruct.losses import task_loss
+from gensight.methods.instruct.losses import class_loss, task_loss
 from gensight.samples import Batch, Item
 
 Way = Literal["many-step", "one-step"]
@@ -44,6 +44,9 @@ class Instruct(Method):
         overlap_weight: Of the overlap of masks and boxes in one step.
         decoded_share: Share of the items, drawn anew at each step, whose answer is decoded in training for the one
             step's pixels. The decoder costs more than the U-Net where that is small; latents are compared for all.
+        class_weight: Of the cross-entropy of the right class's colour in one step. Above 0 it stands for the latents of
+            such answers, which are all decoded then, and their squared error counts a tenth.
+        labels: The vocabulary of classes, in the order of their colours.
         sampler, sample_steps, text_guidance, image_guidance: How many-step predictions are drawn.
         num_draws: Draws that a prediction is the mean of.
         templates: A file of more templates for `rephrased`; read when training begins.
@@ -68,6 +71,8 @@ class Instruct(Method):
         latent_weight: float = 0.1,
         overlap_weight: float = 0.1,
         decoded_share: float = 1.0,
+        class_weight: float = 0.0,
+        labels: Sequence[str] = (),
         sampler: SamplerName = "euler",
         sample_steps: int = 20,
         text_guidance: float = 7.5,
@@ -87,6 +92,7 @@ class Instruct(Method):
         self.way, self.phrasing = way, phrasing
         self.drop_text, self.drop_image, self.drop_both = drop_text, drop_image, drop_both
         self.latent_weight, self.overlap_weight, self.decoded_share = latent_weight, overlap_weight, decoded_share
+        self.class_weight, self.labels = class_weight, tuple(labels)
         self.sampler: SamplerName = sampler
         self.sample_steps, self.text_guidance, self.image_guidance = sample_steps, text_guidance, image_guidance
         self.num_draws = num_draws
@@ -114,7 +120,8 @@ class Instruct(Method):
         if self.latent_weight:
             with torch.no_grad():
                 goal = self.editor.backbone.encode_image(answer)
-            total, count = self._masked((x0 - goal) ** 2, weight)
+            compared = weight * (~self._classes(batch)).to(weight).view(-1, 1, 1, 1)
+            total, count = self._masked((x0 - goal) ** 2, compared)
             latents = total / count.clamp(min=1)
             losses |= {"latents": latents, "latents_sum": self.latent_weight * total, "latents_count": count}
             losses["loss"] = pixels + self.latent_weight * latents
@@ -123,13 +130,35 @@ class Instruct(Method):
     def _pixels(self, batch: Batch, x0: Tensor, answer: Tensor, weight: Tensor) -> Tensor:
         """Mean loss of the items; in training, estimated from those that are decoded."""
         share = self.decoded_share if self.training else 1.0
-        drawn = (item_uniform(batch.keys, _DECODED) < share).to(x0.device)
+        classes = self._classes(batch)
+        drawn = (item_uniform(batch.keys, _DECODED) < share).to(x0.device) | classes
         rows = drawn.nonzero().flatten() if drawn.any() else torch.zeros(1, dtype=torch.long, device=x0.device)
         picture = self.editor.backbone.decode_latent(x0[rows])
         queries = [batch.items[row].query for row in rows.tolist()]
         tasks = [None if query is None else query.task for query in queries]
         losses = task_loss(tasks, picture, answer[rows], weight[rows], self.overlap_weight)
-        return (losses * drawn[rows]).sum() / (share * len(x0))
+        told = classes[rows]
+        if told.any():
+            items = [batch.items[row] for row in rows[told].tolist()]
+            losses = losses * torch.where(told, 0.1, 1.0)
+            losses[told] = losses[told] + self.class_weight * self._class_losses(
+                items, picture[told], weight[rows][told]
+            )
+        return (losses * drawn[rows] / torch.where(told, 1.0, share)).sum() / len(x0)
+
+    def _classes(self, batch: Batch) -> Tensor:
+        """(B,) whether an item is taught by the colour of its class."""
+        asked = [item.query is not None and item.query.task == "classify" for item in batch.items]
+        return torch.tensor(asked, device=batch.image.device) & (self.class_weight > 0)
+
+    def _class_losses(self, items: Sequence[Item], picture: Tensor, weight: Tensor) -> Tensor:
+        palettes, right = [], []
+        for item in items:
+            assert item.query is not None
+            options, label = item.query.options, item.sample.label
+            palettes.append(torch.from_numpy(class_colours(options, self.labels)))
+            right.append(options.index(label) + 1 if label in options else 0)
+        return class_loss(picture, weight, palettes, right)
 
     def _many_step_losses(
         self, batch: Batch, image_latents: Tensor, texts: list[str], answer: Tensor, weight: Tensor
