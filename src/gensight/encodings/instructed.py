@@ -7,7 +7,7 @@ from typing import Literal
 from gensight.encodings.painted import Painted, PaintedTasks
 from gensight.encodings.painted_answers import PaintedBoxes
 from gensight.errors import ConfigError
-from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Task, fixed
+from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Task, as_task, fixed
 from gensight.instructions.several import several_classes
 from gensight.readers.class_maps import BACKGROUND, class_map
 from gensight.samples import Item, Query, Sample
@@ -133,7 +133,7 @@ class Instructed(PaintedTasks):
 
 
 def _task(name: str) -> Task:
-    for task in TASKS:
-        if task == name:
-            return task
-    raise ConfigError(f"no painted task is called `{name}`", choices=TASKS)
+    task = as_task(name)
+    if task is None:
+        raise ConfigError(f"no painted task is called `{name}`", choices=TASKS)
+    return task

@@ -17,10 +17,10 @@ from gensight.encodings.base import Encoding, OutputSpec
 from gensight.encodings.grids import grid_cells, map_array
 from gensight.errors import ConfigError
 from gensight.geometry import grid_to_image, image_to_grid, pixel_centres
+from gensight.instructions.grammar import TASKS
 from gensight.samples import Array, Item, Prediction, Sample, Size, View
 
 OUTPUT = "painted"
-TASKS = ("segment", "detect", "depth", "classify", "keypoints", "edges")
 NUM_COLOURS = 728  # of the longest palette: what remains apart beyond it is less than pictures keep
 
 

@@ -107,6 +107,11 @@ class Instruction:
     classes: tuple[str, ...] = ()
 
 
+def as_task(name: str | None) -> Task | None:
+    """The task of that name; None where there is none."""
+    return next((task for task in TASKS if task == name), None)
+
+
 def article(word: str) -> str:
     """`a` or `an`, by the sound that a word begins with, as far as its letters tell."""
     word = word.lower()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gensight.errors import DataError
 from gensight.files.atomic import read_json
-from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Instruction, Task, filled, held_out, templates
+from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Instruction, Task, as_task, filled, held_out, templates
 from gensight.instructions.paraphrase import LONGEST, Paraphraser
 
 Templates = Mapping[Task, tuple[str, ...]]
@@ -30,7 +30,7 @@ def read_templates(path: Path) -> Templates:
         raise DataError("templates are lists by task", where=path, choices=TASKS)
     found: dict[Task, tuple[str, ...]] = {}
     for name, texts in told.items():
-        task = next((one for one in TASKS if one == name), None)
+        task = as_task(name)
         if task is None:
             raise DataError(f"no task is called `{name}`", where=path, choices=TASKS)
         if not isinstance(texts, list):

@@ -6,7 +6,7 @@ from pathlib import Path
 from gensight.errors import ConfigError, DataError
 from gensight.files.atomic import write_json
 from gensight.files.progress import progress
-from gensight.instructions.grammar import TASKS, Task, held_out, templates
+from gensight.instructions.grammar import TASKS, Task, as_task, held_out, templates
 from gensight.instructions.paraphrase import Paraphraser
 from gensight.instructions.templates import rephrased_templates
 
@@ -31,7 +31,7 @@ def paraphrase(model: Path, out: Path, tasks: Sequence[str] = TASKS, times: int 
     """
     chosen: list[Task] = []
     for name in tasks:
-        task = next((one for one in TASKS if one == name), None)
+        task = as_task(name)
         if task is None:
             raise ConfigError(f"no task is called `{name}`", where="--tasks", choices=TASKS)
         chosen.append(task)

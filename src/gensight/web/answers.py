@@ -95,10 +95,11 @@ def answer(trained: TrainedRun, sample: Sample, question: Question) -> Answer:
     painted = [_answered(trained, item) for item in items] if takes_words(trained) else []
     found = [_with_picture(trained, one) for one in painted] or trained.predict_items(items)
     image = sample.image()
-    (prediction,) = merge_predictions(found)
     if len(painted) > 1:
         assert isinstance(trained.encoding, Instructed)  # as a run that takes words has it
         prediction = joined(trained.encoding, painted, len(painted))
+    else:
+        (prediction,) = merge_predictions(found)
     # Before they are merged, since the maps of several subjects may have one name.
     target = np.maximum.reduce([draw_target(image, one) for one in found])
     drawn, table = draw_answer(image, prediction), tuple(rows(prediction))

@@ -14,7 +14,7 @@ from gensight.diffusion.noise import item_noise, item_timesteps, item_uniform
 from gensight.diffusion.targets import add_noise, clean_estimate, target
 from gensight.encodings.painted import OUTPUT, class_colours
 from gensight.errors import ConfigError
-from gensight.instructions.grammar import TASKS, Task, rephrased
+from gensight.instructions.grammar import as_task, rephrased
 from gensight.instructions.templates import Templates, read_templates
 from gensight.methods.base import Method
 from gensight.methods.instruct.editor import Editor, SamplerName
@@ -244,9 +244,9 @@ def said(item: Item) -> str:
 def other_words(item: Item, seed: int, more: Templates | None = None) -> str | None:
     """An item's question in other words of the training grammar, or of more; None where it has no task of it."""
     query = item.query
-    if query is None or query.task not in TASKS:
+    task = None if query is None else as_task(query.task)
+    if query is None or task is None:
         return None
-    task: Task = next(one for one in TASKS if one == query.task)
     return rephrased(task, query.options, seed, more=more).text
 
 
