@@ -22,7 +22,7 @@ from gensight.config.encodings import (
 from gensight.config.gaze import (
     GazeMapConfig,
 )
-from gensight.config.instruct import PaintedConfig
+from gensight.config.instruct import InstructConfig, PaintedConfig
 from gensight.config.landmarks import LandmarksConfig
 from gensight.config.schema import RunConfig
 from gensight.encodings.appearance import Appearance
@@ -82,7 +82,7 @@ def build_encoding(
     """The encoding of a recipe; `calibration` is what training found for the confidence of its keypoints."""
     boxed = config.view.crop in ("box", "stretched-box") and not config.view.track  # a tracker finds boxes everywhere
     parts = {
-        name: _build_part(part, skeleton, calibration, config.seed, _wants_background(config), boxed)
+        name: _build_part(part, skeleton, calibration, config, boxed)
         for name, part in parts_of(config.encoding).items()
     }
     return Joint(parts) if isinstance(config.encoding, JointConfig) else next(iter(parts.values()))
@@ -92,9 +92,14 @@ def _wants_background(config: RunConfig) -> bool:
     return isinstance(config.method, LandmarksConfig) and config.method.background == "recorded"
 
 
+def _wants_shown(config: RunConfig) -> bool:
+    return isinstance(config.method, InstructConfig) and config.method.shown_weight > 0
+
+
 def _build_part(
-    part: Single, skeleton: Skeleton | None, calibration: tuple[float, float], seed: int, background: bool, boxed: bool
+    part: Single, skeleton: Skeleton | None, calibration: tuple[float, float], config: RunConfig, boxed: bool
 ) -> Encoding:
+    seed, background = config.seed, _wants_background(config)
     match part:
         case HeatmapConfig():
             assert skeleton is not None  # build_skeleton has found one
@@ -135,14 +140,14 @@ def _build_part(
         case GazeMapConfig():
             return GazeMap(part.grid, part.sigma, part.quantised, part.decoder, part.teach_empty)
         case PaintedConfig():
-            return _painted(part, skeleton, seed)
+            return _painted(part, skeleton, seed, _wants_shown(config))
         case ClassConfig():
             return ClassLabel(part.labels or ())
         case _:
             assert_never(part)
 
 
-def _painted(part: PaintedConfig, skeleton: Skeleton | None, seed: int) -> Instructed:
+def _painted(part: PaintedConfig, skeleton: Skeleton | None, seed: int, shown: bool) -> Instructed:
     labels = part.labels or ()
     made: dict[str, Callable[[], Painted]] = {
         "segment": lambda: PaintedMask(part.stride, part.min_share),
@@ -153,7 +158,7 @@ def _painted(part: PaintedConfig, skeleton: Skeleton | None, seed: int) -> Instr
         "edges": lambda: PaintedEdges(part.stride),
     }
     tasks: dict[str, Painted] = {task: made[task]() for task in part.tasks}
-    return Instructed(tasks, part.categories or (), labels, part.negatives, seed, several=part.several)
+    return Instructed(tasks, part.categories or (), labels, part.negatives, seed, several=part.several, shown=shown)
 
 
 def resolve_vocabulary(config: RunConfig) -> RunConfig:

@@ -28,6 +28,7 @@ from gensight.encodings.instructed import Instructed
 from gensight.encodings.joint import SEPARATOR
 from gensight.encodings.landmark_pairs import LandmarkPairs
 from gensight.errors import ConfigError
+from gensight.instructions.grammar import TASKS
 from gensight.methods.base import Method
 from gensight.methods.classifier.method import Classifier
 from gensight.methods.gaze.convolutional import ConvolutionalGaze
@@ -60,8 +61,14 @@ def build_method(config: RunConfig, backbone: Backbone, encoding: Encoding) -> M
         case InstructConfig():
             assert isinstance(backbone, DiffusionBackbone)  # the schema has seen to it
             _fit_size(config, {"backbone's stride": backbone.stride, **_strides(config)})
-            labels = encoding.labels if isinstance(encoding, Instructed) else ()
-            return Instruct(backbone, labels=labels, **method.model_dump(exclude={"kind"}))
+            assert isinstance(encoding, Instructed)  # the schema has seen to it
+            return Instruct(
+                backbone,
+                tasks=[task for task in TASKS if task in encoding.tasks],
+                categories=encoding.categories,
+                labels=encoding.labels,
+                **method.model_dump(exclude={"kind"}),
+            )
         case ClassifierConfig():
             assert isinstance(encoding, ClassLabel)  # the schema has seen to it
             _fit_size(config, {"backbone's stride": backbone.stride})

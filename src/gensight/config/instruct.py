@@ -85,6 +85,18 @@ class InstructConfig(Section):
     class_weight: NonNegative = Field(
         default=0.0, description="Weight of the cross-entropy of a class's colour; 0: squared error alone (one-step)."
     )
+    shown_weight: NonNegative = Field(
+        default=0.0, description="Weight of reading the classes shown, place by place, off the features in training."
+    )
+    words_first: NonNegativeInteger = Field(
+        default=0, description="Steps that teach the text encoder words alone, before all else; needs train_text."
+    )
+    image_channels: Literal["zero", "copied"] = Field(
+        default="zero", description="How the image's input channels begin (many-step; copied in one-step)."
+    )
+    noise_levels: Literal["uniform", "late"] = Field(
+        default="uniform", description="Noise in training; late: the noisier of two draws (many-step)."
+    )
     sampler: Literal["ddim", "euler", "euler-ancestral"] = Field(
         default="euler", description="How answers are drawn (many-step)."
     )

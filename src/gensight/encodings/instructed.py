@@ -4,16 +4,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Literal
 
-from gensight.encodings.painted import Painted, PaintedTasks
+import numpy as np
+import torch
+from torch import Tensor
+
+from gensight.encodings.painted import Painted, PaintedTasks, cells_nearest
 from gensight.encodings.painted_answers import PaintedBoxes
 from gensight.errors import ConfigError
 from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Task, as_task, fixed
 from gensight.instructions.several import several_classes
-from gensight.readers.class_maps import BACKGROUND, class_map
-from gensight.samples import Item, Query, Sample
+from gensight.readers.class_maps import BACKGROUND, UNKNOWN, class_map
+from gensight.samples import Item, Query, Sample, View
 
 VOCABULARY = "vocabulary"  # key in `Sample.extras`: what was looked for in this image, where data sets are pooled
+SHOWN = "shown"  # target: the class at each place, whatever is asked
 Asking = Literal["sampled", "all"]
+_SHOWN_STRIDE = 4
 
 
 class Instructed(PaintedTasks):
@@ -33,6 +39,8 @@ class Instructed(PaintedTasks):
         seed: Draws them, by the sample's key.
         asking: `sampled` or `all`.
         several: Share of samples that are asked for several classes at once, for each task, when `sampled`.
+        shown: Whether targets tell, beside the answer, what the image shows: `shown` (1, height / 4, width / 4), the
+            number of the class at each cell's centre, in the order of `categories` from 1; 0 none of them, -1 unknown.
 
     Raises:
         ConfigError: A task without a vocabulary.
@@ -47,6 +55,7 @@ class Instructed(PaintedTasks):
         seed: int = 0,
         asking: Asking = "sampled",
         several: float = 0.0,
+        shown: bool = False,
     ) -> None:
         super().__init__(tasks)
         for task, names in (("segment", categories), ("detect", categories), ("classify", labels)):
@@ -55,6 +64,7 @@ class Instructed(PaintedTasks):
                 raise ConfigError(f"`{task}` needs names of classes", where=f"encoding.{key}")
         self.categories, self.labels = tuple(categories), tuple(labels)
         self.negatives, self.seed, self.asking, self.several = negatives, seed, asking, several
+        self.shown = shown
 
     def for_scoring(self) -> "Instructed":
         """The same, asking all classes of every image."""
@@ -65,6 +75,18 @@ class Instructed(PaintedTasks):
         return [
             self.item(sample, task, classes) for task in self.tasks for classes in self._asked(task, sample)
         ]  # fmt: skip
+
+    def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
+        targets = super().encode(item, views)
+        return targets | {SHOWN: self._shown_at(item.sample, views[0])} if self.shown else targets
+
+    def _shown_at(self, sample: Sample, view: View) -> Tensor:
+        grid_size = view.model_size[0] // _SHOWN_STRIDE, view.model_size[1] // _SHOWN_STRIDE
+        classes = class_map(sample, self.categories)
+        if classes is None:
+            return torch.full((1, *grid_size), UNKNOWN)
+        cells = cells_nearest(classes.places_in(self.categories), view, grid_size, UNKNOWN)
+        return torch.from_numpy(cells.astype(np.int64))[None]
 
     def item(self, sample: Sample, task: str, classes: Sequence[str], text: str | None = None) -> Item:
         """What is asked of a sample, in these words or in the task's usual ones."""

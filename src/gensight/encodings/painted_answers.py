@@ -29,11 +29,10 @@ from gensight.geometry import (
     points_box,
     warp_image,
 )
-from gensight.readers.class_maps import BACKGROUND, class_map
+from gensight.readers.class_maps import BACKGROUND, UNKNOWN, class_map
 from gensight.samples import Array, Depth, Instance, Item, Prediction, Query, Sample, Size, View
 
 MIN_KNOWN = 0.5  # share of a cell's area from which depth is taught
-_UNKNOWN = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,15 +80,11 @@ class PaintedMask(Painted):
         classes = class_map(item.sample, asked)
         if classes is None or not asked:
             return None
-        numbers = classes()
-        if numbers.shape != tuple(item.sample.size):
-            raise DataError(f"classes of {numbers.shape} for an image of {item.sample.size}", where=item.sample.key)
-        table = np.full(int(max(numbers.max(), len(classes.names), *classes.ignored, 0)) + 1, _UNKNOWN, np.int32)
-        for number, name in enumerate(classes.names):
-            if number not in classes.ignored:
-                table[number] = asked.index(name) + 1 if name in asked else 0
-        cells = cells_nearest(table[numbers], view, grid_size, _UNKNOWN)
-        return code_colours(len(asked))[np.maximum(cells, 0)], cells != _UNKNOWN
+        places = classes.places_in(asked)
+        if places.shape != tuple(item.sample.size):
+            raise DataError(f"classes of {places.shape} for an image of {item.sample.size}", where=item.sample.key)
+        cells = cells_nearest(places, view, grid_size, UNKNOWN)
+        return code_colours(len(asked))[np.maximum(cells, 0)], cells != UNKNOWN
 
     def read(self, picture: Array, item: Item, view: View) -> Prediction:
         """An instance per asked class that has a pixel; its confidence is the mean over its pixels."""

@@ -104,6 +104,9 @@ def fit(
         KeyboardInterrupt: After Ctrl-C, once the state is saved.
         RunError: If the checkpoint is damaged or the loss is not finite.
     """
+    resume = run.last_checkpoint if run.last_checkpoint.is_file() else None
+    if resume is None:
+        method.prepare(order.seed)
     module = MethodModule(method, optimisation, validate)
     clock = TimeLimit(schedule.max_minutes)
     checkpoints = Checkpoints(run, schedule.checkpoint_every, monitor if validate else None)
@@ -113,7 +116,6 @@ def fit(
         StopOnBadLoss(), log, clock, Validation(schedule.validate_every, log, checkpoints, clock), checkpoints,
         Progress(optimisation.steps, label), stop,
     ]  # fmt: skip
-    resume = run.last_checkpoint if run.last_checkpoint.is_file() else None
     first_batch = 0 if resume is None else _peek(resume)
     if first_batch < optimisation.steps * optimisation.accumulate:
         with _quiet(), stop.catching_interrupt():

@@ -17,6 +17,9 @@ class Method(nn.Module, ABC):
 
     players: tuple[str, ...] = ("model",)
 
+    def prepare(self, seed: int = 0) -> None:
+        """What comes before the first step of a training, and not again when it goes on. By default nothing."""
+
     @abstractmethod
     def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
         """Named scalar losses; `loss` is the one to minimise. A masked mean divides by the mask's sum.

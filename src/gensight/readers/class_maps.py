@@ -11,6 +11,7 @@ from gensight.samples import Array, Instance, Sample
 SEGMENTATION = "segmentation"  # key in `Sample.extras`
 BACKGROUND = "background"
 IGNORED = 255
+UNKNOWN = -1  # in `ClassMap.places_in`
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,15 @@ class ClassMap:
             hint = f"there are {len(self.names)} classes"
             raise DataError(f"a label map holds {unknown[:3].tolist()}, which mean nothing", hint=hint)
         return numbers
+
+    def places_in(self, names: Sequence[str]) -> Array:
+        """int32 (height, width): the place of each pixel's class in `names`, from 1; 0 none of them, -1 ignored."""
+        numbers = self()
+        table = np.full(int(max(numbers.max(initial=0), len(self.names), *self.ignored, 0)) + 1, UNKNOWN, np.int32)
+        for number, name in enumerate(self.names):
+            if number not in self.ignored:
+                table[number] = names.index(name) + 1 if name in names else 0
+        return np.asarray(table[numbers])
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -22,17 +22,17 @@ def reader(num: int = 3, seed: int = 0) -> Any:
     return with_labels(PuppetsReader(num, seed, SIZE, ("boxes", "masks", "depth"), subjects="all", num_subjects=(1, 1)))
 
 
-def encoding(negatives: int = 1) -> Instructed:
+def encoding(negatives: int = 1, shown: bool = False) -> Instructed:
     names = reader(1).categories
     tasks = {
         "segment": PaintedMask(), "detect": PaintedBoxes(max_boxes=2), "depth": PaintedDepth(near=0.5),
         "classify": PaintedClass(names),
     }  # fmt: skip
-    return Instructed(tasks, names, names, negatives)
+    return Instructed(tasks, names, names, negatives, shown=shown)
 
 
-def cases(num: int = 3, seed: int = 0) -> Cases:
-    return Cases(reader(num, seed), encoding(), ViewPolicy(SIZE, "frame"))
+def cases(num: int = 3, seed: int = 0, shown: bool = False) -> Cases:
+    return Cases(reader(num, seed), encoding(shown=shown), ViewPolicy(SIZE, "frame"))
 
 
 def batch(size: int = 4, first: int = 0) -> Batch:

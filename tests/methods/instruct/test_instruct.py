@@ -50,6 +50,30 @@ def test_a_one_step_editor_begins_by_seeing_the_image_without_noise(folder, trai
     assert (told - plain.unet(image, 999, encoder_hidden_states=text).sample).abs().max() > 1e-2
 
 
+def test_late_noise_levels_are_the_noisier_of_two(folder, batch):
+    uniform, late = (small.method(folder, noise_levels=levels)._timesteps(batch) for levels in ("uniform", "late"))
+    assert (late >= uniform).all()
+    assert (late > uniform).any()
+
+
+def test_black_answers_are_encoded_once(folder):
+    method, answer = small.method(folder), torch.rand(5, 3, 64, 64)
+    answer[[0, 3]] = 0
+    sizes, encode = [], method.editor.backbone.encode_image
+    method.editor.backbone.encode_image = lambda images: (sizes.append(len(images)), encode(images))[1]
+    torch.testing.assert_close(method._answer_latents(answer), encode(answer))
+    method._answer_latents(answer[[0, 3]]), method._answer_latents(answer[[1]])
+    assert sizes == [4, 1, 1]
+
+
+def test_channels_for_the_image_may_begin_as_copies_in_many_steps_too(folder):
+    plain, editor = load_diffusion(folder / "sd"), small.method(folder, image_channels="copied").editor
+    weight = editor.backbone.unet.conv_in.weight
+    torch.testing.assert_close(weight[:, 4:], plain.vae.config.scaling_factor * plain.unet.conv_in.weight)
+    bias = editor.backbone.unet.time_embedding.linear_1.bias
+    torch.testing.assert_close(bias, plain.unet.time_embedding.linear_1.bias)  # all noise levels are told
+
+
 @pytest.mark.parametrize("way", ["many-step", "one-step"])
 @pytest.mark.parametrize("trainable", ["full", "lora"])
 def test_what_is_trained_learns_and_the_rest_stays(folder, batch, way, trainable):
@@ -183,7 +207,8 @@ def test_classes_can_be_taught_by_their_colours_alone(folder):
     names = small.reader(1).categories
     method = small.method(folder, way="one-step", class_weight=1.0, decoded_share=0.01, labels=names).train()
     cases = small.cases(3)
-    asked = [n for n in range(len(cases)) if cases.item(n).query.task == "classify"]
+    queries = [cases.item(number).query for number in range(len(cases))]
+    asked = [n for n, query in enumerate(queries) if query.task == "classify" and len(query.options) > 1]
     losses = method.losses(collate([cases[Draw(number, 0, number)] for number in asked[:3]]))
     assert losses["latents_count"] == 0  # what is undecided would be taught the mean of the colours
     losses["loss"].backward()

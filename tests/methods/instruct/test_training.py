@@ -69,7 +69,8 @@ def shares_of_a_batch(num: int) -> list[Batch]:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("latent_weight", [0.0, 0.1])
 def test_sums_and_counts_of_processes_make_the_loss_of_the_whole(folder: Path, way: str, latent_weight: float) -> None:
-    method = small.method(folder, way=way, decoded_share=0.5, latent_weight=latent_weight).train()
+    shown = {"shown_weight": 0.5, "categories": small.reader(1).categories}
+    method = small.method(folder, way=way, decoded_share=0.5, latent_weight=latent_weight, **shown).train()
     with torch.no_grad():
         (whole,), parts = ([method.losses(one) for one in shares_of_a_batch(num)] for num in (1, 2))
     terms = [name.removesuffix("_count") for name in whole if name.endswith("_count")]

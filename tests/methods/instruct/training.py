@@ -8,9 +8,10 @@ import torch
 from gensight.engine.fit import Machine, Schedule, Training, fit
 from gensight.engine.module import Optimisation
 from gensight.engine.run_folder import RunFolder
-from gensight.loading.cases import Case, Cases
+from gensight.loading.cases import Case, Cases, collate
 from gensight.loading.draws import Draw, DrawOrder
 from gensight.methods.instruct.method import Instruct
+from gensight.samples import Batch
 from tests.methods.instruct import small
 
 STEPS, BATCH_SIZE = 5, 4
@@ -28,13 +29,23 @@ class PartlyKnown(Cases):
 
 
 def cases() -> Cases:
-    of = small.cases()
+    of = small.cases(shown=True)
     return PartlyKnown(of.reader, of.encoding, of.policy)
 
 
 def method(folder: Path, way: str) -> Instruct:
     """All that can learn does, and all that is drawn is drawn: words, dropouts, which answers are decoded."""
-    return small.method(folder, way=way, train_text=True, train_decoder=way == "one-step", decoded_share=0.5)
+    torch.manual_seed(0)  # as `build_method` does: what reads the image begins at random
+    names = small.reader(1).categories
+    vocabulary = {"tasks": ("segment", "depth"), "categories": names, "labels": names}
+    first = {"words_first": 2, "shown_weight": 0.5, **vocabulary}
+    return small.method(folder, way=way, train_text=True, train_decoder=way == "one-step", decoded_share=0.5, **first)
+
+
+def batch(size: int = 4) -> Batch:
+    """The first draws of `cases`."""
+    of = cases()
+    return collate([of[Draw(index, 0, index)] for index in range(size)])
 
 
 def train(root: Path, trained: Instruct, devices: int = 1) -> Training:

@@ -38,6 +38,7 @@ class Editor(nn.Module):
         train_text: Whether the text encoder learns.
         train_decoder: Whether the autoencoder's decoder learns.
         copied: Whether new channels begin as copies, scaled as the image's latent is not; else at zero.
+        one_step: Whether the last timestep, the only one that it will be told, begins as the first.
 
     Raises:
         RunError: SDXL, or a U-Net of another width.
@@ -47,7 +48,12 @@ class Editor(nn.Module):
     """
 
     def __init__(
-        self, backbone: DiffusionBackbone, train_text: bool = False, train_decoder: bool = False, copied: bool = False
+        self,
+        backbone: DiffusionBackbone,
+        train_text: bool = False,
+        train_decoder: bool = False,
+        copied: bool = False,
+        one_step: bool = False,
     ) -> None:
         super().__init__()
         if backbone.is_xl:
@@ -62,6 +68,7 @@ class Editor(nn.Module):
                 with torch.no_grad():
                     scale = float(backbone.vae.config.scaling_factor)
                     weight[:, self.latent_channels :] = scale * weight[:, : self.latent_channels]
+            if one_step:
                 tell_as(backbone.unet, told=len(backbone.scheduler.alphas_cumprod) - 1, known=0)
         backbone.unet.conv_in.requires_grad_(backbone.trainable)
         if train_text:

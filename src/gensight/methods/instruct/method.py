@@ -12,18 +12,23 @@ from torch import Tensor
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.diffusion.noise import item_noise, item_timesteps, item_uniform
 from gensight.diffusion.targets import add_noise, clean_estimate, target
+from gensight.encodings.instructed import SHOWN
 from gensight.encodings.painted import OUTPUT, class_colours
 from gensight.errors import ConfigError
-from gensight.instructions.grammar import as_task, rephrased
+from gensight.instructions.grammar import Task, as_task, rephrased
 from gensight.instructions.templates import Templates, read_templates
 from gensight.methods.base import Method
 from gensight.methods.instruct.editor import Editor, SamplerName
 from gensight.methods.instruct.losses import class_loss, task_loss
+from gensight.methods.instruct.shown import ShownReader
+from gensight.methods.instruct.words import teach_words
 from gensight.samples import Batch, Item
 
 Way = Literal["many-step", "one-step"]
 Phrasing = Literal["fixed", "rephrased"]
-_NOISE, _TIMESTEP, _DROPOUT, _WORDS, _DECODED, _DRAW = 0, 1, 2, 3, 4, 64
+ImageChannels = Literal["zero", "copied"]
+NoiseLevels = Literal["uniform", "late"]
+_NOISE, _TIMESTEP, _DROPOUT, _WORDS, _DECODED, _LATER, _DRAW = 0, 1, 2, 3, 4, 5, 64
 
 
 class Instruct(Method):
@@ -44,9 +49,16 @@ class Instruct(Method):
         overlap_weight: Of the overlap of masks and boxes in one step.
         decoded_share: Share of the items, drawn anew at each step, whose answer is decoded in training for the one
             step's pixels. The decoder costs more than the U-Net where that is small; latents are compared for all.
-        class_weight: Of the cross-entropy of the right class's colour in one step. Above 0 it stands for the latents of
-            such answers, which are all decoded then, and their squared error counts a tenth.
-        labels: The vocabulary of classes, in the order of their colours.
+        class_weight: Of the cross-entropy of the right class's colour among several, in one step. Above 0 it stands for
+            the latents of such answers, which are all decoded then, and their squared error counts a tenth.
+        shown_weight: Of what every image shows, read off the U-Net's features; see `ShownReader`.
+        words_first: Steps that teach the text encoder the words alone, before all else; see `teach_words`.
+        image_channels: How the image's input channels begin: `zero` (InstructPix2Pix), or `copied` from the noise's.
+            In one step they are always copied.
+        noise_levels: Of many steps' training: `uniform` (InstructPix2Pix), or `late`, the noisier of two draws. What an
+            answer is about is settled where there is most noise; where there is little it is seen already.
+        tasks, categories: What can be asked, and the vocabulary of classes of pixels and objects.
+        labels: The vocabulary of classes of images, in the order of their colours.
         sampler, sample_steps, text_guidance, image_guidance: How many-step predictions are drawn.
         num_draws: Draws that a prediction is the mean of.
         templates: A file of more templates for `rephrased`; read when training begins.
@@ -72,6 +84,12 @@ class Instruct(Method):
         overlap_weight: float = 0.1,
         decoded_share: float = 1.0,
         class_weight: float = 0.0,
+        shown_weight: float = 0.0,
+        words_first: int = 0,
+        image_channels: ImageChannels = "zero",
+        noise_levels: NoiseLevels = "uniform",
+        tasks: Sequence[Task] = (),
+        categories: Sequence[str] = (),
         labels: Sequence[str] = (),
         sampler: SamplerName = "euler",
         sample_steps: int = 20,
@@ -88,11 +106,20 @@ class Instruct(Method):
             raise ConfigError(f"decoded_share={decoded_share:g} is not in (0, 1]", where="method.decoded_share")
         if drop_text + drop_image + drop_both > 1:
             raise ConfigError("the three dropouts are shares of the items, and exceed 1", where="method.drop_text")
-        self.editor = Editor(backbone, train_text, train_decoder, copied=way == "one-step")
+        if words_first and not train_text:
+            hint = "set method.train_text=true, or method.words_first=0"
+            raise ConfigError("a frozen text encoder can't be taught words", where="method.words_first", hint=hint)
+        self.editor = Editor(
+            backbone, train_text, train_decoder, copied=way == "one-step" or image_channels == "copied",
+            one_step=way == "one-step",
+        )  # fmt: skip
         self.way, self.phrasing = way, phrasing
         self.drop_text, self.drop_image, self.drop_both = drop_text, drop_image, drop_both
         self.latent_weight, self.overlap_weight, self.decoded_share = latent_weight, overlap_weight, decoded_share
         self.class_weight, self.labels = class_weight, tuple(labels)
+        self.words_first, self.tasks, self.categories = words_first, tuple(tasks), tuple(categories)
+        self.shown_weight, self.noise_levels = shown_weight, noise_levels
+        self.shown = ShownReader(backbone.unet, len(self.categories)) if shown_weight else None
         self.sampler: SamplerName = sampler
         self.sample_steps, self.text_guidance, self.image_guidance = sample_steps, text_guidance, image_guidance
         self.num_draws = num_draws
@@ -101,15 +128,27 @@ class Instruct(Method):
 
     # --- Learning ---
 
+    def prepare(self, seed: int = 0) -> None:
+        if self.words_first:
+            embed, encoders = self.editor.embed, self.editor.backbone.text_encoders
+            of = self.tasks, self.categories, self.labels
+            teach_words(embed, encoders, *of, self.words_first, seed, self._more_templates)
+
     def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
         answer, weight = batch.targets[OUTPUT], batch.targets[f"{OUTPUT}_weight"]
         answer, weight = _grown(answer, batch.image), _grown(weight, batch.image)
         with torch.no_grad():
             image_latents = self.editor.image_latents(batch.image)
         texts = self._texts(batch)
-        if self.way == "one-step":
-            return self._one_step_losses(batch, image_latents, texts, answer, weight)
-        return self._many_step_losses(batch, image_latents, texts, answer, weight)
+        by_way = self._one_step_losses if self.way == "one-step" else self._many_step_losses
+        if self.shown is None or not self.training:
+            return by_way(batch, image_latents, texts, answer, weight)
+        with self.shown.watching(self.editor.backbone.unet) as features:
+            losses = by_way(batch, image_latents, texts, answer, weight)
+        total, count = self.shown.loss(features[0], batch.targets[SHOWN])
+        shown = total / count.clamp(min=1)
+        sums = {"shown": shown, "shown_sum": self.shown_weight * total, "shown_count": count}
+        return losses | sums | {"loss": losses["loss"] + self.shown_weight * shown}
 
     def _one_step_losses(
         self, batch: Batch, image_latents: Tensor, texts: list[str], answer: Tensor, weight: Tensor
@@ -118,14 +157,23 @@ class Instruct(Method):
         pixels, count = self._pixels(batch, x0, answer, weight), x0.new_tensor(len(x0))
         losses = {"loss": pixels, "pixels": pixels, "pixels_sum": pixels * count, "pixels_count": count}
         if self.latent_weight:
-            with torch.no_grad():
-                goal = self.editor.backbone.encode_image(answer)
+            goal = self._answer_latents(answer)
             compared = weight * (~self._classes(batch)).to(weight).view(-1, 1, 1, 1)
             total, count = self._masked((x0 - goal) ** 2, compared)
             latents = total / count.clamp(min=1)
             losses |= {"latents": latents, "latents_sum": self.latent_weight * total, "latents_count": count}
             losses["loss"] = pixels + self.latent_weight * latents
         return losses
+
+    @torch.no_grad()
+    def _answer_latents(self, answer: Tensor) -> Tensor:
+        """Scaled latents; black answers, to questions of what is not there, are encoded once."""
+        black = answer.flatten(1).amax(1) == 0
+        encoded = (~black).nonzero().flatten()
+        if black.any():
+            encoded = torch.cat([encoded, black.nonzero()[:1, 0]])
+        places = torch.where(black, len(encoded) - 1, (~black).cumsum(0) - 1)
+        return self.editor.backbone.encode_image(answer[encoded])[places]
 
     def _pixels(self, batch: Batch, x0: Tensor, answer: Tensor, weight: Tensor) -> Tensor:
         """Mean loss of the items; in training, estimated from those that are decoded."""
@@ -147,8 +195,9 @@ class Instruct(Method):
         return (losses * drawn[rows] / torch.where(told, 1.0, share)).sum() / len(x0)
 
     def _classes(self, batch: Batch) -> Tensor:
-        """(B,) whether an item is taught by the colour of its class."""
-        asked = [item.query is not None and item.query.task == "classify" for item in batch.items]
+        """(B,) whether an item is taught by the colour of its class, among several."""
+        queries = [item.query for item in batch.items]
+        asked = [one is not None and one.task == "classify" and len(one.options) > 1 for one in queries]
         return torch.tensor(asked, device=batch.image.device) & (self.class_weight > 0)
 
     def _class_losses(self, items: Sequence[Item], picture: Tensor, weight: Tensor) -> Tensor:
@@ -163,16 +212,21 @@ class Instruct(Method):
     def _many_step_losses(
         self, batch: Batch, image_latents: Tensor, texts: list[str], answer: Tensor, weight: Tensor
     ) -> dict[str, Tensor]:
-        with torch.no_grad():
-            x0 = self.editor.backbone.encode_image(answer)
+        x0 = self._answer_latents(answer)
         noise = item_noise(batch.keys, x0.shape[1:], _NOISE).to(x0)
-        timesteps = item_timesteps(batch.keys, 0, len(self.alphas_cumprod), _TIMESTEP).to(x0.device)
+        timesteps = self._timesteps(batch).to(x0.device)
         x_t = add_noise(x0, noise, timesteps, self.alphas_cumprod)
         texts, image_latents = self._dropped(batch, texts, image_latents)
         output = self.editor.denoise(x_t, timesteps, image_latents, self.editor.embed(texts))
         goal = target(x0, noise, timesteps, self.alphas_cumprod, self.editor.prediction)
         total, count = self._masked((output - goal) ** 2, weight)
         return {"loss": total / count.clamp(min=1), "latents_sum": total, "latents_count": count}
+
+    def _timesteps(self, batch: Batch) -> Tensor:
+        drawn = item_timesteps(batch.keys, 0, len(self.alphas_cumprod), _TIMESTEP)
+        if self.noise_levels == "uniform":
+            return drawn
+        return torch.maximum(drawn, item_timesteps(batch.keys, 0, len(self.alphas_cumprod), _LATER))
 
     def _dropped(self, batch: Batch, texts: list[str], image_latents: Tensor) -> tuple[list[str], Tensor]:
         drawn = item_uniform(batch.keys, _DROPOUT)

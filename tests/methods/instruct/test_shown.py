@@ -1,0 +1,68 @@
+"""What an image shows is taught whatever is asked: to the U-Net, in training alone."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from gensight.encodings.instructed import SHOWN
+from gensight.methods.instruct.method import Instruct
+from gensight.methods.instruct.shown import ShownReader
+from tests.methods.instruct import small, training
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shown")
+
+
+def method(folder: Path, **options: object) -> Instruct:
+    names = small.reader(1).categories
+    return small.method(folder, way="one-step", shown_weight=0.5, categories=names, **options)
+
+
+def test_it_is_added_to_the_loss_in_training_alone(folder: Path) -> None:
+    batch, of = training.batch(), method(folder)
+    with torch.no_grad():
+        losses, plain = of.train().losses(batch), of.eval().losses(batch)
+    assert "shown" not in plain
+    assert float(losses["loss"] - 0.5 * losses["shown"]) == pytest.approx(
+        float(losses["pixels"] + 0.1 * losses["latents"]), rel=1e-5
+    )
+
+
+def test_it_teaches_the_blocks_before_it(folder: Path) -> None:
+    of = method(folder).train()
+    of.losses(training.batch())["shown"].backward()
+    unet = of.editor.backbone.unet
+    assert unet.conv_in.weight.grad.abs().max() > 0
+    assert unet.conv_out.weight.grad is None
+    assert not unet.up_blocks[0]._forward_hooks
+
+
+def test_the_classes_of_an_image_learned_by_heart_are_read_off(folder: Path) -> None:
+    of, batch = method(folder).train(), training.batch()
+    optimiser = torch.optim.AdamW(of.parameters(), 3e-3)
+    found = []
+    for _ in range(60):
+        loss = of.losses(batch)["shown"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        found.append(float(loss.detach()))
+    assert found[-1] < 0.5 * found[0]
+
+
+def test_the_background_counts_a_fifth_and_the_unknown_nothing(folder: Path) -> None:
+    reader = ShownReader(method(folder).editor.backbone.unet, 3)
+    features = torch.zeros(1, reader.norm.num_channels, 2, 2)
+    with torch.no_grad():
+        reader.read.bias.zero_()
+        total, weight = reader.loss(features, torch.tensor([[[[0, 0], [2, -1]]]]))
+    assert float(weight) == pytest.approx(1.4)
+    assert float(total) == pytest.approx(1.4 * torch.log(torch.tensor(4.0)).item(), rel=1e-5)
+
+
+def test_a_run_keeps_what_it_reads_with(folder: Path) -> None:
+    assert any(name.startswith("shown.") for name in method(folder).trained_state())
+    assert SHOWN in training.batch().targets
