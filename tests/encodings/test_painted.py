@@ -5,9 +5,10 @@ from functools import partial
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from gensight.encodings.edge_image import EdgeImage
-from gensight.encodings.painted import PaintedTasks, code_colours, nearest_codes
+from gensight.encodings.painted import NUM_CLASS_COLOURS, PaintedTasks, code_colours, nearest_codes
 from gensight.encodings.painted_answers import PaintedBoxes, PaintedClass, PaintedDepth, PaintedMask
 from gensight.encodings.painted_drawings import PaintedEdges, PaintedKeypoints
 from gensight.errors import ConfigError, DataError
@@ -296,8 +297,24 @@ def test_colours_lie_apart():
         assert apart[~np.eye(num + 1, dtype=bool)].min() >= least
         np.testing.assert_array_equal(colours[:2], [[0, 0, 0], [1, 1, 1]])
     np.testing.assert_array_equal(code_colours(40)[:10], code_colours(9))
-    with pytest.raises(ConfigError, match="728 colours"):
-        code_colours(729)
+    np.testing.assert_array_equal(code_colours(1000)[:701], code_colours(700))  # the first cube has 728
+    assert len(np.unique(code_colours(NUM_CLASS_COLOURS), axis=0)) == NUM_CLASS_COLOURS + 1
+    with pytest.raises(ConfigError, match="4912 colours"):
+        code_colours(NUM_CLASS_COLOURS + 1)
+
+
+@pytest.mark.parametrize("number", [0, 1, 727, 728, 999])
+def test_a_thousand_classes_are_told_apart_in_pictures_of_eight_bits(number):
+    names = tuple(f"class {n}" for n in range(1000))
+    encoding = PaintedClass(names)
+    shown, view = (
+        Item((sample(label=names[number]),), query=Query("what is this?", "classify", names)),
+        whole_frame((48, 64), (32, 32)),
+    )
+    picture = (encoding.encode(shown, (view,))["painted"] * 255).round() / 255
+    picture = (picture + 0.03 * torch.randn(picture.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
+    scores = encoding.decode({"painted": picture}, shown, (view,)).label_scores
+    assert max(scores, key=scores.get) == names[number]
 
 
 def test_confidence_falls_between_two_colours():

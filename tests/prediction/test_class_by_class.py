@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from gensight.encodings.instructed import Instructed
+from gensight.encodings.painted import NUM_CLASS_COLOURS
 from gensight.encodings.painted_answers import PaintedBoxes, PaintedClass, PaintedMask
 from gensight.prediction.class_by_class import joined, most_at_once, plan
 from gensight.samples import Array, Sample, View
@@ -29,7 +30,7 @@ def picture(rows: slice, grey: float = 1.0) -> Tensor:
 @pytest.mark.parametrize(
     ("task", "several", "box_style", "most"),
     [("segment", 0.2, "filled", 3), ("segment", 0.0, "filled", 1), ("detect", 0.2, "outlines", 1),
-     ("classify", 0.2, "filled", 728)],
+     ("classify", 0.2, "filled", NUM_CLASS_COLOURS)],
 )  # fmt: skip
 def test_how_many_are_asked_at_once(task: str, several: float, box_style: str, most: int) -> None:
     of = encoding(several, detect=PaintedBoxes(style=box_style))  # type: ignore[arg-type]

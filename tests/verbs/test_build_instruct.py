@@ -151,13 +151,13 @@ def test_files_in_the_way_are_named(roots, tmp_path):
 
 
 def test_more_labels_than_colours_are_refused_before_anything_is_written(roots, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "NUM_COLOURS", 2)
+    monkeypatch.setattr(module, "NUM_CLASS_COLOURS", 2)
     with pytest.raises(ConfigError, match=r"colours tell 2 classes of images apart, but there are 3: 3 of 00-pets"):
         build_instruct(tmp_path / "pool", Settings(roots[:1], size=32))
     assert not (tmp_path / "pool").exists()
     build_instruct(tmp_path / "pool", Settings(roots[:1], size=32, tasks=("segment",)))
-    with pytest.raises(ConfigError, match="729 labels, but colours tell 728 classes apart"):
-        PaintedClass([str(number) for number in range(729)])
+    with pytest.raises(ConfigError, match="4913 labels, but colours tell 4912 classes apart"):
+        PaintedClass([str(number) for number in range(4913)])
 
 
 def test_class_maps_name_no_classes_of_images(roots, tmp_path):

@@ -21,20 +21,31 @@ from gensight.instructions.grammar import TASKS
 from gensight.samples import Array, Item, Prediction, Sample, Size, View
 
 OUTPUT = "painted"
-NUM_COLOURS = 728  # of the longest palette: what remains apart beyond it is less than pictures keep
+_LEVELS = (9, 17)  # of each channel: the second cube holds the first, and is used when that is full
+NUM_COLOURS = _LEVELS[0] ** 3 - 1  # that pixels tell apart: what is closer than 1/8 is less than pictures keep
+_DISTANCES = 1 << 22  # between pixels and colours, held at once
+NUM_CLASS_COLOURS = _LEVELS[1] ** 3 - 1  # that a whole picture of one colour tells apart: 1/16
 
 
 @lru_cache(maxsize=32)
 def _codes(num: int) -> tuple[tuple[float, float, float], ...]:
-    levels = np.linspace(0, 1, 9)
-    cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
     chosen = [np.zeros(3), np.ones(3)]
-    distance = np.minimum(*(((cube - one) ** 2).sum(1) for one in chosen))
-    while len(chosen) <= num:
+    for levels in _LEVELS:
+        _choose(chosen, levels, min(num + 1, levels**3))
+    return tuple((float(r), float(g), float(b)) for r, g, b in chosen[: num + 1])
+
+
+def _choose(chosen: list[Array], num_levels: int, enough: int) -> None:
+    """Adds colours of a cube, each as far as it can be from those before it, until there are enough."""
+    if len(chosen) >= enough:
+        return
+    levels = np.linspace(0, 1, num_levels)
+    cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
+    distance = np.min([((cube - one) ** 2).sum(1) for one in chosen], axis=0)
+    while len(chosen) < enough:
         best = int(distance.argmax())
         chosen.append(cube[best])
         distance = np.minimum(distance, ((cube - cube[best]) ** 2).sum(1))
-    return tuple((float(r), float(g), float(b)) for r, g, b in chosen[: num + 1])
 
 
 def code_colours(num: int) -> Array:
@@ -46,10 +57,10 @@ def code_colours(num: int) -> Array:
         float32 (1 + num, 3) in [0, 1].
 
     Raises:
-        ConfigError: More than `NUM_COLOURS` colours.
+        ConfigError: More than `NUM_CLASS_COLOURS` colours.
     """
-    if not 0 <= num <= NUM_COLOURS:
-        raise ConfigError(f"a palette tells 1 to {NUM_COLOURS} colours apart, not {num}")
+    if not 0 <= num <= NUM_CLASS_COLOURS:
+        raise ConfigError(f"a palette tells 1 to {NUM_CLASS_COLOURS} colours apart, not {num}")
     return np.array(_codes(max(num, 1)), dtype=np.float32)[: num + 1]
 
 
@@ -72,14 +83,21 @@ def nearest_codes(picture: Array, colours: Array) -> tuple[Array, Array]:
         int32 (height, width), and float32 (height, width) in [0, 1]: 1 on the colour itself, 0 midway between two.
     """
     flat = picture.reshape(-1, 3).astype(np.float32)
+    best, sure = np.empty(len(flat), np.int32), np.empty(len(flat), np.float32)
+    at_once = max(1, _DISTANCES // len(colours))
+    for first in range(0, len(flat), at_once):
+        rows = slice(first, first + at_once)
+        best[rows], sure[rows] = _nearest(flat[rows], colours)
+    return best.reshape(picture.shape[:2]), sure.reshape(picture.shape[:2])
+
+
+def _nearest(flat: Array, colours: Array) -> tuple[Array, Array]:
     squared = (flat**2).sum(1)[:, None] - 2 * flat @ colours.T + (colours**2).sum(1)[None]
     order = np.argpartition(squared, 1, axis=1)[:, :2]
     two = np.sqrt(np.maximum(np.take_along_axis(squared, order, 1), 0))
-    swap = two[:, 0] > two[:, 1]
-    best = np.where(swap, order[:, 1], order[:, 0]).astype(np.int32)
+    best = np.where(two[:, 0] > two[:, 1], order[:, 1], order[:, 0])
     near, far = two.min(1), two.max(1)
-    sure = np.divide(far - near, far + near, out=np.zeros_like(near), where=far + near > 0)
-    return best.reshape(picture.shape[:2]), sure.reshape(picture.shape[:2])
+    return best, np.divide(far - near, far + near, out=np.zeros_like(near), where=far + near > 0)
 
 
 def cells_nearest(values: Array, view: View, grid_size: Size, fill: int) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 
 from gensight.encodings.depth import check_metres
 from gensight.encodings.painted import (
+    NUM_CLASS_COLOURS,
     NUM_COLOURS,
     Painted,
     asked_classes,
@@ -336,18 +337,18 @@ class PaintedClass(Painted):
         stride: Model pixels per cell.
 
     Raises:
-        ConfigError: No labels, the same one twice, or more than `NUM_COLOURS`.
+        ConfigError: No labels, the same one twice, or more than `NUM_CLASS_COLOURS`.
     """
 
-    name, task = "painted-class", "classify"
+    name, task, most_classes = "painted-class", "classify", NUM_CLASS_COLOURS
 
     def __init__(self, labels: Sequence[str], stride: int = 1) -> None:
         super().__init__(stride)
         if not labels or len(set(labels)) < len(labels):
             raise ConfigError("a painted class needs at least one label, each only once")
-        if len(labels) > NUM_COLOURS:
+        if len(labels) > NUM_CLASS_COLOURS:
             raise ConfigError(
-                f"{len(labels)} labels, but colours tell {NUM_COLOURS} classes apart",
+                f"{len(labels)} labels, but colours tell {NUM_CLASS_COLOURS} classes apart",
                 where="encoding.labels", hint="name fewer labels, or leave `classify` out of the tasks",
             )  # fmt: skip
         self.labels = tuple(labels)

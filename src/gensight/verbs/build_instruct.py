@@ -26,7 +26,7 @@ from typing import Any, Literal
 
 from gensight.build.readers import build_readers
 from gensight.config.loader import load_data
-from gensight.encodings.painted import NUM_COLOURS, Painted
+from gensight.encodings.painted import NUM_CLASS_COLOURS, Painted
 from gensight.errors import ConfigError, DataError
 from gensight.files.atomic import read_json, write_json
 from gensight.files.hashing import value_hash
@@ -178,10 +178,10 @@ def _joined_synonyms(synonyms: Iterable[Mapping[str, tuple[str, ...]]]) -> dict[
 def _labels(sources: Sequence[Source], settings: Settings) -> tuple[str, ...]:
     """Of all sources, in the order of their colours. ConfigError for more than there are colours."""
     labels = _joined(source.labels for source in sources)
-    if "classify" in settings.tasks and len(labels) > NUM_COLOURS:
+    if "classify" in settings.tasks and len(labels) > NUM_CLASS_COLOURS:
         told = ", ".join(f"{len(source.labels)} of {source.name}" for source in sources if source.labels)
         raise ConfigError(
-            f"colours tell {NUM_COLOURS} classes of images apart, but there are {len(labels)}: {told}",
+            f"colours tell {NUM_CLASS_COLOURS} classes of images apart, but there are {len(labels)}: {told}",
             where="--from", hint="leave `classify` out of --tasks, or leave out a data set",
         )  # fmt: skip
     return labels
