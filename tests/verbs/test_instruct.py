@@ -10,7 +10,10 @@ from diffusers import StableDiffusionInstructPix2PixPipeline
 
 from gensight.config.loader import dump_config
 from gensight.config.schema import RunConfig
+from gensight.engine.experiment import Experiment
+from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError, RunError
+from gensight.prediction.mask_threshold import best_threshold
 from gensight.prediction.trained_run import TrainedRun
 from gensight.readers.instruct_pool import InstructPoolReader
 from gensight.verbs.build_instruct import build_instruct
@@ -59,6 +62,16 @@ def test_a_run_keeps_the_vocabulary_and_is_scored_beside_other_words(run):
     results = {one["protocol"]: one for one in scores[0]["results"]}
     assert {"seg/miou", "voc12", "depth-metric/absrel", "top-1"} <= set(results)
     assert results["seg/miou"]["num_images"] == 2
+
+
+def test_a_run_keeps_the_threshold_that_its_validation_part_taught(run):
+    trained, card = TrainedRun.load(run, "cpu"), RunFolder(run).read_card()
+    assert 0 < card["threshold"] < 1
+    assert {one.threshold for name, one in trained.encoding.tasks.items() if name in ("segment", "detect")} == {
+        card["threshold"]
+    }
+    experiment = Experiment.open(trained.config)
+    assert best_threshold(experiment, trained.method, "cpu") == card["threshold"]
 
 
 def test_images_of_any_aspect_come_back_at_their_size(run, tmp_path):

@@ -27,12 +27,13 @@ from gensight.config.landmarks import LandmarksConfig
 from gensight.config.schema import RunConfig
 from gensight.encodings.appearance import Appearance
 from gensight.encodings.base import Encoding
+from gensight.encodings.calibration import UNCALIBRATED, Calibration
 from gensight.encodings.class_label import ClassLabel
 from gensight.encodings.correspondence import Correspondence
 from gensight.encodings.depth import DepthImage, DepthMap
 from gensight.encodings.edge_image import EdgeImage
 from gensight.encodings.gaze import GazeMap
-from gensight.encodings.heatmap import DEFAULT_CALIBRATION, Heatmap
+from gensight.encodings.heatmap import Heatmap
 from gensight.encodings.instructed import Instructed
 from gensight.encodings.joint import Joint
 from gensight.encodings.landmark_pairs import LandmarkPairs, landmark_skeleton
@@ -76,10 +77,8 @@ def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:
     return reader.skeleton
 
 
-def build_encoding(
-    config: RunConfig, skeleton: Skeleton | None, calibration: tuple[float, float] = DEFAULT_CALIBRATION
-) -> Encoding:
-    """The encoding of a recipe; `calibration` is what training found for the confidence of its keypoints."""
+def build_encoding(config: RunConfig, skeleton: Skeleton | None, calibration: Calibration = UNCALIBRATED) -> Encoding:
+    """The encoding of a recipe, read as training found best."""
     boxed = config.view.crop in ("box", "stretched-box") and not config.view.track  # a tracker finds boxes everywhere
     parts = {
         name: _build_part(part, skeleton, calibration, config, boxed)
@@ -97,13 +96,13 @@ def _wants_shown(config: RunConfig) -> bool:
 
 
 def _build_part(
-    part: Single, skeleton: Skeleton | None, calibration: tuple[float, float], config: RunConfig, boxed: bool
+    part: Single, skeleton: Skeleton | None, calibration: Calibration, config: RunConfig, boxed: bool
 ) -> Encoding:
     seed, background = config.seed, _wants_background(config)
     match part:
         case HeatmapConfig():
             assert skeleton is not None  # build_skeleton has found one
-            return Heatmap(skeleton, part.sigma, part.stride, part.decoder, calibration)
+            return Heatmap(skeleton, part.sigma, part.stride, part.decoder, calibration.confidence)
         case PoseImageConfig():
             assert skeleton is not None
             return PoseImage(skeleton, stride=part.stride, instances=part.instances)
@@ -140,18 +139,20 @@ def _build_part(
         case GazeMapConfig():
             return GazeMap(part.grid, part.sigma, part.quantised, part.decoder, part.teach_empty)
         case PaintedConfig():
-            return _painted(part, skeleton, seed, _wants_shown(config))
+            return _painted(part, skeleton, seed, _wants_shown(config), calibration.threshold)
         case ClassConfig():
             return ClassLabel(part.labels or ())
         case _:
             assert_never(part)
 
 
-def _painted(part: PaintedConfig, skeleton: Skeleton | None, seed: int, shown: bool) -> Instructed:
+def _painted(part: PaintedConfig, skeleton: Skeleton | None, seed: int, shown: bool, threshold: float) -> Instructed:
     labels = part.labels or ()
     made: dict[str, Callable[[], Painted]] = {
-        "segment": lambda: PaintedMask(part.stride, part.min_share),
-        "detect": lambda: PaintedBoxes(part.stride, part.box_style, part.max_boxes, part.box_region),
+        "segment": lambda: PaintedMask(part.stride, part.min_share, threshold),
+        "detect": lambda: PaintedBoxes(
+            part.stride, part.box_style, part.max_boxes, part.box_region, threshold=threshold
+        ),
         "depth": lambda: PaintedDepth(part.stride, part.depth_scale, part.near, part.far),
         "classify": lambda: PaintedClass(labels, part.stride),
         "keypoints": lambda: PaintedKeypoints(skeleton, part.stride),

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from scipy.special import softmax
 from torch import Tensor
 
 from gensight.encodings.base import Encoding, OutputSpec
@@ -21,6 +22,7 @@ from gensight.instructions.grammar import TASKS
 from gensight.samples import Array, Item, Prediction, Sample, Size, View
 
 OUTPUT = "painted"
+EVEN = 0.5  # threshold between black and a colour: as near to the one as to the other
 _LEVELS = (9, 17)  # of each channel: the second cube holds the first, and is used when that is full
 NUM_COLOURS = _LEVELS[0] ** 3 - 1  # that pixels tell apart: what is closer than 1/8 is less than pictures keep
 _DISTANCES = 1 << 22  # between pixels and colours, held at once
@@ -72,12 +74,13 @@ def class_colours(asked: Sequence[str], labels: Sequence[str]) -> Array:
     return code_colours(len(asked))
 
 
-def nearest_codes(picture: Array, colours: Array) -> tuple[Array, Array]:
+def nearest_codes(picture: Array, colours: Array, threshold: float = EVEN) -> tuple[Array, Array]:
     """Which colour each pixel is meant to be, and how sure that is.
 
     Args:
         picture: float (height, width, 3).
-        colours: float (num_colours, 3), at least two.
+        colours: float (num_colours, 3), at least two, the first of them black.
+        threshold: Share of the way from black to a colour from which a pixel has that colour.
 
     Returns:
         int32 (height, width), and float32 (height, width) in [0, 1]: 1 on the colour itself, 0 midway between two.
@@ -87,17 +90,47 @@ def nearest_codes(picture: Array, colours: Array) -> tuple[Array, Array]:
     at_once = max(1, _DISTANCES // len(colours))
     for first in range(0, len(flat), at_once):
         rows = slice(first, first + at_once)
-        best[rows], sure[rows] = _nearest(flat[rows], colours)
+        best[rows], sure[rows] = _nearest(flat[rows], colours, threshold)
     return best.reshape(picture.shape[:2]), sure.reshape(picture.shape[:2])
 
 
-def _nearest(flat: Array, colours: Array) -> tuple[Array, Array]:
-    squared = (flat**2).sum(1)[:, None] - 2 * flat @ colours.T + (colours**2).sum(1)[None]
+def _nearest(flat: Array, colours: Array, threshold: float) -> tuple[Array, Array]:
+    squared = _squared_distances(flat, colours)
+    squared[:, 0] *= ((1 - threshold) / threshold) ** 2
     order = np.argpartition(squared, 1, axis=1)[:, :2]
     two = np.sqrt(np.maximum(np.take_along_axis(squared, order, 1), 0))
     best = np.where(two[:, 0] > two[:, 1], order[:, 1], order[:, 0])
     near, far = two.min(1), two.max(1)
     return best, np.divide(far - near, far + near, out=np.zeros_like(near), where=far + near > 0)
+
+
+def colour_temperature(colours: Array) -> float:
+    """Of a palette, for the softmax of negative squared distances: 0.05 for ten colours, and e^-7.8 for the nearest
+    other on a colour itself."""
+    squared = ((colours[:, None] - colours[None]) ** 2).sum(-1)
+    return 0.128 * float(squared[~np.eye(len(colours), dtype=bool)].min())
+
+
+def colour_shares(picture: Array, colours: Array) -> Array:
+    """How much of a picture is meant to be each colour: the mean over pixels of the softmax over colours.
+
+    Args:
+        picture: float (height, width, 3).
+        colours: float (num_colours, 3), at least two.
+
+    Returns:
+        float64 (num_colours,), adding up to 1.
+    """
+    flat, temperature = picture.reshape(-1, 3).astype(np.float32), colour_temperature(colours)
+    total, at_once = np.zeros(len(colours)), max(1, _DISTANCES // len(colours))
+    for first in range(0, len(flat), at_once):
+        squared = _squared_distances(flat[first : first + at_once], colours)
+        total += softmax(-squared / temperature, axis=1).sum(0)
+    return total / len(flat)
+
+
+def _squared_distances(flat: Array, colours: Array) -> Array:
+    return np.asarray((flat**2).sum(1)[:, None] - 2 * flat @ colours.T + (colours**2).sum(1)[None])
 
 
 def cells_nearest(values: Array, view: View, grid_size: Size, fill: int) -> Array:

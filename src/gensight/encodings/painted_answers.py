@@ -9,6 +9,7 @@ import numpy as np
 
 from gensight.encodings.depth import check_metres
 from gensight.encodings.painted import (
+    EVEN,
     NUM_CLASS_COLOURS,
     NUM_COLOURS,
     Painted,
@@ -16,6 +17,7 @@ from gensight.encodings.painted import (
     cells_nearest,
     class_colours,
     code_colours,
+    colour_shares,
     image_nearest,
     nearest_codes,
 )
@@ -60,13 +62,14 @@ class PaintedMask(Painted):
     Args:
         stride: Model pixels per cell.
         min_share: Predicted masks of a smaller share of the image are left out.
+        threshold: See `nearest_codes`.
     """
 
     name, task = "painted-mask", "segment"
 
-    def __init__(self, stride: int = 1, min_share: float = 0.0) -> None:
+    def __init__(self, stride: int = 1, min_share: float = 0.0, threshold: float = EVEN) -> None:
         super().__init__(stride)
-        self.min_share = min_share
+        self.min_share, self.threshold = min_share, threshold
 
     def items(self, sample: Sample) -> list[Item]:
         """One per class that the image shows."""
@@ -90,7 +93,7 @@ class PaintedMask(Painted):
     def read(self, picture: Array, item: Item, view: View) -> Prediction:
         """An instance per asked class that has a pixel; its confidence is the mean over its pixels."""
         asked = asked_classes(item)
-        cells, sure = nearest_codes(picture, code_colours(max(1, len(asked))))
+        cells, sure = nearest_codes(picture, code_colours(max(1, len(asked))), self.threshold)
         numbers = image_nearest(cells, view, 0)
         instances = []
         for number, name in enumerate(asked, start=1):
@@ -120,6 +123,7 @@ class PaintedBoxes(Painted):
         max_boxes: Boxes of a class that `filled` paints, the largest ones.
         region: `box`, or `head`: the boxes of heads, of data sets that mark them.
         min_side: Predicted boxes with a shorter side in cells are left out.
+        threshold: Of filled boxes; see `nearest_codes`.
     """
 
     name, task = "painted-boxes", "detect"
@@ -132,11 +136,13 @@ class PaintedBoxes(Painted):
         max_boxes: int = 26,
         region: Literal["box", "head"] = "box",
         min_side: int = 2,
+        threshold: float = EVEN,
     ) -> None:
         super().__init__(stride)
         if not 1 <= max_boxes <= 124:
             raise ConfigError(f"1 to 124 boxes can be told apart by colour, not {max_boxes}")
         self.style, self.max_boxes, self.region, self.min_side = style, max_boxes, region, min_side
+        self.threshold = threshold
         self.most_classes = 1 if style == "outlines" else NUM_COLOURS // max_boxes
 
     def _boxes(self, sample: Sample, name: str) -> list[Array] | None:
@@ -227,7 +233,7 @@ class PaintedBoxes(Painted):
 
     def _filled(self, picture: Array, num_classes: int) -> list[_Found]:
         """(number of the colour, box in cells, confidence): the largest connected region of each colour."""
-        cells, sure = nearest_codes(picture, code_colours(self.max_boxes * num_classes))
+        cells, sure = nearest_codes(picture, code_colours(self.max_boxes * num_classes), self.threshold)
         found = []
         for number in np.unique(cells[cells > 0]):
             mask = (cells == number).astype(np.uint8)
@@ -368,11 +374,10 @@ class PaintedClass(Painted):
         return np.broadcast_to(colour, (*grid_size, 3)).copy(), np.ones(grid_size, dtype=bool)
 
     def read(self, picture: Array, item: Item, view: View) -> Prediction:
-        """`label_scores` of the options: shares of cells, each weighed by its confidence; they add up to at most 1."""
+        """`label_scores` of the options: their colours' shares of the picture; with none of them they add up to 1."""
         asked = asked_classes(item) or self.labels
-        cells, sure = nearest_codes(picture, class_colours(asked, self.labels))
-        votes = np.bincount(cells.ravel(), weights=sure.ravel(), minlength=len(asked) + 1) / cells.size
-        scores = {name: float(votes[number]) for number, name in enumerate(asked, start=1)}
+        shares = colour_shares(picture, class_colours(asked, self.labels))
+        scores = {name: float(shares[number]) for number, name in enumerate(asked, start=1)}
         return Prediction(
             item.sample.key, item.sample.size, label_scores=scores, item_key=item.key, group=item.sample.group
         )

@@ -8,7 +8,7 @@ from gensight.build.views import build_augmentation, build_policy
 from gensight.config.classifier import ClassConfig
 from gensight.config.schema import RunConfig
 from gensight.encodings.base import Encoding
-from gensight.encodings.heatmap import DEFAULT_CALIBRATION
+from gensight.encodings.calibration import UNCALIBRATED, Calibration
 from gensight.errors import ConfigError
 from gensight.loading.cases import Cases, FeatureSource
 from gensight.loading.draws import DrawOrder
@@ -30,7 +30,7 @@ class Experiment:
     policy: ViewPolicy
 
     @classmethod
-    def open(cls, config: RunConfig, calibration: tuple[float, float] = DEFAULT_CALIBRATION) -> "Experiment":
+    def open(cls, config: RunConfig, calibration: Calibration = UNCALIBRATED) -> "Experiment":
         """Opens the data sets. Raises DataError or ConfigError for what is wrong with them."""
         splits = build_readers(config.data, truths_of(config))
         if config.view.track:

@@ -53,7 +53,8 @@ def _joined_masks(painted: PaintedMask, answers: Iterable[Answered]) -> Predicti
     numbers, most_sure = np.zeros((1, 1), np.int32), np.zeros((1, 1), np.float32)
     for item, view, shown in answers:  # noqa: B007
         names += asked_classes(item)
-        cells, sure = nearest_codes(np.clip(shown.permute(1, 2, 0).numpy(), 0, 1), code_colours(1))
+        picture = np.clip(shown.permute(1, 2, 0).numpy(), 0, 1)
+        cells, sure = nearest_codes(picture, code_colours(1), painted.threshold)
         better = (cells == 1) & (sure > most_sure)
         numbers, most_sure = np.where(better, len(names), numbers), np.where(better, sure, most_sure)
     sample, pixels = item.sample, image_nearest(numbers, view, 0)

@@ -13,6 +13,8 @@ from gensight.build.views import build_policy
 from gensight.config.loader import load_recipe
 from gensight.config.schema import RunConfig
 from gensight.encodings.base import Encoding
+from gensight.encodings.calibration import Calibration
+from gensight.encodings.painted import EVEN
 from gensight.engine.fit import load_method
 from gensight.engine.run_folder import RunFolder
 from gensight.engine.settings import choose_device
@@ -38,7 +40,7 @@ class TrainedRun:
         method: With the trained weights.
         encoding: With the calibrated confidence.
         policy: What part of an image is shown to the method.
-        calibration: (slope, offset) of the encoding's confidence.
+        calibration: What the encoding was built with.
         predictor: Method and encoding as one function of a batch.
     """
 
@@ -48,7 +50,7 @@ class TrainedRun:
     method: Method
     encoding: Encoding
     policy: ViewPolicy
-    calibration: tuple[float, float]
+    calibration: Calibration
     predictor: Predictor
 
     @classmethod
@@ -68,7 +70,8 @@ class TrainedRun:
         config = load_recipe(run.config)
         skeleton = skeleton_of(card, run)
         slope, offset = card["calibration"]
-        encoding = build_encoding(config, skeleton, (slope, offset))
+        calibration = Calibration((slope, offset), float(card.get("threshold", EVEN)))
+        encoding = build_encoding(config, skeleton, calibration)
         backbone = build_backbone(config)
         if backbone.fingerprint() != card["backbone"]["fingerprint"] and not backbone.trainable:
             raise RunError(
@@ -79,7 +82,7 @@ class TrainedRun:
         method = build_method(config, backbone, encoding)
         load_method(method, run, checkpoint)
         predictor = Predictor(method, encoding, choose_device(device), config.evaluation.flip_test)
-        return cls(run, config, skeleton, method, encoding, build_policy(config), (slope, offset), predictor)
+        return cls(run, config, skeleton, method, encoding, build_policy(config), calibration, predictor)
 
     def predict_items(self, items: Sequence[Item]) -> list[Prediction]:
         """Predictions of items, in order."""

@@ -4,13 +4,16 @@ import numpy as np
 import torch
 
 from gensight.encodings.base import Encoding
-from gensight.encodings.heatmap import DEFAULT_CALIBRATION, Heatmap, fit_calibration
+from gensight.encodings.calibration import UNCALIBRATED, Calibration
+from gensight.encodings.heatmap import Heatmap, fit_calibration
+from gensight.encodings.instructed import Instructed
 from gensight.encodings.joint import Joint
 from gensight.engine.experiment import Experiment
 from gensight.geometry import image_to_model
 from gensight.loading.cases import Cases
 from gensight.loading.stream import each_once
 from gensight.methods.base import Method
+from gensight.prediction.mask_threshold import best_threshold
 from gensight.prediction.predictor import Predictor
 from gensight.samples import Array
 from gensight.transforms.keypoints import convert_keypoints
@@ -69,11 +72,22 @@ def heatmap_of(encoding: Encoding) -> Heatmap | None:
     return next((part for part in parts if isinstance(part, Heatmap)), None)
 
 
-def calibrate(experiment: Experiment, method: Method, validation: Cases | None, device: str) -> tuple[float, float]:
+def calibrate(experiment: Experiment, method: Method, validation: Cases | None, device: str) -> Calibration:
+    """How outputs are best read, by the validation part; as the encodings do by default where there is none."""
+    heatmap = heatmap_of(experiment.encoding)
+    if validation is None:
+        return UNCALIBRATED
+    if heatmap is not None:
+        return Calibration(confidence=_confidence(heatmap, experiment, method, validation, device))
+    if isinstance(experiment.encoding, Instructed):
+        return Calibration(threshold=best_threshold(experiment, method, device))
+    return UNCALIBRATED
+
+
+def _confidence(
+    encoding: Heatmap, experiment: Experiment, method: Method, validation: Cases, device: str
+) -> tuple[float, float]:
     """(slope, offset) such that confidence is the probability that a keypoint lies within its Gaussian's sigma x 2."""
-    encoding = heatmap_of(experiment.encoding)
-    if validation is None or encoding is None:
-        return DEFAULT_CALIBRATION
     errors, confidences = Validator(experiment, validation, device).errors_and_confidences(method)
     slope, offset = encoding.calibration
     odds = np.clip(confidences, 1e-6, 1 - 1e-6)

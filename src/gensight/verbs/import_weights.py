@@ -18,6 +18,7 @@ from gensight.build.methods import build_method
 from gensight.config.loader import load_recipe
 from gensight.config.schema import RunConfig
 from gensight.encodings.base import Encoding
+from gensight.encodings.calibration import Calibration
 from gensight.engine.run_folder import RunFolder
 from gensight.engine.weights import save_weights
 from gensight.errors import ConfigError, RunError
@@ -100,7 +101,7 @@ def import_weights(
     values["view"]["size"] = [_side(name, model)] * 2
     config = _load(values, overrides)
     skeleton = NAMED[values["encoding"]["skeleton"]] if "skeleton" in values["encoding"] else None
-    encoding = build_encoding(config, skeleton, _CALIBRATION)
+    encoding = build_encoding(config, skeleton, Calibration(_CALIBRATION))
     method = _method(released, config, model, encoding, file)
     run = RunFolder(Path(out))
     run.create(config)

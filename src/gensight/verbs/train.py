@@ -12,6 +12,7 @@ from gensight.build.encodings import resolve_vocabulary
 from gensight.build.methods import build_method
 from gensight.build.views import build_augmentation
 from gensight.config.schema import RunConfig
+from gensight.encodings.calibration import Calibration
 from gensight.engine.experiment import Experiment
 from gensight.engine.fit import Schedule, Training, fit
 from gensight.engine.processes import is_first_process
@@ -149,7 +150,7 @@ def _card(
     backbone: Backbone,
     training: Training,
     cache_minutes: float,
-    calibration: tuple[float, float],
+    calibration: Calibration,
     device: str,
 ) -> dict[str, object]:
     config = experiment.config
@@ -162,7 +163,8 @@ def _card(
             "fingerprint": backbone.fingerprint(),
         },
         "skeleton": None if experiment.skeleton is None else skeleton_card(experiment.skeleton),
-        "calibration": list(calibration),
+        "calibration": list(calibration.confidence),
+        "threshold": calibration.threshold,
         "num_parameters_trained": training.num_parameters,
         "steps": training.steps,
         "best_step": training.best_step,

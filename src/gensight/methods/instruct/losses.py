@@ -4,10 +4,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gensight.encodings.painted import colour_temperature
 from gensight.instructions.grammar import TASKS
 
 _SMOOTH = 1.0
-_TEMPERATURE = 0.05  # squared distances of the colours of ten classes are 0.25 and more
 
 
 def squared_error(
@@ -72,8 +72,9 @@ def class_loss(
     means = (picture * weight).flatten(2).sum(2) / weight.flatten(1).sum(1).clamp(min=1)[:, None]
     found = []
     for mean, palette, place in zip(means, palettes, right, strict=True):
-        near = -((mean - palette.to(mean)) ** 2).sum(1) / _TEMPERATURE
-        found.append(_TEMPERATURE * (near.logsumexp(0) - near[place]))
+        temperature = colour_temperature(palette.cpu().numpy())
+        near = -((mean - palette.to(mean)) ** 2).sum(1) / temperature
+        found.append(temperature * (near.logsumexp(0) - near[place]))
     return torch.stack(found)
 
 
