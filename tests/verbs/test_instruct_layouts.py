@@ -144,7 +144,7 @@ def test_a_layout_is_built_read_learned_from_and_scored(
         [
             f"data.root={tmp_path / 'pool'}", f"backbone.id={backbone}", "backbone.kind=diffusers",
             "backbone.trainable=lora", "backbone.lora_rank=2", f"encoding.tasks=[{', '.join(layout.tasks)}]",
-            "method.train_text=false", "method.decoded_share=1.0", "encoding.near=0.1",
+            "method.train_text=false", "method.words_first=0", "method.decoded_share=1.0", "encoding.near=0.1",
             "training.steps=1", "training.batch_size=2", "training.warmup_steps=0", "training.validate_every=1",
             f"evaluation.protocols=[{', '.join(PROTOCOLS[task] for task in layout.tasks)}]",
             "evaluation.batch_size=16", "evaluation.depth_range=[0.1, 10.0]",

@@ -14,6 +14,7 @@ from gensight.build.encodings import build_encoding
 from gensight.build.methods import build_method
 from gensight.build.views import build_policy
 from gensight.config.schema import RunConfig
+from gensight.encodings.calibration import UNCALIBRATED
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError
 from gensight.files.videos import VideoWriter
@@ -47,7 +48,7 @@ def untrained(pipeline: Path, folder: Path, **method: object) -> TrainedRun:
     built = build_method(config, load_diffusion(pipeline, trainable="lora", lora_rank=2), encoding)
     predictor = Predictor(built, encoding)
     run = RunFolder(folder)
-    return TrainedRun(run, config, None, built, encoding, build_policy(config), (1.0, 0.0), predictor)
+    return TrainedRun(run, config, None, built, encoding, build_policy(config), UNCALIBRATED, predictor)
 
 
 @pytest.fixture
