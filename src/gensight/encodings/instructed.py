@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gensight.encodings.painted import Painted, PaintedTasks, cells_nearest
-from gensight.encodings.painted_answers import PaintedBoxes
+from gensight.encodings.painted import Painted, PaintedTasks
+from gensight.encodings.painted_answers import PaintedBoxes, class_cells
 from gensight.errors import ConfigError
 from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Task, as_task, fixed
 from gensight.instructions.several import several_classes
@@ -82,10 +82,9 @@ class Instructed(PaintedTasks):
 
     def _shown_at(self, sample: Sample, view: View) -> Tensor:
         grid_size = view.model_size[0] // _SHOWN_STRIDE, view.model_size[1] // _SHOWN_STRIDE
-        classes = class_map(sample, self.categories)
-        if classes is None:
+        cells = class_cells(sample, self.categories, view, grid_size)
+        if cells is None:
             return torch.full((1, *grid_size), UNKNOWN)
-        cells = cells_nearest(classes.places_in(self.categories), view, grid_size, UNKNOWN)
         return torch.from_numpy(cells.astype(np.int64))[None]
 
     def item(self, sample: Sample, task: str, classes: Sequence[str], text: str | None = None) -> Item:

@@ -107,7 +107,7 @@ def _nearest(flat: Array, colours: Array, threshold: float) -> tuple[Array, Arra
 def colour_temperature(colours: Array) -> float:
     """Of a palette, for the softmax of negative squared distances: 0.05 for ten colours, and e^-7.8 for the nearest
     other on a colour itself."""
-    squared = ((colours[:, None] - colours[None]) ** 2).sum(-1)
+    squared = _squared_distances(colours, colours)
     return 0.128 * float(squared[~np.eye(len(colours), dtype=bool)].min())
 
 

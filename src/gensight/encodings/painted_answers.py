@@ -53,6 +53,21 @@ def _prediction(item: Item, instances: Sequence[Instance] = ()) -> Prediction:
     return Prediction(item.sample.key, item.sample.size, tuple(instances), item_key=item.key, group=item.sample.group)
 
 
+def class_cells(sample: Sample, names: Sequence[str], view: View, grid_size: Size) -> Array | None:
+    """`ClassMap.places_in` at each cell's centre; None where no class map is known.
+
+    Raises:
+        DataError: The class map is not of the image's size.
+    """
+    classes = class_map(sample, names)
+    if classes is None:
+        return None
+    places = classes.places_in(names)
+    if places.shape != tuple(sample.size):
+        raise DataError(f"classes of {places.shape} for an image of {sample.size}", where=sample.key)
+    return cells_nearest(places, view, grid_size, UNKNOWN)
+
+
 class PaintedMask(Painted):
     """The asked classes' pixels on black: one class white, several in the colours of `code_colours`, in order.
 
@@ -81,13 +96,9 @@ class PaintedMask(Painted):
 
     def paint(self, item: Item, view: View, grid_size: Size) -> tuple[Array, Array] | None:
         asked = asked_classes(item)
-        classes = class_map(item.sample, asked)
-        if classes is None or not asked:
+        cells = class_cells(item.sample, asked, view, grid_size)
+        if cells is None or not asked:
             return None
-        places = classes.places_in(asked)
-        if places.shape != tuple(item.sample.size):
-            raise DataError(f"classes of {places.shape} for an image of {item.sample.size}", where=item.sample.key)
-        cells = cells_nearest(places, view, grid_size, UNKNOWN)
         return code_colours(len(asked))[np.maximum(cells, 0)], cells != UNKNOWN
 
     def read(self, picture: Array, item: Item, view: View) -> Prediction:

@@ -77,8 +77,9 @@ class BatchStream:
         return _batches(self.cases, draws, self.num_workers)
 
 
-def each_once(cases: Cases, batch_size: int, num_workers: int = 0, view: int = 0) -> Iterator[Batch]:
-    """Every case once, in order; the key is the item's index, so noise repeats from evaluation to evaluation."""
-    draws = [Draw(index, view, index) for index in range(len(cases))]
+def each_once(cases: Cases, batch_size: int, num_workers: int = 0, view: int = 0, every: int = 1) -> Iterator[Batch]:
+    """Every case once, or every `every`-th, in order; the key is the item's index, so noise repeats from evaluation to
+    evaluation."""
+    draws = [Draw(index, view, index) for index in range(0, len(cases), every)]
     batches = [draws[first : first + batch_size] for first in range(0, len(draws), batch_size)]
     return _batches(cases, batches, num_workers)

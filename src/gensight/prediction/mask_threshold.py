@@ -9,8 +9,8 @@ from gensight.encodings.instructed import Instructed
 from gensight.encodings.painted import EVEN, OUTPUT
 from gensight.engine.experiment import Experiment
 from gensight.files.progress import progress
-from gensight.loading.cases import Cases, collate
-from gensight.loading.draws import Draw
+from gensight.loading.cases import Cases
+from gensight.loading.stream import each_once
 from gensight.methods.base import Method
 from gensight.samples import Array
 
@@ -28,15 +28,14 @@ def best_threshold(experiment: Experiment, method: Method, device: str) -> float
     encoding, reader = experiment.encoding, experiment.splits.validation
     if not isinstance(encoding, Instructed) or "segment" not in encoding.tasks or reader is None:
         return EVEN
-    asking = Instructed({"segment": encoding.tasks["segment"]}, encoding.categories, seed=encoding.seed, asking="all")
-    cases = Cases(reader, asking, experiment.policy)
+    masks = Instructed({"segment": encoding.tasks["segment"]}, encoding.categories, asking="all")
+    cases, size = Cases(reader, masks, experiment.policy), experiment.config.evaluation.batch_size
     every = max(1, -(-len(cases) // _MOST_QUESTIONS))
-    draws = [Draw(index, 0, index) for index in range(0, len(cases), every)]
+    batches = each_once(cases, size, every=every)
     counts = {name: np.zeros((2, len(_THRESHOLDS) + 1)) for name in encoding.categories}
-    size = experiment.config.evaluation.batch_size
     method = method.to(device).eval()
-    for first in progress(range(0, len(draws), size), -(-len(draws) // size), "threshold of masks", "batches"):
-        batch = collate([cases[draw] for draw in draws[first : first + size]]).to(device)
+    for batch in progress(batches, -(-len(cases) // (every * size)), "threshold of masks", "batches"):
+        batch = batch.to(device)
         brightness, answer = (
             maps.mean(1).cpu().numpy() for maps in (method.predict(batch)[OUTPUT], batch.targets[OUTPUT])
         )

@@ -6,7 +6,6 @@ import torch
 from gensight.encodings.base import Encoding
 from gensight.encodings.calibration import UNCALIBRATED, Calibration
 from gensight.encodings.heatmap import Heatmap, fit_calibration
-from gensight.encodings.instructed import Instructed
 from gensight.encodings.joint import Joint
 from gensight.engine.experiment import Experiment
 from gensight.geometry import image_to_model
@@ -79,9 +78,7 @@ def calibrate(experiment: Experiment, method: Method, validation: Cases | None, 
         return UNCALIBRATED
     if heatmap is not None:
         return Calibration(confidence=_confidence(heatmap, experiment, method, validation, device))
-    if isinstance(experiment.encoding, Instructed):
-        return Calibration(threshold=best_threshold(experiment, method, device))
-    return UNCALIBRATED
+    return Calibration(threshold=best_threshold(experiment, method, device))
 
 
 def _confidence(

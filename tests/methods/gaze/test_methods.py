@@ -12,6 +12,7 @@ from gensight.methods.gaze.directions import SHARPNESS, Direction, direction_fie
 from gensight.methods.gaze.encoders import ImageEncoder, SceneAndHead
 from gensight.methods.gaze.losses import soft_argmax
 from gensight.methods.gaze.prompts import box_coverage, distinct_scenes, head_boxes, sines
+from tests.learning import losses_of
 from tests.methods.gaze.small import CASES, GRID, batch, convolutional, diffusion, frozen
 
 METHODS = {
@@ -28,14 +29,7 @@ METHODS = {
 @pytest.mark.parametrize("name", METHODS)
 def test_losses_fall_and_predictions_have_the_announced_shapes(name):
     method, few = METHODS[name](), batch()
-    optimiser = torch.optim.AdamW(method.parameter_groups()[0]["params"], 3e-3)
-    losses = []
-    for _ in range(8):
-        loss = method.losses(few)["loss"]
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(float(loss.detach()))
+    losses = losses_of(lambda: method.losses(few)["loss"], method.parameter_groups()[0]["params"], 3e-3, 8)
     assert np.isfinite(losses).all()
     assert losses[-1] < losses[0]
     outputs = method.eval().predict(few)

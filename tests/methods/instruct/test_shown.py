@@ -8,6 +8,7 @@ import torch
 from gensight.encodings.instructed import SHOWN
 from gensight.methods.instruct.method import Instruct
 from gensight.methods.instruct.shown import ShownReader
+from tests.learning import losses_of
 from tests.methods.instruct import small, training
 
 
@@ -42,14 +43,7 @@ def test_it_teaches_the_blocks_before_it(folder: Path) -> None:
 
 def test_the_classes_of_an_image_learned_by_heart_are_read_off(folder: Path) -> None:
     of, batch = method(folder).train(), training.batch()
-    optimiser = torch.optim.AdamW(of.parameters(), 3e-3)
-    found = []
-    for _ in range(60):
-        loss = of.losses(batch)["shown"]
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        found.append(float(loss.detach()))
+    found = losses_of(lambda: of.losses(batch)["shown"], of.parameters(), 3e-3, 60)
     assert found[-1] < 0.5 * found[0]
 
 

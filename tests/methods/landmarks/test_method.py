@@ -11,6 +11,7 @@ from gensight.methods.landmarks.loss import separation_loss
 from gensight.methods.landmarks.method import Landmarks
 from gensight.methods.landmarks.parts import Landmarks as Parts
 from gensight.methods.landmarks.perception import Vgg19
+from tests.learning import losses_of
 from tests.methods.landmarks import small
 
 
@@ -27,14 +28,7 @@ from tests.methods.landmarks import small
 )
 def test_every_option_lowers_its_loss(options: dict[str, Any]) -> None:
     method = small.method(**options).train()
-    optimiser = torch.optim.AdamW(method.parameter_groups(), lr=3e-3)
-    losses = []
-    for _ in range(8):
-        loss = method.losses(small.batch())["loss"]
-        losses.append(float(loss.detach()))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+    losses = losses_of(lambda: method.losses(small.batch())["loss"], method.parameter_groups(), 3e-3, 8)
     assert losses[-1] < losses[0]
 
 

@@ -16,6 +16,7 @@ from gensight.methods.readout.loss import masked_map_loss, to_unit_range
 from gensight.methods.readout.method import Part, Readout
 from gensight.samples import Batch
 from tests.engine import small_run
+from tests.learning import losses_of
 from tests.pipelines import save_pipeline
 
 
@@ -53,14 +54,7 @@ def test_maps_lie_on_the_grid_that_was_asked_for(backbone: Backbone, batch: Batc
 @pytest.mark.parametrize("order", ["native", "reference"])
 def test_both_orders_learn(backbone: Backbone, batch: Batch, order: str) -> None:
     method = readout(backbone, order=order)
-    optimiser = torch.optim.AdamW(method.heads.parameters(), 1e-2)
-    losses = []
-    for _ in range(30):
-        loss = method.losses(batch)["loss"]
-        loss.backward()
-        optimiser.step()
-        optimiser.zero_grad()
-        losses.append(float(loss.detach()))
+    losses = losses_of(lambda: method.losses(batch)["loss"], method.heads.parameters(), 1e-2, 30)
     assert losses[-1] < 0.6 * losses[0]
 
 

@@ -8,7 +8,6 @@ sentence of the grammar names. They are thrown away: the model is told nothing b
 
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -102,7 +101,7 @@ def teach_words(
 
 
 def _drawn(
-    draw: Random, tasks: Sequence[Task], categories: Sequence[str], labels: Sequence[str], more: Any
+    draw: Random, tasks: Sequence[Task], categories: Sequence[str], labels: Sequence[str], more: Templates | None
 ) -> Instruction:
     task = draw.choice(list(tasks))
     names: Sequence[str] = ()

@@ -1,0 +1,19 @@
+"""A few steps of learning, for tests that ask whether a loss falls."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def losses_of(loss: Callable[[], Tensor], parameters: Iterable[Any], rate: float, steps: int) -> list[float]:
+    """What `loss` is before each step of AdamW on `parameters` (or groups of them)."""
+    optimiser, found = torch.optim.AdamW(parameters, rate), []
+    for _ in range(steps):
+        value = loss()
+        optimiser.zero_grad()
+        value.backward()
+        optimiser.step()
+        found.append(float(value.detach()))
+    return found
