@@ -144,6 +144,7 @@ def test_noise_belongs_to_items():
 
 
 def test_scaling_and_normalisation():
+    torch.manual_seed(0)  # of 100 values the spread is told to a fourteenth: unseeded, one run in 200 failed
     values = torch.rand(3, 1, 5, 5)
     scaled = sampling.scale_input(values, 0.1)
     assert scaled.abs().max() <= 0.1
