@@ -31,6 +31,18 @@ def test_what_is_there_is_asked_and_so_is_as_much_as_wanted_of_what_is_not(sampl
     assert asked(once, sample) == asked(once, sample)
 
 
+def test_questions_are_repeated_in_training_and_yes_or_no_is_not(sample):
+    plain = small.encoding()
+    often = Instructed(plain.tasks, plain.categories, plain.labels, repeats={"depth": 2, "classify": 3})
+    once, more = asked(plain, sample), asked(often, sample)
+    assert more["segment"] == once["segment"]
+    assert more["depth"] == 2 * once["depth"]
+    among = [options for options in once["classify"] if len(options) > 1]
+    yes_or_no = [options for options in once["classify"] if len(options) == 1]
+    assert more["classify"] == 3 * among + yes_or_no
+    assert asked(often.for_scoring(), sample) == asked(plain.for_scoring(), sample)
+
+
 def test_a_share_is_asked_for_several_at_once_in_the_order_of_the_vocabulary(sample):
     plain = small.encoding()
     every = Instructed(plain.tasks, plain.categories, plain.labels, several=1.0)

@@ -159,7 +159,16 @@ def _painted(part: PaintedConfig, skeleton: Skeleton | None, seed: int, shown: b
         "edges": lambda: PaintedEdges(part.stride),
     }
     tasks: dict[str, Painted] = {task: made[task]() for task in part.tasks}
-    return Instructed(tasks, part.categories or (), labels, part.negatives, seed, several=part.several, shown=shown)
+    return Instructed(
+        tasks,
+        part.categories or (),
+        labels,
+        part.negatives,
+        seed,
+        several=part.several,
+        repeats={str(task): times for task, times in part.repeats.items()},
+        shown=shown,
+    )
 
 
 def resolve_vocabulary(config: RunConfig) -> RunConfig:

@@ -38,6 +38,11 @@ class PaintedConfig(Section):
     several: Share = Field(
         default=0.2, description="Share of images asked for several classes at once, for each task (in training)."
     )
+    repeats: dict[PaintedTask, PositiveInteger] = Field(
+        default_factory=dict,
+        description="How often training asks a task's questions of an image; of classify, the choice among all. "
+        "Depth is one question, masks are asked class by class.",
+    )
     box_style: Literal["filled", "outlines"] = Field(
         default="filled", description="filled: boxes on black, each its colour; outlines: on the photograph."
     )
@@ -96,6 +101,9 @@ class InstructConfig(Section):
     )
     noise_levels: Literal["uniform", "late"] = Field(
         default="uniform", description="Noise in training; late: the noisier of two draws (many-step)."
+    )
+    zero_terminal_snr: Flag = Field(
+        default=False, description="Whether the noise schedule is changed to end in pure noise (v-prediction)."
     )
     sampler: Literal["ddim", "euler", "euler-ancestral"] = Field(
         default="euler", description="How answers are drawn (many-step)."

@@ -18,6 +18,7 @@ from gensight.samples import Item, Query, Sample, View
 
 VOCABULARY = "vocabulary"  # key in `Sample.extras`: what was looked for in this image, where data sets are pooled
 SHOWN = "shown"  # target: the class at each place, whatever is asked
+LABEL = "label"  # target: the class of the whole image, whatever is asked
 Asking = Literal["sampled", "all"]
 _SHOWN_STRIDE = 4
 
@@ -39,8 +40,11 @@ class Instructed(PaintedTasks):
         seed: Draws them, by the sample's key.
         asking: `sampled` or `all`.
         several: Share of samples that are asked for several classes at once, for each task, when `sampled`.
+        repeats: Name of task -> how often its questions are asked of a sample, when `sampled`; of classification, the
+            choice among all labels. Depth is one question, where masks are asked class by class.
         shown: Whether targets tell, beside the answer, what the image shows: `shown` (1, height / 4, width / 4), the
-            number of the class at each cell's centre, in the order of `categories` from 1; 0 none of them, -1 unknown.
+            number of the class at each cell's centre, in the order of `categories` from 1; 0 none of them, -1 unknown;
+            and `label` (1,), the place of the image's class in `labels`, -1 unknown.
 
     Raises:
         ConfigError: A task without a vocabulary.
@@ -55,6 +59,7 @@ class Instructed(PaintedTasks):
         seed: int = 0,
         asking: Asking = "sampled",
         several: float = 0.0,
+        repeats: Mapping[str, int] | None = None,
         shown: bool = False,
     ) -> None:
         super().__init__(tasks)
@@ -64,7 +69,7 @@ class Instructed(PaintedTasks):
                 raise ConfigError(f"`{task}` needs names of classes", where=f"encoding.{key}")
         self.categories, self.labels = tuple(categories), tuple(labels)
         self.negatives, self.seed, self.asking, self.several = negatives, seed, asking, several
-        self.shown = shown
+        self.repeats, self.shown = repeats or {}, shown
 
     def for_scoring(self) -> "Instructed":
         """The same, asking all classes of every image."""
@@ -73,12 +78,21 @@ class Instructed(PaintedTasks):
     def items(self, sample: Sample) -> list[Item]:
         """One per task and class asked; none of a task that nobody labelled in this sample."""
         return [
-            self.item(sample, task, classes) for task in self.tasks for classes in self._asked(task, sample)
+            item
+            for task in self.tasks for classes in self._asked(task, sample)
+            for item in [self.item(sample, task, classes)] * self._times(task, classes)
         ]  # fmt: skip
+
+    def _times(self, task: str, classes: Sequence[str]) -> int:
+        yes_or_no = task == "classify" and len(classes) == 1
+        return 1 if self.asking == "all" or yes_or_no else self.repeats.get(task, 1)
 
     def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
         targets = super().encode(item, views)
-        return targets | {SHOWN: self._shown_at(item.sample, views[0])} if self.shown else targets
+        if not self.shown:
+            return targets
+        label = self.labels.index(item.sample.label) if item.sample.label in self.labels else UNKNOWN
+        return targets | {SHOWN: self._shown_at(item.sample, views[0]), LABEL: torch.tensor([label])}
 
     def _shown_at(self, sample: Sample, view: View) -> Tensor:
         grid_size = view.model_size[0] // _SHOWN_STRIDE, view.model_size[1] // _SHOWN_STRIDE

@@ -1,5 +1,7 @@
 """Editors: widened without a change, guided as published, dropped out as published, loaded by diffusers."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from gensight.backbones.diffusion import load_diffusion
 from gensight.errors import ConfigError
 from gensight.loading.cases import collate
 from gensight.loading.draws import Draw
-from gensight.methods.instruct.editor import guide
+from gensight.methods.instruct.editor import build_scheduler, guide
 from gensight.methods.instruct.losses import class_loss, overlap_loss, task_loss
 from gensight.methods.instruct.method import other_words, said
 from tests.methods.instruct import small
@@ -20,6 +22,15 @@ from tests.pipelines import save_pipeline
 def folder(tmp_path_factory):
     base = tmp_path_factory.mktemp("editor")
     save_pipeline(base / "sd")
+    return base
+
+
+@pytest.fixture(scope="module")
+def velocity(tmp_path_factory):
+    """A folder of a model that predicts v."""
+    base = tmp_path_factory.mktemp("velocity")
+    told = save_pipeline(base / "sd") / "scheduler" / "scheduler_config.json"
+    told.write_text(json.dumps(json.loads(told.read_text()) | {"prediction_type": "v_prediction"}))
     return base
 
 
@@ -54,6 +65,22 @@ def test_late_noise_levels_are_the_noisier_of_two(folder, batch):
     uniform, late = (small.method(folder, noise_levels=levels)._timesteps(batch) for levels in ("uniform", "late"))
     assert (late >= uniform).all()
     assert (late > uniform).any()
+
+
+def test_a_schedule_that_ends_in_noise_shows_nothing_of_the_answer_there(velocity, batch):
+    usual, changed = (small.method(velocity, zero_terminal_snr=to_the_end) for to_the_end in (False, True))
+    assert usual.alphas_cumprod[-1] > 1e-3
+    assert changed.alphas_cumprod[-1] == 0
+    torch.testing.assert_close(usual.alphas_cumprod[0], changed.alphas_cumprod[0])
+    scheduler = build_scheduler("euler", changed.editor.backbone.scheduler)
+    scheduler.set_timesteps(4)
+    assert scheduler.timesteps.tolist() == [999, 749, 499, 249]  # answers are drawn from the last level on
+    assert torch.isfinite(changed.eval().predict(batch)["painted"]).all()
+
+
+def test_a_model_that_predicts_noise_cannot_end_in_noise(folder):
+    with pytest.raises(ConfigError, match="zero_terminal_snr"):
+        small.method(folder, zero_terminal_snr=True)
 
 
 def test_black_answers_are_encoded_once(folder):
@@ -203,22 +230,26 @@ def test_the_colour_of_the_right_class_is_told_from_the_others():
     assert step @ (right - wrong) > 0
 
 
-def test_classes_can_be_taught_by_their_colours_alone(folder):
+def test_a_share_of_classes_is_decoded_whole_and_their_latents_count_a_fifth(folder):
     names = small.reader(1).categories
     method = small.method(folder, way="one-step", class_weight=1.0, decoded_share=0.01, labels=names).train()
     cases = small.cases(3)
     queries = [cases.item(number).query for number in range(len(cases))]
     asked = [n for n, query in enumerate(queries) if query.task == "classify" and len(query.options) > 1]
     losses = method.losses(collate([cases[Draw(number, 0, number)] for number in asked[:3]]))
-    assert losses["latents_count"] == 0  # what is undecided would be taught the mean of the colours
+    torch.testing.assert_close(losses["latents_count"], torch.tensor(0.2 * 3 * 4 * 8 * 8))
     losses["loss"].backward()
     assert method.editor.backbone.unet.conv_out.weight.grad.abs().max() > 0  # all are decoded
 
 
-@pytest.mark.parametrize("trainable", ["full", "lora"])
+@pytest.mark.parametrize(("trainable", "ends_in_noise"), [("full", False), ("lora", False), ("full", True)])
 @pytest.mark.parametrize("sampler", ["ddim", "euler"])
-def test_diffusers_gives_the_same_picture_for_the_same_noise(folder, batch, tmp_path, trainable, sampler):
-    method = small.method(folder, trainable, sampler=sampler, sample_steps=3, text_guidance=3.0, image_guidance=1.2)
+def test_diffusers_gives_the_same_picture_for_the_same_noise(
+    folder, velocity, batch, tmp_path, trainable, ends_in_noise, sampler
+):
+    method = small.method(
+        velocity if ends_in_noise else folder, trainable, sampler=sampler, zero_terminal_snr=ends_in_noise
+    )
     _shake(method)
     method.eval()
     editor, text = method.editor, said(batch.items[0])

@@ -12,7 +12,7 @@ from torch import Tensor
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.diffusion.noise import item_noise, item_timesteps, item_uniform
 from gensight.diffusion.targets import add_noise, clean_estimate, target
-from gensight.encodings.instructed import SHOWN
+from gensight.encodings.instructed import LABEL, SHOWN
 from gensight.encodings.painted import OUTPUT, class_colours
 from gensight.errors import ConfigError
 from gensight.instructions.grammar import Task, as_task, rephrased
@@ -29,6 +29,7 @@ Phrasing = Literal["fixed", "rephrased"]
 ImageChannels = Literal["zero", "copied"]
 NoiseLevels = Literal["uniform", "late"]
 _NOISE, _TIMESTEP, _DROPOUT, _WORDS, _DECODED, _LATER, _DRAW = 0, 1, 2, 3, 4, 5, 64
+_ONE_COLOUR = 0.2  # what a latent of a wholly coloured answer counts in one step: all of them tell one class
 
 
 class Instruct(Method):
@@ -49,14 +50,15 @@ class Instruct(Method):
         overlap_weight: Of the overlap of masks and boxes in one step.
         decoded_share: Share of the items, drawn anew at each step, whose answer is decoded in training for the one
             step's pixels. The decoder costs more than the U-Net where that is small; latents are compared for all.
-        class_weight: Of the cross-entropy of the right class's colour among several, in one step. Above 0 it stands for
-            the latents of such answers, which are all decoded then, and their squared error counts a tenth.
+        class_weight: Of the cross-entropy of the right class's colour among several, in one step. Above 0 such answers
+            are all decoded, and their squared error counts a tenth.
         shown_weight: Of what every image shows, read off the U-Net's features; see `ShownReader`.
         words_first: Steps that teach the text encoder the words alone, before all else; see `teach_words`.
         image_channels: How the image's input channels begin: `zero` (InstructPix2Pix), or `copied` from the noise's.
             In one step they are always copied.
         noise_levels: Of many steps' training: `uniform` (InstructPix2Pix), or `late`, the noisier of two draws. What an
             answer is about is settled where there is most noise; where there is little it is seen already.
+        zero_terminal_snr: Whether the noise schedule is changed to end in pure noise; see `Editor`.
         tasks, categories: What can be asked, and the vocabulary of classes of pixels and objects.
         labels: The vocabulary of classes of images, in the order of their colours.
         sampler, sample_steps, text_guidance, image_guidance: How many-step predictions are drawn.
@@ -88,6 +90,7 @@ class Instruct(Method):
         words_first: int = 0,
         image_channels: ImageChannels = "zero",
         noise_levels: NoiseLevels = "uniform",
+        zero_terminal_snr: bool = False,
         tasks: Sequence[Task] = (),
         categories: Sequence[str] = (),
         labels: Sequence[str] = (),
@@ -111,7 +114,7 @@ class Instruct(Method):
             raise ConfigError("a frozen text encoder can't be taught words", where="method.words_first", hint=hint)
         self.editor = Editor(
             backbone, train_text, train_decoder, copied=way == "one-step" or image_channels == "copied",
-            one_step=way == "one-step",
+            one_step=way == "one-step", zero_terminal_snr=zero_terminal_snr,
         )  # fmt: skip
         self.way, self.phrasing = way, phrasing
         self.drop_text, self.drop_image, self.drop_both = drop_text, drop_image, drop_both
@@ -119,7 +122,7 @@ class Instruct(Method):
         self.class_weight, self.labels = class_weight, tuple(labels)
         self.words_first, self.tasks, self.categories = words_first, tuple(tasks), tuple(categories)
         self.shown_weight, self.noise_levels = shown_weight, noise_levels
-        self.shown = ShownReader(backbone.unet, len(self.categories)) if shown_weight else None
+        self.shown = ShownReader(backbone.unet, len(self.categories), len(self.labels)) if shown_weight else None
         self.sampler: SamplerName = sampler
         self.sample_steps, self.text_guidance, self.image_guidance = sample_steps, text_guidance, image_guidance
         self.num_draws = num_draws
@@ -145,10 +148,11 @@ class Instruct(Method):
             return by_way(batch, image_latents, texts, answer, weight)
         with self.shown.watching(self.editor.backbone.unet) as features:
             losses = by_way(batch, image_latents, texts, answer, weight)
-        total, count = self.shown.loss(features[0], batch.targets[SHOWN])
-        shown = total / count.clamp(min=1)
-        sums = {"shown": shown, "shown_sum": self.shown_weight * total, "shown_count": count}
-        return losses | sums | {"loss": losses["loss"] + self.shown_weight * shown}
+        for name, (total, count) in self.shown.losses(features, batch.targets[SHOWN], batch.targets[LABEL]).items():
+            mean = total / count.clamp(min=1)
+            losses |= {name: mean, f"{name}_sum": self.shown_weight * total, f"{name}_count": count}
+            losses["loss"] = losses["loss"] + self.shown_weight * mean
+        return losses
 
     def _one_step_losses(
         self, batch: Batch, image_latents: Tensor, texts: list[str], answer: Tensor, weight: Tensor
@@ -157,9 +161,9 @@ class Instruct(Method):
         pixels, count = self._pixels(batch, x0, answer, weight), x0.new_tensor(len(x0))
         losses = {"loss": pixels, "pixels": pixels, "pixels_sum": pixels * count, "pixels_count": count}
         if self.latent_weight:
-            goal = self._answer_latents(answer)
-            compared = weight * (~self._classes(batch)).to(weight).view(-1, 1, 1, 1)
-            total, count = self._masked((x0 - goal) ** 2, compared)
+            of_one_colour = torch.tensor([_task(item) == "classify" for item in batch.items], device=x0.device)
+            counted = torch.where(of_one_colour, _ONE_COLOUR, 1.0)
+            total, count = self._masked((x0 - self._answer_latents(answer)) ** 2, weight, counted)
             latents = total / count.clamp(min=1)
             losses |= {"latents": latents, "latents_sum": self.latent_weight * total, "latents_count": count}
             losses["loss"] = pixels + self.latent_weight * latents
@@ -182,9 +186,9 @@ class Instruct(Method):
         drawn = (item_uniform(batch.keys, _DECODED) < share).to(x0.device) | classes
         rows = drawn.nonzero().flatten() if drawn.any() else torch.zeros(1, dtype=torch.long, device=x0.device)
         picture = self.editor.backbone.decode_latent(x0[rows])
-        queries = [batch.items[row].query for row in rows.tolist()]
-        tasks = [None if query is None else query.task for query in queries]
-        losses = task_loss(tasks, picture, answer[rows], weight[rows], self.overlap_weight)
+        losses = task_loss(
+            [_task(batch.items[row]) for row in rows.tolist()], picture, answer[rows], weight[rows], self.overlap_weight
+        )
         told = classes[rows]
         if told.any():
             items = [batch.items[row] for row in rows[told].tolist()]
@@ -196,8 +200,9 @@ class Instruct(Method):
 
     def _classes(self, batch: Batch) -> Tensor:
         """(B,) whether an item is taught by the colour of its class, among several."""
-        queries = [item.query for item in batch.items]
-        asked = [one is not None and one.task == "classify" and len(one.options) > 1 for one in queries]
+        asked = [
+            _task(one) == "classify" and one.query is not None and len(one.query.options) > 1 for one in batch.items
+        ]
         return torch.tensor(asked, device=batch.image.device) & (self.class_weight > 0)
 
     def _class_losses(self, items: Sequence[Item], picture: Tensor, weight: Tensor) -> Tensor:
@@ -237,10 +242,12 @@ class Instruct(Method):
         return ["" if gone else text for gone, text in zip(without_text, texts, strict=True)], kept * image_latents
 
     @staticmethod
-    def _masked(errors: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """(sum, count) over the cells of latents that are known by half."""
+    def _masked(errors: Tensor, weight: Tensor, counted: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(sum, count) over the cells of latents that are known by half, of items that count so much (B,)."""
         height, width = errors.shape[-2:]
         known = (F.adaptive_avg_pool2d(weight, (height, width)) >= 0.5).to(errors).expand_as(errors)
+        if counted is not None:
+            known = known * counted.to(errors).view(-1, 1, 1, 1)
         return (errors * known).sum(), known.sum()
 
     def _texts(self, batch: Batch) -> list[str]:
@@ -288,6 +295,10 @@ class Instruct(Method):
 
     def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
         return [{"params": [p for p in self.parameters() if p.requires_grad], "lr_scale": 1.0}]
+
+
+def _task(item: Item) -> str | None:
+    return None if item.query is None else item.query.task
 
 
 def said(item: Item) -> str:
