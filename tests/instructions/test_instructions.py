@@ -51,6 +51,16 @@ def test_english():
     assert filled("where are {the_many}?", ("mouse",)) == "where are the mice?"
 
 
+def test_verbs_agree_with_what_they_are_said_of():
+    where = "where {is} {the}, and what area {does} {the} cover?"
+    assert filled(where, ("cat",)) == "where is the cat, and what area does the cat cover?"
+    assert filled(where, ("stairs",)) == "where are the stairs, and what area do the stairs cover?"
+    assert "{is}" in "".join(templates("detect"))
+    for task in ("segment", "detect"):
+        said = "\n".join(filled(one, ("cat", "dog")) for one in templates(task))
+        assert not any(wrong in said for wrong in ("dog is", "dog covers", "is the cat", "does the cat", "is a cat"))
+
+
 def test_fixed():
     assert fixed("segment", ("cat",)).text == "segment the cat"
     assert fixed("detect", ("cat", "dog")).text == "detect the cat and the dog"

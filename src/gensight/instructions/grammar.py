@@ -16,10 +16,10 @@ _SEGMENT = (
     "segment {the}", "segment {many}", "segment every {one}", "segment all {many}", "segment {the} in this picture",
     "mask {the}", "mask out {the}", "mark the pixels of {the}", "mark every pixel that belongs to {a}",
     "paint {the} white", "paint {the} white and the rest black", "make a mask of {the}", "create a mask for {the}",
-    "show me the mask of {the}", "give me the mask of {many}", "outline the area that {the} covers",
+    "show me the mask of {the}", "give me the mask of {many}", "outline the area that {the} {covers}",
     "fill the area of {the}", "colour in {the}", "separate {the} from the background", "cut out {the}",
     "isolate {the}", "extract the region of {the}", "which pixels are {many}?", "which pixels show {a}?",
-    "which part of the image is {a}?", "where exactly is {the}?", "what area does {the} cover?",
+    "which part of the image {is} {a}?", "where exactly {is} {the}?", "what area {does} {the} cover?",
     "can you segment {the}?", "could you mask {the} for me?", "please segment {the}",
     "please mark {the} pixel by pixel", "I need a mask of {the}", "I would like {the} segmented",
     "find the shape of {the}", "trace the shape of {the}", "highlight {the}", "highlight the region of {the}",
@@ -34,10 +34,10 @@ _DETECT = (
     "draw a box around {the}",
     "draw boxes around {many}", "draw the bounding box of {the}", "give me the bounding boxes of {many}",
     "show the bounding box of {the}", "mark {the} with a box", "mark each {one} with a rectangle",
-    "enclose {the} in a rectangle", "frame {the}", "frame every {one}", "where is {the}?", "where are {the_many}?",
+    "enclose {the} in a rectangle", "frame {the}", "frame every {one}", "where {is} {the}?", "where are {the_many}?",
     "is there {a}, and where?", "are there any {many}?", "how many {many} are there, and where?",
     "can you find {the}?", "can you spot {a}?", "could you locate {the} for me?", "please detect {the}",
-    "please find all {many}", "I am looking for {a}", "I want to know where {the} is", "show me where {the} is",
+    "please find all {many}", "I am looking for {a}", "I want to know where {the} {is}", "show me where {the} {is}",
     "point out {the}", "point out every {one}", "spot {the}", "search for {many}", "look for {a}",
     "tell me where {the_many} are", "count {many} with boxes", "which places show {a}?",
 )  # fmt: skip
@@ -180,11 +180,13 @@ def _trained(task: Task, several: bool) -> tuple[str, ...]:
 
 
 def filled(template: str, names: Sequence[str]) -> str:
-    """A template with its classes: articles, plurals, `and`."""
+    """A template with its classes: articles, plurals, `and`, and verbs that agree with them."""
     if not names or "{" not in template:
         return template
     said = list(names)
+    verbs = ("are", "do", "cover") if len(said) > 1 or is_plural(said[0]) else ("is", "does", "covers")
     return template.format(
+        **dict(zip(("is", "does", "covers"), verbs, strict=True)),
         a=joined([name if is_plural(name) else f"{article(name)} {name}" for name in said]),
         the=joined([f"the {name}" for name in said]),
         the_many="the " + joined([plural(name) for name in said]),

@@ -60,20 +60,20 @@ def rephrased_templates(paraphraser: Paraphraser, task: Task, times: int) -> Ite
 
     Nothing that is kept for testing is shown to it, or comes back.
     """
-    kept = set(held_out(task))
-    known = {one.lower() for one in templates(task)}
+    kept, classes = set(held_out(task)), () if task in OF_THE_IMAGE else (_EXAMPLE,)
+    known = {filled(one, classes).lower() for one in templates(task)}
     for _ in range(times):
         paraphraser.seed += 1
         for template in templates(task):
             if template in kept:
                 continue
-            classes = () if task in OF_THE_IMAGE else (_EXAMPLE,)
             text = paraphraser(Instruction(filled(template, classes), task, classes)).text
             new = as_template(text, task)
-            if new is None or new.lower() in known:
+            said = None if new is None else filled(new, classes).lower()
+            if said is None or said in known:
                 yield None
                 continue
-            known.add(new.lower())
+            known.add(said)
             yield new
 
 
