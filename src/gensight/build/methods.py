@@ -35,7 +35,8 @@ from gensight.methods.gaze.convolutional import ConvolutionalGaze
 from gensight.methods.gaze.diffusion import DiffusionGaze
 from gensight.methods.gaze.encoders import BackboneSceneAndHead, SceneAndHead
 from gensight.methods.gaze.frozen import FrozenGaze
-from gensight.methods.instruct.method import Instruct
+from gensight.methods.instruct.many_steps import ManySteps
+from gensight.methods.instruct.one_step import OneStep
 from gensight.methods.landmarks.chance import JitterRange
 from gensight.methods.landmarks.keypoints import LandmarkKeypoints
 from gensight.methods.landmarks.method import Landmarks
@@ -62,12 +63,13 @@ def build_method(config: RunConfig, backbone: Backbone, encoding: Encoding) -> M
             assert isinstance(backbone, DiffusionBackbone)  # the schema has seen to it
             _fit_size(config, {"backbone's stride": backbone.stride, **_strides(config)})
             assert isinstance(encoding, Instructed)  # the schema has seen to it
-            return Instruct(
+            way = OneStep if method.way == "one-step" else ManySteps
+            return way(
                 backbone,
                 tasks=[task for task in TASKS if task in encoding.tasks],
                 categories=encoding.categories,
                 labels=encoding.labels,
-                **method.model_dump(exclude={"kind"}),
+                **method.options(),
             )
         case ClassifierConfig():
             assert isinstance(encoding, ClassLabel)  # the schema has seen to it

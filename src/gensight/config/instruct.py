@@ -1,6 +1,6 @@
 """Sections of recipes that are told in words: painted encodings, and the method."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -62,6 +62,13 @@ class PaintedConfig(Section):
         return self
 
 
+_OF_ONE_STEP = {"train_decoder", "latent_weight", "overlap_weight", "decoded_share", "class_weight"}
+_OF_MANY_STEPS = {
+    "drop_text", "drop_image", "drop_both", "image_channels", "noise_levels", "zero_terminal_snr",
+    "sampler", "sample_steps", "text_guidance", "image_guidance", "num_draws",
+}  # fmt: skip
+
+
 class InstructConfig(Section):
     """An image and an instruction become a painted answer, by a diffusion model that edits."""
 
@@ -111,7 +118,9 @@ class InstructConfig(Section):
     sample_steps: PositiveInteger = Field(default=20, description="Steps of a draw (many-step).")
     text_guidance: NonNegative = Field(default=7.5, description="Weight of the text's direction; 1: no guidance.")
     image_guidance: NonNegative = Field(default=1.5, description="Weight of the image's direction.")
-    num_draws: PositiveInteger = Field(default=1, description="Draws that an answer is the mean of (many-step).")
+    num_draws: PositiveInteger = Field(
+        default=1, description="Draws of an answer: their mean, of colours the one nearest to the others (many-step)."
+    )
 
     @model_validator(mode="after")
     def _dropouts_fit(self) -> "InstructConfig":
@@ -119,3 +128,8 @@ class InstructConfig(Section):
         if total > 1:
             raise ValueError(f"drop_text, drop_image and drop_both are shares of one whole, but add up to {total:g}")
         return self
+
+    def options(self) -> dict[str, Any]:
+        """What its way is made of."""
+        others = _OF_MANY_STEPS if self.way == "one-step" else _OF_ONE_STEP
+        return self.model_dump(exclude={"kind", "way", *others})

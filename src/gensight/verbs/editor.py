@@ -19,6 +19,7 @@ from gensight.engine.run_folder import RunFolder
 from gensight.engine.weights import save_weights
 from gensight.errors import ConfigError, RunError
 from gensight.methods.instruct.method import Instruct
+from gensight.methods.instruct.one_step import OneStep
 from gensight.prediction.trained_run import TrainedRun
 
 
@@ -37,7 +38,7 @@ def export_editor(run: Path, out: Path) -> Path:
         raise ConfigError(f"a run of method.kind={kind} is no editor", where=run, hint="it needs method.kind=instruct")
     if out.exists() and any(out.iterdir()):
         raise RunError("this folder is not empty", where=out, hint="choose another one with --out")
-    trained.method.editor.save_pipeline(out, trained.method.way == "one-step")
+    trained.method.editor.save_pipeline(out, isinstance(trained.method, OneStep))
     return out
 
 

@@ -20,6 +20,7 @@ from gensight.instructions.grammar import OF_THE_IMAGE, fixed
 from gensight.instructions.tasks import infer_task
 from gensight.loading.cases import Case, collate
 from gensight.methods.instruct.editor import SamplerName
+from gensight.methods.instruct.many_steps import ManySteps
 from gensight.methods.instruct.method import Instruct
 from gensight.prediction.class_by_class import Answered, joined, most_at_once, plan, together
 from gensight.prediction.instruct_files import InstructFiles
@@ -154,8 +155,9 @@ def _classes(encoding: Instructed, task: str, question: Question) -> tuple[tuple
 def _set_sampling(method: Instruct, question: Question) -> None:
     """Gives a run what the question says of its sampling. ConfigError where it doesn't apply, or isn't valid."""
     chosen = {name: value for name in _SAMPLING if (value := getattr(question, name)) is not None}
-    if method.way == "one-step":
+    if not isinstance(method, ManySteps):
         _refuse_sampling([*chosen, *(["seed"] if question.seed is not None else [])])
+        return
     if question.sampler is not None:
         _check_sampler(question.sampler)
     levels = len(method.alphas_cumprod)
@@ -226,7 +228,7 @@ def described(trained: TrainedRun, asked: Question) -> dict[str, Any]:
     if asked.classes:
         told["asked"] = "together" if together(trained.encoding, asked.task, asked.classes) else "one by one"
     told["way"] = method.way
-    if method.way == "one-step":
+    if not isinstance(method, ManySteps):
         return told
     told |= {name: getattr(method, own) for name, own in _SAMPLING.items()} | {"seed": asked.seed or 0}
     if method.text_guidance <= 1 or method.image_guidance < 1:  # one branch, the model as it is

@@ -9,7 +9,9 @@ from gensight.encodings.painted_answers import PaintedBoxes, PaintedClass, Paint
 from gensight.loading.cases import Cases, collate
 from gensight.loading.draws import Draw
 from gensight.loading.views import ViewPolicy
+from gensight.methods.instruct.many_steps import ManySteps
 from gensight.methods.instruct.method import Instruct
+from gensight.methods.instruct.one_step import OneStep
 from gensight.readers.one_kind import with_labels
 from gensight.readers.puppets import PuppetsReader
 from gensight.samples import Batch
@@ -40,8 +42,9 @@ def batch(size: int = 4, first: int = 0) -> Batch:
     return collate([of[Draw((first + index) % len(of), 0, 100 + index)] for index in range(size)])
 
 
-def method(folder: Path, trainable: Any = "full", **options: Any) -> Instruct:
+def method(folder: Path, trainable: Any = "full", way: str = "many-step", **options: Any) -> Instruct:
     pipeline = folder / "sd"
     if not pipeline.is_dir():
         save_pipeline(pipeline)
-    return Instruct(load_diffusion(pipeline, trainable=trainable, lora_rank=2), **options)
+    kind = {"many-step": ManySteps, "one-step": OneStep}[way]
+    return kind(load_diffusion(pipeline, trainable=trainable, lora_rank=2), **options)

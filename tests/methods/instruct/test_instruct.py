@@ -104,7 +104,8 @@ def test_channels_for_the_image_may_begin_as_copies_in_many_steps_too(folder):
 @pytest.mark.parametrize("way", ["many-step", "one-step"])
 @pytest.mark.parametrize("trainable", ["full", "lora"])
 def test_what_is_trained_learns_and_the_rest_stays(folder, batch, way, trainable):
-    method = small.method(folder, trainable, way=way, train_text=way == "one-step", train_decoder=way == "one-step")
+    learning = {"train_text": True, "train_decoder": True} if way == "one-step" else {}
+    method = small.method(folder, trainable, way=way, **learning)
     before = {name: value.detach().clone() for name, value in method.named_parameters()}
     optimiser = torch.optim.AdamW(method.parameter_groups()[0]["params"], 1e-3, weight_decay=0.0)
     method.train()
@@ -287,6 +288,20 @@ def test_calls_of_one_and_of_many_steps(folder, batch):
     many = small.method(folder, sample_steps=4).eval()
     many.predict(batch)
     assert many.editor.calls == 3 * 4 * len(batch)
+
+
+def test_several_draws_are_averaged_where_the_mean_is_an_answer(folder, batch):
+    draws = torch.rand(3, len(batch), 3, 64, 64)
+    draws[2] = draws[0] + 0.1  # so the first and the last are near each other
+    method = small.method(folder, num_draws=3).eval()
+    method._draw = lambda batch, latents, texts, number: draws[number]
+    painted = method.predict(batch)["painted"]
+    for row, item in enumerate(batch.items):
+        if item.query.task in ("segment", "depth"):
+            torch.testing.assert_close(painted[row], draws[:, row].mean(0))
+        else:
+            assert any(torch.equal(painted[row], draws[number, row]) for number in (0, 2))
+    assert {item.query.task for item in batch.items} >= {"segment", "detect"}
 
 
 def test_a_batch_answers_as_its_items_alone(folder, batch):

@@ -9,6 +9,7 @@ import torch
 from gensight.backbones.diffusion import load_diffusion
 from gensight.errors import ConfigError
 from gensight.instructions.grammar import Instruction, Task, rephrased
+from gensight.methods.instruct.many_steps import ManySteps
 from gensight.methods.instruct.method import Instruct
 from gensight.methods.instruct.words import WordsReader, teach_words
 from tests.methods.instruct import small
@@ -49,7 +50,7 @@ def test_task_and_class_are_legible_afterwards_in_words_never_trained_on(folder:
 
 def test_sentences_about_two_kinds_come_to_differ_in_the_packaged_encoder() -> None:
     with resources.as_file(resources.files("gensight.backbones") / "tiny") as packaged:
-        of = Instruct(load_diffusion(packaged, trainable="full"), train_text=True)
+        of = ManySteps(load_diffusion(packaged, trainable="full"), train_text=True)
     pair = ["segment the dog", "segment the cat"]
 
     def apart() -> float:

@@ -39,7 +39,8 @@ def method(folder: Path, way: str) -> Instruct:
     names = small.reader(1).categories
     vocabulary = {"tasks": ("segment", "depth"), "categories": names, "labels": names}
     first = {"words_first": 2, "shown_weight": 0.5, **vocabulary}
-    return small.method(folder, way=way, train_text=True, train_decoder=way == "one-step", decoded_share=0.5, **first)
+    pixels = {"train_decoder": True, "decoded_share": 0.5} if way == "one-step" else {}
+    return small.method(folder, way=way, train_text=True, **pixels, **first)
 
 
 def batch(size: int = 4) -> Batch:

@@ -2,6 +2,8 @@
 
 - `editor.py`: `Editor`, a latent diffusion model that sees an image beside its noisy latent (Brooks et al.,
   "InstructPix2Pix", CVPR 2023): U-Net calls, three-branch guidance, samplers, and the folder that diffusers loads.
-- `method.py`: `Instruct`, trained at all noise levels with three dropouts, or in one step, end to end in pixels.
-- `losses.py`: what the one step is taught by.
+- `method.py`: `Instruct`, what is common: instructions in other words, and what is taught beside the answers.
+- `many_steps.py`: `ManySteps`, trained at all noise levels with three dropouts.
+- `one_step.py`: `OneStep`, trained end to end in pixels; `losses.py`: what its pixels are taught by.
+- `words.py`, `shown.py`: the words alone, before all else; what an image shows, whatever is asked.
 """

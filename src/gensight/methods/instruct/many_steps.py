@@ -1,0 +1,130 @@
+"""InstructPix2Pix's way: answers are drawn from noise in many steps, under guidance by text and image."""
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from gensight.backbones.diffusion import DiffusionBackbone
+from gensight.diffusion.noise import item_noise, item_timesteps, item_uniform
+from gensight.diffusion.targets import add_noise, target
+from gensight.errors import ConfigError
+from gensight.methods.instruct.editor import Editor, SamplerName
+from gensight.methods.instruct.method import Instruct, asked_task
+from gensight.samples import Batch, Item
+
+ImageChannels = Literal["zero", "copied"]
+NoiseLevels = Literal["uniform", "late"]
+_NOISE, _TIMESTEP, _DROPOUT, _LATER, _DRAW = 0, 1, 2, 5, 64  # which of an item's random numbers
+
+
+class ManySteps(Instruct):
+    """Learns the U-Net's own target (epsilon or v) at all noise levels; the text, the image, or both are left out in a
+    share of the items each, which guidance needs (Brooks et al., CVPR 2023, section 3.2).
+
+    Args:
+        backbone: Full or with adapters; widened in place.
+        train_text: Whether the text encoder learns beside the U-Net.
+        drop_text, drop_image, drop_both: Shares of items.
+        image_channels: How the image's input channels begin: `zero` (InstructPix2Pix), or `copied` from the noise's.
+        noise_levels: Of training: `uniform` (InstructPix2Pix), or `late`, the noisier of two draws. What an answer is
+            about is settled where there is most noise; where there is little it is seen already.
+        zero_terminal_snr: Whether the noise schedule is changed to end in pure noise; see `Editor`.
+        sampler, sample_steps, text_guidance, image_guidance: How answers are drawn.
+        num_draws: Draws of an answer. Depth, edges and masks of one class are their mean; where colours mean something
+            else than shades of grey, it is the draw that is nearest to the others.
+        shared: See `Instruct`.
+
+    Raises:
+        ConfigError: Dropouts that exceed everything, or see `Instruct` and `Editor`.
+    """
+
+    way = "many-step"
+
+    def __init__(
+        self,
+        backbone: DiffusionBackbone,
+        *,
+        train_text: bool = False,
+        drop_text: float = 0.05,
+        drop_image: float = 0.05,
+        drop_both: float = 0.05,
+        image_channels: ImageChannels = "zero",
+        noise_levels: NoiseLevels = "uniform",
+        zero_terminal_snr: bool = False,
+        sampler: SamplerName = "euler",
+        sample_steps: int = 20,
+        text_guidance: float = 7.5,
+        image_guidance: float = 1.5,
+        num_draws: int = 1,
+        **shared: Any,
+    ) -> None:
+        if drop_text + drop_image + drop_both > 1:
+            raise ConfigError("the three dropouts are shares of the items, and exceed 1", where="method.drop_text")
+        copied = image_channels == "copied"
+        editor = Editor(backbone, train_text, copied=copied, zero_terminal_snr=zero_terminal_snr)
+        super().__init__(editor, **shared)
+        self.drop_text, self.drop_image, self.drop_both = drop_text, drop_image, drop_both
+        self.noise_levels = noise_levels
+        self.sampler: SamplerName = sampler
+        self.sample_steps, self.text_guidance, self.image_guidance = sample_steps, text_guidance, image_guidance
+        self.num_draws = num_draws
+
+    # --- Learning ---
+
+    def _losses(
+        self, batch: Batch, image_latents: Tensor, texts: list[str], answer: Tensor, weight: Tensor
+    ) -> dict[str, Tensor]:
+        x0 = self._answer_latents(answer)
+        noise = item_noise(batch.keys, x0.shape[1:], _NOISE).to(x0)
+        timesteps = self._timesteps(batch).to(x0.device)
+        x_t = add_noise(x0, noise, timesteps, self.alphas_cumprod)
+        texts, image_latents = self._dropped(batch, texts, image_latents)
+        output = self.editor.denoise(x_t, timesteps, image_latents, self.editor.embed(texts))
+        goal = target(x0, noise, timesteps, self.alphas_cumprod, self.editor.prediction)
+        total, count = self._masked((output - goal) ** 2, weight)
+        return {"loss": total / count.clamp(min=1), "latents_sum": total, "latents_count": count}
+
+    def _timesteps(self, batch: Batch) -> Tensor:
+        drawn = item_timesteps(batch.keys, 0, len(self.alphas_cumprod), _TIMESTEP)
+        if self.noise_levels == "uniform":
+            return drawn
+        return torch.maximum(drawn, item_timesteps(batch.keys, 0, len(self.alphas_cumprod), _LATER))
+
+    def _dropped(self, batch: Batch, texts: list[str], image_latents: Tensor) -> tuple[list[str], Tensor]:
+        drawn = item_uniform(batch.keys, _DROPOUT)
+        first, second = self.drop_text, self.drop_text + self.drop_both
+        without_text = (drawn < second).tolist()
+        without_image = (drawn >= first) & (drawn < second + self.drop_image)
+        kept = (~without_image).to(image_latents).view(-1, 1, 1, 1)
+        return ["" if gone else text for gone, text in zip(without_text, texts, strict=True)], kept * image_latents
+
+    # --- Prediction ---
+
+    def _answers(self, batch: Batch, image_latents: Tensor, texts: list[str]) -> Tensor:
+        draws = torch.stack([self._draw(batch, image_latents, texts, number) for number in range(self.num_draws)])
+        if self.num_draws == 1:
+            return draws[0]
+        grey = torch.tensor([_in_grey(item) for item in batch.items], device=draws.device).view(-1, 1, 1, 1)
+        return torch.where(grey, draws.mean(0), _nearest_to_the_others(draws))
+
+    def _draw(self, batch: Batch, image_latents: Tensor, texts: list[str], number: int) -> Tensor:
+        noise = item_noise(batch.keys, image_latents.shape[1:], _DRAW + number).to(image_latents)
+        latents = self.editor.sample(
+            noise, image_latents, texts, self.sample_steps, self.sampler, self.text_guidance, self.image_guidance,
+            [int(key) + number for key in batch.keys],
+        )  # fmt: skip
+        return self.editor.backbone.decode_latent(latents).clamp(0, 1)
+
+
+def _in_grey(item: Item) -> bool:
+    """Whether an answer lies between black and white, so that the mean of several is one."""
+    one_mask = asked_task(item) == "segment" and item.query is not None and len(item.query.options) == 1
+    return one_mask or asked_task(item) in ("depth", "edges")
+
+
+def _nearest_to_the_others(draws: Tensor) -> Tensor:
+    """(num_draws, B, ...) -> (B, ...): of each item, the draw with the least sum of distances to the others."""
+    flat = draws.flatten(2).transpose(0, 1)
+    chosen = torch.cdist(flat, flat).sum(2).argmin(1)
+    return draws[chosen, torch.arange(draws.shape[1], device=draws.device)]
