@@ -90,7 +90,13 @@ def predict(
         float | None, typer.Option("--image-guidance", min=0, show_default="the run's", help="Weight of the image.")
     ] = None,
     num_draws: Annotated[
-        int | None, typer.Option("--num-draws", min=1, show_default="the run's", help="Draws that are averaged.")
+        int | None,
+        typer.Option(
+            "--num-draws",
+            min=1,
+            show_default="the run's",
+            help="Draws of an answer: their mean, or the one nearest to the others.",
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", show_default=False, help="Of the noise of answers; else 0.")

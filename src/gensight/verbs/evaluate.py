@@ -157,7 +157,7 @@ def _score(
 ) -> Scored:
     metrics = build_metrics(experiment.config, experiment.skeleton)
     seconds, begun = 0.0, time.perf_counter()
-    for prediction, item in progress(answers, count, f"evaluate {name}"):
+    for prediction, item in progress(answers, count, f"evaluate {name}", "items"):
         seconds += time.perf_counter() - begun
         for metric in metrics:
             metric.update(prediction, item)

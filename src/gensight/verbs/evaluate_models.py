@@ -143,14 +143,14 @@ def _score_model(
         raise ConfigError(
             f"`{specialist.name}` knows none of the classes that are asked", where="--model", choices=asked[:20]
         )
-    answers = progress(((specialist(item), item) for item in items), len(items), f"evaluate {specialist.name}")
+    answers = progress(((specialist(item), item) for item in items), len(items), f"evaluate {specialist.name}", "items")
     results = _scored(answers, metrics)
     own: tuple[Result, ...] = ()
     if trained is not None:
         size = trained.config.evaluation.batch_size
         batches = (items[start : start + size] for start in range(0, len(items), size))
         said = (pair for some in batches for pair in zip(trained.predict_items(some), some, strict=True))
-        own = _scored(progress(said, len(items), "evaluate the run"), _metrics(experiment, specialist))
+        own = _scored(progress(said, len(items), "evaluate the run", "items"), _metrics(experiment, specialist))
     unknown = tuple(name for name in asked if name not in known)
     return ModelScores(specialist.name, specialist.task, len(items), unknown, results, own)
 
