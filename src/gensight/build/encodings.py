@@ -92,7 +92,8 @@ def _wants_background(config: RunConfig) -> bool:
 
 
 def _wants_shown(config: RunConfig) -> bool:
-    return isinstance(config.method, InstructConfig) and config.method.shown_weight > 0
+    method = config.method
+    return isinstance(method, InstructConfig) and method.shown_weight + method.label_weight > 0
 
 
 def _build_part(

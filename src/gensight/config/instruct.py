@@ -100,6 +100,9 @@ class InstructConfig(Section):
     shown_weight: NonNegative = Field(
         default=0.0, description="Weight of reading the classes shown, place by place, off the features in training."
     )
+    label_weight: NonNegative = Field(
+        default=0.0, description="Weight of reading the image's label off the features, cell by cell, in training."
+    )
     words_first: NonNegativeInteger = Field(
         default=0, description="Steps that teach the text encoder words alone, before all else; needs train_text."
     )

@@ -231,14 +231,14 @@ def test_the_colour_of_the_right_class_is_told_from_the_others():
     assert step @ (right - wrong) > 0
 
 
-def test_a_share_of_classes_is_decoded_whole_and_their_latents_count_a_fifth(folder):
+def test_classes_can_be_taught_by_their_colours_alone(folder):
     names = small.reader(1).categories
     method = small.method(folder, way="one-step", class_weight=1.0, decoded_share=0.01, labels=names).train()
     cases = small.cases(3)
     queries = [cases.item(number).query for number in range(len(cases))]
     asked = [n for n, query in enumerate(queries) if query.task == "classify" and len(query.options) > 1]
     losses = method.losses(collate([cases[Draw(number, 0, number)] for number in asked[:3]]))
-    torch.testing.assert_close(losses["latents_count"], torch.tensor(0.2 * 3 * 4 * 8 * 8))
+    assert losses["latents_count"] == 0  # what is undecided would be taught the mean of the colours
     losses["loss"].backward()
     assert method.editor.backbone.unet.conv_out.weight.grad.abs().max() > 0  # all are decoded
 

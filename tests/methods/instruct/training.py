@@ -38,7 +38,7 @@ def method(folder: Path, way: str) -> Instruct:
     torch.manual_seed(0)  # as `build_method` does: what reads the image begins at random
     names = small.reader(1).categories
     vocabulary = {"tasks": ("segment", "depth"), "categories": names, "labels": names}
-    first = {"words_first": 2, "shown_weight": 0.5, **vocabulary}
+    first = {"words_first": 2, "shown_weight": 0.5, "label_weight": 0.5, **vocabulary}
     pixels = {"train_decoder": True, "decoded_share": 0.5} if way == "one-step" else {}
     return small.method(folder, way=way, train_text=True, **pixels, **first)
 

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +19,7 @@ from gensight.instructions.grammar import Task, as_task, rephrased
 from gensight.instructions.templates import Templates, read_templates
 from gensight.methods.base import Method
 from gensight.methods.instruct.editor import Editor
-from gensight.methods.instruct.shown import ShownReader
+from gensight.methods.instruct.shown import FeatureReader, LabelReader, ShownReader
 from gensight.methods.instruct.words import teach_words
 from gensight.samples import Batch, Item
 
@@ -32,7 +33,8 @@ class Instruct(Method):
     Args:
         editor: The model, whose backbone is trained whole or through adapters.
         phrasing: `fixed`, the items' own words; `rephrased`, other words of the training grammar at each draw.
-        shown_weight: Of what every image shows, read off the U-Net's features; see `ShownReader`.
+        shown_weight: Of the class at each place of every image, read off the U-Net's features; see `ShownReader`.
+        label_weight: Of the image's label, read off them too.
         words_first: Steps that teach the text encoder the words alone, before all else; see `teach_words`.
         tasks, categories: What can be asked, and the vocabulary of classes of pixels and objects.
         labels: The vocabulary of classes of images, in the order of their colours.
@@ -51,6 +53,7 @@ class Instruct(Method):
         *,
         phrasing: Phrasing = "rephrased",
         shown_weight: float = 0.0,
+        label_weight: float = 0.0,
         words_first: int = 0,
         tasks: Sequence[Task] = (),
         categories: Sequence[str] = (),
@@ -68,8 +71,9 @@ class Instruct(Method):
         self.editor, self.phrasing = editor, phrasing
         self.words_first, self.templates = words_first, templates
         self.tasks, self.categories, self.labels = tuple(tasks), tuple(categories), tuple(labels)
-        self.shown_weight = shown_weight
-        self.shown = ShownReader(backbone.unet, len(self.categories), len(self.labels)) if shown_weight else None
+        self.shown_weight, self.label_weight = shown_weight, label_weight
+        self.shown = ShownReader(backbone.unet, len(self.categories)) if shown_weight else None
+        self.label = LabelReader(backbone.unet, len(self.labels)) if label_weight else None
         self.register_buffer("alphas_cumprod", backbone.scheduler.alphas_cumprod.float().clone(), False)
 
     # --- Learning ---
@@ -85,16 +89,26 @@ class Instruct(Method):
         answer, weight = _grown(answer, batch.image), _grown(weight, batch.image)
         with torch.no_grad():
             image_latents = self.editor.image_latents(batch.image)
-        learned = batch, image_latents, self._texts(batch), answer, weight
-        if self.shown is None or not self.training:
-            return self._losses(*learned)
-        with self.shown.watching(self.editor.backbone.unet) as features:
-            losses = self._losses(*learned)
-        for name, (total, count) in self.shown.losses(features, batch.targets[SHOWN], batch.targets[LABEL]).items():
+        readers = self._readers() if self.training else {}
+        with ExitStack() as watched:
+            unet = self.editor.backbone.unet
+            seen = {name: watched.enter_context(reader.watching(unet)) for name, (reader, _) in readers.items()}
+            losses = self._losses(batch, image_latents, self._texts(batch), answer, weight)
+        for name, (reader, share) in readers.items():
+            total, count = reader.loss(seen[name][0], batch.targets[name])
             mean = total / count.clamp(min=1)
-            losses |= {name: mean, f"{name}_sum": self.shown_weight * total, f"{name}_count": count}
-            losses["loss"] = losses["loss"] + self.shown_weight * mean
+            losses |= {name: mean, f"{name}_sum": share * total, f"{name}_count": count}
+            losses["loss"] = losses["loss"] + share * mean
         return losses
+
+    def _readers(self) -> dict[str, tuple[FeatureReader, float]]:
+        """Target -> what reads it off the features, and its weight."""
+        found: dict[str, tuple[FeatureReader, float]] = {}
+        if self.shown is not None:
+            found[SHOWN] = self.shown, self.shown_weight
+        if self.label is not None:
+            found[LABEL] = self.label, self.label_weight
+        return found
 
     @abstractmethod
     def _losses(
@@ -121,12 +135,10 @@ class Instruct(Method):
         return self.editor.backbone.encode_image(answer[encoded])[places]
 
     @staticmethod
-    def _masked(errors: Tensor, weight: Tensor, counted: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """(sum, count) over the cells of latents that are known by half, of items that count so much (B,)."""
+    def _masked(errors: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """(sum, count) over the cells of latents that are known by half."""
         height, width = errors.shape[-2:]
         known = (F.adaptive_avg_pool2d(weight, (height, width)) >= 0.5).to(errors).expand_as(errors)
-        if counted is not None:
-            known = known * counted.to(errors).view(-1, 1, 1, 1)
         return (errors * known).sum(), known.sum()
 
     def _texts(self, batch: Batch) -> list[str]:

@@ -17,7 +17,6 @@ from gensight.methods.instruct.method import Instruct, asked_task
 from gensight.samples import Batch, Item
 
 _DECODED = 4  # which of an item's random numbers
-_ONE_COLOUR = 0.2  # what a latent of a wholly coloured answer counts: all of them tell one class
 _CLASS_PIXELS = 0.1  # what the squared error of a class among several counts beside its cross-entropy
 
 
@@ -32,8 +31,8 @@ class OneStep(Instruct):
         overlap_weight: Of the overlap of masks and boxes.
         decoded_share: Share of the items, drawn anew at each step, whose answer is decoded in training. The decoder
             costs more than the U-Net where that is small; latents are compared for all.
-        class_weight: Of the cross-entropy of the right class's colour among several. Above 0 such answers are all
-            decoded, and their squared error counts a tenth.
+        class_weight: Of the cross-entropy of the right class's colour among several. Above 0 it stands for the latents
+            of such answers, which are all decoded then, and their squared error counts a tenth.
         shared: See `Instruct`.
 
     Raises:
@@ -69,9 +68,8 @@ class OneStep(Instruct):
         pixels, count = self._pixels(batch, x0, answer, weight), x0.new_tensor(len(x0))
         losses = {"loss": pixels, "pixels": pixels, "pixels_sum": pixels * count, "pixels_count": count}
         if self.latent_weight:
-            of_one_colour = torch.tensor([asked_task(item) == "classify" for item in batch.items], device=x0.device)
-            counted = torch.where(of_one_colour, _ONE_COLOUR, 1.0)
-            total, count = self._masked((x0 - self._answer_latents(answer)) ** 2, weight, counted)
+            compared = weight * (~self._classes(batch)).to(weight).view(-1, 1, 1, 1)
+            total, count = self._masked((x0 - self._answer_latents(answer)) ** 2, compared)
             latents = total / count.clamp(min=1)
             losses |= {"latents": latents, "latents_sum": self.latent_weight * total, "latents_count": count}
             losses["loss"] = pixels + self.latent_weight * latents

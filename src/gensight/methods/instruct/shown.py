@@ -7,6 +7,7 @@ up blocks, the label at each single cell of the middle block, so that each knows
 know everywhere. They are used in training alone.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,67 +20,68 @@ from torch import Tensor, nn
 _BACKGROUND = 0.2  # its weight: most of an image shows no class
 
 
-class ShownReader(nn.Module):
-    """Reads the class at each place from the output of an up block at half the depth, the label from the middle block.
+class FeatureReader(nn.Module):
+    """Reads classes from each cell of a block's output.
 
     Args:
         unet: diffusers' `UNet2DConditionModel`.
-        num_classes: Of the vocabulary of places, without the background.
-        num_labels: Of the vocabulary of whole images.
+        block: Name of a block of it.
+        num_classes: What is told apart.
     """
 
-    def __init__(self, unet: Any, num_classes: int, num_labels: int = 0) -> None:
+    def __init__(self, unet: Any, block: str, num_classes: int) -> None:
         super().__init__()
-        index = max(0, len(unet.up_blocks) // 2 - 1)
-        self._blocks = (f"up_blocks.{index}", "mid_block")
-        groups = unet.config.norm_num_groups
-        widths = unet.up_blocks[index].resnets[-1].out_channels, unet.mid_block.resnets[-1].out_channels
-        self.norm, self.label_norm = (nn.GroupNorm(groups, width) for width in widths)
-        self.read = nn.Conv2d(widths[0], 1 + num_classes, 1)
-        self.read_label = nn.Conv2d(widths[1], num_labels, 1) if num_labels else None
+        self._block = block
+        channels = unet.get_submodule(block).resnets[-1].out_channels
+        self.norm = nn.GroupNorm(unet.config.norm_num_groups, channels)
+        self.read = nn.Conv2d(channels, num_classes, 1)
 
     @contextmanager
     def watching(self, unet: Any) -> Iterator[list[Tensor]]:
-        """A list that is given, by a call of the U-Net, the features of places and those of the label."""
-        seen: list[Tensor] = [torch.empty(0)] * 2
+        """A list that the features of each call of the U-Net are put into."""
+        seen: list[Tensor] = []
 
-        def keep(place: int) -> Any:
-            def hook(module: nn.Module, inputs: Any, output: Tensor) -> None:
-                seen[place] = output
+        def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
+            seen.append(output)
 
-            return hook
-
-        handles = [
-            unet.get_submodule(name).register_forward_hook(keep(place)) for place, name in enumerate(self._blocks)
-        ]
+        handle = unet.get_submodule(self._block).register_forward_hook(keep)
         try:
             yield seen
         finally:
-            for handle in handles:
-                handle.remove()
+            handle.remove()
 
-    def losses(
-        self,
-        features: list[Tensor],
-        shown: Int[Tensor, "batch 1 grid_height grid_width"],
-        label: Int[Tensor, "batch 1"],
-    ) -> dict[str, tuple[Tensor, Tensor]]:
-        """Name -> (sum, weight) of the cross-entropy over cells: `shown`, the background counting a fifth, and `label`.
+    def logits(self, features: Float[Tensor, "batch channels height width"]) -> Tensor:
+        """(batch, classes, height, width)."""
+        read: Tensor = self.read(self.norm(features.float()))
+        return read
 
-        Args:
-            features: What `watching` saw.
-            shown: Number of the class at each cell; 0 background, -1 unknown.
-            label: Place of the class of the image; -1 unknown.
-        """
-        logits = self.read(self.norm(features[0].float()))
-        logits = F.interpolate(logits, shown.shape[-2:], mode="bilinear", align_corners=False)
-        weight = torch.where(shown[:, 0] == 0, _BACKGROUND, 1.0)
-        found = {"shown": _cross_entropy(logits, shown[:, 0], weight)}
-        if self.read_label is not None:
-            logits = self.read_label(self.label_norm(features[1].float()))
-            everywhere = label[:, :, None].expand(-1, *logits.shape[-2:])
-            found["label"] = _cross_entropy(logits, everywhere, torch.ones_like(logits[:, 0]))
-        return found
+    @abstractmethod
+    def loss(self, features: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+        """(sum, weight) of the cross-entropy over cells; -1 is unknown."""
+
+
+class ShownReader(FeatureReader):
+    """Reads the class at each place, 0 none, from the output of an up block at half the depth."""
+
+    def __init__(self, unet: Any, num_classes: int) -> None:
+        super().__init__(unet, f"up_blocks.{max(0, len(unet.up_blocks) // 2 - 1)}", 1 + num_classes)
+
+    def loss(self, features: Tensor, truth: Int[Tensor, "batch 1 grid_height grid_width"]) -> tuple[Tensor, Tensor]:
+        number = truth[:, 0]
+        logits = F.interpolate(self.logits(features), number.shape[-2:], mode="bilinear", align_corners=False)
+        return _cross_entropy(logits, number, torch.where(number == 0, _BACKGROUND, 1.0))
+
+
+class LabelReader(FeatureReader):
+    """Reads the class of the image from every cell of the middle block."""
+
+    def __init__(self, unet: Any, num_labels: int) -> None:
+        super().__init__(unet, "mid_block", num_labels)
+
+    def loss(self, features: Tensor, truth: Int[Tensor, "batch 1"]) -> tuple[Tensor, Tensor]:
+        logits = self.logits(features)
+        everywhere = truth[:, :, None].expand(-1, *logits.shape[-2:])
+        return _cross_entropy(logits, everywhere, torch.ones_like(logits[:, 0]))
 
 
 def _cross_entropy(
