@@ -68,7 +68,8 @@ def first_gaze_losses(method: Method) -> list[float]:
 
 def first_instruct_losses(way: str) -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
-        method = small_instruct.method(Path(folder), way=way, train_text=True, train_decoder=way == "one-step").train()
+        decoder = {"train_decoder": True} if way == "one-step" else {}
+        method = small_instruct.method(Path(folder), way=way, train_text=True, **decoder).train()
     optimiser = torch.optim.AdamW(method.parameter_groups()[0]["params"], 1e-3)
     losses = []
     for step in range(NUM_STEPS):
