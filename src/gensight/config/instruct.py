@@ -109,8 +109,9 @@ class InstructConfig(Section):
     image_channels: Literal["zero", "copied"] = Field(
         default="zero", description="How the image's input channels begin (many-step; copied in one-step)."
     )
-    noise_levels: Literal["uniform", "late"] = Field(
-        default="uniform", description="Noise in training; late: the noisier of two draws (many-step)."
+    noise_levels: Literal["uniform", "late", "last"] = Field(
+        default="uniform",
+        description="Noise in training; late: the noisier of two draws; last: half at the last level (many-step).",
     )
     zero_terminal_snr: Flag = Field(
         default=False, description="Whether the noise schedule is changed to end in pure noise (v-prediction)."

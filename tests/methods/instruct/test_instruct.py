@@ -14,6 +14,7 @@ from gensight.loading.draws import Draw
 from gensight.methods.instruct.editor import build_scheduler, guide
 from gensight.methods.instruct.losses import class_loss, overlap_loss, task_loss
 from gensight.methods.instruct.method import other_words, said
+from gensight.samples import Batch
 from tests.methods.instruct import small
 from tests.pipelines import save_pipeline
 
@@ -65,6 +66,14 @@ def test_late_noise_levels_are_the_noisier_of_two(folder, batch):
     uniform, late = (small.method(folder, noise_levels=levels)._timesteps(batch) for levels in ("uniform", "late"))
     assert (late >= uniform).all()
     assert (late > uniform).any()
+
+
+def test_half_of_the_items_can_be_learned_at_the_last_noise_level(folder):
+    batch = Batch([], [], torch.arange(400))
+    late, last = (small.method(folder, noise_levels=levels)._timesteps(batch) for levels in ("late", "last"))
+    assert 160 < int((last == 999).sum()) < 240
+    assert int((late == 999).sum()) < 10
+    assert torch.equal(last[last < 999], late[last < 999])
 
 
 def test_a_schedule_that_ends_in_noise_shows_nothing_of_the_answer_there(velocity, batch):

@@ -14,8 +14,8 @@ from gensight.methods.instruct.method import Instruct, asked_task
 from gensight.samples import Batch, Item
 
 ImageChannels = Literal["zero", "copied"]
-NoiseLevels = Literal["uniform", "late"]
-_NOISE, _TIMESTEP, _DROPOUT, _LATER, _DRAW = 0, 1, 2, 5, 64  # which of an item's random numbers
+NoiseLevels = Literal["uniform", "late", "last"]
+_NOISE, _TIMESTEP, _DROPOUT, _LATER, _LAST, _DRAW = 0, 1, 2, 5, 6, 64  # which of an item's random numbers
 
 
 class ManySteps(Instruct):
@@ -28,7 +28,8 @@ class ManySteps(Instruct):
         drop_text, drop_image, drop_both: Shares of items.
         image_channels: How the image's input channels begin: `zero` (InstructPix2Pix), or `copied` from the noise's.
         noise_levels: Of training: `uniform` (InstructPix2Pix), or `late`, the noisier of two draws. What an answer is
-            about is settled where there is most noise; where there is little it is seen already.
+            about is settled where there is most noise; where there is little it is seen already. `last`: half of the
+            items at the last level, from which answers are drawn, and the others late.
         zero_terminal_snr: Whether the noise schedule is changed to end in pure noise; see `Editor`.
         sampler, sample_steps, text_guidance, image_guidance: How answers are drawn.
         num_draws: Draws of an answer. Depth, edges and masks of one class are their mean; where colours mean something
@@ -89,7 +90,11 @@ class ManySteps(Instruct):
         drawn = item_timesteps(batch.keys, 0, len(self.alphas_cumprod), _TIMESTEP)
         if self.noise_levels == "uniform":
             return drawn
-        return torch.maximum(drawn, item_timesteps(batch.keys, 0, len(self.alphas_cumprod), _LATER))
+        late = torch.maximum(drawn, item_timesteps(batch.keys, 0, len(self.alphas_cumprod), _LATER))
+        if self.noise_levels == "late":
+            return late
+        at_last = item_uniform(batch.keys, _LAST) < 0.5
+        return torch.where(at_last, torch.full_like(late, len(self.alphas_cumprod) - 1), late)
 
     def _dropped(self, batch: Batch, texts: list[str], image_latents: Tensor) -> tuple[list[str], Tensor]:
         drawn = item_uniform(batch.keys, _DROPOUT)
