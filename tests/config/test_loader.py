@@ -174,6 +174,14 @@ def test_one_mistake_in_full(write: Write) -> None:
     )
 
 
+def test_keys_that_a_mapping_does_not_know() -> None:
+    said = message("instruct-puppets", "data.root=pool", "encoding.repeats={dept: 2, classify: 0}")
+    assert "encoding.repeats.dept: unknown value 'dept'" in said
+    assert "valid: segment, detect, depth, classify" in said
+    assert "did you mean `depth`?" in said
+    assert "encoding.repeats.classify: must be at least 1, got 0" in said
+
+
 def test_all_mistakes_at_once(write: Write) -> None:
     said = message(
         write(

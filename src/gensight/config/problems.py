@@ -93,12 +93,18 @@ def _place(root: type[Section], location: tuple[str | int, ...]) -> _Place:
         if len(place.allowed) > 1:  # pydantic names the kind as a step of its own
             place = _Place(place.path, place.around, place.info, [kinds(place.allowed)[str(element)]])
             continue
+        if element == "[key]":  # the key itself is wrong, and named already
+            continue
         around = place.allowed[0] if place.allowed else None
         info = around.model_fields.get(str(element)) if around else None
-        info = info or (place.info if isinstance(element, int) else None)
+        info = info or (place.info if isinstance(element, int) or _is_mapping(place.info) else None)
         allowed = sections(info.annotation) if info and not isinstance(element, int) else []
         place = _Place((*place.path, element), around, info, allowed)
     return place
+
+
+def _is_mapping(info: FieldInfo | None) -> bool:
+    return info is not None and get_origin(info.annotation) is dict
 
 
 def _literals(annotation: Any) -> list[str]:
