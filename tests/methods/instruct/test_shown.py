@@ -67,6 +67,11 @@ def test_the_background_counts_a_fifth_and_the_unknown_nothing(folder: Path) -> 
         assert float(found[0]) == pytest.approx(weight * math.log(reader.read.out_channels), rel=1e-5)
 
 
+def test_without_a_vocabulary_of_labels_none_are_read(folder: Path) -> None:
+    of = small.method(folder, label_weight=1.0).train()
+    assert "label" not in of.losses(training.batch())
+
+
 def test_a_run_keeps_what_it_reads_with(folder: Path) -> None:
     kept = method(folder).trained_state()
     assert {"shown.read.weight", "label.read.weight"} <= set(kept)

@@ -34,7 +34,7 @@ class Instruct(Method):
         editor: The model, whose backbone is trained whole or through adapters.
         phrasing: `fixed`, the items' own words; `rephrased`, other words of the training grammar at each draw.
         shown_weight: Of the class at each place of every image, read off the U-Net's features; see `ShownReader`.
-        label_weight: Of the image's label, read off them too.
+        label_weight: Of the image's label, read off them too, where there is a vocabulary of labels.
         words_first: Steps that teach the text encoder the words alone, before all else; see `teach_words`.
         tasks, categories: What can be asked, and the vocabulary of classes of pixels and objects.
         labels: The vocabulary of classes of images, in the order of their colours.
@@ -73,7 +73,7 @@ class Instruct(Method):
         self.tasks, self.categories, self.labels = tuple(tasks), tuple(categories), tuple(labels)
         self.shown_weight, self.label_weight = shown_weight, label_weight
         self.shown = ShownReader(backbone.unet, len(self.categories)) if shown_weight else None
-        self.label = LabelReader(backbone.unet, len(self.labels)) if label_weight else None
+        self.label = LabelReader(backbone.unet, len(self.labels)) if label_weight and self.labels else None
         self.register_buffer("alphas_cumprod", backbone.scheduler.alphas_cumprod.float().clone(), False)
 
     # --- Learning ---
