@@ -108,8 +108,6 @@ class ManySteps(Instruct):
 
     def _answers(self, batch: Batch, image_latents: Tensor, texts: list[str]) -> Tensor:
         draws = torch.stack([self._draw(batch, image_latents, texts, number) for number in range(self.num_draws)])
-        if self.num_draws == 1:
-            return draws[0]
         grey = torch.tensor([_in_grey(item) for item in batch.items], device=draws.device).view(-1, 1, 1, 1)
         return torch.where(grey, draws.mean(0), _nearest_to_the_others(draws))
 

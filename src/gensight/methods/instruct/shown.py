@@ -7,7 +7,7 @@ up blocks, the label at each single cell of the middle block, so that each knows
 know everywhere. They are used in training alone.
 """
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 _BACKGROUND = 0.2  # its weight: most of an image shows no class
 
 
-class FeatureReader(nn.Module):
+class FeatureReader(nn.Module, ABC):
     """Reads classes from each cell of a block's output.
 
     Args:
