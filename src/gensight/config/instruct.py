@@ -64,8 +64,8 @@ class PaintedConfig(Section):
 
 _OF_ONE_STEP = {"train_decoder", "latent_weight", "overlap_weight", "decoded_share", "class_weight"}
 _OF_MANY_STEPS = {
-    "drop_text", "drop_image", "drop_both", "image_channels", "noise_levels", "zero_terminal_snr",
-    "sampler", "sample_steps", "text_guidance", "image_guidance", "num_draws",
+    "drop_text", "drop_image", "drop_both", "image_channels", "noise_channels", "noise_levels",
+    "zero_terminal_snr", "sampler", "sample_steps", "text_guidance", "image_guidance", "num_draws",
 }  # fmt: skip
 
 
@@ -112,6 +112,10 @@ class InstructConfig(Section):
     )
     image_channels: Literal["zero", "copied"] = Field(
         default="zero", description="How the image's input channels begin (many-step; copied in one-step)."
+    )
+    noise_channels: Literal["kept", "zero"] = Field(
+        default="kept",
+        description="How the noise's input channels begin; zero: for a model trained in one step (many-step).",
     )
     noise_levels: Literal["uniform", "late", "last"] = Field(
         default="uniform",

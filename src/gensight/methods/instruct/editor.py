@@ -214,6 +214,16 @@ def widen_input(unet: Any, channels: int) -> None:
 
 
 @torch.no_grad()
+def blind_to_noise(unet: Any, channels: int) -> None:
+    """Zeroes the weights by which the noisy latent enters, in place.
+
+    An editor in one step saw zeros there in all its training. Shown noise, it would lose what it knows before it
+    learned not to look; so it begins as it is, whatever the noise, and learns what there is to see in it.
+    """
+    unet.conv_in.weight[:, :channels] = 0
+
+
+@torch.no_grad()
 def tell_as(unet: Any, told: int, known: int) -> None:
     """Makes the U-Net take timestep `told` for `known`, in place; all others are shifted by as much.
 

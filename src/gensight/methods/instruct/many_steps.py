@@ -9,11 +9,12 @@ from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.diffusion.noise import item_noise, item_timesteps, item_uniform
 from gensight.diffusion.targets import add_noise, target
 from gensight.errors import ConfigError
-from gensight.methods.instruct.editor import Editor, SamplerName
+from gensight.methods.instruct.editor import Editor, SamplerName, blind_to_noise
 from gensight.methods.instruct.method import Instruct, asked_task
 from gensight.samples import Batch, Item
 
 ImageChannels = Literal["zero", "copied"]
+NoiseChannels = Literal["kept", "zero"]
 NoiseLevels = Literal["uniform", "late", "last"]
 _NOISE, _TIMESTEP, _DROPOUT, _LATER, _LAST, _DRAW = 0, 1, 2, 5, 6, 64  # which of an item's random numbers
 
@@ -27,6 +28,8 @@ class ManySteps(Instruct):
         train_text: Whether the text encoder learns beside the U-Net.
         drop_text, drop_image, drop_both: Shares of items.
         image_channels: How the image's input channels begin: `zero` (InstructPix2Pix), or `copied` from the noise's.
+        noise_channels: How the noisy latent's input channels begin: as they are, or at `zero`, for a model that was
+            trained in one step; see `blind_to_noise`.
         noise_levels: Of training: `uniform` (InstructPix2Pix), or `late`, the noisier of two draws. What an answer is
             about is settled where there is most noise; where there is little it is seen already. `last`: half of the
             items at the last level, from which answers are drawn, and the others late.
@@ -51,6 +54,7 @@ class ManySteps(Instruct):
         drop_image: float = 0.05,
         drop_both: float = 0.05,
         image_channels: ImageChannels = "zero",
+        noise_channels: NoiseChannels = "kept",
         noise_levels: NoiseLevels = "uniform",
         zero_terminal_snr: bool = False,
         sampler: SamplerName = "euler",
@@ -64,6 +68,8 @@ class ManySteps(Instruct):
             raise ConfigError("the three dropouts are shares of the items, and exceed 1", where="method.drop_text")
         copied = image_channels == "copied"
         editor = Editor(backbone, train_text, copied=copied, zero_terminal_snr=zero_terminal_snr)
+        if noise_channels == "zero":
+            blind_to_noise(backbone.unet, editor.latent_channels)
         super().__init__(editor, **shared)
         self.drop_text, self.drop_image, self.drop_both = drop_text, drop_image, drop_both
         self.noise_levels = noise_levels
