@@ -110,6 +110,19 @@ def test_channels_for_the_image_may_begin_as_copies_in_many_steps_too(folder):
     torch.testing.assert_close(bias, plain.unet.time_embedding.linear_1.bias)  # all noise levels are told
 
 
+def test_many_steps_from_one_begin_blind_to_noise_and_answer_as_it_does(velocity, batch, tmp_path):
+    one = small.method(velocity, way="one-step")
+    _shake(one)
+    own = one.eval().predict(batch)["painted"]
+    one.editor.save_pipeline(tmp_path / "sd", one_step=True)
+    options = {"zero_terminal_snr": True, "sample_steps": 1, "text_guidance": 1.0}
+    blind, kept = (small.method(tmp_path, noise_channels=begin, **options).eval() for begin in ("zero", "kept"))
+    torch.testing.assert_close(blind.predict(batch)["painted"], own, atol=0.02, rtol=0)  # its last level shows 0.2 %
+    assert not torch.allclose(kept.predict(batch)["painted"], own, atol=0.02)
+    blind.train().losses(batch)["loss"].backward()
+    assert blind.editor.backbone.unet.conv_in.weight.grad[:, :4].abs().max() > 0  # and learns to see it
+
+
 @pytest.mark.parametrize("way", ["many-step", "one-step"])
 @pytest.mark.parametrize("trainable", ["full", "lora"])
 def test_what_is_trained_learns_and_the_rest_stays(folder, batch, way, trainable):
