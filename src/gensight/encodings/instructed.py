@@ -97,7 +97,7 @@ class Instructed(PaintedTasks):
             return targets
         label = self.labels.index(item.sample.label) if item.sample.label in self.labels else UNKNOWN
         shown = self._shown_at(item.sample, views[0])
-        asked = self._asked_at(item, targets, shown.shape[-2:])
+        asked = self._asked_at(item, targets, (shown.shape[-2], shown.shape[-1]))
         return targets | {SHOWN: shown, LABEL: torch.tensor([label]), ASKED: asked}
 
     def _shown_at(self, sample: Sample, view: View) -> Tensor:
@@ -107,16 +107,16 @@ class Instructed(PaintedTasks):
             return torch.full((1, *grid_size), UNKNOWN)
         return torch.from_numpy(cells.astype(np.int64))[None]
 
-    def _asked_at(self, item: Item, targets: Mapping[str, Tensor], grid_size: Sequence[int]) -> Tensor:
+    def _asked_at(self, item: Item, targets: Mapping[str, Tensor], grid_size: tuple[int, int]) -> Tensor:
         """int64 (1, *grid_size); outlines on the photograph say nothing about places."""
-        task = "" if item.query is None else item.query.task
-        painting = self.tasks.get(task)
-        outlined = isinstance(painting, PaintedBoxes) and painting.style == "outlines"
-        if task not in ("segment", "detect") or outlined:
-            return torch.full((1, *grid_size), UNKNOWN)
-        size = list(grid_size)
-        here = F.adaptive_avg_pool2d(targets[OUTPUT].amax(0, keepdim=True), size) > _PAINTED
-        known = F.adaptive_avg_pool2d(targets[f"{OUTPUT}_weight"], size) > 0.5
+        nowhere = torch.full((1, *grid_size), UNKNOWN)
+        if item.query is None or item.query.task not in ("segment", "detect"):
+            return nowhere
+        painting = self.tasks[item.query.task]
+        if isinstance(painting, PaintedBoxes) and painting.style == "outlines":
+            return nowhere
+        here = F.adaptive_avg_pool2d(targets[OUTPUT].amax(0, keepdim=True), grid_size) > _PAINTED
+        known = F.adaptive_avg_pool2d(targets[f"{OUTPUT}_weight"], grid_size) > 0.5
         return torch.where(known, here.long(), UNKNOWN)
 
     def item(self, sample: Sample, task: str, classes: Sequence[str], text: str | None = None) -> Item:
