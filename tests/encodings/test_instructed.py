@@ -2,7 +2,7 @@
 
 import pytest
 
-from gensight.encodings.instructed import ASKED, SHOWN, Instructed
+from gensight.encodings.instructed import Instructed
 from gensight.encodings.painted_answers import PaintedBoxes, PaintedMask
 from gensight.errors import ConfigError
 from tests.methods.instruct import small
@@ -87,30 +87,3 @@ def test_an_unlabelled_image_is_asked_nothing(sample):
 
     bare = replace(sample, instances=None, depth=None, label=None, extras={})
     assert small.encoding().items(bare) == []
-
-
-def test_targets_tell_where_what_is_asked_is(sample):
-    encoding = small.encoding(negatives=1, shown=True)
-    view = small.cases(1).policy.view(encoding.items(sample)[0])
-    for item in encoding.items(sample):
-        found = encoding.encode(item, (view,))
-        here, shown = found[ASKED], found[SHOWN]
-        assert here.shape == shown.shape
-        match item.query.task:
-            case "segment" if item.query.options == (sample.label,):
-                there = shown == 1 + encoding.categories.index(sample.label)
-                assert ((here == 1) & there).sum() > 0.7 * ((here == 1) | there).sum() > 0
-            case "detect" if item.query.options == (sample.label,):
-                assert (here == 1).sum() > (shown > 0).sum() > 0  # a filled box
-            case "segment" | "detect":
-                assert bool((here == 0).all())
-            case _:
-                assert bool((here == -1).all())
-
-
-def test_outlines_on_the_photograph_say_nothing_about_places(sample):
-    tasks = {"detect": PaintedBoxes(style="outlines")}
-    encoding = Instructed(tasks, small.encoding().categories, shown=True)
-    items = encoding.items(sample)
-    view = small.cases(1).policy.view(items[0])
-    assert all(bool((encoding.encode(item, (view,))[ASKED] == -1).all()) for item in items)

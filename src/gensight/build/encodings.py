@@ -93,7 +93,7 @@ def _wants_background(config: RunConfig) -> bool:
 
 def _wants_shown(config: RunConfig) -> bool:
     method = config.method
-    return isinstance(method, InstructConfig) and method.shown_weight + method.label_weight + method.asked_weight > 0
+    return isinstance(method, InstructConfig) and method.shown_weight + method.label_weight > 0
 
 
 def _build_part(

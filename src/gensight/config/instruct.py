@@ -103,10 +103,6 @@ class InstructConfig(Section):
     label_weight: NonNegative = Field(
         default=0.0, description="Weight of reading the image's label off the features, cell by cell, in training."
     )
-    asked_weight: NonNegative = Field(
-        default=0.0,
-        description="Weight of reading whether what is asked is here, place by place, off the features in training.",
-    )
     words_first: NonNegativeInteger = Field(
         default=0, description="Steps that teach the text encoder words alone, before all else; needs train_text."
     )

@@ -6,10 +6,9 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from gensight.encodings.painted import OUTPUT, Painted, PaintedTasks
+from gensight.encodings.painted import Painted, PaintedTasks
 from gensight.encodings.painted_answers import PaintedBoxes, class_cells
 from gensight.errors import ConfigError
 from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Task, as_task, fixed
@@ -20,10 +19,8 @@ from gensight.samples import Item, Query, Sample, View
 VOCABULARY = "vocabulary"  # key in `Sample.extras`: what was looked for in this image, where data sets are pooled
 SHOWN = "shown"  # target: the class at each place, whatever is asked
 LABEL = "label"  # target: the class of the whole image, whatever is asked
-ASKED = "asked"  # target: whether what is asked is at a place
 Asking = Literal["sampled", "all"]
 _SHOWN_STRIDE = 4
-_PAINTED = 0.3  # mean brightness of a cell that shows what is asked
 
 
 class Instructed(PaintedTasks):
@@ -47,8 +44,7 @@ class Instructed(PaintedTasks):
             choice among all labels. Depth is one question, where masks are asked class by class.
         shown: Whether targets tell, beside the answer, what the image shows: `shown` (1, height / 4, width / 4), the
             number of the class at each cell's centre, in the order of `categories` from 1; 0 none of them, -1 unknown;
-            `label` (1,), the place of the image's class in `labels`, -1 unknown; and `asked`, like `shown`: 1 where the
-            answer shows what is asked, 0 where not, -1 unknown, or where masks and boxes are not what is asked.
+            and `label` (1,), the place of the image's class in `labels`, -1 unknown.
 
     Raises:
         ConfigError: A task without a vocabulary.
@@ -96,9 +92,7 @@ class Instructed(PaintedTasks):
         if not self.shown:
             return targets
         label = self.labels.index(item.sample.label) if item.sample.label in self.labels else UNKNOWN
-        shown = self._shown_at(item.sample, views[0])
-        asked = self._asked_at(item, targets, (shown.shape[-2], shown.shape[-1]))
-        return targets | {SHOWN: shown, LABEL: torch.tensor([label]), ASKED: asked}
+        return targets | {SHOWN: self._shown_at(item.sample, views[0]), LABEL: torch.tensor([label])}
 
     def _shown_at(self, sample: Sample, view: View) -> Tensor:
         grid_size = view.model_size[0] // _SHOWN_STRIDE, view.model_size[1] // _SHOWN_STRIDE
@@ -106,18 +100,6 @@ class Instructed(PaintedTasks):
         if cells is None:
             return torch.full((1, *grid_size), UNKNOWN)
         return torch.from_numpy(cells.astype(np.int64))[None]
-
-    def _asked_at(self, item: Item, targets: Mapping[str, Tensor], grid_size: tuple[int, int]) -> Tensor:
-        """int64 (1, *grid_size); outlines on the photograph say nothing about places."""
-        nowhere = torch.full((1, *grid_size), UNKNOWN)
-        if item.query is None or item.query.task not in ("segment", "detect"):
-            return nowhere
-        painting = self.tasks[item.query.task]
-        if isinstance(painting, PaintedBoxes) and painting.style == "outlines":
-            return nowhere
-        here = F.adaptive_avg_pool2d(targets[OUTPUT].amax(0, keepdim=True), grid_size) > _PAINTED
-        known = F.adaptive_avg_pool2d(targets[f"{OUTPUT}_weight"], grid_size) > 0.5
-        return torch.where(known, here.long(), UNKNOWN)
 
     def item(self, sample: Sample, task: str, classes: Sequence[str], text: str | None = None) -> Item:
         """What is asked of a sample, in these words or in the task's usual ones."""

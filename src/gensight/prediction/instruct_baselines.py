@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gensight.encodings.instructed import Instructed
 from gensight.encodings.painted import OUTPUT
+from gensight.files.progress import progress
 from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Task, fixed, rephrased
 from gensight.loading.cases import Cases
 from gensight.loading.views import ViewPolicy
@@ -34,7 +35,7 @@ class MostFrequentAnswer:
         self.encoding = encoding
         sums: dict[_Question, tuple[Tensor, Tensor]] = {}
         counts: dict[_Question, dict[str, tuple[int, Tensor]]] = {}
-        for index in range(len(cases)):
+        for index in progress(range(len(cases)), len(cases), "most frequent answers", "items"):
             item = cases.item(index)
             question = _question(item)
             targets = encoding.encode(item, self._views(item))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gensight.encodings.instructed import ASKED, LABEL, SHOWN
+from gensight.encodings.instructed import LABEL, SHOWN
 from gensight.methods.instruct.method import Instruct
 from tests.learning import losses_of
 from tests.methods.instruct import small, training
@@ -19,8 +19,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def method(folder: Path, **options: object) -> Instruct:
     names = small.reader(1).categories
-    weights = {"shown_weight": 0.5, "label_weight": 0.25, "asked_weight": 0.75}
-    return small.method(folder, way="one-step", categories=names, labels=names, **weights, **options)
+    return small.method(
+        folder, way="one-step", shown_weight=0.5, label_weight=0.25, categories=names, labels=names, **options
+    )
 
 
 def test_it_is_added_to_the_loss_in_training_alone(folder: Path) -> None:
@@ -28,11 +29,12 @@ def test_it_is_added_to_the_loss_in_training_alone(folder: Path) -> None:
     with torch.no_grad():
         losses, plain = of.train().losses(batch), of.eval().losses(batch)
     assert "shown" not in plain
-    read = 0.5 * losses["shown"] + 0.25 * losses["label"] + 0.75 * losses["asked"]
-    assert float(losses["loss"] - read) == pytest.approx(float(losses["pixels"] + 0.1 * losses["latents"]), rel=1e-5)
+    assert float(losses["loss"] - 0.5 * losses["shown"] - 0.25 * losses["label"]) == pytest.approx(
+        float(losses["pixels"] + 0.1 * losses["latents"]), rel=1e-5
+    )
 
 
-@pytest.mark.parametrize("name", [SHOWN, LABEL, ASKED])
+@pytest.mark.parametrize("name", ["shown", "label"])
 def test_it_teaches_the_blocks_before_it(folder: Path, name: str) -> None:
     of = method(folder).train()
     of.losses(training.batch())[name].backward()
@@ -43,7 +45,7 @@ def test_it_teaches_the_blocks_before_it(folder: Path, name: str) -> None:
     assert not unet.mid_block._forward_hooks
 
 
-@pytest.mark.parametrize("name", [SHOWN, LABEL, ASKED])
+@pytest.mark.parametrize("name", ["shown", "label"])
 def test_the_classes_of_an_image_learned_by_heart_are_read_off(folder: Path, name: str) -> None:
     of, batch = method(folder).train(), training.batch()
     found = losses_of(lambda: of.losses(batch)[name], of.parameters(), 3e-3, 60)
@@ -53,22 +55,16 @@ def test_the_classes_of_an_image_learned_by_heart_are_read_off(folder: Path, nam
 def test_the_background_counts_a_fifth_and_the_unknown_nothing(folder: Path) -> None:
     of = method(folder)
     unknown = torch.full((1, 1, 2, 2), -1)
-    targets = {
-        SHOWN: torch.cat([torch.tensor([[[[0, 0], [2, -1]]]]), unknown]),
-        LABEL: torch.tensor([[-1], [4]]),
-        ASKED: torch.cat([torch.tensor([[[[0, 1], [0, 0]]]]), unknown]),
-    }
-    for reader, weight, choices in (
-        (of.shown, 1.4, 1 + len(of.categories)),
-        (of.label, 4.0, len(of.labels)),  # at each cell of the image whose label is known
-        (of.asked, 2.2, 2),  # where another class is shown as much as where the one asked is
+    for reader, truth, weight in (
+        (of.shown, torch.cat([torch.tensor([[[[0, 0], [2, -1]]]]), unknown]), 1.4),
+        (of.label, torch.tensor([[-1], [4]]), 4.0),  # at each cell of the image whose label is known
     ):
         assert reader is not None
         with torch.no_grad():
             reader.read.bias.zero_()
-            found = reader.loss(torch.zeros(2, reader.norm.num_channels, 2, 2), targets)
+            found = reader.loss(torch.zeros(2, reader.norm.num_channels, 2, 2), truth)
         assert float(found[1]) == pytest.approx(weight)
-        assert float(found[0]) == pytest.approx(weight * math.log(choices), rel=1e-5)
+        assert float(found[0]) == pytest.approx(weight * math.log(reader.read.out_channels), rel=1e-5)
 
 
 def test_without_a_vocabulary_of_labels_none_are_read(folder: Path) -> None:
@@ -78,5 +74,5 @@ def test_without_a_vocabulary_of_labels_none_are_read(folder: Path) -> None:
 
 def test_a_run_keeps_what_it_reads_with(folder: Path) -> None:
     kept = method(folder).trained_state()
-    assert {"shown.read.weight", "label.read.weight", "asked.read.weight"} <= set(kept)
-    assert {SHOWN, LABEL, ASKED} <= set(training.batch().targets)
+    assert {"shown.read.weight", "label.read.weight"} <= set(kept)
+    assert {SHOWN, LABEL} <= set(training.batch().targets)

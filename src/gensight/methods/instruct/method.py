@@ -12,14 +12,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gensight.diffusion.noise import item_uniform
-from gensight.encodings.instructed import ASKED, LABEL, SHOWN
+from gensight.encodings.instructed import LABEL, SHOWN
 from gensight.encodings.painted import OUTPUT
 from gensight.errors import ConfigError
 from gensight.instructions.grammar import Task, as_task, rephrased
 from gensight.instructions.templates import Templates, read_templates
 from gensight.methods.base import Method
 from gensight.methods.instruct.editor import Editor
-from gensight.methods.instruct.shown import AskedReader, FeatureReader, LabelReader, ShownReader
+from gensight.methods.instruct.shown import FeatureReader, LabelReader, ShownReader
 from gensight.methods.instruct.words import teach_words
 from gensight.samples import Batch, Item
 
@@ -35,7 +35,6 @@ class Instruct(Method):
         phrasing: `fixed`, the items' own words; `rephrased`, other words of the training grammar at each draw.
         shown_weight: Of the class at each place of every image, read off the U-Net's features; see `ShownReader`.
         label_weight: Of the image's label, read off them too, where there is a vocabulary of labels.
-        asked_weight: Of whether what is asked is at a place, read off them too; see `AskedReader`.
         words_first: Steps that teach the text encoder the words alone, before all else; see `teach_words`.
         tasks, categories: What can be asked, and the vocabulary of classes of pixels and objects.
         labels: The vocabulary of classes of images, in the order of their colours.
@@ -55,7 +54,6 @@ class Instruct(Method):
         phrasing: Phrasing = "rephrased",
         shown_weight: float = 0.0,
         label_weight: float = 0.0,
-        asked_weight: float = 0.0,
         words_first: int = 0,
         tasks: Sequence[Task] = (),
         categories: Sequence[str] = (),
@@ -73,10 +71,9 @@ class Instruct(Method):
         self.editor, self.phrasing = editor, phrasing
         self.words_first, self.templates = words_first, templates
         self.tasks, self.categories, self.labels = tuple(tasks), tuple(categories), tuple(labels)
-        self.shown_weight, self.label_weight, self.asked_weight = shown_weight, label_weight, asked_weight
+        self.shown_weight, self.label_weight = shown_weight, label_weight
         self.shown = ShownReader(backbone.unet, len(self.categories)) if shown_weight else None
         self.label = LabelReader(backbone.unet, len(self.labels)) if label_weight and self.labels else None
-        self.asked = AskedReader(backbone.unet) if asked_weight else None
         self.register_buffer("alphas_cumprod", backbone.scheduler.alphas_cumprod.float().clone(), False)
 
     # --- Learning ---
@@ -98,21 +95,19 @@ class Instruct(Method):
             seen = {name: watched.enter_context(reader.watching(unet)) for name, (reader, _) in readers.items()}
             losses = self._losses(batch, image_latents, self._texts(batch), answer, weight)
         for name, (reader, share) in readers.items():
-            total, count = reader.loss(seen[name][0], batch.targets)
+            total, count = reader.loss(seen[name][0], batch.targets[name])
             mean = total / count.clamp(min=1)
             losses |= {name: mean, f"{name}_sum": share * total, f"{name}_count": count}
             losses["loss"] = losses["loss"] + share * mean
         return losses
 
     def _readers(self) -> dict[str, tuple[FeatureReader, float]]:
-        """Name of a target -> what reads it off the features, and its weight."""
+        """Target -> what reads it off the features, and its weight."""
         found: dict[str, tuple[FeatureReader, float]] = {}
         if self.shown is not None:
             found[SHOWN] = self.shown, self.shown_weight
         if self.label is not None:
             found[LABEL] = self.label, self.label_weight
-        if self.asked is not None:
-            found[ASKED] = self.asked, self.asked_weight
         return found
 
     @abstractmethod

@@ -4,12 +4,11 @@ A question tells of one class, or of none; a class map, where the data have one,
 label of the image as a whole. Linear readers of the features are taught to tell them (deep supervision, after Lee et
 al., "Deeply-Supervised Nets", AISTATS 2015), and with them the features: classes at places behind the first half of the
 up blocks, the label at each single cell of the middle block, so that each knows what answers of one colour need to
-know everywhere. Where features tell classes, words must still be matched with them: behind the last block that attends
-to the words, a reader is taught whether what is asked is here. They are used in training alone.
+know everywhere. They are used in training alone.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,10 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gensight.encodings.instructed import ASKED, LABEL, SHOWN
-
 _BACKGROUND = 0.2  # its weight: most of an image shows no class
-_ELSEWHERE = 0.1  # where no class is shown, it is easy to tell that what is asked is not here
 
 
 class FeatureReader(nn.Module, ABC):
@@ -60,8 +56,8 @@ class FeatureReader(nn.Module, ABC):
         return read
 
     @abstractmethod
-    def loss(self, features: Tensor, targets: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """(sum, weight) of the cross-entropy over cells; see `Instructed` for the targets."""
+    def loss(self, features: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+        """(sum, weight) of the cross-entropy over cells; -1 is unknown."""
 
 
 class ShownReader(FeatureReader):
@@ -70,8 +66,8 @@ class ShownReader(FeatureReader):
     def __init__(self, unet: Any, num_classes: int) -> None:
         super().__init__(unet, f"up_blocks.{max(0, len(unet.up_blocks) // 2 - 1)}", 1 + num_classes)
 
-    def loss(self, features: Tensor, targets: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        number = targets[SHOWN][:, 0]
+    def loss(self, features: Tensor, truth: Int[Tensor, "batch 1 grid_height grid_width"]) -> tuple[Tensor, Tensor]:
+        number = truth[:, 0]
         logits = F.interpolate(self.logits(features), number.shape[-2:], mode="bilinear", align_corners=False)
         return _cross_entropy(logits, number, torch.where(number == 0, _BACKGROUND, 1.0))
 
@@ -82,26 +78,10 @@ class LabelReader(FeatureReader):
     def __init__(self, unet: Any, num_labels: int) -> None:
         super().__init__(unet, "mid_block", num_labels)
 
-    def loss(self, features: Tensor, targets: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def loss(self, features: Tensor, truth: Int[Tensor, "batch 1"]) -> tuple[Tensor, Tensor]:
         logits = self.logits(features)
-        everywhere = targets[LABEL][:, :, None].expand(-1, *logits.shape[-2:])
+        everywhere = truth[:, :, None].expand(-1, *logits.shape[-2:])
         return _cross_entropy(logits, everywhere, torch.ones_like(logits[:, 0]))
-
-
-class AskedReader(FeatureReader):
-    """Reads whether what is asked is at a place, from the output of the last block that attends to the words."""
-
-    def __init__(self, unet: Any) -> None:
-        attending = [name for name, block in unet.up_blocks.named_children() if getattr(block, "attentions", None)]
-        super().__init__(unet, f"up_blocks.{attending[-1]}", 1)
-
-    def loss(self, features: Tensor, targets: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        asked, shown = targets[ASKED][:, 0], targets[SHOWN][:, 0]
-        logits = F.interpolate(self.logits(features), asked.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
-        something = (asked > 0) | (shown > 0)
-        weight = (asked >= 0).to(logits) * torch.where(something, 1.0, _ELSEWHERE)
-        errors = F.binary_cross_entropy_with_logits(logits, asked.clamp(min=0).to(logits), reduction="none")
-        return (errors * weight).sum(), weight.sum()
 
 
 def _cross_entropy(
