@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 from gensight.config.fields import Section
 from gensight.config.pretrain import PretrainConfig
 from gensight.config.problems import sections
-from gensight.config.schema import RunConfig, TrainingConfig
+from gensight.config.schema import DiffusersConfig, RunConfig, TrainingConfig
 
 
 def all_sections(root: type[Section]) -> set[type[Section]]:
@@ -81,6 +82,13 @@ def test_paths_are_made_absolute(tmp_path: Any, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(tmp_path / "inner")
     config = RunConfig.model_validate({"data": {"kind": "deeplabcut", "root": "../project"}})
     assert config.data.root == tmp_path / "project"  # type: ignore[union-attr]
+
+
+def test_a_backbones_folder_is_made_absolute_and_a_hub_id_stays(tmp_path: Path, monkeypatch: Any) -> None:
+    (tmp_path / "drawn").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert DiffusersConfig(id="drawn").id == str(tmp_path / "drawn")
+    assert DiffusersConfig(id="owner/name").id == "owner/name"
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,11 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 (Path.absolute keeps `..`)
 
 
+def _folder_or_id(source: str) -> str:
+    path = Path(source)
+    return str(_absolute(path)) if path.expanduser().is_dir() else source
+
+
 Number = Annotated[float, BeforeValidator(_number), Field(strict=True, allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
 NonNegative = Annotated[Number, Field(ge=0)]
@@ -41,6 +46,7 @@ Name = Annotated[Text, Field(min_length=1)]
 
 # Relative paths count from the working directory, and are kept absolute so that a run can be reopened from anywhere.
 Location = Annotated[Path, AfterValidator(_absolute)]
+FolderOrId = Annotated[Name, AfterValidator(_folder_or_id)]  # of a model hub, where there is no such folder
 
 SkeletonName = Literal["openpose-18", "coco-17", "animal-17", "data"]
 ImageSize = tuple[PositiveInteger, PositiveInteger]

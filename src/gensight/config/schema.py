@@ -14,6 +14,7 @@ from gensight.config.data import UNLABELLED, Data
 from gensight.config.encodings import Encoding, HeatmapConfig, JointConfig, PoseImageConfig, Timesteps, parts_of
 from gensight.config.fields import (
     Flag,
+    FolderOrId,
     ImageSize,
     Integer,
     Name,
@@ -136,7 +137,7 @@ class DiffusersConfig(_DiffusionConfig):
     """Any diffusers text-to-image model of the Stable Diffusion 1.x, 2.x and XL families."""
 
     kind: Literal["diffusers"] = "diffusers"
-    id: Name = Field(description="Hub id, or folder of a saved pipeline.")
+    id: FolderOrId = Field(description="Hub id, or folder of a saved pipeline.")
     dtype: Literal["float32", "float16", "bfloat16"] = Field(
         default="float32", description="Number type of the frozen U-Net; its autoencoder always runs in float32."
     )

@@ -123,6 +123,11 @@ def test_many_steps_from_one_begin_blind_to_noise_and_answer_as_it_does(velocity
     assert blind.editor.backbone.unet.conv_in.weight.grad[:, :4].abs().max() > 0  # and learns to see it
 
 
+def test_a_model_that_was_never_shown_an_image_does_not_begin_blind(folder):
+    with pytest.raises(ConfigError, match="never shown an image"):
+        small.method(folder, noise_channels="zero")
+
+
 @pytest.mark.parametrize("way", ["many-step", "one-step"])
 @pytest.mark.parametrize("trainable", ["full", "lora"])
 def test_what_is_trained_learns_and_the_rest_stays(folder, batch, way, trainable):

@@ -40,7 +40,8 @@ class ManySteps(Instruct):
         shared: See `Instruct`.
 
     Raises:
-        ConfigError: Dropouts that exceed everything, or see `Instruct` and `Editor`.
+        ConfigError: Dropouts that exceed everything, a model never shown an image that is to begin blind to noise, or
+            see `Instruct` and `Editor`.
     """
 
     way = "many-step"
@@ -66,6 +67,12 @@ class ManySteps(Instruct):
     ) -> None:
         if drop_text + drop_image + drop_both > 1:
             raise ConfigError("the three dropouts are shares of the items, and exceed 1", where="method.drop_text")
+        if noise_channels == "zero" and backbone.unet.config.in_channels == backbone.vae.config.latent_channels:
+            raise ConfigError(
+                "a model that was never shown an image would begin blind to all",
+                where="method.noise_channels",
+                hint="name a run of one step that was exported (`gensight editor export`) as backbone.id, or set kept",
+            )
         copied = image_channels == "copied"
         editor = Editor(backbone, train_text, copied=copied, zero_terminal_snr=zero_terminal_snr)
         if noise_channels == "zero":
