@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from gensight.config.classifier import TransformersConfig
 from gensight.config.fields import Section
 from gensight.config.pretrain import PretrainConfig
 from gensight.config.problems import sections
@@ -84,11 +85,12 @@ def test_paths_are_made_absolute(tmp_path: Any, monkeypatch: pytest.MonkeyPatch)
     assert config.data.root == tmp_path / "project"  # type: ignore[union-attr]
 
 
-def test_a_backbones_folder_is_made_absolute_and_a_hub_id_stays(tmp_path: Path, monkeypatch: Any) -> None:
+@pytest.mark.parametrize("section", [DiffusersConfig, TransformersConfig])
+def test_a_backbones_folder_is_made_absolute_and_a_hub_id_stays(section: Any, tmp_path: Path, monkeypatch: Any) -> None:
     (tmp_path / "drawn").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert DiffusersConfig(id="drawn").id == str(tmp_path / "drawn")
-    assert DiffusersConfig(id="owner/name").id == "owner/name"
+    assert section(id="drawn").id == str(tmp_path / "drawn")
+    assert section(id="owner/name").id == "owner/name"
 
 
 @pytest.mark.parametrize(

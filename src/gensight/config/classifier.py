@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from gensight.config.fields import Flag, Name, Section
+from gensight.config.fields import Flag, FolderOrId, Name, Section
 
 
 class ClassConfig(Section):
@@ -20,7 +20,9 @@ class TransformersConfig(Section):
     """A ResNet or ViT of the transformers library."""
 
     kind: Literal["transformers"] = "transformers"
-    id: Name = Field(description="Hub id, or folder of a saved model; with random weights also resnet-50 or vit-b-16.")
+    id: FolderOrId = Field(
+        description="Hub id, or folder of a saved model; with random weights also resnet-50 or vit-b-16."
+    )
     trainable: Literal["frozen", "full"] = Field(
         default="full", description="full: everything learns; frozen: only what is put on top."
     )

@@ -6,9 +6,9 @@ from pydantic import Field, model_validator
 
 from gensight.config.fields import (
     Flag,
+    FolderOrId,
     ImageSize,
     Integer,
-    Name,
     NonNegative,
     NonNegativeInteger,
     Positive,
@@ -82,7 +82,7 @@ class _Encoders(Section):
         default="tokens", description="attended: the scene is first weighed by a soft attention that the head steers."
     )
     positions: Flag = Field(default=True, description="Whether the tokens are told their places.")
-    weights: Name | None = Field(
+    weights: FolderOrId | None = Field(
         default=None, description="Hub id or folder of ImageNet weights, such as microsoft/resnet-50; none: random."
     )
     freeze_scene: Flag = Field(default=False, description="Leave the scene's encoder as it is, batch statistics too.")
