@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gensight.readers.coco import CocoReader
+from gensight.readers.coco.reader import CocoReader
 from gensight.skeletons import COCO_17
 
 NUM_IMAGES, NUM_PERSONS, NUM_CORNERS = 118_000, 260_000, 30

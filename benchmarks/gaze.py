@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from gensight.metrics.gaze_auc import auc_of_points, point_cells, resized
+from gensight.metrics.gaze.auc import auc_of_points, point_cells, resized
 
 SIZE = (480, 640)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from gensight.build.backbones import build_backbone
+from gensight.assembly.backbones import build_backbone
 from gensight.config.schema import RunConfig
 from gensight.encodings.gaze import GazeMap
 from gensight.loading.cases import Case, collate

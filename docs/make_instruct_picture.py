@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gensight.build.readers import build_readers
+from gensight.assembly.readers import build_readers
 from gensight.diffusion.noise import mix
 from gensight.drawing import contact_sheet
-from gensight.encodings.instructed import Instructed
-from gensight.encodings.painted import OUTPUT
+from gensight.encodings.painted.instructed import Instructed
+from gensight.encodings.painted.base import OUTPUT
 from gensight.files.images import write_image
 from gensight.geometry import warp_image
 from gensight.loading.cases import Case, collate

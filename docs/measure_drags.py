@@ -19,10 +19,10 @@ from gensight.files.images import read_image, write_image
 from gensight.guidance.options import seed_list
 from gensight.guidance.sampling import Sampling
 from gensight.guidance.steering import Steering
-from gensight.readers.puppets.reader import PuppetsReader
-from gensight.verbs.guide import guide
-from gensight.verbs.guide_scores import scores_text, summarise
-from gensight.verbs.guide_wishes import Wishes
+from gensight.readers.puppets import PuppetsReader
+from gensight.verbs.guidance.guide import guide
+from gensight.verbs.guidance.scores import scores_text, summarise
+from gensight.verbs.guidance.targets import Wishes
 
 SIDE, SHIFT, SEED = 128, 16, 4243
 SHOWN = 14

@@ -13,19 +13,15 @@ from jaxtyping import install_import_hook
 import tests.shapes  # noqa: F401  (the hook below finds it among the loaded modules)
 
 PACKAGE = Path(__file__).parents[1] / "src" / "gensight"
-DRAWING = (
-    "gensight.readers.puppets"  # thousands of small calls an image, most of the tests' time where they are checked
-)
+RENDERER = "gensight.puppets"  # thousands of small calls an image: most of the tests' time, where they are checked
 
 
 def _checked_modules() -> list[str]:
-    """The package's modules, less the inner ones of the drawn scenes (their reader is checked)."""
+    """The package's modules, less the renderer of synthetic scenes (its reader is checked)."""
     files = (path.relative_to(PACKAGE.parent).with_suffix("") for path in PACKAGE.rglob("*.py"))
     names = (".".join(file.parts).removesuffix(".__init__") for file in files)
-    # A name stands for all that is below it, so packages above the drawing are left out.
-    return [name for name in names if not f"{DRAWING}.".startswith(f"{name}.") and not name.startswith(DRAWING)] + [
-        f"{DRAWING}.reader"
-    ]
+    # A name stands for all that is below it, so packages above the renderer are left out.
+    return [name for name in names if not f"{RENDERER}.".startswith(f"{name}.") and not name.startswith(RENDERER)]
 
 
 # Must run before gensight is imported: every annotated function is then checked at each call.

@@ -13,11 +13,11 @@ from pathlib import Path
 import matplotlib
 import torch
 
-from gensight.engine.experiment import Experiment
+from gensight.assembly.experiment import Experiment
 from gensight.loading.stream import each_once
 from gensight.methods.gaze.diffusion import DiffusionGaze
 from gensight.metrics.base import Metric
-from gensight.metrics.gaze import gaze_metrics
+from gensight.metrics.gaze.scores import gaze_metrics
 from gensight.prediction.trained_run import TrainedRun
 
 matplotlib.use("Agg")

@@ -14,7 +14,7 @@ from gensight.backbones.scratch import ScratchEncoder
 from gensight.encodings.base import Encoding
 from gensight.errors import ConfigError, ResourceError, RunError
 from gensight.loading.cases import Cases, stack_images
-from gensight.loading.draws import Draw, DrawOrder
+from gensight.loading.draw_order import Draw, DrawOrder
 from gensight.loading.stream import BatchStream, each_once
 from gensight.loading.views import ViewPolicy
 from gensight.readers.base import Reader, Summary

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from gensight.config.classifier import TransformersConfig
 from gensight.config.fields import Section
+from gensight.config.loading.problems import sections
 from gensight.config.pretrain import PretrainConfig
-from gensight.config.problems import sections
 from gensight.config.schema import DiffusersConfig, RunConfig, TrainingConfig
 
 
@@ -135,7 +135,7 @@ def test_defaults_need_only_the_data() -> None:
 
 def test_config_imports_no_heavy_package() -> None:
     code = (
-        "import sys, gensight.config.loader, gensight.config.pretrain\n"
+        "import sys, gensight.config.loading.loader, gensight.config.pretrain\n"
         "print([name for name in ('torch', 'numpy', 'lightning', 'cv2') if name in sys.modules])"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gensight.config.loader import dump_config, load_recipe, load_study_recipe
+from gensight.config.loading.loader import dump_config, load_recipe, load_study_recipe
 from gensight.config.study import StudyConfig, cells
 from gensight.errors import ConfigError
 

@@ -14,8 +14,8 @@ import pytest
 
 from gensight.samples import Sample
 from gensight.teachers.base import Labels, Teacher
-from gensight.teachers.labeller import Labeller
-from gensight.teachers.sources import DataSource
+from gensight.teachers.labelling.labeller import Labeller
+from gensight.teachers.labelling.sources import DataSource
 from tests.teachers.samples import ListReader
 
 

@@ -10,7 +10,7 @@ from gensight.encodings.gaze import GazeMap, head_in_scene, quantised_gaussian
 from gensight.errors import DataError
 from gensight.geometry import box_image_to_model
 from gensight.loading.cases import Cases
-from gensight.loading.draws import Draw
+from gensight.loading.draw_order import Draw
 from gensight.loading.gaze_views import GazeViews
 from gensight.readers.puppets import PuppetsReader
 from gensight.samples import Gaze, Instance, Item

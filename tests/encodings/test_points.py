@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from gensight.encodings.landmark_pairs import LandmarkPairs
+from gensight.encodings.pairs.landmark_pairs import LandmarkPairs
 from gensight.encodings.points import Points
 from gensight.errors import ConfigError, DataError
 from gensight.geometry import image_to_model
@@ -15,7 +15,7 @@ from gensight.samples import Instance, Item, Keypoints, Sample, Visibility
 from gensight.skeletons import Skeleton
 from gensight.transforms.views import whole_frame
 from tests.contracts.encoding import EncodingContract
-from tests.encodings.pairs import Listed
+from tests.encodings.pair_items import Listed
 
 PAIR = Skeleton("pair-3", ("nose", "left_ear", "right_ear"), mirror=(0, 2, 1))
 

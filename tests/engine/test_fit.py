@@ -17,7 +17,7 @@ from gensight.engine.fit import Schedule, Training, fit, load_method
 from gensight.engine.module import Optimisation
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import RunError
-from gensight.loading.draws import DrawOrder
+from gensight.loading.draw_order import DrawOrder
 from gensight.methods.readout.method import Part, Readout
 from gensight.samples import Batch
 from tests.engine import small_run

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from gensight.assembly.training_settings import build_machine
 from gensight.config.schema import TrainingConfig
 from gensight.engine.processes import is_first_process
-from gensight.engine.settings import build_machine
 from gensight.errors import ConfigError
 
 SMALL = [

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gensight.config.loader import dump_config
+from gensight.config.loading.loader import dump_config
 from gensight.config.schema import RunConfig
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import RunError

@@ -6,12 +6,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from gensight.encodings.landmark_pairs import LandmarkPairs
+from gensight.encodings.pairs.landmark_pairs import LandmarkPairs
 from gensight.engine.fit import Schedule, fit
 from gensight.engine.module import Optimisation
 from gensight.engine.run_folder import RunFolder
 from gensight.loading.cases import Cases
-from gensight.loading.draws import DrawOrder
+from gensight.loading.draw_order import DrawOrder
 from gensight.loading.landmark_views import PairViews
 from gensight.methods.landmarks.method import Landmarks
 from gensight.readers.puppets import PuppetsReader

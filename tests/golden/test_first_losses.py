@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from gensight.engine.module import Optimisation
-from gensight.loading.draws import DrawOrder
+from gensight.loading.draw_order import DrawOrder
 from gensight.loading.stream import BatchStream
 from gensight.methods.base import Method
 from gensight.methods.readout.method import Readout

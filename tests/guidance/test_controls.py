@@ -11,7 +11,7 @@ from gensight.errors import ConfigError, DataError
 from gensight.files.images import write_image
 from gensight.geometry import scaling
 from gensight.guidance.controls import read_control
-from gensight.prediction.openpose_output import openpose_people
+from gensight.prediction.outputs.openpose import openpose_people
 from gensight.readers.puppets import PuppetsReader
 from gensight.samples import Item, View
 

@@ -3,6 +3,7 @@
 import pytest
 
 from gensight.errors import ConfigError, RunError
+from gensight.instructions.class_lists import several_classes
 from gensight.instructions.classes import named_classes
 from gensight.instructions.grammar import (
     _EVERYTHING,
@@ -17,7 +18,6 @@ from gensight.instructions.grammar import (
     templates,
 )
 from gensight.instructions.paraphrase import Paraphraser, acceptable, tidy
-from gensight.instructions.several import several_classes
 from gensight.instructions.tasks import InferredTask, infer_task
 
 

@@ -15,7 +15,7 @@ from gensight.instructions.paraphrase import REQUEST, Paraphraser
 from gensight.instructions.templates import as_template, read_templates
 from gensight.methods.instruct.method import other_words
 from gensight.samples import Item, Query, Sample
-from gensight.verbs.paraphrase import paraphrase
+from gensight.verbs.data.paraphrase import paraphrase
 
 SAID = "kindly colour the zebra now"
 

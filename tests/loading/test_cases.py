@@ -8,7 +8,7 @@ import torch
 
 from gensight.errors import DataError
 from gensight.loading.cases import Cases, collate
-from gensight.loading.draws import Draw, DrawOrder
+from gensight.loading.draw_order import Draw, DrawOrder
 from gensight.loading.stream import BatchStream, each_once
 from gensight.loading.views import ViewPolicy, subject_box
 from gensight.samples import Instance, Item, Sample

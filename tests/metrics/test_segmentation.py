@@ -17,7 +17,7 @@ from gensight.metrics.segmentation import (
     intersection_over_union,
     segmentation_metrics,
 )
-from gensight.readers.class_maps import ClassMap
+from gensight.readers.shared.class_maps import ClassMap
 from gensight.samples import Instance, Item, Prediction, Query, Sample
 from tests.contracts.metric import MetricContract, score
 

@@ -8,12 +8,12 @@ import pytest
 
 from gensight.errors import DataError
 from gensight.files.images import write_image
-from gensight.readers.gaze_annotations import Tally
-from gensight.readers.gazefollow import TEST, TRAIN, GazeFollowReader, write_gazefollow
-from gensight.readers.gazefollow_tables import read_annotations
-from gensight.readers.goo import GAZED, GooReader, write_goo
-from gensight.readers.goo_files import pickle_to_json, read_records
+from gensight.readers.gazefollow.reader import TEST, TRAIN, GazeFollowReader, write_gazefollow
+from gensight.readers.gazefollow.tables import read_annotations
+from gensight.readers.goo.annotations import pickle_to_json, read_records
+from gensight.readers.goo.reader import GAZED, GooReader, write_goo
 from gensight.readers.puppets import PuppetsReader
+from gensight.readers.shared.gaze_annotations import Tally
 from gensight.readers.video_attention_target import (
     VideoAttentionTargetReader,
     smooth,

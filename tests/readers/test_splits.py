@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gensight.errors import DataError
 from gensight.files.images import write_image
-from gensight.readers.folder import FolderReader
+from gensight.readers.images.folder import FolderReader
 from gensight.readers.splits import (
     Subset,
     evenly_spaced,

@@ -2,9 +2,9 @@ import pytest
 
 from gensight.errors import ConfigError
 from gensight.teachers.catalogue import TEACHERS, load_teacher
-from gensight.teachers.masks import BoxMaskTeacher, GridMaskTeacher
-from gensight.teachers.pose import PoseTeacher
-from gensight.teachers.pretrained import PretrainedTeacher
+from gensight.teachers.models.masks import BoxMaskTeacher, GridMaskTeacher
+from gensight.teachers.models.pose import PoseTeacher
+from gensight.teachers.models.pretrained import PretrainedTeacher
 
 PRETRAINED = {"caption", "depth", "detect", "masks", "pose"}
 

@@ -4,8 +4,8 @@ import pytest
 
 from gensight.errors import ConfigError
 from gensight.teachers.choose import choose_teacher
-from gensight.teachers.edges import EdgeTeacher
-from gensight.teachers.tracks import TrackTeacher
+from gensight.teachers.models.edges import EdgeTeacher
+from gensight.teachers.models.tracks import TrackTeacher
 
 
 def test_by_name():

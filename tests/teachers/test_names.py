@@ -5,13 +5,13 @@ from typing import ClassVar
 
 import pytest
 
-from gensight.readers.annotated import AnnotatedReader
+from gensight.readers.annotated.reader import AnnotatedReader
 from gensight.teachers.base import Teacher
-from gensight.teachers.job import run_job
-from gensight.teachers.labeller import describe_teacher
-from gensight.teachers.masks import BoxMaskTeacher, GridMaskTeacher
+from gensight.teachers.labelling.job import run_job
+from gensight.teachers.labelling.labeller import describe_teacher
+from gensight.teachers.labelling.sources import open_source
+from gensight.teachers.models.masks import BoxMaskTeacher, GridMaskTeacher
 from gensight.teachers.names import named_apart
-from gensight.teachers.sources import open_source
 from tests.teachers.samples import QuickTeacher, pictures
 
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from gensight.config.loader import load_recipe
-from gensight.engine.experiment import Experiment
+from gensight.assembly.experiment import Experiment
+from gensight.config.loading.loader import load_recipe
 from gensight.errors import DataError
 from gensight.files.images import write_image
 from gensight.loading.stream import each_once
 from gensight.readers.bbc_pose import BBC_7, BbcPoseReader, crop_box
-from gensight.verbs.landmark_keypoints import fit_keypoints
-from gensight.verbs.landmark_runs import LandmarkRun
+from gensight.verbs.landmarks.fit_keypoints import fit_keypoints
+from gensight.verbs.landmarks.run import LandmarkRun
 from gensight.verbs.train import train
 
 HEIGHT, WIDTH = 60, 80

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gensight.config.loader import list_recipes, load_recipe
+from gensight.config.loading.loader import list_recipes, load_recipe
 from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError
 from gensight.files.images import write_image

@@ -12,7 +12,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from gensight.config.loader import load_recipe
+from gensight.config.loading.loader import load_recipe
 from gensight.loading.cases import Cases
 from gensight.prediction.predictor import Predictor
 from gensight.samples import Item, Prediction

@@ -11,12 +11,12 @@ import torch
 import transformers as t
 from PIL import Image
 
-from gensight.config.loader import dump_config
+from gensight.config.loading.loader import dump_config
 from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError, RunError
 from gensight.samples import Item, Query, Sample
-from gensight.teachers.classification import ClassTeacher
-from gensight.teachers.segmentation import SegmentTeacher
+from gensight.teachers.models.classification import ClassTeacher
+from gensight.teachers.models.segmentation import SegmentTeacher
 from gensight.teachers.specialist import Specialist, task_of, words
 from gensight.verbs.evaluate_models import evaluate_models
 from gensight.verbs.train import train

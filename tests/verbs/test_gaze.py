@@ -10,7 +10,7 @@ from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError
 from gensight.files.images import write_image
 from gensight.readers.puppets import PuppetsReader
-from gensight.verbs import datasets
+from gensight.verbs.data import datasets
 from gensight.verbs.predict import predict
 from gensight.verbs.train import train
 from tests.verbs.small_recipe import small_recipe

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from diffusers import StableDiffusionInstructPix2PixPipeline
 
-from gensight.config.loader import dump_config
+from gensight.assembly.experiment import Experiment
+from gensight.config.loading.loader import dump_config
 from gensight.config.schema import RunConfig
-from gensight.engine.experiment import Experiment
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError, RunError
-from gensight.prediction.mask_threshold import best_threshold
+from gensight.prediction.scoring.mask_threshold import best_threshold
 from gensight.prediction.trained_run import TrainedRun
-from gensight.readers.instruct_pool import InstructPoolReader
-from gensight.verbs.build_instruct import build_instruct
+from gensight.readers.instruct_pool.reader import InstructPoolReader
+from gensight.verbs.data.build_instruct import build_instruct
+from gensight.verbs.data.pool_pairs import Settings
 from gensight.verbs.editor import export_editor, import_editor
-from gensight.verbs.pool_pairs import Settings
 from gensight.verbs.predict import predict
 from gensight.verbs.predict_instruct import Question, predict_instruct
 from gensight.verbs.train import train

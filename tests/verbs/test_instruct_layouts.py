@@ -10,14 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gensight.config.loader import load_recipe
-from gensight.readers.instruct_pool import InstructPoolReader
-from gensight.readers.label_maps import write_label_map
-from gensight.verbs.build_instruct import build_instruct
-from gensight.verbs.pool_pairs import Settings
+from gensight.config.loading.loader import load_recipe
+from gensight.readers.instruct_pool.reader import InstructPoolReader
+from gensight.readers.shared.label_maps import write_label_map
+from gensight.verbs.data.build_instruct import build_instruct
+from gensight.verbs.data.pool_pairs import Settings
 from gensight.verbs.train import train
 from tests.pipelines import save_pipeline
-from tests.readers import miniatures, test_ade20k, test_coco, test_voc
+from tests.readers import miniatures, test_ade20k
+from tests.readers.coco import test_reader as test_coco
+from tests.readers.voc import test_reader as test_voc
 
 PROTOCOLS = {"segment": "seg", "detect": "voc12", "depth": "depth-metric", "classify": "top-1"}
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from gensight.assembly.encodings import build_encoding
+from gensight.assembly.methods import build_method
+from gensight.assembly.views import build_policy
 from gensight.backbones.diffusion import load_diffusion
-from gensight.build.encodings import build_encoding
-from gensight.build.methods import build_method
-from gensight.build.views import build_policy
 from gensight.config.schema import RunConfig
 from gensight.encodings.calibration import UNCALIBRATED
 from gensight.engine.run_folder import RunFolder

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import gensight.verbs.probe as verb
 from gensight.cli.main import app
-from gensight.config.loader import dump_config
+from gensight.config.loading.loader import dump_config
 from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError, RunError
 from gensight.files.images import read_image

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gensight.cli.main import app
-from gensight.config.loader import list_recipes, load_pretrain_recipe, load_recipe, recipe_path
+from gensight.config.loading.loader import list_recipes, load_pretrain_recipe, load_recipe, recipe_path
 from gensight.errors import ConfigError
 from gensight.verbs.recipes import recipes, show_recipe
 

@@ -7,11 +7,11 @@ import pytest
 from typer.testing import CliRunner
 
 from gensight.cli.main import app
-from gensight.config.loader import dump_config, load_study_recipe
+from gensight.config.loading.loader import dump_config, load_study_recipe
 from gensight.errors import ConfigError
+from gensight.studies.status import status
 from gensight.verbs import study as module
 from gensight.verbs.study import study
-from gensight.verbs.study_status import status
 from tests.verbs.small_recipe import small_recipe
 
 ARMS = "{wide: {}, narrow: {changes: {method.projection: 8}, seeds: [0]}}"

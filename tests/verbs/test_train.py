@@ -18,7 +18,7 @@ from gensight.errors import ConfigError, DataError, RunError
 from gensight.files.images import write_image
 from gensight.files.videos import VideoWriter, open_video
 from gensight.methods.readout.method import Readout
-from gensight.verbs.baselines import baseline_config
+from gensight.studies.trained_baselines import baseline_config
 from gensight.verbs.predict import predict
 from gensight.verbs.train import train, train_run
 from tests.verbs.small_recipe import small_recipe

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from gensight.cli.main import main
-from gensight.encodings.instructed import Instructed
+from gensight.encodings.painted.instructed import Instructed
 from gensight.errors import ConfigError, DataError, ResourceError, RunError
 from gensight.methods.instruct.method import Instruct
 from gensight.prediction.trained_run import TrainedRun

@@ -20,7 +20,7 @@ from gensight.files.hashing import file_hash, value_hash
 from gensight.files.progress import ProgressLine
 from gensight.files.store import TensorStore, record_bytes, require_space
 from gensight.loading.cases import Cases, stack_images
-from gensight.loading.draws import Draw
+from gensight.loading.draw_order import Draw
 from gensight.samples import Sample, Size
 
 TIME_EMBEDDING = "time_embedding"  # its name among a record's tensors

@@ -111,8 +111,8 @@ def guide(
     from gensight.guidance.options import choose, numbers, seed_list
     from gensight.guidance.sampling import SAMPLERS, Sampling
     from gensight.guidance.steering import MEMORIES, NORMALISATIONS, Steering
-    from gensight.verbs.guide import guide as run_guide
-    from gensight.verbs.guide_wishes import Wishes
+    from gensight.verbs.guidance.guide import guide as run_guide
+    from gensight.verbs.guidance.targets import Wishes
 
     height, width = (int(side) for side in numbers(size, "--size", 2, "x"))
     dragging = bool(drag or tracks)

@@ -9,27 +9,9 @@ import typer
 from typer.core import TyperGroup
 
 from gensight import __version__
-from gensight.cli import (
-    annotate,
-    datasets,
-    doctor,
-    editor,
-    evaluate,
-    export,
-    guide,
-    import_weights,
-    init,
-    landmarks,
-    match,
-    predict,
-    pretrain,
-    probe,
-    recipes,
-    report,
-    serve,
-    study,
-    train,
-)
+from gensight.cli import doctor, evaluate, guide, landmarks, match, predict, recipes, report, serve, study, train
+from gensight.cli.data import annotate, datasets, init
+from gensight.cli.models import editor, export, import_weights, pretrain, probe
 from gensight.errors import UserError
 
 RESUMED_BY_THE_SAME_COMMAND = ("train", "pretrain", "annotate", "study", "probe")

@@ -40,14 +40,14 @@ def study(
       gensight study openfield-study data.root=PROJECT --list
       gensight study openfield-study data.root=PROJECT --only scratch seeds=[0]
     """
-    from gensight.config.loader import load_study_recipe
+    from gensight.config.loading.loader import load_study_recipe
     from gensight.config.study import STUDY_KEYS
 
     own = [text for text in overrides or [] if text.partition("=")[0].partition(".")[0] in STUDY_KEYS]
     config = load_study_recipe(recipe, own)
 
     if list_runs:
-        from gensight.verbs.study_status import status
+        from gensight.studies.status import status
 
         lines = status(config, out)
         width = max(len(cell.folder) for cell, _ in lines)

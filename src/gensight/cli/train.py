@@ -31,7 +31,7 @@ def train(
       gensight train openfield-mouse data.root=PROJECT --seed 1 --out runs/mouse-1
       gensight train runs/mouse-1
     """
-    from gensight.config.loader import load_recipe
+    from gensight.config.loading.loader import load_recipe
 
     folder = Path(recipe)
     # A DeepLabCut project has a config.yaml too, but is no run.

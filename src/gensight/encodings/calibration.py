@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gensight.encodings.heatmap import DEFAULT_CALIBRATION
-from gensight.encodings.painted import EVEN
+from gensight.encodings.painted.base import EVEN
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from gensight.drawing.openpose import draw_skeletons
 from gensight.encodings.base import Encoding, OutputSpec
-from gensight.encodings.drawn_skeletons import Found, find_people
 from gensight.encodings.grids import grid_cells, map_array
+from gensight.encodings.skeleton_decoding import Found, find_people
 from gensight.errors import ConfigError
 from gensight.geometry import box_image_to_model, grid_to_image, image_to_model, inside, model_to_grid
 from gensight.samples import Array, Instance, Item, Keypoints, Prediction, Sample, ScoreMap, Size, View, Visibility

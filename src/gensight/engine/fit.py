@@ -21,7 +21,7 @@ from gensight.engine.run_folder import RunFolder
 from gensight.engine.weights import load_weights, save_weights
 from gensight.errors import ConfigError, RunError
 from gensight.loading.cases import Cases
-from gensight.loading.draws import DrawOrder
+from gensight.loading.draw_order import DrawOrder
 from gensight.loading.stream import BatchStream
 from gensight.methods.base import Method
 

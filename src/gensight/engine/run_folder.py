@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gensight.config.loader import dump_config, load_recipe
+from gensight.config.loading.loader import dump_config, load_recipe
 from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError, RunError
 from gensight.files.atomic import read_json, write_json, write_text

@@ -12,7 +12,7 @@ from gensight.errors import ConfigError, DataError
 from gensight.files.atomic import read_json
 from gensight.files.images import read_image
 from gensight.geometry import scaling, warp_image
-from gensight.readers.openpose_files import canvas_size, read_openpose
+from gensight.readers.openpose import canvas_size, read_openpose
 from gensight.samples import Array, Size, View
 from gensight.skeletons import OPENPOSE_18
 

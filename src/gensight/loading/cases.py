@@ -11,8 +11,8 @@ from gensight.diffusion.noise import mix
 from gensight.encodings.base import Encoding
 from gensight.errors import DataError
 from gensight.geometry import warp_image
-from gensight.loading.draws import Draw
-from gensight.loading.memory import ImageMemory
+from gensight.loading.draw_order import Draw
+from gensight.loading.image_memory import ImageMemory
 from gensight.loading.views import ViewPolicy
 from gensight.readers.base import Reader
 from gensight.samples import Array, Batch, Item, Sample, View

@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from gensight.errors import UserError
 from gensight.loading.cases import Case, Cases, collate
-from gensight.loading.draws import Draw, DrawOrder
+from gensight.loading.draw_order import Draw, DrawOrder
 from gensight.samples import Batch
 
 

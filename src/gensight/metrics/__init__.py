@@ -1,6 +1,6 @@
 """How good a prediction is. Every score carries its protocol's name, its interval, and a row per image.
 
-    from gensight.metrics.tables import build_metrics
+    from gensight.metrics.keypoint_tables import build_metrics
     from gensight.metrics.bootstrap import paired_difference
 
     metrics = build_metrics(["pck-box@0.10", "median-px"], skeleton)

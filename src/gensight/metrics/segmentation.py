@@ -24,7 +24,7 @@ import numpy as np
 from gensight.errors import ConfigError, DataError
 from gensight.metrics.base import Metric, Result
 from gensight.metrics.bootstrap import make_result
-from gensight.readers.class_maps import BACKGROUND, class_map
+from gensight.readers.shared.class_maps import BACKGROUND, class_map
 from gensight.samples import Array, Instance, Item, Prediction
 
 Protocol = Literal["seg", "seg-oracle-classes"]

@@ -10,8 +10,8 @@ from gensight.errors import DataError
 from gensight.files.atomic import read_json
 from gensight.files.images import IMAGE_SUFFIXES, image_size, read_image
 from gensight.files.videos import VIDEO_SUFFIXES, open_video
-from gensight.readers.folder import FolderReader
-from gensight.readers.video import VideoReader
+from gensight.readers.footage.video import VideoReader
+from gensight.readers.images.folder import FolderReader
 from gensight.samples import Array, Instance, Item, Sample
 
 Boxes = dict[str, list[tuple[Array, float]]]

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from gensight.build.backbones import build_backbone
-from gensight.build.encodings import build_encoding
-from gensight.build.methods import build_method
-from gensight.build.views import build_policy
-from gensight.config.loader import load_recipe
+from gensight.assembly.backbones import build_backbone
+from gensight.assembly.encodings import build_encoding
+from gensight.assembly.methods import build_method
+from gensight.assembly.training_settings import choose_device
+from gensight.assembly.views import build_policy
+from gensight.config.loading.loader import load_recipe
 from gensight.config.schema import RunConfig
 from gensight.encodings.base import Encoding
 from gensight.encodings.calibration import Calibration
-from gensight.encodings.painted import EVEN
+from gensight.encodings.painted.base import EVEN
 from gensight.engine.fit import load_method
 from gensight.engine.run_folder import RunFolder
-from gensight.engine.settings import choose_device
 from gensight.errors import RunError
 from gensight.files.images import read_image
 from gensight.geometry import warp_image

@@ -17,10 +17,10 @@ from gensight.errors import DataError
 from gensight.files.images import image_size, read_image
 from gensight.geometry import clip_box
 from gensight.readers.base import Reader, Summary
-from gensight.readers.checking import check_samples
-from gensight.readers.class_maps import SEGMENTATION, ClassMap
-from gensight.readers.label_maps import LabelMask, read_label_map
-from gensight.readers.listings import (
+from gensight.readers.shared.checking import check_samples
+from gensight.readers.shared.class_maps import SEGMENTATION, ClassMap
+from gensight.readers.shared.label_maps import LabelMask, read_label_map
+from gensight.readers.shared.listings import (
     Missing,
     files_by_stem,
     keep_present,

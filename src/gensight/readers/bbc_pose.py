@@ -20,7 +20,7 @@ from scipy.io.matlab import MatReadError
 from gensight.errors import DataError
 from gensight.files.images import image_size, read_image
 from gensight.readers.base import Reader, Summary
-from gensight.readers.checking import check_samples
+from gensight.readers.shared.checking import check_samples
 from gensight.samples import Array, Instance, Keypoints, Sample, Size, Visibility
 from gensight.skeletons import Skeleton
 

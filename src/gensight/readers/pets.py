@@ -14,11 +14,11 @@ import numpy as np
 from gensight.errors import DataError
 from gensight.files.images import image_size, read_image
 from gensight.readers.base import Reader, Summary
-from gensight.readers.checking import check_samples
-from gensight.readers.class_maps import BACKGROUND, IGNORED, SEGMENTATION, ClassMap
-from gensight.readers.label_maps import LabelMask, read_label_map
-from gensight.readers.listings import Missing, files_by_stem, keep_present, read_list, require_folder
-from gensight.readers.voc_xml import read_annotation
+from gensight.readers.shared.checking import check_samples
+from gensight.readers.shared.class_maps import BACKGROUND, IGNORED, SEGMENTATION, ClassMap
+from gensight.readers.shared.label_maps import LabelMask, read_label_map
+from gensight.readers.shared.listings import Missing, files_by_stem, keep_present, read_list, require_folder
+from gensight.readers.voc.xml import read_annotation
 from gensight.samples import Array, Instance, Sample, Size
 
 SPECIES = ("cat", "dog")

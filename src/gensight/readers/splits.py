@@ -10,7 +10,7 @@ import numpy as np
 
 from gensight.errors import DataError, nearest
 from gensight.readers.base import Reader, Summary
-from gensight.readers.checking import check_samples
+from gensight.readers.shared.checking import check_samples
 from gensight.samples import Relation, Sample
 
 Indices = list[int]

@@ -15,10 +15,10 @@ from gensight.errors import DataError
 from gensight.files.atomic import write_text
 from gensight.files.images import image_size, read_image, write_image
 from gensight.readers.base import Reader, Summary
-from gensight.readers.checking import check_samples
-from gensight.readers.gaze_annotations import Tally, clip_head, files_present, sound_corners
-from gensight.readers.gazefollow import head_findings
-from gensight.readers.listings import Missing, folder_names, keep_present, plain_name, read_text, require_folder
+from gensight.readers.gazefollow.reader import head_findings
+from gensight.readers.shared.checking import check_samples
+from gensight.readers.shared.gaze_annotations import Tally, clip_head, files_present, sound_corners
+from gensight.readers.shared.listings import Missing, folder_names, keep_present, plain_name, read_text, require_folder
 from gensight.samples import Array, Gaze, Instance, Sample
 
 PARTS = ("train", "test")

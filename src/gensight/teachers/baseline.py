@@ -6,7 +6,7 @@ from gensight.errors import ConfigError
 from gensight.loading.views import subject_box
 from gensight.samples import Instance, Item, Prediction
 from gensight.skeletons import Skeleton
-from gensight.teachers.pose import PoseTeacher
+from gensight.teachers.models.pose import PoseTeacher
 from gensight.transforms.keypoints import can_convert, convert_keypoints
 
 

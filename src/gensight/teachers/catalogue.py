@@ -18,12 +18,12 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from gensight.errors import ConfigError, nearest
-from gensight.teachers.captions import CaptionTeacher
-from gensight.teachers.depth import DepthTeacher
-from gensight.teachers.detection import DetectionTeacher
-from gensight.teachers.masks import BoxMaskTeacher, GridMaskTeacher
-from gensight.teachers.pose import PoseTeacher
-from gensight.teachers.pretrained import PretrainedTeacher
+from gensight.teachers.models.captions import CaptionTeacher
+from gensight.teachers.models.depth import DepthTeacher
+from gensight.teachers.models.detection import DetectionTeacher
+from gensight.teachers.models.masks import BoxMaskTeacher, GridMaskTeacher
+from gensight.teachers.models.pose import PoseTeacher
+from gensight.teachers.models.pretrained import PretrainedTeacher
 
 TEACHERS: dict[str, type[PretrainedTeacher]] = {  # by the word before the colon
     "caption": CaptionTeacher,

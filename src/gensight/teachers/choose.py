@@ -60,15 +60,15 @@ def _class(kind: str) -> Callable[..., Teacher]:
     # Imported here since some of them load torch, diffusers or more.
     match kind:
         case "edges":
-            from gensight.teachers.edges import EdgeTeacher
+            from gensight.teachers.models.edges import EdgeTeacher
 
             return EdgeTeacher
         case "tracks":
-            from gensight.teachers.tracks import TrackTeacher
+            from gensight.teachers.models.tracks import TrackTeacher
 
             return TrackTeacher
         case "variants":
-            from gensight.teachers.variants import VariantTeacher
+            from gensight.teachers.models.variants import VariantTeacher
 
             return VariantTeacher
         case _:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
-from gensight.readers.annotated_labels import Entry
+from gensight.readers.annotated.labels import Entry
 from gensight.teachers.base import Teacher
 
 

@@ -15,12 +15,12 @@ import numpy as np
 from gensight.backbones.transformers_models import model_folder
 from gensight.errors import ConfigError, RunError
 from gensight.samples import Instance, Item, Prediction, Sample
-from gensight.teachers.classification import ClassTeacher
-from gensight.teachers.depth import DepthTeacher
-from gensight.teachers.detection import DetectionTeacher
+from gensight.teachers.models.classification import ClassTeacher
+from gensight.teachers.models.depth import DepthTeacher
+from gensight.teachers.models.detection import DetectionTeacher
+from gensight.teachers.models.pretrained import PretrainedTeacher
+from gensight.teachers.models.segmentation import Mask, SegmentTeacher
 from gensight.teachers.names import model_names
-from gensight.teachers.pretrained import PretrainedTeacher
-from gensight.teachers.segmentation import Mask, SegmentTeacher
 
 PREFIX = "transformers:"
 TASKS: dict[str, type[PretrainedTeacher]] = {

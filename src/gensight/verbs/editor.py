@@ -8,12 +8,12 @@ from typing import Any
 
 import yaml
 
+from gensight.assembly.backbones import build_backbone
+from gensight.assembly.encodings import build_encoding, resolve_vocabulary
+from gensight.assembly.methods import build_method
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.backbones.single_file import SUFFIXES, USUAL_CONFIG, convert_single_file
-from gensight.build.backbones import build_backbone
-from gensight.build.encodings import build_encoding, resolve_vocabulary
-from gensight.build.methods import build_method
-from gensight.config.loader import load_recipe
+from gensight.config.loading.loader import load_recipe
 from gensight.config.schema import RunConfig
 from gensight.engine.run_folder import RunFolder
 from gensight.engine.weights import save_weights

@@ -9,25 +9,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gensight.build.metrics import build_metrics
-from gensight.engine.experiment import Experiment
+from gensight.assembly.experiment import Experiment
+from gensight.assembly.metrics import build_metrics
 from gensight.engine.run_folder import RunFolder
 from gensight.files.atomic import write_json
 from gensight.files.progress import progress
 from gensight.loading.cases import Cases
 from gensight.metrics.base import Result
 from gensight.metrics.bootstrap import paired_difference
-from gensight.prediction.baselines import Answer
-from gensight.prediction.coco_scoring import CocoScoring
-from gensight.prediction.instruct_baselines import reworded
-from gensight.prediction.records import record
+from gensight.prediction.baselines.instruct import reworded
+from gensight.prediction.baselines.untrained import Answer
+from gensight.prediction.scoring.coco import CocoScoring
+from gensight.prediction.scoring.detected_boxes import Answers as AnswerItems
+from gensight.prediction.scoring.detected_boxes import read_test_detections, score_detected
+from gensight.prediction.scoring.records import record
 from gensight.prediction.sources import Boxes
 from gensight.prediction.trained_run import TrainedRun, skeleton_card
 from gensight.report import scores_table_text, write_report
 from gensight.samples import Item, Prediction
-from gensight.verbs.baselines import baseline_folder, untrained_answer
-from gensight.verbs.detected import Answers as AnswerItems
-from gensight.verbs.detected import read_test_detections, score_detected
+from gensight.studies.trained_baselines import baseline_folder, untrained_answer
 
 Answers = Iterator[tuple[Prediction, Item]]
 Keep = Callable[[Prediction, Item], None]

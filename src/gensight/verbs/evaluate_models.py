@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gensight.build.encodings import resolve_vocabulary
-from gensight.build.metrics import build_metrics
-from gensight.config.loader import load_recipe
-from gensight.engine.experiment import Experiment
+from gensight.assembly.encodings import resolve_vocabulary
+from gensight.assembly.experiment import Experiment
+from gensight.assembly.metrics import build_metrics
+from gensight.assembly.training_settings import default_run_folder
+from gensight.config.loading.loader import load_recipe
 from gensight.engine.run_folder import RunFolder
-from gensight.engine.settings import default_run_folder
 from gensight.errors import ConfigError
 from gensight.files.atomic import write_json
 from gensight.files.progress import progress
 from gensight.loading.cases import Cases
-from gensight.metrics.asked import AskedMetric
 from gensight.metrics.base import Metric, Result
 from gensight.metrics.bootstrap import paired_difference
 from gensight.metrics.classification import LabelScore
+from gensight.metrics.per_query import AskedMetric
 from gensight.prediction.trained_run import TrainedRun
 from gensight.report import scores_table_text
 from gensight.samples import Item, Prediction

@@ -9,13 +9,13 @@ from typing import Any
 
 import yaml
 
+from gensight.assembly.backbones import build_backbone
+from gensight.assembly.encodings import build_encoding
+from gensight.assembly.methods import build_method
 from gensight.backbones.base import Layer
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.backbones.pretrained import MOVED, pipeline_folder
-from gensight.build.backbones import build_backbone
-from gensight.build.encodings import build_encoding
-from gensight.build.methods import build_method
-from gensight.config.loader import load_recipe
+from gensight.config.loading.loader import load_recipe
 from gensight.config.schema import RunConfig
 from gensight.encodings.base import Encoding
 from gensight.encodings.calibration import Calibration

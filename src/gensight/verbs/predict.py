@@ -10,16 +10,16 @@ from gensight.encodings.gaze import GazeMap
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError
 from gensight.files.progress import batches
-from gensight.prediction.detections import detect_boxes
-from gensight.prediction.feature_memo import share_backbones
-from gensight.prediction.gaze_files import head_of_person
-from gensight.prediction.head_finder import HeadFinder
-from gensight.prediction.outputs import PredictionWriter
-from gensight.prediction.smoothing import GazeSmoother
+from gensight.prediction.detection.boxes import detect_boxes
+from gensight.prediction.detection.heads import HeadFinder
+from gensight.prediction.outputs.gaze import head_of_person
+from gensight.prediction.outputs.writer import PredictionWriter
+from gensight.prediction.shared_backbone import share_backbones
 from gensight.prediction.sources import Boxes, Source, head_items, items_of, open_source, read_boxes
-from gensight.prediction.tracking import track_source
+from gensight.prediction.tracking.gaze_smoothing import GazeSmoother
+from gensight.prediction.tracking.subject import track_source
 from gensight.prediction.trained_run import TrainedRun
-from gensight.readers.tracked import Tracker
+from gensight.readers.footage.tracked import Tracker
 from gensight.samples import Prediction, Sample, merge_predictions
 from gensight.teachers.base import Teacher
 from gensight.teachers.catalogue import load_teacher

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from gensight.diffusion.noise import mix
-from gensight.encodings.instructed import Instructed
-from gensight.encodings.painted import OUTPUT
+from gensight.encodings.painted.base import OUTPUT
+from gensight.encodings.painted.instructed import Instructed
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError, nearest
 from gensight.files.progress import batches
@@ -22,12 +22,12 @@ from gensight.loading.cases import Case, collate
 from gensight.methods.instruct.editor import SamplerName
 from gensight.methods.instruct.many_steps import ManySteps
 from gensight.methods.instruct.method import Instruct
-from gensight.prediction.class_by_class import Answered, joined, most_at_once, plan, together
-from gensight.prediction.instruct_files import InstructFiles
-from gensight.prediction.outputs import PredictionWriter
+from gensight.prediction.class_queries import Answered, joined, most_at_once, plan, together
+from gensight.prediction.outputs.answers import InstructFiles
+from gensight.prediction.outputs.writer import PredictionWriter
 from gensight.prediction.sources import Source, open_source
 from gensight.prediction.trained_run import TrainedRun
-from gensight.readers.listings import plain_name
+from gensight.readers.shared.listings import plain_name
 from gensight.samples import Prediction, Sample
 
 # A question's options of sampling -> the method's attributes.

@@ -21,12 +21,13 @@ from typing import assert_never
 import torch
 from torch import nn
 
-from gensight.build.readers import build_readers
+from gensight.assembly.readers import build_readers
+from gensight.assembly.training_settings import choose_device
 from gensight.config.data import PuppetsData, VideosData
-from gensight.config.loader import dump_config
+from gensight.config.loading.loader import dump_config
 from gensight.config.pretrain import FolderStart, PretrainConfig, ScratchStart, TinyStart
 from gensight.diffusion.noise import mix
-from gensight.engine.settings import choose_device
+from gensight.engine.hardware import hardware
 from gensight.errors import ConfigError, RunError
 from gensight.files.atomic import write_json, write_text
 from gensight.files.hashing import value_hash
@@ -46,10 +47,10 @@ from gensight.methods.pretrain.pool import ImageSource, Pool, PoolSettings, open
 from gensight.methods.pretrain.tokenizer import build_tokenizer
 from gensight.methods.pretrain.training import Progress, Settings, fit
 from gensight.methods.pretrain.vocabulary import INSTRUCTION_WORDS
+from gensight.puppets.captions import CAPTION_WORDS
 from gensight.readers.base import Reader
-from gensight.readers.puppets import CAPTION_WORDS, PuppetsReader
-from gensight.readers.videos import VideosReader
-from gensight.verbs.hardware import hardware
+from gensight.readers.footage.videos import VideosReader
+from gensight.readers.puppets import PuppetsReader
 
 AUTOENCODER_SHARE = 0.25  # of max_minutes
 NUM_PROMPTS = 12

@@ -20,16 +20,16 @@ import torch
 import yaml
 from torch import Tensor
 
+from gensight.assembly.backbones import build_backbone
+from gensight.assembly.experiment import Experiment
+from gensight.assembly.training_settings import choose_device
 from gensight.backbones.base import Backbone, Features
 from gensight.backbones.cache import CachedFeatures, FeatureCache, cached_features
 from gensight.backbones.capture import choose_layers, unet_layers
 from gensight.backbones.diffusion import DiffusionBackbone
-from gensight.build.backbones import build_backbone
 from gensight.config.classifier import TransformersConfig
-from gensight.config.loader import dump_config
+from gensight.config.loading.loader import dump_config
 from gensight.config.schema import RunConfig, ScratchConfig
-from gensight.engine.experiment import Experiment
-from gensight.engine.settings import choose_device
 from gensight.errors import ConfigError, RunError
 from gensight.files.atomic import read_json, write_json
 from gensight.files.hashing import value_hash
@@ -40,7 +40,7 @@ from gensight.loading.cases import Cases
 from gensight.readers.splits import Subset, evenly_spaced
 from gensight.report.probe_map import ProbeMap
 from gensight.samples import Size
-from gensight.verbs.probe_scores import Maps, Score, Task, probed_output, score_features, score_mean
+from gensight.studies.probe.scores import Maps, Score, Task, probed_output, score_features, score_mean
 
 Noise = Literal["none", "fixed"]
 NOISES: tuple[Noise, ...] = get_args(Noise)

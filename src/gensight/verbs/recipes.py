@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gensight.config.commented import commented_yaml
 from gensight.config.fields import Section
-from gensight.config.loader import (
+from gensight.config.loading.commented import commented_yaml
+from gensight.config.loading.loader import (
     list_recipes,
     load_pretrain_recipe,
     load_recipe,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gensight.config.loader import dump_config, load_recipe
+from gensight.config.loading.loader import dump_config, load_recipe
 from gensight.config.schema import RunConfig
 from gensight.config.study import Cell, StudyConfig, cells
 from gensight.engine.run_folder import RunFolder
@@ -14,9 +14,9 @@ from gensight.files.atomic import write_json, write_text
 from gensight.files.lock import only_writer
 from gensight.files.progress import clock
 from gensight.report.study import study_markdown, study_table_text, write_study_page
-from gensight.verbs.landmark_scores import score_landmarks
-from gensight.verbs.study_status import is_scored, study_folder
-from gensight.verbs.study_summary import summarise
+from gensight.studies.status import is_scored, study_folder
+from gensight.studies.summary import summarise
+from gensight.verbs.landmarks.scores import score_landmarks
 from gensight.verbs.train import train
 
 

@@ -5,28 +5,28 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+from gensight.assembly.backbones import build_backbone, resolve_preset
+from gensight.assembly.encodings import resolve_vocabulary
+from gensight.assembly.experiment import Experiment
+from gensight.assembly.methods import build_method
+from gensight.assembly.training_settings import build_machine, build_optimisation, choose_device, default_run_folder
+from gensight.assembly.views import build_augmentation
 from gensight.backbones.base import Backbone
 from gensight.backbones.cache import FeatureCache, cached_features
-from gensight.build.backbones import build_backbone, resolve_preset
-from gensight.build.encodings import resolve_vocabulary
-from gensight.build.methods import build_method
-from gensight.build.views import build_augmentation
 from gensight.config.schema import RunConfig
 from gensight.encodings.calibration import Calibration
-from gensight.engine.experiment import Experiment
 from gensight.engine.fit import Schedule, Training, fit
+from gensight.engine.hardware import hardware
 from gensight.engine.processes import is_first_process
 from gensight.engine.run_folder import RunFolder
-from gensight.engine.settings import build_machine, build_optimisation, choose_device, default_run_folder
 from gensight.errors import ConfigError
 from gensight.files.lock import only_writer
 from gensight.loading.cases import Cases
+from gensight.prediction.scoring.validation import Validator, calibrate
 from gensight.prediction.trained_run import skeleton_card
-from gensight.prediction.validation import Validator, calibrate
-from gensight.verbs.baselines import needs_training, train_baselines
-from gensight.verbs.dry_run import dry_run as run_dry
+from gensight.studies.dry_run import dry_run as run_dry
+from gensight.studies.trained_baselines import needs_training, train_baselines
 from gensight.verbs.evaluate import evaluate
-from gensight.verbs.hardware import hardware
 
 
 def train(config: RunConfig, out: Path | None = None, device: str = "auto", dry_run: bool = False) -> Path:

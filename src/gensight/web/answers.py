@@ -15,19 +15,19 @@ from gensight.diffusion.noise import mix
 from gensight.drawing import draw_boxes, draw_depth, draw_heatmaps, draw_keypoints, draw_masks, overlay
 from gensight.encodings.class_label import ClassLabel
 from gensight.encodings.gaze import MAP
-from gensight.encodings.instructed import Instructed
-from gensight.encodings.painted import OUTPUT
+from gensight.encodings.painted.base import OUTPUT
+from gensight.encodings.painted.instructed import Instructed
 from gensight.errors import DataError
 from gensight.files.atomic import write_json
 from gensight.files.images import write_image
 from gensight.geometry import map_grid_to_image, warp_image
 from gensight.loading.cases import Case, collate
-from gensight.prediction.class_by_class import Answered, joined
-from gensight.prediction.gaze_pictures import draw_looks, is_gaze
-from gensight.prediction.instruct_files import InstructFiles
-from gensight.prediction.outputs import PredictionWriter
+from gensight.prediction.class_queries import Answered, joined
+from gensight.prediction.outputs.answers import InstructFiles
+from gensight.prediction.outputs.gaze_overlay import draw_looks, is_gaze
+from gensight.prediction.outputs.writer import PredictionWriter
+from gensight.prediction.scoring.validation import heatmap_of
 from gensight.prediction.trained_run import TrainedRun
-from gensight.prediction.validation import heatmap_of
 from gensight.samples import Array, Instance, Item, Prediction, Query, Sample, ScoreMap, merge_predictions
 from gensight.web.questions import Question, items_asked, takes_words
 

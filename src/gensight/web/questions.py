@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from gensight.encodings.instructed import Instructed
+from gensight.encodings.painted.instructed import Instructed
 from gensight.errors import ConfigError
 from gensight.instructions.tasks import infer_task
-from gensight.prediction.class_by_class import plan
+from gensight.prediction.class_queries import plan
 from gensight.prediction.sources import head_items, items_of
 from gensight.prediction.trained_run import TrainedRun
 from gensight.samples import Array, Item, Sample

@@ -9,7 +9,7 @@ import transformers as t
 from gensight.backbones.transformers_encoder import TransformersEncoder
 from gensight.encodings.class_label import ClassLabel
 from gensight.loading.cases import Cases, collate
-from gensight.loading.draws import Draw
+from gensight.loading.draw_order import Draw
 from gensight.loading.views import ViewPolicy
 from gensight.methods.classifier.method import Classifier
 from gensight.readers.base import Reader, Summary

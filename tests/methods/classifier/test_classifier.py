@@ -13,7 +13,7 @@ from gensight.backbones.scratch import ScratchEncoder
 from gensight.engine.fit import Schedule, fit
 from gensight.engine.module import Optimisation
 from gensight.engine.run_folder import RunFolder
-from gensight.loading.draws import DrawOrder
+from gensight.loading.draw_order import DrawOrder
 from gensight.methods.classifier.method import Classifier, cross_entropy
 from gensight.samples import Batch
 from tests.methods.classifier import small

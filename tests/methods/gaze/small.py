@@ -5,7 +5,7 @@ import torch
 from gensight.backbones.scratch import ScratchEncoder
 from gensight.encodings.gaze import GazeMap
 from gensight.loading.cases import Cases, collate
-from gensight.loading.draws import Draw
+from gensight.loading.draw_order import Draw
 from gensight.loading.gaze_views import GazeViews
 from gensight.methods.gaze.convolutional import ConvolutionalGaze
 from gensight.methods.gaze.diffusion import DiffusionGaze

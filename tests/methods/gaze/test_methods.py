@@ -6,7 +6,7 @@ import torch
 
 from gensight.errors import ConfigError
 from gensight.loading.cases import collate
-from gensight.loading.draws import Draw
+from gensight.loading.draw_order import Draw
 from gensight.methods.gaze.diffusion import DiffusionGaze
 from gensight.methods.gaze.directions import SHARPNESS, Direction, direction_fields, direction_loss
 from gensight.methods.gaze.encoders import ImageEncoder, SceneAndHead

@@ -4,16 +4,16 @@ from pathlib import Path
 from typing import Any
 
 from gensight.backbones.diffusion import load_diffusion
-from gensight.encodings.instructed import Instructed
-from gensight.encodings.painted_answers import PaintedBoxes, PaintedClass, PaintedDepth, PaintedMask
+from gensight.encodings.painted.answers import PaintedBoxes, PaintedClass, PaintedDepth, PaintedMask
+from gensight.encodings.painted.instructed import Instructed
 from gensight.loading.cases import Cases, collate
-from gensight.loading.draws import Draw
+from gensight.loading.draw_order import Draw
 from gensight.loading.views import ViewPolicy
 from gensight.methods.instruct.many_steps import ManySteps
 from gensight.methods.instruct.method import Instruct
 from gensight.methods.instruct.one_step import OneStep
-from gensight.readers.one_kind import with_labels
 from gensight.readers.puppets import PuppetsReader
+from gensight.readers.shared.single_annotation import with_labels
 from gensight.samples import Batch
 from tests.pipelines import save_pipeline
 

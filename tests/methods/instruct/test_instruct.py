@@ -10,7 +10,7 @@ from diffusers import DDIMScheduler, EulerDiscreteScheduler, StableDiffusionInst
 from gensight.backbones.diffusion import load_diffusion
 from gensight.errors import ConfigError
 from gensight.loading.cases import collate
-from gensight.loading.draws import Draw
+from gensight.loading.draw_order import Draw
 from gensight.methods.instruct.editor import build_scheduler, guide
 from gensight.methods.instruct.losses import class_loss, overlap_loss, task_loss
 from gensight.methods.instruct.method import other_words, said

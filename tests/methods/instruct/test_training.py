@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from gensight.engine.run_folder import RunFolder
 from gensight.loading.cases import collate
-from gensight.loading.draws import Draw
+from gensight.loading.draw_order import Draw
 from gensight.samples import Batch
 from tests.methods.instruct import small, training
 from tests.pipelines import save_pipeline

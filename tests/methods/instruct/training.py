@@ -9,7 +9,7 @@ from gensight.engine.fit import Machine, Schedule, Training, fit
 from gensight.engine.module import Optimisation
 from gensight.engine.run_folder import RunFolder
 from gensight.loading.cases import Case, Cases, collate
-from gensight.loading.draws import Draw, DrawOrder
+from gensight.loading.draw_order import Draw, DrawOrder
 from gensight.methods.instruct.method import Instruct
 from gensight.samples import Batch
 from tests.methods.instruct import small

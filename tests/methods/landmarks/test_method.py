@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from gensight.errors import ConfigError, RunError
-from gensight.methods.landmarks.loss import separation_loss
 from gensight.methods.landmarks.method import Landmarks
 from gensight.methods.landmarks.parts import Landmarks as Parts
 from gensight.methods.landmarks.perception import Vgg19
+from gensight.methods.landmarks.separation_loss import separation_loss
 from tests.learning import losses_of
 from tests.methods.landmarks import small
 

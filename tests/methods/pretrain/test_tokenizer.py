@@ -4,7 +4,7 @@ from transformers import CLIPTokenizer
 from gensight.errors import ConfigError
 from gensight.methods.pretrain.tokenizer import build_tokenizer, learn_merges, split_words, vocabulary_files
 from gensight.methods.pretrain.vocabulary import INSTRUCTION_WORDS
-from gensight.readers.puppets import CAPTION_WORDS
+from gensight.puppets.captions import CAPTION_WORDS
 
 WORDS = sorted({*INSTRUCTION_WORDS, *CAPTION_WORDS})
 

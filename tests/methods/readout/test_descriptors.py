@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gensight.encodings.matching import find_points
+from gensight.encodings.pairs.matching import find_points
 from gensight.methods.readout.descriptors import appearance_loss, matching_loss
 
 MODEL = (24, 32)

@@ -11,7 +11,7 @@ from gensight.backbones.diffusion import load_diffusion
 from gensight.encodings.base import OutputSpec
 from gensight.errors import ConfigError
 from gensight.loading.cases import collate
-from gensight.loading.draws import Draw
+from gensight.loading.draw_order import Draw
 from gensight.methods.readout.loss import masked_map_loss, to_unit_range
 from gensight.methods.readout.method import Part, Readout
 from gensight.samples import Batch

@@ -20,11 +20,12 @@ from typing import Annotated
 from pydantic import Field
 
 from gensight.config.data.classes import ImageFoldersData, PetsData
-from gensight.config.data.drawn import PuppetsData
 from gensight.config.data.frames import UNLABELLED, FolderData, FootageData, VideoData, VideosData
 from gensight.config.data.gaze import GazeFollowData, GooData, VideoAttentionTargetData
+from gensight.config.data.gensight_formats import AnnotatedData, InstructPoolData
 from gensight.config.data.keypoints import Ap10kData, BbcPoseData, CocoData, CocoPart, DeepLabCutData
 from gensight.config.data.pairs import SpairData
+from gensight.config.data.puppets import PuppetsData
 from gensight.config.data.scenes import Ade20kData, DavisData, NyuData, RgbdData, SunRgbdData, VocData
 from gensight.config.data.splits import (
     BlocksSplit,
@@ -34,7 +35,6 @@ from gensight.config.data.splits import (
     Split,
     VideosSplit,
 )
-from gensight.config.data.written import AnnotatedData, InstructPoolData
 
 Data = Annotated[
     PuppetsData

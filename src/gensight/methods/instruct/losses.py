@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gensight.encodings.painted import colour_temperature
+from gensight.encodings.painted.base import colour_temperature
 from gensight.instructions.grammar import TASKS
 
 _SMOOTH = 1.0

@@ -12,15 +12,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gensight.diffusion.noise import item_uniform
-from gensight.encodings.instructed import LABEL, SHOWN
-from gensight.encodings.painted import OUTPUT
+from gensight.encodings.painted.base import OUTPUT
+from gensight.encodings.painted.instructed import LABEL, SHOWN
 from gensight.errors import ConfigError
 from gensight.instructions.grammar import Task, as_task, rephrased
 from gensight.instructions.templates import Templates, read_templates
 from gensight.methods.base import Method
 from gensight.methods.instruct.editor import Editor
-from gensight.methods.instruct.shown import FeatureReader, LabelReader, ShownReader
-from gensight.methods.instruct.words import teach_words
+from gensight.methods.instruct.text_pretraining import teach_words
+from gensight.methods.instruct.visible_classes import FeatureReader, LabelReader, ShownReader
 from gensight.samples import Batch, Item
 
 Phrasing = Literal["fixed", "rephrased"]

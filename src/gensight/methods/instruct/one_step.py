@@ -9,7 +9,7 @@ from torch import Tensor
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.diffusion.noise import item_uniform
 from gensight.diffusion.targets import clean_estimate
-from gensight.encodings.painted import class_colours
+from gensight.encodings.painted.base import class_colours
 from gensight.errors import ConfigError
 from gensight.methods.instruct.editor import Editor
 from gensight.methods.instruct.losses import class_loss, task_loss

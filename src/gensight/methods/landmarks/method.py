@@ -10,19 +10,19 @@ from torch import Tensor, nn
 from gensight.backbones.base import Backbone
 from gensight.errors import ConfigError
 from gensight.methods.base import Method
-from gensight.methods.landmarks.chance import JitterRange, jitter, uniform_draws
-from gensight.methods.landmarks.loss import (
+from gensight.methods.landmarks.jitter import JitterRange, jitter, uniform_draws
+from gensight.methods.landmarks.model import FeatureShape, Found, ImageShape, LandmarkModel, Redrawn, Scene
+from gensight.methods.landmarks.networks import PatchDiscriminator
+from gensight.methods.landmarks.parts import Landmarks as Parts
+from gensight.methods.landmarks.parts import render
+from gensight.methods.landmarks.perception import BackboneSpace, Vgg19, compare, level_weights
+from gensight.methods.landmarks.separation_loss import (
     AdversarialLoss,
     critic_loss,
     equivariance_loss,
     generator_loss,
     separation_loss,
 )
-from gensight.methods.landmarks.model import FeatureShape, Found, ImageShape, LandmarkModel, Redrawn, Scene
-from gensight.methods.landmarks.networks import PatchDiscriminator
-from gensight.methods.landmarks.parts import Landmarks as Parts
-from gensight.methods.landmarks.parts import render
-from gensight.methods.landmarks.perception import BackboneSpace, Vgg19, compare, level_weights
 from gensight.samples import Batch
 from gensight.transforms.thin_plate_spline import Warp, WarpRange, draw_warp
 

@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from gensight.encodings.appearance import region_similarities
-from gensight.encodings.matching import TEMPERATURE, nearest_cells, sample_descriptors
+from gensight.encodings.pairs.appearance import region_similarities
+from gensight.encodings.pairs.matching import TEMPERATURE, nearest_cells, sample_descriptors
 from gensight.samples import Size
 
 

@@ -1,0 +1,214 @@
+"""The encoding of a recipe, and the skeleton and the truths that it asks for."""
+
+from collections.abc import Callable
+from typing import assert_never
+
+from gensight.assembly.readers import build_readers
+from gensight.config.classifier import ClassConfig
+from gensight.config.encodings import (
+    AppearanceConfig,
+    CorrespondenceConfig,
+    DepthImageConfig,
+    DepthMapConfig,
+    EdgeImageConfig,
+    HeatmapConfig,
+    JointConfig,
+    LandmarkPairsConfig,
+    PointsConfig,
+    PoseImageConfig,
+    Single,
+    parts_of,
+)
+from gensight.config.gaze import (
+    GazeMapConfig,
+)
+from gensight.config.instruct import InstructConfig, PaintedConfig
+from gensight.config.landmarks import LandmarksConfig
+from gensight.config.schema import RunConfig
+from gensight.encodings.base import Encoding
+from gensight.encodings.calibration import UNCALIBRATED, Calibration
+from gensight.encodings.class_label import ClassLabel
+from gensight.encodings.depth import DepthImage, DepthMap
+from gensight.encodings.edge_image import EdgeImage
+from gensight.encodings.gaze import GazeMap
+from gensight.encodings.heatmap import Heatmap
+from gensight.encodings.joint import Joint
+from gensight.encodings.painted.answers import PaintedBoxes, PaintedClass, PaintedDepth, PaintedMask
+from gensight.encodings.painted.base import Painted
+from gensight.encodings.painted.drawings import PaintedEdges, PaintedKeypoints
+from gensight.encodings.painted.instructed import Instructed
+from gensight.encodings.pairs.appearance import Appearance
+from gensight.encodings.pairs.correspondence import Correspondence
+from gensight.encodings.pairs.landmark_pairs import LandmarkPairs, landmark_skeleton
+from gensight.encodings.points import Points
+from gensight.encodings.pose_image import PoseImage
+from gensight.errors import ConfigError
+from gensight.readers.base import Reader
+from gensight.readers.shared.class_maps import BACKGROUND
+from gensight.readers.shared.single_annotation import with_labels
+from gensight.skeletons import NAMED, Skeleton
+
+
+def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:
+    """The skeleton that a recipe asks for; None where nothing asks for keypoints.
+
+    Raises ConfigError if the data set has none and the recipe names none.
+    """
+    if isinstance(config.encoding, LandmarkPairsConfig):
+        return landmark_skeleton(config.encoding.num_landmarks)
+    asking = HeatmapConfig | PoseImageConfig | PointsConfig
+    named = [
+        p.skeleton for p in parts_of(config.encoding).values()
+        if isinstance(p, asking) or (isinstance(p, PaintedConfig) and "keypoints" in p.tasks)
+    ]  # fmt: skip
+    if not named:
+        return None
+    if len(set(named)) > 1:
+        raise ConfigError(f"the parts of the encoding name different skeletons: {', '.join(named)}", where="encoding")
+    if named[0] != "data":
+        return NAMED[named[0]]
+    if reader.skeleton is None:
+        raise ConfigError(
+            f"the data set ({config.data.kind}) has no keypoints of its own",
+            where="encoding.skeleton=data",
+            choices=NAMED,
+            hint="name a skeleton, or data that has keypoints",
+        )
+    return reader.skeleton
+
+
+def build_encoding(config: RunConfig, skeleton: Skeleton | None, calibration: Calibration = UNCALIBRATED) -> Encoding:
+    """The encoding of a recipe, read as training found best."""
+    boxed = config.view.crop in ("box", "stretched-box") and not config.view.track  # a tracker finds boxes everywhere
+    parts = {
+        name: _build_part(part, skeleton, calibration, config, boxed)
+        for name, part in parts_of(config.encoding).items()
+    }
+    return Joint(parts) if isinstance(config.encoding, JointConfig) else next(iter(parts.values()))
+
+
+def _wants_background(config: RunConfig) -> bool:
+    return isinstance(config.method, LandmarksConfig) and config.method.background == "recorded"
+
+
+def _wants_shown(config: RunConfig) -> bool:
+    method = config.method
+    return isinstance(method, InstructConfig) and method.shown_weight + method.label_weight > 0
+
+
+def _build_part(
+    part: Single, skeleton: Skeleton | None, calibration: Calibration, config: RunConfig, boxed: bool
+) -> Encoding:
+    seed, background = config.seed, _wants_background(config)
+    match part:
+        case HeatmapConfig():
+            assert skeleton is not None  # build_skeleton has found one
+            return Heatmap(skeleton, part.sigma, part.stride, part.decoder, calibration.confidence)
+        case PoseImageConfig():
+            assert skeleton is not None
+            return PoseImage(skeleton, stride=part.stride, instances=part.instances)
+        case EdgeImageConfig():
+            return EdgeImage(channels=part.channels, stride=part.stride)
+        case DepthImageConfig():
+            return DepthImage(stride=part.stride, channels=part.channels)
+        case DepthMapConfig():
+            return DepthMap(stride=part.stride, kind=part.depth, near=part.near, far=part.far)
+        case CorrespondenceConfig():
+            return Correspondence(
+                distance=part.distance,
+                num_points=part.num_points,
+                stride=part.stride,
+                seed=seed,
+                pairs_per_sample=part.pairs_per_sample,
+            )
+        case AppearanceConfig():
+            return Appearance(
+                stride=part.stride,
+                region=part.region,
+                negative=part.negative,
+                distance=part.distance,
+                seed=seed,
+                colours=part.colours,
+            )
+        case LandmarkPairsConfig():
+            return LandmarkPairs(
+                part.num_landmarks, part.pairs, part.distance, part.pairs_per_sample, seed, background, boxed
+            )
+        case PointsConfig():
+            assert skeleton is not None
+            return Points(skeleton)
+        case GazeMapConfig():
+            return GazeMap(part.grid, part.sigma, part.quantised, part.decoder, part.teach_empty)
+        case PaintedConfig():
+            return _painted(part, skeleton, seed, _wants_shown(config), calibration.threshold)
+        case ClassConfig():
+            return ClassLabel(part.labels or ())
+        case _:
+            assert_never(part)
+
+
+def _painted(part: PaintedConfig, skeleton: Skeleton | None, seed: int, shown: bool, threshold: float) -> Instructed:
+    labels = part.labels or ()
+    made: dict[str, Callable[[], Painted]] = {
+        "segment": lambda: PaintedMask(part.stride, part.min_share, threshold),
+        "detect": lambda: PaintedBoxes(
+            part.stride, part.box_style, part.max_boxes, part.box_region, threshold=threshold
+        ),
+        "depth": lambda: PaintedDepth(part.stride, part.depth_scale, part.near, part.far),
+        "classify": lambda: PaintedClass(labels, part.stride),
+        "keypoints": lambda: PaintedKeypoints(skeleton, part.stride),
+        "edges": lambda: PaintedEdges(part.stride),
+    }
+    tasks: dict[str, Painted] = {task: made[task]() for task in part.tasks}
+    return Instructed(
+        tasks,
+        part.categories or (),
+        labels,
+        part.negatives,
+        seed,
+        several=part.several,
+        repeats={str(task): times for task, times in part.repeats.items()},
+        shown=shown,
+    )
+
+
+def resolve_vocabulary(config: RunConfig) -> RunConfig:
+    """The recipe with the data's names of classes, where its encoding leaves them to the data."""
+    part = config.encoding
+    if not isinstance(part, PaintedConfig | ClassConfig):
+        return config
+    found: dict[str, tuple[str, ...]] = {}
+    asked = {"categories": {"segment", "detect"}, "labels": {"classify"}}
+    own = {"classify"} if isinstance(part, ClassConfig) else set(part.tasks)
+    wanted = [key for key, tasks in asked.items() if getattr(part, key, None) is None and tasks & own]
+    if wanted:
+        reader = with_labels(build_readers(config.data, truths_of(config)).train)
+        found = {key: tuple(name for name in getattr(reader, key) if name != BACKGROUND) for key in wanted}
+    for key, names in found.items():
+        if not names:
+            hint = f"name them, or leave out {' and '.join(sorted(asked[key]))}"
+            raise ConfigError(f"the data has no {key}", where=f"encoding.{key}", hint=hint)
+    return config.model_copy(update={"encoding": part.model_copy(update=found)})
+
+
+def truths_of(config: RunConfig) -> tuple[str, ...]:
+    """What the encoding of a recipe needs to know of drawn scenes."""
+    needed = {
+        "heatmap": ("keypoints", "boxes"),
+        "pose-image": ("keypoints", "boxes"),
+        "edge-image": ("edges",),
+        "depth-image": ("depth",),
+        "depth-map": ("depth",),
+        "correspondence": (),
+        "appearance": ("boxes", "masks", "identity"),
+        "landmark-pairs": (),
+        "points": ("keypoints", "boxes"),
+        "gaze": ("gaze",),
+        "painted": ("boxes", "masks", "depth"),
+        "class": ("boxes",),
+    }
+    kinds = [part.kind for part in parts_of(config.encoding).values()]
+    truths = [truth for kind in kinds for truth in needed[kind]]
+    if isinstance(config.encoding, PaintedConfig):
+        truths += [task for task in ("keypoints", "edges") if task in config.encoding.tasks]
+    return tuple(dict.fromkeys([*truths, *(("boxes",) if config.view.crop != "frame" else ())]))

@@ -1,0 +1,70 @@
+"""A recipe opened: its data, encoding and cases, ready for any method to be trained or scored on them."""
+
+from dataclasses import dataclass
+
+from gensight.assembly.encodings import build_encoding, build_skeleton, truths_of
+from gensight.assembly.readers import Splits, build_readers
+from gensight.assembly.views import build_augmentation, build_policy
+from gensight.config.classifier import ClassConfig
+from gensight.config.schema import RunConfig
+from gensight.encodings.base import Encoding
+from gensight.encodings.calibration import UNCALIBRATED, Calibration
+from gensight.errors import ConfigError
+from gensight.loading.cases import Cases, FeatureSource
+from gensight.loading.draw_order import DrawOrder
+from gensight.loading.views import ViewPolicy
+from gensight.readers.base import Reader
+from gensight.readers.footage.tracked import TrackedReader, Tracker
+from gensight.readers.shared.single_annotation import with_labels
+from gensight.skeletons import Skeleton
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """What a recipe says, as objects; nothing of it is a network."""
+
+    config: RunConfig
+    splits: Splits
+    skeleton: Skeleton | None
+    encoding: Encoding
+    policy: ViewPolicy
+
+    @classmethod
+    def open(cls, config: RunConfig, calibration: Calibration = UNCALIBRATED) -> "Experiment":
+        """Opens the data sets. Raises DataError or ConfigError for what is wrong with them."""
+        splits = build_readers(config.data, truths_of(config))
+        if config.view.track:
+            # All parts share a background: a recording may be divided between them. No label is looked at.
+            tracker = Tracker.of_readers(splits.parts)
+            splits = splits.map(lambda part: TrackedReader(part, tracker))
+        if isinstance(config.encoding, ClassConfig):
+            # Where a data set marks objects only, an image whose objects are of one class is of that class.
+            splits = splits.map(with_labels)
+        skeleton = build_skeleton(config, splits.train)
+        encoding = build_encoding(config, skeleton, calibration)
+        return cls(config, splits, skeleton, encoding, build_policy(config))
+
+    def training_cases(self, num_views: int = 0, features: FeatureSource | None = None) -> Cases:
+        """The training cases, augmented as the recipe says; with `num_views` fixed views where features are cached."""
+        augmentation = build_augmentation(self.config.view.augment)
+        return Cases(self.splits.train, self.encoding, self.policy, augmentation, self.config.seed, num_views, features)
+
+    def plain_training_cases(self) -> Cases:
+        """The training cases without augmentation."""
+        return Cases(self.splits.train, self.encoding, self.policy)
+
+    def validation_cases(self, features: FeatureSource | None = None) -> Cases | None:
+        """None where the recipe keeps no validation part."""
+        return self._plain(self.splits.validation, features)
+
+    def test_cases(self) -> Cases:
+        """Raises ConfigError where the recipe keeps no test part."""
+        if self.splits.test is None:
+            raise ConfigError("this recipe keeps no test part", where="data", hint="give it one to be scored on")
+        return Cases(self.splits.test, self.encoding.for_scoring(), self.policy)
+
+    def draw_order(self, cases: Cases) -> DrawOrder:
+        return DrawOrder(len(cases), self.config.training.batch_size, self.config.seed, max(1, cases.num_views))
+
+    def _plain(self, reader: Reader | None, features: FeatureSource | None) -> Cases | None:
+        return None if reader is None else Cases(reader, self.encoding, self.policy, features=features)

@@ -1,0 +1,217 @@
+"""The method of a recipe."""
+
+from typing import assert_never
+
+import torch
+
+from gensight.backbones.base import Backbone
+from gensight.backbones.diffusion import DiffusionBackbone
+from gensight.config.classifier import ClassConfig, ClassifierConfig
+from gensight.config.encodings import (
+    JointConfig,
+    LandmarkPairsConfig,
+    PointsConfig,
+    parts_of,
+)
+from gensight.config.gaze import (
+    GazeConvolutionalConfig,
+    GazeDiffusionConfig,
+    GazeFrozenConfig,
+    GazeMapConfig,
+)
+from gensight.config.instruct import InstructConfig, PaintedConfig
+from gensight.config.landmarks import LandmarkKeypointsConfig, LandmarksConfig
+from gensight.config.schema import ReadoutConfig, RunConfig
+from gensight.encodings.base import Encoding
+from gensight.encodings.class_label import ClassLabel
+from gensight.encodings.joint import SEPARATOR
+from gensight.encodings.painted.instructed import Instructed
+from gensight.encodings.pairs.landmark_pairs import LandmarkPairs
+from gensight.errors import ConfigError
+from gensight.instructions.grammar import TASKS
+from gensight.methods.base import Method
+from gensight.methods.classifier.method import Classifier
+from gensight.methods.gaze.convolutional import ConvolutionalGaze
+from gensight.methods.gaze.diffusion import DiffusionGaze
+from gensight.methods.gaze.encoders import BackboneSceneAndHead, SceneAndHead
+from gensight.methods.gaze.frozen import FrozenGaze
+from gensight.methods.instruct.many_steps import ManySteps
+from gensight.methods.instruct.one_step import OneStep
+from gensight.methods.landmarks.jitter import JitterRange
+from gensight.methods.landmarks.keypoints import LandmarkKeypoints
+from gensight.methods.landmarks.method import Landmarks
+from gensight.methods.readout.method import Part, Readout
+from gensight.transforms.thin_plate_spline import WarpRange
+
+
+def build_method(config: RunConfig, backbone: Backbone, encoding: Encoding) -> Method:
+    """The method of a recipe; its initial weights are drawn from the recipe's seed. Refuses sizes that don't fit."""
+    method = config.method
+    torch.manual_seed(config.seed)
+    match method:
+        case ReadoutConfig():
+            return _readout(config, method, backbone, encoding)
+        case LandmarksConfig():
+            assert isinstance(encoding, LandmarkPairs)  # the schema has seen to it
+            return _landmarks(config, method, len(encoding.skeleton), backbone)
+        case LandmarkKeypointsConfig():
+            num_values = sum(spec.channels for spec in encoding.outputs.values())
+            return LandmarkKeypoints(_landmarks(config, method.landmarks, method.num_landmarks, backbone), num_values)
+        case GazeFrozenConfig() | GazeConvolutionalConfig() | GazeDiffusionConfig():
+            return _gaze(config, method, backbone)
+        case InstructConfig():
+            assert isinstance(backbone, DiffusionBackbone)  # the schema has seen to it
+            _fit_size(config, {"backbone's stride": backbone.stride, **_strides(config)})
+            assert isinstance(encoding, Instructed)  # the schema has seen to it
+            way = OneStep if method.way == "one-step" else ManySteps
+            return way(
+                backbone,
+                tasks=[task for task in TASKS if task in encoding.tasks],
+                categories=encoding.categories,
+                labels=encoding.labels,
+                **method.options(),
+            )
+        case ClassifierConfig():
+            assert isinstance(encoding, ClassLabel)  # the schema has seen to it
+            _fit_size(config, {"backbone's stride": backbone.stride})
+            return Classifier(backbone, len(encoding.labels))
+        case _:
+            assert_never(method)
+
+
+def _fit_size(config: RunConfig, units: dict[str, int]) -> None:
+    """Raises ConfigError where the view is no multiple of every named unit."""
+    height, width = config.view.size
+    for name, unit in units.items():
+        if height % unit or width % unit:
+            raise ConfigError(
+                f"view.size={height},{width} is not a multiple of the {name} ({unit})",
+                where="view.size",
+                hint=f"for example view.size=[{_round_up(height, unit)},{_round_up(width, unit)}]",
+            )
+
+
+def _readout(config: RunConfig, method: ReadoutConfig, backbone: Backbone, encoding: Encoding) -> Readout:
+    _fit_size(config, {"backbone's stride": backbone.stride, **_strides(config)})
+    return Readout(
+        backbone,
+        _build_parts(config, method, encoding),
+        projection=method.projection,
+        bottleneck=method.bottleneck,
+        widths=method.widths,
+        order=method.order,
+        time_conditioning=method.time_conditioning,
+        loss=method.loss,
+    )
+
+
+def _gaze(
+    config: RunConfig, method: GazeFrozenConfig | GazeConvolutionalConfig | GazeDiffusionConfig, backbone: Backbone
+) -> Method:
+    assert isinstance(config.encoding, GazeMapConfig)  # the schema has seen to it
+    grid = config.encoding.grid
+    if isinstance(method, GazeFrozenConfig):
+        _fit_size(config, {"backbone's stride": backbone.stride})
+        return FrozenGaze(backbone, grid, **method.model_dump(exclude={"kind"}))
+    encoder: SceneAndHead | BackboneSceneAndHead
+    directions = method.direction_weight > 0
+    if method.encoder == "backbone":
+        _fit_size(config, {"backbone's stride": backbone.stride})
+        encoder = BackboneSceneAndHead(backbone, positions=method.positions, directions=directions)
+    else:
+        encoder = SceneAndHead(
+            method.encoder,
+            method.layout,
+            method.positions,
+            method.weights,
+            method.freeze_scene,
+            method.freeze_head,
+            directions,
+        )
+    own = method.model_dump(exclude={"kind", *_ENCODER_FIELDS})
+    if isinstance(method, GazeConvolutionalConfig):
+        return ConvolutionalGaze(encoder, grid, **own)
+    return DiffusionGaze(encoder, grid, **own)
+
+
+_ENCODER_FIELDS = ("encoder", "layout", "positions", "weights", "freeze_scene", "freeze_head")
+
+
+def _strides(config: RunConfig) -> dict[str, int]:
+    return {
+        f"{name} encoding's stride": part.stride
+        for name, part in parts_of(config.encoding).items()
+        if not isinstance(part, LandmarkPairsConfig | PointsConfig | GazeMapConfig | ClassConfig)
+    }
+
+
+def _landmarks(config: RunConfig, method: LandmarksConfig, num_landmarks: int, backbone: Backbone) -> Landmarks:
+    units = {"decoder's coarsest scale": 2 ** (len(method.decoder_widths) - 1)}
+    if method.encoder == "backbone" or method.perceptual == "backbone":
+        units["backbone's stride"] = backbone.stride
+    if method.encoder == "u-net":
+        units["shape encoder's coarsest scale"] = 2 ** len(method.shape_widths)
+    if method.background != "none":
+        units["background's coarsest scale"] = 8
+    _fit_size(config, units)
+    warp, jitter, adversary = method.warp, method.jitter, method.adversary
+    return Landmarks(
+        backbone,
+        num_landmarks,
+        encoder=method.encoder,
+        shape_widths=method.shape_widths,
+        appearance_channels=method.appearance_channels,
+        appearance_width=method.appearance_width,
+        decoder_widths=method.decoder_widths,
+        spade_width=method.spade_width,
+        covariance=method.covariance,
+        variance=method.variance,
+        variance_floor=method.variance_floor,
+        background=method.background,
+        background_width=method.background_width,
+        perceptual=method.perceptual,
+        vgg_weights=method.vgg_weights,
+        level_weights=method.level_weights,
+        perceptual_weight=method.perceptual_weight,
+        equivariance=method.equivariance,
+        separation=method.separation,
+        separation_reach=method.separation_reach,
+        warp=WarpRange(warp.num_points, warp.bend, warp.rotation, warp.scale, warp.translation),
+        flip=warp.flip,
+        warp_share=_warp_share(config, method),
+        jitter=JitterRange(jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue),
+        jitter_targets=jitter.targets,
+        adversary=adversary.weight,
+        adversary_scales=adversary.num_scales,
+        adversary_layers=adversary.num_layers,
+        adversary_width=adversary.width,
+        adversary_loss=adversary.loss,
+    )
+
+
+def _warp_share(config: RunConfig, method: LandmarksConfig) -> float:
+    both = isinstance(config.encoding, LandmarkPairsConfig) and config.encoding.pairs == "both"
+    return method.warp_share if both else 0.0
+
+
+def _build_parts(config: RunConfig, method: ReadoutConfig, encoding: Encoding) -> dict[str, Part]:
+    joint = config.encoding if isinstance(config.encoding, JointConfig) else None
+    levels = {} if joint is None else joint.timesteps
+    outputs = encoding.outputs
+    return {
+        name: Part(
+            {
+                output: spec
+                for output, spec in outputs.items()
+                if joint is None or output.startswith(f"{name}{SEPARATOR}")
+            },
+            part.stride,
+            levels.get(name, method.timesteps),
+        )
+        for name, part in parts_of(config.encoding).items()
+        if not isinstance(part, LandmarkPairsConfig | PointsConfig | GazeMapConfig | PaintedConfig | ClassConfig)
+    }
+
+
+def _round_up(value: int, unit: int) -> int:
+    return -(-value // unit) * unit

@@ -1,0 +1,120 @@
+"""`gensight annotate`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gensight.cli.options import Device
+
+
+def annotate(
+    teacher: Annotated[
+        str,
+        typer.Argument(
+            metavar="TEACHER",
+            show_default=False,
+            help="edges, tracks, variants[:BACKBONE], run:FOLDER; pose, depth, masks, detect or caption, each with "
+            ":MODEL (a hub id or a folder) or without.",
+        ),
+    ],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT",
+            show_default=False,
+            help="An image, a folder of images, a video, a folder of videos, an annotated data set, or a kind of data "
+            "set (`gensight datasets list`).",
+        ),
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE", show_default=False, help="After a kind of data set: root=PATH ..."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            show_default=False,
+            help="The data set; INPUT itself if that is an annotated one.",
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", show_default=False, help="A setting of the teacher; repeatable."),
+    ] = None,
+    frames: Annotated[
+        bool, typer.Option("--frames", help="The images of each folder are the frames of one video.")
+    ] = False,
+    step: Annotated[int, typer.Option("--step", metavar="N", min=1, help="Take every N-th frame of a video.")] = 1,
+    shard: Annotated[
+        str, typer.Option("--shard", metavar="I/N", help="Label only the I-th of N parts; the last makes the data set.")
+    ] = "1/1",
+    engine: Annotated[str, typer.Option("--engine", metavar="local|ray", help="What runs the batches.")] = "local",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", metavar="N", min=1, show_default=False, help="Ray actors; by default one per CPU (or GPU)."
+        ),
+    ] = None,
+    gpus: Annotated[float, typer.Option("--gpus", metavar="N", min=0, help="GPUs of each Ray actor.")] = 0,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address", metavar="HOST:PORT", show_default=False, help="A running Ray cluster; by default RAY_ADDRESS."
+        ),
+    ] = None,
+    batch_size: Annotated[int, typer.Option("--batch-size", metavar="N", min=1, help="Images at once.")] = 8,
+    device: Device = "auto",
+    sheet: Annotated[
+        str,
+        typer.Option("--sheet", metavar="spread|least-confident|none", help="What the contact sheet shows."),
+    ] = "spread",
+) -> None:
+    """Label images or videos with a teacher model.
+
+    Teachers add up: run the command once for each, with the same --out. Nothing is labelled twice; an interrupted
+    job goes on where it stopped.
+
+    \b
+    Examples:
+      gensight annotate edges PHOTOS --out labelled
+      gensight annotate tracks VIDEO.mp4 --out tracked
+      gensight annotate detect PHOTOS --out people
+      gensight annotate pose people
+    """
+    from gensight.verbs.data.annotate import annotate as run_annotate
+
+    done = run_annotate(
+        teacher, source, out, overrides=overrides or [], settings=_parse(settings or []), shard=shard, engine=engine,
+        num_workers=workers, num_gpus=gpus, address=address, batch_size=batch_size, device=device, frames=frames,
+        step=step, sheet=sheet,
+    )  # fmt: skip
+    outcome = done.outcome
+    known = outcome.num_images - outcome.num_labelled
+    typer.echo(f"labelled {outcome.num_labelled} images" + (f"; {known} were labelled already" if known else ""))
+    for skipped in outcome.skipped[:3]:
+        typer.echo(f"  skipped {skipped['key']}: {skipped['problem']}", err=True)
+    if outcome.skipped:
+        typer.echo(f"skipped {len(outcome.skipped)} images that can't be read", err=True)
+    if outcome.num_stale:
+        typer.echo(f"left out {outcome.num_stale} labels that were made from labels which have changed: "
+                   "run their teachers again", err=True)  # fmt: skip
+    if outcome.num_left:
+        typer.echo(f"{outcome.num_left} images are left to other shards; the last one makes the data set")
+        return
+    typer.echo(f"data set: {outcome.folder}")
+    if done.sheet is not None:
+        typer.echo(f"look at it: {done.sheet}")
+
+
+def _parse(texts: list[str]) -> dict[str, Any]:
+    """`--set NAME=VALUE` options; values are YAML."""
+    from gensight.config.loading.overrides import parse_overrides
+    from gensight.errors import ConfigError
+
+    parsed, problems = parse_overrides(texts)
+    if problems:
+        raise ConfigError(f"`{texts[0]}` is not a setting", where="--set", hint="write --set NAME=VALUE")
+    return {".".join(one.path): one.value for one in parsed}

@@ -1,0 +1,264 @@
+"""`gensight datasets`: list, check, write, convert."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="List kinds of data sets, check, write or convert one.",
+                  no_args_is_help=True)  # fmt: skip
+
+
+@app.command("list")
+def list_kinds() -> None:
+    """List the kinds of data sets, and what each needs."""
+    from gensight.verbs.data.datasets import data_kinds
+
+    for kind in data_kinds():
+        typer.echo(f"{kind.name:<11}  {kind.description}")
+        for need in kind.needs:
+            typer.echo(f"{'':<11}    {need}")
+
+
+@app.command()
+def check(
+    target: Annotated[
+        str,
+        typer.Argument(metavar="KIND|RECIPE", show_default=False, help="A kind, or a recipe whose data to check."),
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY=VALUE",
+            show_default=False,
+            help="The keys of its data section: root=PATH after a kind, data.root=PATH after a recipe.",
+        ),
+    ] = None,
+) -> None:
+    """Look at every image and label of a data set.
+
+    Tells what it holds and what is wrong with it, and ends with 1 if anything is.
+
+    \b
+    Examples:
+      gensight datasets check deeplabcut root=PROJECT
+      gensight datasets check my-recipe.yaml
+    """
+    from gensight.verbs.data.datasets import check as run_check
+
+    failed = False
+    for name, summary in run_check(target, overrides or []).items():
+        truths = f" with {', '.join(summary.truths)}" if summary.truths else ""
+        typer.echo(f"{name}: {summary.num_samples} images, {summary.num_instances} instances{truths}")
+        for reason, count in summary.dropped.items():
+            typer.echo(f"  dropped  {count} x {reason}")
+        for finding in summary.findings:
+            times = f"{finding.count} x " if finding.count > 1 else ""
+            where = f" ({finding.where})" if finding.where else ""
+            typer.echo(f"  {finding.level:<7}  {times}{finding.what}{where}")
+            failed |= finding.level == "error"
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def write(
+    kind: Annotated[str, typer.Argument(metavar="KIND", show_default=False, help="What to write: puppets.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", show_default=False, help="An empty or new folder.")],
+    format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="annotated (ours), ap10k, coco, davis, deeplabcut, gazefollow, goo, rgbd, spair, "
+            "video-attention-target or voc.",
+        ),
+    ] = "coco",
+    num: Annotated[int, typer.Option("--num", metavar="N", min=1, help="Number of images.")] = 100,
+    size: Annotated[str, typer.Option("--size", metavar="HxW", help="Height and width in pixels.")] = "128x128",
+    subjects: Annotated[str, typer.Option("--subjects", metavar="people|animals|all", help="Who is drawn.")] = "people",
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Draws the scenes.")] = 0,
+    frames: Annotated[
+        int | None,
+        typer.Option(
+            "--frames",
+            metavar="N",
+            min=1,
+            show_default="8 for davis and rgbd, else 1",
+            help="Images that show one scene in motion.",
+        ),
+    ] = None,
+) -> None:
+    """Write the built-in data set in a format that other tools read.
+
+    \b
+    Examples:
+      gensight datasets write puppets --format coco --out puppets-coco --num 500
+      gensight datasets write puppets --format davis --out puppets-davis --num 160
+    """
+    from gensight.verbs.data.datasets import write as run_write
+
+    folder = run_write(kind, out, format=format, num_samples=num, size=size, subjects=subjects, seed=seed,
+                       num_frames=frames)  # fmt: skip
+    typer.echo(f"wrote {num} images to {folder}")
+    if format in ("coco", "deeplabcut"):
+        typer.echo(f"next: gensight init {folder}")
+    else:
+        typer.echo(f"next: gensight datasets check {format} root={folder}")
+
+
+@app.command("pickle-to-json")
+def pickle_to_json(
+    source: Annotated[Path, typer.Argument(metavar="PICKLE", show_default=False, help="A file of GOO's annotations.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", show_default=False, help="By default beside it, with the suffix .json."),
+    ] = None,
+) -> None:
+    """Turn a pickle of GOO's annotations into json, without following what it asks for.
+
+    \b
+    Example:
+      gensight datasets pickle-to-json GOO/testrealhumansNew.pickle
+    """
+    from gensight.verbs.data.datasets import pickle_to_json as run_convert
+
+    target, count = run_convert(source, out)
+    typer.echo(f"wrote {count} records to {target}")
+
+
+@app.command("voc-to-coco")
+def voc_to_coco(
+    root: Annotated[
+        Path, typer.Argument(metavar="FOLDER", show_default=False, help="Holds JPEGImages, like VOCdevkit/VOC2012.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", show_default="instances_PART.json in the folder", help="The json file."),
+    ] = None,
+    part: Annotated[
+        str, typer.Option("--part", metavar="NAME", help="The list: train, val, trainval ...")
+    ] = "trainval",
+    task: Annotated[
+        str, typer.Option("--task", metavar="Main|Segmentation", help="Whose lists: of all images, or with masks.")
+    ] = "Main",
+    difficult: Annotated[
+        str,
+        typer.Option("--difficult", metavar="keep|ignore|drop", help="Difficult objects; ignore: as crowds."),
+    ] = "keep",
+) -> None:
+    """Write a list of PASCAL VOC as one COCO json, masks included.
+
+    Images stay where they are, in JPEGImages.
+
+    \b
+    Example:
+      gensight datasets voc-to-coco VOCdevkit/VOC2012 --part val
+    """
+    from gensight.verbs.data.datasets import voc_to_coco as run_convert
+
+    target, num_images, num_objects = run_convert(root, out, part, task, difficult)
+    typer.echo(f"wrote {num_images} images and {num_objects} objects to {target}")
+
+
+@app.command("build-instruct")
+def build_instruct(
+    sources: Annotated[
+        list[str],
+        typer.Option("--from", metavar="'KIND KEY=VALUE ...'", show_default=False, help="A data set; may be repeated."),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", show_default=False, help="A new folder, or to go on.")
+    ],
+    tasks: Annotated[
+        str, typer.Option("--tasks", metavar="A,B", help="What is asked.")
+    ] = "segment,detect,depth,classify",
+    size: Annotated[int, typer.Option("--size", metavar="PX", help="Longer side of the pictures.")] = 256,
+    phrasing: Annotated[
+        str, typer.Option("--phrasing", metavar="fixed|rephrased", help="How it is asked.")
+    ] = "rephrased",
+    negatives: Annotated[int, typer.Option("--negatives", min=0, help="Absent classes asked per image and task.")] = 1,
+    several: Annotated[
+        float, typer.Option("--several", min=0, max=1, help="Share of images asked for several classes at once.")
+    ] = 0.2,
+    depth_scale: Annotated[
+        str, typer.Option("--depth-scale", metavar="log|linear", help="How depth is painted.")
+    ] = "log",
+    far: Annotated[float, typer.Option("--far", metavar="METRES", help="Farthest depth that is told.")] = 10.0,
+    boxes: Annotated[str, typer.Option("--boxes", metavar="filled|outlines", help="How boxes are painted.")] = "filled",
+    box_region: Annotated[
+        str,
+        typer.Option(
+            "--box-region",
+            metavar="box|head|auto",
+            help="What is detected: whole objects, heads, or (auto) heads of data sets that mark nothing else.",
+        ),
+    ] = "box",
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, show_default="all", help="Images of each part.")
+    ] = None,
+    images_per_shard: Annotated[
+        int, typer.Option("--images-per-shard", min=0, help="Write tar shards for clusters; 0: plain folders.")
+    ] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Draws phrases and negatives.")] = 0,
+) -> None:
+    """Pool data sets into pictures, instructions and painted answers.
+
+    Official parts are kept, and an interrupted build goes on.
+
+    \b
+    Examples:
+      gensight datasets build-instruct --from "pets root=PETS" --from "ade20k root=ADEChallengeData2016" --out pool
+    """
+    from gensight.verbs.data.build_instruct import build_instruct as run_build
+    from gensight.verbs.data.pool_pairs import Settings
+
+    settings = Settings.checked(
+        sources,
+        [task.strip() for task in tasks.split(",")],
+        size,
+        phrasing,
+        negatives,
+        depth_scale,
+        boxes,
+        limit,
+        images_per_shard,
+        seed,
+        several,
+        far,
+        box_region,
+    )
+    built = run_build(out, settings)
+    for part, counts in built.parts.items():
+        left_out = f" ({counts['left_out']} left out: nothing is asked of them)" if counts["left_out"] else ""
+        typer.echo(f"{part}: {counts['images']} images, {counts['pairs']} pairs{left_out}")
+    if built.heads:
+        typer.echo(f"boxes are those of heads: {', '.join(built.heads)}")
+    typer.echo(f"look at {out}/contact_sheet_train.png")
+
+
+@app.command()
+def paraphrase(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a transformers model that generates text.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A new file.")] = Path("templates.json"),
+    tasks: Annotated[
+        str, typer.Option("--tasks", metavar="A,B", help="Whose instructions.")
+    ] = "segment,detect,depth,classify,keypoints,edges",
+    times: Annotated[int, typer.Option("--times", min=1, help="How often each template is rephrased.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of sampling.")] = 0,
+) -> None:
+    """Have a language model put the instructions into more words, for training.
+
+    Look through the file and take out what is wrong; then train with method.templates=FILE. What is kept for testing
+    is not shown to the model.
+
+    \b
+    Examples:
+      gensight datasets paraphrase Qwen2.5-1.5B-Instruct/ --out templates.json
+      gensight train instruct-puppets-one-step data.root=pool method.templates=templates.json
+    """
+    from gensight.verbs.data.paraphrase import paraphrase as run_paraphrase
+
+    counts = run_paraphrase(model, out, [task.strip() for task in tasks.split(",")], times, seed)
+    typer.echo(f"wrote {', '.join(f'{count} of {task}' for task, count in counts.items())} to {out}")
+    typer.echo(f"look through them, then: gensight train RECIPE method.templates={out}")

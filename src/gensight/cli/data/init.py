@@ -1,0 +1,38 @@
+"""`gensight init`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def init(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            show_default=False,
+            help="A DeepLabCut project, a folder with COCO keypoint json, images, videos, one video, or a public data "
+            "set as it is released (DAVIS, SPair-71k, NYUv2, GazeFollow ...).",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", show_default=False, help="Recipe to write; by default ./FOLDER.yaml."),
+    ] = None,
+) -> None:
+    """Write a commented recipe for your own images and labels.
+
+    Looks at them first: format, image sizes, size of the subjects, number of labels. Never overwrites a file.
+
+    \b
+    Example:
+      gensight init PROJECT --out mouse.yaml
+    """
+    from gensight.verbs.data.init import init as run_init
+
+    answer = run_init(folder, out)
+    for line in answer.seen:
+        typer.echo(line)
+    typer.echo(f"wrote {answer.recipe}")
+    typer.echo(f"next: {answer.next_command}")

@@ -1,0 +1,41 @@
+"""`gensight pretrain`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gensight.cli.options import Device, Overrides, Recipe, Seed, with_seed
+
+
+def pretrain(
+    recipe: Recipe,
+    overrides: Overrides = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", show_default=False, help="By default backbones/NAME."),
+    ] = None,
+    device: Device = "auto",
+    seed: Seed = None,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", min=0, help="Processes that load or draw images.")
+    ] = 2,
+) -> None:
+    """Train a backbone on images or videos without labels.
+
+    The same command goes on where it stopped.
+
+    \b
+    Examples:
+      gensight pretrain pretrain-folder data.root=IMAGES --out backbones/mine
+      gensight train RECIPE backbone.kind=diffusers backbone.id=backbones/mine
+    """
+    from gensight.config.loading.loader import load_pretrain_recipe
+
+    config = load_pretrain_recipe(recipe, with_seed(overrides, seed))
+
+    from gensight.verbs.pretrain import pretrain as run_pretrain  # after the recipe's mistakes are told
+
+    folder = run_pretrain(config, out, device=device, workers=workers)
+    typer.echo(f"backbone: {folder}")
+    typer.echo(f"next: gensight train RECIPE backbone.kind=diffusers backbone.id={folder}")

@@ -1,0 +1,155 @@
+"""Recipes: found by name or path, read, overridden, checked and written."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import Field, ValidationError
+
+from gensight.config.data import Data
+from gensight.config.fields import Section
+from gensight.config.loading.overrides import Override, apply_overrides, parse_overrides, source_of
+from gensight.config.loading.problems import Problem, problems_of, raise_all
+from gensight.config.loading.yaml_text import Document, parse
+from gensight.config.pretrain import PretrainConfig
+from gensight.config.schema import RunConfig
+from gensight.config.study import StudyConfig
+from gensight.errors import ConfigError, nearest
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+VERBS = ("train", "pretrain", "study")
+Config = TypeVar("Config", RunConfig, PretrainConfig, StudyConfig)
+
+
+def list_recipes() -> dict[str, Path]:
+    """The recipes that come with the package: name -> file."""
+    return {path.stem: path for path in sorted(RECIPES.glob("*.yaml"))}
+
+
+def recipe_path(name_or_path: str | Path) -> Path:
+    """The file of a recipe given by name (`demo`) or by path (`my/recipe.yaml`).
+
+    Raises:
+        ConfigError: If there is no such recipe.
+    """
+    known = list_recipes()
+    if str(name_or_path) in known:
+        return known[str(name_or_path)]
+    path = Path(name_or_path).expanduser()
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise ConfigError("a folder is not a recipe", where=path, hint=f"gensight init {path} writes one for its data")
+    if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
+        raise ConfigError("there is no such recipe file", where=path, hint="gensight recipes lists those by name")
+    near = nearest(str(name_or_path), known)
+    hint = f"did you mean `{near}`?" if near else "a recipe of your own is given by its path, ending in .yaml"
+    raise ConfigError(f"there is no recipe `{name_or_path}`", choices=known, hint=hint)
+
+
+def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
+    """The resolved recipe of a training run.
+
+    Args:
+        name_or_path: A recipe's name, or the path of a YAML file (a run's config.yaml is one).
+        overrides: `section.key=value` each; values are YAML.
+
+    Raises:
+        ConfigError: Telling every mistake of the file and of the overrides at once.
+    """
+    return _load(RunConfig, recipe_path(name_or_path), overrides)
+
+
+def load_pretrain_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> PretrainConfig:
+    """The resolved recipe of a pretraining; arguments and errors as for `load_recipe`."""
+    return _load(PretrainConfig, recipe_path(name_or_path), overrides)
+
+
+def load_study_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> StudyConfig:
+    """The resolved recipe of a study; arguments and errors as for `load_recipe`."""
+    return _load(StudyConfig, recipe_path(name_or_path), overrides)
+
+
+class _DataOnly(Section):
+    data: Data = Field(description="Images and labels.")
+
+
+def load_data(kind: str, overrides: Iterable[str] = ()) -> Data:
+    """A `data` section by itself, from its kind and `key=value` each (without `data.`). Raises ConfigError."""
+    parsed, problems = parse_overrides(overrides)
+    values, more = apply_overrides({"kind": kind}, parsed, _DataOnly)
+    problems += more
+    try:
+        config = _DataOnly.model_validate({"data": values})
+    except ValidationError as error:
+        found = [_without_data(one) for one in problems_of(error, _DataOnly)]
+        raise_all(problems + found, f"data set `{kind}`")
+        raise AssertionError("a validation error holds at least one problem") from error
+    raise_all(problems, f"data set `{kind}`")
+    return config.data
+
+
+def _without_data(problem: Problem) -> Problem:
+    hint = problem.hint and problem.hint.replace("data.", "")
+    return replace(problem, path=problem.path[1:] if problem.path[:1] == ("data",) else problem.path, hint=hint)
+
+
+def dump_config(config: Section) -> str:
+    """YAML text with every key of the config; `load_recipe` of it gives an equal one."""
+    values = config.model_dump(mode="json")
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+
+
+def read_recipe_file(path: Path) -> Document:
+    """The plain values of a recipe file, and the lines of its keys. Raises ConfigError if it is no YAML mapping."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"not a text file: byte {error.start} is not UTF-8", where=path) from None
+    except OSError as error:
+        raise ConfigError(f"the recipe cannot be read: {error.strerror}", where=path) from None
+    document = parse(text, str(path))
+    if document.value is None:
+        return Document({})
+    if not isinstance(document.value, dict):
+        raise ConfigError("a recipe is a mapping of sections, such as `data:` and `training:`", where=path)
+    return document
+
+
+def _load(model: type[Config], path: Path, texts: Iterable[str]) -> Config:
+    document = read_recipe_file(path)
+    _check_verb(document.value, model, path)
+    overrides, problems = parse_overrides(texts)
+    values, more = apply_overrides(document.value, overrides, model)
+    problems += more
+    try:
+        config = model.model_validate({"name": path.stem, **values})
+    except ValidationError as error:
+        problems += [_with_source(one, document, overrides, path) for one in problems_of(error, model)]
+        raise_all(problems, str(path))
+        raise AssertionError("a validation error holds at least one problem") from error
+    raise_all(problems, str(path))
+    return config
+
+
+def _check_verb(values: dict[str, Any], model: type[Section], path: Path) -> None:
+    expected = model.model_fields["verb"].default
+    verb = values.get("verb", expected)
+    if verb != expected and verb in VERBS:
+        name = path.stem if path.parent == RECIPES else path
+        raise ConfigError(f"this recipe is for `{verb}`, not for `{expected}`", where=path,
+                          hint=f"run `gensight {verb} {name}`")  # fmt: skip
+
+
+def _with_source(problem: Problem, document: Document, overrides: list[Override], path: Path) -> Problem:
+    """Says which override or which line of the file the problem comes from."""
+    override = source_of(problem.path, problem.path in document.lines, overrides)
+    if override:
+        return replace(problem, where=override)
+    for length in range(len(problem.path), 0, -1):
+        line = document.lines.get(problem.path[:length])
+        if line:
+            return replace(problem, where=f"{path}, line {line}")
+    return problem

@@ -1,0 +1,174 @@
+"""Painted tasks asked in words: which classes a sample is asked about, what is there and what is not."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from random import Random
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gensight.encodings.painted.answers import PaintedBoxes, class_cells
+from gensight.encodings.painted.base import Painted, PaintedTasks
+from gensight.errors import ConfigError
+from gensight.instructions.class_lists import several_classes
+from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Task, as_task, fixed
+from gensight.readers.shared.class_maps import BACKGROUND, UNKNOWN, class_map
+from gensight.samples import Item, Query, Sample, View
+
+VOCABULARY = "vocabulary"  # key in `Sample.extras`: what was looked for in this image, where data sets are pooled
+SHOWN = "shown"  # target: the class at each place, whatever is asked
+LABEL = "label"  # target: the class of the whole image, whatever is asked
+Asking = Literal["sampled", "all"]
+_SHOWN_STRIDE = 4
+
+
+class Instructed(PaintedTasks):
+    """Painted tasks whose items ask for classes by name.
+
+    Of segmentation and detection an item asks for one class; what is absent is asked too, and its answer is black. A
+    share of the samples is asked for two or three classes at once besides, whose colours follow the order of
+    `categories`. Of classification, `sampled` chooses among all labels, and asks yes or no of the right one and of
+    wrong ones; `all` chooses among all labels. `all` asks every class of the vocabulary of every image, whatever it
+    shows: for scoring.
+
+    Args:
+        tasks: Name of task -> its encoding; see `PaintedTasks`.
+        categories: Classes of pixels and objects.
+        labels: Classes of whole images.
+        negatives: Absent classes asked of each sample and task, when `sampled`.
+        seed: Draws them, by the sample's key.
+        asking: `sampled` or `all`.
+        several: Share of samples that are asked for several classes at once, for each task, when `sampled`.
+        repeats: Name of task -> how often its questions are asked of a sample, when `sampled`; of classification, the
+            choice among all labels. Depth is one question, where masks are asked class by class.
+        shown: Whether targets tell, beside the answer, what the image shows: `shown` (1, height / 4, width / 4), the
+            number of the class at each cell's centre, in the order of `categories` from 1; 0 none of them, -1 unknown;
+            and `label` (1,), the place of the image's class in `labels`, -1 unknown.
+
+    Raises:
+        ConfigError: A task without a vocabulary.
+    """
+
+    def __init__(
+        self,
+        tasks: Mapping[str, Painted],
+        categories: Sequence[str] = (),
+        labels: Sequence[str] = (),
+        negatives: int = 1,
+        seed: int = 0,
+        asking: Asking = "sampled",
+        several: float = 0.0,
+        repeats: Mapping[str, int] | None = None,
+        shown: bool = False,
+    ) -> None:
+        super().__init__(tasks)
+        for task, names in (("segment", categories), ("detect", categories), ("classify", labels)):
+            if task in tasks and not names:
+                key = "labels" if task == "classify" else "categories"
+                raise ConfigError(f"`{task}` needs names of classes", where=f"encoding.{key}")
+        self.categories, self.labels = tuple(categories), tuple(labels)
+        self.negatives, self.seed, self.asking, self.several = negatives, seed, asking, several
+        self.repeats, self.shown = repeats or {}, shown
+
+    def for_scoring(self) -> "Instructed":
+        """The same, asking all classes of every image."""
+        return Instructed(self.tasks, self.categories, self.labels, self.negatives, self.seed, "all")
+
+    def items(self, sample: Sample) -> list[Item]:
+        """One per task and class asked; none of a task that nobody labelled in this sample."""
+        return [
+            item
+            for task in self.tasks for classes in self._asked(task, sample)
+            for item in [self.item(sample, task, classes)] * self._times(task, classes)
+        ]  # fmt: skip
+
+    def _times(self, task: str, classes: Sequence[str]) -> int:
+        yes_or_no = task == "classify" and len(classes) == 1
+        return 1 if self.asking == "all" or yes_or_no else self.repeats.get(task, 1)
+
+    def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
+        targets = super().encode(item, views)
+        if not self.shown:
+            return targets
+        label = self.labels.index(item.sample.label) if item.sample.label in self.labels else UNKNOWN
+        return targets | {SHOWN: self._shown_at(item.sample, views[0]), LABEL: torch.tensor([label])}
+
+    def _shown_at(self, sample: Sample, view: View) -> Tensor:
+        grid_size = view.model_size[0] // _SHOWN_STRIDE, view.model_size[1] // _SHOWN_STRIDE
+        cells = class_cells(sample, self.categories, view, grid_size)
+        if cells is None:
+            return torch.full((1, *grid_size), UNKNOWN)
+        return torch.from_numpy(cells.astype(np.int64))[None]
+
+    def item(self, sample: Sample, task: str, classes: Sequence[str], text: str | None = None) -> Item:
+        """What is asked of a sample, in these words or in the task's usual ones."""
+        words = fixed(_task(task), classes).text if text is None else text
+        return Item((sample,), query=Query(words, task, tuple(classes)))
+
+    def _asked(self, task: str, sample: Sample) -> Iterator[tuple[str, ...]]:
+        if task in OF_THE_IMAGE:
+            yield from (() for _ in self.tasks[task].items(sample))
+            return
+        if task == "classify":
+            yield from self._labels(sample)
+            return
+        shown = self._shown(task, sample)
+        if shown is None:
+            return
+        known = self._known("categories", sample)
+        if self.asking == "all":
+            yield from ((name,) for name in known)
+            return
+        absent = [name for name in known if name not in shown]
+        shown -= self._crowds(task, sample)
+        yield from ((name,) for name in known if name in shown)
+        yield from ((name,) for name in self._drawn(absent, task, sample))
+        together = several_classes(known, shown, self.several, f"{self.seed} {sample.key} {task} several")
+        if together is not None and len(together) <= self.tasks[task].most_classes:
+            yield together
+
+    def _labels(self, sample: Sample) -> Iterator[tuple[str, ...]]:
+        known = self._known("labels", sample)
+        if sample.label not in known:
+            return
+        yield known
+        if self.asking == "sampled":
+            yield (sample.label,)
+            absent = [name for name in known if name != sample.label]
+            yield from ((name,) for name in self._drawn(absent, "classify", sample))
+
+    def _shown(self, task: str, sample: Sample) -> set[str] | None:
+        """Classes that the sample shows; None where nobody looked."""
+        if task == "segment":
+            classes = class_map(sample, self.categories)
+            if classes is None:
+                return None
+            asked = (item.query.options[0] for item in self.tasks[task].items(sample) if item.query is not None)
+            return set(asked) - {BACKGROUND}
+        boxes = self.tasks[task]
+        assert isinstance(boxes, PaintedBoxes)
+        return {one.category for one in sample.instances or ()} if boxes.marked(sample) else None
+
+    @staticmethod
+    def _crowds(task: str, sample: Sample) -> set[str]:
+        """Classes of which there are crowds alone: they have no box to paint, and are not absent either."""
+        if task != "detect":
+            return set()
+        single = {one.category for one in sample.instances or () if not one.is_crowd}
+        return {one.category for one in sample.instances or ()} - single
+
+    def _known(self, key: Literal["categories", "labels"], sample: Sample) -> tuple[str, ...]:
+        names = self.categories if key == "categories" else self.labels
+        own = sample.extras.get(VOCABULARY)
+        return names if own is None else tuple(name for name in names if name in own[key])
+
+    def _drawn(self, absent: list[str], task: str, sample: Sample) -> list[str]:
+        return Random(f"{self.seed} {sample.key} {task}").sample(absent, min(self.negatives, len(absent)))
+
+
+def _task(name: str) -> Task:
+    task = as_task(name)
+    if task is None:
+        raise ConfigError(f"no painted task is called `{name}`", choices=TASKS)
+    return task

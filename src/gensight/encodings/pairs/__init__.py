@@ -1,0 +1,1 @@
+"""Targets that relate images: correspondence, appearance, pairs for landmarks; matching, triplets, frame pairs."""

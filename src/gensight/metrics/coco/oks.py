@@ -1,0 +1,227 @@
+"""`coco-oks`: average precision over object keypoint similarity, with COCOeval's matching to the last digit.
+
+Similarity, areas, `iscrowd` and at most 20 detections per image are those of pycocotools (Lin et al., "Microsoft
+COCO", ECCV 2014; cocodataset.org, "Keypoint evaluation"); a test holds the numbers equal to 1e-6.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gensight.errors import ConfigError, DataError
+from gensight.geometry import box_size
+from gensight.metrics.base import NUM_RESAMPLES, Metric, Result
+from gensight.metrics.bootstrap import make_result
+from gensight.metrics.coco.matching import Matches, Scored, Table, build_table, match_image
+from gensight.samples import Array, Instance, Item, Keypoints, Prediction
+from gensight.skeletons import Skeleton
+from gensight.transforms.keypoints import can_convert, convert_keypoints
+
+AREAS = {"all": (0.0, 1e10), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
+MAX_DETECTIONS = 20
+_EPSILON = float(np.spacing(1))
+_BUDGET = 30_000_000  # detections x resamples; beyond it fewer resamples are drawn, and a note says so
+
+
+@dataclass(frozen=True, eq=False)
+class _Truth:
+    """One ground-truth instance, in COCO's coordinates (pixel centres are whole numbers)."""
+
+    points: Array  # (K, 2), zero where unlabelled
+    labelled: Array  # bool (K,)
+    box: Array  # (4,) edges
+    area: float
+    is_crowd: bool
+
+    @property
+    def ignored(self) -> bool:
+        return self.is_crowd or not self.labelled.any()
+
+
+@dataclass(frozen=True, eq=False)
+class _Detection:
+    points: Array  # (K, 2), zero where nothing was predicted
+    score: float
+
+    @property
+    def area(self) -> float:
+        """The extent of all points, as pycocotools takes it when it loads results."""
+        width, height = self.points.max(0) - self.points.min(0)
+        return float(width * height)
+
+
+@dataclass(eq=False)
+class _Image:
+    group: str
+    truths: list[_Truth]
+    detections: dict[str, list[_Detection]]  # by the item that they answer
+
+
+class CocoOks(Metric):
+    """COCO's keypoint average precision: `value` is AP; `parts` has AP, AP50, AP75, APm, APl, AR and their like.
+
+    Predictions are collected per image and compared with all instances of the item's sample, so that crowds and
+    people without labelled keypoints are honoured. An image on which a detector found nothing must be told too, by a
+    prediction without instances. Subjects of all categories are one class; those of another body (an animal where
+    people are scored) are left out. Where the segment's area is unknown, the box's is taken and a note says so.
+
+    A row's `score` is the mean similarity, over the image's counted subjects, of what was matched to each at 0.5.
+
+    Args:
+        skeleton: The keypoints that are scored.
+        sigmas: Fall-off per keypoint; the skeleton's own if None.
+        seed: Seeds the bootstrap.
+
+    Raises:
+        ConfigError: If there are no sigmas, or not one per keypoint.
+    """
+
+    protocol = "coco-oks"
+
+    def __init__(self, skeleton: Skeleton, sigmas: Sequence[float] | None = None, seed: int = 0) -> None:
+        sigmas = skeleton.sigmas if sigmas is None else sigmas
+        if sigmas is None:
+            raise ConfigError(
+                f"`coco-oks` needs a fall-off (sigma) per keypoint, which nobody measured for `{skeleton.name}`",
+                hint="score with pck-box, mean-px or median-px",
+            )
+        if len(sigmas) != len(skeleton) or min(sigmas) <= 0:
+            raise ConfigError(f"`coco-oks` needs one positive sigma per keypoint: {len(skeleton)}, got {len(sigmas)}")
+        self.skeleton, self.seed = skeleton, seed
+        self._variances = (np.asarray(sigmas, dtype=np.float64) * 2) ** 2
+        self._images: dict[str, _Image] = {}
+        self._by_box: set[str] = set()
+
+    def update(self, prediction: Prediction, item: Item) -> None:
+        """Adds the prediction's instances with keypoints to those of the item's image."""
+        sample = item.sample
+        if prediction.sample_key != sample.key:
+            raise DataError(f"a prediction of `{prediction.sample_key}` cannot be scored against `{sample.key}`")
+        if sample.key not in self._images:
+            truths = [
+                self._truth(instance, sample.key) for instance in sample.instances or () if self._counts(instance)
+            ]
+            self._images[sample.key] = _Image(sample.group, truths, {})
+        self._images[sample.key].detections[item.key] = [
+            _Detection(coco_points(convert_keypoints(instance.keypoints, self.skeleton))[0], float(instance.confidence))
+            for instance in prediction.instances
+            if instance.keypoints is not None
+        ]
+
+    def merge(self, other: Metric) -> None:
+        assert isinstance(other, CocoOks), "only metrics of one class can be merged"
+        for key, image in other._images.items():
+            known = self._images.setdefault(key, _Image(image.group, image.truths, {}))
+            known.detections.update(image.detections)
+        self._by_box |= other._by_box
+
+    def compute(self) -> Result:
+        keys = sorted(self._images)
+        images = [self._images[key] for key in keys]
+        scored = [_scored(image, self._variances) for image in images]
+        matches = {name: [match_image(of, limits) for of in scored] for name, limits in AREAS.items()}
+        tables = {name: build_table(of) for name, of in matches.items()}
+        table = tables["all"]
+        num_resamples = min(NUM_RESAMPLES, max(1_000, _BUDGET // max(1, len(table.images))))
+        return make_result(
+            self.protocol,
+            reweigh=lambda weights: table.average_precision(weights).mean(1),
+            groups=[image.group for image in images],
+            rows=[_row(key, image, of) for key, image, of in zip(keys, images, matches["all"], strict=True)],
+            higher_is_better=True,
+            unit="%",
+            parts=_parts(tables),
+            notes=self._notes(num_resamples),
+            seed=self.seed,
+            num_resamples=num_resamples,
+        )
+
+    def _notes(self, num_resamples: int) -> list[str]:
+        notes = [f"area by the box for {len(self._by_box)} subjects without a segment"] if self._by_box else []
+        return [*notes, f"{num_resamples:,} resamples"] if num_resamples < NUM_RESAMPLES else notes
+
+    def _counts(self, instance: Instance) -> bool:
+        return instance.keypoints is None or can_convert(instance.keypoints.skeleton, self.skeleton)
+
+    def _truth(self, instance: Instance, key: str) -> _Truth:
+        area = instance.area
+        if instance.keypoints is None:
+            points, labelled = np.zeros((len(self.skeleton), 2)), np.zeros(len(self.skeleton), dtype=bool)
+        else:
+            keypoints = convert_keypoints(instance.keypoints, self.skeleton)
+            points, labelled = coco_points(keypoints)[0], keypoints.located
+        if instance.box is None and (area is None or not labelled.any()):
+            raise DataError("`coco-oks` needs the box or the area of every subject", where=key, hint="use pck or px")
+        box = np.zeros(4) if instance.box is None else np.asarray(instance.box, dtype=np.float64)
+        if area is None:
+            area = float(np.prod(box_size(box)))
+            self._by_box.add(f"{key}|{instance.id}|{box.tolist()}")
+        return _Truth(points, labelled, box, area, instance.is_crowd)
+
+
+def coco_points(keypoints: Keypoints) -> tuple[Array, Array]:
+    """float64 (K, 2) in COCO's coordinates (half a pixel less than ours), and bool (K,) where there is a point.
+
+    Points that are unknown lie at (0, 0), as in COCO's files.
+    """
+    known = np.isfinite(keypoints.points[:, 0]) & np.isfinite(keypoints.points[:, 1])
+    return np.where(known[:, None], keypoints.points - 0.5, 0.0), known
+
+
+def similarity(detections: Sequence[_Detection], truths: Sequence[_Truth], variances: Array) -> Array:
+    """Object keypoint similarity, float64 (D, G).
+
+    Without a labelled keypoint, distances are measured from the ground truth's box, grown by its size on every side.
+    """
+    result = np.zeros((len(detections), len(truths)))
+    if not len(detections):
+        return result
+    points = np.stack([detection.points for detection in detections])
+    for column, truth in enumerate(truths):
+        if truth.labelled.any():
+            offsets, counted = points - truth.points, truth.labelled
+        else:
+            size = truth.box[2:] - truth.box[:2]
+            low, high = truth.box[:2] - size, truth.box[:2] + 2 * size
+            offsets = np.maximum(0, low - points) + np.maximum(0, points - high)
+            counted = np.ones(len(variances), dtype=bool)
+        exponents = (offsets**2).sum(2) / variances / (truth.area + _EPSILON) / 2
+        result[:, column] = np.exp(-exponents[:, counted]).sum(1) / counted.sum()
+    return result
+
+
+def _scored(image: _Image, variances: Array) -> Scored:
+    """The image's best detections by falling score; equal scores stay in the order of their items."""
+    found = [detection for _, of in sorted(image.detections.items()) for detection in of]
+    found = sorted(found, key=lambda detection: -detection.score)[:MAX_DETECTIONS]
+    return Scored(
+        similarities=similarity(found, image.truths, variances),
+        scores=np.array([detection.score for detection in found], dtype=np.float64),
+        areas=np.array([detection.area for detection in found], dtype=np.float64),
+        truth_areas=np.array([truth.area for truth in image.truths], dtype=np.float64),
+        truth_ignored=np.array([truth.ignored for truth in image.truths], dtype=bool),
+        truth_crowds=np.array([truth.is_crowd for truth in image.truths], dtype=bool),
+    )
+
+
+def _parts(tables: dict[str, Table]) -> dict[str, float]:
+    parts: dict[str, float] = {}
+    for letters, kind in (("AP", Table.average_precision), ("AR", Table.recall)):
+        by_area = {name: kind(table, np.ones((1, len(table.num_truths))))[0] for name, table in tables.items()}
+        parts[letters] = float(by_area["all"].mean())
+        parts[f"{letters}50"], parts[f"{letters}75"] = float(by_area["all"][0]), float(by_area["all"][5])
+        parts[f"{letters}m"], parts[f"{letters}l"] = (float(by_area[name].mean()) for name in ("medium", "large"))
+    return parts
+
+
+def _row(key: str, image: _Image, matches: Matches) -> dict[str, Any]:
+    return {
+        "sample_key": key,
+        "group": image.group,
+        "score": float(np.mean(matches.best)) if matches.best else None,
+        "num_truths": len(matches.best),
+        "num_detections": len(matches.scores),
+        "num_found": int(matches.hits[0].sum()),
+    }

@@ -1,0 +1,1 @@
+"""Gaze scores by protocol, and their exact areas under the ROC curve."""

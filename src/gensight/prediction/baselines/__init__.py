@@ -1,0 +1,1 @@
+"""Learning-free baselines: what a score is worth is seen beside them."""

@@ -1,0 +1,125 @@
+"""What stands beside a model that is told in words: answers without looking, and the model told other words."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+
+import torch
+from torch import Tensor
+
+from gensight.encodings.painted.base import OUTPUT
+from gensight.encodings.painted.instructed import Instructed
+from gensight.files.progress import progress
+from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Task, fixed, rephrased
+from gensight.loading.cases import Cases
+from gensight.loading.views import ViewPolicy
+from gensight.samples import Item, Prediction, View
+
+Words = Callable[[Item], str]
+_Question = tuple[str | None, tuple[str, ...]]
+
+
+class MostFrequentAnswer:
+    """To every question the answer that training gave it most: it looks at nothing.
+
+    Pixels of masks and boxes take the mean of the training answers to that question, and so the majority where one
+    colour has it; depth, skeletons and edges their mean; a class the most frequent label.
+
+    Args:
+        cases: Training cases, un-augmented.
+        encoding: That posed them.
+    """
+
+    def __init__(self, cases: Cases, encoding: Instructed) -> None:
+        self.policy: ViewPolicy = cases.policy
+        self.encoding = encoding
+        sums: dict[_Question, tuple[Tensor, Tensor]] = {}
+        counts: dict[_Question, dict[str, tuple[int, Tensor]]] = {}
+        for index in progress(range(len(cases)), len(cases), "most frequent answers", "items"):
+            item = cases.item(index)
+            question = _question(item)
+            targets = encoding.encode(item, self._views(item))
+            picture, weight = targets[OUTPUT], targets[f"{OUTPUT}_weight"]
+            if question[0] == "classify":
+                of, label = counts.setdefault(question, {}), item.sample.label or ""
+                of[label] = (of.get(label, (0, picture))[0] + 1, picture)
+                continue
+            total, mass = sums.get(question, (torch.zeros_like(picture), torch.zeros_like(weight)))
+            sums[question] = (total + weight * picture, mass + weight)
+        self.answers = {question: total / mass.clamp(min=1e-6) for question, (total, mass) in sums.items()}
+        for question, labels in counts.items():
+            self.answers[question] = max(labels.values(), key=lambda one: one[0])[1]
+
+    def _views(self, item: Item) -> tuple[View, ...]:
+        return (self.policy.view(item),)
+
+    def __call__(self, item: Item) -> Prediction:
+        views = self._views(item)
+        black = torch.zeros(3, *self.encoding.grid_size(views[0].model_size))
+        return self.encoding.decode({OUTPUT: self.answers.get(_question(item), black)}, item, views)
+
+
+class RewordedCases(Cases):
+    """Cases whose questions are put in other words; what is decoded and scored stays what was asked.
+
+    Args:
+        cases: The questions.
+        words: Item -> what the model is told.
+    """
+
+    def __init__(self, cases: Cases, words: Words) -> None:
+        self.__dict__.update(cases.__dict__)
+        self.words = words
+
+    def item(self, index: int) -> Item:
+        item = super().item(index)
+        assert item.query is not None  # items of painted encodings ask something
+        return replace(item, query=replace(item.query, text=self.words(item)))
+
+
+def reworded(name: str, cases: Cases) -> RewordedCases | None:
+    """The cases in other words: `held-out-paraphrases` (never seen in training, synonyms where the data has them),
+    `shuffled-instructions` (another question's words); None for another name."""
+    match name:
+        case "held-out-paraphrases":
+            synonyms = cases.reader.synonyms
+            return RewordedCases(cases, lambda item: _paraphrased(item, synonyms))
+        case "shuffled-instructions":
+            assert isinstance(cases.encoding, Instructed)  # the schema lets only painted encodings ask for it
+            questions = _questions(cases.encoding)
+            return RewordedCases(cases, lambda item: _other(item, questions))
+        case _:
+            return None
+
+
+def _paraphrased(item: Item, synonyms: object) -> str:
+    assert item.query is not None
+    known = dict(synonyms) if isinstance(synonyms, dict) else None
+    seed = Random(item.key).getrandbits(31)
+    return rephrased(_task(item.query.task), item.query.options, seed, known, part="held-out").text
+
+
+def _other(item: Item, questions: list[_Question]) -> str:
+    own = _question(item)
+    task, classes = Random(item.key).choice([one for one in questions if one != own] or [own])
+    return fixed(_task(task), classes).text
+
+
+def _questions(encoding: Instructed) -> list[_Question]:
+    found: list[_Question] = []
+    for task in encoding.tasks:
+        if task in OF_THE_IMAGE:
+            found.append((task, ()))
+        elif task == "classify":
+            found.append((task, encoding.labels))
+        else:
+            found += [(task, (name,)) for name in encoding.categories]
+    return found
+
+
+def _question(item: Item) -> _Question:
+    return (None, ()) if item.query is None else (item.query.task, item.query.options)
+
+
+def _task(name: str | None) -> Task:
+    return next(one for one in TASKS if one == name)

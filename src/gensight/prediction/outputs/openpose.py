@@ -1,0 +1,77 @@
+"""Keypoints in the json format of OpenPose: one file per image or frame (Cao et al., "OpenPose", TPAMI 2021).
+
+A file is `{"version": 1.3, "people": [{"pose_keypoints_2d": [x, y, confidence, ...], ...}]}` with the 18 keypoints of
+its COCO model, in pixels whose top-left centre is (0, 0); a keypoint that was not found is 0, 0, 0.
+"""
+
+from contextlib import ExitStack
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from gensight.files.atomic import write_json
+from gensight.readers.openpose import PIXEL_CENTRE
+from gensight.samples import Instance, Prediction
+from gensight.skeletons import OPENPOSE_18, Skeleton
+from gensight.transforms.keypoints import can_convert, convert_keypoints
+
+VERSION = 1.3
+_EMPTY = (
+    "face_keypoints_2d", "hand_left_keypoints_2d", "hand_right_keypoints_2d", "pose_keypoints_3d",
+    "face_keypoints_3d", "hand_left_keypoints_3d", "hand_right_keypoints_3d",
+)  # fmt: skip
+
+
+class OpenPoseFiles:
+    """Writes `openpose/NAME_keypoints.json` for images and `openpose/VIDEO_000000000012_keypoints.json` for frames.
+
+    Args:
+        folder: Where; `openpose` is made below it.
+        frames: Whether the predictions are a video's.
+    """
+
+    def __init__(self, folder: Path, frames: bool) -> None:
+        self.folder, self.frames = folder / "openpose", frames
+        self._names: set[str] = set()
+
+    @staticmethod
+    def fits(skeleton: Skeleton) -> bool:
+        """Whether these keypoints can be written: people's."""
+        return can_convert(skeleton, OPENPOSE_18)
+
+    def open(self, stack: ExitStack) -> None:
+        """Nothing: each image is a file of its own."""
+
+    def add(self, prediction: Prediction) -> None:
+        """Writes one image's merged prediction; one without people where it has none."""
+        write_json(self.folder / self._name(prediction.sample_key), openpose_people(prediction.instances))
+
+    def close(self) -> None:
+        """Nothing."""
+
+    def _name(self, key: str) -> str:
+        path = PurePosixPath(key)
+        video, _, number = key.rpartition("#")
+        if self.frames and number.isdigit():
+            return f"{PurePosixPath(video).stem}_{int(number):012d}_keypoints.json"
+        name = path.with_name(f"{path.stem}_keypoints.json").as_posix()
+        if name in self._names:  # cat.jpg beside cat.png
+            name = path.with_name(f"{path.name}_keypoints.json").as_posix()
+        self._names.add(name)
+        return name
+
+
+def openpose_people(instances: tuple[Instance, ...]) -> dict[str, Any]:
+    """A file's content. Raises ConfigError for keypoints that no person has."""
+    people = []
+    for instance in instances:
+        if instance.keypoints is None:
+            continue
+        keypoints = convert_keypoints(instance.keypoints, OPENPOSE_18)
+        found = keypoints.located & np.isfinite(keypoints.points).all(1)
+        triples = np.column_stack([keypoints.points - PIXEL_CENTRE, keypoints.confidence])
+        values = np.where(found[:, None], triples, 0.0).ravel()
+        person = {"person_id": [-1], "pose_keypoints_2d": [round(float(value), 4) for value in values]}
+        people.append({**person, **{name: [] for name in _EMPTY}})
+    return {"version": VERSION, "people": people}

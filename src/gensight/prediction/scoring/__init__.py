@@ -1,0 +1,1 @@
+"""Predictions scored: validation, records for the report, and COCO's results files."""

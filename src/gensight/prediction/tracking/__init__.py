@@ -1,0 +1,1 @@
+"""Over the frames of a video: following one subject, smoothing gaze."""

@@ -1,0 +1,1 @@
+"""What stands around the subjects: furniture, trees, rooms, ground and sky; colours and procedural tiles."""

@@ -1,0 +1,1 @@
+"""AP-10K: animals with 17 keypoints; reader and writer."""

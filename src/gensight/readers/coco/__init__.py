@@ -1,0 +1,1 @@
+"""COCO json: reader, memory-mapped index, run-length masks, writer."""

@@ -1,0 +1,234 @@
+"""COCO json: keypoints, boxes, masks and crowds of several subjects per image.
+
+COCO's keypoints have 0 at the centre of the first pixel, so 0.5 is added; the edges of its boxes and polygons are
+continuous already. Its flag v: 0 unlabelled, 1 occluded, 2 visible. Labels belong to the upright image.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from gensight.errors import DataError, nearest
+from gensight.readers.base import Reader, Summary
+from gensight.readers.coco.index import Category, CocoIndex, open_index
+from gensight.readers.coco.rle import decode_mask
+from gensight.readers.shared.checking import check_samples
+from gensight.readers.shared.listings import read_sized
+from gensight.samples import Array, Instance, Keypoints, Sample, Size, Visibility
+from gensight.skeletons import NAMED, Skeleton
+
+OFFSET = 0.5
+# COCO's flag -> Visibility
+_VISIBILITY = np.array([Visibility.UNLABELLED, Visibility.OCCLUDED, Visibility.VISIBLE], dtype=np.int8)
+
+
+class CocoReader(Reader):
+    """The images of a COCO file and their annotations of some categories; `person_keypoints_*` and `instances_*`.
+
+    Every image is a sample, also those without an annotation (`instances` is then empty). Keys are file names. The
+    skeleton is the named one whose keypoints the category has, or made from its `keypoints` and `skeleton`. Opening a
+    large file for the first time takes seconds, later times much less: see `coco_index`.
+
+    Args:
+        images: Folder of the images.
+        annotations: The json file.
+        categories: Names of the categories to read; None reads all.
+        missing: What to do with images that are not in the folder: refuse (`error`), or leave them out and count
+            (`drop`).
+
+    Raises:
+        DataError: Naming the file and the entry that is wrong.
+    """
+
+    name = "coco"
+
+    def __init__(
+        self,
+        images: str | Path,
+        annotations: str | Path,
+        categories: Sequence[str] | None = ("person",),
+        *,
+        missing: Literal["error", "drop"] = "error",
+    ) -> None:
+        self.images = Path(images)
+        self.annotations = Path(annotations)
+        self._index = open_index(self.annotations)
+        self._chosen = _choose(self._index, categories, self.annotations)
+        self.categories = tuple(self._index.categories[index].name for index in self._chosen)
+        self._skeletons = [_skeleton(category) for category in self._index.categories]
+        self.skeleton = self._common_skeleton()
+        self._images, self.dropped = self._present_images(missing)
+        # Annotations of the chosen categories, and where each image's begin.
+        columns = self._index.columns
+        self._rows = np.flatnonzero(np.isin(columns["category"], self._chosen))
+        self._first = np.searchsorted(columns["image"][self._rows], np.arange(self._index.num_images + 1))
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def sample(self, index: int) -> Sample:
+        image = int(self._images[index])
+        columns = self._index.columns
+        start = int(columns["name_stop"][image - 1]) if image else 0
+        name = columns["names"][start : int(columns["name_stop"][image])].tobytes().decode()
+        height, width = (int(side) for side in columns["image_size"][image])
+        rows = self._rows[self._first[image] : self._first[image + 1]]
+        return Sample(
+            name,
+            (height, width),
+            partial(read_sized, self.images / name, (height, width), self.annotations),
+            tuple(self._instance(int(row), (height, width)) for row in rows),
+            path=str(self.images / name),
+        )
+
+    def _instance(self, row: int, size: Size) -> Instance:
+        columns = self._index.columns
+        category = int(columns["category"][row])
+        box, area = columns["box"][row], float(columns["area"][row])
+        start, stop = int(columns["text_start"][row]), int(columns["text_stop"][row])
+        return Instance(
+            category=self._index.categories[category].name,
+            box=None if np.isnan(box[0]) else np.array(box),
+            keypoints=self._keypoints(row, category),
+            mask=SegmentationText(self.annotations, start, stop, size) if stop > start else None,
+            area=None if np.isnan(area) else area,
+            is_crowd=bool(columns["crowd"][row]),
+            id=int(columns["id"][row]),
+        )
+
+    def _keypoints(self, row: int, category: int) -> Keypoints | None:
+        columns = self._index.columns
+        start, stop = columns["point_start"][row], columns["point_start"][row + 1]
+        skeleton = self._skeletons[category]
+        if start == stop or skeleton is None:
+            return None
+        visibility = _VISIBILITY[columns["flags"][start:stop]]
+        return Keypoints(
+            skeleton, columns["points"][start:stop] + OFFSET, visibility, np.ones(stop - start, np.float32)
+        )
+
+    @property
+    def groups(self) -> list[str]:
+        names = self._index.file_names()
+        return [names[image] for image in self._images]
+
+    @property
+    def image_ids(self) -> dict[str, int]:
+        """Sample key -> the file's image id, which entries of a COCO results file name."""
+        ids = self._index.columns["image_id"][self._images].tolist()
+        return dict(zip(self.groups, ids, strict=True))
+
+    @property
+    def category_ids(self) -> dict[str, int]:
+        """Name of each chosen category -> the file's category id."""
+        return {self._index.categories[place].name: self._index.categories[place].id for place in self._chosen}
+
+    @property
+    def folder(self) -> Path:
+        return self.images
+
+    def check(self) -> Summary:
+        return check_samples(self.sample, len(self), dropped=self.dropped)
+
+    def _common_skeleton(self) -> Skeleton | None:
+        """The chosen categories' skeleton; those without keypoints don't count."""
+        found = {self._skeletons[index]: self.categories[i] for i, index in enumerate(self._chosen)}
+        found.pop(None, None)
+        if len({skeleton.keypoints for skeleton in found if skeleton is not None}) > 1:
+            raise DataError(
+                "the categories have different keypoints", where=self.annotations, choices=found.values(),
+                hint="choose categories with the same keypoints",
+            )  # fmt: skip
+        return next(iter(found), None)
+
+    def _present_images(self, missing: Literal["error", "drop"]) -> tuple[Array, dict[str, int]]:
+        """Indices of the images that are in the folder, found by listing it once."""
+        if not self.images.is_dir():
+            raise DataError("image folder not found", where=self.images, hint="check the path")
+        names = self._index.file_names()
+        present = _listed(self.images, names)
+        if present.all():
+            return np.arange(len(names)), {}
+        absent = [name for name, there in zip(names, present, strict=True) if not there]
+        if missing == "error" or not present.any():
+            raise DataError(
+                f"{len(absent)} of {len(names)} images that {self.annotations.name} names are missing: "
+                + ", ".join(absent[:3]) + (" ..." if len(absent) > 3 else ""),
+                where=self.images, hint="check the folder, or leave them out with missing='drop'",
+            )  # fmt: skip
+        return np.flatnonzero(present), {"image missing": len(absent)}
+
+
+@dataclass(frozen=True)
+class SegmentationText:
+    """An annotation's mask, decoded from its place in the json file when called; its call is `Instance.mask`.
+
+    Attributes:
+        path: The json file.
+        start: First byte of the `segmentation` value.
+        stop: End of it.
+        size: (height, width) of the image.
+    """
+
+    path: Path
+    start: int
+    stop: int
+    size: Size
+
+    def __call__(self) -> Array:
+        """bool (height, width). Raises DataError if it is no mask of this size."""
+        with self.path.open("rb") as file:
+            file.seek(self.start)
+            text = file.read(self.stop - self.start)
+        try:
+            return decode_mask(json.loads(text), self.size)
+        except (ValueError, KeyError, TypeError) as error:
+            where = f"{self.path}, bytes {self.start} to {self.stop}"
+            hint = "if the file changed while it was open, open it again"
+            raise DataError(f"not a segmentation: {error}", where=where, hint=hint) from error
+
+
+def _choose(index: CocoIndex, names: Sequence[str] | None, source: Path) -> list[int]:
+    known = [category.name for category in index.categories]
+    if names is None:
+        return list(range(len(known)))
+    for name in names:
+        if name not in known:
+            close = nearest(name, known)
+            hint = f"did you mean `{close}`?" if close else None
+            raise DataError(f"there is no category `{name}`", where=source, choices=known, hint=hint)
+    return [place for place, name in enumerate(known) if name in names]
+
+
+def _skeleton(category: Category) -> Skeleton | None:
+    if not category.keypoints:
+        return None
+    for skeleton in NAMED.values():
+        if skeleton.keypoints == category.keypoints:
+            return skeleton
+    return Skeleton(category.name, category.keypoints, category.limbs)
+
+
+def _listed(root: Path, names: Iterable[str]) -> Array:
+    """bool: whether each file is there; every folder is listed once instead of asking for each file."""
+    folders: dict[str, set[str]] = {}
+    present = []
+    for name in names:
+        folder, _, last = name.rpartition("/")
+        if folder not in folders:
+            folders[folder] = _file_names(root / folder)
+        present.append(last in folders[folder])
+    return np.array(present, dtype=bool)
+
+
+def _file_names(folder: Path) -> set[str]:
+    if not folder.is_dir():
+        return set()
+    with os.scandir(folder) as entries:  # a hundred thousand Path objects would take half a second
+        return {entry.name for entry in entries}

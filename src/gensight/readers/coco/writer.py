@@ -1,0 +1,101 @@
+"""Samples -> a data set in COCO's format, which `CocoReader` and other tools read."""
+
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from gensight.errors import DataError
+from gensight.files.atomic import write_json
+from gensight.files.images import write_image
+from gensight.geometry import points_box
+from gensight.readers.coco.reader import OFFSET
+from gensight.readers.coco.rle import encode_mask
+from gensight.samples import Instance, Keypoints, Sample, Visibility
+
+IMAGES, ANNOTATIONS = "images", "annotations.json"
+
+
+def write_coco(
+    samples: Iterable[Sample], root: str | Path, images: str = IMAGES, annotations: str = ANNOTATIONS
+) -> None:
+    """Writes `root/images/KEY.png` and `root/annotations.json`, one sample in memory at a time.
+
+    `images` and `annotations` give the folder and the file other names.
+
+    What COCO's format knows is kept: boxes, keypoints, masks, areas, crowds, categories, ids (new ones where some
+    are missing or not unique). Absent keypoints become unlabelled, a missing box the extent of the keypoints, a
+    missing area that of the mask or box. Images are PNG, whatever they were.
+
+    Raises:
+        DataError: There is no sample; a key leads out of the folder or comes twice; instances of one category have
+            different keypoints.
+    """
+    root = Path(root)
+    listed: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
+    categories: dict[str, dict[str, Any]] = {}
+    names: set[str] = set()
+    folder = root / images
+    for number, sample in enumerate(samples, start=1):
+        name = image_name(sample)
+        if name in names:
+            raise DataError(f"two samples would be written to {name}", where=root, hint="keys must differ")
+        names.add(name)
+        write_image(folder / name, sample.image())
+        listed.append({"id": number, "file_name": name, "height": sample.size[0], "width": sample.size[1]})
+        for instance in sample.instances or ():
+            category = _category(instance, categories)
+            entries.append(_annotation(instance) | {"image_id": number, "category_id": category["id"]})
+    if not listed:
+        raise DataError("there are no samples to write", where=root)
+    if len({entry["id"] for entry in entries} - {None}) < len(entries):
+        entries = [entry | {"id": number} for number, entry in enumerate(entries, start=1)]
+    value = {"images": listed, "annotations": entries, "categories": list(categories.values())}
+    write_json(root / annotations, value)
+
+
+def image_name(sample: Sample) -> str:
+    """The key as the name of a PNG file below some folder. Raises DataError if it leads out of it."""
+    path = PurePosixPath(sample.key)
+    if path.is_absolute() or ".." in path.parts or not path.name:
+        raise DataError(f"the key `{sample.key}` is no file name below a folder")
+    return str(path) if path.suffix.lower() == ".png" else f"{path}.png"
+
+
+def _category(instance: Instance, categories: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    category = categories.setdefault(instance.category, {"id": len(categories) + 1, "name": instance.category})
+    if instance.keypoints is not None:
+        skeleton = instance.keypoints.skeleton
+        names = list(skeleton.keypoints)
+        if category.setdefault("keypoints", names) != names:
+            raise DataError(f"instances of the category `{instance.category}` have different keypoints")
+        category["skeleton"] = [[a + 1, b + 1] for a, b in skeleton.edges]
+    return category
+
+
+def _annotation(instance: Instance) -> dict[str, Any]:
+    entry: dict[str, Any] = {"id": instance.id, "iscrowd": int(instance.is_crowd)}
+    box, area = instance.box, instance.area
+    if instance.keypoints is not None:
+        entry["keypoints"] = _flat_keypoints(instance.keypoints)
+        entry["num_keypoints"] = int(instance.keypoints.located.sum())
+        if box is None and entry["num_keypoints"]:
+            box = points_box(instance.keypoints.points)
+    if box is not None:
+        entry["bbox"] = [float(box[0]), float(box[1]), float(box[2] - box[0]), float(box[3] - box[1])]
+        area = entry["bbox"][2] * entry["bbox"][3] if area is None and instance.mask is None else area
+    if instance.mask is not None:
+        mask = instance.mask()
+        entry["segmentation"] = encode_mask(mask)
+        area = float(mask.sum()) if area is None else area
+    if area is not None:
+        entry["area"] = float(area)
+    return entry
+
+
+def _flat_keypoints(keypoints: Keypoints) -> list[float]:
+    flags = np.select([keypoints.visibility == Visibility.VISIBLE, keypoints.visibility == Visibility.OCCLUDED], [2, 1])
+    points = np.where(flags[:, None] > 0, keypoints.points - OFFSET, 0.0)
+    return [value for (x, y), flag in zip(points.tolist(), flags.tolist(), strict=True) for value in (x, y, int(flag))]

@@ -1,0 +1,1 @@
+"""DeepLabCut projects: reader, label tables (read without unpickling), writer."""

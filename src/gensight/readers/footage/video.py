@@ -1,0 +1,75 @@
+"""Video: its frames as samples, without labels."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from gensight.errors import DataError
+from gensight.files.videos import open_video, read_frame
+from gensight.readers.base import Reader, Summary
+from gensight.readers.shared.checking import check_samples
+from gensight.samples import Array, Sample
+
+
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    """A frame that is decoded already; its call is `Sample.image`."""
+
+    pixels: Array
+
+    def __call__(self) -> Array:
+        return self.pixels
+
+
+class VideoReader(Reader):
+    """Every `step`-th frame of a video. Keys are `video.mp4#000012`, numbered in the video; one group.
+
+    Args:
+        path: The video file.
+        step: Take every so-manieth frame, from the first.
+
+    Raises:
+        DataError: The file is missing, not a video, or has no frame; or `step` is less than 1.
+    """
+
+    name = "video"
+
+    def __init__(self, path: str | Path, step: int = 1) -> None:
+        if step < 1:
+            raise DataError(f"a step of {step} frames leads nowhere", where=path, hint="choose 1 or more")
+        self.path = Path(path)
+        self.step = step
+        video = open_video(path)
+        self.size, self.rate = video.size, video.rate
+        self._num_frames = video.num_frames
+
+    def __len__(self) -> int:
+        return -(-self._num_frames // self.step)
+
+    def sample(self, index: int) -> Sample:
+        number = index * self.step
+        return Sample(self._key(number), self.size, partial(read_frame, self.path, number), group=self.path.name)
+
+    def frames(self) -> Iterator[Sample]:
+        """The samples in order, each decoded once, in constant memory: faster than indexing.
+
+        Raises:
+            DataError: A frame can't be decoded.
+        """
+        for index, pixels in enumerate(open_video(self.path).frames(step=self.step)):
+            yield Sample(self._key(index * self.step), self.size, _Decoded(pixels), group=self.path.name)
+
+    def _key(self, number: int) -> str:
+        return f"{self.path.name}#{number:06d}"
+
+    @property
+    def groups(self) -> list[str]:
+        return [self.path.name] * len(self)
+
+    @property
+    def folder(self) -> Path:
+        return self.path.parent
+
+    def check(self) -> Summary:
+        return check_samples(self.sample, len(self), stream=self.frames())

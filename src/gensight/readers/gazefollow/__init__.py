@@ -1,0 +1,1 @@
+"""GazeFollow: reader, writer and annotation tables."""

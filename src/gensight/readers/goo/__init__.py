@@ -1,0 +1,1 @@
+"""GOO, gaze on objects: reader, and its annotation files read without executing them."""

@@ -1,0 +1,1 @@
+"""Plain images: a folder without labels, and one folder per class."""

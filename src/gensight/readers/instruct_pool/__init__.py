@@ -1,0 +1,1 @@
+"""Pools of instructions: pairs of pictures with the words between them."""

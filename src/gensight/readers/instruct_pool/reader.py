@@ -1,0 +1,359 @@
+"""What `gensight datasets build-instruct` wrote, as samples: one per image, its truths read back from the answers.
+
+Plain folders and tar shards give the same samples under the same keys. Shards are not unpacked: they are indexed by
+their headers when opened, and read in place, so that samples are drawn in any order, the same one as from folders.
+"""
+
+import io
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from gensight.errors import DataError
+from gensight.files.atomic import read_json
+from gensight.files.images import read_image
+from gensight.files.stored import Stored, tar_members
+from gensight.readers.base import Reader, Summary
+from gensight.readers.shared.checking import check_samples
+from gensight.readers.shared.class_maps import BACKGROUND, SEGMENTATION, ClassMap
+from gensight.readers.voc.xml import VocFlags
+from gensight.samples import Array, Depth, Instance, Sample
+
+FORMAT = "gensight-instruct@1"
+PARTS = ("train", "validation", "test")
+NEAR = 0.1  # metres, of logarithmic depth
+LEVELS = 65534  # of depth, beside 0, which is unknown
+_BUILD_AGAIN = "build the data set again"
+
+_Box = tuple[float, float, float, float]
+
+
+class _Vocabulary(msgspec.Struct):
+    categories: tuple[str, ...]
+    labels: tuple[str, ...]
+    synonyms: dict[str, tuple[str, ...]] = {}
+
+
+class _Settings(msgspec.Struct):
+    depth_scale: str
+    far: float
+
+
+class _Described(msgspec.Struct):
+    """Of dataset.json, what reading asks for."""
+
+    settings: _Settings
+    vocabularies: dict[str, _Vocabulary]
+    parts: dict[str, Any] = {}
+
+
+class Crowd(msgspec.Struct, rename={"category": "class"}):
+    """A box around a group, which no question asks for."""
+
+    category: str
+    box: _Box
+
+
+class Record(msgspec.Struct):
+    """Of a pair's json file, what reading asks for; boxes in pixels of the original image, whose size is `image_size`.
+
+    `difficult` goes with `boxes`; `crowds` are those of the whole image.
+    """
+
+    instruction: str
+    task: str
+    classes: tuple[str, ...]
+    group: str
+    image_size: tuple[int, int]
+    size: tuple[int, int]
+    label: str | None = None
+    boxes: tuple[_Box, ...] | None = None
+    difficult: tuple[bool, ...] = ()
+    crowds: tuple[Crowd, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Masks:
+    """The class of each pixel, from one answer per class that was asked."""
+
+    answers: tuple[tuple[int, Stored], ...]  # number of the class, its answer
+    size: tuple[int, int]
+    ignored: int
+
+    def __call__(self) -> Array:
+        numbers = np.zeros(self.size, dtype=np.int32)
+        for number, answer in self.answers:
+            picture = read_picture(answer)
+            if picture.shape != (*self.size, 4):
+                raise DataError(f"an answer of {picture.shape} for an image of {self.size}", where=str(answer))
+            numbers[picture[..., 0] >= 128] = number
+            numbers[picture[..., 3] < 128] = self.ignored
+        return numbers
+
+
+@dataclass(frozen=True)
+class _Metres:
+    """Depth of an answer of 16 bits; NaN where it says 0."""
+
+    answer: Stored
+    scale: str
+    far: float
+
+    def __call__(self) -> Depth:
+        steps = read_picture(self.answer).astype(np.float64)
+        grey = (steps - 1) / LEVELS
+        metres = grey * self.far if self.scale == "linear" else NEAR * (self.far / NEAR) ** grey
+        return Depth(np.where(steps > 0, metres, np.nan).astype(np.float32), "metric")
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """Where an image and its pairs are; `pairs` are (answer, record)."""
+
+    source: str
+    name: str
+    photograph: Stored
+    pairs: tuple[tuple[Stored, Stored], ...]
+
+
+class _Folders(Sequence[StoredImage]):
+    """Of plain folders: PART/SOURCE/IMAGE/, those of which something is asked."""
+
+    def __init__(self, folder: Path) -> None:
+        listed = (path for path in folder.glob("*/*/pairs.json") if path.stat().st_size > len("[]"))
+        self._folders = sorted(path.parent for path in listed)
+
+    def __len__(self) -> int:
+        return len(self._folders)
+
+    def __getitem__(self, index: Any) -> Any:
+        folder = self._folders[index]
+        names = read_json(folder / "pairs.json")
+        pairs = tuple((Stored(folder / f"{name}.png"), Stored(folder / f"{name}.json")) for name in names)
+        return StoredImage(folder.parent.name, folder.name, Stored(folder / "source.jpg"), pairs)
+
+
+class _Shards(Sequence[StoredImage]):
+    """Of tar shards: members SOURCE/IMAGE/PAIR.{source.jpg,target.png,json}, the photograph once for each pair."""
+
+    def __init__(self, shards: Sequence[Path]) -> None:
+        found: dict[tuple[str, str], dict[str, dict[str, Stored]]] = {}
+        for shard in shards:
+            for member in tar_members(shard):
+                where, _, last = member.name.rpartition("/")
+                source, _, image = where.partition("/")
+                pair, _, suffix = last.partition(".")
+                if not image or "/" in image or suffix not in _SUFFIXES:
+                    hint = "was it written by `gensight datasets build-instruct`?"
+                    raise DataError(f"no member of a pooled data set: {member.name}", where=shard, hint=hint)
+                found.setdefault((source, image), {}).setdefault(pair, {})[suffix] = member
+        self._images = [_shard_image(key, found[key]) for key in sorted(found)]
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._images[index]
+
+
+_SUFFIXES = ("source.jpg", "target.png", "json")
+
+
+def _shard_image(key: tuple[str, str], pairs: Mapping[str, Mapping[str, Stored]]) -> StoredImage:
+    for pair, parts in pairs.items():
+        missing = [suffix for suffix in _SUFFIXES if suffix not in parts]
+        if missing:
+            where = str(next(iter(parts.values())))
+            raise DataError(f"the pair {'/'.join(key)}/{pair} lacks {', '.join(missing)}", where=where)
+    first = next(iter(pairs.values()))
+    return StoredImage(*key, first["source.jpg"], tuple((one["target.png"], one["json"]) for one in pairs.values()))
+
+
+def shards_of(root: Path, part: str) -> list[Path]:
+    """The tar files of a part, in order."""
+    return sorted(root.glob(f"{part}-[0-9]*.tar"))
+
+
+def has_part(root: Path, part: str) -> bool:
+    """Whether a pooled data set has this part."""
+    return (root / part).is_dir() or bool(shards_of(root, part))
+
+
+def stored_images(root: Path, part: str) -> Sequence[StoredImage]:
+    """The images of a part of which something is asked, by source and name. Raises DataError for damaged shards."""
+    shards = shards_of(root, part)
+    return _Shards(shards) if shards else _Folders(root / part)
+
+
+class InstructPoolReader(Reader):
+    """A part of a pooled data set, in plain folders or in tar shards.
+
+    Masks, boxes, depth and labels are those of the stored pictures (their size, not the original one's). What was
+    looked for in an image is the vocabulary of the data set that it came from: `Sample.extras["vocabulary"]`.
+
+    Args:
+        root: The folder that was built.
+        part: `train`, `validation` or `test`.
+
+    Raises:
+        DataError: No such data set or part, or a shard that is damaged.
+    """
+
+    name = "instruct-pool"
+
+    def __init__(self, root: str | Path, part: str = "train") -> None:
+        self._root, self.part = Path(root), part
+        described = _described(self._root)
+        self._settings, self._vocabularies = described.settings, described.vocabularies
+        self.categories = _joined(one.categories for one in self._vocabularies.values())
+        self.labels = _joined(one.labels for one in self._vocabularies.values())
+        self.synonyms = _synonyms(self._vocabularies.values(), {*self.categories, *self.labels})
+        self._images = stored_images(self._root, part)
+        if not self._images:
+            known = [name for name in PARTS if has_part(self._root, name)]
+            what = f"nothing is asked of the part `{part}`" if part in known else f"there is no part `{part}`"
+            raise DataError(what, where=root, choices=[name for name in known if name != part])
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    @property
+    def folder(self) -> Path | None:
+        return self._root
+
+    def sample(self, index: int) -> Sample:
+        image = self._images[index]
+        records = [(answer, read_record(told)) for answer, told in image.pairs]
+        first = records[0][1]
+        vocabulary = self._vocabulary(image)
+        by_task = {task: [pair for pair in records if pair[1].task == task] for task in _tasks(records)}
+        depth = next((answer for answer, _ in by_task.get("depth", ())), None)
+        extras: dict[str, Any] = {"vocabulary": msgspec.structs.asdict(vocabulary)}
+        if "segment" in by_task:
+            extras[SEGMENTATION] = _class_map(by_task["segment"], vocabulary.categories, first.size)
+        instances = None
+        if "detect" in by_task:
+            instances, extras["voc_flags"] = _objects([one for _, one in by_task["detect"]], first.size)
+        alone = image.photograph.size is None  # a file of its own
+        return Sample(
+            key=f"{image.source}/{image.name}",
+            size=first.size,
+            image=partial(read_image, image.photograph.path) if alone else partial(_photograph, image.photograph),
+            instances=instances,
+            depth=None if depth is None else _Metres(depth, self._settings.depth_scale, self._settings.far),
+            label=next((one.label for _, one in by_task.get("classify", ()) if one.label), None),
+            group=first.group,
+            path=str(image.photograph.path) if alone else None,
+            extras=extras,
+        )
+
+    def _vocabulary(self, image: StoredImage) -> _Vocabulary:
+        if image.source not in self._vocabularies:
+            raise DataError(
+                f"there is no source `{image.source}`", where=self._root / "dataset.json",
+                choices=self._vocabularies, hint=_BUILD_AGAIN,
+            )  # fmt: skip
+        return self._vocabularies[image.source]
+
+    def check(self) -> Summary:
+        """Reads every image and reports what is wrong with it."""
+        return check_samples(self.sample, len(self))
+
+
+def _described(root: Path) -> _Described:
+    path = root / "dataset.json"
+    told = read_json(path)
+    if not isinstance(told, dict) or told.get("format") != FORMAT or "vocabularies" not in told:
+        hint = "build one, or finish it, with `gensight datasets build-instruct`"
+        raise DataError("this folder holds no finished data set of instructions", where=root, hint=hint)
+    try:
+        return msgspec.convert(told, _Described)
+    except msgspec.ValidationError as error:
+        raise DataError(
+            f"this describes no data set of instructions: {error}", where=path, hint=_BUILD_AGAIN
+        ) from error
+
+
+_Pairs = Sequence[tuple[Stored, Record]]
+
+
+def _tasks(records: _Pairs) -> dict[str, None]:
+    return dict.fromkeys(one.task for _, one in records)
+
+
+def _class_map(records: _Pairs, categories: Sequence[str], size: tuple[int, int]) -> ClassMap:
+    """Of the answers that tell one class; what nobody knows has the number after the last class."""
+    classes = (BACKGROUND, *categories)
+    told = []
+    for answer, one in records:
+        if len(one.classes) == 1 and one.classes[0] != BACKGROUND:
+            if one.classes[0] not in classes:
+                what = f"`{one.classes[0]}` is no category of this image's source"
+                raise DataError(what, where=str(answer), hint=_BUILD_AGAIN)
+            told.append((classes.index(one.classes[0]), answer))
+    return ClassMap(_Masks(tuple(told), size, len(classes)), classes, (len(classes),))
+
+
+def _objects(records: Sequence[Record], size: tuple[int, int]) -> tuple[tuple[Instance, ...], tuple[VocFlags, ...]]:
+    """What was asked for, then the crowds; each with its flags."""
+    found: list[Instance] = []
+    difficult: list[bool] = []
+    for one in records:
+        if len(one.classes) != 1:  # asked of several classes at once: each is asked alone as well
+            continue
+        boxes = one.boxes or ()
+        found += [Instance(one.classes[0], box=_scaled(box, one, size)) for box in boxes]
+        difficult += one.difficult if len(one.difficult) == len(boxes) else (False,) * len(boxes)
+    for crowd in records[0].crowds:
+        found.append(Instance(crowd.category, box=_scaled(crowd.box, records[0], size), is_crowd=True))
+        difficult.append(False)
+    return tuple(found), tuple(VocFlags(difficult=one) for one in difficult)
+
+
+def _scaled(box: _Box, record: Record, size: tuple[int, int]) -> Array:
+    scale = np.array([size[1] / record.image_size[1], size[0] / record.image_size[0]] * 2)
+    return np.array(box, dtype=np.float64) * scale
+
+
+def _joined(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for some in names for name in some))
+
+
+def _synonyms(vocabularies: Iterable[_Vocabulary], names: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Other names of classes, without those that are another class's name."""
+    found: dict[str, list[str]] = {}
+    for vocabulary in vocabularies:
+        for name, others in vocabulary.synonyms.items():
+            found.setdefault(name, []).extend(other for other in others if other not in names)
+    return {name: tuple(dict.fromkeys(others)) for name, others in found.items() if others}
+
+
+def read_record(told: Stored) -> Record:
+    """A pair's record. Raises DataError for anything else."""
+    try:
+        record = msgspec.json.decode(told.read(), type=Record)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise DataError(f"no record of a pair: {error}", where=str(told), hint=_BUILD_AGAIN) from error
+    if min(*record.size, *record.image_size) < 1:
+        raise DataError(f"a size of {record.size}, {record.image_size} originally", where=str(told), hint=_BUILD_AGAIN)
+    return record
+
+
+def read_picture(stored: Stored) -> Array:
+    """An image or an answer as it is stored. Raises DataError where it is none."""
+    try:
+        with Image.open(io.BytesIO(stored.read())) as image:
+            return np.asarray(image)
+    except (OSError, UnidentifiedImageError) as error:
+        raise DataError(f"this picture cannot be read: {error}", where=str(stored), hint=_BUILD_AGAIN) from error
+
+
+def _photograph(stored: Stored) -> Array:
+    """uint8 RGB, C-contiguous and writable."""
+    return np.array(read_picture(stored))

@@ -1,0 +1,101 @@
+"""Pairs of a colour and a depth image, named by rows of a list; depth as PNG of 16 bits."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from gensight.errors import DataError
+from gensight.files.images import image_size, read_image
+from gensight.readers.rgbd.frames import read_depth_image
+from gensight.readers.shared.listings import Missing, read_list
+from gensight.samples import Array, Depth, Sample, Size
+
+Packing = Literal["plain", "rotated"]
+
+
+@dataclass(frozen=True)
+class DepthPng:
+    """A depth image that shows the same view as its colour image; its call is `Sample.depth`.
+
+    Attributes:
+        path: The PNG.
+        size: (height, width) of the colour image.
+        unit: Metres that a step means.
+        packing: `rotated`: the number's lowest three bits were moved to the top, as SUN RGB-D stores them.
+        farthest: Depths beyond it, in metres, become it; None leaves them.
+    """
+
+    path: Path
+    size: Size
+    unit: float = 0.001
+    packing: Packing = "plain"
+    farthest: float | None = None
+
+    def __call__(self) -> Depth:
+        """Metric, NaN where nothing was measured (0). DataError for a broken file or another size."""
+        steps = read_depth_image(self.path)
+        if steps.shape != tuple(self.size):
+            what = f"the depth image is {steps.shape[0]} x {steps.shape[1]} (height x width)"
+            raise DataError(f"{what}, but its colour image is {self.size[0]} x {self.size[1]}", where=self.path)
+        return Depth(self._metres(steps), "metric")
+
+    def _metres(self, steps: Array) -> Array:
+        if self.packing == "rotated":
+            steps = (steps >> np.uint16(3)) | (steps << np.uint16(13))
+        metres = steps.astype(np.float32) * np.float32(self.unit)
+        metres[steps == 0] = np.nan
+        return metres if self.farthest is None else np.minimum(metres, np.float32(self.farthest))
+
+
+@dataclass(frozen=True)
+class DepthPair:
+    """A colour image and its depth image, as paths below a root."""
+
+    colour: str
+    depth: str
+
+
+def read_pairs(path: Path, root: Path, missing: Missing) -> tuple[list[DepthPair], dict[str, int]]:
+    """The rows of a list: a colour image, a depth image, and what else there may be (a focal length).
+
+    Rows whose depth is `None` have none and are dropped. Leading slashes are meant from `root`.
+
+    Raises:
+        DataError: A row names fewer than two files, or files are missing and that is an error.
+    """
+    pairs: list[DepthPair] = []
+    dropped: dict[str, int] = {}
+    for number, line in enumerate(read_list(path), start=1):
+        words = [word.lstrip("/\\") for word in line.split()]
+        if len(words) < 2:
+            hint = "rows are a colour image, a depth image and perhaps a focal length"
+            raise DataError(f"no pair of files: {line}", where=f"{path}, row {number}", hint=hint)
+        if words[1] == "None":
+            dropped["no depth image"] = dropped.get("no depth image", 0) + 1
+            continue
+        pair = DepthPair(words[0], words[1])
+        absent = next((name for name in (pair.colour, pair.depth) if not (root / name).is_file()), None)
+        if absent is None:
+            pairs.append(pair)
+        elif missing == "error":
+            hint = "check the folder, or leave them out with missing='drop'"
+            raise DataError(f"file not found: {absent}", where=f"{path}, row {number}", hint=hint)
+        else:
+            dropped["files missing"] = dropped.get("files missing", 0) + 1
+    if not pairs:
+        raise DataError("the list has no pair whose files are there", where=path, hint="check the folder")
+    return pairs, dropped
+
+
+def pair_sample(
+    root: Path, pair: DepthPair, group: str, depth: DepthPng | None = None, label: str | None = None
+) -> Sample:
+    """The sample of a pair; its key is the colour image's path without suffix."""
+    path = root / pair.colour
+    size = image_size(path)
+    found = depth or DepthPng(root / pair.depth, size)
+    key = pair.colour.rpartition(".")[0]
+    return Sample(key, size, partial(read_image, path), depth=found, group=group, path=str(path), label=label)

@@ -1,0 +1,1 @@
+"""SPair-71k: pairs of images with common keypoints; reader and writer."""

@@ -1,0 +1,1 @@
+"""PASCAL VOC: reader, its xml, writer, and conversion to COCO."""

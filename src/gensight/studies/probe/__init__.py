@@ -1,0 +1,1 @@
+"""What each layer of a backbone knows at each noise level, by ridge regression."""

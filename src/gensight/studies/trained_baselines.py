@@ -1,0 +1,81 @@
+"""The trained baselines that stand beside a run: the random-weight twin, and a network from scratch."""
+
+from collections.abc import Callable
+
+from gensight.assembly.experiment import Experiment
+from gensight.config.encodings import JointConfig
+from gensight.config.loading.loader import load_recipe
+from gensight.config.protocols import TEACHER
+from gensight.config.schema import RunConfig, ScratchConfig
+from gensight.engine.run_folder import RunFolder
+from gensight.prediction.baselines.untrained import Answer, untrained_baseline
+from gensight.studies.dry_run import measure_steps
+from gensight.teachers.baseline import PoseTeacherBaseline
+from gensight.teachers.models.pose import PoseTeacher
+
+TrainRun = Callable[[RunConfig, RunFolder], None]
+MIN_STEPS = 20
+
+
+def untrained_answer(baseline: str, experiment: Experiment, device: str) -> Answer | None:
+    """A baseline that needs no training here: one that learns nothing, or a teacher. None for the others."""
+    if not baseline.startswith(TEACHER):
+        return untrained_baseline(baseline, experiment)
+    assert experiment.skeleton is not None  # the schema lets only keypoint encodings ask for it
+    return PoseTeacherBaseline(PoseTeacher(baseline.removeprefix(TEACHER), device), experiment.skeleton)
+
+
+def baseline_config(config: RunConfig, baseline: str) -> RunConfig | None:
+    """The recipe of a trained baseline; None for one that needs no training, or that this run already is."""
+    match baseline:
+        case "random-twin":
+            if config.backbone.kind == "scratch" or config.backbone.random_weights:
+                return None
+            backbone = config.backbone.model_copy(update={"random_weights": True})
+            return config.model_copy(update={"name": f"{config.name}-random-twin", "backbone": backbone})
+        case "scratch":
+            if config.backbone.kind == "scratch":
+                return None
+            method = config.method.model_copy(update={"timesteps": "clean"})
+            encoding = config.encoding
+            if isinstance(encoding, JointConfig):
+                encoding = encoding.model_copy(update={"timesteps": {}})
+            changes = {
+                "name": f"{config.name}-scratch",
+                "backbone": ScratchConfig(),
+                "method": method,
+                "encoding": encoding,
+            }
+            return config.model_copy(update=changes)
+        case _:
+            return None
+
+
+def needs_training(config: RunConfig) -> bool:
+    """Whether one of the recipe's baselines is a network of its own."""
+    return any(baseline_config(config, baseline) is not None for baseline in config.baselines)
+
+
+def with_steps_for(config: RunConfig, minutes: float, device: str) -> RunConfig:
+    """The recipe with as many steps as fit into `minutes` of training on this machine, by a measurement."""
+    steps = max(MIN_STEPS, round(60 * minutes / measure_steps(config, device).seconds_per_step))
+    training = config.training.model_copy(update={"steps": steps, "max_minutes": None})
+    return config.model_copy(update={"training": training})
+
+
+def baseline_folder(run: RunFolder, baseline: str) -> RunFolder:
+    return RunFolder(run.baselines / baseline)
+
+
+def train_baselines(config: RunConfig, run: RunFolder, device: str, train_run: TrainRun) -> None:
+    """Trains each baseline that the recipe names and that has not been trained; `scratch` as long as the run."""
+    minutes = float(run.read_card()["training_minutes"])
+    for baseline in config.baselines:
+        recipe, folder = baseline_config(config, baseline), baseline_folder(run, baseline)
+        if recipe is None or folder.finished:
+            continue
+        if folder.config.is_file():
+            recipe = load_recipe(folder.config)  # begun in an earlier sitting
+        elif baseline == "scratch":
+            recipe = with_steps_for(recipe, minutes, device)
+        train_run(recipe, folder)

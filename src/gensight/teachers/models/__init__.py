@@ -1,0 +1,1 @@
+"""Models and classical algorithms as teachers."""

@@ -1,0 +1,87 @@
+"""Captioning models of the BLIP family as teachers: one sentence per image."""
+
+from functools import cached_property
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer
+
+from gensight.errors import RunError
+from gensight.samples import Sample
+from gensight.teachers.base import Labels
+from gensight.teachers.models.pretrained import PretrainedTeacher, check_count
+
+_CLIP_MEAN, _CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+
+
+class CaptionTeacher(PretrainedTeacher):
+    """A sentence about the image: at each word the likeliest one, so the same image always gets the same sentence.
+
+    The confidence is the words' mean probability (geometric).
+
+    Args:
+        source: Hub id or folder.
+        device: `auto`, `cpu`, `cuda` ...
+        local_files_only: Whether to look for a hub id in the local cache only.
+        max_tokens: Longest sentence.
+    """
+
+    kind = "caption"
+    default = "Salesforce/blip-image-captioning-large"
+    families = {"blip": "BlipForConditionalGeneration", "blip-2": "Blip2ForConditionalGeneration"}  # noqa: RUF012
+    preprocessing_defaults = {  # noqa: RUF012
+        "": {
+            "size": {"height": 384, "width": 384},
+            "resample": 3,
+            "image_mean": _CLIP_MEAN,
+            "image_std": _CLIP_STD,
+        },
+        "blip-2": {"size": {"height": 224, "width": 224}},
+    }
+    labels = ("caption",)
+
+    def __init__(
+        self, source: str = "", device: str = "auto", local_files_only: bool = False, max_tokens: int = 40
+    ) -> None:
+        super().__init__(source, device, local_files_only)
+        check_count("max_tokens", max_tokens, self.name)
+        self.max_tokens = max_tokens
+
+    def settings(self) -> dict[str, object]:
+        return {"max_tokens": self.max_tokens}
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The model's vocabulary. RunError if its files are missing."""
+        names = ("tokenizer.json", "vocab.txt", "vocab.json")
+        if not any((self.folder / name).is_file() for name in names):
+            raise RunError(
+                "the model has no vocabulary",
+                where=self.folder,
+                hint=f"copy its tokenizer_config.json and {names[0]} (or {names[1]}) there",
+            )
+        try:
+            return AutoTokenizer.from_pretrained(self.folder, local_files_only=True, trust_remote_code=False)
+        except (OSError, ValueError, KeyError, ImportError) as error:
+            raise RunError(f"the model's vocabulary could not be read ({error})", where=self.folder) from error
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.tokenizer  # noqa: B018  (what is missing is told before the first image)
+
+    @torch.inference_mode()
+    def label_image(self, sample: Sample) -> Labels:
+        values, _ = self.preprocessing(sample.image())
+        answer = self.model.generate(
+            pixel_values=values.to(self.device),
+            max_new_tokens=self.max_tokens,
+            do_sample=False,
+            num_beams=1,
+            return_dict_in_generate=True,
+            output_logits=True,
+        )
+        words = answer.sequences[0][-len(answer.logits) :]  # what stands before them is the prompt
+        chosen = [step[0].float().log_softmax(-1)[word] for step, word in zip(answer.logits, words, strict=True)]
+        text = self.tokenizer.decode(words, skip_special_tokens=True)
+        confidence = float(torch.stack(chosen).mean().exp())
+        return Labels(caption=" ".join(text.split()), confidence=min(1.0, confidence))

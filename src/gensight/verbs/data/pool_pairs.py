@@ -1,0 +1,267 @@
+"""What is asked of an image that is pooled, in words, and the answers as they are stored."""
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from gensight.encodings.painted.answers import PaintedBoxes, PaintedClass, PaintedDepth, PaintedMask
+from gensight.encodings.painted.base import Painted
+from gensight.errors import ConfigError, DataError
+from gensight.instructions.class_lists import several_classes
+from gensight.instructions.grammar import Task, fixed, rephrased
+from gensight.readers.instruct_pool.reader import LEVELS, NEAR
+from gensight.readers.shared.class_maps import BACKGROUND, class_map
+from gensight.readers.shared.listings import plain_name
+from gensight.samples import Array, Item, Query, Sample, View
+from gensight.transforms import whole_frame
+
+MULTIPLE = 8  # sides are multiples of it, as latent models need
+TASKS: tuple[Task, ...] = ("segment", "detect", "depth", "classify")  # that a pool holds
+Region = Literal["box", "head"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the content of a pooled data set.
+
+    Attributes:
+        sources: Each a kind of data set and its keys: `pets root=PATH`.
+        tasks: Of `TASKS`.
+        size: Longer side of the pictures, in pixels.
+        phrasing: `fixed`, one instruction per task and class, or `rephrased`.
+        negatives: Absent classes asked per image and task.
+        depth_scale: `log` or `linear`.
+        far: Farthest depth, in metres.
+        box_style: `filled` or `outlines`.
+        limit: Images taken of each part of each source, evenly spaced; None: all.
+        images_per_shard: 0 writes plain folders.
+        seed: Draws phrases and negatives.
+        several: Share of images asked for several classes at once, for each of segmentation and detection.
+        box_region: What `detect` asks for: `box`, whole objects; `head`, their heads; `auto`: heads, of the sources
+            that mark no whole objects.
+    """
+
+    sources: tuple[str, ...]
+    tasks: tuple[Task, ...] = TASKS
+    size: int = 256
+    phrasing: Literal["fixed", "rephrased"] = "rephrased"
+    negatives: int = 1
+    depth_scale: Literal["log", "linear"] = "log"
+    far: float = 10.0
+    box_style: Literal["filled", "outlines"] = "filled"
+    limit: int | None = None
+    images_per_shard: int = 0
+    seed: int = 0
+    several: float = 0.2
+    box_region: Literal["box", "head", "auto"] = "box"
+
+    @classmethod
+    def checked(
+        cls,
+        sources: Sequence[str],
+        tasks: Sequence[str],
+        size: int,
+        phrasing: str,
+        negatives: int,
+        depth_scale: str,
+        box_style: str,
+        limit: int | None,
+        images_per_shard: int,
+        seed: int,
+        several: float = 0.2,
+        far: float = 10.0,
+        box_region: str = "box",
+    ) -> "Settings":
+        """Settings of words that somebody typed. Raises ConfigError for one that is none of the choices."""
+        chosen: dict[str, Any] = {}
+        for key, value, choices in (
+            ("phrasing", phrasing, ("fixed", "rephrased")),
+            ("depth_scale", depth_scale, ("log", "linear")),
+            ("box_style", box_style, ("filled", "outlines")),
+            ("box_region", box_region, ("box", "head", "auto")),
+        ):
+            if value not in choices:
+                raise ConfigError(f"unknown value '{value}'", where=key, choices=choices)
+            chosen[key] = value
+        for task in tasks:
+            if task not in TASKS:
+                raise ConfigError(f"no task is called `{task}`", where="--tasks", choices=TASKS)
+        chosen["tasks"] = tuple(dict.fromkeys(tasks))
+        return cls(
+            tuple(sources), size=size, negatives=negatives, limit=limit, images_per_shard=images_per_shard, seed=seed,
+            several=several, far=far, **chosen,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """One instruction and its answer; `target` is a PNG."""
+
+    name: str
+    target: bytes
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set that is pooled, over all its parts.
+
+    Attributes:
+        name: `00-pets`.
+        categories: Classes of pixels and objects.
+        labels: Classes of whole images.
+        synonyms: Other names of either.
+        region: Whether `detect` asks for objects or for their heads.
+    """
+
+    name: str
+    categories: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    region: Region = "box"
+
+    @property
+    def vocabulary(self) -> dict[str, Any]:
+        """As dataset.json has it."""
+        return {"categories": self.categories, "labels": self.labels, "synonyms": self.synonyms}
+
+
+def encodings_of(settings: Settings, labels: Sequence[str]) -> dict[Task, Painted]:
+    """Of the tasks that are asked; `labels`: of all sources, in the order of their colours."""
+    known: dict[Task, Painted] = {
+        "segment": PaintedMask(), "detect": PaintedBoxes(style=settings.box_style),
+        "depth": PaintedDepth(scale=settings.depth_scale, near=NEAR, far=settings.far),
+    }  # fmt: skip
+    if labels and "classify" in settings.tasks:
+        known["classify"] = PaintedClass(labels)
+    return {task: known[task] for task in settings.tasks if task in known}
+
+
+def with_region(sample: Sample, region: Region) -> Sample:
+    """The sample, whose boxes are those of heads where these are meant."""
+    if region == "box" or sample.instances is None:
+        return sample
+    return replace(sample, instances=tuple(replace(one, box=one.head_box) for one in sample.instances))
+
+
+_Question = tuple[Task, tuple[str, ...], bool]  # the task, the classes asked, and whether one of them is there
+
+
+def asked_of(
+    sample: Sample, source: Source, settings: Settings, encodings: Mapping[Task, Painted]
+) -> Iterator[_Question]:
+    random = Random(f"{settings.seed} {sample.key}")
+    for task, encoding in encodings.items():
+        for classes, present in _questions(task, sample, source, encoding, settings, random):
+            yield task, classes, present
+
+
+def pairs(
+    sample: Sample, source: Source, settings: Settings, encodings: Mapping[Task, Painted]
+) -> tuple[View, list[Pair]]:
+    """(how the image is stored, its instructions and answers)."""
+    view = _view(sample.size, settings.size)
+    sample = with_region(sample, source.region)
+    return view, [
+        _pair(number, question, sample, source, encodings[question[0]], view, settings)
+        for number, question in enumerate(asked_of(sample, source, settings, encodings))
+    ]
+
+
+def _view(size: tuple[int, int], side: int) -> View:
+    """The whole image, its longer side `side`, both sides multiples of 8."""
+    scale = side / max(size)
+    height, width = (max(MULTIPLE, round(length * scale / MULTIPLE) * MULTIPLE) for length in size)
+    return whole_frame(size, (height, width))
+
+
+def _questions(
+    task: Task, sample: Sample, source: Source, encoding: Painted, settings: Settings, random: Random
+) -> Iterator[tuple[tuple[str, ...], bool]]:
+    """(classes asked, whether one is there): what is there, some that isn't, and for a share several at once."""
+    items = encoding.items(sample)
+    if task == "depth":
+        yield from (((), True) for _ in items)
+        return
+    if task == "classify":
+        if sample.label is None or sample.label not in source.labels:
+            return
+        yield source.labels, True
+        yield (sample.label,), True
+        absent = [name for name in source.labels if name != sample.label]
+    else:
+        shown = [item.query.options[0] for item in items if item.query is not None]
+        yield from (((name,), True) for name in shown)
+        absent = _absent(task, sample, source.categories, shown)
+    yield from (((name,), False) for name in random.sample(absent, min(settings.negatives, len(absent))))
+    if task != "classify":
+        known = [name for name in source.categories if name in shown or name in absent]
+        seed = f"{settings.seed} {sample.key} {task} several"
+        together = several_classes(known, shown, settings.several, seed)
+        if together is not None and len(together) <= encoding.most_classes:
+            yield together, any(name in shown for name in together)
+
+
+def _absent(task: Task, sample: Sample, categories: Sequence[str], shown: list[str]) -> list[str]:
+    """Classes that somebody looked for in this image and did not find."""
+    if task == "segment":
+        classes = class_map(sample, categories)
+        known: Sequence[str] = () if classes is None else classes.classes
+    else:
+        marked = sample.instances is not None and all(one.box is not None for one in sample.instances)
+        known = categories if marked else ()  # where objects have no boxes, only negatives would be asked
+        shown = [*shown, *(one.category for one in sample.instances or ())]  # crowds are there too
+    return [name for name in known if name not in shown and name != BACKGROUND]
+
+
+def _pair(
+    number: int, question: _Question, sample: Sample, source: Source, encoding: Painted, view: View, settings: Settings
+) -> Pair:
+    task, classes, present = question
+    seed = Random(f"{settings.seed} {sample.key} {task} {classes}").getrandbits(32)
+    told = fixed(task, classes) if settings.phrasing == "fixed" else rephrased(task, classes, seed)
+    other = rephrased(task, classes, seed, source.synonyms, part="held-out")
+    painted = encoding.paint(Item((sample,), query=Query(told.text, task, classes)), view, view.model_size)
+    if painted is None:
+        raise DataError(f"this sample cannot answer `{told.text}`", where=sample.key)
+    what = "all" if task == "classify" and len(classes) > 1 else "-".join(map(plain_name, classes)) or "image"
+    record = {
+        "instruction": told.text, "held_out_instruction": other.text, "task": task, "classes": classes,
+        "present": present, "sample": sample.key, "group": sample.group, "image_size": sample.size,
+        "size": view.model_size, "label": sample.label if task == "classify" else None,
+        **(_boxes(sample, classes) if task == "detect" else {"boxes": None}),
+    }  # fmt: skip
+    return Pair(f"{number:02d}-{task}-{what}", _png(task, *painted), record)
+
+
+def _boxes(sample: Sample, classes: Sequence[str]) -> dict[str, Any]:
+    """Boxes of the classes, which of them are difficult, and the image's crowds, which nobody is asked for."""
+    instances = sample.instances or ()
+    flags = sample.extras.get("voc_flags") or (None,) * len(instances)
+    boxes, difficult, crowds = [], [], []
+    for one, flag in zip(instances, flags, strict=True):
+        if one.box is None:
+            continue
+        if one.is_crowd:
+            crowds.append({"class": one.category, "box": one.box})
+        elif one.category in classes:
+            boxes.append(one.box)
+            difficult.append(bool(getattr(flag, "difficult", False)))
+    return {"boxes": boxes, "difficult": difficult, "crowds": crowds}
+
+
+def _png(task: Task, picture: Array, known: Array) -> bytes:
+    if task == "depth":
+        steps = np.where(known, 1 + np.rint(picture[..., 0].astype(np.float64) * LEVELS), 0).astype(np.uint16)
+        image = Image.fromarray(steps)
+    else:
+        colours = np.rint(255 * np.where(known[..., None], picture, 0)).astype(np.uint8)
+        image = Image.fromarray(np.dstack([colours, np.where(known, 255, 0).astype(np.uint8)]))
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()

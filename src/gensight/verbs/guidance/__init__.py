@@ -1,0 +1,1 @@
+"""`gensight guide`: images generated under the control of trained readouts."""

@@ -1,0 +1,244 @@
+"""`gensight guide`: images generated under the control of trained readouts."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+from torch import Tensor
+
+from gensight.assembly.training_settings import choose_device
+from gensight.errors import ConfigError
+from gensight.files.atomic import read_json, write_json
+from gensight.files.images import write_image
+from gensight.files.lock import only_writer
+from gensight.files.progress import ProgressLine, clock
+from gensight.guidance.controls import read_picture
+from gensight.guidance.goals import AppearanceGoal, DragGoal, Goal, SpatialGoal
+from gensight.guidance.sampling import Sampling, Trajectory, sample, steered_steps
+from gensight.guidance.steering import Steering
+from gensight.samples import Array
+from gensight.verbs.guidance.pictures import draw_image, draw_sheet, write_film
+from gensight.verbs.guidance.scores import (
+    OwnReader,
+    Reader,
+    appearance_change,
+    appearance_distance,
+    control_error,
+    drag_distance,
+    scores_text,
+    summarise,
+)
+from gensight.verbs.guidance.targets import Setting, Wishes, goals_of, prepare, sample_twin, start_of
+
+
+def guide(
+    runs: Sequence[Path],
+    out: Path,
+    wishes: Wishes,
+    sampling: Sampling,
+    steering: Steering = Steering(),  # noqa: B008 (frozen)
+    device: str = "auto",
+    film: bool = True,
+    judges: Sequence[Path] = (),
+    batch_size: int = 1,
+) -> Path:
+    """Generates images, each without and with guidance from the same noise.
+
+    Writes for each seed `unguided-SEED.png`, `guided-SEED.png`, `sheet-SEED.png` (both beside what was wanted, with
+    the readouts of each) and `steps-SEED.mp4`, and `guide.json`: settings, errors, time, memory, and how much nearer
+    to each wish guidance came, with its interval over the seeds. Seeds that the folder holds already are not sampled
+    again.
+
+    Args:
+        runs: Trained readouts of one backbone, trained with `method.timesteps=random`.
+        out: Folder to write to.
+        wishes: What is wanted.
+        sampling: How images are sampled.
+        steering: How they are steered.
+        device: `auto`, `cpu`, `cuda` ...
+        film: Whether to write the film of the steps.
+        judges: Other runs that read the finished images and say how near they came: of any backbone and noise level,
+            each of the kind of one of `runs`. Without one, the guiding heads judge themselves, which flatters them.
+        batch_size: Images sampled at once.
+
+    Raises:
+        ConfigError: For runs that cannot guide, wishes without a run that could grant them, and the reverse; for a
+            folder that holds images made otherwise.
+    """
+    setting = prepare(runs, wishes, sampling, steering, choose_device(device), judges)
+    settings = _settings(setting, runs, judges)
+    with only_writer(out):
+        rows = _finished(out, settings)
+        seeds = [seed for seed in sampling.seeds if seed not in rows]
+        if seeds:
+            _foretell(setting, len(seeds))
+        line = ProgressLine(max(len(seeds), 1) * setting.steps_per_seed, "guide")
+        done = 0
+        for first in range(0, len(seeds), batch_size):
+            part = tuple(seeds[first : first + batch_size])
+            one = replace(setting, sampling=replace(sampling, seeds=part))
+
+            def watch(step: int, latents: Tensor) -> None:
+                nonlocal done
+                done += len(latents)
+                line.show(done)
+
+            for row in _guide_batch(one, out, film, watch):
+                rows[row["seed"]] = row
+            _write(out, settings, setting, rows)
+        line.close()
+        chosen = {seed: rows[seed] for seed in sampling.seeds}
+        scores = summarise(list(chosen.values()), sampling.size)
+        _write(out, settings, setting, rows, scores)
+    if scores:
+        print(scores_text(scores))
+    return out
+
+
+def _settings(setting: Setting, runs: Sequence[Path], judges: Sequence[Path]) -> dict[str, Any]:
+    """All that an image depends on but its seed, as JSON values."""
+    sampling = {name: value for name, value in vars(setting.sampling).items() if name != "seeds"}
+    settings = {
+        "runs": [str(run) for run in runs],
+        "judges": [str(judge) for judge in judges],
+        "wishes": {name: value for name, value in vars(setting.wishes).items() if value is not None},
+        "sampling": sampling,
+        "steering": vars(setting.steering),
+    }
+    return dict(json.loads(json.dumps(settings, default=str)))
+
+
+def _finished(out: Path, settings: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """Seed -> row of the images that a folder holds. Raises ConfigError if they were made otherwise."""
+    file = out / "guide.json"
+    if not file.is_file():
+        return {}
+    held = read_json(file)
+    if not isinstance(held, dict) or held.get("settings") != settings:
+        raise ConfigError(
+            "this folder holds images made with other settings", where=out, hint="choose another --out, or remove it"
+        )
+    return {int(row["seed"]): row for row in held["images"]}
+
+
+def _write(
+    out: Path,
+    settings: dict[str, Any],
+    setting: Setting,
+    rows: dict[int, dict[str, Any]],
+    scores: Sequence[dict[str, Any]] = (),
+) -> None:
+    inversions = {"source": setting.source, "reference": setting.reference}
+    content = {
+        "settings": settings,
+        "inversion_psnr_db": {name: one.psnr for name, one in inversions.items() if one is not None},
+        "images": [rows[seed] for seed in sorted(rows)],
+        "scores": list(scores),
+    }
+    write_json(out / "guide.json", content, indent=1)
+
+
+# --- A batch of images ---
+
+
+def _guide_batch(setting: Setting, out: Path, film: bool, watch: Any) -> list[dict[str, Any]]:
+    backbone, seeds = setting.backbone, setting.sampling.seeds
+    twin = sample_twin(setting, watch)
+    goals = goals_of(setting, twin)
+    begun = time.monotonic()
+    frames: list[list[Array]] = [[] for _ in seeds]
+
+    def look(step: int, latents: Tensor) -> None:
+        watch(step, latents)
+        for kept, image in zip(frames, backbone.decode_latent(latents) if film else (), strict=False):
+            kept.append(draw_image(image))
+
+    guided = sample(backbone, setting.sampling, goals, setting.steering, start=start_of(setting, twin), watch=look)
+    seconds = (time.monotonic() - begun) / len(seeds)
+    scored = _score_all(setting, goals, twin, guided)
+    wanted = setting.wishes.source or setting.wishes.reference
+    rows = []
+    for place, seed in enumerate(seeds):
+        pair = (twin.images[place], guided.images[place])
+        write_image(out / f"unguided-{seed}.png", draw_image(pair[0]))
+        write_image(out / f"guided-{seed}.png", draw_image(pair[1]))
+        write_image(out / f"sheet-{seed}.png", draw_sheet(backbone, goals, wanted, pair))
+        if frames[place]:
+            write_film(out / f"steps-{seed}.mp4", frames[place])
+        rows.append(
+            {
+                "seed": seed,
+                "seconds_guided": seconds,
+                "error_by_step": {str(step): float(error[place]) for step, error in guided.errors.items()},
+                "scores": {name: [float(values[place]) for values in pair] for name, pair in scored.items()},
+            }
+        )
+    return rows
+
+
+def _score_all(
+    setting: Setting, goals: Sequence[Goal], twin: Trajectory, guided: Trajectory
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """Score -> its values (batch,) of the unguided and the guided images; lower is nearer to the wish."""
+    found: dict[str, tuple[Tensor, Tensor]] = {}
+    wishes = setting.wishes
+    controls = iter(wishes.controls)
+    for number, (goal, head) in enumerate(zip(goals, setting.heads.values(), strict=True)):
+        judge = next((one for one in setting.judges if one.number == number), None)
+        reader: Reader = OwnReader(setting.backbone, head) if judge is None else judge
+        suffix = f"{number + 1}" if len(goals) > 1 else ""
+        who = "own" if judge is None else "judge"
+        match goal:
+            case SpatialGoal():
+                picture = next(controls)
+                name = f"control-error{suffix}/{who}"
+                pair = [control_error(reader, one.images, picture, wishes.mask) for one in (twin, guided)]
+            case DragGoal():
+                source = wishes.source
+                before = twin.images if source is None else read_picture(source, setting.sampling.size)[None]
+                name = f"drag-distance{suffix}/{who}"
+                pair = [drag_distance(reader, before, one.images, goal.handles, goal.targets) for one in (twin, guided)]
+            case AppearanceGoal():
+                assert wishes.reference is not None
+                known = read_picture(wishes.reference, setting.sampling.size)[None]
+                boxes = (wishes.reference_box, wishes.box)
+                name = f"appearance-distance{suffix}/{who}"
+                pair = [appearance_distance(reader, known, one.images, boxes) for one in (twin, guided)]
+            case _:
+                raise NotImplementedError(type(goal).__name__)  # a goal of Python users; the command has no other
+        found[name] = (pair[0], pair[1])
+    # What guidance costs: how far the result went from the image that the same noise gives by itself.
+    kept = appearance_change(setting.backbone, twin.images, guided.images)
+    found["changed"] = (torch.zeros_like(kept), kept)
+    return found
+
+
+# --- What it costs ---
+
+
+def _foretell(setting: Setting, num_images: int) -> None:
+    """Tells what a run will take, by one pass of each kind."""
+    backbone, sampling = setting.backbone, setting.sampling
+    shape = (1, *backbone.latent_shape(sampling.size))
+    latents, text = torch.randn(shape, device=backbone.device), backbone.embed_text([sampling.prompt])
+    begun = time.monotonic()
+    with torch.no_grad():
+        backbone.denoise(latents, 500, text)
+    plain = time.monotonic() - begun
+    begun = time.monotonic()
+    with backbone.checkpointed(setting.steering.memory == "low"), torch.enable_grad():
+        moving = latents.requires_grad_(True)
+        features = backbone.read_latents(moving, 500, text)
+        readouts = [head(features, sampling.size) for head in setting.heads.values()]
+        torch.autograd.grad(torch.stack([one.square().mean() for one in readouts]).sum(), moving)
+    steered = time.monotonic() - begun
+    passes = 1 if sampling.guidance_scale == 1 else 2
+    moves = len(steered_steps(sampling, setting.steering)) * setting.steering.inner_steps
+    seconds = num_images * (passes * plain * setting.steps_per_seed + moves * steered)
+    memory = torch.cuda.max_memory_allocated() if backbone.device.type == "cuda" else psutil.Process().memory_info().rss
+    print(f"about {clock(seconds)} for {num_images} image(s) and their unguided twins, {memory / 1e9:.1f} GB")

@@ -1,0 +1,1 @@
+"""`gensight landmarks`: what is done with landmarks once they are learned."""

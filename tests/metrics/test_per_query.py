@@ -1,0 +1,73 @@
+"""Models that are asked for one thing at a time are scored on all that they said, and on their task alone."""
+
+import numpy as np
+import pytest
+
+from gensight.metrics.coco.detection import VocBox
+from gensight.metrics.per_query import AskedMetric, Joined
+from gensight.metrics.segmentation import segmentation_metrics
+from gensight.samples import Instance, Item, Prediction, Query, Sample
+
+
+def mask(rows: slice) -> np.ndarray:
+    found = np.zeros((8, 8), dtype=bool)
+    found[rows] = True
+    return found
+
+
+def sample(key: str) -> Sample:
+    box = np.array([0.0, 0.0, 8.0, 4.0])
+    return Sample(key, (8, 8), lambda: np.zeros((8, 8, 3), np.uint8),
+                  (Instance("cat", box=box, mask=lambda: mask(slice(0, 4))),))  # fmt: skip
+
+
+def ask(of: Sample, name: str, task: str = "segment") -> Item:
+    return Item((of,), query=Query(f"{task} the {name}", task, (name,)))
+
+
+def said(item: Item, *instances: Instance) -> Prediction:
+    return Prediction(item.sample.key, (8, 8), instances, item_key=item.key)
+
+
+def miou(answers: dict[str, slice | None]) -> float:
+    joined = Joined()
+    metrics = [AskedMetric(one, ("segment",), True, joined) for one in
+               segmentation_metrics("seg", ("background", "cat", "dog"))]  # fmt: skip
+    for key in ("a", "b"):
+        one = sample(key)
+        for name, rows in answers.items():
+            item = ask(one, name)
+            found = () if rows is None else (Instance(name, mask=lambda rows=rows: mask(rows)),)
+            answer = said(item, *found)
+            for metric in metrics:
+                metric.update(answer, item)
+    return {metric.protocol: metric.compute().value for metric in metrics}["seg/miou"]
+
+
+def test_asking_absent_classes_counts():
+    perfect = miou({"cat": slice(0, 4), "dog": None})
+    assert perfect == 1.0
+    false_dog = miou({"cat": slice(0, 4), "dog": slice(4, 8)})  # the dog lies on the background
+    assert false_dog == pytest.approx((0 + 1 + 0) / 3)
+
+
+def test_items_of_other_tasks_are_passed_over():
+    metric = AskedMetric(VocBox("voc12", ("cat",)), ("detect",), merged=False)
+    one = sample("a")
+    item, other = ask(one, "cat", "detect"), ask(one, "cat")
+    metric.update(said(other), other)
+    metric.update(said(item, Instance("cat", box=np.array([0.0, 0.0, 8.0, 4.0]))), item)
+    assert metric.compute().value == 1.0
+
+
+def test_the_last_image_counts_and_halves_can_be_merged():
+    def score(keys):
+        metric = AskedMetric(segmentation_metrics("seg/miou", ("background", "cat"))[0], ("segment",))
+        for key in keys:
+            item = ask(sample(key), "cat")
+            metric.update(said(item, Instance("cat", mask=lambda: mask(slice(0, 4)))), item)
+        return metric
+
+    first, second = score("a"), score("b")
+    first.merge(second)
+    assert first.compute().num_images == 2

@@ -1,0 +1,53 @@
+"""Footage: videos and folders of frames together."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gensight.errors import DataError
+from gensight.files.images import write_image
+from gensight.files.videos import VideoWriter
+from gensight.readers.footage.recordings import FootageReader
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    with VideoWriter(tmp_path / "clip.mp4", 5) as video:
+        for value in range(5):
+            video.write(np.full((32, 48, 3), 40 * value, np.uint8))
+    for session in ("a", "b"):
+        (tmp_path / "frames" / session).mkdir(parents=True)
+        for number in range(3):
+            write_image(tmp_path / "frames" / session / f"{number}.png", np.zeros((32, 48, 3), np.uint8))
+    return tmp_path
+
+
+def test_a_video_is_a_group_and_so_is_each_folder(root: Path) -> None:
+    reader = FootageReader(root)
+    assert len(reader) == 11
+    assert reader.groups == ["clip.mp4"] * 5 + ["frames/a"] * 3 + ["frames/b"] * 3
+    assert [sample.group for sample in reader] == reader.groups
+    assert len({sample.key for sample in reader}) == 11
+    assert reader[4].image().mean() > 120
+
+
+def test_a_step_counts_within_each_group(root: Path) -> None:
+    reader = FootageReader(root, step=2)
+    assert [sample.key for sample in reader] == [
+        "clip.mp4#000000", "clip.mp4#000002", "clip.mp4#000004", "frames/a/0.png", "frames/a/2.png", "frames/b/0.png",
+        "frames/b/2.png",
+    ]  # fmt: skip
+    assert reader.check().num_samples == 7
+
+
+def test_one_video_will_do(root: Path) -> None:
+    reader = FootageReader(root / "clip.mp4", step=4)
+    assert [sample.key for sample in reader] == ["clip.mp4#000000", "clip.mp4#000004"]
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nowhere\.mp4"):
+        FootageReader(tmp_path / "nowhere.mp4")
+    with pytest.raises(DataError, match="a step of 0 frames"):
+        FootageReader(tmp_path, step=0)

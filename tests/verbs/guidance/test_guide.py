@@ -1,0 +1,268 @@
+"""`gensight guide` from trained runs to pictures and scores, and the mistakes that it catches."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gensight.config.schema import RunConfig
+from gensight.errors import ConfigError
+from gensight.files.images import read_image, write_image
+from gensight.guidance.controls import read_tracks
+from gensight.guidance.options import seed_list
+from gensight.guidance.sampling import Sampling
+from gensight.guidance.steering import Steering
+from gensight.verbs.guidance.guide import guide
+from gensight.verbs.guidance.scores import OwnReader, drag_distance
+from gensight.verbs.guidance.targets import Wishes
+from gensight.verbs.train import train
+from tests.verbs.small_recipe import small_recipe
+
+SIZE = (64, 64)
+STEERING = Steering(weight=0.05, share=0.5)
+
+
+def recipe(folder: Path, encoding: dict[str, object], backbone: str = "diffusers", **changes: object) -> RunConfig:
+    fields: dict[str, object] = {
+        "data": {"kind": "puppets", "num_train": 4, "num_validation": 4, "num_test": 4, "size": [64, 64],
+                 "num_frames": 2},
+        "view": {"size": [64, 64]},
+        "encoding": {"stride": 8, **encoding},
+        "method": {"kind": "readout", "projection": 16, "bottleneck": 8, "widths": [8, 8], "timesteps": "random"},
+        "training": {"steps": 1, "batch_size": 2, "validate_every": 1},
+        "evaluation": {"baselines": []},
+        "cache": {"mode": "off"},
+    }  # fmt: skip
+    return small_recipe(folder, backbone, **{**fields, **changes})
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs that read depth, points and looks on one small pipeline; a judge of depth from scratch; pictures."""
+    folder = tmp_path_factory.mktemp("guide")
+    clean = {"kind": "readout", "projection": 16, "bottleneck": 8, "widths": [8, 8]}
+    depth = {"kind": "depth-image", "channels": 1}
+    train(recipe(folder, depth), folder / "depth")
+    train(recipe(folder, {"kind": "correspondence", "distance": [1, 1], "num_points": 16}), folder / "points")
+    train(recipe(folder, {"kind": "appearance"}), folder / "looks")
+    train(recipe(folder, depth, "scratch", method=clean), folder / "judge")
+    shutil.copytree(folder / "depth", folder / "clean")
+    config = (folder / "clean/config.yaml").read_text()
+    assert "timesteps: random" in config
+    (folder / "clean/config.yaml").write_text(config.replace("timesteps: random", "timesteps: clean"))
+    rng = np.random.default_rng(0)
+    write_image(
+        folder / "control.png", np.linspace(0, 255, 64, dtype=np.uint8)[:, None, None].repeat(64, 1).repeat(3, 2)
+    )
+    write_image(folder / "photo.png", rng.integers(0, 255, (64, 64, 3), dtype=np.uint8))
+    write_image(folder / "wide.png", np.zeros((64, 128, 3), np.uint8))
+    return folder
+
+
+def sampling(seeds: tuple[int, ...] = (0, 1), **changes: object) -> Sampling:
+    values: dict[str, object] = {"prompt": "a dog", "size": SIZE, "steps": 3, "eta": 0.0, "seeds": seeds, **changes}
+    return Sampling(**values)  # type: ignore[arg-type]
+
+
+def test_a_control_is_followed_and_judged(place: Path, tmp_path: Path) -> None:
+    wishes = Wishes(controls=(place / "control.png",))
+    strong = Steering(weight=0.2, share=1.0, inner_steps=2)
+    out = guide([place / "depth"], tmp_path / "out", wishes, sampling(), strong, judges=[place / "judge"], batch_size=2)
+    held = json.loads((out / "guide.json").read_text())
+    assert [row["seed"] for row in held["images"]] == [0, 1]
+    for row in held["images"]:
+        errors = [row["error_by_step"][str(step)] for step in range(3)]
+        assert errors[-1] < errors[0]  # the guiding head reads something nearer to the control as steps go by
+        assert set(row["scores"]) == {"control-error/judge", "changed"}
+    (score, changed) = held["scores"]
+    assert score["num_seeds"] == 2
+    before, after = score["unguided"]["value"], score["guided"]["value"]
+    assert score["difference"]["value"] == pytest.approx(after - before)
+    assert changed["unguided"]["value"] == 0 < changed["guided"]["value"]
+    for name in ("unguided", "guided", "sheet"):
+        assert read_image(out / f"{name}-1.png").ndim == 3
+    assert not np.array_equal(read_image(out / "unguided-0.png"), read_image(out / "guided-0.png"))
+    assert (out / "steps-0.mp4").stat().st_size > 0
+
+
+def test_a_batch_gives_what_single_images_give(place: Path, tmp_path: Path) -> None:
+    wishes = Wishes(controls=(place / "control.png",))
+    for name, size in (("one", 1), ("two", 2)):
+        guide([place / "depth"], tmp_path / name, wishes, sampling(), STEERING, film=False, batch_size=size)
+    for seed in (0, 1):
+        one, two = (read_image(tmp_path / name / f"guided-{seed}.png").astype(int) for name in ("one", "two"))
+        assert np.abs(one - two).max() <= 3  # signs of gradients near zero may turn
+
+
+def test_finished_seeds_are_kept(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wishes, out = Wishes(controls=(place / "control.png",)), tmp_path / "out"
+    guide([place / "depth"], out, wishes, sampling((0,)), STEERING, film=False)
+    stamp = (out / "guided-0.png").stat().st_mtime_ns
+    guide([place / "depth"], out, wishes, sampling((0, 1)), STEERING, film=False)
+    assert (out / "guided-0.png").stat().st_mtime_ns == stamp
+    assert "about" in capsys.readouterr().out
+    held = json.loads((out / "guide.json").read_text())
+    assert [row["seed"] for row in held["images"]] == [0, 1]
+    assert held["scores"][0]["num_seeds"] == 2
+    with pytest.raises(ConfigError, match="other settings"):
+        guide([place / "depth"], out, wishes, sampling((2,), steps=5), STEERING, film=False)
+
+
+def test_a_mix_of_a_control_a_drag_and_a_reference(place: Path, tmp_path: Path) -> None:
+    wishes = Wishes(
+        controls=(place / "control.png",),
+        drags=("10,10:40,40",),
+        reference=place / "photo.png",
+        reference_box=(0, 0, 32, 64),
+        weights=(1.0, 0.5, 0.5),
+    )
+    runs = [place / "depth", place / "points", place / "looks"]
+    out = guide(runs, tmp_path / "out", wishes, sampling((0,)), STEERING, judges=[place / "judge"], film=False)
+    held = json.loads((out / "guide.json").read_text())
+    assert [score["name"] for score in held["scores"]] == [
+        "control-error1/judge", "drag-distance2/own", "appearance-distance3/own", "changed"]  # fmt: skip
+    assert held["scores"][1]["unit"] == "px"
+    assert "reference" in held["inversion_psnr_db"]
+
+
+def test_a_real_image_is_dragged_from_its_own_inversion(place: Path, tmp_path: Path) -> None:
+    wishes = Wishes(source=place / "photo.png", drags=("10,10:40,40", "20,50:20,30"))
+    plain = Steering(weight=0.0)
+    out = guide([place / "points"], tmp_path / "out", wishes, sampling((0,), guidance_scale=1.0), plain, film=False)
+    held = json.loads((out / "guide.json").read_text())
+    unguided = read_image(out / "unguided-0.png").astype(float)
+    mean_square = np.square(unguided - read_image(place / "photo.png")).mean()
+    assert 10 * np.log10(255**2 / mean_square) == pytest.approx(held["inversion_psnr_db"]["source"], abs=0.5)
+    np.testing.assert_array_equal(unguided, read_image(out / "guided-0.png"))  # weight 0 changes nothing
+
+
+def test_a_drag_of_no_weight_in_a_generated_image_keeps_the_samplers_noise(place: Path, tmp_path: Path) -> None:
+    wishes, noisy = Wishes(drags=("10,10:40,40",)), sampling((0,), eta=1.0, guidance_scale=1.0)
+    out = guide([place / "points"], tmp_path / "out", wishes, noisy, Steering(weight=0.0), film=False)
+    np.testing.assert_array_equal(read_image(out / "unguided-0.png"), read_image(out / "guided-0.png"))
+
+
+@pytest.mark.parametrize("real", [True, False])
+def test_a_drag_carries_from_the_middle_of_the_images_own_trajectory(place: Path, tmp_path: Path, real: bool) -> None:
+    wishes = Wishes(source=place / "photo.png" if real else None, drags=("16,16:48,48",), carry=8)
+    late = sampling((0, 1), guidance_scale=1.0, steps=5, strength=0.4)
+    out = guide([place / "points"], tmp_path / "out", wishes, late, Steering(share=0.5), film=False, batch_size=2)
+    for row in json.loads((out / "guide.json").read_text())["images"]:
+        assert list(row["error_by_step"]) == ["3"]  # of the steps 3 and 4 that are run, half are steered
+    changed = [
+        np.abs(read_image(out / f"{name}-0.png").astype(float) - read_image(out / "unguided-0.png")).mean()
+        for name in ("guided", "unguided")
+    ]
+    assert changed[0] > changed[1] == 0
+
+
+@pytest.fixture(scope="module")
+def on_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that reads points, and one that reads depth, off the packaged backbone."""
+    folder = tmp_path_factory.mktemp("tiny")
+    points = {"kind": "correspondence", "distance": [1, 1], "num_points": 16}
+    train(recipe(folder, points, "tiny"), folder / "points")
+    train(recipe(folder, {"kind": "depth-image", "channels": 1}, "tiny"), folder / "depth")
+    return folder
+
+
+@pytest.mark.parametrize("scene", ["man-crocodile", "tiger", "wolf-looking"])
+def test_real_drag_scenes_go_through_the_packaged_backbone(
+    on_tiny: Path, tmp_path: Path, shared_data: Path, scene: str
+) -> None:
+    folder = shared_data / "drag_scenes/drag/real" / scene
+    [tracks] = folder.glob("tracks_*.npy")
+    drags, image_size = read_tracks(tracks)
+    assert image_size == (512, 512)
+    assert drags.shape == (np.load(tracks).shape[2], 2, 2)
+    assert ((drags >= 0) & (drags <= 512)).all()
+    wishes = Wishes(source=folder / "source.png", tracks=tracks)
+    out = guide([on_tiny / "points"], tmp_path, wishes, sampling((0,), guidance_scale=1.0), STEERING, film=False)
+    held = json.loads((out / "guide.json").read_text())
+    assert held["inversion_psnr_db"]["source"] > 10  # three steps only
+    assert held["scores"][0]["name"] == "drag-distance/own"
+    assert read_image(out / "guided-0.png").shape == (*SIZE, 3)
+    assert (read_image(out / "guided-0.png") != read_image(out / "unguided-0.png")).any()
+
+
+def test_real_depth_controls_are_read(on_tiny: Path, tmp_path: Path, shared_data: Path) -> None:
+    control, *_ = sorted((shared_data / "drag_scenes/spatial/depth").glob("*.png"))
+    wishes = Wishes(controls=(control,))
+    out = guide([on_tiny / "depth"], tmp_path, wishes, sampling((0,)), STEERING, film=False)
+    assert json.loads((out / "guide.json").read_text())["scores"][0]["name"] == "control-error/own"
+
+
+@pytest.mark.parametrize(
+    ("runs", "wishes", "message"),
+    [
+        (["clean"], {"controls": ("control.png",)}, "trained at one noise level"),
+        (["judge"], {"controls": ("control.png",)}, "generates no images"),
+        (["depth"], {}, "--control is given 0 times"),
+        (["depth"], {"controls": ("wide.png",)}, "their aspects differ"),
+        (["points"], {"drags": ("10,10:400,40",)}, "lies outside the image of 64 x 64"),
+        (["points"], {"drags": ("10,10",)}, "is no drag"),
+        (["depth"], {"controls": ("control.png",), "carry": 5.0}, "nothing to carry"),
+        (["looks"], {"drags": ("1,1:2,2",)}, "--drag is given 1 times"),
+        (["depth"], {"controls": ("control.png",), "weights": (1.0, 2.0)}, "2 weights for 1 runs"),
+    ],
+)
+def test_mistakes_are_caught(
+    place: Path, tmp_path: Path, runs: list[str], wishes: dict[str, object], message: str
+) -> None:
+    given = dict(wishes)
+    if "controls" in given:
+        given["controls"] = tuple(place / str(name) for name in wishes["controls"])  # type: ignore[attr-defined]
+    with pytest.raises(ConfigError, match=message):
+        guide([place / run for run in runs], tmp_path, Wishes(**given), sampling((0,)), STEERING, film=False)  # type: ignore[arg-type]
+    assert not list(tmp_path.glob("*.png"))
+
+
+@pytest.mark.parametrize(
+    ("run", "wishes", "eta", "strength", "message"),
+    [
+        ("depth", {"controls": ("control.png",)}, 0.0, 0.5, "no later step to start from"),
+        ("points", {"drags": ("10,10:40,40",)}, 1.0, 0.5, "noise at each step would leave"),
+        ("points", {"drags": ("10,10:40,40",), "carry": 8.0}, 1.0, 1.0, "noise at each step would leave"),
+    ],
+)
+def test_only_drags_start_late_and_without_noise(
+    place: Path, tmp_path: Path, run: str, wishes: dict[str, object], eta: float, strength: float, message: str
+) -> None:
+    given = dict(wishes)
+    if "controls" in given:
+        given["controls"] = tuple(place / str(name) for name in wishes["controls"])  # type: ignore[attr-defined]
+    late = sampling((0,), eta=eta, strength=strength)
+    with pytest.raises(ConfigError, match=message):
+        guide([place / run], tmp_path, Wishes(**given), late, STEERING, film=False)  # type: ignore[arg-type]
+
+
+def test_a_judge_reads_what_a_guide_reads(place: Path, tmp_path: Path) -> None:
+    wishes = Wishes(drags=("10,10:40,40",))
+    with pytest.raises(ConfigError, match="no guiding run without a judge does"):
+        guide([place / "points"], tmp_path, wishes, sampling(), STEERING, judges=[place / "judge"])
+
+
+def test_seeds_are_listed_or_ranged() -> None:
+    assert seed_list("3,1,5-7,1") == (3, 1, 5, 6, 7)
+    for text in ("", "a", "5-", "7-5"):
+        with pytest.raises(ConfigError):
+            seed_list(text)
+
+
+def test_the_drag_score_is_a_distance_in_pixels() -> None:
+    class Reader(OwnReader):
+        """Descriptors that are the image's own colours, a cell for each 8 pixels."""
+
+        def read(self, images: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.avg_pool2d(images, 8)
+
+    before, after = torch.zeros(1, 3, 64, 64), torch.zeros(2, 3, 64, 64)
+    before[:, 0, 8:16, 8:16] = 1  # one red cell
+    after[0, 0, 40:48, 40:48] = 1
+    after[1, 0, 8:16, 8:16] = 1  # it has not moved
+    handles, targets = torch.tensor([[12.0, 12.0]]), torch.tensor([[44.0, 44.0]])
+    found = drag_distance(Reader.__new__(Reader), before, after, handles, targets)
+    assert found.tolist() == pytest.approx([0, np.hypot(32, 32)], abs=0.2)
