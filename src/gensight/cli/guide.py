@@ -1,44 +1,53 @@
 """`gensight guide`."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gensight.cli.option_groups import OptionGroup, takes_option_groups
 from gensight.cli.options import Device
 
+if TYPE_CHECKING:
+    from gensight.guidance.sampling import Sampling
+    from gensight.guidance.steering import Steering
+    from gensight.verbs.guidance.targets import Wishes
 
-def guide(
-    runs: Annotated[
-        list[Path],
-        typer.Argument(metavar="RUN...", show_default=False, help="Runs of one backbone, method.timesteps=random."),
-    ],
-    prompt: Annotated[str, typer.Option("--prompt", metavar="TEXT", help="What the image shows.")] = "",
-    negative: Annotated[str, typer.Option("--negative", metavar="TEXT", help="What it does not show.")] = "",
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to write.")] = Path("guided"),
+
+@dataclass(frozen=True)
+class ControlOptions(OptionGroup):
+    """Maps that the image is to show."""
+
     control: Annotated[
         list[Path] | None,
         typer.Option(
-            "--control",
-            metavar="IMAGE",
-            show_default=False,
-            help="The map wanted, or OpenPose json; one per run of maps.",
+            "--control", metavar="IMAGE", show_default=False, help="A map, or OpenPose json; one per run of maps."
         ),
-    ] = None,
+    ] = None
     mask: Annotated[
         Path | None,
         typer.Option("--mask", metavar="IMAGE", show_default=False, help="White where the control counts."),
-    ] = None,
+    ] = None
+    weights: Annotated[
+        str | None, typer.Option("--weights", metavar="W,W...", show_default=False, help="One per run; else equal.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class DragOptions(OptionGroup):
+    """Points that are to move."""
+
     source: Annotated[
         Path | None, typer.Option("--source", metavar="IMAGE", show_default=False, help="A real image to drag in.")
-    ] = None,
+    ] = None
     drag: Annotated[
         list[str] | None,
         typer.Option("--drag", metavar="X,Y:X,Y", show_default=False, help="From where to where; repeat for more."),
-    ] = None,
+    ] = None
     tracks: Annotated[
         Path | None, typer.Option("--tracks", metavar="FILE", show_default=False, help="Drags as a .npy of tracks.")
-    ] = None,
+    ] = None
     carry: Annotated[
         float | None,
         typer.Option(
@@ -48,7 +57,7 @@ def guide(
             show_default="an eighth of the shorter side",
             help="Radius of what a drag takes along at its start; 0: nothing, as published.",
         ),
-    ] = None,
+    ] = None
     strength: Annotated[
         float | None,
         typer.Option(
@@ -58,38 +67,75 @@ def guide(
             show_default="0.5 where a drag carries, else 1",
             help="Share of the steps that a drag runs through.",
         ),
-    ] = None,
+    ] = None
+
+    def radius(self, shorter_side: int) -> float:
+        """Pixels that a drag takes along."""
+        if self.carry is not None:
+            return self.carry
+        return shorter_side / 8 if self.drag or self.tracks else 0.0
+
+
+@dataclass(frozen=True)
+class ReferenceOptions(OptionGroup):
+    """An appearance that the image is to have."""
+
     reference: Annotated[
         Path | None,
-        typer.Option("--reference", metavar="IMAGE", show_default=False, help="The appearance that is wanted."),
-    ] = None,
+        typer.Option("--reference", metavar="IMAGE", show_default=False, help="The appearance to follow."),
+    ] = None
     reference_box: Annotated[
         str | None,
         typer.Option("--reference-box", metavar="X,Y,X,Y", show_default=False, help="What is meant in the reference."),
-    ] = None,
+    ] = None
     box: Annotated[
         str | None,
         typer.Option("--box", metavar="X,Y,X,Y", show_default=False, help="Where in the result."),
-    ] = None,
-    weights: Annotated[
-        str | None, typer.Option("--weights", metavar="W,W...", show_default=False, help="One per run; else equal.")
-    ] = None,
-    size: Annotated[str, typer.Option("--size", metavar="HEIGHTxWIDTH", help="Of the image.")] = "512x512",
+    ] = None
+
+
+@dataclass(frozen=True)
+class SamplingOptions(OptionGroup):
+    """How images are sampled."""
+
+    prompt: Annotated[str, typer.Option("--prompt", metavar="TEXT", help="What the image shows.")] = ""
+    negative: Annotated[str, typer.Option("--negative", metavar="TEXT", help="What it does not show.")] = ""
+    size: Annotated[str, typer.Option("--size", metavar="HEIGHTxWIDTH", help="Of the image.")] = "512x512"
     seeds: Annotated[
         str, typer.Option("--seeds", metavar="N,N...", help="One image for each; FIRST-LAST for many.")
-    ] = "0",
-    sampler: Annotated[str, typer.Option("--sampler", help="ddim, dpm-solver++ or euler.")] = "ddim",
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Of the sampler.")] = 50,
-    guidance_scale: Annotated[float, typer.Option("--guidance-scale", help="Weight of the text.")] = 7.5,
+    ] = "0"
+    sampler: Annotated[str, typer.Option("--sampler", help="ddim, dpm-solver++ or euler.")] = "ddim"
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Of the sampler.")] = 50
+    guidance_scale: Annotated[float, typer.Option("--guidance-scale", help="Weight of the text.")] = 7.5
     eta: Annotated[
         float | None,
         typer.Option("--eta", min=0, max=1, show_default="0 for drags, else 1", help="Noise of DDIM's steps."),
-    ] = None,
-    weight: Annotated[float, typer.Option("--weight", min=0, help="Length of a guiding move.")] = 0.02,
-    normalisation: Annotated[str, typer.Option("--normalisation", help="sign, unit or raw.")] = "sign",
-    share: Annotated[float, typer.Option("--share", min=0, max=1, help="Guided part of the steps.")] = 0.5,
-    inner_steps: Annotated[int, typer.Option("--inner-steps", min=1, help="Moves at each guided step.")] = 1,
-    memory: Annotated[str, typer.Option("--memory", help="normal, or low: slower, less memory.")] = "normal",
+    ] = None
+
+
+@dataclass(frozen=True)
+class SteeringOptions(OptionGroup):
+    """How the sampler is steered."""
+
+    weight: Annotated[float, typer.Option("--weight", min=0, help="Length of a guiding move.")] = 0.02
+    normalisation: Annotated[str, typer.Option("--normalisation", help="sign, unit or raw.")] = "sign"
+    share: Annotated[float, typer.Option("--share", min=0, max=1, help="Guided part of the steps.")] = 0.5
+    inner_steps: Annotated[int, typer.Option("--inner-steps", min=1, help="Moves at each guided step.")] = 1
+    memory: Annotated[str, typer.Option("--memory", help="normal, or low: slower, less memory.")] = "normal"
+
+
+@takes_option_groups
+def guide(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", show_default=False, help="Runs of one backbone, method.timesteps=random."),
+    ],
+    sampling: SamplingOptions,
+    controls: ControlOptions,
+    drags: DragOptions,
+    appearance: ReferenceOptions,
+    steering: SteeringOptions,
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to write.")] = Path("guided"),
     judge: Annotated[
         list[Path] | None,
         typer.Option("--judge", metavar="RUN", show_default=False, help="Scores the images; of any backbone; repeat."),
@@ -101,53 +147,73 @@ def guide(
     """Generate images under the control of trained readouts.
 
     Maps (--control), dragged points (--drag) and the appearance of a reference (--reference) may be mixed; each needs
-    a run that reads it. Every image is written beside its unguided twin from the same noise, and scored against it;
+    a run that reads it. Every image is written beside the unguided image of the same noise, and scored against it;
     --judge has the scoring done by a run that did not guide.
 
     \b
     Example:
       gensight guide runs/guide-depth --prompt "a dog on grass" --control depth.png --seeds 0,1,2
     """
+    from gensight.verbs.guidance.guide import guide as run_guide
+
+    settings = _sampling(sampling, drags)
+    wishes = _targets(controls, drags, appearance, settings)
+    folder = run_guide(
+        runs, out, wishes, settings, _steering(steering), device=device, film=film, judges=judge or (),
+        batch_size=batch,
+    )  # fmt: skip
+    typer.echo(f"images: {folder}")
+
+
+def _sampling(options: SamplingOptions, drags: DragOptions) -> "Sampling":
     from gensight.guidance.options import choose, numbers, seed_list
     from gensight.guidance.sampling import SAMPLERS, Sampling
-    from gensight.guidance.steering import MEMORIES, NORMALISATIONS, Steering
-    from gensight.verbs.guidance.guide import guide as run_guide
+
+    height, width = (int(side) for side in numbers(options.size, "--size", 2, "x"))
+    dragging = bool(drags.drag or drags.tracks)
+    usual_strength = 0.5 if dragging and drags.radius(min(height, width)) else 1.0
+    return Sampling(
+        prompt=options.prompt,
+        negative_prompt=options.negative,
+        size=(height, width),
+        sampler=choose(options.sampler, SAMPLERS, "--sampler"),
+        steps=options.steps,
+        guidance_scale=options.guidance_scale,
+        eta=options.eta if options.eta is not None else float(not dragging),
+        seeds=seed_list(options.seeds),
+        strength=drags.strength if drags.strength is not None else usual_strength,
+    )
+
+
+def _targets(
+    controls: ControlOptions, drags: DragOptions, appearance: ReferenceOptions, sampling: "Sampling"
+) -> "Wishes":
+    from gensight.guidance.options import numbers
     from gensight.verbs.guidance.targets import Wishes
 
-    height, width = (int(side) for side in numbers(size, "--size", 2, "x"))
-    dragging = bool(drag or tracks)
-    radius = carry if carry is not None else min(height, width) / 8 * dragging
-    wishes = Wishes(
-        controls=tuple(control or ()),
-        source=source,
-        drags=tuple(drag or ()),
-        tracks=tracks,
-        carry=radius,
-        reference=reference,
+    box, reference_box = appearance.box, appearance.reference_box
+    return Wishes(
+        controls=tuple(controls.control or ()),
+        source=drags.source,
+        drags=tuple(drags.drag or ()),
+        tracks=drags.tracks,
+        carry=drags.radius(min(sampling.size)),
+        reference=appearance.reference,
         reference_box=None if reference_box is None else numbers(reference_box, "--reference-box", 4),
         box=None if box is None else numbers(box, "--box", 4),
-        mask=mask,
-        weights=() if weights is None else numbers(weights, "--weights"),
+        mask=controls.mask,
+        weights=() if controls.weights is None else numbers(controls.weights, "--weights"),
     )
-    sampling = Sampling(
-        prompt=prompt,
-        negative_prompt=negative,
-        size=(height, width),
-        sampler=choose(sampler, SAMPLERS, "--sampler"),
-        steps=steps,
-        guidance_scale=guidance_scale,
-        eta=eta if eta is not None else float(not dragging),
-        seeds=seed_list(seeds),
-        strength=strength if strength is not None else (0.5 if dragging and radius else 1.0),
+
+
+def _steering(options: SteeringOptions) -> "Steering":
+    from gensight.guidance.options import choose
+    from gensight.guidance.steering import MEMORIES, NORMALISATIONS, Steering
+
+    return Steering(
+        weight=options.weight,
+        normalisation=choose(options.normalisation, NORMALISATIONS, "--normalisation"),
+        share=options.share,
+        inner_steps=options.inner_steps,
+        memory=choose(options.memory, MEMORIES, "--memory"),
     )
-    steering = Steering(
-        weight=weight,
-        normalisation=choose(normalisation, NORMALISATIONS, "--normalisation"),
-        share=share,
-        inner_steps=inner_steps,
-        memory=choose(memory, MEMORIES, "--memory"),
-    )
-    folder = run_guide(
-        runs, out, wishes, sampling, steering, device=device, film=film, judges=judge or (), batch_size=batch
-    )
-    typer.echo(f"images: {folder}")

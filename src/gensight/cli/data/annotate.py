@@ -1,13 +1,54 @@
 """`gensight annotate`."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gensight.cli.option_groups import OptionGroup, takes_option_groups
 from gensight.cli.options import Device
 
+if TYPE_CHECKING:
+    from gensight.verbs.data.annotate import AnnotationResult
 
+
+@dataclass(frozen=True)
+class EngineOptions(OptionGroup):
+    """Where the batches run."""
+
+    shard: Annotated[
+        str, typer.Option("--shard", metavar="I/N", help="Label only the I-th of N parts; the last makes the data set.")
+    ] = "1/1"
+    engine: Annotated[str, typer.Option("--engine", metavar="local|ray", help="What runs the batches.")] = "local"
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", metavar="N", min=1, show_default=False, help="Ray actors; by default one per CPU (or GPU)."
+        ),
+    ] = None
+    gpus: Annotated[float, typer.Option("--gpus", metavar="N", min=0, help="GPUs of each Ray actor.")] = 0
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address", metavar="HOST:PORT", show_default=False, help="A running Ray cluster; by default RAY_ADDRESS."
+        ),
+    ] = None
+    batch_size: Annotated[int, typer.Option("--batch-size", metavar="N", min=1, help="Images at once.")] = 8
+    device: Device = "auto"
+
+
+@dataclass(frozen=True)
+class FrameOptions(OptionGroup):
+    """Which images are labelled, and as what."""
+
+    frames: Annotated[bool, typer.Option("--frames", help="The images of each folder are the frames of one video.")] = (
+        False
+    )
+    step: Annotated[int, typer.Option("--step", metavar="N", min=1, help="Take every N-th frame of a video.")] = 1
+
+
+@takes_option_groups
 def annotate(
     teacher: Annotated[
         str,
@@ -27,6 +68,8 @@ def annotate(
             "set (`gensight datasets list`).",
         ),
     ],
+    engine: EngineOptions,
+    images: FrameOptions,
     overrides: Annotated[
         list[str] | None,
         typer.Argument(metavar="KEY=VALUE", show_default=False, help="After a kind of data set: root=PATH ..."),
@@ -44,29 +87,6 @@ def annotate(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", show_default=False, help="A setting of the teacher; repeatable."),
     ] = None,
-    frames: Annotated[
-        bool, typer.Option("--frames", help="The images of each folder are the frames of one video.")
-    ] = False,
-    step: Annotated[int, typer.Option("--step", metavar="N", min=1, help="Take every N-th frame of a video.")] = 1,
-    shard: Annotated[
-        str, typer.Option("--shard", metavar="I/N", help="Label only the I-th of N parts; the last makes the data set.")
-    ] = "1/1",
-    engine: Annotated[str, typer.Option("--engine", metavar="local|ray", help="What runs the batches.")] = "local",
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers", metavar="N", min=1, show_default=False, help="Ray actors; by default one per CPU (or GPU)."
-        ),
-    ] = None,
-    gpus: Annotated[float, typer.Option("--gpus", metavar="N", min=0, help="GPUs of each Ray actor.")] = 0,
-    address: Annotated[
-        str | None,
-        typer.Option(
-            "--address", metavar="HOST:PORT", show_default=False, help="A running Ray cluster; by default RAY_ADDRESS."
-        ),
-    ] = None,
-    batch_size: Annotated[int, typer.Option("--batch-size", metavar="N", min=1, help="Images at once.")] = 8,
-    device: Device = "auto",
     sheet: Annotated[
         str,
         typer.Option("--sheet", metavar="spread|least-confident|none", help="What the contact sheet shows."),
@@ -87,10 +107,14 @@ def annotate(
     from gensight.verbs.data.annotate import annotate as run_annotate
 
     done = run_annotate(
-        teacher, source, out, overrides=overrides or [], settings=_parse(settings or []), shard=shard, engine=engine,
-        num_workers=workers, num_gpus=gpus, address=address, batch_size=batch_size, device=device, frames=frames,
-        step=step, sheet=sheet,
+        teacher, source, out, overrides=overrides or [], settings=_parse(settings or []), shard=engine.shard,
+        engine=engine.engine, num_workers=engine.workers, num_gpus=engine.gpus, address=engine.address,
+        batch_size=engine.batch_size, device=engine.device, frames=images.frames, step=images.step, sheet=sheet,
     )  # fmt: skip
+    _report(done)
+
+
+def _report(done: "AnnotationResult") -> None:
     outcome = done.outcome
     known = outcome.num_images - outcome.num_labelled
     typer.echo(f"labelled {outcome.num_labelled} images" + (f"; {known} were labelled already" if known else ""))

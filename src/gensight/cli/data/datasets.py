@@ -1,9 +1,12 @@
 """`gensight datasets`: list, check, write, convert."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from gensight.cli.option_groups import OptionGroup, takes_option_groups
 
 app = typer.Typer(help="List kinds of data sets, check, write or convert one.",
                   no_args_is_help=True)  # fmt: skip
@@ -161,31 +164,26 @@ def voc_to_coco(
     typer.echo(f"wrote {num_images} images and {num_objects} objects to {target}")
 
 
-@app.command("build-instruct")
-def build_instruct(
-    sources: Annotated[
-        list[str],
-        typer.Option("--from", metavar="'KIND KEY=VALUE ...'", show_default=False, help="A data set; may be repeated."),
-    ],
-    out: Annotated[
-        Path, typer.Option("--out", metavar="FOLDER", show_default=False, help="A new folder, or to go on.")
-    ],
-    tasks: Annotated[
-        str, typer.Option("--tasks", metavar="A,B", help="What is asked.")
-    ] = "segment,detect,depth,classify",
-    size: Annotated[int, typer.Option("--size", metavar="PX", help="Longer side of the pictures.")] = 256,
-    phrasing: Annotated[
-        str, typer.Option("--phrasing", metavar="fixed|rephrased", help="How it is asked.")
-    ] = "rephrased",
-    negatives: Annotated[int, typer.Option("--negatives", min=0, help="Absent classes asked per image and task.")] = 1,
+@dataclass(frozen=True)
+class PoolOptions(OptionGroup):
+    """What a pool of instructions holds."""
+
+    tasks: Annotated[str, typer.Option("--tasks", metavar="A,B", help="What is asked.")] = (
+        "segment,detect,depth,classify"
+    )
+    size: Annotated[int, typer.Option("--size", metavar="PX", help="Longer side of the pictures.")] = 256
+    phrasing: Annotated[str, typer.Option("--phrasing", metavar="fixed|rephrased", help="How it is asked.")] = (
+        "rephrased"
+    )
+    negatives: Annotated[int, typer.Option("--negatives", min=0, help="Absent classes asked per image and task.")] = 1
     several: Annotated[
         float, typer.Option("--several", min=0, max=1, help="Share of images asked for several classes at once.")
-    ] = 0.2,
-    depth_scale: Annotated[
-        str, typer.Option("--depth-scale", metavar="log|linear", help="How depth is painted.")
-    ] = "log",
-    far: Annotated[float, typer.Option("--far", metavar="METRES", help="Farthest depth that is told.")] = 10.0,
-    boxes: Annotated[str, typer.Option("--boxes", metavar="filled|outlines", help="How boxes are painted.")] = "filled",
+    ] = 0.2
+    depth_scale: Annotated[str, typer.Option("--depth-scale", metavar="log|linear", help="How depth is painted.")] = (
+        "log"
+    )
+    far: Annotated[float, typer.Option("--far", metavar="METRES", help="Farthest depth that is told.")] = 10.0
+    boxes: Annotated[str, typer.Option("--boxes", metavar="filled|outlines", help="How boxes are painted.")] = "filled"
     box_region: Annotated[
         str,
         typer.Option(
@@ -193,14 +191,25 @@ def build_instruct(
             metavar="box|head|auto",
             help="What is detected: whole objects, heads, or (auto) heads of data sets that mark nothing else.",
         ),
-    ] = "box",
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, show_default="all", help="Images of each part.")
-    ] = None,
+    ] = "box"
+    limit: Annotated[int | None, typer.Option("--limit", min=1, show_default="all", help="Images of each part.")] = None
     images_per_shard: Annotated[
         int, typer.Option("--images-per-shard", min=0, help="Write tar shards for clusters; 0: plain folders.")
-    ] = 0,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Draws phrases and negatives.")] = 0,
+    ] = 0
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Draws phrases and negatives.")] = 0
+
+
+@app.command("build-instruct")
+@takes_option_groups
+def build_instruct(
+    sources: Annotated[
+        list[str],
+        typer.Option("--from", metavar="'KIND KEY=VALUE ...'", show_default=False, help="A data set; may be repeated."),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", show_default=False, help="A new folder, or one to resume.")
+    ],
+    pool: PoolOptions,
 ) -> None:
     """Pool data sets into pictures, instructions and painted answers.
 
@@ -213,22 +222,8 @@ def build_instruct(
     from gensight.verbs.data.build_instruct import build_instruct as run_build
     from gensight.verbs.data.pool_pairs import Settings
 
-    settings = Settings.checked(
-        sources,
-        [task.strip() for task in tasks.split(",")],
-        size,
-        phrasing,
-        negatives,
-        depth_scale,
-        boxes,
-        limit,
-        images_per_shard,
-        seed,
-        several,
-        far,
-        box_region,
-    )
-    built = run_build(out, settings)
+    choices = asdict(pool) | {"tasks": [task.strip() for task in pool.tasks.split(",")]}
+    built = run_build(out, Settings.checked(sources, box_style=choices.pop("boxes"), **choices))
     for part, counts in built.parts.items():
         left_out = f" ({counts['left_out']} left out: nothing is asked of them)" if counts["left_out"] else ""
         typer.echo(f"{part}: {counts['images']} images, {counts['pairs']} pairs{left_out}")

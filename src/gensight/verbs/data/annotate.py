@@ -24,7 +24,7 @@ SHEETS = (*ORDERS, "none")
 
 
 @dataclass(frozen=True)
-class Annotated:
+class AnnotationResult:
     """What `annotate` did: the job's outcome, and the contact sheet if one was written."""
 
     outcome: Outcome
@@ -48,7 +48,7 @@ def annotate(
     frames: bool = False,
     step: int = 1,
     sheet: str = "spread",
-) -> Annotated:
+) -> AnnotationResult:
     """Labels images with a teacher; labels of several teachers add up in one data set.
 
     No image is labelled twice: started again after a kill, or with new images in the folder, it labels what is missing.
@@ -84,7 +84,7 @@ def annotate(
     page = None
     if sheet != "none" and outcome.num_left == 0:
         page = write_contact_sheet(folder, order=sheet)
-    return Annotated(outcome, page)
+    return AnnotationResult(outcome, page)
 
 
 def _engine(engine: str, num_workers: int | None, num_gpus: float, address: str | None) -> Engine:
