@@ -74,11 +74,18 @@ def test_no_module_imports_itself_by_a_detour() -> None:
     assert cycles == []
 
 
+def _is_module(place: Path) -> bool:
+    return place.is_dir() or place.with_suffix(".py").is_file()
+
+
 def test_tests_lie_where_what_they_test_lies() -> None:
     beside = {"contracts", "golden", "parity"}
     folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
-    strays = [str(folder) for folder in folders if folder.parts and folder.parts[0] not in beside
-              and not (PACKAGE / folder).is_dir() and not (PACKAGE / folder.parent / f"{folder.name}.py").is_file()]  # fmt: skip
+    strays = [
+        str(folder)
+        for folder in folders
+        if folder.parts and folder.parts[0] not in beside and not _is_module(PACKAGE / folder)
+    ]
     assert strays == []
 
 

@@ -1,33 +1,42 @@
-"""gensight: read keypoints, depth, masks and more out of generative image models.
+"""gensight: read keypoints, depth, masks and more out of generative image models, and steer generation with them.
 
-    import gensight
+    import gensight as gs
 
-    run = gensight.train(config, out)       # the recipe of a run -> its folder
-    results = gensight.evaluate(run)        # scores by protocol, with intervals
-    gensight.predict(run, images, out)      # images, folders and videos
-    model = gensight.load(run)              # a trained model, to call on arrays
+    run = gs.train("demo")                      # a recipe -> a scored run; gs.load("runs/demo") reopens it
+    run.predict("person.jpg")                   # a path, an array, a folder, a video
+    gs.evaluate(run)                            # scores by protocol, with intervals
+    gs.backbone("tiny").features(images)        # named feature maps, for a head of your own
+    gs.readout(data, target="depth-map")        # a readout head on a frozen backbone
+    gs.guide([run], prompt="...", control=...)  # generation steered by readouts
+    gs.landmarks(videos); gs.gaze(data); gs.instruct(pool)
 
-The verbs are imported when first used, so that `import gensight` stays light.
+Functions are imported when first used, so that `import gensight` stays light.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gensight.api import backbone as backbone
+    from gensight.api import evaluate as evaluate
+    from gensight.api import gaze as gaze
+    from gensight.api import guide as guide
+    from gensight.api import instruct as instruct
+    from gensight.api import landmarks as landmarks
+    from gensight.api import load as load
+    from gensight.api import readout as readout
+    from gensight.api import train as train
 
 __version__ = "0.1.0"
 
-_VERBS = {
-    "load": "gensight.verbs.predict",
-    "train": "gensight.verbs.train",
-    "evaluate": "gensight.verbs.evaluate",
-    "predict": "gensight.verbs.predict",
-}
+_API = ("backbone", "evaluate", "gaze", "guide", "instruct", "landmarks", "load", "readout", "train")
 
 
 def __getattr__(name: str) -> Any:
-    if name in _VERBS:
-        return getattr(importlib.import_module(_VERBS[name]), name)
+    if name in _API:
+        return getattr(importlib.import_module("gensight.api"), name)
     raise AttributeError(f"module 'gensight' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_VERBS])
+    return sorted([*globals(), *_API])

@@ -207,21 +207,3 @@ def test_help_is_fast_and_imports_nothing_heavy() -> None:
     assert answer.stdout.splitlines()[-1] == "[]"
     taken = seconds(code)
     assert taken < 0.5, f"`gensight --help` took {taken:.2f} s of processor time"
-
-
-# --- the package's public verbs
-
-
-def test_public_verbs_are_lazy() -> None:
-    code = (
-        "import sys, types\n"
-        "import gensight\n"
-        "assert 'torch' not in sys.modules\n"
-        "verbs = types.ModuleType('gensight.verbs.predict')\n"
-        "verbs.predict = verbs.load = lambda: 'verb'\n"
-        "sys.modules['gensight.verbs.predict'] = verbs\n"
-        "from gensight import load, predict\n"
-        "print(gensight.predict(), predict(), load(), 'train' in dir(gensight), hasattr(gensight, 'nonsense'))"
-    )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert answer.stdout == "verb verb verb True False\n"

@@ -1,6 +1,10 @@
-"""The backbone of a recipe, with its weights and its preset."""
+"""The backbone of a recipe, with its weights and its preset; and one by its name alone."""
 
-from typing import assert_never
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, assert_never
+
+from pydantic import TypeAdapter, ValidationError
 
 from gensight.backbones.base import Backbone
 from gensight.backbones.diffusion import load_diffusion, load_tiny
@@ -8,8 +12,9 @@ from gensight.backbones.presets import preset
 from gensight.backbones.scratch import ScratchEncoder
 from gensight.backbones.transformers_encoder import load_transformers
 from gensight.config.classifier import TransformersConfig
+from gensight.config.schema import Backbone as BackboneSection
 from gensight.config.schema import DiffusersConfig, RunConfig, ScratchConfig, TinyConfig
-from gensight.errors import ConfigError
+from gensight.errors import ConfigError, RunError
 
 
 def resolve_preset(config: RunConfig) -> RunConfig:
@@ -35,7 +40,40 @@ def resolve_preset(config: RunConfig) -> RunConfig:
 
 def build_backbone(config: RunConfig) -> Backbone:
     """The backbone of a recipe, with its weights. Raises RunError where they cannot be had."""
-    backbone = resolve_preset(config).backbone
+    return _build(resolve_preset(config).backbone, config.seed)
+
+
+def open_backbone(name: str, settings: Mapping[str, Any]) -> Backbone:
+    """A backbone by its name: `tiny`, or a hub id or folder of a diffusers pipeline or a transformers encoder.
+
+    Raises:
+        ConfigError: A setting that such a backbone does not have.
+        RunError: Neither can be loaded.
+    """
+    if name == "tiny":
+        return _build(_section({"kind": "tiny", **settings}), 0)
+    if (Path(name) / "config.json").is_file() and not (Path(name) / "model_index.json").is_file():
+        return _build(_section({"kind": "transformers", "id": name, **settings}), 0)
+    try:
+        return _build(_section({"kind": "diffusers", "id": name, **settings}), 0)
+    except RunError as error:
+        try:
+            return _build(_section({"kind": "transformers", "id": name, **settings}), 0)
+        except (RunError, ConfigError):
+            raise error from None
+
+
+def _section(values: Mapping[str, Any]) -> BackboneSection:
+    try:
+        return TypeAdapter[BackboneSection](BackboneSection).validate_python(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(
+            f"{'.'.join(str(part) for part in first['loc'][1:])}: {first['msg']}", where="backbone"
+        ) from error
+
+
+def _build(backbone: BackboneSection, seed: int) -> Backbone:
     match backbone:
         case TinyConfig():
             return load_tiny(
@@ -45,7 +83,7 @@ def build_backbone(config: RunConfig) -> Backbone:
                 lora_rank=backbone.lora_rank,
                 random_weights=backbone.random_weights,
                 time_embedding=backbone.time_embedding,
-                seed=config.seed,
+                seed=seed,
             )
         case DiffusersConfig():
             return load_diffusion(
@@ -57,7 +95,7 @@ def build_backbone(config: RunConfig) -> Backbone:
                 lora_rank=backbone.lora_rank,
                 random_weights=backbone.random_weights,
                 time_embedding=backbone.time_embedding,
-                seed=config.seed,
+                seed=seed,
             )
         case ScratchConfig():
             return ScratchEncoder(widths=backbone.widths)
@@ -66,7 +104,7 @@ def build_backbone(config: RunConfig) -> Backbone:
                 backbone.id,
                 trainable=backbone.trainable,
                 random_weights=backbone.random_weights,
-                seed=config.seed,
+                seed=seed,
             )
         case _:
             assert_never(backbone)

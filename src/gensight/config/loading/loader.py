@@ -1,6 +1,6 @@
 """Recipes: found by name or path, read, overridden, checked and written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -60,6 +60,20 @@ def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> RunC
         ConfigError: Telling every mistake of the file and of the overrides at once.
     """
     return _load(RunConfig, recipe_path(name_or_path), overrides)
+
+
+def compose_recipe(name: str, values: Mapping[str, Any], overrides: Iterable[str] = ()) -> RunConfig:
+    """The recipe of a training run from plain values; overrides and errors as for `load_recipe`."""
+    parsed, problems = parse_overrides(overrides)
+    changed, more = apply_overrides({"name": name, **values}, parsed, RunConfig)
+    problems += more
+    try:
+        config = RunConfig.model_validate(changed)
+    except ValidationError as error:
+        raise_all([*problems, *problems_of(error, RunConfig)], name)
+        raise AssertionError("a validation error holds at least one problem") from error
+    raise_all(problems, name)
+    return config
 
 
 def load_pretrain_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> PretrainConfig:

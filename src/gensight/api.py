@@ -1,0 +1,261 @@
+"""The public API, what `import gensight as gs` gives: each of the five systems in one call.
+
+Every function takes what the command line takes: recipes by name or path, and overrides `{"section.key": value}`.
+"""
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gensight.assembly.backbones import open_backbone
+from gensight.backbones.base import Backbone
+from gensight.config.loading.loader import compose_recipe, load_data, load_recipe
+from gensight.config.schema import RunConfig
+from gensight.errors import ConfigError
+from gensight.files.atomic import read_json
+from gensight.files.images import read_image
+from gensight.prediction.trained_run import TrainedRun
+from gensight.samples import Array, Size
+
+if TYPE_CHECKING:
+    from gensight.verbs.evaluate import Scored
+
+__all__ = ["backbone", "evaluate", "gaze", "guide", "instruct", "landmarks", "load", "readout", "train"]
+
+Settings = Mapping[str, Any]
+Data = str | Path | Mapping[str, Any]
+
+
+def train(
+    recipe: str | Path | RunConfig, settings: Settings | None = None, *, out: Path | None = None, device: str = "auto"
+) -> TrainedRun:
+    """Trains a recipe, its baselines beside it, scores them, writes the report, and opens the run.
+
+    Args:
+        recipe: A packaged recipe's name (`demo`), the path of a YAML file, or a `RunConfig`.
+        settings: `{"training.steps": 50, "data.root": "PROJECT"}`: what to change in it.
+        out: Run folder; `runs/NAME` if None. The same call resumes an interrupted run.
+        device: `auto`, `cpu`, `cuda` ...
+
+    Raises:
+        ConfigError: A mistake in the recipe or the settings, with the valid choices.
+        DataError: Images or labels that cannot be read.
+
+    Example:
+        >>> settings = {"training.steps": 4, "data.num_train": 16, "data.num_test": 6, "evaluation.baselines": []}
+        >>> run = gs.train("demo", settings, out=folder)
+        >>> run.predict(picture).instances[0].keypoints.points.shape
+        (18, 2)
+    """
+    from gensight.verbs.train import train as train_recipe
+
+    return load(train_recipe(_config(recipe, settings), out, device), device)
+
+
+def load(run: str | Path, device: str = "auto") -> TrainedRun:
+    """A finished run, ready to predict.
+
+    Args:
+        run: A run folder.
+        device: `auto`, `cpu`, `cuda` ...
+
+    Raises:
+        RunError: The folder is no finished run, or its weights don't fit.
+
+    Example:
+        >>> gs.load(folder).config.name
+        'demo'
+    """
+    return TrainedRun.load(run, device)
+
+
+def evaluate(run: str | Path | TrainedRun, device: str = "auto") -> "list[Scored]":
+    """Scores a finished run and its baselines on its test part; rewrites metrics.json and the report.
+
+    Returns:
+        The run's scores first, then the baselines'. Each result prints itself with its interval.
+
+    Example:
+        >>> [result.protocol for result in gs.evaluate(folder)[0].results][-1]
+        'mean-px'
+    """
+    from gensight.verbs.evaluate import evaluate as score_run
+
+    return score_run(run.folder.root if isinstance(run, TrainedRun) else Path(run), device=device)
+
+
+def backbone(name: str | Path, settings: Settings | None = None) -> Backbone:
+    """A pretrained model as a feature extractor.
+
+    Args:
+        name: `tiny` (packaged), or the hub id or folder of a diffusers pipeline or a transformers image encoder.
+        settings: Of the recipe's `backbone` section: `{"timestep": 50, "layers": ["up_blocks.1.resnets.0"]}`.
+
+    Returns:
+        `backbone.features(images, timestep=...)`: images float32 (batch, 3, height, width) in [0, 1], sides multiples
+        of `backbone.stride`; `.maps` is layer name -> (batch, channels, height / stride, width / stride).
+
+    Raises:
+        RunError: No such model can be loaded.
+
+    Example:
+        >>> features = gs.backbone("tiny").features(torch.rand(1, 3, 64, 64))
+        >>> features.maps["up_blocks.2.resnets.1"].shape
+        torch.Size([1, 96, 16, 16])
+    """
+    return open_backbone(str(name), settings or {})
+
+
+def readout(
+    data: Data, target: str = "heatmap", backbone: str = "tiny", settings: Settings | None = None, **options: Any
+) -> TrainedRun:
+    """Trains a readout head: a target read out of a frozen backbone's features (Luo et al., CVPR 2024).
+
+    Args:
+        data: A `data` section: `{"kind": "coco", "root": "PROJECT"}`, or `"coco root=PROJECT"`.
+        target: An encoding: `heatmap`, `depth-map`, `edge-image`, `correspondence` ...
+        backbone: As for `gs.backbone`.
+        settings: Further overrides of the recipe.
+        options: `out` and `device`, as for `gs.train`.
+
+    Example:
+        >>> settings = {"training.steps": 2, "view.size": [64, 64], "evaluation.baselines": []}
+        >>> run = gs.readout("puppets num_train=8 num_test=4", "depth-map", settings=settings, out=depth_folder)
+        >>> run.predict(picture).depth.values.shape == picture.shape[:2]
+        True
+    """
+    chosen = {"data": _section(data), "encoding": {"kind": target}, "method": {"kind": "readout"}}
+    chosen["backbone"] = {"kind": "tiny"} if backbone == "tiny" else {"kind": "diffusers", "id": backbone}
+    return train(compose_recipe(f"readout-{target}", chosen, _overrides(settings)), **options)
+
+
+def landmarks(data: Data, settings: Settings | None = None, **options: Any) -> TrainedRun:
+    """Learns landmarks without labels from videos of one subject (Dundar et al., arXiv 2001.09518).
+
+    Arguments as for `gs.readout`; the recipe is `landmarks-video`.
+    """
+    return _from_recipe("landmarks-video", data, settings, options)
+
+
+def gaze(data: Data, settings: Settings | None = None, recipe: str = "gaze-frozen", **options: Any) -> TrainedRun:
+    """Learns where people look. `recipe`: `gaze-frozen`, `gaze-chong` or `gaze-diffusion`."""
+    return _from_recipe(recipe, data, settings, options)
+
+
+def instruct(data: Data, settings: Settings | None = None, **options: Any) -> TrainedRun:
+    """Trains one instruction-following model for several tasks (Gan et al., "InstructCV", ICLR 2024).
+
+    Arguments as for `gs.readout`; `data` is a pool that `gensight datasets build-instruct` wrote.
+    """
+    return _from_recipe("instruct-puppets-one-step", data, settings, options)
+
+
+@dataclass(frozen=True, eq=False)
+class GuidedImages:
+    """What `gs.guide` made.
+
+    Attributes:
+        folder: Where the pictures, the sheet of each seed and guide.json lie.
+        images: uint8 RGB (height, width, 3), one for each seed.
+        unguided: The same seeds without guidance.
+        scores: As guide.json has them: guided against unguided, paired, with intervals.
+    """
+
+    folder: Path
+    images: tuple[Array, ...]
+    unguided: tuple[Array, ...]
+    scores: tuple[Mapping[str, Any], ...]
+
+
+def guide(
+    runs: Sequence[str | Path | TrainedRun],
+    prompt: str = "",
+    *,
+    control: Path | Sequence[Path] = (),
+    reference: Path | None = None,
+    source: Path | None = None,
+    drags: Sequence[str] = (),
+    size: Size = (512, 512),
+    seeds: Sequence[int] = (0,),
+    steps: int = 50,
+    guidance_scale: float = 7.5,
+    weight: float = 0.02,
+    share: float = 0.5,
+    out: Path | None = None,
+    device: str = "auto",
+) -> GuidedImages:
+    """Generates images under the control of trained readouts (Luo et al., CVPR 2024, section 4).
+
+    Args:
+        runs: Readouts of one backbone, trained with `method.timesteps=random`.
+        prompt: What the image shows.
+        control: Maps for the runs of maps, in order: pictures, or OpenPose json.
+        reference: An image whose appearance is followed.
+        source: A real image to drag in.
+        drags: `"X,Y:X,Y"` each, in pixels.
+        size: (height, width) of the image.
+        seeds: One image for each.
+        steps: Of the sampler.
+        guidance_scale: Weight of the text.
+        weight: Length of a guiding move.
+        share: Guided part of the steps.
+        out: Folder to write to; a new temporary one if None.
+        device: `auto`, `cpu`, `cuda` ...
+
+    Raises:
+        ConfigError: Runs that cannot guide, or targets that no run reads.
+    """
+    from gensight.guidance.sampling import Sampling
+    from gensight.guidance.steering import Steering
+    from gensight.verbs.guidance.guide import guide as guide_images
+    from gensight.verbs.guidance.targets import Wishes
+
+    folders = [run.folder.root if isinstance(run, TrainedRun) else Path(run) for run in runs]
+    folder = Path(tempfile.mkdtemp(prefix="gensight-guided-")) if out is None else Path(out)
+    controls = (control,) if isinstance(control, str | Path) else tuple(control)
+    radius = min(size) / 8 if drags else 0.0
+    wishes = Wishes(
+        controls=tuple(Path(one) for one in controls), reference=reference, source=source, drags=tuple(drags),
+        carry=radius,
+    )  # fmt: skip
+    sampling = Sampling(
+        prompt=prompt, size=size, seeds=tuple(seeds), steps=steps, guidance_scale=guidance_scale,
+        eta=float(not drags), strength=0.5 if drags else 1.0,
+    )  # fmt: skip
+    guide_images(folders, folder, wishes, sampling, Steering(weight=weight, share=share), device=device, film=False)
+    pictures = {
+        kind: tuple(read_image(folder / f"{kind}-{seed}.png") for seed in seeds) for kind in ("guided", "unguided")
+    }
+    return GuidedImages(
+        folder, pictures["guided"], pictures["unguided"], tuple(read_json(folder / "guide.json")["scores"])
+    )
+
+
+def _config(recipe: str | Path | RunConfig, settings: Settings | None) -> RunConfig:
+    if isinstance(recipe, RunConfig):
+        if settings:
+            raise ConfigError("settings change a recipe given by name or path", hint="change the RunConfig itself")
+        return recipe
+    return load_recipe(recipe, _overrides(settings))
+
+
+def _overrides(settings: Settings | None) -> list[str]:
+    """`section.key=value` each; JSON is YAML, so values keep their types."""
+    return [f"{key}={json.dumps(value, default=str)}" for key, value in (settings or {}).items()]
+
+
+def _section(data: Data) -> dict[str, Any]:
+    """A `data` section as a mapping."""
+    if isinstance(data, Mapping):
+        return dict(data)
+    kind, *texts = str(data).split()
+    return load_data(kind, texts).model_dump(mode="json")
+
+
+def _from_recipe(recipe: str, data: Data, settings: Settings | None, options: Mapping[str, Any]) -> TrainedRun:
+    section = _section(data)
+    chosen = {"data.kind": section.pop("kind")} | {f"data.{key}": value for key, value in section.items()}
+    return train(recipe, {**chosen, **(settings or {})}, **options)
