@@ -1,35 +1,22 @@
-"""Readers: where data comes from. One file per on-disk format, each a lazy sequence of Samples.
+"""Readers: where data comes from. One file or folder per on-disk format, each a lazy sequence of Samples.
 
 - `base`: `Reader`, what every reader is; `Summary` and `Finding`, what `datasets check` prints.
-- `coco`: COCO json (keypoints, boxes, masks, crowds); `coco_index` makes large files open at once; `rle` its masks;
-  `coco_writer` writes the format.
-- `deeplabcut`: DeepLabCut projects, single- and multi-animal; `deeplabcut_tables` reads their csv and h5 tables without
-  unpickling; `deeplabcut_writer` writes a project.
-- `voc`: PASCAL VOC (boxes, heads, masks, lists per class); `voc_xml` reads its annotations.
-- `davis`: DAVIS 2016 and 2017 (frames, masks of each object).
-- `rgbd`: RGB-D frames with poses, and correspondences between them; `rgbd_files` checks depth images, poses and
-  intrinsics, `reprojection` has the geometry.
-- `spair`: SPair-71k (pairs of images with common parts).
-- `nyu`: NYU Depth V2 (the labelled .mat file, the raw layout); `sunrgbd`: SUN RGB-D; `depth_pngs`: their depth.
-- `ade20k`: ADE20K (SceneParsing's 150 classes, and the full data set).
-- `pets`: Oxford-IIIT Pet (breeds, trimaps, heads).
-- `image_folders`: one folder per class, as ImageNet has them.
-- `class_maps`: `ClassMap`, the class of every pixel, from a data set's own maps or from instances' masks.
-- `ap10k`: AP-10K (animals; COCO's format).
-- `NAME_writer`: writes the format of `NAME`, so that drawn scenes can stand in for it.
-- `label_maps`, `listings`: what the readers of folders share: masks in PNG files, lists of names.
-- `folder`: plain images without labels.
-- `video`, `videos`: the frames of a video, or of all in a folder.
-- `puppets`: the built-in data set, drawn from a seed.
-- `splits`: dividing any of them; `Subset`.
-- `checking`: what `Reader.check` looks at in any format.
+- A folder per format with several files, `reader` first: `coco/`, `deeplabcut/`, `voc/`, `davis/`, `spair/`, `ap10k/`,
+  `gazefollow/`, `goo/`, `annotated/` (the project's own), `instruct_pool/`. A `writer` writes the format, so that
+  synthetic scenes can stand in for it.
+- `rgbd/`: RGB-D folders with poses, NYU Depth V2, SUN RGB-D; the geometry of colour and depth cameras.
+- `footage/`: videos and recordings; `images/`: folders of images, with and without classes.
+- `ade20k`, `bbc_pose`, `pets`, `openpose`, `video_attention_target`: formats of one file.
+- `puppets`: the built-in synthetic data set, rendered from a seed (`gensight.puppets`).
+- `splits`: dividing any of them; `Subset`. `shared/`: what several readers use.
 
 Adding a reader:
-1. Write `readers/NAME.py` with a subclass of `Reader`: parse and validate labels when opened, build a Sample from
-   columns in `sample(index)`, decode pixels only in `sample.image()` (a `functools.partial`, so that samples pickle).
+1. Write `readers/NAME.py`, or `readers/NAME/reader.py`, with a subclass of `Reader`: parse and validate labels when
+   opened, build a Sample from columns in `sample(index)`, decode pixels only in
+   `sample.image()` (a `functools.partial`, so that samples pickle).
 2. Convert the format's coordinates to the project's there (`samples.py` has the convention), and nowhere else.
 3. Raise `DataError` with file and row for what can't be read; leave what can be to `check`, through `check_samples`.
 4. Write `tests/readers/test_NAME.py` with a class that inherits `tests.contracts.reader.ReaderContract`; with a writer,
    give it `write` and the round trip is tested too.
-5. Add a section to `config/data/` and a case to `build.build_readers`.
+5. Add a section to `config/data/` and a case to `assembly/readers.py`.
 """
