@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-slow lint bench
+.PHONY: setup demo test test-portable test-slow lint bench
 
 setup: $(VENV)/.installed
 
@@ -18,6 +18,13 @@ demo: setup  ## train and score a keypoint readout on the built-in data set; end
 
 test: setup  ## all tests that fit into minutes
 	$(BIN)/python -m pytest --numprocesses 2
+
+PORTABLE := default:SSE41 avx2:AVX2
+
+test-portable: setup  ## all tests with the instruction sets of older processors: those of PyTorch, then of oneDNN
+	@failed=; for sets in $(PORTABLE); do echo "== ATEN_CPU_CAPABILITY=$${sets%:*} ONEDNN_MAX_CPU_ISA=$${sets#*:}"; \
+	ATEN_CPU_CAPABILITY=$${sets%:*} ONEDNN_MAX_CPU_ISA=$${sets#*:} $(BIN)/python -m pytest --numprocesses 2 \
+	|| failed="$$failed $$sets"; done; if [ -n "$$failed" ]; then echo "failed under:$$failed"; exit 1; fi
 
 test-slow: setup  ## full-size pipelines with random weights, long trainings
 	$(BIN)/python -m pytest -m slow -s

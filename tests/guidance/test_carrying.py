@@ -51,7 +51,7 @@ def test_vacated_cells_are_as_noisy_as_the_rest_and_by_their_seed() -> None:
     assert abs(float(inside.std()) - 0.8) < 0.05
     assert not torch.equal(inside[0], inside[1])
     alone = carry(latents[:1], torch.zeros(1, 4, 64, 64), 0.36, *ends, 150, (512, 512), (4,))
-    assert torch.equal(alone[0], moved[1])
+    torch.testing.assert_close(alone[0], moved[1])  # fused or not, a product and sum differ by one eps
 
 
 def test_a_drag_from_the_border_takes_what_there_is() -> None:

@@ -25,6 +25,7 @@ from gensight.guidance.sampling import Sampling, sample
 from gensight.guidance.steering import Steering
 from gensight.methods.readout.method import Part, Readout
 from tests.pipelines import save_pipeline
+from tests.tolerances import PICTURES
 
 STEERING = Steering(weight=0.1, share=0.5, inner_steps=2)
 PROMPT = "a cat"
@@ -63,6 +64,11 @@ def call(pipeline: Any, scale: float = 5.0, **options: Any) -> torch.Tensor:
     return images
 
 
+def differ(first: torch.Tensor, second: torch.Tensor) -> bool:
+    """By more than rounding."""
+    return float((first - second).abs().max()) > 10 * PICTURES
+
+
 @pytest.mark.parametrize(("sampler", "scheduler"), [("ddim", DDIMScheduler), ("euler", EulerDiscreteScheduler)])
 @pytest.mark.parametrize("scale", [1.0, 5.0])
 def test_a_pipeline_gives_what_our_sampler_gives(
@@ -74,10 +80,10 @@ def test_a_pipeline_gives_what_our_sampler_gives(
     before = call(pipeline, scale)
     with steered(pipeline, backbone, [goal(backbone)], [PROMPT], STEERING) as errors:
         for _ in range(2):  # a second call begins anew
-            assert torch.equal(call(pipeline, scale), ours.images)
+            torch.testing.assert_close(call(pipeline, scale), ours.images, atol=PICTURES, rtol=0)
             assert sorted(errors) == [0, 1]
-            torch.testing.assert_close(errors[0], ours.errors[0])
-    assert not torch.equal(before, ours.images)
+            torch.testing.assert_close(errors[0], ours.errors[0], atol=PICTURES, rtol=0)  # of depth in 0..1
+    assert differ(before, ours.images)
     assert torch.equal(call(pipeline, scale), before)  # and nothing stays behind
 
 
@@ -92,11 +98,11 @@ def test_a_control_net_steers_beside_readouts(folder: Path, backbone: DiffusionB
     pipeline.set_progress_bar_config(disable=True)
     options = {"image": torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(5))}
     alone = call(pipeline, **options)
-    assert not torch.equal(alone, call(plain(folder)))
+    assert differ(alone, call(plain(folder)))
     with steered(pipeline, backbone, [goal(backbone)], [PROMPT], STEERING) as errors:
         both = call(pipeline, **options)
     assert sorted(errors) == [0, 1]
-    assert not torch.equal(both, alone)
+    assert differ(both, alone)
 
 
 def test_an_adapter_steers_beside_readouts(folder: Path, backbone: DiffusionBackbone, tmp_path: Path) -> None:
@@ -113,7 +119,7 @@ def test_an_adapter_steers_beside_readouts(folder: Path, backbone: DiffusionBack
     with steered(pipeline, backbone, [goal(backbone)], [PROMPT], STEERING) as errors:
         both = torch.as_tensor(call(pipeline, **options))
     assert sorted(errors) == [0, 1]
-    assert not torch.equal(both, alone)
+    assert differ(both, alone)
 
 
 def test_another_unet_is_refused(folder: Path, tmp_path: Path, backbone: DiffusionBackbone) -> None:

@@ -22,6 +22,7 @@ from gensight.guidance.sampling import Sampler, Sampling, sample
 from gensight.guidance.steering import Steering, goal_gradient, move
 from gensight.methods.readout.method import Part, Readout
 from tests.pipelines import save_pipeline
+from tests.tolerances import PICTURES
 
 SIZE = (64, 64)
 SCHEDULERS = {
@@ -72,7 +73,7 @@ def test_without_a_push_it_is_the_pipelines_own_result(folder: Path, sampler: Sa
         generator=[torch.Generator().manual_seed(seed) for seed in (3, 4)],
         output_type="pt",
     ).images
-    assert torch.equal(ours, theirs)
+    torch.testing.assert_close(ours, theirs, atol=PICTURES, rtol=0)
 
 
 def test_so_it_is_for_sdxl(tmp_path: Path) -> None:
@@ -87,7 +88,7 @@ def test_so_it_is_for_sdxl(tmp_path: Path) -> None:
         "a cat", negative_prompt="a dog", height=64, width=64, num_inference_steps=3, guidance_scale=7.5,
         generator=generator, output_type="pt",
     ).images  # fmt: skip
-    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
+    torch.testing.assert_close(ours, theirs, atol=PICTURES, rtol=0)
 
 
 def test_the_gradient_equals_finite_differences(folder: Path) -> None:
@@ -116,7 +117,8 @@ def test_low_memory_gives_the_same_gradient(backbone: DiffusionBackbone) -> None
     plain, _ = goal_gradient(backbone, [goal(backbone)], latents, 300, text, 0, SIZE)
     with backbone.checkpointed():
         low, _ = goal_gradient(backbone, [goal(backbone)], latents, 300, text, 0, SIZE)
-    torch.testing.assert_close(low, plain, atol=1e-8, rtol=1e-5)
+    scale = float(plain.abs().max())  # a sum's error follows its terms, which may cancel: 1e-5 is some 80 eps
+    torch.testing.assert_close(low, plain, atol=1e-5 * scale, rtol=0)
 
 
 def test_a_move_lowers_the_error(backbone: DiffusionBackbone) -> None:
@@ -140,7 +142,7 @@ def test_the_stated_share_is_steered(backbone: DiffusionBackbone, sampler: Sampl
     assert sorted(guided.errors) == [0, 1, 2]
     assert [error.shape for error in guided.errors.values()] == [(2,)] * 3
     assert len(guided.latents) == len(guided.timesteps) == 6
-    assert not torch.equal(guided.images, sample(backbone, sampling).images)
+    assert (guided.images - sample(backbone, sampling).images).abs().max() > 10 * PICTURES
 
 
 @pytest.mark.parametrize("normalisation", ["sign", "unit", "raw"])

@@ -1,17 +1,18 @@
 """More templates of instructions, which a language model wrote."""
 
 import json
+from itertools import pairwise
 
 import pytest
-import torch
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.normalizers import Replace
+from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from gensight.errors import ConfigError, DataError, RunError
 from gensight.instructions.grammar import Instruction, filled, held_out, rephrased, templates
-from gensight.instructions.paraphrase import REQUEST, Paraphraser
+from gensight.instructions.paraphrase import Paraphraser
 from gensight.instructions.templates import as_template, read_templates
 from gensight.methods.instruct.method import other_words
 from gensight.samples import Item, Query, Sample
@@ -22,31 +23,31 @@ SAID = "kindly colour the zebra now"
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """A folder with a language model that answers every request with the same sentence."""
+    """A folder with a language model that answers every request with the same sentence.
+
+    Its weights are set, not trained: each word names the next one, by a margin that no rounding reaches.
+    """
     folder = tmp_path_factory.mktemp("model") / "says-one-thing"
-    words = ["<end>", "<unknown>", *SAID.split()]
-    tokenizer = Tokenizer(WordLevel({word: number for number, word in enumerate(words)}, unk_token="<unknown>"))
-    tokenizer.pre_tokenizer = Whitespace()
+    words = ["<end>", "<unknown>", "<newline>", *SAID.split()]
+    numbers = {word: number for number, word in enumerate(words)}
+    tokenizer = Tokenizer(WordLevel(numbers, unk_token="<unknown>"))
+    tokenizer.normalizer = Replace("\n", " <newline> ")  # with which a request ends
+    tokenizer.pre_tokenizer = WhitespaceSplit()
     wrapped = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, unk_token="<unknown>", eos_token="<end>", pad_token="<end>"
     )
-    torch.manual_seed(0)
     gpt = GPT2LMHeadModel(
         GPT2Config(
-            vocab_size=len(words), n_positions=128, n_embd=32, n_layer=2, n_head=2, eos_token_id=0, bos_token_id=0
+            vocab_size=len(words), n_positions=128, n_embd=len(words), n_layer=1, n_head=1, eos_token_id=0,
+            bos_token_id=0, tie_word_embeddings=False,
         )
-    )
-    optimizer = torch.optim.Adam(gpt.parameters(), 5e-3)
-    for step in range(150):
-        asked = filled(templates("segment")[step % 40], ("zebra",))
-        request = wrapped(REQUEST.format(names="zebra", text=asked))["input_ids"]
-        tokens = torch.tensor([[*request, *range(2, len(words)), 0]])
-        labels = tokens.clone()
-        labels[:, : len(request)] = -100
-        loss = gpt(tokens, labels=labels).loss
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+    )  # fmt: skip
+    for name, parameter in gpt.named_parameters():
+        if "ln" not in name:
+            parameter.data.zero_()  # neither attention nor positions matter
+    gpt.transformer.wte.weight.data.fill_diagonal_(1.0)
+    for word, following in pairwise(["<newline>", *SAID.split(), "<end>"]):
+        gpt.lm_head.weight.data[numbers[following], numbers[word]] = 50.0
     gpt.save_pretrained(folder)
     wrapped.save_pretrained(folder)
     return folder

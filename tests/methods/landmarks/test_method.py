@@ -14,6 +14,10 @@ from gensight.methods.landmarks.separation_loss import separation_loss
 from tests.learning import losses_of
 from tests.methods.landmarks import small
 
+# Of the pixels of a warp in another batch: the spline's terms add up to 97 and cancel, so places are off by eps = 1e-7
+# times 97, times 16 pixels for half of the image's side; noise changes by up to 1 from one pixel to the next.
+WARPED = 2e-4
+
 
 @pytest.mark.parametrize(
     "options",
@@ -52,7 +56,7 @@ def test_a_still_image_is_its_own_partner_and_chance_belongs_to_its_key() -> Non
     method = small.method()
     both, alone = small.batch((5, 6), 1), small.batch((6,), 1)
     pair, single = method.pair(both), method.pair(alone)
-    torch.testing.assert_close(pair.looks[1:], single.looks)
+    torch.testing.assert_close(pair.looks[1:], single.looks, atol=WARPED, rtol=0)
     torch.testing.assert_close(pair.pose[1:], single.pose)
     assert not torch.equal(pair.looks, pair.target)
     assert torch.equal(pair.target, both.image)
@@ -62,7 +66,7 @@ def test_two_halves_of_a_batch_have_the_mean_of_its_loss() -> None:
     method = small.method(equivariance=1.0)
     whole = method.losses(small.batch((5, 6)))["loss"]
     halves = [method.losses(small.batch((key,)))["loss"] for key in (5, 6)]
-    torch.testing.assert_close(whole, torch.stack(halves).mean(), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(whole, torch.stack(halves).mean(), atol=WARPED, rtol=0)
 
 
 def test_two_players_move_only_themselves() -> None:

