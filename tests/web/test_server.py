@@ -4,6 +4,7 @@ import io
 import json
 import socket
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from gradio_client import Client, handle_file
 from PIL import Image
 
 from gensight.cli.main import main
@@ -23,6 +25,7 @@ from gensight.readers.puppets import PuppetsReader
 from gensight.samples import Sample
 from gensight.web.answers import AnswerStore, answer
 from gensight.web.questions import Question
+from gensight.web.served_files import NOT_TAKEN
 from gensight.web.server import free_port, load_runs, running_page
 from gensight.web.uploads import Limits
 from tests.web.test_uploads import huge_png
@@ -120,24 +123,61 @@ def test_too_large_files_are_refused_on_arrival(client: httpx.Client) -> None:
 
 
 def test_a_path_in_an_uploads_name_goes_nowhere(client: httpx.Client) -> None:
-    assert Path(upload(client, "../../../escape.png", png())).name == "escape.png"
-    uploads = Path(upload(client, "a.png", png())).parents[1]
-    assert not [path for folder in (uploads, *uploads.parents) for path in folder.glob("escape.png")]
+    key = upload(client, "../../../escape.png", png())
+
+    assert key.partition("/")[2] == "escape.png"
+    assert not list(Path(tempfile.gettempdir()).glob("**/escape.png"))
 
 
 @pytest.mark.parametrize("outside", ["/etc/passwd", str(Path(__file__)), "../../../../../../etc/passwd", "config.yaml"])
-def test_no_file_outside_the_pages_folder_can_be_had(client: httpx.Client, keypoint_run: Path, outside: str) -> None:
-    asked = str(keypoint_run / outside) if outside == "config.yaml" else outside
+def test_no_file_outside_the_pages_folder_is_served(client: httpx.Client, keypoint_run: Path, outside: str) -> None:
+    path = str(keypoint_run / outside) if outside == "config.yaml" else outside
 
-    assert client.get(f"/file={asked}").status_code in (403, 404)
-    event, said = ask(client, asked)
-    assert event == "error"
-    assert "root:" not in json.dumps(said)
+    fetched = client.get("/file=" + path.replace("../", "..%2F"))
+    assert (fetched.status_code, fetched.text) == (403, NOT_TAKEN)
+    assert ask(client, path) == ("403", NOT_TAKEN)
 
 
 def test_addresses_are_not_fetched(client: httpx.Client) -> None:
-    assert ask(client, "http://127.0.0.1:1/cat.png") == ("403", "Only uploaded files are taken, no web addresses.")
+    assert ask(client, "http://127.0.0.1:1/cat.png") == ("403", NOT_TAKEN)
     assert client.get("/file=http://127.0.0.1:1/cat.png").status_code == 403
+
+
+def test_no_answer_names_a_path_of_the_server(client: httpx.Client) -> None:
+    page = str(client.base_url).removesuffix("/gradio_api/")
+    event, said = ask(client, upload(client, "cat.png", png()))
+
+    assert event == "complete"
+    for text in (json.dumps(said), client.get(page + "/").text, client.get(page + "/config").text):
+        assert "gensight-serve-" not in text
+
+
+def test_a_visitor_with_a_cookie_has_his_uploads_and_answers_to_himself(client: httpx.Client) -> None:
+    page = str(client.base_url).removesuffix("/gradio_api/")
+    with httpx.Client(base_url=client.base_url, trust_env=False, timeout=120) as visitor:
+        visitor.get(page + "/")
+        key = upload(visitor, "cat.png", png())
+        event, said = ask(visitor, key)
+        assert event == "complete"
+        answer_key = said[0]["path"]
+        assert visitor.get(f"/file={answer_key}").content[:4] == b"\x89PNG"
+        assert ask(client, key) == ("403", NOT_TAKEN)
+        assert client.get(f"/file={answer_key}").text == NOT_TAKEN
+        assert client.get(f"/file={key}").text == NOT_TAKEN
+
+
+def test_gradios_own_client_asks_and_downloads(client: httpx.Client, tmp_path: Path) -> None:
+    (tmp_path / "cat.png").write_bytes(png())
+    page = str(client.base_url).removesuffix("/gradio_api/")
+    program = Client(page, verbose=False, download_files=str(tmp_path / "taken"))
+
+    overlay, *_, files, _ = program.predict(
+        "small", handle_file(str(tmp_path / "cat.png")), "", "by the words", "", api_name="/ask"
+    )
+
+    with Image.open(overlay) as image:
+        assert image.size == (64, 48)
+    assert [Path(file).suffix for file in files] == [".png", ".json", ".zip"]
 
 
 def test_the_page_names_nothing_outside_that_a_browser_would_load(client: httpx.Client) -> None:

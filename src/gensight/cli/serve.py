@@ -14,7 +14,12 @@ def serve(
     ],
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes any free one.")] = 7860,
     host: Annotated[
-        str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on; 0.0.0.0 lets other machines in.")
+        str,
+        typer.Option(
+            "--host",
+            metavar="ADDRESS",
+            help="Address to listen on; 0.0.0.0 lets in other machines that know the printed token.",
+        ),
     ] = "127.0.0.1",
     max_pixels: Annotated[int, typer.Option("--max-pixels", min=1, help="Of an uploaded image.")] = 40_000_000,
     max_megabytes: Annotated[float, typer.Option("--max-megabytes", min=0.001, help="Of an uploaded file.")] = 20.0,

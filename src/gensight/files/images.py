@@ -1,5 +1,6 @@
 """Image files: any of the usual kinds -> upright uint8 RGB, and back."""
 
+import io
 import struct
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from gensight.samples import Array, Size
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
 
+Source = str | Path | bytes  # a file, or what it holds
+
 _ORIENTATION = 0x0112  # EXIF tag
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, KeyError, IndexError, TypeError)
 _BROKEN = "is the file truncated, or something else than an image? Replace or remove it"
 
 
-def read_image(path: str | Path) -> Array:
+def read_image(source: Source) -> Array:
     """Reads an image file.
 
     EXIF orientation is applied; grey, palette, CMYK and 16-bit images (scaled to 8 bits) become RGB; transparency is
@@ -29,24 +32,26 @@ def read_image(path: str | Path) -> Array:
     Raises:
         DataError: The file is missing, empty, truncated, not an image, or too large to be an honest one.
     """
-    with _open(path) as image:
+    with _open(source) as image:
         try:
-            orientation = _orientation(image, path)
-            array = _to_rgb(image, path)
+            orientation = _orientation(image, source)
+            array = _to_rgb(image, source)
         except _UNREADABLE as error:
-            raise DataError(f"cannot be read as an image: {_reason(error)}", where=path, hint=_BROKEN) from error
+            raise DataError(
+                f"cannot be read as an image: {_reason(error)}", where=_where(source), hint=_BROKEN
+            ) from error
     return np.ascontiguousarray(_turn(array, orientation))
 
 
-def image_size(path: str | Path) -> Size:
+def image_size(source: Source) -> Size:
     """(height, width) of the upright image, from the file's header alone.
 
     Raises:
         DataError: As `read_image`, as far as the header tells.
     """
-    with _open(path) as image:
+    with _open(source) as image:
         width, height = image.size
-        return (width, height) if _orientation(image, path) >= 5 else (height, width)
+        return (width, height) if _orientation(image, source) >= 5 else (height, width)
 
 
 def write_image(path: str | Path, array: Array) -> None:
@@ -68,43 +73,52 @@ def write_image(path: str | Path, array: Array) -> None:
         image.save(temporary, format=formats[path.suffix.lower()], **options)
 
 
-def _open(path: str | Path) -> Image.Image:
+def _open(source: Source) -> Image.Image:
     try:
-        return Image.open(path)
+        return Image.open(_readable(source))
     except FileNotFoundError as error:
-        raise DataError("image not found", where=path) from error
+        raise DataError("image not found", where=_where(source)) from error
     except Image.DecompressionBombError as error:
         hint = "shrink the image, or remove it"
-        raise DataError("the image has too many pixels to be an honest one", where=path, hint=hint) from error
+        raise DataError("the image has too many pixels to be an honest one", where=_where(source), hint=hint) from error
     except _UNREADABLE as error:
-        what = "the image file is empty" if _is_empty(path) else "not an image that can be read"
-        raise DataError(what, where=path, hint=_BROKEN) from error
+        what = "the image file is empty" if _is_empty(source) else "not an image that can be read"
+        raise DataError(what, where=_where(source), hint=_BROKEN) from error
 
 
-def _is_empty(path: str | Path) -> bool:
-    return Path(path).is_file() and Path(path).stat().st_size == 0
+def _readable(source: Source) -> str | Path | io.BytesIO:
+    return io.BytesIO(source) if isinstance(source, bytes) else source
+
+
+def _where(source: Source) -> str | Path | None:
+    """The file that an error names."""
+    return None if isinstance(source, bytes) else source
+
+
+def _is_empty(source: Source) -> bool:
+    return not source if isinstance(source, bytes) else Path(source).is_file() and Path(source).stat().st_size == 0
 
 
 def _reason(error: BaseException) -> str:
     return str(error).strip().rstrip(".") or type(error).__name__
 
 
-def _orientation(image: Image.Image, path: str | Path) -> int:
+def _orientation(image: Image.Image, source: Source) -> int:
     """EXIF orientation 1 to 8, without decoding pixels; 1 where it is missing or damaged: the pixels may be good."""
     try:
         # The general method: PNG's own one decodes the whole image to see whether EXIF follows the pixels.
         exif = Image.Image.getexif(image)
         if image.format == "PNG" and "exif" not in image.info:
-            exif.load(b"Exif\0\0" + _late_exif(path))
+            exif.load(b"Exif\0\0" + _late_exif(source))
         value = exif.get(_ORIENTATION, 1)
     except _UNREADABLE:
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _late_exif(path: str | Path) -> bytes:
+def _late_exif(source: Source) -> bytes:
     """The content of a PNG file's EXIF chunk, found by stepping over the others; empty if there is none."""
-    with Path(path).open("rb") as file:
+    with io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb") as file:
         file.seek(8)
         while len(head := file.read(8)) == 8:
             length, kind = struct.unpack(">I4s", head)
@@ -125,16 +139,18 @@ def _turn(array: Array, orientation: int) -> Array:
     return array
 
 
-def _to_rgb(image: Image.Image, path: str | Path) -> Array:
+def _to_rgb(image: Image.Image, source: Source) -> Array:
     """Stored pixels as uint8 RGB."""
     if image.mode in ("RGB", "L") and "transparency" not in image.info:
         pixels = np.array(image)
         return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
     if image.mode.startswith("I"):
-        return _deep_to_rgb(np.asarray(image), path)
+        return _deep_to_rgb(np.asarray(image), source)
     if image.mode == "F":
         hint = "save it with 8 or 16 bits per channel"
-        raise DataError("the image holds floating-point pixels, whose range is unknown", where=path, hint=hint)
+        raise DataError(
+            "the image holds floating-point pixels, whose range is unknown", where=_where(source), hint=hint
+        )
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
@@ -142,10 +158,10 @@ def _to_rgb(image: Image.Image, path: str | Path) -> Array:
     return np.array(image.convert("RGB"))
 
 
-def _deep_to_rgb(pixels: Array, path: str | Path) -> Array:
+def _deep_to_rgb(pixels: Array, source: Source) -> Array:
     """16-bit grey, which Pillow may hand over in 32-bit integers, scaled to 8 bits."""
     if pixels.min() < 0 or pixels.max() > 65535:
         hint = "save it with 8 or 16 bits per channel"
-        raise DataError("the image holds 32-bit pixels, whose range is unknown", where=path, hint=hint)
+        raise DataError("the image holds 32-bit pixels, whose range is unknown", where=_where(source), hint=hint)
     grey = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)

@@ -1,122 +1,239 @@
-"""What every request to the page must keep to: nothing from outside, nothing fetched for strangers, bounded bodies."""
+"""What every request to the page must keep to, whatever Gradio would allow.
 
+Only the routes in `Guard._route` exist; everything else is not there. Questions are built anew (`payloads.py`), files
+come from the list of `served_files.py` alone, and the headers of every response forbid what the page does not need.
+"""
+
+import asyncio
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+import re
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+from urllib.parse import parse_qs
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+from gensight.web.messages import (
+    Application,
+    Call,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    bounded,
+    read_body,
+    respond,
+    send_file,
+)
+from gensight.web.outputs import rewrite_json, rewrite_stream
+from gensight.web.payloads import UNREADABLE, Questions, RefusedError
+from gensight.web.served_files import ServedFiles
+from gensight.web.visitors import NOBODY, VISITOR, Visitors, is_foreign
 
-# Scripts, styles and fonts come from this server alone: the page works offline, and can't be made to tell others.
-POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
-    "worker-src 'self' blob:; frame-ancestors 'self'; form-action 'self'; base-uri 'self'; object-src 'none'"
-)
-_HEADERS = (
-    (b"content-security-policy", POLICY.encode()),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-)
-_UNUSED = ("/process_recording", "/vibe", "/undo-vibe")  # Gradio's own: they start programs, or edit the page's code
+API = "/gradio_api"
+NO_PAGE = RefusedError(404, "There is no such page.")
+_QUESTION_BYTES = 1_000_000
 _MULTIPART_SPARE = 100_000  # bytes of an upload's headers
-_QUESTION_BYTES = 1_000_000  # of anything that is sent but files
+_MAX_FILES = 20  # of an upload
+_PLAIN = ("/config", "/theme.css", f"{API}/theme.css", "/favicon.ico", "/manifest.json", f"{API}/info")
+_STATIC = re.compile(r"/(?:assets|static)(?:/[A-Za-z0-9_@+-][A-Za-z0-9_@+.-]*)+")
+_SESSION = re.compile(rf"{API}/heartbeat/([A-Za-z0-9_-]{{1,100}})")
+_EVENT = re.compile(rf"{API}/call/ask/([0-9a-f.]{{1,200}})")
+_FILE = f"{API}/file="
+# Sent on: Gradio reads others, such as X-Forwarded-Host, to build the addresses that it hands out.
+_HEADERS = frozenset(
+    (b"host", b"user-agent", b"accept", b"accept-encoding", b"accept-language", b"if-none-match",
+     b"if-modified-since", b"x-forwarded-proto")
+)  # fmt: skip
+# The page itself again, now from this server: a browser then sends the cookie that it holds back from a foreign link.
+_AGAIN = b'<!doctype html><meta http-equiv="refresh" content="0;url=/">'
 
 
 class Guard:
     """ASGI middleware between the network and Gradio.
 
-    Refuses the routes by which Gradio fetches other servers' files for its visitors, questions whose files are web
-    addresses, and bodies that are too long or of unknown length; adds headers by which a browser loads nothing from
-    elsewhere.
-
     Args:
-        app: What is guarded.
+        app: Gradio.
+        visitors: Who is let in.
+        files: That visitors may upload and fetch.
+        questions: That they may put.
         max_upload_bytes: Of one uploaded file.
     """
 
-    def __init__(self, app: Application, max_upload_bytes: int) -> None:
-        self.app, self.max_upload_bytes = app, max_upload_bytes
+    def __init__(
+        self, app: Application, visitors: Visitors, files: ServedFiles, questions: Questions, max_upload_bytes: int
+    ) -> None:
+        self.app, self.visitors, self.files, self.questions = app, visitors, files, questions
+        self.max_upload_bytes = max_upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
-            return
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            call = Call(scope, receive, send, self.visitors.identify(scope["headers"]))
+            try:
+                self._admit(call)
+                await self._route(call)(call)
+            except RefusedError as refused:
+                await respond(call, refused.status, refused.reason.encode())
 
-        async def send_with_headers(message: Message) -> None:
+    def _admit(self, call: Call) -> None:
+        """Refuses requests that come from elsewhere, or lack the token."""
+        to_page = call.path == "/" and call.method in ("GET", "HEAD")
+        if not self.visitors.is_own_host(call.headers):
+            raise RefusedError(403, "This server is not known by that name.")
+        if is_foreign(call.headers, to_page):
+            raise RefusedError(403, "Requests from other sites are refused.")
+        # Gradio itself asks for these two as it starts; they give nothing away.
+        starting = call.path == f"{API}/startup-events" or (to_page and "token" in parse_qs(call.query))
+        if not starting and not self.visitors.is_admitted(call.headers):
+            raise RefusedError(401, "Open the address that `gensight serve` printed: it holds the token.")
+
+    def _route(self, call: Call) -> Callable[[Call], Awaitable[None]]:
+        """What answers a request.
+
+        Raises:
+            RefusedError: Nothing does.
+        """
+        path, reads, writes = call.path, call.method in ("GET", "HEAD"), call.method == "POST"
+        if reads and path == "/":
+            return self._page
+        if reads and path.startswith(_FILE):
+            return self._file
+        if call.method == "GET" or (reads and _STATIC.fullmatch(path)):
+            if path in _PLAIN or path == f"{API}/startup-events" or _STATIC.fullmatch(path):
+                return self._plain
+            if path == f"{API}/upload_progress":
+                return self._progress
+            if path == f"{API}/queue/data":
+                return self._answers_for_page
+            if _SESSION.fullmatch(path):
+                return self._heartbeat
+            if _EVENT.fullmatch(path):
+                return self._answer_for_program
+        if writes and path == f"{API}/upload":
+            return self._upload
+        if writes and path == f"{API}/queue/join":
+            return self._question_of_page
+        if writes and path == f"{API}/call/ask":
+            return self._question_of_program
+        raise NO_PAGE
+
+    async def _page(self, call: Call) -> None:
+        token = parse_qs(call.query).get("token", [""])[0]
+        cookie = [self.visitors.issue_cookie()] if call.visitor == NOBODY else []
+        html = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store")]
+        if self.visitors.token is not None and "token" in parse_qs(call.query):
+            if not self.visitors.is_token(token):
+                raise RefusedError(401, "Open the address that `gensight serve` printed: it holds the token.")
+            await respond(call, 200, _AGAIN, [*html, *cookie])
+        elif call.visitor == NOBODY and (b"sec-fetch-site", b"cross-site") in call.headers:
+            await respond(call, 200, _AGAIN, html)
+        else:
+            await self._pass_on(call, more_headers=cookie)
+
+    async def _plain(self, call: Call) -> None:
+        # Programs read /config first, and keep the cookie that comes with it.
+        cookie = [self.visitors.issue_cookie()] if call.path == "/config" and call.visitor == NOBODY else []
+        await self._pass_on(call, more_headers=cookie)
+
+    async def _progress(self, call: Call) -> None:
+        """Uploads are short: their progress is not followed, and its reader learns at once that it is over."""
+        await respond(call, 200, b'data: {"msg": "done"}\n\n', [(b"content-type", b"text/event-stream")])
+
+    async def _file(self, call: Call) -> None:
+        await send_file(call, self.files, call.path.removeprefix(_FILE))
+
+    async def _upload(self, call: Call) -> None:
+        from starlette.datastructures import UploadFile
+        from starlette.formparsers import MultiPartException
+        from starlette.requests import ClientDisconnect, Request
+
+        too_large = RefusedError(413, f"The file is too large: at most {self.max_upload_bytes / 1e6:g} MB are taken.")
+        receive = bounded(call, self.max_upload_bytes + _MULTIPART_SPARE, too_large)
+        if not dict(call.headers).get(b"content-type", b"").startswith(b"multipart/form-data"):
+            raise RefusedError(400, UNREADABLE)
+        scope = {key: value for key, value in call.scope.items() if key != "app"}  # by which errors would be others
+        keys: list[str] = []
+        try:
+            async with Request(scope, receive).form(max_files=_MAX_FILES, max_fields=_MAX_FILES) as form:
+                for file in form.getlist("files"):
+                    if not isinstance(file, UploadFile):
+                        raise RefusedError(400, UNREADABLE)
+                    content = await file.read()
+                    if len(content) > self.max_upload_bytes:
+                        raise too_large
+                    upload = (content, file.filename or "file", call.visitor)
+                    keys.append(await asyncio.to_thread(self.files.add_upload, *upload))
+        except (MultiPartException, ClientDisconnect, ValueError, KeyError) as error:
+            raise RefusedError(400, UNREADABLE) from error
+        await respond(call, 200, json.dumps(keys).encode(), [(b"content-type", b"application/json")])
+
+    async def _question_of_page(self, call: Call) -> None:
+        await self._pass_on(call, body=self.questions.from_page(await self._body(call), call.visitor))
+
+    async def _question_of_program(self, call: Call) -> None:
+        def sign(answer: dict[str, Any]) -> None:
+            if "event_id" in answer:
+                answer["event_id"] = self.visitors.sign_event(call.visitor, str(answer["event_id"]))
+
+        body = self.questions.from_program(await self._body(call), call.visitor)
+        await self._pass_on(call, body=body, send=rewrite_json(call.send, sign))
+
+    async def _answers_for_page(self, call: Call) -> None:
+        session = self.questions.session(parse_qs(call.query).get("session_hash", [""])[0], call.visitor)
+        await self._stream(call, query=f"session_hash={session}")
+
+    async def _answer_for_program(self, call: Call) -> None:
+        event = self.visitors.read_event(call.visitor, call.path.rpartition("/")[2])
+        if event is None:
+            raise NO_PAGE
+        await self._stream(call, path=f"{API}/call/ask/{event}")
+
+    async def _stream(self, call: Call, path: str | None = None, query: str = "") -> None:
+        try:
+            await self._pass_on(call, path, query, send=rewrite_stream(call.send, self.files, call.visitor))
+        except RuntimeError as error:
+            if "already started" not in str(error):
+                raise
+            # There is no such session: Gradio has said so in the stream, and then breaks it off.
+            await call.send({"type": "http.response.body", "body": b""})
+
+    async def _heartbeat(self, call: Call) -> None:
+        session = self.questions.session(call.path.rpartition("/")[2], call.visitor)
+        await self._pass_on(call, path=f"{API}/heartbeat/{session}")
+
+    async def _body(self, call: Call) -> bytes:
+        return await read_body(bounded(call, _QUESTION_BYTES, RefusedError(413, "The question is too long.")))
+
+    async def _pass_on(
+        self,
+        call: Call,
+        path: str | None = None,
+        query: str = "",
+        body: bytes = b"",
+        send: Send | None = None,
+        more_headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
+        """Hands a request to Gradio: nothing of it but what is named here, and a few of its headers."""
+        path, send = path or call.path, send or call.send
+        headers = [(key, value) for key, value in call.headers if key in _HEADERS]
+        if call.method == "POST":
+            length = str(len(body)).encode()
+            headers += [(b"content-type", b"application/json"), (b"content-length", length)]
+        scope = {
+            **call.scope, "path": path, "raw_path": path.encode(), "query_string": query.encode(), "headers": headers,
+            VISITOR: call.visitor,
+        }  # fmt: skip
+        unread = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> Message:
+            return unread.pop() if unread else await call.receive()
+
+        async def send_more(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *_HEADERS]
+                message["headers"] = [*message.get("headers", []), *more_headers]
             await send(message)
 
-        refusal = self._refusal(scope)
-        if refusal is None and scope["method"] == "POST" and not _is_upload(scope):
-            refusal, receive = await _checked_question(receive)
-        if refusal is not None:
-            await _refuse(send_with_headers, *refusal)
-        else:
-            await self.app(scope, receive, send_with_headers)
-
-    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
-        path = scope["path"].lower()
-        if path.removeprefix("/gradio_api").startswith(_UNUSED):
-            return 404, "There is no such page."
-        if "/file=http" in path or "/proxy=" in path or "/file=//" in path:
-            return 403, "This server fetches nothing for others."
-        if scope["method"] not in ("POST", "PUT", "PATCH"):
-            return None
-        length = dict(scope["headers"]).get(b"content-length", b"")
-        if not length.isdigit():
-            return 411, "The length of the request must be told."
-        longest = self.max_upload_bytes + _MULTIPART_SPARE if _is_upload(scope) else _QUESTION_BYTES
-        if int(length) > longest:
-            return 413, f"The file is too large: at most {self.max_upload_bytes / 1e6:g} MB are taken."
-        return None
-
-
-def _is_upload(scope: Scope) -> bool:
-    return bool(scope["path"].rstrip("/").endswith("/upload"))
-
-
-async def _checked_question(receive: Receive) -> tuple[tuple[int, str] | None, Receive]:
-    """Reads a question's body, and hands it on as it was if it names no file elsewhere."""
-    body, more = b"", True
-    while more:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message["type"] == "http.request" and bool(message.get("more_body", False))
-    unread = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def again() -> Message:
-        return unread.pop() if unread else await receive()
-
-    try:
-        question = json.loads(body) if body else None
-    except (ValueError, RecursionError):
-        return None, again  # not for us to judge: Gradio answers it
-    if _names_address(question):
-        return (403, "Only uploaded files are taken, no web addresses."), again
-    return None, again
-
-
-def _names_address(value: Any) -> bool:
-    """Whether any file in a question is given by a web address."""
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            path = one.get("path")
-            if isinstance(path, str) and "://" in path[:20]:
-                return True
-            waiting.extend(one.values())
-        elif isinstance(one, list):
-            waiting.extend(one)
-    return False
-
-
-async def _refuse(send: Send, status: int, reason: str) -> None:
-    headers = [(b"content-type", b"text/plain; charset=utf-8")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": reason.encode()})
+        await self.app(scope, receive, send_more)

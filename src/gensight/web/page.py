@@ -14,10 +14,14 @@ from gensight.instructions.grammar import TASKS
 from gensight.prediction.trained_run import TrainedRun
 from gensight.samples import Array, Sample
 from gensight.web.answers import COLUMNS, AnswerStore, Saved, answer, message
+from gensight.web.payloads import Slot
 from gensight.web.questions import Asks, Question, asks, read_boxes, with_corner
+from gensight.web.served_files import NOT_TAKEN, ServedFiles
 from gensight.web.uploads import Limits, read_upload
+from gensight.web.visitors import visitor_of
 
 TITLE = "gensight"
+PROGRAMS = "ask"  # what programs call
 QUEUE = "answers"  # one at a time, whoever asks
 QUEUE_LENGTH = 32
 HISTORY_LENGTH = 20
@@ -35,7 +39,7 @@ CSS = """
 #examples .thumbnail-lg, #history .thumbnail-lg { width: 100%; aspect-ratio: 4 / 3; }
 """
 
-Upload = tuple[str, str]  # where the server keeps a file, and what its owner called it
+Upload = tuple[str, str]  # the key of a listed file, and what its owner calls it; "" where he does not say
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +50,17 @@ class Page:
         runs: By the name under which they are offered.
         examples: Of each run: image files.
         store: Where answers go.
+        files: That visitors have uploaded, or were given.
         limits: Of uploads.
     """
 
     runs: Mapping[str, TrainedRun]
     examples: Mapping[str, Sequence[Path]]
     store: AnswerStore
+    files: ServedFiles
     limits: Limits
 
-    def ask(self, run: str, upload: Upload | None, question: Question) -> Saved:
+    def ask(self, run: str, upload: Upload | None, question: Question, visitor: str) -> Saved:
         """Answers a question, and keeps the answer.
 
         Raises:
@@ -63,26 +69,30 @@ class Page:
         if run not in self.runs:
             raise ConfigError("there is no such run", choices=self.runs, hint="choose one of these")
         trained = self.runs[run]
-        return self.store.save(answer(trained, self.sample(upload), question), trained, question)
+        return self.store.save(answer(trained, self.sample(upload, visitor), question), trained, question)
 
-    def sample(self, upload: Upload | None) -> Sample:
-        """The uploaded image. Raises DataError for none, and for one that can't be taken."""
+    def sample(self, upload: Upload | None, visitor: str) -> Sample:
+        """The uploaded image. Raises DataError for none, and for one that is not this visitor's or can't be read."""
         if upload is None:
             raise DataError("no image is given", hint="upload one, take a picture, or choose an example")
-        return read_upload(*upload, self.limits)
+        key, title = upload
+        file, name = self.files.open(key, visitor)
+        with file:
+            content = file.read(self.limits.max_bytes + 1)
+        return read_upload(content, title or name, self.limits)
 
-    def marked(self, upload: Upload | None, boxes: str) -> Array | None:
+    def marked(self, upload: Upload | None, boxes: str, visitor: str) -> Array | None:
         """uint8 RGB: the image with the complete boxes of a text drawn in; None where there is no image or box."""
         if upload is None:
             return None
-        sample = self.sample(upload)
+        sample = self.sample(upload, visitor)
         complete = "\n".join(line for line in boxes.splitlines() if len(line.replace(",", " ").split()) == 4)
         found = read_boxes(complete, sample.size)
         return draw_boxes(sample.image(), np.stack(found)) if found else None
 
 
-def told(trained: TrainedRun) -> str:
-    """A run in two sentences: what it answers, and what it asks for."""
+def describe(trained: TrainedRun) -> str:
+    """A run in two sentences: its output, and its input beside the image."""
     does = {
         "heatmap": "keypoints",
         "points": "keypoints",
@@ -96,7 +106,7 @@ def told(trained: TrainedRun) -> str:
     what = does.get(str(trained.config.encoding.kind), str(trained.config.encoding.kind))
     if trained.skeleton is not None:
         what = f"{len(trained.skeleton.keypoints)} keypoints of {trained.skeleton.name}"
-    asked: dict[Asks, str] = {
+    needed: dict[Asks, str] = {
         "image": "It looks at the whole image.",
         "boxes": "It looks at one subject: mark its box by clicking two opposite corners in the image, or leave it "
         "out if the subject fills the image.",
@@ -104,7 +114,7 @@ def told(trained: TrainedRun) -> str:
         "words": "Say in words what to do.",
     }
     answers = "Answers instructions." if asks(trained) == "words" else f"Finds {what}."
-    return f"{answers} {asked[asks(trained)]}"
+    return f"{answers} {needed[asks(trained)]}"
 
 
 def build_page(page: Page) -> gr.Blocks:
@@ -117,7 +127,7 @@ def build_page(page: Page) -> gr.Blocks:
         with gr.Row():
             with gr.Column(scale=4):
                 run = gr.Dropdown(names, value=names[0], label="Run", visible=len(names) > 1, elem_id="run")
-                about = gr.Markdown(told(first), elem_id="about")
+                about = gr.Markdown(describe(first), elem_id="about")
                 image = _image_input()
                 words = gr.Textbox(label="Instruction", placeholder="segment the cat", lines=1, max_lines=3,
                                    visible=asks(first) == "words", elem_id="instruction")  # fmt: skip
@@ -148,7 +158,7 @@ def build_page(page: Page) -> gr.Blocks:
 
         answered = [overlay, target, table, files]
         asking = go.click(act.ask, [run, image, words, task, boxes, history], [*answered, history, past],
-                          api_name="ask", concurrency_id=QUEUE)  # fmt: skip
+                          api_name=PROGRAMS, concurrency_id=QUEUE)  # fmt: skip
         asking.failure(_nothing, None, answered, queue=False, **_PRIVATE)
         typed = words.submit(act.ask, [run, image, words, task, boxes, history],
                              [*answered, history, past], concurrency_id=QUEUE, api_visibility="private")  # fmt: skip
@@ -171,6 +181,18 @@ def build_page(page: Page) -> gr.Blocks:
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
+def slots_of(blocks: gr.Blocks) -> tuple[dict[int, tuple[Slot, ...]], int]:
+    """What each of the page's functions takes, by its number, and the number of the one that programs call."""
+    kinds: dict[str, Slot] = {"image": "file", "state": "state", "textbox": "text", "dropdown": "text"}
+    taken = {
+        number: tuple(kinds[one.get_block_name()] for one in function.inputs)
+        for number, function in blocks.fns.items()
+        if function.fn is not None
+    }
+    (named,) = (number for number, function in blocks.fns.items() if function.api_name == PROGRAMS)
+    return taken, named
+
+
 def theme() -> gr.themes.Base:
     """Plain, in the fonts that the visitor's machine has."""
     fonts = ("system-ui", "sans-serif")
@@ -190,8 +212,8 @@ def _taken(payload: Any) -> Upload | None:
     if payload is None:
         return None
     if payload.path is None:
-        raise gr.Error("Only uploaded files are taken.", title="Not taken", print_exception=False)
-    return payload.path, payload.orig_name or Path(payload.path).name
+        raise gr.Error(NOT_TAKEN, title="Not taken", print_exception=False)
+    return payload.path, payload.orig_name or ""
 
 
 def _polite(action: Callable[[], Any]) -> Any:
@@ -219,35 +241,38 @@ class _Actions:
         task: str | None,
         boxes: str | None,
         history: list[Saved],
+        request: gr.Request,
     ) -> tuple[Any, ...]:
         question = Question(boxes or "", words or "", "" if task == _BY_WORDS else task or "")
-        saved = _polite(lambda: self.page.ask(run, upload, question))
+        saved = _polite(lambda: self.page.ask(run, upload, question, visitor_of(request)))
         kept = [saved, *(one for one in history if one.overlay.is_file())][:HISTORY_LENGTH]
         pictures = [(str(one.overlay), one.caption) for one in kept]
         return *_shown(saved), kept, gr.Gallery(value=pictures, visible=True, selected_index=None)
 
-    def check(self, upload: Upload | None) -> None:
+    def check(self, upload: Upload | None, request: gr.Request) -> None:
         if upload is not None:
-            _polite(lambda: self.page.sample(upload))
+            _polite(lambda: self.page.sample(upload, visitor_of(request)))
 
     def click(self, run: str, boxes: str | None, event: gr.SelectData) -> str:
         if not _takes_boxes(self.page.runs[run]):
             return boxes or ""
+        if not isinstance(event.index, list):
+            return boxes or ""
         x, y = event.index
         return with_corner(boxes or "", (float(x), float(y)))
 
-    def mark(self, upload: Upload | None, boxes: str | None) -> Any:
+    def mark(self, upload: Upload | None, boxes: str | None, request: gr.Request) -> Any:
         try:
-            picture = self.page.marked(upload, boxes or "")
+            picture = self.page.marked(upload, boxes or "", visitor_of(request))
         except UserError:
-            picture = None  # it is told when the question is asked: until then somebody may be typing
+            picture = None  # reported when the question is asked: until then somebody may be typing
         return gr.Image(value=picture, visible=picture is not None)
 
     def choose(self, run: str) -> tuple[Any, ...]:
         trained = self.page.runs[run]
         by_words = asks(trained) == "words"
         return (
-            told(trained),
+            describe(trained),
             gr.Textbox(visible=by_words),
             gr.Dropdown(visible=by_words),
             gr.Textbox(value="", label=_boxes_label(trained), visible=_takes_boxes(trained)),
@@ -256,7 +281,10 @@ class _Actions:
         )
 
     def example(self, run: str, event: gr.SelectData) -> tuple[str, str]:
-        return str(self.page.examples[run][event.index]), ""
+        offered = self.page.examples[run]
+        if event.index not in range(len(offered)):
+            raise gr.Error("There is no such example.", title="Not possible", print_exception=False)
+        return str(offered[event.index]), ""
 
 
 def _shown(saved: Saved) -> tuple[str, str, list[list[str]], list[str]]:
@@ -268,7 +296,7 @@ def _nothing() -> tuple[None, None, None, None]:
 
 
 def _again(history: list[Saved], event: gr.SelectData) -> tuple[Any, ...]:
-    chosen = history[event.index] if 0 <= event.index < len(history) else None
+    chosen = history[event.index] if event.index in range(len(history)) else None
     if chosen is None or not chosen.overlay.is_file():
         raise gr.Error("This answer is no longer kept. Ask again.", title="Gone", print_exception=False)
     return _shown(chosen)

@@ -2,7 +2,7 @@
 
 import errno
 import os
-import shutil
+import secrets
 import signal
 import socket
 import threading
@@ -19,16 +19,14 @@ from gensight.files.images import IMAGE_SUFFIXES
 from gensight.prediction.trained_run import TrainedRun
 from gensight.web.answers import AnswerStore, keep_maps
 from gensight.web.guard import Guard
+from gensight.web.outputs import name_by_keys
+from gensight.web.payloads import Questions
 from gensight.web.questions import asks
+from gensight.web.served_files import EVERYONE, ServedFiles
 from gensight.web.uploads import Limits, read_upload
+from gensight.web.visitors import Visitors, is_loopback
 
 NUM_EXAMPLES = 10
-# Settings that would open the page to more than was asked for, or keep its files elsewhere.
-_UNSET = (
-    "GRADIO_ALLOWED_PATHS", "GRADIO_BLOCKED_PATHS", "GRADIO_SHARE", "GRADIO_MCP_SERVER", "GRADIO_ROOT_PATH",
-    "GRADIO_SSR_MODE", "GRADIO_RUN_HISTORY", "GRADIO_DEBUG", "GRADIO_NUM_PORTS", "GRADIO_SERVER_NAME",
-    "GRADIO_SERVER_PORT",
-)  # fmt: skip
 
 
 def serve(
@@ -43,7 +41,7 @@ def serve(
 
     Args:
         runs: Finished run folders.
-        host: Address to listen on; `0.0.0.0` lets other machines in.
+        host: Address to listen on; `0.0.0.0` lets other machines in, and then a token is needed.
         port: 0 takes any free one.
         limits: Of uploads.
         device: `auto`, `cpu`, `cuda` ...
@@ -78,34 +76,49 @@ def running_page(
     """Yields the address of a page that runs meanwhile; arguments and errors as `serve`.
 
     Everything that it writes lies in a folder of its own, which only this user can read and which is removed at the
-    end; no other file of this machine can be had from the page.
+    end. Visitors get no other file of this machine. Where others may reach the address, it holds a token.
     """
     if find_spec("gradio") is None:
         raise ResourceError("the page needs Gradio, which is not installed", hint="pip install 'gensight[serve]'")
     limits = limits or Limits()
     port = free_port(host, port)
     loaded = load_runs(runs, device)
-    with TemporaryDirectory(prefix="gensight-serve-") as name, _environment(Path(name) / "files"):
-        from gensight.web.page import CSS, Page, build_page, theme
+    with TemporaryDirectory(prefix="gensight-serve-") as name:
+        folder = Path(name).resolve() / "files"
+        visitors = Visitors(host, port, None if is_loopback(host) else secrets.token_urlsafe(24))
+        with _environment(folder), _launched(loaded, folder, visitors, port, limits, examples):
+            token = "" if visitors.token is None else f"/?token={visitors.token}"
+            yield f"http://{_named(host)}:{port}{token}"
 
-        folder = Path(name) / "files"
-        offered = {
-            run: _copied(trained, folder / "examples" / str(number), limits, examples)
-            for number, (run, trained) in enumerate(loaded.items())
-        }
-        page = Page(loaded, offered, AnswerStore(folder / "answers"), limits)
-        blocks: Any = build_page(page)
-        try:
-            blocks.launch(
-                server_name=host, server_port=port, share=False, inbrowser=False, quiet=True, show_error=False,
-                prevent_thread_lock=True, allowed_paths=[], max_file_size=limits.max_bytes, footer_links=[],
-                run_history=False, ssr_mode=False, pwa=False, mcp_server=False, enable_monitoring=False,
-                theme=theme(), css=CSS, strict_cors=True,
-                app_kwargs={"middleware": [_guard(limits)], "docs_url": None, "redoc_url": None},
-            )  # fmt: skip
-            yield f"http://{_named(host)}:{port}"
-        finally:
-            blocks.close(verbose=False)
+
+@contextmanager
+def _launched(
+    loaded: dict[str, TrainedRun], folder: Path, visitors: Visitors, port: int, limits: Limits, examples: Path | None
+) -> Iterator[None]:
+    from starlette.middleware import Middleware
+
+    from gensight.web.page import CSS, Page, build_page, slots_of, theme
+
+    offered = {
+        run: _copied(trained, folder / "examples" / str(number), limits, examples)
+        for number, (run, trained) in enumerate(loaded.items())
+    }
+    files = ServedFiles(folder)
+    blocks: Any = build_page(Page(loaded, offered, AnswerStore(folder / "answers"), files, limits))
+    questions = Questions(*slots_of(blocks), files, visitors)
+    guard = Middleware(Guard, visitors=visitors, files=files, questions=questions, max_upload_bytes=limits.max_bytes)
+    try:
+        blocks.launch(
+            server_name=visitors.host, server_port=port, share=False, inbrowser=False, quiet=True, show_error=False,
+            prevent_thread_lock=True, allowed_paths=[], max_file_size=limits.max_bytes, footer_links=[],
+            run_history=False, ssr_mode=False, pwa=False, mcp_server=False, enable_monitoring=False,
+            theme=theme(), css=CSS, strict_cors=True,
+            app_kwargs={"middleware": [guard], "docs_url": None, "redoc_url": None, "openapi_url": None},
+        )  # fmt: skip
+        name_by_keys(blocks.config, files, EVERYONE)  # the examples, which Gradio names by their paths
+        yield
+    finally:
+        blocks.close(verbose=False)
 
 
 def load_runs(runs: Sequence[Path], device: str) -> dict[str, TrainedRun]:
@@ -159,15 +172,10 @@ def _named(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _guard(limits: Limits) -> Any:
-    from starlette.middleware import Middleware
-
-    return Middleware(Guard, max_upload_bytes=limits.max_bytes)
-
-
 @contextmanager
 def _environment(folder: Path) -> Iterator[None]:
-    """Gradio's settings while the page runs: its files in `folder`, nothing reported, nothing opened further."""
+    """Gradio's settings while the page runs: its files in `folder`, nothing reported, and none of the user's own,
+    which could open the page to more than was asked for, or keep its files elsewhere."""
     folder.mkdir(parents=True, mode=0o700)
     own = {
         "GRADIO_TEMP_DIR": str(folder),
@@ -175,18 +183,16 @@ def _environment(folder: Path) -> Iterator[None]:
         "GRADIO_ANALYTICS_ENABLED": "False",
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
-    former = {key: os.environ.get(key) for key in (*own, *_UNSET)}
-    for key in _UNSET:
-        os.environ.pop(key, None)
+    former = {key: value for key, value in os.environ.items() if key.startswith("GRADIO_") or key in own}
+    for key in former:
+        del os.environ[key]
     os.environ.update(own)
     try:
         yield
     finally:
-        for key, value in former.items():
-            if value is None:
-                os.environ.pop(key, None)
-            else:
-                os.environ[key] = value
+        for key in own:
+            os.environ.pop(key, None)
+        os.environ.update(former)
 
 
 def _copied(trained: TrainedRun, folder: Path, limits: Limits, examples: Path | None) -> list[Path]:
@@ -200,11 +206,15 @@ def _copied(trained: TrainedRun, folder: Path, limits: Limits, examples: Path | 
     folder.mkdir(parents=True)
     copies: list[Path] = []
     for path in sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES):
+        with path.open("rb") as file:
+            content = file.read(limits.max_bytes + 1)
         try:
-            read_upload(path, path.name, limits)
+            read_upload(content, path.name, limits)
         except DataError:
             continue
-        copies.append(Path(shutil.copy(path, folder / path.name)))
+        copy = folder / path.name
+        copy.write_bytes(content)
+        copies.append(copy)
         if len(copies) == NUM_EXAMPLES:
             break
     return copies

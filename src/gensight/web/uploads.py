@@ -10,7 +10,15 @@ from gensight.samples import Sample
 
 MEGABYTE = 1_000_000
 # First bytes of the formats that are read. Pillow would also take some that start other programs (PostScript).
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*")
+_SIGNATURES = {
+    b"\xff\xd8\xff": "image/jpeg",
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"GIF87a": "image/gif",
+    b"GIF89a": "image/gif",
+    b"BM": "image/bmp",
+    b"II*\0": "image/tiff",
+    b"MM\0*": "image/tiff",
+}
 FORMATS = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF")
 _NAME_LENGTH = 80
 
@@ -32,13 +40,13 @@ class Limits:
         return round(self.max_megabytes * MEGABYTE)
 
 
-def read_upload(path: str | Path, name: str, limits: Limits) -> Sample:
+def read_upload(content: bytes, name: str, limits: Limits) -> Sample:
     """An uploaded image as a Sample whose key is its name without suffix, made safe to be a file's name.
 
     Args:
-        path: Where the server keeps it.
+        content: Of the file. Bytes, so that what is checked is what is decoded.
         name: What its owner called it.
-        limits: Taken are no larger ones.
+        limits: Larger ones are refused.
 
     Returns:
         The sample; its pixels are decoded already.
@@ -47,18 +55,16 @@ def read_upload(path: str | Path, name: str, limits: Limits) -> Sample:
         DataError: The name holds a path, or the file is too large, has too many pixels, or is no image that is read.
             `where` is the name that its owner knows.
     """
-    path = Path(path)
     key = safe_key(name)
-    size = path.stat().st_size
-    if size > limits.max_bytes:
+    if len(content) > limits.max_bytes:
         raise DataError(
-            f"the file has {size / MEGABYTE:.1f} MB, and at most {limits.max_megabytes:g} MB are taken",
+            f"the file has {len(content) / MEGABYTE:.1f} MB, and at most {limits.max_megabytes:g} MB are taken",
             where=name,
             hint="shrink the image",
         )
-    _check_signature(path, name)
+    _check_signature(content, name)
     try:
-        height, width = image_size(path)
+        height, width = image_size(content)
         if height * width > limits.max_pixels:
             raise DataError(
                 f"the image has {_millions(height * width)} million pixels ({width} x {height}), and at most "
@@ -66,7 +72,7 @@ def read_upload(path: str | Path, name: str, limits: Limits) -> Sample:
                 where=name,
                 hint="shrink the image",
             )
-        pixels = read_image(path)
+        pixels = read_image(content)
     except DataError as error:
         raise DataError(error.what, where=name, hint=error.hint) from error
     return Sample(key, (pixels.shape[0], pixels.shape[1]), lambda: pixels)
@@ -86,12 +92,17 @@ def safe_key(name: str) -> str:
     return key or "image"
 
 
-def _check_signature(path: Path, name: str) -> None:
-    with path.open("rb") as file:
-        head = file.read(12)
-    if head.startswith(_SIGNATURES) or (head[:4] == b"RIFF" and head[8:] == b"WEBP"):
+def media_type(head: bytes) -> str | None:
+    """Which of the formats that are read a file has, by its first 12 bytes; None for any other."""
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for start, kind in _SIGNATURES.items() if head.startswith(start)), None)
+
+
+def _check_signature(content: bytes, name: str) -> None:
+    if media_type(content):
         return
-    if not head:
+    if not content:
         raise DataError("the file is empty", where=name, hint="choose an image")
     raise DataError(
         "the file is not an image, whatever its name says",
