@@ -163,7 +163,7 @@ def _score(
             metric.update(prediction, item)
         keep(prediction, item)
         begun = time.perf_counter()
-    return Scored(name, [metric.compute() for metric in metrics], seconds, count)
+    return Scored(name, [result for metric in metrics for result in metric.compute()], seconds, count)
 
 
 def _metrics(scored: list[Scored]) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 | file | data sets |
 |---|---|
-| `drawn.py` | puppets: drawn from a seed |
+| `puppets.py` | puppets: rendered from a seed |
 | `keypoints.py` | coco, deeplabcut, bbc-pose, ap10k |
 | `frames.py` | folder, video, videos, footage: without labels |
 | `scenes.py` | voc, davis, rgbd, nyu, sunrgbd, ade20k: masks, boxes, depth |
 | `classes.py` | pets, image-folders |
 | `pairs.py` | spair |
 | `gaze.py` | gazefollow, video-attention-target, goo |
-| `written.py` | annotated, instruct-pool: written by gensight |
+| `gensight_formats.py` | annotated, instruct-pool: written by gensight |
 
 `splits.py` has the ways to divide one. `Data` is the union of them all: a new kind is a model in one of these files
 and a member of the union.

@@ -5,5 +5,6 @@
 - `method.py`: `Instruct`, what is common: instructions in other words, and what is taught beside the answers.
 - `many_steps.py`: `ManySteps`, trained at all noise levels with three dropouts.
 - `one_step.py`: `OneStep`, trained end to end in pixels; `losses.py`: what its pixels are taught by.
-- `words.py`, `shown.py`: the words alone, before all else; what an image shows, whatever is asked.
+- `text_pretraining.py`: the text encoder alone, before all else; `visible_classes.py`: what an image shows, whatever
+  the instruction.
 """
