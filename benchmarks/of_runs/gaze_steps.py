@@ -17,7 +17,7 @@ from gensight.assembly.experiment import Experiment
 from gensight.loading.stream import each_once
 from gensight.methods.gaze.diffusion import DiffusionGaze
 from gensight.metrics.base import Metric
-from gensight.metrics.gaze.scores import gaze_metrics
+from gensight.metrics.gaze.scores import gaze_metric
 from gensight.prediction.trained_run import TrainedRun
 
 matplotlib.use("Agg")
@@ -40,28 +40,27 @@ def main() -> None:
     experiment = Experiment.open(trained.config)
     cases = experiment.test_cases() if options.part == "test" else experiment.validation_cases()
     assert cases is not None, "the run keeps a validation part"
-    cases._items = cases._items[: options.people]
+    cases = cases.with_items([cases.item(index) for index in range(min(options.people, len(cases)))])
     batches = list(each_once(cases, 16))
     method.sampler, method.num_draws = options.sampler, options.draws
     rows = []
     for steps in options.steps:
-        method.sample_steps, spent, scores = steps, 0.0, gaze_metrics("gazefollow")
+        method.sample_steps, spent, metric = steps, 0.0, gaze_metric("gazefollow")
         for batch in batches:
             begun = time.process_time()
             outputs = trained.predictor.outputs(batch)
             spent += time.process_time() - begun
-            _score(trained, batch, outputs, scores)
-        auc, average = scores[0].compute(), scores[1].compute()
+            _score(trained, batch, outputs, metric)
+        auc, average = metric.compute()[:2]
         rows.append((steps, 1e3 * spent / len(cases), auc, average))
         print(f"{steps:4d} steps  {rows[-1][1]:8.1f} ms a person   {auc}   {average}", flush=True)
     _plot(rows, options.out)
 
 
-def _score(trained: TrainedRun, batch, outputs, scores: list[Metric]) -> None:
+def _score(trained: TrainedRun, batch, outputs, metric: Metric) -> None:
     for index, (item, views) in enumerate(zip(batch.items, batch.views, strict=True)):
         prediction = trained.encoding.decode({name: value[index] for name, value in outputs.items()}, item, views)
-        for metric in scores:
-            metric.update(prediction, item)
+        metric.update(prediction, item)
 
 
 def _plot(rows, out: Path) -> None:

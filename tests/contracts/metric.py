@@ -16,7 +16,21 @@ Answers = Sequence[tuple[Prediction, Item]]
 def score(metric: Metric, answers: Answers) -> Result:
     for prediction, item in answers:
         metric.update(prediction, item)
-    return metric.compute()
+    return only(metric)
+
+
+def only(metric: Metric) -> Result:
+    """The one result of a metric that has one."""
+    (result,) = metric.compute()
+    return result
+
+
+def scores(metric: Metric, answers: Answers) -> dict[str, Result]:
+    """Every result by its protocol."""
+    for prediction, item in answers:
+        metric.update(prediction, item)
+    results = metric.compute()
+    return {result.protocol: result for result in results}
 
 
 class MetricContract:
@@ -26,7 +40,7 @@ class MetricContract:
     worst: float
 
     def metric(self) -> Metric:
-        """A fresh metric."""
+        """A fresh metric with one result."""
         raise NotImplementedError
 
     def answers(self, kind: str) -> Answers:
@@ -49,10 +63,10 @@ class MetricContract:
         assert low < high
 
     def test_direction(self) -> None:
-        assert self.metric().compute().higher_is_better == (self.best > self.worst)
+        assert only(self.metric()).higher_is_better == (self.best > self.worst)
 
     def test_nothing_scored(self) -> None:
-        result = self.metric().compute()
+        result = only(self.metric())
         assert np.isnan(result.value)
         assert np.isnan(result.interval).all()
         assert (result.num_images, result.rows, result.groups) == (0, (), ())
@@ -71,7 +85,7 @@ class MetricContract:
             parts[number % 2].update(prediction, item)
         for part in parts[1:]:
             parts[0].merge(part)
-        assert parts[0].compute().to_json() == whole.to_json()
+        assert only(parts[0]).to_json() == whole.to_json()
 
     def test_value_is_the_score_of_equal_weights(self) -> None:
         result = score(self.metric(), self.answers("mixed"))
@@ -104,5 +118,5 @@ class MetricContract:
         assert (difference.value > 0) == difference.higher_is_better
 
     def test_json_has_no_nan(self) -> None:
-        json.dumps(self.metric().compute().to_json(), allow_nan=False)
+        json.dumps(only(self.metric()).to_json(), allow_nan=False)
         json.dumps(score(self.metric(), self.answers("mixed")).to_json(), allow_nan=False)

@@ -7,11 +7,12 @@ import torch
 
 from gensight.backbones.scratch import ScratchEncoder
 from gensight.encodings.heatmap import Heatmap
-from gensight.loading.cases import Cases
+from gensight.loading.cases import Cases, collate
+from gensight.loading.draw_order import Draw
 from gensight.loading.views import ViewPolicy
 from gensight.methods.readout.method import Part, Readout
 from gensight.readers.base import Reader, Summary
-from gensight.samples import Array, Instance, Keypoints, Sample, Visibility
+from gensight.samples import Array, Batch, Instance, Keypoints, Sample, Visibility
 from gensight.skeletons import Skeleton
 from gensight.transforms.augmentation import Augmentation
 
@@ -65,6 +66,12 @@ def encoding() -> Heatmap:
 def cases(count: int = 12, seed: int = 0, augment: bool = True) -> Cases:
     augmentation = Augmentation(rotation=20.0, scale=(0.9, 1.1), brightness=0.2) if augment else None
     return Cases(Dots(count, seed), encoding(), ViewPolicy(SIZE), augmentation, seed)
+
+
+def batch(size: int = 4) -> Batch:
+    """The first draws of `cases`."""
+    of = cases()
+    return collate([of[Draw(index, 0, 100 + index)] for index in range(size)])
 
 
 def method(seed: int = 0) -> Readout:

@@ -43,6 +43,7 @@ from gensight.methods.base import Method
 from gensight.methods.gaze import convolutional
 from gensight.methods.instruct import many_steps
 from gensight.methods.landmarks import method as landmarks
+from gensight.methods.loss import total_loss
 from gensight.methods.readout.method import Readout
 from tests.engine import small_run
 from tests.methods.classifier import small as small_classifier
@@ -62,7 +63,7 @@ def first_losses(method: Readout) -> list[float]:
     optimiser = torch.optim.AdamW(method.parameters(), 1e-3)
     losses = []
     for batch, _ in zip(BatchStream(cases, DrawOrder(len(cases), 4, 0)), range(NUM_STEPS), strict=False):
-        loss = method.losses(batch)["loss"]
+        loss = total_loss(method.losses(batch))
         loss.backward()
         optimiser.step()
         optimiser.zero_grad()
@@ -78,7 +79,7 @@ def first_landmark_losses() -> list[float]:
     for step in range(NUM_STEPS):
         batch = small_landmarks.batch((2 * step, 2 * step + 1))
         for player, optimiser in optimisers.items():
-            loss = method.losses(batch, player)["loss"]
+            loss = total_loss(method.losses(batch, player))
             optimiser.zero_grad()
             loss.backward(inputs=optimiser.param_groups[0]["params"])
             optimiser.step()
@@ -90,7 +91,7 @@ def first_gaze_losses(method: Method) -> list[float]:
     optimiser = torch.optim.AdamW(method.parameter_groups()[0]["params"], 1e-3)
     losses = []
     for step in range(NUM_STEPS):
-        loss = method.train().losses(small_gaze.batch(4, step))["loss"]
+        loss = total_loss(method.train().losses(small_gaze.batch(4, step)))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -105,7 +106,7 @@ def first_instruct_losses(way: str) -> list[float]:
     optimiser = torch.optim.AdamW(method.parameter_groups()[0]["params"], 1e-3)
     losses = []
     for step in range(NUM_STEPS):
-        loss = method.losses(small_instruct.batch(2, step))["loss"]
+        loss = total_loss(method.losses(small_instruct.batch(2, step)))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -119,7 +120,7 @@ def first_classifier_losses() -> list[float]:
     optimiser = Optimisation(NUM_STEPS, 0.05, optimiser="sgd").build(method.parameter_groups())
     losses = []
     for step in range(NUM_STEPS):
-        loss = method.losses(small_classifier.batch(4, step))["loss"]
+        loss = total_loss(method.losses(small_classifier.batch(4, step)))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

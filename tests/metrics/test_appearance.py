@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from gensight.errors import ConfigError, DataError
-from gensight.metrics.appearance import SameDifferentAuc, TwoAlternative, build_appearance_metrics, rank_auc
+from gensight.metrics.appearance import SameDifferentAuc, TwoAlternative, appearance_metric, rank_auc
 from gensight.samples import Item, Prediction, Relation, Sample
-from tests.contracts.metric import MetricContract, score
+from tests.contracts.metric import MetricContract, only, score
 
 SIZE = (20, 30)
 
@@ -91,10 +91,10 @@ def test_chance_is_one_half() -> None:
 
 
 def test_names_build_metrics() -> None:
-    built = build_appearance_metrics(["same-different-auc", "two-alternative"])
-    assert [metric.protocol for metric in built] == ["same-different-auc", "two-alternative"]
+    for name in ("same-different-auc", "two-alternative"):
+        assert only(appearance_metric(name)).protocol == name
     with pytest.raises(ConfigError) as caught:
-        build_appearance_metrics(["two-alternatives"])
+        appearance_metric("two-alternatives")
     assert caught.value.what == "no appearance protocol is called `two-alternatives`"
     assert caught.value.hint == "did you mean `two-alternative`?"
 

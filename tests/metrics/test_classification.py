@@ -6,7 +6,7 @@ import torch
 from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError
 
 from gensight.errors import ConfigError, DataError
-from gensight.metrics.classification import LabelScore, classification_metrics
+from gensight.metrics.classification import LabelScores, classification_metric
 from gensight.samples import Item, Prediction, Sample
 from tests.contracts.metric import MetricContract, score
 
@@ -31,7 +31,7 @@ class _Labels(MetricContract):
     protocol = "top-1"
 
     def metric(self):
-        return LabelScore(self.protocol)
+        return LabelScores((self.protocol,))
 
     def answers(self, kind):
         found = []
@@ -80,19 +80,21 @@ def test_equal_to_torchmetrics(seed):
         "balanced-accuracy": MulticlassAccuracy(7, average="macro"),
         "ece": MulticlassCalibrationError(7, n_bins=15),
     }
-    for metric in classification_metrics("classification"):
-        assert score(metric, told).value == pytest.approx(float(theirs[metric.protocol](*flat)), abs=1e-6)
+    ours = scores(classification_metric("classification"), told)
+    assert list(ours) == list(theirs)
+    for name, result in ours.items():
+        assert result.value == pytest.approx(float(theirs[name](*flat)), abs=1e-6)
 
 
 def test_an_answer_that_says_nothing_scores_nothing():
     items = [item(number, CLASSES[number % 7]) for number in range(14)]
     flat = [(said(of, dict.fromkeys(CLASSES, 1 / 7)), of) for of in items]
-    assert score(LabelScore("top-1"), flat).value == 0
-    assert score(LabelScore("top-1"), [(said(of, None), of) for of in items]).value == 0
+    assert score(LabelScores(("top-1",)), flat).value == 0
+    assert score(LabelScores(("top-1",)), [(said(of, None), of) for of in items]).value == 0
 
 
 def test_refusals():
     with pytest.raises(DataError, match="needs images whose class is known"):
-        LabelScore().update(said(item(0, None), None), item(0, None))
+        LabelScores().update(said(item(0, None), None), item(0, None))
     with pytest.raises(ConfigError, match="no classification protocol is called `accuracy`"):
-        classification_metrics("accuracy")
+        classification_metric("accuracy")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gensight.errors import ConfigError, DataError
-from gensight.metrics.correspondence import THRESHOLDS, MatchingPck, build_matching_metrics
+from gensight.metrics.correspondence import THRESHOLDS, MatchingPck, matching_metric
 from gensight.samples import Instance, Item, Matches, Prediction, Relation, Sample
 from tests.contracts.metric import MetricContract, score
 
@@ -65,7 +65,7 @@ class _Contract(MetricContract):
 
 class TestImagePerPoint(_Contract):
     def metric(self):
-        return MatchingPck("img", "point", 0.1)
+        return MatchingPck("img", ("point",), (0.1,))
 
     def test_by_hand(self):
         # The longer side is 300 px, so 30 px pass. One of three, and one of one: 2 of 4 points, (1/3 + 1) / 2 of pairs.
@@ -75,7 +75,7 @@ class TestImagePerPoint(_Contract):
             (answer(one, [(10, 40), (50, 81), NAN, (0, 0)]), one),  # 30 px, 31 px, missing, not scored
             (answer(two, [(118, 124), (0, 0)]), two),  # 30 px
         ]
-        per_point, per_image = (score(MatchingPck("img", average, 0.1), told) for average in ("point", "image"))
+        per_point, per_image = (score(MatchingPck("img", (average,), (0.1,)), told) for average in ("point", "image"))
         assert per_point.value == pytest.approx(2 / 4)
         assert per_image.value == pytest.approx((1 / 3 + 1) / 2)
         assert (per_point.protocol, per_image.protocol) == ("pck-img-point@0.10", "pck-img-image@0.10")
@@ -85,12 +85,12 @@ class TestImagePerPoint(_Contract):
 
 class TestImagePerImage(_Contract):
     def metric(self):
-        return MatchingPck("img", "image", 0.05)
+        return MatchingPck("img", ("image",), (0.05,))
 
 
 class TestBoxPerPoint(_Contract):
     def metric(self):
-        return MatchingPck("box", "point", 0.1)
+        return MatchingPck("box", ("point",), (0.1,))
 
     def test_the_box_is_the_second_images(self):
         boxes = [(0, 0, 500, 10), (10, 10, 30, 110)]  # 100 px, so 10 px pass
@@ -107,26 +107,31 @@ class TestBoxPerPoint(_Contract):
 
 class TestBoxPerImage(_Contract):
     def metric(self):
-        return MatchingPck("box", "image", 0.2)
+        return MatchingPck("box", ("image",), (0.2,))
 
 
 def test_pairs_without_a_common_point_say_nothing() -> None:
     item, empty = pair("a", [(10, 10)]), pair("b", [NAN, NAN])
-    result = score(MatchingPck(), [(answer(item, [(10, 10)]), item), (answer(empty, None), empty)])
+    result = score(
+        MatchingPck("img", ("point",), (0.1,)), [(answer(item, [(10, 10)]), item), (answer(empty, None), empty)]
+    )
     assert (result.value, result.num_images) == (1.0, 1)
     assert "1 pairs have no common point" in result.notes
 
 
 def test_groups_are_resampled() -> None:
     items = [pair(f"{n}", [(10, 10)], group=f"video{n % 2}") for n in range(4)]
-    assert "2 groups of images were resampled" in score(MatchingPck(), answers("perfect", items)).notes
+    assert (
+        "2 groups of images were resampled"
+        in score(MatchingPck("img", ("point",), (0.1,)), answers("perfect", items)).notes
+    )
 
 
 def test_names_build_metrics() -> None:
-    names = [metric.protocol for metric in build_matching_metrics(["pck-img"])]
+    names = [result.protocol for result in matching_metric("pck-img").compute()]
     assert len(names) == len(set(names)) == 2 * len(THRESHOLDS)
-    chosen = build_matching_metrics(["pck-box@0.1", "pck-img-image", "pck-img-point@0.05"])
-    assert [metric.protocol for metric in chosen] == [
+    chosen = [matching_metric(name) for name in ("pck-box@0.1", "pck-img-image", "pck-img-point@0.05")]
+    assert [result.protocol for metric in chosen for result in metric.compute()] == [
         "pck-box-point@0.10",
         "pck-box-image@0.10",
         "pck-img-image@0.01",
@@ -147,7 +152,7 @@ def test_names_build_metrics() -> None:
 )
 def test_bad_names_are_refused(name, what) -> None:
     with pytest.raises(ConfigError) as caught:
-        build_matching_metrics([name])
+        matching_metric(name)
     assert caught.value.what == what
 
 
@@ -160,4 +165,4 @@ def test_answers_to_other_questions_are_refused() -> None:
     with pytest.raises(DataError, match="needs pairs of images with tracks"):
         MatchingPck().update(answer(one, None), Item(one.samples))
     with pytest.raises(ConfigError, match="must be positive, got 0"):
-        MatchingPck(threshold=0)
+        MatchingPck(thresholds=(0,))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from gensight.errors import ConfigError, DataError
-from gensight.metrics.depth import DepthErrors, DepthMetric, depth_errors, depth_metrics
+from gensight.metrics.depth import MEASURES, DepthScores, depth_errors, depth_metric
 from gensight.samples import Depth, Item, Prediction, Sample
-from tests.contracts.metric import MetricContract, score
+from tests.contracts.metric import MetricContract, score, scores
 
 SIZE = (20, 30)
 
@@ -40,7 +40,7 @@ class _Depths(MetricContract):
     measure = "absrel"
 
     def metric(self):
-        return DepthMetric(self.measure, DepthErrors())
+        return DepthScores(measures=(self.measure,))
 
     def answers(self, kind):
         found = []
@@ -74,14 +74,16 @@ def test_trap_all_zero_depth_must_not_score_0():
     """An empty answer scores badly in every protocol and measure; where a shift is forgiven, as a constant does."""
     of = item(room(0))
     for protocol in ("depth-metric", "depth-median-scaled", "depth-affine"):
-        for metric in depth_metrics(protocol):
-            for values in (np.zeros(SIZE), np.full(SIZE, np.nan)):
-                result = score(metric, [(said(of, values), of)])
-                perfect = score(depth_metrics(metric.protocol)[0], [(said(of, room(0)), of)])
-                far = 0.9 if metric.protocol.startswith("depth-affine") else 0.05
+        perfect = scores(depth_metric(protocol), [(said(of, room(0)), of)])
+        assert len(perfect) == len(MEASURES)
+        for values in (np.zeros(SIZE), np.full(SIZE, np.nan)):
+            for name, result in scores(depth_metric(protocol), [(said(of, values), of)]).items():
+                far = 0.9 if protocol == "depth-affine" else 0.05
                 assert (result.value < far) if result.higher_is_better else (result.value > 0.1)
-                assert abs(perfect.value - float(result.higher_is_better)) < 1e-3
-    assert score(depth_metrics("depth-metric/absrel")[0], [(said(of, np.zeros(SIZE)), of)]).value > 0.99
+                assert abs(perfect[name].value - float(result.higher_is_better)) < 1e-3
+                alone = score(depth_metric(name), [(said(of, values), of)])
+                assert alone.to_json() == result.to_json()
+    assert score(depth_metric("depth-metric/absrel"), [(said(of, np.zeros(SIZE)), of)]).value > 0.99
 
 
 def test_noise_of_20_percent_scores_what_it_is():
@@ -89,9 +91,7 @@ def test_noise_of_20_percent_scores_what_it_is():
     of = item(room(0))
     noisy = room(0) * np.exp(rng.normal(0, 0.2, SIZE))
     expected = float(np.sqrt(np.mean((np.clip(noisy, 1e-3, 10) - room(0)) ** 2)))
-    assert score(depth_metrics("depth-metric/rmse")[0], [(said(of, noisy), of)]).value == pytest.approx(
-        expected, rel=1e-4
-    )
+    assert score(depth_metric("depth-metric/rmse"), [(said(of, noisy), of)]).value == pytest.approx(expected, rel=1e-4)
 
 
 def test_eigens_crop_scores_the_middle_alone():
@@ -99,24 +99,24 @@ def test_eigens_crop_scores_the_middle_alone():
     of = item(truth)
     wrong_rim = np.full((480, 640), 9.0)
     wrong_rim[45:471, 41:601] = 2.0
-    (metric,) = depth_metrics("depth-metric/absrel", crop="eigen")
+    metric = depth_metric("depth-metric/absrel", crop="eigen")
     result = score(metric, [(said(of, wrong_rim), of)])
     assert result.value == pytest.approx(0)
     assert "inside Eigen's crop" in result.notes
-    assert score(depth_metrics("depth-metric/absrel")[0], [(said(of, wrong_rim), of)]).value > 0.5
+    assert score(depth_metric("depth-metric/absrel"), [(said(of, wrong_rim), of)]).value > 0.5
     small = item(room(0))
     with pytest.raises(DataError, match="Eigen's crop is of images of"):
-        depth_metrics("depth-metric", crop="eigen")[0].update(said(small, room(0)), small)
+        depth_metric("depth-metric", crop="eigen").update(said(small, room(0)), small)
 
 
 def test_modes_forgive_what_they_name():
     of = item(room(1))
     scaled, shifted = 2 * room(1) / 4, 0.3 * room(1) + 1
-    assert score(depth_metrics("depth-median-scaled/absrel")[0], [(said(of, scaled), of)]).value == pytest.approx(
+    assert score(depth_metric("depth-median-scaled/absrel"), [(said(of, scaled), of)]).value == pytest.approx(
         0, abs=1e-5
     )
-    assert score(depth_metrics("depth-affine/absrel")[0], [(said(of, shifted), of)]).value == pytest.approx(0, abs=1e-5)
+    assert score(depth_metric("depth-affine/absrel"), [(said(of, shifted), of)]).value == pytest.approx(0, abs=1e-5)
     inverse = said(of, 5 / room(1) - 0.1, "affine")
-    assert score(depth_metrics("depth-affine/absrel")[0], [(inverse, of)]).value == pytest.approx(0, abs=1e-4)
+    assert score(depth_metric("depth-affine/absrel"), [(inverse, of)]).value == pytest.approx(0, abs=1e-4)
     with pytest.raises(ConfigError, match="this prediction is affine"):
-        depth_metrics("depth-metric")[0].update(inverse, of)
+        depth_metric("depth-metric").update(inverse, of)

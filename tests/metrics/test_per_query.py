@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from gensight.metrics.coco.detection import VocBox
-from gensight.metrics.per_query import AskedMetric, Joined
-from gensight.metrics.segmentation import segmentation_metrics
+from gensight.metrics.per_query import PerQueryMetric
+from gensight.metrics.segmentation import segmentation_metric
 from gensight.samples import Instance, Item, Prediction, Query, Sample
+from tests.contracts.metric import only
 
 
 def mask(rows: slice) -> np.ndarray:
@@ -30,18 +31,14 @@ def said(item: Item, *instances: Instance) -> Prediction:
 
 
 def miou(answers: dict[str, slice | None]) -> float:
-    joined = Joined()
-    metrics = [AskedMetric(one, ("segment",), True, joined) for one in
-               segmentation_metrics("seg", ("background", "cat", "dog"))]  # fmt: skip
+    metric = PerQueryMetric(segmentation_metric("seg", ("background", "cat", "dog")), ("segment",))
     for key in ("a", "b"):
         one = sample(key)
         for name, rows in answers.items():
             item = ask(one, name)
             found = () if rows is None else (Instance(name, mask=lambda rows=rows: mask(rows)),)
-            answer = said(item, *found)
-            for metric in metrics:
-                metric.update(answer, item)
-    return {metric.protocol: metric.compute().value for metric in metrics}["seg/miou"]
+            metric.update(said(item, *found), item)
+    return {result.protocol: result.value for result in metric.compute()}["seg/miou"]
 
 
 def test_asking_absent_classes_counts():
@@ -52,17 +49,17 @@ def test_asking_absent_classes_counts():
 
 
 def test_items_of_other_tasks_are_passed_over():
-    metric = AskedMetric(VocBox("voc12", ("cat",)), ("detect",), merged=False)
+    metric = PerQueryMetric(VocBox("voc12", ("cat",)), ("detect",), merged=False)
     one = sample("a")
     item, other = ask(one, "cat", "detect"), ask(one, "cat")
     metric.update(said(other), other)
     metric.update(said(item, Instance("cat", box=np.array([0.0, 0.0, 8.0, 4.0]))), item)
-    assert metric.compute().value == 1.0
+    assert only(metric).value == 1.0
 
 
 def test_the_last_image_counts_and_halves_can_be_merged():
     def score(keys):
-        metric = AskedMetric(segmentation_metrics("seg/miou", ("background", "cat"))[0], ("segment",))
+        metric = PerQueryMetric(segmentation_metric("seg/miou", ("background", "cat")), ("segment",))
         for key in keys:
             item = ask(sample(key), "cat")
             metric.update(said(item, Instance("cat", mask=lambda: mask(slice(0, 4)))), item)
@@ -70,4 +67,4 @@ def test_the_last_image_counts_and_halves_can_be_merged():
 
     first, second = score("a"), score("b")
     first.merge(second)
-    assert first.compute().num_images == 2
+    assert only(first).num_images == 2

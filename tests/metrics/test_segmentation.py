@@ -9,17 +9,16 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardInd
 
 from gensight.errors import ConfigError, DataError
 from gensight.metrics.segmentation import (
-    ClassCounts,
-    MaskScore,
+    MaskScores,
     Segmentation,
     boundary_f,
     dice,
     intersection_over_union,
-    segmentation_metrics,
+    segmentation_metric,
 )
 from gensight.readers.shared.class_maps import ClassMap
 from gensight.samples import Instance, Item, Prediction, Query, Sample
-from tests.contracts.metric import MetricContract, score
+from tests.contracts.metric import MetricContract, score, scores
 
 NAMES = ("background", "cat", "dog")
 SIZE = (12, 16)
@@ -69,7 +68,7 @@ class _Counted(MetricContract):
     measure = "miou"
 
     def metric(self):
-        return Segmentation(self.measure, ClassCounts(NAMES))
+        return Segmentation(NAMES, (self.measure,))
 
     def answers(self, kind):
         return answers(kind)
@@ -101,12 +100,8 @@ def test_equal_to_torchmetrics(seed):
     rng = np.random.default_rng(seed)
     truths, told = rng.integers(0, 3, (2, 5, *SIZE))
     items = [Item((sample(truth, f"image{number}"),)) for number, truth in enumerate(truths)]
-    metrics = segmentation_metrics("seg", NAMES)
-    for item, answer in zip(items, told, strict=True):
-        prediction = said(item, answer)
-        for metric in metrics:
-            metric.update(prediction, item)
-    ours = {metric.protocol: metric.compute().value for metric in metrics}
+    pairs = [(said(item, answer), item) for item, answer in zip(items, told, strict=True)]
+    ours = {name: result.value for name, result in scores(segmentation_metric("seg", NAMES), pairs).items()}
     flat = torch.tensor(told).flatten(), torch.tensor(truths).flatten()
     assert ours["seg/miou"] == pytest.approx(float(MulticlassJaccardIndex(3)(*flat)), abs=1e-6)
     assert ours["seg/class-accuracy"] == pytest.approx(float(MulticlassAccuracy(3, average="macro")(*flat)), abs=1e-6)
@@ -123,7 +118,7 @@ def test_trap_asking_absent_classes_counts():
     haunted = [Prediction("cats", SIZE, (*right[0].instances, ghost), group="cats"), right[1]]
 
     def miou(protocol, predictions):
-        return score(Segmentation("miou", ClassCounts(NAMES, protocol)), zip(predictions, items, strict=True)).value
+        return score(Segmentation(NAMES, ("miou",), protocol), zip(predictions, items, strict=True)).value
 
     assert miou("seg", right) == miou("seg-oracle-classes", right) == 1
     assert miou("seg", haunted) < 0.8
@@ -137,7 +132,7 @@ def test_ignored_pixels_do_not_count_and_pixels_without_an_answer_are_wrong():
     item = Item((sample(truth, names=names),))
     other = truth.copy()
     other[:, :8] = 1
-    metric = Segmentation("pixel-accuracy", ClassCounts(names))
+    metric = Segmentation(names, ("pixel-accuracy",))
     wall = (truth[:, 8:] == 0).mean()
     assert score(metric, [(said(item, other, names), item)]).value == pytest.approx(1 - wall)
 
@@ -147,20 +142,20 @@ def test_a_surer_mask_lies_on_top():
     every = partial(given, np.ones(SIZE, bool))
     for confidence, value in ((0.4, 1.0), (0.6, 0.0)):
         instances = (Instance("cat", mask=every, confidence=0.5), Instance("dog", mask=every, confidence=confidence))
-        metric = Segmentation("pixel-accuracy", ClassCounts(NAMES))
+        metric = Segmentation(NAMES, ("pixel-accuracy",))
         assert score(metric, [(Prediction("a", SIZE, instances), item)]).value == value
 
 
 def test_refusals():
     item = Item((sample(numbers(0)),))
-    metric = Segmentation("miou", ClassCounts(NAMES))
+    metric = Segmentation(NAMES, ("miou",))
     metric.update(said(item, numbers(0)), item)
     with pytest.raises(DataError, match="two predictions of one image"):
         metric.update(said(item, numbers(0)), item)
     with pytest.raises(DataError, match="whose pixels have classes"):
-        Segmentation("miou", ClassCounts(NAMES)).update(Prediction("b", SIZE), Item((Sample("b", SIZE, image),)))
+        Segmentation(NAMES, ("miou",)).update(Prediction("b", SIZE), Item((Sample("b", SIZE, image),)))
     with pytest.raises(ConfigError, match="no segmentation protocol is called `iou`"):
-        segmentation_metrics("iou", NAMES)
+        segmentation_metric("iou", NAMES)
 
 
 class _Masks(MetricContract):
@@ -168,7 +163,7 @@ class _Masks(MetricContract):
     measure = "iou"
 
     def metric(self):
-        return MaskScore(self.measure)
+        return MaskScores((self.measure,))
 
     def answers(self, kind):
         found = []
@@ -209,6 +204,6 @@ def test_masks_by_hand():
 
 def test_an_absent_class_that_is_left_black_is_right():
     item = Item((sample(np.zeros(SIZE, np.uint8)),), query=Query("segment the dog", "segment", ("dog",)))
-    assert score(MaskScore(), [(Prediction("a", SIZE), item)]).value == 1
+    assert score(MaskScores(("iou",)), [(Prediction("a", SIZE), item)]).value == 1
     ghost = Instance("dog", mask=partial(given, np.ones(SIZE, bool)))
-    assert score(MaskScore(), [(Prediction("a", SIZE, (ghost,)), item)]).value == 0
+    assert score(MaskScores(("iou",)), [(Prediction("a", SIZE, (ghost,)), item)]).value == 0

@@ -15,7 +15,7 @@ from gensight.puppets.scenery import objects
 from gensight.puppets.scenery.surroundings import outdoors
 from gensight.puppets.scenes import Light, Scene, Subject
 from gensight.puppets.staging import draw_scene
-from gensight.readers.puppets import _keypoints, _visible_boxes
+from gensight.readers.puppets import moment_keypoints, visible_boxes
 from gensight.samples import Visibility
 from gensight.skeletons import OPENPOSE_18
 
@@ -38,7 +38,7 @@ def scene(yaw: float, things=()) -> Scene:
 
 def keypoints(yaw: float, things=()):
     moment = scene(yaw, things).at(0)
-    return _keypoints(moment, 0, project(moment.entities, moment.camera, SIZE))
+    return moment_keypoints(moment, 0, project(moment.entities, moment.camera, SIZE))
 
 
 def place(points, name: str) -> float:
@@ -104,7 +104,7 @@ def test_depth_agrees_with_distance():
 def test_size_and_distance_agree():
     moment = scene(0.0).at(0)
     projection = project(moment.entities, moment.camera, SIZE)
-    box, _ = _visible_boxes(projection)[1]
+    box, _ = visible_boxes(projection)[1]
     expected = 1.6 * SIZE[0] * 1.7 / DISTANCE
     assert abs((box[3] - box[1]) / expected - 1) < 0.06
 

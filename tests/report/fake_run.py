@@ -149,11 +149,16 @@ def _card(name: str) -> dict[str, Any]:
     return {
         "name": name,
         "method": "readout",
-        "backbone": {"id": "tiny", "hash": "5f0c9a1be2d34c77"},
+        "format_version": 1,
+        "backbone": {"kind": "tiny", "id": "tiny", "fingerprint": "5f0c9a1be2d34c77"},
+        "skeleton": None,
+        "calibration": [1.0, 0.0],
+        "threshold": 0.5,
         "num_parameters_trained": 1_234_567,
         "hardware": "2 CPU cores, 16 GB",
         "training_minutes": 8.4,
         "steps": 1200,
+        "best_step": 1000,
         "versions": {"gensight": "0.1.0", "torch": "2.13.0"},
     }
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gensight.engine.card import BackboneIdentity
 from gensight.errors import RunError
 from gensight.report.results import read_run
 from tests.report.fake_run import KEYPOINTS, write_fake_run
@@ -20,7 +21,8 @@ def test_reads_what_was_written(folder: Path) -> None:
     assert [model.model for model in run.metrics.scores] == ["readout", "random-twin", "mean-position", "scratch"]
     assert run.metrics.scores[0].results[1].unit == "%"
     assert len(run.metrics.differences) == 3
-    assert run.card["backbone"] == {"id": "tiny", "hash": "5f0c9a1be2d34c77"}
+    assert run.card is not None
+    assert run.card.backbone == BackboneIdentity("tiny", "tiny", "5f0c9a1be2d34c77")
     assert run.predictions is not None
     assert run.predictions.skeleton is not None
     assert tuple(run.predictions.skeleton.keypoints) == KEYPOINTS
@@ -46,7 +48,7 @@ def test_only_config_and_scores_must_be_there(tmp_path: Path) -> None:
     (tmp_path / "metrics.json").write_text('{"scores": [], "from_a_later_version": 1}')
     run = read_run(tmp_path)
     assert run.name == tmp_path.name
-    assert (run.card, run.curves, run.predictions) == ({}, {}, None)
+    assert (run.card, run.curves, run.predictions) == (None, {}, None)
     assert run.metrics.split == "test"
 
 
@@ -64,6 +66,7 @@ def test_only_config_and_scores_must_be_there(tmp_path: Path) -> None:
             r"\$\.scores\[0\]\.results\[0\]",
         ),
         ("model/card.json", "", "not valid JSON"),
+        ("model/card.json", "[]", "this is no run's card: Expected `object`, got `array`"),
         ("predictions.json", '{"items": [{"sample_key": "a", "size": [0, 3]}]}', r"\$\.items\[0\]\.size"),
         ("log/metrics.csv", "time,loss\n1,2\n", "the log has no column `step`"),
         ("log/metrics.csv", "step,loss\n1,much\n", "`much` is not a number"),

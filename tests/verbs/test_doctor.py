@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from gensight.cli.main import app
 from gensight.verbs import doctor as module
-from gensight.verbs.doctor import GIB, Check, _abilities, _memory, doctor
+from gensight.verbs.doctor import GIB, Check, check_abilities, check_memory, doctor
 
 
 def test_findings_are_complete() -> None:
@@ -27,12 +27,12 @@ def test_it_ends_with_1_if_something_is_missing(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_large_models_need_room() -> None:
-    assert [check.level for check in _abilities(4 * GIB, 0)] == ["note", "note"]
-    assert all(check.name == "too large" for check in _abilities(4 * GIB, 0))
-    assert [check.level for check in _abilities(4 * GIB, 12 * GIB)] == ["ok", "note"]
-    assert "on the CPU" in _abilities(64 * GIB, 0)[0].text
+    assert [check.level for check in check_abilities(4 * GIB, 0)] == ["note", "note"]
+    assert all(check.name == "too large" for check in check_abilities(4 * GIB, 0))
+    assert [check.level for check in check_abilities(4 * GIB, 12 * GIB)] == ["ok", "note"]
+    assert "on the CPU" in check_abilities(64 * GIB, 0)[0].text
 
 
 def test_little_memory_is_noted() -> None:
-    assert _memory(GIB, 8 * GIB).level == "note"
-    assert _memory(6 * GIB, 8 * GIB) == Check("ok", "memory", "6.0 GiB free of 8.0 GiB")
+    assert check_memory(GIB, 8 * GIB).level == "note"
+    assert check_memory(6 * GIB, 8 * GIB) == Check("ok", "memory", "6.0 GiB free of 8.0 GiB")

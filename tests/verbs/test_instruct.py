@@ -66,12 +66,12 @@ def test_a_run_keeps_the_vocabulary_and_is_scored_beside_other_words(run):
 
 def test_a_run_keeps_the_threshold_that_its_validation_part_taught(run):
     trained, card = TrainedRun.load(run, "cpu"), RunFolder(run).read_card()
-    assert 0 < card["threshold"] < 1
+    assert 0 < card.threshold < 1
     assert {one.threshold for name, one in trained.encoding.tasks.items() if name in ("segment", "detect")} == {
-        card["threshold"]
+        card.threshold
     }
     experiment = Experiment.open(trained.config)
-    assert best_threshold(experiment, trained.method, "cpu") == card["threshold"]
+    assert best_threshold(experiment, trained.method, "cpu") == card.threshold
 
 
 def test_images_of_any_aspect_come_back_at_their_size(run, tmp_path):

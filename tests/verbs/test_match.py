@@ -5,7 +5,7 @@ import pytest
 
 from gensight.errors import ConfigError, DataError
 from gensight.samples import Sample
-from gensight.verbs.match import _points, parse_points
+from gensight.verbs.match import parse_points, points_to_match
 
 
 def test_points_are_read_and_a_wrong_one_is_named() -> None:
@@ -17,8 +17,8 @@ def test_points_are_read_and_a_wrong_one_is_named() -> None:
 def test_points_outside_the_image_are_named() -> None:
     sample = Sample("a", (10, 20), lambda: np.zeros((10, 20, 3), np.uint8))
     with pytest.raises(DataError, match="the point 25,4 lies outside the image of 20 x 10"):
-        _points(sample, np.array([[1.0, 1.0], [25.0, 4.0]]))
-    grid = _points(sample, None)
+        points_to_match(sample, np.array([[1.0, 1.0], [25.0, 4.0]]))
+    grid = points_to_match(sample, None)
     assert len(grid) == 8 * 4
     assert (grid >= 0).all()
     assert (grid <= [20, 10]).all()

@@ -8,17 +8,17 @@ from gensight.config.encodings import (
 from gensight.config.instruct import PaintedConfig
 from gensight.config.protocols import Protocol
 from gensight.config.schema import RunConfig
-from gensight.metrics import keypoint_tables as tables
-from gensight.metrics.appearance import build_appearance_metrics
+from gensight.metrics.appearance import appearance_metric
 from gensight.metrics.base import Metric
-from gensight.metrics.classification import classification_metrics
-from gensight.metrics.coco.detection import detection_metrics
-from gensight.metrics.correspondence import build_matching_metrics
-from gensight.metrics.depth import depth_metrics
-from gensight.metrics.edges import edge_metrics
-from gensight.metrics.gaze.scores import gaze_metrics
-from gensight.metrics.per_query import AskedMetric, Joined
-from gensight.metrics.segmentation import segmentation_metrics
+from gensight.metrics.classification import classification_metric
+from gensight.metrics.coco.detection import detection_metric
+from gensight.metrics.correspondence import matching_metric
+from gensight.metrics.depth import depth_metric
+from gensight.metrics.edges import edge_metric
+from gensight.metrics.gaze.scores import gaze_metric
+from gensight.metrics.keypoint_protocols import keypoint_metric
+from gensight.metrics.per_query import PerQueryMetric
+from gensight.metrics.segmentation import segmentation_metric
 from gensight.readers.shared.class_maps import BACKGROUND
 from gensight.skeletons import Skeleton
 
@@ -27,57 +27,58 @@ def build_metrics(config: RunConfig, skeleton: Skeleton | None) -> list[Metric]:
     """Fresh metrics for the protocols of a recipe, in their order."""
     pairs = any(isinstance(part, CorrespondenceConfig) for part in parts_of(config.encoding).values())
     if isinstance(config.encoding, PaintedConfig):
-        return [
-            metric for protocol in config.protocols for metric in _asked(protocol, config, config.encoding, skeleton)
-        ]
-    return [metric for protocol in config.protocols for metric in _build_metric(protocol, config, skeleton, pairs)]
+        found = (_per_query(protocol, config, config.encoding, skeleton) for protocol in config.protocols)
+        return [metric for metric in found if metric is not None]
+    return [_build_metric(protocol, config, skeleton, pairs) for protocol in config.protocols]
 
 
-def _asked(protocol: Protocol, config: RunConfig, encoding: PaintedConfig, skeleton: Skeleton | None) -> list[Metric]:
-    """Of painted answers: each protocol scores the items of its task, if the encoding asks it."""
+def _per_query(
+    protocol: Protocol, config: RunConfig, encoding: PaintedConfig, skeleton: Skeleton | None
+) -> Metric | None:
+    """Of painted answers: each protocol scores the items of its task; None where the encoding has no such items."""
     categories = encoding.categories or ()
-    found: list[Metric]
+    found: Metric | None
     match protocol:
         case "seg" | "seg-oracle-classes":
-            task, found = "segment", segmentation_metrics(protocol, (BACKGROUND, *categories)) if categories else []
+            task, found = "segment", segmentation_metric(protocol, (BACKGROUND, *categories)) if categories else None
         case "coco-box" | "voc07" | "voc12":
-            task, found = "detect", detection_metrics(protocol, categories)
+            task, found = "detect", detection_metric(protocol, categories)
         case "classification" | "top-1":
-            task, found = "classify", classification_metrics(protocol)
+            task, found = "classify", classification_metric(protocol)
         case "coco-oks":
-            task, found = "keypoints", _build_metric(protocol, config, skeleton, False) if skeleton else []
+            task, found = "keypoints", _build_metric(protocol, config, skeleton, False) if skeleton else None
         case "edges-f":
             task, found = "edges", _build_metric(protocol, config, None, False)
         case _:
             task, found = "depth", _build_metric(protocol, config, None, False)
-    merged = task in ("segment", "depth")  # several measures share what the first of them counts
-    joined = Joined()
-    return [AskedMetric(metric, (task,), merged, joined) for metric in found] if task in encoding.tasks else []
+    if found is None or task not in encoding.tasks:
+        return None
+    return PerQueryMetric(found, (task,), merged=task in ("segment", "depth"))
 
 
-def _build_metric(protocol: Protocol, config: RunConfig, skeleton: Skeleton | None, pairs: bool) -> list[Metric]:
+def _build_metric(protocol: Protocol, config: RunConfig, skeleton: Skeleton | None, pairs: bool) -> Metric:
     match protocol:
         case "depth-metric" | "depth-median-scaled" | "depth-affine":
             low, high = config.evaluation.depth_range
-            return depth_metrics(protocol, low, high)
+            return depth_metric(protocol, min_depth=low, max_depth=high)
         case "classification" | "top-1":
-            return classification_metrics(protocol)
+            return classification_metric(protocol)
         case "edges-f":
-            return edge_metrics(protocol)
+            return edge_metric(protocol)
         case (
             "gazefollow" | "chong" | "gazelle" | "tonini" | "sharingan"
             | "video" | "chong-video" | "gazelle-video" | "goo-5x5" | "in-frame-ap"
         ):  # fmt: skip
-            return gaze_metrics(protocol, subset=_scored_subset(config))
+            return gaze_metric(protocol, subset=_scored_subset(config))
         case "two-alternative" | "same-different-auc":
-            return build_appearance_metrics([protocol])
+            return appearance_metric(protocol)
         case "pck-img":
-            return build_matching_metrics([protocol])
+            return matching_metric(protocol)
         case "pck-box" if pairs:  # of pairs, not of keypoints
-            return build_matching_metrics([protocol])
+            return matching_metric(protocol)
         case _:
             assert skeleton is not None  # the schema lets only keypoint encodings ask for the others
-            return tables.build_metrics([protocol], skeleton)
+            return keypoint_metric(protocol, skeleton)
 
 
 def _scored_subset(config: RunConfig) -> str:

@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 import lightning as L
 import torch
-import torch.distributed
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from gensight.engine.processes import mean_over_processes
+from gensight.engine.processes import sum_over_processes
 from gensight.methods.base import Method
+from gensight.methods.loss import reduce_losses
 from gensight.samples import Batch
 
 Schedule = Literal["constant", "cosine"]
@@ -101,12 +101,12 @@ class MethodModule(L.LightningModule):
         self.num_batches += 1
         takes_step = self.num_batches % accumulate == 0
         optimisers, schedules = _listed(self.optimizers()), _listed(self.lr_schedulers())
-        latest: dict[str, Tensor] = {}
+        world = self._world_size
+        self.latest: dict[str, Tensor] = {}
         for player, optimiser, schedule in zip(self.method.players, optimisers, schedules, strict=True):
             self.toggle_optimizer(optimiser)
-            losses = self.method.losses(batch, player)
-            loss = self._over_processes(losses)
-            self.manual_backward(loss / accumulate)
+            losses = reduce_losses(self.method.losses(batch, player), sum_over_processes if world > 1 else None)
+            self.manual_backward(losses.share * world / accumulate)  # gradients are averaged over the processes
             if takes_step:
                 if self.optimisation.clip is not None:
                     self.clip_gradients(optimiser, self.optimisation.clip, gradient_clip_algorithm="norm")
@@ -116,29 +116,13 @@ class MethodModule(L.LightningModule):
             self.untoggle_optimizer(optimiser)
             # The first player's losses keep their names; another one's carry its own.
             prefix = "" if player == self.method.players[0] else f"{player}_"
-            latest |= {
-                f"{prefix}{name}": value.detach()
-                for name, value in {**losses, "loss": loss}.items()
-                if not name.endswith(("_sum", "_count"))
-            }
-        self.latest = mean_over_processes(latest, self._world_size)
+            self.latest |= {f"{prefix}{name}": value for name, value in losses.values.items()}
         if takes_step:
             self._update_average()
 
     @property
     def _world_size(self) -> int:
         return self.trainer.world_size if self._trainer is not None else 1
-
-    def _over_processes(self, losses: dict[str, Tensor]) -> Tensor:
-        """The loss whose mean over processes is the loss of the global batch, also where masks differ."""
-        world = self._world_size
-        terms = [name.removesuffix("_count") for name in losses if name.endswith("_count")]
-        if world == 1 or not terms:
-            return losses["loss"]
-        counts = torch.stack([losses[f"{term}_count"].detach() for term in terms])
-        torch.distributed.all_reduce(counts)
-        sums = torch.stack([losses[f"{term}_sum"] for term in terms])
-        return (sums * world / counts.clamp(min=1)).sum()
 
     # --- Exponential moving average of what is trained ---
 

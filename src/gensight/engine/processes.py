@@ -8,6 +8,7 @@ import os
 
 import lightning as L
 import torch
+import torch.distributed
 from torch import Tensor
 
 _RANKS = ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")
@@ -25,10 +26,8 @@ def any_process(trainer: L.Trainer, mine: bool) -> bool:
     return bool(trainer.strategy.reduce_boolean_decision(mine, all=False))
 
 
-def mean_over_processes(values: dict[str, Tensor], world_size: int) -> dict[str, Tensor]:
-    """Scalars, each averaged over the processes; the same dictionary with one process."""
-    if world_size == 1 or not values:
-        return values
-    stacked = torch.stack([value.float() for value in values.values()])
-    torch.distributed.all_reduce(stacked)
-    return dict(zip(values, stacked / world_size, strict=True))
+def sum_over_processes(values: Tensor) -> Tensor:
+    """The tensors of all processes, added up; all must call it in the same order."""
+    total = values.clone()
+    torch.distributed.all_reduce(total)
+    return total

@@ -13,14 +13,12 @@ baselines/NAME/    a run folder for each trained baseline
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gensight.config.loading.loader import dump_config, load_recipe
 from gensight.config.schema import RunConfig
-from gensight.errors import ConfigError, RunError
+from gensight.engine.card import Card
+from gensight.errors import ConfigError, DataError, RunError
 from gensight.files.atomic import read_json, write_json, write_text
-
-FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -114,10 +112,10 @@ class RunFolder:
         except ConfigError:
             return None
 
-    def write_card(self, card: dict[str, Any]) -> None:
-        write_json(self.card, {"format_version": FORMAT_VERSION, **card}, indent=2)
+    def write_card(self, card: Card) -> None:
+        write_json(self.card, card.to_json(), indent=2)
 
-    def read_card(self) -> dict[str, Any]:
+    def read_card(self) -> Card:
         """The card. Raises RunError if this is no finished run, or one that another version of gensight wrote."""
         if not self.config.is_file():
             raise RunError("this folder is not a run: it has no config.yaml", where=self.root)
@@ -127,12 +125,9 @@ class RunFolder:
                 where=self.root,
                 hint=f"resume it with: gensight train {self.config} --out {self.root}",
             )
-        card: dict[str, Any] = read_json(self.card)
-        version = card.get("format_version")
-        if version != FORMAT_VERSION:
+        try:
+            return Card.from_json(read_json(self.card), self.card)
+        except DataError as error:
             raise RunError(
-                f"this run has format version {version}, this gensight reads version {FORMAT_VERSION}",
-                where=self.card,
-                hint="use the version of gensight that wrote it, or train again",
-            )
-        return card
+                error.what, where=error.where or self.card, hint="restore the file, or train again"
+            ) from error

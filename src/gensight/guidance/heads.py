@@ -6,7 +6,7 @@ from torch import Tensor
 
 from gensight.backbones.base import Features
 from gensight.backbones.diffusion import DiffusionBackbone
-from gensight.encodings.base import DESCRIPTORS, OutputSpec
+from gensight.encodings.base import OutputSpec
 from gensight.errors import ConfigError
 from gensight.methods.readout.loss import to_unit_range
 from gensight.methods.readout.method import Readout
@@ -69,11 +69,6 @@ def guiding_head(method: Readout, name: str) -> GuidingHead:
         )
     output = next(iter(what.outputs))
     return GuidingHead(method, part, output)
-
-
-def is_descriptor(head: GuidingHead) -> bool:
-    """Whether the head reads descriptors, not maps."""
-    return head.spec.kind in DESCRIPTORS
 
 
 def shared_backbone(heads: dict[str, GuidingHead]) -> DiffusionBackbone:

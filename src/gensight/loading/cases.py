@@ -1,6 +1,7 @@
 """One reader's items with their views, images and targets, and how they are stacked into a Batch."""
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,6 +77,12 @@ class Cases:
 
     def item(self, index: int) -> Item:
         return self._items[index]
+
+    def with_items(self, items: Sequence[Item]) -> "Cases":
+        """The same views, targets and decoded images, of other items about this reader's samples."""
+        changed = copy(self)
+        changed._items = items
+        return changed
 
     def __getitem__(self, draw: Draw) -> Case:
         item = self.item(draw.index)

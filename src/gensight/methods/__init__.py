@@ -1,6 +1,7 @@
 """Methods: ways of learning, each `Batch` -> losses and `Batch` -> outputs.
 
-- `base`: `Method`, the contract.
+- `base`: `Method`, the contract; `loss`: `Loss`, a term as its sum, count and weight, and how processes share them.
+- `gaze/`: where somebody looks, in three ways.
 - `readout/`: a small head reads a target out of a backbone's features.
 - `landmarks/`: a subject's parts, found by redrawing one frame in the pose of another; without labels, with one or two
   players; and keypoints fitted to them.
@@ -14,9 +15,10 @@ Adding a method:
    `players` take turns in each step, each with an optimiser, a schedule and a clipping of its own.
 3. Refuse outputs or backbones that it cannot work with in `__init__`, naming both sides (ConfigError).
 4. Add its config class to `Method` in `config/schema.py` (and to `OWN_ENCODINGS` there, if its target is of a kind
-   that no other method makes) and its `case` to `build_method` in `build/methods.py`; forbid it the other methods in
+   that no other method makes) and its `case` to `build_method` in `assembly/methods.py`; forbid it the other methods in
    `pyproject.toml` (import-linter).
-5. Add its first losses to `tests/golden/` and a train-kill-resume test like `tests/engine/test_fit.py`.
+5. Add its first losses to `tests/golden/`, its small case to `tests/methods/test_loss.py`, and a train-kill-resume test
+   like `tests/engine/test_fit.py`.
 6. Write a recipe that opens with its command, cost, expected score, and whether it was run.
 """
 

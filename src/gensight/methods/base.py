@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from gensight.methods.loss import Loss
 from gensight.samples import Batch
 
 
@@ -21,11 +22,11 @@ class Method(nn.Module, ABC):
         """What comes before the first step of a training, and not again when it goes on. By default nothing."""
 
     @abstractmethod
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
-        """Named scalar losses; `loss` is the one to minimise. A masked mean divides by the mask's sum.
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
+        """The terms that a player minimises, at least one: the total is the sum of their means by their weights.
 
-        A method whose masks differ between processes returns `NAME_sum` and `NAME_count` as well, for each term NAME
-        that `loss` adds up, so that the engine can divide by the global counts.
+        A term keeps its sum and its count, so that several processes, each with a part of the batch, divide by the
+        counts of all; whatever is averaged over a mask is a term of its own. `total_loss` adds the terms up.
         """
 
     @abstractmethod

@@ -1,26 +1,29 @@
 """How good a prediction is. Every score carries its protocol's name, its interval, and a row per image.
 
-    from gensight.metrics.keypoint_tables import build_metrics
+    from gensight.metrics.keypoint_protocols import keypoint_metric
     from gensight.metrics.bootstrap import paired_difference
 
-    metrics = build_metrics(["pck-box@0.10", "median-px"], skeleton)
+    metric = keypoint_metric("pck-box", skeleton)
     for prediction, item in answers:
-        for metric in metrics:
-            metric.update(prediction, item)
-    results = [metric.compute() for metric in metrics]
+        metric.update(prediction, item)
+    results = metric.compute()  # pck-box@0.05, pck-box@0.10, pck-box@0.20
 
 Where to look:
 
 - `base`: `Metric` and `Result`.
 - `bootstrap`: 95 % intervals by reweighting images or groups of them, and `paired_difference` of two results.
-- `keypoints`: `pck-box`, `pck-torso`, `pckh`; `mean-px` (DeepLabCut's RMSE), `rmse-px`, `median-px`.
-- `segmentation`: `seg` (one confusion over the data set), `seg-oracle-classes`, `mask` (one mask at a time).
-- `detection`: `coco-box`, equal to pycocotools; `voc07`, `voc12`.
-- `classification`: `top-1`, `top-5`, `balanced-accuracy`, `ece`.
-- `asked`: any of them, for models that are asked for one class at a time.
-- `oks`: `coco-oks`, equal to pycocotools; `coco_matching` is its matching, `coco_results` writes its results files.
+- `pooling`: the runs of a cross-validation as one result.
+- `keypoints`: `pck-box`, `pck-torso`, `pckh`; `mean-px` (DeepLabCut's RMSE), `rmse-px`, `median-px`; `bbc-6px`.
+- `keypoint_protocols`: the names of keypoint protocols -> metrics.
 - `readout_guidance`: `readout-guidance-2024`, a faulty protocol kept for old tables.
-- `tables`: protocol names -> metrics, results -> text.
+- `coco/`: `detection` (`coco-box`, equal to pycocotools; `voc07`, `voc12`), `oks` (`coco-oks`, equal to pycocotools),
+  `matching`, and `results`, which writes COCO's results files.
+- `segmentation`: `seg` (one confusion over the data set), `seg-oracle-classes`, `mask` (one mask at a time).
+- `depth`: `depth-metric`, `depth-median-scaled`, `depth-affine`. `edges`: `edges-f`.
+- `classification`: `top-1`, `top-5`, `balanced-accuracy`, `ece`.
+- `correspondence`: `pck-img`, `pck-box` of pairs. `appearance`: `two-alternative`, `same-different-auc`.
+- `gaze/`: `gazefollow` and its like, `in-frame-ap`.
+- `per_query`: any of them, for models that answer one query at a time.
 
 Adding a metric:
 
@@ -28,9 +31,10 @@ Adding a metric:
    the source of the definition.
 2. In `update`, keep what was measured under `item.sample.key`, so that images can be merged, sorted and resampled. What
    cannot be scored is left out and counted in `Result.notes`; a missing prediction is an error, never left out.
-3. In `compute`, reduce each image to sums (`statistics`) and give `reduce`, which turns sums into the score; where the
-   score is no function of sums, give `reweigh`. `bootstrap.make_result` does the rest.
-4. Name the protocol in `tables.PROTOCOLS` and build it in `tables._build`.
+3. In `compute`, for each measure or threshold, reduce each image to sums (`statistics`) and give `reduce`, which turns
+   sums into the score; where the score is no function of sums, give `reweigh`. `bootstrap.make_result` does the rest.
+4. Write a function from the protocol's name to the metric beside it, name the protocol in `config/protocols.py`, and
+   add its case to `assembly/metrics.py`.
 5. Inherit `tests/contracts/metric.py`'s `MetricContract`: perfect, worst, empty, permuted, merged.
 6. Add one example worked out by hand, and a comparison with the public implementation, if there is one.
 """

@@ -1,7 +1,6 @@
 """Appearance scores: whether images of the same thing are told from images of another."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal, get_args
 
 import numpy as np
 
@@ -11,27 +10,21 @@ from gensight.metrics.bootstrap import make_result
 from gensight.metrics.correspondence import check_answer, ratio
 from gensight.samples import Array, Item, Prediction
 
-Family = Literal["two-alternative", "same-different-auc"]
-PROTOCOLS: tuple[str, ...] = get_args(Family)
 _CHUNK = 200_000  # weights of single triplets held at a time
 
 
-def build_appearance_metrics(protocols: Sequence[str], seed: int = 0) -> list[Metric]:
-    """Fresh metrics, in the order of `protocols` (names of PROTOCOLS). ConfigError for an unknown name."""
-    kinds: dict[str, type[AppearanceMetric]] = {
-        "two-alternative": TwoAlternative,
-        "same-different-auc": SameDifferentAuc,
-    }
-    for protocol in protocols:
-        if protocol not in kinds:
-            close = nearest(protocol, PROTOCOLS)
-            raise ConfigError(
-                f"no appearance protocol is called `{protocol}`",
-                where="evaluation.protocols",
-                choices=PROTOCOLS,
-                hint=f"did you mean `{close}`?" if close else None,
-            )
-    return [kinds[protocol](seed) for protocol in protocols]
+def appearance_metric(protocol: str, seed: int = 0) -> "AppearanceMetric":
+    """A fresh metric of a protocol. ConfigError for an unknown name."""
+    kinds: dict[str, type[AppearanceMetric]] = {one.protocol: one for one in (TwoAlternative, SameDifferentAuc)}
+    if protocol not in kinds:
+        close = nearest(protocol, kinds)
+        raise ConfigError(
+            f"no appearance protocol is called `{protocol}`",
+            where="evaluation.protocols",
+            choices=kinds,
+            hint=f"did you mean `{close}`?" if close else None,
+        )
+    return kinds[protocol](seed)
 
 
 class AppearanceMetric(Metric):
@@ -69,7 +62,7 @@ class AppearanceMetric(Metric):
             self._triplets.setdefault(key, {}).update(triplets)
         self._groups.update(other._groups)
 
-    def compute(self) -> Result:
+    def compute(self) -> list[Result]:
         keys = sorted(self._triplets)
         images = [np.array([told for _, told in sorted(self._triplets[key].items())]).reshape(-1, 2) for key in keys]
         wins = np.array([[_wins(told).sum(), len(told)] for told in images], dtype=np.float64).reshape(-1, 2)
@@ -87,7 +80,7 @@ class AppearanceMetric(Metric):
         notes = [f"{num_missing} triplets had no predicted similarities"] if num_missing else []
         groups = [self._groups[key] for key in keys]
         ranked = None if self._by_sums else rank_auc(images)
-        return make_result(
+        result = make_result(
             self.protocol,
             statistics=wins if ranked is None else None,
             reduce=ratio if ranked is None else None,
@@ -99,6 +92,7 @@ class AppearanceMetric(Metric):
             notes=notes,
             seed=self.seed,
         )
+        return [result]
 
     _by_sums: bool = True
 

@@ -82,7 +82,11 @@ class Result:
 
 
 class Metric(ABC):
-    """Accumulates predictions against the items' ground truth. Never reads ground truth to clean a prediction."""
+    """Accumulates predictions against the items' ground truth. Never reads ground truth to clean a prediction.
+
+    Attributes:
+        protocol: What is scored, for messages. Each result has its own name, which may add a measure or a threshold.
+    """
 
     protocol: str = ""
 
@@ -90,7 +94,8 @@ class Metric(ABC):
     def update(self, prediction: Prediction, item: Item) -> None: ...
 
     @abstractmethod
-    def compute(self) -> Result: ...
+    def compute(self) -> list[Result]:
+        """The scores: one for each measure, average or threshold, always the same ones in the same order."""
 
     @abstractmethod
     def merge(self, other: "Metric") -> None:

@@ -9,7 +9,7 @@
 An image without an answer is wrong, with confidence 0.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, get_args
@@ -21,8 +21,9 @@ from gensight.metrics.base import Metric, Result
 from gensight.metrics.bootstrap import make_result
 from gensight.samples import Array, Item, Prediction
 
-Protocol = Literal["top-1", "top-5", "balanced-accuracy", "ece"]
-PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
+Measure = Literal["top-1", "top-5", "balanced-accuracy", "ece"]
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+FAMILY = "classification"  # all of them
 NUM_BINS = 15
 
 
@@ -35,18 +36,18 @@ class _Answer:
     group: str
 
 
-class LabelScore(Metric):
-    """One score of predicted labels.
+class LabelScores(Metric):
+    """Scores of predicted labels, one result for each measure.
 
     Args:
-        protocol: Of `PROTOCOLS`.
+        measures: Of `MEASURES`.
         seed: Seeds the bootstrap.
     """
 
-    def __init__(self, protocol: Protocol = "top-1", seed: int = 0) -> None:
-        if protocol not in PROTOCOLS:
-            raise ConfigError(f"no classification protocol is called `{protocol}`", choices=PROTOCOLS)
-        self.protocol, self.seed = protocol, seed
+    protocol = FAMILY
+
+    def __init__(self, measures: Sequence[Measure] = MEASURES, seed: int = 0) -> None:
+        self.measures, self.seed = tuple(measures), seed
         self._answers: dict[str, _Answer] = {}
 
     def update(self, prediction: Prediction, item: Item) -> None:
@@ -63,21 +64,24 @@ class LabelScore(Metric):
         self._answers[sample.key] = _Answer(sample.label, said, rank, confidence, sample.group)
 
     def merge(self, other: Metric) -> None:
-        assert isinstance(other, LabelScore), "only metrics of one class can be merged"
+        assert isinstance(other, LabelScores), "only metrics of one class can be merged"
         self._answers.update(other._answers)
 
-    def compute(self) -> Result:
+    def compute(self) -> list[Result]:
+        return [self._result(measure) for measure in self.measures]
+
+    def _result(self, measure: Measure) -> Result:
         keys = sorted(self._answers)
         answers = [self._answers[key] for key in keys]
-        right = np.array([one.rank <= (5 if self.protocol == "top-5" else 1) for one in answers], dtype=np.float64)
+        right = np.array([one.rank <= (5 if measure == "top-5" else 1) for one in answers], dtype=np.float64)
         labels = sorted({one.label for one in answers})
-        statistics, reduce = self._sums(answers, right, labels)
+        statistics, reduce = _sums(measure, answers, right, labels)
         parts = {
             name: float(np.mean([hit for hit, one in zip(right, answers, strict=True) if one.label == name]))
             for name in labels
         }
         return make_result(
-            self.protocol,
+            measure,
             statistics=statistics,
             reduce=reduce,
             groups=[one.group for one in answers],
@@ -92,39 +96,39 @@ class LabelScore(Metric):
                 }
                 for key, one, hit in zip(keys, answers, right, strict=True)
             ],
-            higher_is_better=self.protocol != "ece",
+            higher_is_better=measure != "ece",
             unit="%",
-            parts={} if self.protocol == "ece" else parts,
+            parts={} if measure == "ece" else parts,
             seed=self.seed,
         )
 
-    def _sums(self, answers: list[_Answer], right: Array, labels: list[str]) -> tuple[Array, "partial[Array]"]:
-        num = len(answers)
-        if self.protocol == "ece":
-            bins = np.minimum([int(one.confidence * NUM_BINS) for one in answers], NUM_BINS - 1).astype(int)
-            sums = np.zeros((num, NUM_BINS, 2))
-            sums[np.arange(num), bins, 0] = np.array([one.confidence for one in answers]) - right
-            sums[np.arange(num), bins, 1] = 1
-            return sums.reshape(num, 2 * NUM_BINS), partial(_calibration_error)
-        if self.protocol == "balanced-accuracy":
-            sums = np.zeros((num, len(labels), 2))
-            places = np.array([labels.index(one.label) for one in answers], dtype=int)
-            sums[np.arange(num), places, 0], sums[np.arange(num), places, 1] = right, 1
-            return sums.reshape(num, 2 * len(labels)), partial(_balanced)
-        return np.column_stack([right, np.ones(num)]), partial(_mean)
 
-
-def classification_metrics(protocol: str, seed: int = 0) -> list[Metric]:
-    """The metric of a protocol; `classification` is all of them. Raises ConfigError on other names."""
-    if protocol == "classification":
-        return [LabelScore(one, seed) for one in PROTOCOLS]
-    if protocol not in PROTOCOLS:
+def classification_metric(protocol: str, seed: int = 0) -> LabelScores:
+    """The metric of a protocol: `classification` with all measures, or one. Raises ConfigError on other names."""
+    found = [one for one in MEASURES if protocol in (FAMILY, one)]
+    if not found:
         raise ConfigError(
             f"no classification protocol is called `{protocol}`",
             where="evaluation.protocols",
-            choices=("classification", *PROTOCOLS),
+            choices=(FAMILY, *MEASURES),
         )
-    return [LabelScore(protocol, seed)]
+    return LabelScores(found, seed)
+
+
+def _sums(measure: Measure, answers: list[_Answer], right: Array, labels: list[str]) -> tuple[Array, "partial[Array]"]:
+    num = len(answers)
+    if measure == "ece":
+        bins = np.minimum([int(one.confidence * NUM_BINS) for one in answers], NUM_BINS - 1).astype(int)
+        sums = np.zeros((num, NUM_BINS, 2))
+        sums[np.arange(num), bins, 0] = np.array([one.confidence for one in answers]) - right
+        sums[np.arange(num), bins, 1] = 1
+        return sums.reshape(num, 2 * NUM_BINS), partial(_calibration_error)
+    if measure == "balanced-accuracy":
+        sums = np.zeros((num, len(labels), 2))
+        places = np.array([labels.index(one.label) for one in answers], dtype=int)
+        sums[np.arange(num), places, 0], sums[np.arange(num), places, 1] = right, 1
+        return sums.reshape(num, 2 * len(labels)), partial(_balanced)
+    return np.column_stack([right, np.ones(num)]), partial(_mean)
 
 
 def _rank(scores: Mapping[str, float], label: str) -> int:

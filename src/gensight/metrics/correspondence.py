@@ -7,7 +7,6 @@ section 5.1), so both are protocols: `pck-img-point@0.05`, `pck-box-image@0.10`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Literal, get_args
 
 import numpy as np
@@ -22,39 +21,34 @@ from gensight.samples import Array, Item, Prediction
 Length = Literal["img", "box"]
 Average = Literal["point", "image"]
 THRESHOLDS = (0.01, 0.05, 0.1, 0.2)
-PROTOCOLS: tuple[str, ...] = tuple(f"pck-{length}" for length in get_args(Length))
+LENGTHS: tuple[Length, ...] = get_args(Length)
+AVERAGES: tuple[Average, ...] = get_args(Average)
+PROTOCOLS: tuple[str, ...] = tuple(f"pck-{length}" for length in LENGTHS)
 
 
-def build_matching_metrics(protocols: Sequence[str], seed: int = 0) -> list[Metric]:
-    """Fresh metrics, in the order of `protocols`.
+def matching_metric(protocol: str, seed: int = 0) -> "MatchingPck":
+    """A fresh metric of a protocol.
 
     Args:
-        protocols: `pck-img` or `pck-box` for all usual thresholds and both averages, or with either or both of them
+        protocol: `pck-img` or `pck-box` for all usual thresholds and both averages, or with either or both of them
             named: `pck-img@0.05`, `pck-img-point`, `pck-img-point@0.05`.
         seed: Seeds the bootstrap.
 
     Raises:
         ConfigError: An unknown name or a bad threshold.
     """
-    metrics: list[Metric] = []
-    for protocol in protocols:
-        name, at, text = protocol.partition("@")
-        found = [
-            (length, average)
-            for length, average in product(get_args(Length), get_args(Average))
-            if name in (f"pck-{length}", f"pck-{length}-{average}")
-        ]
-        if not found:
-            close = nearest(protocol, PROTOCOLS)
-            raise ConfigError(
-                f"no correspondence protocol is called `{protocol}`",
-                where="evaluation.protocols",
-                choices=[*PROTOCOLS, "pck-img-point@0.05", "pck-img-image@0.05"],
-                hint=f"did you mean `{close}`?" if close else None,
-            )
-        thresholds = (_threshold(protocol, text),) if at else THRESHOLDS
-        metrics += [MatchingPck(length, average, value, seed) for length, average in found for value in thresholds]
-    return metrics
+    name, at, text = protocol.partition("@")
+    for length in LENGTHS:
+        averages = [one for one in AVERAGES if name in (f"pck-{length}", f"pck-{length}-{one}")]
+        if averages:
+            return MatchingPck(length, averages, (_threshold(protocol, text),) if at else THRESHOLDS, seed)
+    close = nearest(protocol, PROTOCOLS)
+    raise ConfigError(
+        f"no correspondence protocol is called `{protocol}`",
+        where="evaluation.protocols",
+        choices=[*PROTOCOLS, "pck-img-point@0.05", "pck-img-image@0.05"],
+        hint=f"did you mean `{close}`?" if close else None,
+    )
 
 
 def _threshold(protocol: str, text: str) -> float:
@@ -80,30 +74,34 @@ class _Pair:
 
 
 class MatchingPck(Metric):
-    """Percentage of correct points: found within `threshold` times a length of the second image.
+    """Percentage of correct points: found within a threshold times a length of the second image.
 
     Scored are the points that the pair's tracks see in both images, in pixels of the second one. The length is
 
     - `img`: the longer side of the second image;
     - `box`: the longer side of the box of what is matched, in the second image: the relation's box, else that of the
-      image's only instance. Pairs without one are left out and counted in the result's notes.
+      image's only instance. Pairs without one are left out and counted in the results' notes.
 
     Averages: `point`: the share of all points; `image`: each pair's share, averaged over pairs. A point that was not
     predicted is wrong. Pairs without a common point say nothing and are left out. Rows and resampling are by first
-    image.
+    image. There is one result for each average and threshold.
 
     Raises:
-        ConfigError: If the threshold is not positive.
+        ConfigError: If a threshold is not positive.
     """
 
     def __init__(
-        self, length: Length = "img", average: Average = "point", threshold: float = 0.1, seed: int = 0
+        self,
+        length: Length = "img",
+        averages: Sequence[Average] = AVERAGES,
+        thresholds: Sequence[float] = THRESHOLDS,
+        seed: int = 0,
     ) -> None:
-        name = f"pck-{length}-{average}"
-        if not threshold > 0:
-            raise ConfigError(f"the threshold of `{name}` must be positive, got {threshold}")
-        self.length, self.average, self.threshold, self.seed = length, average, threshold, seed
-        self.protocol = f"{name}@{threshold_text(threshold)}"
+        self.protocol = f"pck-{length}"
+        for threshold in thresholds:
+            if not threshold > 0:
+                raise ConfigError(f"the threshold of `{self.protocol}` must be positive, got {threshold}")
+        self.length, self.averages, self.thresholds, self.seed = length, tuple(averages), tuple(thresholds), seed
         self._pairs: dict[str, dict[str, _Pair]] = {}
         self._groups: dict[str, str] = {}
         self._pointless: set[str] = set()
@@ -154,10 +152,13 @@ class MatchingPck(Metric):
         self._pointless |= other._pointless
         self._boxless |= other._boxless
 
-    def compute(self) -> Result:
+    def compute(self) -> list[Result]:
+        return [self._result(average, threshold) for average in self.averages for threshold in self.thresholds]
+
+    def _result(self, average: Average, threshold: float) -> Result:
         keys = sorted(self._pairs)
         images = [[pair for _, pair in sorted(self._pairs[key].items())] for key in keys]
-        statistics = np.array([self._sums(pairs) for pairs in images], dtype=np.float64).reshape(-1, 2)
+        statistics = np.array([_sums(pairs, average, threshold) for pairs in images], dtype=np.float64).reshape(-1, 2)
         rows = [
             {
                 "sample_key": key,
@@ -170,7 +171,7 @@ class MatchingPck(Metric):
             for key, pairs, sums in zip(keys, images, statistics.tolist(), strict=True)
         ]
         return make_result(
-            self.protocol,
+            f"{self.protocol}-{average}@{threshold_text(threshold)}",
             statistics=statistics,
             reduce=ratio,
             groups=[self._groups[key] for key in keys],
@@ -180,13 +181,6 @@ class MatchingPck(Metric):
             notes=self._notes(images),
             seed=self.seed,
         )
-
-    def _sums(self, pairs: Sequence[_Pair]) -> tuple[float, float]:
-        correct = [pair.correct(self.threshold) for pair in pairs]
-        counts = [len(pair.distances) for pair in pairs]
-        if self.average == "point":
-            return sum(correct), sum(counts)
-        return sum(right / count for right, count in zip(correct, counts, strict=True)), len(pairs)
 
     def _notes(self, images: Sequence[Sequence[_Pair]]) -> list[str]:
         num_pairs = sum(len(pairs) for pairs in images)
@@ -200,6 +194,14 @@ class MatchingPck(Metric):
         if self._boxless:
             notes.append(f"{len(self._boxless)} pairs could not be scored: no box is known in the second image")
         return notes
+
+
+def _sums(pairs: Sequence[_Pair], average: Average, threshold: float) -> tuple[float, float]:
+    correct = [pair.correct(threshold) for pair in pairs]
+    counts = [len(pair.distances) for pair in pairs]
+    if average == "point":
+        return sum(correct), sum(counts)
+    return sum(right / count for right, count in zip(correct, counts, strict=True)), len(pairs)
 
 
 def check_answer(prediction: Prediction, item: Item) -> None:

@@ -10,9 +10,10 @@ Three protocols, by what a prediction may get wrong without being punished:
 
 Valid are the pixels whose true depth lies in (min_depth, max_depth). Predictions are brought into that range, as the
 published scripts do, and what isn't predicted there counts as `min_depth`: leaving pixels out never pays. Each measure
-is a Result of its own, such as `depth-metric/absrel`; the metrics of one protocol share what they measure.
+is a Result of its own, such as `depth-metric/absrel`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -68,14 +69,16 @@ class _Measured:
     num_missing: int
 
 
-class DepthErrors:
-    """What the metrics of one protocol share: every measure of each item, taken once.
+class DepthScores(Metric):
+    """The measures of one protocol, a result each: the mean over images of each image's error.
 
     Args:
         protocol: Of `PROTOCOLS`.
+        measures: Of `MEASURES`.
         min_depth: Pixels whose true depth is not above it, in metres, are not scored.
         max_depth: Nor those where it is not below this.
         crop: `eigen` scores the middle of NYUv2's 480 x 640 images alone (rows 45 to 470, columns 41 to 600).
+        seed: Seeds the bootstrap.
 
     Raises:
         ConfigError: An unknown protocol or an empty range.
@@ -84,24 +87,30 @@ class DepthErrors:
     def __init__(
         self,
         protocol: Protocol = "depth-metric",
+        measures: Sequence[Measure] = MEASURES,
         min_depth: float = 1e-3,
         max_depth: float = 10.0,
         crop: Literal["none", "eigen"] = "none",
+        seed: int = 0,
     ) -> None:
         if protocol not in PROTOCOLS:
             raise ConfigError(f"no depth protocol is called `{protocol}`", choices=PROTOCOLS)
         if not 0 < min_depth < max_depth:
             raise ConfigError(f"depths to score must be above 0 and rise, got {min_depth} to {max_depth} m")
-        self.protocol, self.min_depth, self.max_depth, self.crop = protocol, min_depth, max_depth, crop
-        self.items: dict[str, dict[str, _Measured]] = {}
-        self.groups: dict[str, str] = {}
-        self.skipped: set[str] = set()
-        self._last: tuple[Prediction, Item] | None = None
+        self.protocol: Protocol = protocol
+        self.measures, self.seed = tuple(measures), seed
+        self.min_depth, self.max_depth, self.crop = min_depth, max_depth, crop
+        self._items: dict[str, dict[str, _Measured]] = {}
+        self._groups: dict[str, str] = {}
+        self._skipped: set[str] = set()
 
-    def add(self, prediction: Prediction, item: Item) -> None:
-        """Measures one item; again for the same objects it does nothing. Raises as `DepthMetric.update`."""
-        if self._last is not None and self._last[0] is prediction and self._last[1] is item:
-            return
+    def update(self, prediction: Prediction, item: Item) -> None:
+        """Measures one item. Images without a valid pixel say nothing and are counted in the notes.
+
+        Raises:
+            DataError: An image without metric depth, depth that cannot be metres, or another item's prediction.
+            ConfigError: A prediction that the protocol cannot score.
+        """
         if prediction.sample_key != item.sample.key or (prediction.item_key and prediction.item_key != item.key):
             answered = prediction.item_key or prediction.sample_key
             raise DataError(f"a prediction of `{answered}` cannot be scored against `{item.key}`")
@@ -112,8 +121,7 @@ class DepthErrors:
         if valid.any():
             self._measure(prediction.depth, truth, valid, item)
         else:
-            self.skipped.add(item.key)
-        self._last = (prediction, item)
+            self._skipped.add(item.key)
 
     def _truth(self, item: Item) -> Array:
         """float64 (height, width), metres."""
@@ -148,8 +156,8 @@ class DepthErrors:
         missing = np.isnan(predicted)
         predicted = np.clip(np.where(missing, self.min_depth, predicted), self.min_depth, self.max_depth)
         errors = depth_errors(predicted, truth[valid])
-        self.items.setdefault(item.sample.key, {})[item.key] = _Measured(errors, len(missing), int(missing.sum()))
-        self.groups[item.sample.key] = item.sample.group
+        self._items.setdefault(item.sample.key, {})[item.key] = _Measured(errors, len(missing), int(missing.sum()))
+        self._groups[item.sample.key] = item.sample.group
 
     def _in_metres(self, depth: Depth, truth: Array, predicted: Array) -> Array:
         """The predicted values of valid pixels, aligned as the protocol says; NaN stays."""
@@ -169,51 +177,24 @@ class DepthErrors:
             return predicted * np.median(truth[known]) / max(float(np.median(predicted[known])), 1e-12)
         return predicted
 
-    def merge(self, other: "DepthErrors") -> None:
-        """Takes over what another has measured."""
-        for key, items in other.items.items():
-            self.items.setdefault(key, {}).update(items)
-        self.groups.update(other.groups)
-        self.skipped |= other.skipped
-
-
-class DepthMetric(Metric):
-    """One measure of one protocol: the mean over images of each image's error.
-
-    Args:
-        measure: Of `MEASURES`.
-        errors: What is measured; share one among the measures of a protocol.
-        seed: Seeds the bootstrap.
-    """
-
-    def __init__(self, measure: Measure, errors: DepthErrors, seed: int = 0) -> None:
-        if measure not in MEASURES:
-            raise ConfigError(f"no depth measure is called `{measure}`", choices=MEASURES)
-        self.measure: Measure = measure
-        self.errors, self.seed = errors, seed
-        self.protocol = f"{errors.protocol}/{measure}"
-
-    def update(self, prediction: Prediction, item: Item) -> None:
-        """Measures one item. Images without a valid pixel say nothing and are counted in the notes.
-
-        Raises:
-            DataError: An image without metric depth, depth that cannot be metres, or another item's prediction.
-            ConfigError: A prediction that the protocol cannot score.
-        """
-        self.errors.add(prediction, item)
-
     def merge(self, other: Metric) -> None:
-        assert isinstance(other, DepthMetric), "only metrics of one class can be merged"
-        self.errors.merge(other.errors)
+        assert isinstance(other, DepthScores), "only metrics of one class can be merged"
+        for key, items in other._items.items():
+            self._items.setdefault(key, {}).update(items)
+        self._groups.update(other._groups)
+        self._skipped |= other._skipped
 
-    def compute(self) -> Result:
-        keys = sorted(self.errors.items)
-        per_image = [[one for _, one in sorted(self.errors.items[key].items())] for key in keys]
-        values = [[one.errors[self.measure] for one in of] for of in per_image]
+    def compute(self) -> list[Result]:
+        return [self._result(measure) for measure in self.measures]
+
+    def _result(self, measure: Measure) -> Result:
+        keys = sorted(self._items)
+        per_image = [[one for _, one in sorted(self._items[key].items())] for key in keys]
+        values = [[one.errors[measure] for one in of] for of in per_image]
         rows: list[dict[str, Any]] = [
             {
                 "sample_key": key,
-                "group": self.errors.groups[key],
+                "group": self._groups[key],
                 "score": float(np.mean(of)),
                 "num_pixels": sum(one.num_pixels for one in measured),
                 "num_missing": sum(one.num_missing for one in measured),
@@ -221,38 +202,38 @@ class DepthMetric(Metric):
             for key, of, measured in zip(keys, values, per_image, strict=True)
         ]
         return make_result(
-            self.protocol,
+            f"{self.protocol}/{measure}",
             statistics=np.array([[np.mean(of), 1.0] for of in values], dtype=np.float64).reshape(-1, 2),
             reduce=_mean,
-            groups=[self.errors.groups[key] for key in keys],
+            groups=[self._groups[key] for key in keys],
             rows=rows,
-            higher_is_better=self.measure.startswith("delta"),
-            unit=_UNITS[self.measure],
+            higher_is_better=measure.startswith("delta"),
+            unit=_UNITS[measure],
             notes=self._notes(rows),
             seed=self.seed,
         )
 
     def _notes(self, rows: list[dict[str, Any]]) -> list[str]:
         notes = []
-        if self.errors.crop == "eigen":
+        if self.crop == "eigen":
             notes.append("inside Eigen's crop")
         missing, total = (sum(row[name] for row in rows) for name in ("num_missing", "num_pixels"))
         if missing:
             notes.append(f"{100 * missing / total:.1f} % of the valid pixels had no prediction")
-        if self.errors.skipped:
-            low, high = self.errors.min_depth, self.errors.max_depth
-            notes.append(f"{len(self.errors.skipped)} images have no pixel between {low:g} and {high:g} m")
+        if self._skipped:
+            low, high = self.min_depth, self.max_depth
+            notes.append(f"{len(self._skipped)} images have no pixel between {low:g} and {high:g} m")
         return notes
 
 
-def depth_metrics(
+def depth_metric(
     protocol: str,
     min_depth: float = 1e-3,
     max_depth: float = 10.0,
     crop: Literal["none", "eigen"] = "none",
     seed: int = 0,
-) -> list[Metric]:
-    """The metrics of a protocol: `depth-metric` with all measures, or one (`depth-metric/absrel`).
+) -> DepthScores:
+    """The metric of a protocol: `depth-metric` with all measures, or one (`depth-metric/absrel`).
 
     Raises:
         ConfigError: An unknown protocol or measure, or an empty range.
@@ -264,8 +245,8 @@ def depth_metrics(
             where="evaluation.protocols",
             choices=[*PROTOCOLS, *(f"{PROTOCOLS[0]}/{one}" for one in MEASURES)],
         )
-    errors = DepthErrors(family, min_depth, max_depth, crop)
-    return [DepthMetric(one, errors, seed) for one in MEASURES if not slash or one == measure]
+    measures = [one for one in MEASURES if not slash or one == measure]
+    return DepthScores(family, measures, min_depth, max_depth, crop, seed)
 
 
 def _aligned(values: Array, truth: Array, known: Array) -> Array:

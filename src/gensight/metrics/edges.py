@@ -6,6 +6,7 @@ distance, not one to one. A predicted pixel is right where a true one lies withi
 found where a predicted one does, so two parallel lines within the tolerance of one true line are not punished.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 import cv2
@@ -19,6 +20,7 @@ from gensight.samples import Array, Item, Prediction, ScoreMap
 
 Choice = Literal["ods", "ois"]
 CHOICES: tuple[Choice, ...] = get_args(Choice)
+FAMILY = "edges-f"
 TOLERANCE = 0.0075  # of the image's diagonal
 TRUE_FROM = 0.5  # soft truth counts as an edge from here
 THRESHOLDS = np.round(np.arange(0.02, 1, 0.04), 2)
@@ -76,18 +78,37 @@ def _distance_to(mask: Array) -> Array:
     return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
 
 
-class EdgeCounts:
-    """What `edges-f/ods` and `edges-f/ois` share: each image's counts, taken once."""
+def _in_image(score: ScoreMap) -> Array:
+    """A predicted map in the image frame, thinned: float32 (height, width)."""
+    per_cell = score.view.model_size[1] / score.values.shape[2]
+    cell = per_cell / float(np.sqrt(abs(np.linalg.det(score.view.matrix[:2, :2]))))  # in image pixels
+    return thin(np.clip(map_grid_to_image(score.values[0], score.view), 0, 1), max(1.0, cell / 4))
 
-    def __init__(self) -> None:
-        self.counts: dict[str, Array] = {}
-        self.groups: dict[str, str] = {}
-        self._last: tuple[Prediction, Item] | None = None
 
-    def add(self, prediction: Prediction, item: Item) -> None:
-        """Counts one image; again for the same objects it does nothing. Raises as `EdgeF.update`."""
-        if self._last is not None and self._last[0] is prediction and self._last[1] is item:
-            return
+class EdgeF(Metric):
+    """The F-measure 2 P R / (P + R) of boundaries, from pixel counts added up over images; a result for each choice.
+
+    Predictions are brought to the image's size and thinned; soft truth is thinned and counts from 0.5 on. A pixel is
+    right within 0.75 % of the image's diagonal. Images without true edges count by what is predicted in them.
+
+    Args:
+        choices: `ods`: one threshold for all images, the best; `ois`: each image's own best.
+        seed: Seeds the bootstrap.
+    """
+
+    protocol = FAMILY
+
+    def __init__(self, choices: Sequence[Choice] = CHOICES, seed: int = 0) -> None:
+        self.choices, self.seed = tuple(choices), seed
+        self._counts: dict[str, Array] = {}
+        self._groups: dict[str, str] = {}
+
+    def update(self, prediction: Prediction, item: Item) -> None:
+        """Counts one image; no map at all is a map without edges.
+
+        Raises:
+            DataError: The image's edges are unknown, or the prediction is another image's.
+        """
         sample = item.sample
         if prediction.sample_key != sample.key:
             raise DataError(f"a prediction of `{prediction.sample_key}` cannot be scored against `{item.key}`")
@@ -98,55 +119,20 @@ class EdgeCounts:
         predicted = np.zeros(truth.shape, np.float32) if score is None else _in_image(score)
         if predicted.shape != truth.shape:
             raise DataError(f"predicted edges of {predicted.shape} for an image of {truth.shape}", where=item.key)
-        self.counts[sample.key] = boundary_counts(predicted, truth, TOLERANCE * float(np.hypot(*sample.size)))
-        self.groups[sample.key] = sample.group
-        self._last = (prediction, item)
-
-    def merge(self, other: "EdgeCounts") -> None:
-        """Takes over what another has counted."""
-        self.counts.update(other.counts)
-        self.groups.update(other.groups)
-
-
-def _in_image(score: ScoreMap) -> Array:
-    """A predicted map in the image frame, thinned: float32 (height, width)."""
-    per_cell = score.view.model_size[1] / score.values.shape[2]
-    cell = per_cell / float(np.sqrt(abs(np.linalg.det(score.view.matrix[:2, :2]))))  # in image pixels
-    return thin(np.clip(map_grid_to_image(score.values[0], score.view), 0, 1), max(1.0, cell / 4))
-
-
-class EdgeF(Metric):
-    """The F-measure 2 P R / (P + R) of boundaries, from pixel counts added up over images.
-
-    Predictions are brought to the image's size and thinned; soft truth is thinned and counts from 0.5 on. A pixel is
-    right within 0.75 % of the image's diagonal. Images without true edges count by what is predicted in them.
-
-    Args:
-        choice: `ods`: one threshold for all images, the best; `ois`: each image's own best.
-        counts: What is counted; share one among the two choices.
-        seed: Seeds the bootstrap.
-    """
-
-    def __init__(self, choice: Choice = "ods", counts: EdgeCounts | None = None, seed: int = 0) -> None:
-        self.choice: Choice = choice
-        self.counts, self.seed = EdgeCounts() if counts is None else counts, seed
-        self.protocol = f"edges-f/{choice}"
-
-    def update(self, prediction: Prediction, item: Item) -> None:
-        """Counts one image; no map at all is a map without edges.
-
-        Raises:
-            DataError: The image's edges are unknown, or the prediction is another image's.
-        """
-        self.counts.add(prediction, item)
+        self._counts[sample.key] = boundary_counts(predicted, truth, TOLERANCE * float(np.hypot(*sample.size)))
+        self._groups[sample.key] = sample.group
 
     def merge(self, other: Metric) -> None:
         assert isinstance(other, EdgeF), "only metrics of one class can be merged"
-        self.counts.merge(other.counts)
+        self._counts.update(other._counts)
+        self._groups.update(other._groups)
 
-    def compute(self) -> Result:
-        keys = sorted(self.counts.counts)
-        counts = np.array([self.counts.counts[key] for key in keys]).reshape(-1, len(THRESHOLDS), 4)
+    def compute(self) -> list[Result]:
+        return [self._result(choice) for choice in self.choices]
+
+    def _result(self, choice: Choice) -> Result:
+        keys = sorted(self._counts)
+        counts = np.array([self._counts[key] for key in keys]).reshape(-1, len(THRESHOLDS), 4)
         f = f_measure(counts)
         best = np.nan_to_num(f, nan=-1.0).argmax(1) if len(keys) else np.zeros(0, np.int64)
         # Where nothing is right at any threshold, the one that predicts least.
@@ -155,46 +141,46 @@ class EdgeF(Metric):
         rows: list[dict[str, Any]] = [
             {
                 "sample_key": key,
-                "group": self.counts.groups[key],
+                "group": self._groups[key],
                 "score": plain(float(f[number, best[number]])),
                 "threshold": float(THRESHOLDS[best[number]]),
             }
             for number, key in enumerate(keys)
         ]
-        ods = self.choice == "ods"
+        ods = choice == "ods"
         return make_result(
-            self.protocol,
+            f"{self.protocol}/{choice}",
             statistics=counts.reshape(len(keys), -1) if ods else chosen,
             reduce=_best_of_data_set if ods else f_measure,
-            groups=[self.counts.groups[key] for key in keys],
+            groups=[self._groups[key] for key in keys],
             rows=rows,
             higher_is_better=True,
             unit="%",
-            parts=self._parts(counts.sum(0) if ods else chosen.sum(0)[None]) if keys else {},
+            parts=_parts(counts.sum(0) if ods else chosen.sum(0)[None], choice) if keys else {},
             seed=self.seed,
         )
 
-    def _parts(self, sums: Array) -> dict[str, float]:
-        number = int(np.nan_to_num(f_measure(sums)).argmax())
-        right, predicted, found, true = sums[number]
-        parts = {
-            "precision": float(right / predicted) if predicted else 0.0,
-            "recall": float(found / true) if true else float("nan"),
-        }
-        return parts | ({"threshold": float(THRESHOLDS[number])} if self.choice == "ods" else {})
 
-
-def edge_metrics(protocol: str = "edges-f", seed: int = 0) -> list[Metric]:
-    """`edges-f` is both choices, `edges-f/ods` one. ConfigError for another name."""
+def edge_metric(protocol: str = FAMILY, seed: int = 0) -> EdgeF:
+    """The metric of a protocol: `edges-f` with both choices, `edges-f/ods` with one. ConfigError for another name."""
     family, slash, choice = protocol.partition("/")
-    if family != "edges-f" or (slash and choice not in CHOICES):
+    if family != FAMILY or (slash and choice not in CHOICES):
         raise ConfigError(
             f"no edge protocol is called `{protocol}`",
             where="evaluation.protocols",
-            choices=["edges-f", *(f"edges-f/{one}" for one in CHOICES)],
+            choices=[FAMILY, *(f"{FAMILY}/{one}" for one in CHOICES)],
         )
-    counts = EdgeCounts()
-    return [EdgeF(one, counts, seed) for one in CHOICES if not slash or one == choice]
+    return EdgeF([one for one in CHOICES if not slash or one == choice], seed)
+
+
+def _parts(sums: Array, choice: Choice) -> dict[str, float]:
+    number = int(np.nan_to_num(f_measure(sums)).argmax())
+    right, predicted, found, true = sums[number]
+    parts = {
+        "precision": float(right / predicted) if predicted else 0.0,
+        "recall": float(found / true) if true else float("nan"),
+    }
+    return parts | ({"threshold": float(THRESHOLDS[number])} if choice == "ods" else {})
 
 
 def f_measure(sums: Array) -> Array:

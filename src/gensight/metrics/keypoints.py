@@ -7,7 +7,7 @@ diagonal (pixels), so abstaining never pays.
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, assert_never
 
@@ -100,16 +100,16 @@ class KeypointMetric(Metric):
         self._groups.update(other._groups)
         self._skipped |= other._skipped
 
-    def compute(self) -> Result:
+    def compute(self) -> list[Result]:
         images = [(key, [a for _, a in sorted(self._answers[key].items())]) for key in sorted(self._answers)]
-        return self._result(images)
+        return self._results(images)
 
     @abstractmethod
     def _scale(self, subject: Instance, truth: Keypoints) -> float:
         """What distances are divided by; 0 or NaN if this subject cannot be scored."""
 
     @abstractmethod
-    def _result(self, images: list[tuple[str, list[Answer]]]) -> Result: ...
+    def _results(self, images: list[tuple[str, list[Answer]]]) -> list[Result]: ...
 
     def _row(self, key: str, answers: list[Answer], score: float) -> dict[str, Any]:
         distances = np.stack([answer.distances for answer in answers])
@@ -132,7 +132,7 @@ class KeypointMetric(Metric):
 
 
 class Pck(KeypointMetric):
-    """Percentage of correct keypoints: within `threshold` times a length of the subject, averaged over joints.
+    """Percentage of correct keypoints: within a threshold times a length of the subject, averaged over joints.
 
     Per joint the share of labelled keypoints that are correct, then the mean over joints (Yang and Ramanan,
     "Articulated human detection with flexible mixtures of parts", TPAMI 2013, section 6.2). The length is
@@ -142,23 +142,28 @@ class Pck(KeypointMetric):
     - `head`: 0.6 times the diagonal of the head box, as MPII's PCKh (Andriluka et al., CVPR 2014).
 
     Subjects whose length is unknown (no box, no head box, a torso joint unlabelled) are left out and counted in the
-    result's notes.
+    results' notes. There is one result for each threshold.
 
     Raises:
-        ConfigError: If the skeleton lacks the torso's joints, or the threshold is not positive.
+        ConfigError: If the skeleton lacks the torso's joints, or a threshold is not positive.
     """
 
     unit = "%"
     higher_is_better = True
 
     def __init__(
-        self, skeleton: Skeleton, length: Literal["box", "torso", "head"] = "box", threshold: float = 0.1, seed: int = 0
+        self,
+        skeleton: Skeleton,
+        length: Literal["box", "torso", "head"] = "box",
+        thresholds: Sequence[float] = (0.1,),
+        seed: int = 0,
     ) -> None:
         super().__init__(skeleton, seed)
-        name = "pckh" if length == "head" else f"pck-{length}"
-        self.length, self.threshold, self.protocol = length, threshold, f"{name}@{threshold_text(threshold)}"
-        if not threshold > 0:
-            raise ConfigError(f"the threshold of `{name}` must be positive, got {threshold}")
+        self.protocol = "pckh" if length == "head" else f"pck-{length}"
+        self.length, self.thresholds = length, tuple(thresholds)
+        for threshold in self.thresholds:
+            if not threshold > 0:
+                raise ConfigError(f"the threshold of `{self.protocol}` must be positive, got {threshold}")
         self._torso: tuple[int, int] = (-1, -1)
         match length:
             case "box":
@@ -187,18 +192,24 @@ class Pck(KeypointMetric):
             return 0.0 if subject.head_box is None else 0.6 * float(np.hypot(*box_size(subject.head_box)))
         return 0.0 if subject.box is None else max(box_size(subject.box))
 
-    def _result(self, images: list[tuple[str, list[Answer]]]) -> Result:
+    def _results(self, images: list[tuple[str, list[Answer]]]) -> list[Result]:
+        return [self._result(images, threshold) for threshold in self.thresholds]
+
+    def _name(self, threshold: float) -> str:
+        return f"{self.protocol}@{threshold_text(threshold)}"
+
+    def _result(self, images: list[tuple[str, list[Answer]]], threshold: float) -> Result:
         num_joints = len(self.skeleton)
         statistics = np.zeros((len(images), 2 * num_joints))
         rows = []
         for number, (key, answers) in enumerate(images):
             distances = np.stack([answer.distances / answer.scale for answer in answers])
-            correct, labelled = (distances <= self.threshold).sum(0), (~np.isnan(distances)).sum(0)
+            correct, labelled = (distances <= threshold).sum(0), (~np.isnan(distances)).sum(0)
             statistics[number] = np.concatenate([correct, labelled])
             rows.append(self._row(key, answers, float(correct.sum() / labelled.sum())))
         per_joint = share_per_joint(statistics.sum(0))
         return make_result(
-            self.protocol,
+            self._name(threshold),
             statistics=statistics,
             reduce=mean_over_joints,
             groups=[self._groups[key] for key, _ in images],
@@ -219,11 +230,14 @@ class BbcAccuracy(Pck):
     """
 
     def __init__(self, skeleton: Skeleton, seed: int = 0) -> None:
-        super().__init__(skeleton, "box", 6.0, seed)
+        super().__init__(skeleton, "box", (6.0,), seed)
         self.protocol = "bbc-6px"
 
     def _scale(self, subject: Instance, truth: Keypoints) -> float:
         return 2.0
+
+    def _name(self, threshold: float) -> str:
+        return self.protocol
 
 
 class PixelError(KeypointMetric):
@@ -243,7 +257,7 @@ class PixelError(KeypointMetric):
     def _scale(self, subject: Instance, truth: Keypoints) -> float:
         return 1.0
 
-    def _result(self, images: list[tuple[str, list[Answer]]]) -> Result:
+    def _results(self, images: list[tuple[str, list[Answer]]]) -> list[Result]:
         errors = [
             np.stack([np.where(np.isinf(a.distances), a.missing_cost, a.distances) for a in answers])
             for _, answers in images
@@ -263,7 +277,7 @@ class PixelError(KeypointMetric):
                 reweigh = weighted_median([of[~np.isnan(of)] for of in errors])
             case _:
                 assert_never(self.average)
-        return make_result(
+        result = make_result(
             self.protocol,
             statistics=statistics,
             reduce=reduce,
@@ -276,6 +290,7 @@ class PixelError(KeypointMetric):
             notes=self._notes(images),
             seed=self.seed,
         )
+        return [result]
 
     def _average(self, errors: Array) -> float:
         errors = errors[~np.isnan(errors)]

@@ -1,5 +1,6 @@
 """`readout-guidance-2024`: PCK as the readout heads of Luo et al. (CVPR 2024) were scored, for old tables only."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,12 +30,13 @@ class ReadoutGuidance2024(Metric):
         ConfigError: If the skeleton is neither COCO's nor OpenPose's.
     """
 
-    def __init__(self, skeleton: Skeleton, threshold: float = 0.1, seed: int = 0) -> None:
-        self.protocol = f"readout-guidance-2024@{threshold_text(threshold)}"
-        self.threshold, self.seed = threshold, seed
+    protocol = "readout-guidance-2024"
+
+    def __init__(self, skeleton: Skeleton, thresholds: Sequence[float] = (0.1,), seed: int = 0) -> None:
+        self.thresholds, self.seed = tuple(thresholds), seed
         if not can_convert(skeleton, COCO_17):
             raise ConfigError(f"`{self.protocol}` is defined for people only, not for `{skeleton.name}`")
-        self._scores: dict[str, dict[str, float]] = {}
+        self._errors: dict[str, dict[str, Array]] = {}
         self._groups: dict[str, str] = {}
 
     def update(self, prediction: Prediction, item: Item) -> None:
@@ -42,19 +44,24 @@ class ReadoutGuidance2024(Metric):
         if not truth.located.any():
             return
         points = np.zeros_like(truth.points) if answer is None else _points_or_origin(answer)
-        score = _subject_score(points, _points_or_origin(truth), truth.located, self.threshold)
-        self._scores.setdefault(item.sample.key, {})[item.key] = score
+        errors = _subject_errors(points, _points_or_origin(truth), truth.located)
+        self._errors.setdefault(item.sample.key, {})[item.key] = errors
         self._groups[item.sample.key] = item.sample.group
 
     def merge(self, other: Metric) -> None:
         assert isinstance(other, ReadoutGuidance2024), "only metrics of one class can be merged"
-        for key, scores in other._scores.items():
-            self._scores.setdefault(key, {}).update(scores)
+        for key, errors in other._errors.items():
+            self._errors.setdefault(key, {}).update(errors)
         self._groups.update(other._groups)
 
-    def compute(self) -> Result:
-        keys = sorted(self._scores)
-        per_image = [[score for _, score in sorted(self._scores[key].items())] for key in keys]
+    def compute(self) -> list[Result]:
+        return [self._result(threshold) for threshold in self.thresholds]
+
+    def _result(self, threshold: float) -> Result:
+        keys = sorted(self._errors)
+        per_image = [
+            [float((errors < threshold).mean()) for _, errors in sorted(self._errors[key].items())] for key in keys
+        ]
         rows: list[dict[str, Any]] = [
             {
                 "sample_key": key,
@@ -65,7 +72,7 @@ class ReadoutGuidance2024(Metric):
             for key, of in zip(keys, per_image, strict=True)
         ]
         return make_result(
-            self.protocol,
+            f"{self.protocol}@{threshold_text(threshold)}",
             statistics=np.array([[sum(scores), len(scores)] for scores in per_image], dtype=np.float64).reshape(-1, 2),
             reduce=_ratio,
             groups=[self._groups[key] for key in keys],
@@ -82,12 +89,13 @@ def _points_or_origin(keypoints: Keypoints) -> Array:
     return np.where(known[:, None], keypoints.points - 0.5, 0.0)
 
 
-def _subject_score(points: Array, truth: Array, labelled: Array, threshold: float) -> float:
+def _subject_errors(points: Array, truth: Array, labelled: Array) -> Array:
+    """Of each labelled joint, in extents of the subject; infinite for a subject without an extent in x or y."""
     extent = truth.max(0) - truth.min(0)
     if (extent == 0).any():
-        return 0.0
-    distances = np.linalg.norm((points - truth) / extent, axis=1)
-    return float((distances[labelled] < threshold).mean())
+        return np.full(int(labelled.sum()), np.inf)
+    distances: Array = np.linalg.norm((points - truth) / extent, axis=1)[labelled]
+    return distances
 
 
 def _ratio(sums: Array) -> Array:

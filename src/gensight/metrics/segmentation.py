@@ -56,52 +56,60 @@ def painted_classes(instances: Sequence[Instance], names: Sequence[str], size: t
     return classes
 
 
-class ClassCounts:
-    """What the measures of one protocol share: for each image, pixels of each class that are right, said, and true.
+class Segmentation(Metric):
+    """Measures of the confusion over the data set, a result each.
+
+    Of each image, the pixels of each class that are right, predicted, and true are kept. A row's `score` is the measure
+    within the image.
 
     Args:
         names: The classes that are scored.
+        measures: Of `MEASURES`.
         protocol: Of `PROTOCOLS`.
+        seed: Seeds the bootstrap.
     """
 
-    def __init__(self, names: Sequence[str], protocol: Protocol = "seg") -> None:
+    def __init__(
+        self, names: Sequence[str], measures: Sequence[Measure] = MEASURES, protocol: Protocol = "seg", seed: int = 0
+    ) -> None:
         if not names or len(set(names)) < len(names):
             raise ConfigError("segmentation is scored over classes of different names, at least one")
         if protocol not in PROTOCOLS:
             raise ConfigError(f"no segmentation protocol is called `{protocol}`", choices=PROTOCOLS)
-        self.names, self.protocol = tuple(names), protocol
-        self.images: dict[str, Array] = {}  # (3, num_classes)
-        self.groups: dict[str, str] = {}
-        self.skipped: set[str] = set()
-        self._last: tuple[Prediction, Item] | None = None
+        self.names, self.measures, self.seed = tuple(names), tuple(measures), seed
+        self.protocol: Protocol = protocol
+        self._images: dict[str, Array] = {}  # (3, num_classes)
+        self._groups: dict[str, str] = {}
+        self._skipped: set[str] = set()
 
-    def add(self, prediction: Prediction, item: Item) -> None:
-        """Counts one image; again for the same objects it does nothing. Raises as `Segmentation.update`."""
-        if self._last is not None and self._last[0] is prediction and self._last[1] is item:
-            return
+    def update(self, prediction: Prediction, item: Item) -> None:
+        """Counts one image's pixels. Images without a labelled pixel say nothing and are counted in the notes.
+
+        Raises:
+            DataError: An image without classes, a mask of another size, or a second prediction of one image.
+        """
         sample = item.sample
         if prediction.sample_key != sample.key:
             raise DataError(f"a prediction of `{prediction.sample_key}` cannot be scored against `{sample.key}`")
-        if sample.key in self.images or sample.key in self.skipped:
+        if sample.key in self._images or sample.key in self._skipped:
             hint = "merge the answers of an image (merge_predictions) before they are scored"
             raise DataError("two predictions of one image", where=sample.key, hint=hint)
         truth = self._truth(item)
         valid = truth != _UNKNOWN
         if not valid.any():
-            self.skipped.add(sample.key)
+            self._skipped.add(sample.key)
             return
         said = self._said(prediction, truth, sample.size)
         num = len(self.names)
         right = np.bincount(truth[valid & (said == truth)], minlength=num)
-        self.images[sample.key] = np.stack(
+        self._images[sample.key] = np.stack(
             [
                 right,
                 np.bincount(said[valid], minlength=num + 1)[:num],
                 np.bincount(truth[valid], minlength=num),
             ]
         ).astype(np.float64)
-        self.groups[sample.key] = sample.group
-        self._last = (prediction, item)
+        self._groups[sample.key] = sample.group
 
     def _truth(self, item: Item) -> Array:
         """int32 (height, width): places in `names`, or _UNKNOWN."""
@@ -124,95 +132,66 @@ class ClassCounts:
             instances = tuple(one for one in instances if one.category in shown)
         return painted_classes(instances, self.names, size)
 
-    def merge(self, other: "ClassCounts") -> None:
-        """Takes over what another has counted."""
-        self.images.update(other.images)
-        self.groups.update(other.groups)
-        self.skipped |= other.skipped
-
-
-class Segmentation(Metric):
-    """One measure of the confusion over the data set.
-
-    A row's `score` is the measure within the image.
-
-    Args:
-        measure: Of `MEASURES`.
-        counts: What is counted; share one among the measures of a protocol.
-        seed: Seeds the bootstrap.
-    """
-
-    def __init__(self, measure: Measure, counts: ClassCounts, seed: int = 0) -> None:
-        if measure not in MEASURES:
-            raise ConfigError(f"no segmentation measure is called `{measure}`", choices=MEASURES)
-        self.measure: Measure = measure
-        self.counts, self.seed = counts, seed
-        self.protocol = f"{counts.protocol}/{measure}"
-
-    def update(self, prediction: Prediction, item: Item) -> None:
-        """Counts one image's pixels. Images without a labelled pixel say nothing and are counted in the notes.
-
-        Raises:
-            DataError: An image without classes, a mask of another size, or a second prediction of one image.
-        """
-        self.counts.add(prediction, item)
-
     def merge(self, other: Metric) -> None:
         assert isinstance(other, Segmentation), "only metrics of one class can be merged"
-        self.counts.merge(other.counts)
+        self._images.update(other._images)
+        self._groups.update(other._groups)
+        self._skipped |= other._skipped
 
-    def compute(self) -> Result:
-        keys = sorted(self.counts.images)
-        num = len(self.counts.names)
-        statistics = np.array([self.counts.images[key].ravel() for key in keys]).reshape(-1, 3 * num)
-        reduce = partial(_REDUCE[self.measure], num=num)
-        by_class = _ious(statistics.sum(0)) if self.measure == "miou" else _recalls(statistics.sum(0))
-        notes = [f"{len(self.counts.skipped)} images have no labelled pixel"] if self.counts.skipped else []
+    def compute(self) -> list[Result]:
+        return [self._result(measure) for measure in self.measures]
+
+    def _result(self, measure: Measure) -> Result:
+        keys = sorted(self._images)
+        num = len(self.names)
+        statistics = np.array([self._images[key].ravel() for key in keys]).reshape(-1, 3 * num)
+        reduce = partial(_REDUCE[measure], num=num)
+        by_class = _ious(statistics.sum(0)) if measure == "miou" else _recalls(statistics.sum(0))
+        notes = [f"{len(self._skipped)} images have no labelled pixel"] if self._skipped else []
         return make_result(
-            self.protocol,
+            f"{self.protocol}/{measure}",
             statistics=statistics,
             reduce=reduce,
-            groups=[self.counts.groups[key] for key in keys],
+            groups=[self._groups[key] for key in keys],
             rows=[
-                {"sample_key": key, "group": self.counts.groups[key], "score": _plain(float(reduce(row[None])[0]))}
+                {"sample_key": key, "group": self._groups[key], "score": _plain(float(reduce(row[None])[0]))}
                 for key, row in zip(keys, statistics, strict=True)
             ],
             higher_is_better=True,
             unit="%",
-            parts={name: float(value) for name, value in zip(self.counts.names, by_class, strict=True)},
+            parts={name: float(value) for name, value in zip(self.names, by_class, strict=True)},
             notes=notes,
             seed=self.seed,
         )
 
 
-def segmentation_metrics(protocol: str, names: Sequence[str], seed: int = 0) -> list[Metric]:
-    """The metrics of a protocol: `seg` with all measures, or one (`seg/miou`). Raises ConfigError on other names."""
+def segmentation_metric(protocol: str, names: Sequence[str], seed: int = 0) -> Segmentation:
+    """The metric of a protocol: `seg` with all measures, or one (`seg/miou`). Raises ConfigError on other names."""
     family, slash, measure = protocol.partition("/")
     if family not in PROTOCOLS or (slash and measure not in MEASURES):
         choices = [*PROTOCOLS, *(f"{PROTOCOLS[0]}/{one}" for one in MEASURES)]
         raise ConfigError(
             f"no segmentation protocol is called `{protocol}`", where="evaluation.protocols", choices=choices
         )
-    counts = ClassCounts(names, family)
-    return [Segmentation(one, counts, seed) for one in MEASURES if not slash or one == measure]
+    return Segmentation(names, [one for one in MEASURES if not slash or one == measure], family, seed)
 
 
-class MaskScore(Metric):
-    """One measure of the masks that items ask for: the mean over items, images weighted alike.
+class MaskScores(Metric):
+    """Measures of the masks that items ask for, a result each: the mean over items, images weighted alike.
 
     The truth is the class in `item.query.options` (several: their union); without a query, the item's instance, or all
     instances. The answer is the union of the predicted masks.
 
     Args:
-        measure: Of `MASK_MEASURES`.
+        measures: Of `MASK_MEASURES`.
         seed: Seeds the bootstrap.
     """
 
-    def __init__(self, measure: MaskMeasure = "iou", seed: int = 0) -> None:
-        if measure not in MASK_MEASURES:
-            raise ConfigError(f"no mask measure is called `{measure}`", choices=MASK_MEASURES)
-        self.measure, self.seed, self.protocol = measure, seed, f"mask/{measure}"
-        self._images: dict[str, dict[str, float]] = {}
+    protocol = "mask"
+
+    def __init__(self, measures: Sequence[MaskMeasure] = MASK_MEASURES, seed: int = 0) -> None:
+        self.measures, self.seed = tuple(measures), seed
+        self._images: dict[str, dict[str, dict[MaskMeasure, float]]] = {}
         self._groups: dict[str, str] = {}
 
     def update(self, prediction: Prediction, item: Item) -> None:
@@ -226,21 +205,24 @@ class MaskScore(Metric):
         for one in prediction.instances:
             if one.mask is not None:
                 said |= one.mask().astype(bool)
-        value = _MASKS[self.measure](said & known, truth & known)
-        self._images.setdefault(sample.key, {})[item.key] = value
+        values = {measure: _MASKS[measure](said & known, truth & known) for measure in self.measures}
+        self._images.setdefault(sample.key, {})[item.key] = values
         self._groups[sample.key] = sample.group
 
     def merge(self, other: Metric) -> None:
-        assert isinstance(other, MaskScore), "only metrics of one class can be merged"
+        assert isinstance(other, MaskScores), "only metrics of one class can be merged"
         for key, items in other._images.items():
             self._images.setdefault(key, {}).update(items)
         self._groups.update(other._groups)
 
-    def compute(self) -> Result:
+    def compute(self) -> list[Result]:
+        return [self._result(measure) for measure in self.measures]
+
+    def _result(self, measure: MaskMeasure) -> Result:
         keys = sorted(self._images)
-        scores = [float(np.mean([value for _, value in sorted(self._images[key].items())])) for key in keys]
+        scores = [float(np.mean([of[measure] for _, of in sorted(self._images[key].items())])) for key in keys]
         return make_result(
-            self.protocol,
+            f"{self.protocol}/{measure}",
             statistics=np.column_stack([scores, np.ones(len(scores))]) if scores else np.zeros((0, 2)),
             reduce=_mean,
             groups=[self._groups[key] for key in keys],

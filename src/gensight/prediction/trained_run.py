@@ -15,7 +15,6 @@ from gensight.config.loading.loader import load_recipe
 from gensight.config.schema import RunConfig
 from gensight.encodings.base import Encoding
 from gensight.encodings.calibration import Calibration
-from gensight.encodings.painted.base import EVEN
 from gensight.engine.fit import load_method
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import RunError
@@ -68,16 +67,14 @@ class TrainedRun:
         run = RunFolder(Path(folder))
         card = run.read_card()
         config = load_recipe(run.config)
-        skeleton = skeleton_of(card, run)
-        slope, offset = card["calibration"]
-        calibration = Calibration((slope, offset), float(card.get("threshold", EVEN)))
+        skeleton, calibration = card.skeleton, Calibration(card.calibration, card.threshold)
         encoding = build_encoding(config, skeleton, calibration)
         backbone = build_backbone(config)
-        if backbone.fingerprint() != card["backbone"]["fingerprint"] and not backbone.trainable:
+        if backbone.fingerprint() != card.backbone.fingerprint and not backbone.trainable:
             raise RunError(
                 "the backbone is not the one that this run was trained on",
                 where=run.card,
-                hint=f"it needs {card['backbone']['id']} with fingerprint {card['backbone']['fingerprint'][:12]}",
+                hint=f"it needs {card.backbone.id} with fingerprint {card.backbone.fingerprint[:12]}",
             )
         method = build_method(config, backbone, encoding)
         load_method(method, run, checkpoint)
@@ -104,30 +101,3 @@ def whole_image_item(pixels: Array, key: str = "image") -> Item:
     height, width = pixels.shape[:2]
     whole = Instance(box=np.array([0.0, 0.0, width, height]))
     return Item((Sample(key, (height, width), lambda: pixels, instances=(whole,)),), instance=0)
-
-
-def skeleton_of(card: dict[str, object], run: RunFolder) -> Skeleton | None:
-    """The skeleton that a card describes; None where it says that there is none."""
-    described = card.get("skeleton")
-    if described is None and "skeleton" in card:
-        return None
-    if not isinstance(described, dict):
-        raise RunError("the run's card names no skeleton", where=run.card)
-    return Skeleton(
-        described["name"],
-        tuple(described["keypoints"]),
-        tuple((int(a), int(b)) for a, b in described["edges"]),
-        tuple(described["mirror"]),
-        None if described["sigmas"] is None else tuple(described["sigmas"]),
-    )
-
-
-def skeleton_card(skeleton: Skeleton) -> dict[str, object]:
-    """How a card describes a skeleton."""
-    return {
-        "name": skeleton.name,
-        "keypoints": list(skeleton.keypoints),
-        "edges": [list(edge) for edge in skeleton.edges],
-        "mirror": list(skeleton.mirror),
-        "sigmas": None if skeleton.sigmas is None else list(skeleton.sigmas),
-    }

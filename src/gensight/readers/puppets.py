@@ -118,7 +118,7 @@ class PuppetsReader(Reader):
         group = self.group(index)
         key = group if self.num_frames == 1 else f"{group}#{index % self.num_frames:03d}"
         scene, moment, projection = self._frame(index)
-        boxes = _visible_boxes(projection)
+        boxes = visible_boxes(projection)
         instances = tuple(
             self._instance(index, number, boxes[scene.first_subject + number])
             for number in range(len(scene.subjects))
@@ -148,7 +148,7 @@ class PuppetsReader(Reader):
         return Instance(
             category=subject.category,
             box=box if "boxes" in truths else None,
-            keypoints=_keypoints(moment, number, projection) if "keypoints" in truths else None,
+            keypoints=moment_keypoints(moment, number, projection) if "keypoints" in truths else None,
             mask=partial(self._mask, index, scene.first_subject + number) if "masks" in truths else None,
             head_box=head_box,
             gaze=gaze,
@@ -212,7 +212,7 @@ class PuppetsReader(Reader):
         return Summary(len(self), round(sum(counts) / len(chosen) * len(self)), self.truths, tuple(findings))
 
 
-def _visible_boxes(projection: Projection) -> dict[int, tuple[Array, int]]:
+def visible_boxes(projection: Projection) -> dict[int, tuple[Array, int]]:
     """For each entity that can be seen: the box around what is seen of it, and its number of pixels."""
     owners = projection.owners
     counts = np.bincount(owners.ravel() + 1, minlength=len(projection.entities) + 1)[1:]
@@ -225,7 +225,7 @@ def _visible_boxes(projection: Projection) -> dict[int, tuple[Array, int]]:
     return found
 
 
-def _keypoints(moment: Moment, number: int, projection: Projection) -> Keypoints:
+def moment_keypoints(moment: Moment, number: int, projection: Projection) -> Keypoints:
     """Image places of a subject's keypoints; hidden ones lie behind a nearer surface or on a side that faces away."""
     places, normals, covered = moment.keypoints[number]
     skeleton = ANIMAL_17 if moment.heads[number] is None else OPENPOSE_18

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from markupsafe import Markup
 
+from gensight.engine.card import Card
 from gensight.errors import RunError
 from gensight.files.atomic import write_text
 from gensight.report import plots
@@ -141,7 +142,7 @@ def _run_facts(run: Run, number: int, key: str) -> dict[str, Any]:
         "encoding": _kind(run.config, "encoding", "skeleton"),
         "backbone": _kind(run.config, "backbone", "id", "trainable"),
         "method": _kind(run.config, "method"),
-        "training": f"{card['steps']:,} steps" if isinstance(card.get("steps"), int) else None,
+        "training": None if card is None or card.steps is None else f"{card.steps:,} steps",
         "seed": _at(run.config, "seed"),
     }
     path = shlex.quote(str(run.folder))
@@ -156,9 +157,9 @@ def _run_facts(run: Run, number: int, key: str) -> dict[str, Any]:
             f"gensight evaluate {path}",
             f"gensight report {path}",
         ],
-        "versions": _versions(card),
+        "versions": "" if card is None else ", ".join(f"{name} {number}" for name, number in card.versions.items()),
         "config": run.config_text,
-        "card": msgspec.json.format(msgspec.json.encode(dict(card))).decode() if card else "",
+        "card": "" if card is None else msgspec.json.format(msgspec.json.encode(card.to_json())).decode(),
     }
 
 
@@ -180,11 +181,6 @@ def _kind(config: Mapping[str, Any], section: str, *details: str) -> str | None:
 
 def _num_images(run: Run) -> int:
     return max((score.num_images for model in run.metrics.scores for score in model.results), default=0)
-
-
-def _versions(card: Mapping[str, Any]) -> str:
-    versions = card.get("versions")
-    return ", ".join(f"{name} {version}" for name, version in versions.items()) if isinstance(versions, Mapping) else ""
 
 
 # --- Scores ---
@@ -368,19 +364,16 @@ def _costs(scored: Sequence[Scored]) -> list[dict[str, Any]]:
     return rows
 
 
-def _with_card(cost: Cost, card: Mapping[str, Any]) -> Cost:
+def _with_card(cost: Cost, card: Card | None) -> Cost:
     """Fills what the scores don't state from the model's card."""
-    stated: dict[str, tuple[Any, tuple[type, ...]]] = {
-        "parameters_trained": (card.get("num_parameters_trained"), (int,)),
-        "training_minutes": (card.get("training_minutes"), (int, float)),
-        "hardware": (card.get("hardware"), (str,)),
+    if card is None:
+        return cost
+    stated = {
+        "parameters_trained": card.num_parameters_trained,
+        "training_minutes": card.training_minutes,
+        "hardware": card.hardware,
     }
-    missing = {
-        name: value
-        for name, (value, kinds) in stated.items()
-        if getattr(cost, name) is None and isinstance(value, kinds)
-    }
-    return msgspec.structs.replace(cost, **missing)
+    return msgspec.structs.replace(cost, **{name: v for name, v in stated.items() if getattr(cost, name) is None})
 
 
 def _cost_cells(cost: Cost) -> list[str]:

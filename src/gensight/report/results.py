@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import yaml
 
+from gensight.engine.card import Card
 from gensight.errors import DataError, RunError
 from gensight.files.atomic import read_json
 from gensight.samples import Array
@@ -137,7 +138,7 @@ class Run:
         config: The resolved configuration.
         config_text: The same, as it is written in the file.
         metrics: Scores, differences, cost.
-        card: `model/card.json`, empty where absent.
+        card: `model/card.json`, or None.
         curves: Column of `log/metrics.csv` -> float64 (n, 2) of (step, value); empty where absent.
         predictions: Or None.
     """
@@ -147,7 +148,7 @@ class Run:
     config: Mapping[str, Any]
     config_text: str
     metrics: Metrics
-    card: Mapping[str, Any] = field(default_factory=dict)
+    card: Card | None = None
     curves: Mapping[str, Array] = field(default_factory=dict)
     predictions: Predictions | None = None
 
@@ -174,7 +175,7 @@ def read_run(folder: Path) -> Run:
         config=config,
         config_text=text,
         metrics=parse_metrics(_json(scores), scores),
-        card=_convert(_json(card), dict, card) if card.is_file() else {},
+        card=Card.from_json(_json(card), card) if card.is_file() else None,
         curves=_read_curves(folder / "log" / "metrics.csv"),
         predictions=_convert(_json(predictions), Predictions, predictions) if predictions.is_file() else None,
     )

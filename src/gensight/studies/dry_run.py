@@ -15,6 +15,7 @@ from gensight.engine.module import MethodModule
 from gensight.files.progress import clock
 from gensight.loading.stream import BatchStream
 from gensight.methods.base import Method
+from gensight.methods.loss import total_loss
 
 NUM_STEPS = 4
 
@@ -43,7 +44,7 @@ def measure_steps(config: RunConfig, device: str) -> Measured:
     seconds = []
     for _ in range(NUM_STEPS):
         begun = time.perf_counter()
-        loss = method.losses(next(batches).to(device))["loss"]
+        loss = total_loss(method.losses(next(batches).to(device)))
         loss.backward()
         optimiser.step()
         optimiser.zero_grad()

@@ -69,7 +69,7 @@ def baseline_folder(run: RunFolder, baseline: str) -> RunFolder:
 
 def train_baselines(config: RunConfig, run: RunFolder, device: str, train_run: TrainRun) -> None:
     """Trains each baseline that the recipe names and that has not been trained; `scratch` as long as the run."""
-    minutes = float(run.read_card()["training_minutes"])
+    minutes = run.read_card().training_minutes or 0.0
     for baseline in config.baselines:
         recipe, folder = baseline_config(config, baseline), baseline_folder(run, baseline)
         if recipe is None or folder.finished:

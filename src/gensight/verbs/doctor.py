@@ -40,13 +40,13 @@ def doctor() -> list[Check]:
         Check("ok", "gensight", f"{__version__} on Python {platform.python_version()}, {platform.platform()}"),
         _packages(),
         *_processors(),
-        _memory(memory.available, memory.total),
+        check_memory(memory.available, memory.total),
         *_disks(),
         tiny,
         _video(),
         *_optional(),
         Check("ok", "can train", f"readouts on {'tiny, ' if tiny.level == 'ok' else ''}scratch; backbones (pretrain)"),
-        *_abilities(memory.available, max((gpu.total_memory for gpu in gpus), default=0)),
+        *check_abilities(memory.available, max((gpu.total_memory for gpu in gpus), default=0)),
     ]
 
 
@@ -73,7 +73,7 @@ def _has_nvidia() -> bool:
     return Path("/proc/driver/nvidia").exists() or shutil.which("nvidia-smi") is not None
 
 
-def _memory(available: int, total: int) -> Check:
+def check_memory(available: int, total: int) -> Check:
     text = f"{available / GIB:.1f} GiB free of {total / GIB:.1f} GiB"
     if available < 2 * GIB:
         return Check("note", "memory", text, "close other programs, or train with a smaller training.batch_size")
@@ -120,7 +120,7 @@ def _optional() -> list[Check]:
     ]
 
 
-def _abilities(memory: int, gpu_memory: int) -> list[Check]:
+def check_abilities(memory: int, gpu_memory: int) -> list[Check]:
     """Which large backbones a readout can be trained on here."""
     checks = []
     for model, need in GPU_NEEDS.items():

@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,8 @@ from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.backbones.single_file import SUFFIXES, USUAL_CONFIG, convert_single_file
 from gensight.config.loading.loader import load_recipe
 from gensight.config.schema import RunConfig
+from gensight.encodings.calibration import UNCALIBRATED
+from gensight.engine.card import BackboneIdentity, Card, package_versions
 from gensight.engine.run_folder import RunFolder
 from gensight.engine.weights import save_weights
 from gensight.errors import ConfigError, RunError
@@ -104,21 +105,18 @@ def _load(values: dict[str, Any], overrides: Sequence[str]) -> RunConfig:
         return load_recipe(path, overrides)
 
 
-def _card(config: RunConfig, method: Any, backbone: DiffusionBackbone) -> dict[str, object]:
-    return {
-        "name": config.name,
-        "method": config.method.kind,
-        "backbone": {
-            "kind": config.backbone.kind,
-            "id": getattr(config.backbone, "id", config.backbone.kind),
-            "fingerprint": backbone.fingerprint(),
-        },
-        "skeleton": None,
-        "calibration": [1.0, 0.0],
-        "num_parameters_trained": sum(one.numel() for one in method.parameters() if one.requires_grad),
-        "steps": 0,
-        "best_step": 0,
-        "training_minutes": 0.0,
-        "hardware": "imported",
-        "versions": {name: version(name) for name in ("gensight", "torch", "diffusers")},
-    }
+def _card(config: RunConfig, method: Any, backbone: DiffusionBackbone) -> Card:
+    return Card(
+        name=config.name,
+        method=config.method.kind,
+        backbone=BackboneIdentity.of(config, backbone.fingerprint()),
+        skeleton=None,
+        calibration=(1.0, 0.0),
+        threshold=UNCALIBRATED.threshold,
+        num_parameters_trained=sum(one.numel() for one in method.parameters() if one.requires_grad),
+        steps=0,
+        best_step=0,
+        training_minutes=0.0,
+        hardware="imported",
+        versions=package_versions(),
+    )

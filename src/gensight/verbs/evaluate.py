@@ -11,6 +11,7 @@ from typing import Any
 
 from gensight.assembly.experiment import Experiment
 from gensight.assembly.metrics import build_metrics
+from gensight.engine.card import Card, skeleton_to_json
 from gensight.engine.run_folder import RunFolder
 from gensight.files.atomic import write_json
 from gensight.files.progress import progress
@@ -24,7 +25,7 @@ from gensight.prediction.scoring.detected_boxes import Answers as AnswerItems
 from gensight.prediction.scoring.detected_boxes import read_test_detections, score_detected
 from gensight.prediction.scoring.records import record
 from gensight.prediction.sources import Boxes
-from gensight.prediction.trained_run import TrainedRun, skeleton_card
+from gensight.prediction.trained_run import TrainedRun
 from gensight.report import scores_table_text, write_report
 from gensight.samples import Item, Prediction
 from gensight.studies.trained_baselines import baseline_folder, untrained_answer
@@ -41,7 +42,7 @@ class Scored:
     results: list[Result]
     seconds: float
     num_items: int
-    card: dict[str, Any] | None = None
+    card: Card | None = None
 
     def cost(self) -> dict[str, Any]:
         """As metrics.json has it."""
@@ -50,9 +51,9 @@ class Scored:
             return speed
         return {
             **speed,
-            "parameters_trained": self.card["num_parameters_trained"],
-            "training_minutes": self.card["training_minutes"],
-            "hardware": self.card["hardware"],
+            "parameters_trained": self.card.num_parameters_trained,
+            "training_minutes": self.card.training_minutes,
+            "hardware": self.card.hardware,
         }
 
 
@@ -94,8 +95,7 @@ def evaluate(
     if baselines:
         scored += _score_baselines(trained, experiment, cases, boxes, device, checkpoint)
     write_json(folder.metrics, _metrics(scored), indent=1)
-    described = None if experiment.skeleton is None else skeleton_card(experiment.skeleton)
-    write_json(folder.predictions, {"skeleton": described, "items": entries})
+    write_json(folder.predictions, {"skeleton": skeleton_to_json(experiment.skeleton), "items": entries})
     if results is not None:
         results.write(folder.root)
     write_report([folder.root], folder.report)
@@ -163,7 +163,7 @@ def _score(
             metric.update(prediction, item)
         keep(prediction, item)
         begun = time.perf_counter()
-    return Scored(name, [metric.compute() for metric in metrics], seconds, count)
+    return Scored(name, [result for metric in metrics for result in metric.compute()], seconds, count)
 
 
 def _metrics(scored: list[Scored]) -> dict[str, Any]:

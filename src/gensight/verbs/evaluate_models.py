@@ -17,8 +17,8 @@ from gensight.files.progress import progress
 from gensight.loading.cases import Cases
 from gensight.metrics.base import Metric, Result
 from gensight.metrics.bootstrap import paired_difference
-from gensight.metrics.classification import LabelScore
-from gensight.metrics.per_query import AskedMetric
+from gensight.metrics.classification import LabelScores
+from gensight.metrics.per_query import PerQueryMetric
 from gensight.prediction.trained_run import TrainedRun
 from gensight.report import scores_table_text
 from gensight.samples import Item, Prediction
@@ -165,10 +165,10 @@ def _metrics(experiment: Experiment, specialist: Specialist) -> list[Metric]:
     """Fresh ones of the recipe's protocols that speak of the specialist's task."""
     found = []
     for metric in build_metrics(experiment.config, experiment.skeleton):
-        if isinstance(metric, AskedMetric):
+        if isinstance(metric, PerQueryMetric):
             fits = specialist.task in metric.tasks
         else:
-            alone = {"depth": metric.protocol.startswith("depth"), "classify": isinstance(metric, LabelScore)}
+            alone = {"depth": metric.protocol.startswith("depth"), "classify": isinstance(metric, LabelScores)}
             fits = alone.get(specialist.task, False)
         affine = specialist.task == "depth" and not specialist.metric_depth
         if fits and (not affine or metric.protocol.startswith(_AFFINE)):
@@ -180,4 +180,4 @@ def _scored(answers: Iterable[tuple[Prediction, Item]], metrics: Sequence[Metric
     for prediction, item in answers:
         for metric in metrics:
             metric.update(prediction, item)
-    return tuple(metric.compute() for metric in metrics)
+    return tuple(result for metric in metrics for result in metric.compute())

@@ -3,7 +3,6 @@
 import json
 import tempfile
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from gensight.config.loading.loader import load_recipe
 from gensight.config.schema import RunConfig
 from gensight.encodings.base import Encoding
 from gensight.encodings.calibration import Calibration
+from gensight.engine.card import BackboneIdentity, Card, Origin, package_versions
 from gensight.engine.run_folder import RunFolder
 from gensight.engine.weights import save_weights
 from gensight.errors import ConfigError, RunError
@@ -26,7 +26,6 @@ from gensight.files.hashing import file_hash
 from gensight.heads.released import WIDTHS, ReleasedConfig, ReleasedHead, read_released_head
 from gensight.methods.readout.loss import activation
 from gensight.methods.readout.method import Readout
-from gensight.prediction.trained_run import skeleton_card
 from gensight.skeletons import NAMED, Skeleton
 
 SOURCES = ("readout-guidance",)
@@ -41,7 +40,7 @@ ENCODINGS: dict[str, dict[str, Any]] = {
 _STRIDE = 8  # image pixels per cell: these heads answer on the latent's grid
 _SKELETONS = {18: "openpose-18", 17: "coco-17"}
 # A peak above 0.1 means that the keypoint is there, as published: confidence is one half at that height.
-_CALIBRATION = (20.0, -2.0)
+_CALIBRATION = Calibration((20.0, -2.0))
 _FIXED = ("method", "backbone.layers", "backbone.timestep", "backbone.time_embedding", "backbone.kind", "encoding.kind")
 _QUIRK = (
     "Trained by the released code of Readout Guidance, which gave this head the time embedding of 1000 - t where the "
@@ -101,7 +100,7 @@ def import_weights(
     values["view"]["size"] = [_side(name, model)] * 2
     config = _load(values, overrides)
     skeleton = NAMED[values["encoding"]["skeleton"]] if "skeleton" in values["encoding"] else None
-    encoding = build_encoding(config, skeleton, Calibration(_CALIBRATION))
+    encoding = build_encoding(config, skeleton, _CALIBRATION)
     method = _method(released, config, model, encoding, file)
     run = RunFolder(Path(out))
     run.create(config)
@@ -251,29 +250,26 @@ def _card(
     skeleton: Skeleton | None,
     file: Path,
     head: str,
-) -> dict[str, object]:
-    return {
-        "name": config.name,
-        "method": config.method.kind,
-        "backbone": {
-            "kind": config.backbone.kind,
-            "id": getattr(config.backbone, "id", config.backbone.kind),
-            "fingerprint": backbone.fingerprint(),
-        },
-        "skeleton": None if skeleton is None else skeleton_card(skeleton),
-        "calibration": list(_CALIBRATION),
-        "num_parameters_trained": sum(p.numel() for p in method.heads.parameters()),
-        "steps": released.steps,
-        "best_step": released.steps,
-        "training_minutes": None,
-        "hardware": None,
-        "imported": {
-            "source": "readout-guidance",
-            "file": file.name,
-            "sha256": file_hash(file),
-            "backbone": released.config.model_id,
-            "head": head,
-            "notes": [_QUIRK if released.config.time_conditioned else _UNCONDITIONED],
-        },
-        "versions": {name: version(name) for name in ("gensight", "torch", "diffusers")},
-    }
+) -> Card:
+    return Card(
+        name=config.name,
+        method=config.method.kind,
+        backbone=BackboneIdentity.of(config, backbone.fingerprint()),
+        skeleton=skeleton,
+        calibration=_CALIBRATION.confidence,
+        threshold=_CALIBRATION.threshold,
+        num_parameters_trained=sum(p.numel() for p in method.heads.parameters()),
+        steps=released.steps,
+        best_step=released.steps,
+        training_minutes=None,
+        hardware=None,
+        versions=package_versions(),
+        imported=Origin(
+            source="readout-guidance",
+            file=file.name,
+            sha256=file_hash(file),
+            backbone=released.config.model_id,
+            head=head,
+            notes=(_QUIRK if released.config.time_conditioned else _UNCONDITIONED,),
+        ),
+    )

@@ -57,7 +57,7 @@ def match(
     folder.mkdir(parents=True, exist_ok=True)
     match trained.config.encoding.kind:
         case "correspondence":
-            _match_points(trained, first, source, folder, _points(first, points), draw)
+            _match_points(trained, first, source, folder, points_to_match(first, points), draw)
         case "appearance":
             _compare(trained, first, source, folder)
         case kind:
@@ -85,7 +85,7 @@ def parse_points(text: str) -> Array:
     return np.array(points, dtype=np.float64)
 
 
-def _points(sample: Sample, points: Array | None) -> Array:
+def points_to_match(sample: Sample, points: Array | None) -> Array:
     height, width = sample.size
     if points is None:
         step = max(height, width) / NUM_GRID_POINTS

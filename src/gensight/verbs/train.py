@@ -2,7 +2,6 @@
 
 import math
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 from gensight.assembly.backbones import build_backbone, resolve_preset
@@ -15,6 +14,7 @@ from gensight.backbones.base import Backbone
 from gensight.backbones.cache import FeatureCache, cached_features
 from gensight.config.schema import RunConfig
 from gensight.encodings.calibration import Calibration
+from gensight.engine.card import BackboneIdentity, Card, package_versions
 from gensight.engine.fit import Schedule, Training, fit
 from gensight.engine.hardware import hardware
 from gensight.engine.processes import is_first_process
@@ -23,7 +23,6 @@ from gensight.errors import ConfigError
 from gensight.files.lock import only_writer
 from gensight.loading.cases import Cases
 from gensight.prediction.scoring.validation import Validator, calibrate
-from gensight.prediction.trained_run import skeleton_card
 from gensight.studies.dry_run import dry_run as run_dry
 from gensight.studies.trained_baselines import needs_training, train_baselines
 from gensight.verbs.evaluate import evaluate
@@ -152,23 +151,19 @@ def _card(
     cache_minutes: float,
     calibration: Calibration,
     device: str,
-) -> dict[str, object]:
+) -> Card:
     config = experiment.config
-    return {
-        "name": config.name,
-        "method": config.method.kind,
-        "backbone": {
-            "kind": config.backbone.kind,
-            "id": getattr(config.backbone, "id", config.backbone.kind),
-            "fingerprint": backbone.fingerprint(),
-        },
-        "skeleton": None if experiment.skeleton is None else skeleton_card(experiment.skeleton),
-        "calibration": list(calibration.confidence),
-        "threshold": calibration.threshold,
-        "num_parameters_trained": training.num_parameters,
-        "steps": training.steps,
-        "best_step": training.best_step,
-        "training_minutes": round(training.minutes + cache_minutes, 3),
-        "hardware": hardware(device),
-        "versions": {name: version(name) for name in ("gensight", "torch", "diffusers", "lightning")},
-    }
+    return Card(
+        name=config.name,
+        method=config.method.kind,
+        backbone=BackboneIdentity.of(config, backbone.fingerprint()),
+        skeleton=experiment.skeleton,
+        calibration=calibration.confidence,
+        threshold=calibration.threshold,
+        num_parameters_trained=training.num_parameters,
+        steps=training.steps,
+        best_step=training.best_step,
+        training_minutes=round(training.minutes + cache_minutes, 3),
+        hardware=hardware(device),
+        versions=package_versions(),
+    )

@@ -15,6 +15,7 @@ from gensight.engine.module import Optimisation
 from gensight.engine.run_folder import RunFolder
 from gensight.loading.draw_order import DrawOrder
 from gensight.methods.classifier.method import Classifier, cross_entropy
+from gensight.methods.loss import total_loss
 from gensight.samples import Batch
 from tests.methods.classifier import small
 
@@ -31,7 +32,7 @@ def test_it_begins_undecided_and_answers_with_probabilities() -> None:
     method = small.method().eval()
     answer = method.predict(small.batch())["class"]
     torch.testing.assert_close(answer, torch.full((4, 3), 1 / 3))
-    assert float(method.losses(small.batch())["loss"].detach()) == pytest.approx(math.log(3))
+    assert float(total_loss(method.losses(small.batch())).detach()) == pytest.approx(math.log(3))
 
 
 def test_unlabelled_items_do_not_count() -> None:
@@ -40,16 +41,16 @@ def test_unlabelled_items_do_not_count() -> None:
     known = replace(batch, targets={name: target.clone() for name, target in batch.targets.items()})
     known.targets["class"][2:], known.targets["class_weight"][2:] = 0, 0
     two = small.batch(2)
-    torch.testing.assert_close(method.losses(known)["loss"], method.losses(two)["loss"])
+    torch.testing.assert_close(total_loss(method.losses(known)), total_loss(method.losses(two)))
     known.targets["class_weight"][:], known.targets["class"][:] = 0, 0
-    assert float(method.losses(known)["loss"].detach()) == 0
+    assert float(total_loss(method.losses(known)).detach()) == 0
 
 
 def test_a_frozen_backbone_leaves_the_layer_alone_to_learn() -> None:
     method = small.method(trainable=False).train()
     assert len(method.parameter_groups()) == 1
     assert set(method.trained_state()) == {"head.weight", "head.bias"}
-    method.losses(small.batch())["loss"].backward()
+    total_loss(method.losses(small.batch())).backward()
     assert all(parameter.grad is None for parameter in method.backbone.parameters())
     whole = small.method()
     assert any(name.endswith("running_mean") for name in whole.trained_state())

@@ -8,10 +8,11 @@ from gensight.errors import ConfigError
 from gensight.loading.cases import collate
 from gensight.loading.draw_order import Draw
 from gensight.methods.gaze.diffusion import DiffusionGaze
-from gensight.methods.gaze.directions import SHARPNESS, Direction, direction_fields, direction_loss
+from gensight.methods.gaze.directions import SHARPNESS, Direction, direction_fields, direction_losses
 from gensight.methods.gaze.encoders import ImageEncoder, SceneAndHead
 from gensight.methods.gaze.losses import soft_argmax
 from gensight.methods.gaze.prompts import box_coverage, distinct_scenes, head_boxes, sines
+from gensight.methods.loss import total_loss
 from tests.learning import losses_of
 from tests.methods.gaze.small import CASES, GRID, batch, convolutional, diffusion, frozen
 
@@ -29,7 +30,7 @@ METHODS = {
 @pytest.mark.parametrize("name", METHODS)
 def test_losses_fall_and_predictions_have_the_announced_shapes(name):
     method, few = METHODS[name](), batch()
-    losses = losses_of(lambda: method.losses(few)["loss"], method.parameter_groups()[0]["params"], 3e-3, 8)
+    losses = losses_of(lambda: total_loss(method.losses(few)), method.parameter_groups()[0]["params"], 3e-3, 8)
     assert np.isfinite(losses).all()
     assert losses[-1] < losses[0]
     outputs = method.eval().predict(few)
@@ -57,13 +58,14 @@ def test_the_heads_direction_is_learned_beside_the_map(make):
     for _ in range(30):
         losses = method.losses(few)
         optimiser.zero_grad()
-        losses["loss"].backward()
+        total_loss(losses).backward()
         optimiser.step()
-        errors.append(float(losses["direction"].detach()))
+        errors.append(float((losses["direction"].mean + losses["eye"].mean).detach()))
     assert errors[-1] < 0.7 * errors[0]
     few.targets["eye_weight"].zero_()
     few.targets["in_frame"].zero_()
-    assert float(method.losses(few)["direction"].detach()) == 0
+    losses = method.losses(few)
+    assert float(losses["direction"].mean) == float(losses["eye"].mean) == 0
 
 
 def test_fields_are_cones_from_the_eye_and_turn_with_the_direction():
@@ -84,9 +86,11 @@ def test_a_head_nobody_located_an_eye_in_looks_from_its_middle():
     few.targets["eye_weight"].zero_()
     boxes, point = head_boxes(few), few.targets["gaze_point"]
     middle = torch.nn.functional.normalize(point - (boxes[:, :2] + boxes[:, 2:]) / 2, dim=1)
-    assert float(direction_loss(Direction(torch.rand(4, 2), middle), few)) < 1e-6
-    opposite = float(direction_loss(Direction(torch.rand(4, 2), -middle), few))
-    assert opposite == pytest.approx(2.0)
+    right = direction_losses(Direction(torch.rand(4, 2), middle), few, 1.0)
+    assert float(right["direction"].mean) < 1e-6
+    assert float(right["eye"].mean) == 0
+    opposite = direction_losses(Direction(torch.rand(4, 2), -middle), few, 1.0)
+    assert float(opposite["direction"].mean) == pytest.approx(2.0)
 
 
 def test_sizes_are_those_of_the_published_networks():

@@ -14,6 +14,7 @@ from gensight.loading.draw_order import Draw
 from gensight.methods.instruct.editor import build_scheduler, guide
 from gensight.methods.instruct.losses import class_loss, overlap_loss, task_loss
 from gensight.methods.instruct.method import other_words, said
+from gensight.methods.loss import total_loss
 from gensight.samples import Batch
 from tests.methods.instruct import small
 from tests.pipelines import save_pipeline
@@ -119,7 +120,7 @@ def test_many_steps_from_one_begin_blind_to_noise_and_answer_as_it_does(velocity
     blind, kept = (small.method(tmp_path, noise_channels=begin, **options).eval() for begin in ("zero", "kept"))
     torch.testing.assert_close(blind.predict(batch)["painted"], own, atol=0.02, rtol=0)  # its last level shows 0.2 %
     assert not torch.allclose(kept.predict(batch)["painted"], own, atol=0.02)
-    blind.train().losses(batch)["loss"].backward()
+    total_loss(blind.train().losses(batch)).backward()
     assert blind.editor.backbone.unet.conv_in.weight.grad[:, :4].abs().max() > 0  # and learns to see it
 
 
@@ -139,7 +140,7 @@ def test_what_is_trained_learns_and_the_rest_stays(folder, batch, way, trainable
     for _ in range(2):  # adapters begin at zero: their first halves move in the second step
         losses = method.losses(batch)
         optimiser.zero_grad()
-        losses["loss"].backward()
+        total_loss(losses).backward()
         optimiser.step()
     moved = {name for name, value in method.named_parameters() if not torch.equal(value, before[name])}
     assert all(value.requires_grad for name, value in method.named_parameters() if name in moved)
@@ -187,7 +188,7 @@ def test_unknown_pixels_teach_nothing(folder, batch):
             target[..., :8] = value  # far from what is known, beyond one cell of a latent
             changed = type(batch)(batch.items, batch.views, batch.keys, batch.images, None, {
                 "painted": target, "painted_weight": known})  # fmt: skip
-            losses.append(float(method.losses(changed)["pixels" if way == "one-step" else "loss"]))
+            losses.append(float(method.losses(changed)["pixels" if way == "one-step" else "latents"].mean))
         # the autoencoder sees the whole picture, so latents shift a little; pixels don't at all
         assert losses[0] == pytest.approx(losses[1], rel=0.02 if way == "many-step" else 1e-6)
 
@@ -209,8 +210,8 @@ def test_pixels_of_a_share_estimate_those_of_all(folder):
     for number, batch in enumerate(batches):
         batch.keys[:] = torch.arange(8 * number, 8 * number + 8)
     with torch.no_grad():
-        whole = torch.stack([method.eval().losses(batch)["pixels"] for batch in batches])
-        share = torch.stack([method.train().losses(batch)["pixels"] for batch in batches])
+        whole = torch.stack([method.eval().losses(batch)["pixels"].mean for batch in batches])
+        share = torch.stack([method.train().losses(batch)["pixels"].mean for batch in batches])
     assert (share - whole).abs().max() > 1e-3
     assert share.mean().item() == pytest.approx(whole.mean().item(), rel=0.25)
 
@@ -218,8 +219,8 @@ def test_pixels_of_a_share_estimate_those_of_all(folder):
 def test_a_step_in_which_nothing_is_decoded_teaches_the_decoder_nothing(folder, batch):
     method = small.method(folder, way="one-step", train_decoder=True, decoded_share=1e-6).train()
     losses = method.losses(batch)
-    losses["loss"].backward()
-    assert losses["pixels"] == 0
+    total_loss(losses).backward()
+    assert losses["pixels"].mean == 0
     gradients = [weight.grad for weight in method.editor.backbone.vae.decoder.parameters()]
     assert all(gradient is not None and not gradient.any() for gradient in gradients)
     assert any(weight.grad.any() for weight in method.editor.backbone.unet.parameters() if weight.grad is not None)
@@ -265,8 +266,8 @@ def test_classes_can_be_taught_by_their_colours_alone(folder):
     queries = [cases.item(number).query for number in range(len(cases))]
     asked = [n for n, query in enumerate(queries) if query.task == "classify" and len(query.options) > 1]
     losses = method.losses(collate([cases[Draw(number, 0, number)] for number in asked[:3]]))
-    assert losses["latents_count"] == 0  # what is undecided would be taught the mean of the colours
-    losses["loss"].backward()
+    assert losses["latents"].count == 0  # what is undecided would be taught the mean of the colours
+    total_loss(losses).backward()
     assert method.editor.backbone.unet.conv_out.weight.grad.abs().max() > 0  # all are decoded
 
 

@@ -11,10 +11,8 @@ import torch
 from safetensors.torch import load_file
 
 from gensight.engine.run_folder import RunFolder
-from gensight.loading.cases import collate
-from gensight.loading.draw_order import Draw
 from gensight.samples import Batch
-from tests.methods.instruct import small, training
+from tests.methods.instruct import training
 from tests.pipelines import save_pipeline
 
 WAYS = ["many-step", "one-step"]
@@ -57,34 +55,6 @@ def test_a_run_stopped_in_the_middle_of_an_epoch_ends_bit_identical(folder: Path
     assert whole.keys() == stopped.keys() == begun.keys()
     assert all(torch.equal(whole[name], stopped[name]) for name in whole)
     assert any(not torch.equal(whole[name], begun[name]) for name in whole)
-
-
-def shares_of_a_batch(num: int) -> list[Batch]:
-    """What each of `num` processes sees of one global batch; of two, one is given less that is known."""
-    cases = training.cases()
-    draws = [Draw(index, 0, index) for index in range(4)]
-    return [collate([cases[draw] for draw in draws[rank::num]]) for rank in range(num)]
-
-
-@pytest.mark.parametrize(("way", "latent_weight"), [("many-step", None), ("one-step", 0.0), ("one-step", 0.1)])
-def test_sums_and_counts_of_processes_make_the_loss_of_the_whole(
-    folder: Path, way: str, latent_weight: float | None
-) -> None:
-    shown = {"shown_weight": 0.5, "categories": small.reader(1).categories}
-    pixels = {} if latent_weight is None else {"decoded_share": 0.5, "latent_weight": latent_weight}
-    method = small.method(folder, way=way, **pixels, **shown).train()
-    with torch.no_grad():
-        (whole,), parts = ([method.losses(one) for one in shares_of_a_batch(num)] for num in (1, 2))
-    terms = [name.removesuffix("_count") for name in whole if name.endswith("_count")]
-    together = sum(
-        sum(part[f"{term}_sum"] for part in parts) / sum(part[f"{term}_count"] for part in parts) for term in terms
-    )
-    assert float(together) == pytest.approx(float(whole["loss"]), rel=1e-5)
-    alone = sum(whole[f"{term}_sum"] / whole[f"{term}_count"] for term in terms)
-    assert float(alone) == pytest.approx(float(whole["loss"]), rel=1e-6)
-    mean_of_means = sum(float(part["loss"]) for part in parts) / 2
-    if latent_weight != 0:
-        assert mean_of_means != pytest.approx(float(whole["loss"]), rel=1e-3)
 
 
 def trained_by(num: int, folder: Path, way: str, out: Path) -> list[float]:

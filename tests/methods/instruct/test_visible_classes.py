@@ -8,6 +8,7 @@ import torch
 
 from gensight.encodings.painted.instructed import LABEL, SHOWN
 from gensight.methods.instruct.method import Instruct
+from gensight.methods.loss import total_loss
 from tests.learning import losses_of
 from tests.methods.instruct import small, training
 
@@ -29,15 +30,18 @@ def test_it_is_added_to_the_loss_in_training_alone(folder: Path) -> None:
     with torch.no_grad():
         losses, plain = of.train().losses(batch), of.eval().losses(batch)
     assert "shown" not in plain
-    assert float(losses["loss"] - 0.5 * losses["shown"] - 0.25 * losses["label"]) == pytest.approx(
-        float(losses["pixels"] + 0.1 * losses["latents"]), rel=1e-5
-    )
+    assert {name: loss.weight for name, loss in losses.items()} == {
+        "pixels": 1.0, "latents": 0.1, "shown": 0.5, "label": 0.25
+    }  # fmt: skip
+    read = 0.5 * losses["shown"].mean + 0.25 * losses["label"].mean
+    painted = {name: losses[name] for name in plain}
+    assert float(total_loss(losses) - read) == pytest.approx(float(total_loss(painted)), rel=1e-5)
 
 
 @pytest.mark.parametrize("name", ["shown", "label"])
 def test_it_teaches_the_blocks_before_it(folder: Path, name: str) -> None:
     of = method(folder).train()
-    of.losses(training.batch())[name].backward()
+    of.losses(training.batch())[name].mean.backward()
     unet = of.editor.backbone.unet
     assert unet.conv_in.weight.grad.abs().max() > 0
     assert unet.conv_out.weight.grad is None
@@ -48,7 +52,7 @@ def test_it_teaches_the_blocks_before_it(folder: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["shown", "label"])
 def test_the_classes_of_an_image_learned_by_heart_are_read_off(folder: Path, name: str) -> None:
     of, batch = method(folder).train(), training.batch()
-    found = losses_of(lambda: of.losses(batch)[name], of.parameters(), 3e-3, 60)
+    found = losses_of(lambda: of.losses(batch)[name].mean, of.parameters(), 3e-3, 60)
     assert found[-1] < 0.5 * found[0]
 
 

@@ -11,6 +11,7 @@ from gensight.methods.landmarks.method import Landmarks
 from gensight.methods.landmarks.parts import Landmarks as Parts
 from gensight.methods.landmarks.perception import Vgg19
 from gensight.methods.landmarks.separation_loss import separation_loss
+from gensight.methods.loss import total_loss
 from tests.learning import losses_of
 from tests.methods.landmarks import small
 
@@ -32,7 +33,7 @@ WARPED = 2e-4
 )
 def test_every_option_lowers_its_loss(options: dict[str, Any]) -> None:
     method = small.method(**options).train()
-    losses = losses_of(lambda: method.losses(small.batch())["loss"], method.parameter_groups(), 3e-3, 8)
+    losses = losses_of(lambda: total_loss(method.losses(small.batch())), method.parameter_groups(), 3e-3, 8)
     assert losses[-1] < losses[0]
 
 
@@ -64,8 +65,8 @@ def test_a_still_image_is_its_own_partner_and_chance_belongs_to_its_key() -> Non
 
 def test_two_halves_of_a_batch_have_the_mean_of_its_loss() -> None:
     method = small.method(equivariance=1.0)
-    whole = method.losses(small.batch((5, 6)))["loss"]
-    halves = [method.losses(small.batch((key,)))["loss"] for key in (5, 6)]
+    whole = total_loss(method.losses(small.batch((5, 6))))
+    halves = [total_loss(method.losses(small.batch((key,)))) for key in (5, 6)]
     torch.testing.assert_close(whole, torch.stack(halves).mean(), atol=WARPED, rtol=0)
 
 
@@ -74,8 +75,8 @@ def test_two_players_move_only_themselves() -> None:
     assert method.players == ("model", "discriminator")
     own = {player: {id(p) for g in method.parameter_groups(player) for p in g["params"]} for player in method.players}
     assert not own["model"] & own["discriminator"]
-    assert {"loss", "reconstruction", "adversarial"} <= set(method.losses(small.batch()))
-    method.losses(small.batch(), "discriminator")["loss"].backward()
+    assert {"reconstruction", "adversarial"} <= set(method.losses(small.batch()))
+    total_loss(method.losses(small.batch(), "discriminator")).backward()
     assert all(p.grad is None for p in method.model.parameters())
 
 
@@ -112,10 +113,10 @@ def test_vgg_has_torchvisions_names_and_scales() -> None:
 
 def test_a_collapsed_covariance_is_floored_and_reported() -> None:
     method = small.method(covariance="fitted", variance_floor=0.9)
-    assert method.losses(small.batch())["floored"] == 1
+    assert method.losses(small.batch())["floored"].mean == 1
     variances = torch.linalg.eigvalsh(method.predict(small.batch())["covariances"])
     assert variances.min() >= 0.9 - 1e-5
-    assert small.method(covariance="fitted", variance_floor=1e-6).losses(small.batch())["floored"] == 0
+    assert small.method(covariance="fitted", variance_floor=1e-6).losses(small.batch())["floored"].mean == 0
 
 
 def test_a_recorded_background_is_neither_painted_nor_found() -> None:

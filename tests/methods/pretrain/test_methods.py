@@ -2,48 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from gensight.diffusion.noise import item_keys
 from gensight.methods.base import Method
-from gensight.methods.pretrain.architecture import (
-    build_autoencoder,
-    build_denoiser,
-    build_scheduler,
-    build_text_encoder,
-)
-from gensight.methods.pretrain.autoencoder import AutoencoderMethod, gradient_loss
-from gensight.methods.pretrain.denoiser import DenoiserMethod
+from gensight.methods.loss import total_loss
+from gensight.methods.pretrain.architecture import build_autoencoder
+from gensight.methods.pretrain.autoencoder import gradient_loss
 from gensight.methods.pretrain.latents import mirror_caption
-from gensight.methods.pretrain.tokenizer import build_tokenizer
 from gensight.samples import Batch, Item, Sample
-
-CAPTIONS = ["a dog", None, "a cat", "a dog"]
-
-
-def batch(keys: list[int], **content: object) -> Batch:
-    items = [
-        Item((Sample(str(i), (16, 24), lambda: np.zeros((16, 24, 3), np.uint8), caption=CAPTIONS[i]),))
-        for i in range(len(keys))
-    ]
-    return Batch(items=items, views=[() for _ in items], keys=item_keys(0, 0, keys), **content)
-
-
-def autoencoder_case() -> tuple[Method, Batch]:
-    torch.manual_seed(0)
-    method = AutoencoderMethod(build_autoencoder((8, 16), 4))
-    return method, batch([0, 1, 2, 3], images=(torch.rand(4, 3, 16, 24),))
-
-
-def denoiser_case(**options: object) -> tuple[DenoiserMethod, Batch]:
-    torch.manual_seed(0)
-    tokenizer = build_tokenizer(["a", "dog", "cat"], 8)
-    method = DenoiserMethod(
-        build_denoiser((16, 32), 1, 2, 16, 4, 8),
-        build_text_encoder(tokenizer, 16, 1, 2),
-        tokenizer,
-        build_scheduler("v_prediction").alphas_cumprod,
-        **options,
-    )
-    return method, batch([0, 1, 2, 3], features=({"latent": torch.randn(4, 4, 6, 8)},))
+from tests.methods.pretrain.small import autoencoder_case, batch, denoiser_case
 
 
 @pytest.fixture(params=[autoencoder_case, denoiser_case])
@@ -54,13 +19,13 @@ def case(request: pytest.FixtureRequest) -> tuple[Method, Batch]:
 def test_the_same_batch_has_the_same_losses(case):
     method, batch = case
     first, second = method.losses(batch), method.losses(batch)
-    assert all(torch.equal(first[name], second[name]) for name in first)
-    assert all(value.ndim == 0 and torch.isfinite(value) for value in first.values())
+    assert all(torch.equal(first[name].mean, second[name].mean) for name in first)
+    assert all(torch.isfinite(loss.mean) for loss in first.values())
 
 
 def test_every_parameter_is_trained(case):
     method, batch = case
-    method.losses(batch)["loss"].backward()
+    total_loss(method.losses(batch)).backward()
     given = {id(p) for group in method.parameter_groups() for p in group["params"]}
     assert given == {id(p) for p in method.parameters()}
     # The mid-level of the text encoder's causal mask leaves no parameter unused.
@@ -74,7 +39,7 @@ def test_a_few_steps_lower_the_loss(case):
     losses = []
     for _ in range(15):
         optimizer.zero_grad()
-        loss = method.losses(batch)["loss"]
+        loss = total_loss(method.losses(batch))
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
@@ -84,12 +49,12 @@ def test_a_few_steps_lower_the_loss(case):
 def test_trained_state_round_trip(case):
     method, batch = case
     state = {name: tensor.clone() for name, tensor in method.trained_state().items()}
-    before = float(method.losses(batch)["loss"].detach())
+    before = float(total_loss(method.losses(batch)).detach())
     with torch.no_grad():
         for parameter in method.parameters():
             parameter.add_(1)
     method.load_trained_state(state)
-    assert float(method.losses(batch)["loss"].detach()) == before
+    assert float(total_loss(method.losses(batch)).detach()) == before
 
 
 def test_predictions_have_the_inputs_shape():
@@ -108,7 +73,7 @@ def test_captions_matter_and_dropped_ones_do_not():
     dropped, inputs = denoiser_case(caption_dropout=1.0)
     silent = batch([0, 1, 2, 3], features=inputs.features)
     silent.items[:] = [Item((Sample(str(i), (16, 24), lambda: np.zeros((16, 24, 3), np.uint8)),)) for i in range(4)]
-    assert torch.equal(dropped.losses(inputs)["loss"], dropped.losses(silent)["loss"])
+    assert torch.equal(total_loss(dropped.losses(inputs)), total_loss(dropped.losses(silent)))
 
 
 def test_gradient_loss_sees_edges_not_brightness():

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from gensight.diffusion.noise import item_noise
 from gensight.errors import RunError
 from gensight.methods.base import Method
+from gensight.methods.loss import Loss
 from gensight.methods.pretrain.training import Progress, Settings, fit, rate_factor, step_indices
 from gensight.samples import Batch, Item, Sample
 
@@ -19,11 +20,10 @@ class Line(Method):
         super().__init__()
         self.layer = nn.Linear(3, 3)
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
         noise = item_noise(batch.keys, (3,))
-        return {
-            "loss": (self.layer(batch.image[:, :, 0, 0] + 0.1 * noise) - 2 * batch.image[:, :, 0, 0]).square().mean()
-        }
+        error = self.layer(batch.image[:, :, 0, 0] + 0.1 * noise) - 2 * batch.image[:, :, 0, 0]
+        return {"double": Loss.over(error.square().mean(1))}
 
     def predict(self, batch: Batch) -> dict[str, Tensor]:
         return {}

@@ -12,6 +12,7 @@ from gensight.encodings.base import OutputSpec
 from gensight.errors import ConfigError
 from gensight.loading.cases import collate
 from gensight.loading.draw_order import Draw
+from gensight.methods.loss import total_loss
 from gensight.methods.readout.loss import masked_map_loss, to_unit_range
 from gensight.methods.readout.method import Part, Readout
 from gensight.samples import Batch
@@ -40,7 +41,7 @@ def readout(backbone: Backbone, **options: Any) -> Readout:
 
 def test_a_frozen_backbone_gets_no_gradient_and_the_head_does(backbone: Backbone, batch: Batch) -> None:
     method = readout(backbone)
-    method.losses(batch)["loss"].backward()
+    total_loss(method.losses(batch)).backward()
     assert all(p.grad is None for p in method.backbone.parameters())
     assert all(p.grad is not None for p in method.heads.parameters())
     assert not [name for name in method.trained_state() if name.startswith("backbone")]
@@ -54,7 +55,7 @@ def test_maps_lie_on_the_grid_that_was_asked_for(backbone: Backbone, batch: Batc
 @pytest.mark.parametrize("order", ["native", "reference"])
 def test_both_orders_learn(backbone: Backbone, batch: Batch, order: str) -> None:
     method = readout(backbone, order=order)
-    losses = losses_of(lambda: method.losses(batch)["loss"], method.heads.parameters(), 1e-2, 30)
+    losses = losses_of(lambda: total_loss(method.losses(batch)), method.heads.parameters(), 1e-2, 30)
     assert losses[-1] < 0.6 * losses[0]
 
 
@@ -120,6 +121,6 @@ def test_what_cannot_be_read_out_is_refused(backbone: Backbone) -> None:
 def test_a_fine_tuned_backbone_is_trained_and_saved(tmp_path: Path, batch: Batch) -> None:
     backbone = load_diffusion(str(save_pipeline(tmp_path / "p")), trainable="lora", lora_rank=2)
     method = readout(backbone)
-    method.losses(batch)["loss"].backward()
+    total_loss(method.losses(batch)).backward()
     assert [name for name in method.trained_state() if "lora" in name]
     assert len(method.parameter_groups()) == 2

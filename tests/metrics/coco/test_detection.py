@@ -9,7 +9,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from gensight.errors import ConfigError, DataError
-from gensight.metrics.coco.detection import CocoBox, VocBox, box_overlaps, detection_metrics
+from gensight.metrics.coco.detection import CocoBox, VocBox, box_overlaps, detection_metric
 from gensight.readers.voc.xml import VocFlags
 from gensight.samples import Instance, Item, Prediction, Sample
 from tests.contracts.metric import MetricContract, score
@@ -156,13 +156,13 @@ def test_trap_200_false_boxes_lower_ap():
     ]
     ghosts = [thing("cat", box, 0.9) for _, box in boxes(rng, 200)]
     for metric in ("coco-box", "voc07", "voc12"):
-        (fresh,) = detection_metrics(metric)
+        fresh = detection_metric(metric)
         assert score(fresh, right).value == pytest.approx(1)
         for place in (0, 1):
             prediction, of = right[place]
             haunted = list(right)
             haunted[place] = (told(of, *prediction.instances, *ghosts), of)
-            (fresh,) = detection_metrics(metric)
+            fresh = detection_metric(metric)
             assert score(fresh, haunted).value < 0.53  # cats' precision is near 0, dogs' is 1
 
 
@@ -227,4 +227,4 @@ def test_refusals():
     with pytest.raises(DataError, match="needs the box of every object"):
         CocoBox().update(told(item), item)
     with pytest.raises(ConfigError, match="no detection protocol is called `voc`"):
-        detection_metrics("voc")
+        detection_metric("voc")

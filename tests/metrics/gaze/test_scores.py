@@ -9,13 +9,13 @@ from torch.nn import functional
 from gensight.encodings.gaze import map_name, quantised_gaussian
 from gensight.errors import ConfigError, DataError
 from gensight.metrics.gaze.auc import auc_of_mask, auc_of_points, point_cells, rectangle, resized, whole_map
-from gensight.metrics.gaze.scores import PROTOCOLS, GazeScore, InFrameAp, angles, auc, gaze_metrics, predicted_point
+from gensight.metrics.gaze.scores import PROTOCOLS, GazeScores, InFrameAp, angles, auc, gaze_metric, predicted_point
 from gensight.readers.gazefollow.tables import read_annotations
 from gensight.readers.goo.reader import GAZED
 from gensight.readers.shared.gaze_annotations import Tally
 from gensight.samples import Gaze, Instance, Item, Prediction, Sample, ScoreMap
 from gensight.transforms.views import stretched_box, stretched_frame, whole_frame
-from tests.contracts.metric import MetricContract, score
+from tests.contracts.metric import MetricContract, only, score, scores
 
 SIZE = (60, 80)
 
@@ -176,12 +176,12 @@ def test_goo_asks_for_the_right_class():
     shelves = [Instance(f"product-0{n}", box=np.array([20.0 * n, 20, 20.0 * n + 10, 30])) for n in (1, 2, 3)]
     item = person("a", [[45, 25]], instances=shelves, **{GAZED: 2})
     right, wrong = (answer(item, blob(x / 80 * 64, 25 / 60 * 64)) for x in (46, 51.9))
-    results = {m.protocol: score(m, [(right, item)]).value for m in gaze_metrics("goo-5x5")}
+    results = {name: one.value for name, one in scores(gaze_metric("goo-5x5"), [(right, item)]).items()}
     assert results["goo-5x5-auc"] == pytest.approx(1)
     assert (results["goo-5x5-pa@0.10"], results["goo-5x5-cpa@0.10"]) == (1, 1)
     far = answer(item, blob(66 / 80 * 64, 25 / 60 * 64))
-    assert score(GazeScore("goo-5x5", "cpa"), [(far, item)]).value == 0
-    assert score(GazeScore("goo-5x5", "pa"), [(wrong, item)]).value == 1
+    assert score(GazeScores("goo-5x5", ("cpa",)), [(far, item)]).value == 0
+    assert score(GazeScores("goo-5x5", ("pa",)), [(wrong, item)]).value == 1
 
 
 class _Contract(MetricContract):
@@ -206,7 +206,7 @@ class TestPointAuc(_Contract):
     best, worst = 1.0, 0.0
 
     def metric(self):
-        return GazeScore("gazefollow", "auc")
+        return GazeScores("gazefollow", ("auc",))
 
     def answers(self, kind):
         told = super().answers(kind)
@@ -229,7 +229,7 @@ class TestDistance(_Contract):
     best = 0.0
 
     def metric(self):
-        return GazeScore("gazefollow", "average-distance")
+        return GazeScores("gazefollow", ("average-distance",))
 
     def test_worst_answers_score_worst(self):
         assert score(self.metric(), self.answers("worst")).value > 0.5
@@ -240,13 +240,13 @@ class TestDistance(_Contract):
         assert result.interval[0] < result.value < result.interval[1]
 
     def test_direction(self):
-        assert not self.metric().compute().higher_is_better
+        assert not only(self.metric()).higher_is_better
 
     def test_to_the_mean_and_to_the_nearest(self):
         item = person("a", [[40, 30], [40, 42]])
         told = [(answer(item, blob(32.5, 32.5)), item)]
         average, minimum = (
-            score(GazeScore("gazefollow", m), told).value for m in ("average-distance", "minimum-distance")
+            score(GazeScores("gazefollow", (m,)), told).value for m in ("average-distance", "minimum-distance")
         )
         assert average == pytest.approx(np.hypot(0.5 / 64, 0.6 - 32.5 / 64), abs=1e-6)
         assert minimum == pytest.approx(np.hypot(0.5, 0.5) / 64, abs=1e-6)
@@ -301,10 +301,10 @@ class TestInFrameAp(MetricContract):
 
 def test_bad_input():
     with pytest.raises(ConfigError, match="no gaze protocol is called `gaze`"):
-        gaze_metrics("gaze")
+        gaze_metric("gaze")
     item = person("a", [[40, 30]])
     with pytest.raises(DataError, match="has no gaze map"):
-        GazeScore("gazefollow", "auc").update(Prediction("a", SIZE, item_key=item.key), item)
+        GazeScores("gazefollow", ("auc",)).update(Prediction("a", SIZE, item_key=item.key), item)
 
 
 # --- real annotations ---

@@ -7,7 +7,6 @@ import pytest
 
 from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError, DataError
-from gensight.prediction.detection.boxes import write_detections
 from gensight.readers.coco.reader import CocoReader
 from gensight.readers.coco.writer import write_coco
 from gensight.readers.puppets import PuppetsReader
@@ -36,8 +35,12 @@ def test_detected_boxes_and_a_teacher_stand_beside_the_true_boxes(coco: Path, tm
     config = recipe(coco, evaluation={"protocols": ["coco-oks"], "baselines": ["mean-position", teacher]})
     run = train(config, tmp_path / "run", "cpu")
     reader = CocoReader(coco / "images", coco / "annotations.json")
-    boxes = {sample.key: [(one.box, 0.9) for one in sample.instances or () if one.box is not None] for sample in reader}
-    write_detections(tmp_path / "detections.json", boxes, reader.image_ids)
+    boxes = [(sample.key, one.box) for sample in reader for one in sample.instances or () if one.box is not None]
+    found = [
+        {"image_id": reader.image_ids[key], "category_id": 1, "bbox": [x0, y0, x1 - x0, y1 - y0], "score": 0.9}
+        for key, (x0, y0, x1, y1) in ((key, box.tolist()) for key, box in boxes)
+    ]
+    (tmp_path / "detections.json").write_text(json.dumps(found))
     evaluate(run, device="cpu", detections=tmp_path / "detections.json")
     scores = json.loads((run / "metrics.json").read_text())["scores"]
     assert [entry["model"] for entry in scores] == ["readout", "mean-position", teacher]

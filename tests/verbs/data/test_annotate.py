@@ -7,7 +7,7 @@ from gensight.cli.main import app
 from gensight.readers.annotated.reader import AnnotatedReader
 from gensight.readers.coco.reader import CocoReader
 from gensight.teachers.base import Teacher
-from gensight.verbs.data.annotate import annotate, check_annotated
+from gensight.verbs.data.annotate import annotate
 from tests.teachers.samples import QuickTeacher, pictures
 
 
@@ -68,7 +68,7 @@ def test_python_users_bring_their_own_teacher_and_reader(tmp_path):
     again = annotate(QuickTeacher("2"), AnnotatedReader(tmp_path / "out"), tmp_path / "copy", sheet="none")
     assert again.sheet is None
     assert AnnotatedReader(tmp_path / "copy")[0].caption.endswith(" v2")
-    summary = check_annotated(tmp_path / "out")
+    summary = AnnotatedReader(tmp_path / "out").check()
     assert (summary.num_samples, summary.num_instances) == (3, 3)
     assert summary.truths == ("boxes", "depth", "captions")
     assert [(f.what, f.count) for f in summary.findings] == [("labels of quick@1", 3)]

@@ -14,7 +14,7 @@ from gensight.config.data import BlocksSplit, CocoData, DeepLabCutData, VideosSp
 from gensight.config.loading.loader import load_pretrain_recipe, load_recipe
 from gensight.errors import ConfigError, DataError
 from gensight.verbs.data.datasets import write
-from gensight.verbs.data.init import _crop_size, _frame_size, init
+from gensight.verbs.data.init import crop_size, frame_size, init
 from gensight.verbs.data.layouts import recognise
 from gensight.verbs.data.survey import Survey, find_coco_files, survey
 
@@ -161,11 +161,11 @@ def test_places_with_nothing_to_read(tmp_path: Path) -> None:
     ],
 )
 def test_input_size_follows_the_subject(image: tuple[int, int], subject: float, expected: tuple[int, int]) -> None:
-    assert _frame_size(image, subject) == expected
+    assert frame_size(image, subject) == expected
 
 
 def test_crops_follow_the_subjects_shape() -> None:
-    assert [_crop_size(*size) for size in ((100, 50), (50, 100), (90, 100))] == [(256, 192), (192, 256), (224, 224)]
+    assert [crop_size(*size) for size in ((100, 50), (50, 100), (90, 100))] == [(256, 192), (192, 256), (224, 224)]
 
 
 def test_a_handful_of_labels_still_divides_and_fewer_are_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from gensight.backbones.base import Backbone
 from gensight.encodings.class_label import OUTPUT
 from gensight.methods.base import Method
+from gensight.methods.loss import Loss
 from gensight.samples import Batch
 
 
@@ -29,12 +30,11 @@ class Classifier(Method):
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
         """Cross-entropy, averaged over the items whose class is known."""
         each = cross_entropy(self._logits(batch), batch.targets[OUTPUT])
         known = batch.targets[f"{OUTPUT}_weight"].amax(-1)
-        total, count = (each * known).sum(), known.sum()
-        return {"loss": total / count.clamp(min=1), f"{OUTPUT}_sum": total, f"{OUTPUT}_count": count}
+        return {OUTPUT: Loss.over(each, known)}
 
     @torch.no_grad()
     def predict(self, batch: Batch) -> dict[str, Tensor]:

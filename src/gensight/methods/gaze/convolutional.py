@@ -8,9 +8,10 @@ from torch.nn import functional
 
 from gensight.encodings.gaze import IN_FRAME, MAP
 from gensight.methods.base import Method
-from gensight.methods.gaze.directions import add_direction_loss
+from gensight.methods.gaze.directions import direction_losses
 from gensight.methods.gaze.encoders import BackboneSceneAndHead, InFrameHead, SceneAndHead
-from gensight.methods.gaze.losses import in_frame_loss, map_weights, masked_mean
+from gensight.methods.gaze.losses import in_frame_loss, map_weights
+from gensight.methods.loss import Loss
 from gensight.samples import Batch, Size
 
 
@@ -58,17 +59,15 @@ class ConvolutionalGaze(Method):
         maps = self.decoder(joint)
         return functional.interpolate(maps, size=self.grid, mode="bilinear", align_corners=False), self.in_frame(joint)
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
         seen = self.encoder(batch)
         maps, inside = self.read(seen.joint)
         errors = functional.mse_loss(maps, batch.targets[MAP], reduction="none").flatten(1).mean(1)
-        heat, in_frame = masked_mean(errors, map_weights(batch)), in_frame_loss(inside, batch)
-        losses = {
-            "loss": self.map_weight * heat + self.in_frame_weight * in_frame,
-            MAP: heat,
-            IN_FRAME: in_frame,
+        return {
+            MAP: Loss.over(errors, map_weights(batch), self.map_weight),
+            IN_FRAME: in_frame_loss(inside, batch, self.in_frame_weight),
+            **direction_losses(seen.direction, batch, self.direction_weight),
         }
-        return add_direction_loss(losses, seen.direction, batch, self.direction_weight)
 
     @torch.no_grad()
     def predict(self, batch: Batch) -> dict[str, Tensor]:

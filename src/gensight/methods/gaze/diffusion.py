@@ -18,9 +18,10 @@ from gensight.diffusion.weighting import Weighting, loss_weights, refuse_infinit
 from gensight.encodings.gaze import IN_FRAME, MAP, POINT
 from gensight.errors import ConfigError
 from gensight.methods.base import Method
-from gensight.methods.gaze.directions import add_direction_loss
+from gensight.methods.gaze.directions import direction_losses
 from gensight.methods.gaze.encoders import BackboneSceneAndHead, Encoded, InFrameHead, SceneAndHead
-from gensight.methods.gaze.losses import in_frame_loss, map_weights, masked_mean, soft_argmax
+from gensight.methods.gaze.losses import in_frame_loss, map_weights, soft_argmax
+from gensight.methods.loss import Loss
 from gensight.samples import Batch, Size
 
 Target = Literal["epsilon", "x0", "v"]
@@ -124,7 +125,7 @@ class DiffusionGaze(Method):
 
     # --- Learning ---
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
         seen = self.encoder(batch)
         x0 = sampling.scale_input(self._maps(batch), self.scale)
         timesteps = item_timesteps(batch.keys, 0, len(self.alphas_cumprod), _STEP).to(x0.device)
@@ -137,13 +138,13 @@ class DiffusionGaze(Method):
         estimate = self._estimate(output, x_t, timesteps)
         each = self._errors(x0, x_t, noise, timesteps, output, variance, estimate)
         weights = map_weights(batch)
-        losses = {MAP: masked_mean(each, weights), IN_FRAME: in_frame_loss(self.in_frame(seen.joint), batch)}
-        losses["loss"] = losses[MAP] + self.in_frame_weight * losses[IN_FRAME]
+        in_frame = in_frame_loss(self.in_frame(seen.joint), batch, self.in_frame_weight)
+        losses = {MAP: Loss.over(each, weights), IN_FRAME: in_frame}
         if self.point_weight:
             places = soft_argmax(sampling.unscale_output(estimate, self.scale))
-            losses["point"] = masked_mean(((places - batch.targets[POINT]) ** 2).sum(1), weights)
-            losses["loss"] = losses["loss"] + self.point_weight * losses["point"]
-        return add_direction_loss(losses, seen.direction, batch, self.direction_weight)
+            squared = ((places - batch.targets[POINT]) ** 2).sum(1)
+            losses["point"] = Loss.over(squared, weights, self.point_weight)
+        return losses | direction_losses(seen.direction, batch, self.direction_weight)
 
     def _errors(
         self,

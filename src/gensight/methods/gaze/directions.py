@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gensight.encodings.gaze import EYE, IN_FRAME, POINT
-from gensight.methods.gaze.losses import masked_mean
 from gensight.methods.gaze.prompts import head_boxes
+from gensight.methods.loss import Loss
 from gensight.samples import Batch, Size
 
 DIRECTION = "direction"
@@ -77,28 +77,25 @@ def direction_fields(
     return torch.stack([cosine**power for power in SHARPNESS], dim=1)
 
 
-def direction_loss(direction: Direction, batch: Batch) -> Tensor:
+def direction_losses(direction: Direction | None, batch: Batch, weight: float) -> dict[str, Loss]:
     """1 - cosine of the direction, of those who look into the image, and the absolute error of the eye's place.
+
+    Both count `weight`; there is neither without a direction.
 
     The eye tells a head's direction too, also of those who look out of the frame. Where nobody says where it is, the
     direction is that from the middle of the head's box.
     """
+    if direction is None:
+        return {}
     known, boxes = batch.targets[f"{EYE}_weight"].flatten(), head_boxes(batch)
     eye_errors = (direction.eye - batch.targets[EYE]).abs().sum(1)
     eyes = torch.where(known[:, None] > 0, batch.targets[EYE], torch.full_like(batch.targets[EYE], 0.5))
     towards = functional.normalize(batch.targets[POINT] - _in_scene(eyes, boxes), dim=1)
     turned = 1 - (direction.towards * towards).sum(1)
-    return masked_mean(turned, batch.targets[IN_FRAME].flatten()) + masked_mean(eye_errors, known)
-
-
-def add_direction_loss(
-    losses: dict[str, Tensor], direction: Direction | None, batch: Batch, weight: float
-) -> dict[str, Tensor]:
-    """The losses with that of the direction, where one is read; the total counts it with `weight`."""
-    if direction is None:
-        return losses
-    loss = direction_loss(direction, batch)
-    return {**losses, DIRECTION: loss, "loss": losses["loss"] + weight * loss}
+    return {
+        DIRECTION: Loss.over(turned, batch.targets[IN_FRAME].flatten(), weight),
+        EYE: Loss.over(eye_errors, known, weight),
+    }
 
 
 def _in_scene(places: Tensor, boxes: Tensor) -> Tensor:

@@ -21,16 +21,17 @@ from gensight.methods.gaze.directions import (
     SHARPNESS,
     Direction,
     DirectionHead,
-    add_direction_loss,
     direction_fields,
+    direction_losses,
 )
 from gensight.methods.gaze.layers import LayerSum
-from gensight.methods.gaze.losses import in_frame_loss, map_weights, masked_mean
+from gensight.methods.gaze.losses import in_frame_loss, map_weights
 from gensight.methods.gaze.prompts import box_coverage, distinct_scenes, head_boxes, sines
+from gensight.methods.loss import Loss
 from gensight.samples import Batch, Size
 
 DROP_STREAM = 1 << 16  # of the draws that drop a block
-Loss = Literal["bce", "softmax"]
+MapLoss = Literal["bce", "softmax"]
 
 
 class FrozenGaze(Method):
@@ -64,7 +65,7 @@ class FrozenGaze(Method):
         token_stride: int = 14,
         close_up: int = 0,
         drop_path: float = 0.1,
-        loss: Loss = "bce",
+        loss: MapLoss = "bce",
         in_frame_weight: float = 1.0,
         direction_weight: float = 0.0,
     ) -> None:
@@ -151,10 +152,10 @@ class FrozenGaze(Method):
         logits = functional.interpolate(logits, size=self.grid, mode="bilinear", align_corners=False)
         return logits, self.in_frame(hidden[:, 0]).squeeze(-1)
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
         hidden, direction = self._see_all(batch)
         logits, inside = self._outputs(hidden, batch.views[0][SCENE].model_size)
-        target, weights = batch.targets[MAP], map_weights(batch)
+        target = batch.targets[MAP]
         match self.loss:
             case "bce":
                 cells = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
@@ -164,9 +165,11 @@ class FrozenGaze(Method):
                 each = -(goal * logits.flatten(1).log_softmax(-1)).sum(1)
             case _:
                 assert_never(self.loss)
-        heat, in_frame = masked_mean(each, weights), in_frame_loss(inside, batch)
-        losses = {"loss": heat + self.in_frame_weight * in_frame, MAP: heat, IN_FRAME: in_frame}
-        return add_direction_loss(losses, direction, batch, self.direction_weight)
+        return {
+            MAP: Loss.over(each, map_weights(batch)),
+            IN_FRAME: in_frame_loss(inside, batch, self.in_frame_weight),
+            **direction_losses(direction, batch, self.direction_weight),
+        }
 
     @torch.no_grad()
     def predict(self, batch: Batch) -> dict[str, Tensor]:

@@ -6,12 +6,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from gensight.encodings.gaze import IN_FRAME, MAP
+from gensight.methods.loss import Loss
 from gensight.samples import Batch
-
-
-def masked_mean(values: Float[Tensor, " batch"], weights: Float[Tensor, " batch"]) -> Tensor:
-    """The mean of the items with weight; 0 where there is none."""
-    return (values * weights).sum() / weights.sum().clamp(min=1)
 
 
 def map_weights(batch: Batch) -> Float[Tensor, " batch"]:
@@ -19,10 +15,10 @@ def map_weights(batch: Batch) -> Float[Tensor, " batch"]:
     return batch.targets[f"{MAP}_weight"].flatten()
 
 
-def in_frame_loss(logits: Float[Tensor, " batch"], batch: Batch) -> Tensor:
-    """Binary cross-entropy of whether the target is in the image."""
+def in_frame_loss(logits: Float[Tensor, " batch"], batch: Batch, share: float = 1.0) -> Loss:
+    """Binary cross-entropy of whether the target is in the image; `share` is its weight in the total."""
     target, weight = batch.targets[IN_FRAME].flatten(), batch.targets[f"{IN_FRAME}_weight"].flatten()
-    return masked_mean(functional.binary_cross_entropy_with_logits(logits, target, reduction="none"), weight)
+    return Loss.over(functional.binary_cross_entropy_with_logits(logits, target, reduction="none"), weight, share)
 
 
 def soft_argmax(maps: Float[Tensor, "batch 1 height width"], sharpness: float = 100.0) -> Float[Tensor, "batch 2"]:

@@ -11,6 +11,7 @@ from gensight.diffusion.targets import add_noise, target
 from gensight.errors import ConfigError
 from gensight.methods.instruct.editor import Editor, SamplerName, blind_to_noise
 from gensight.methods.instruct.method import Instruct, asked_task
+from gensight.methods.loss import Loss
 from gensight.samples import Batch, Item
 
 ImageChannels = Literal["zero", "copied"]
@@ -88,7 +89,7 @@ class ManySteps(Instruct):
 
     def _losses(
         self, batch: Batch, image_latents: Tensor, texts: list[str], answer: Tensor, weight: Tensor
-    ) -> dict[str, Tensor]:
+    ) -> dict[str, Loss]:
         x0 = self._answer_latents(answer)
         noise = item_noise(batch.keys, x0.shape[1:], _NOISE).to(x0)
         timesteps = self._timesteps(batch).to(x0.device)
@@ -96,8 +97,7 @@ class ManySteps(Instruct):
         texts, image_latents = self._dropped(batch, texts, image_latents)
         output = self.editor.denoise(x_t, timesteps, image_latents, self.editor.embed(texts))
         goal = target(x0, noise, timesteps, self.alphas_cumprod, self.editor.prediction)
-        total, count = self._masked((output - goal) ** 2, weight)
-        return {"loss": total / count.clamp(min=1), "latents_sum": total, "latents_count": count}
+        return {"latents": Loss(*self._masked((output - goal) ** 2, weight))}
 
     def _timesteps(self, batch: Batch) -> Tensor:
         drawn = item_timesteps(batch.keys, 0, len(self.alphas_cumprod), _TIMESTEP)

@@ -21,6 +21,7 @@ from gensight.methods.base import Method
 from gensight.methods.instruct.editor import Editor
 from gensight.methods.instruct.text_pretraining import teach_words
 from gensight.methods.instruct.visible_classes import FeatureReader, LabelReader, ShownReader
+from gensight.methods.loss import Loss
 from gensight.samples import Batch, Item
 
 Phrasing = Literal["fixed", "rephrased"]
@@ -84,7 +85,7 @@ class Instruct(Method):
             of = self.tasks, self.categories, self.labels
             teach_words(embed, encoders, *of, self.words_first, seed, self._more_templates)
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
         answer, weight = batch.targets[OUTPUT], batch.targets[f"{OUTPUT}_weight"]
         answer, weight = _grown(answer, batch.image), _grown(weight, batch.image)
         with torch.no_grad():
@@ -95,10 +96,7 @@ class Instruct(Method):
             seen = {name: watched.enter_context(reader.watching(unet)) for name, (reader, _) in readers.items()}
             losses = self._losses(batch, image_latents, self._texts(batch), answer, weight)
         for name, (reader, share) in readers.items():
-            total, count = reader.loss(seen[name][0], batch.targets[name])
-            mean = total / count.clamp(min=1)
-            losses |= {name: mean, f"{name}_sum": share * total, f"{name}_count": count}
-            losses["loss"] = losses["loss"] + share * mean
+            losses[name] = Loss(*reader.loss(seen[name][0], batch.targets[name]), share)
         return losses
 
     def _readers(self) -> dict[str, tuple[FeatureReader, float]]:
@@ -113,7 +111,7 @@ class Instruct(Method):
     @abstractmethod
     def _losses(
         self, batch: Batch, image_latents: Tensor, texts: list[str], answer: Tensor, weight: Tensor
-    ) -> dict[str, Tensor]:
+    ) -> dict[str, Loss]:
         """The losses of painting, from one call of the U-Net.
 
         Args:

@@ -14,6 +14,7 @@ from gensight.errors import ConfigError
 from gensight.methods.instruct.editor import Editor
 from gensight.methods.instruct.losses import class_loss, task_loss
 from gensight.methods.instruct.method import Instruct, asked_task
+from gensight.methods.loss import Loss
 from gensight.samples import Batch, Item
 
 _DECODED = 4  # which of an item's random numbers
@@ -63,20 +64,17 @@ class OneStep(Instruct):
 
     def _losses(
         self, batch: Batch, image_latents: Tensor, texts: list[str], answer: Tensor, weight: Tensor
-    ) -> dict[str, Tensor]:
+    ) -> dict[str, Loss]:
         x0 = self._predicted(image_latents, texts)
-        pixels, count = self._pixels(batch, x0, answer, weight), x0.new_tensor(len(x0))
-        losses = {"loss": pixels, "pixels": pixels, "pixels_sum": pixels * count, "pixels_count": count}
+        losses = {"pixels": Loss(self._pixels(batch, x0, answer, weight), x0.new_tensor(float(len(x0))))}
         if self.latent_weight:
             compared = weight * (~self._classes(batch)).to(weight).view(-1, 1, 1, 1)
             total, count = self._masked((x0 - self._answer_latents(answer)) ** 2, compared)
-            latents = total / count.clamp(min=1)
-            losses |= {"latents": latents, "latents_sum": self.latent_weight * total, "latents_count": count}
-            losses["loss"] = pixels + self.latent_weight * latents
+            losses["latents"] = Loss(total, count, self.latent_weight)
         return losses
 
     def _pixels(self, batch: Batch, x0: Tensor, answer: Tensor, weight: Tensor) -> Tensor:
-        """Mean loss of the items; in training, estimated from those that are decoded."""
+        """The items' losses, added up; in training, estimated from those that are decoded."""
         share = self.decoded_share if self.training else 1.0
         classes = self._classes(batch)
         drawn = (item_uniform(batch.keys, _DECODED) < share).to(x0.device) | classes
@@ -90,7 +88,7 @@ class OneStep(Instruct):
             of_classes = [item for item, one in zip(items, told.tolist(), strict=True) if one]
             found = self._class_losses(of_classes, picture[told], weight[rows][told])
             losses[told] = losses[told] + self.class_weight * found
-        return (losses * drawn[rows] / torch.where(told, 1.0, share)).sum() / len(x0)
+        return (losses * drawn[rows] / torch.where(told, 1.0, share)).sum()
 
     def _classes(self, batch: Batch) -> Tensor:
         """(B,) whether an item is taught by the colour of its class, among several."""

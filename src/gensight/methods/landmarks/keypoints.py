@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from gensight.methods.base import Method
 from gensight.methods.landmarks.method import Landmarks
 from gensight.methods.landmarks.regression import Regressor, fit
+from gensight.methods.loss import Loss
 from gensight.samples import Array, Batch
 
 
@@ -32,10 +33,11 @@ class LandmarkKeypoints(Method):
         self.offset.copy_(torch.from_numpy(offset))
 
     @torch.no_grad()
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
         """The mean absolute error of known points; only to be looked at."""
-        error = (self.predict(batch)["points"] - batch.targets["points"]).abs() * batch.targets["points_weight"]
-        return {"loss": error.sum() / batch.targets["points_weight"].sum().clamp(min=1)}
+        weight = batch.targets["points_weight"]
+        error = (self.predict(batch)["points"] - batch.targets["points"]).abs() * weight
+        return {"points": Loss(error.sum(), weight.sum())}
 
     @torch.no_grad()
     def predict(self, batch: Batch) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ from gensight.methods.landmarks.separation_loss import (
     generator_loss,
     separation_loss,
 )
+from gensight.methods.loss import Loss
 from gensight.samples import Batch
 from gensight.transforms.thin_plate_spline import Warp, WarpRange, draw_warp
 
@@ -46,8 +48,8 @@ class Landmarks(Method):
     Images are `batch.images[0]`, which gives the pose, and `batch.images[1]`, which gives the looks; where there is
     but one, or by `warp_share`, the looks come from a warp of the first. All chance comes from the batch's keys.
 
-    Losses: `loss`, `reconstruction`, and where they are asked for `equivariance`, `separation`, `adversarial`,
-    `floored` (the share of covariances at their floor; no part of the loss).
+    Losses: `reconstruction`, and by choice `equivariance`, `separation`, `adversarial`; `floored`, the share of
+    covariances at their floor, is logged alone. The discriminator's is `verdict`.
 
     Args:
         backbone: Of the perceptual loss, or of the `backbone` encoder; frozen. Not kept where neither needs it.
@@ -157,14 +159,15 @@ class Landmarks(Method):
         if adversary:
             self.players = ("model", "discriminator")
             self.discriminator = PatchDiscriminator(num_landmarks, adversary_scales, adversary_layers, adversary_width)
-        self._drawn: tuple[Tensor, Tensor, Tensor] | None = None
+        # What the generator drew of a batch, for the discriminator's turn with the same batch; gone when that is.
+        self._redrawn: WeakKeyDictionary[Batch, tuple[Tensor, Tensor]] = WeakKeyDictionary()
 
     # --- Method ---
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
         pair = self.pair(batch)
         if player == "discriminator":
-            return self._judge(batch, pair)
+            return {"verdict": Loss.of_mean(self._judge(batch, pair), len(batch))}
         extra, warp = [], None
         if self.equivariance:
             warp = self._warp(batch, _CHECK)
@@ -173,20 +176,20 @@ class Landmarks(Method):
         found = self.model.find(torch.cat([pair.pose, pair.looks, *extra]))  # one pass for all of them
         pose, looks = found[:count], found[count : 2 * count]
         redrawn = self._redraw(pose, looks, pair)
-        values = {"reconstruction": self.perceptual_weight * self._compare(redrawn, pair, pose)}
+        losses = {"reconstruction": Loss.of_mean(self._compare(redrawn, pair, pose), count, self.perceptual_weight)}
         if warp is not None:
             distance = equivariance_loss(found[2 * count :].landmarks, pose.landmarks, warp)
-            values["equivariance"] = self.equivariance * distance
+            losses["equivariance"] = Loss.of_mean(distance, count, self.equivariance)
         if self.separation and self.num_landmarks > 1:
-            values["separation"] = self.separation * separation_loss(pose.landmarks, self.separation_reach)
+            crowding = separation_loss(pose.landmarks, self.separation_reach)
+            losses["separation"] = Loss.of_mean(crowding, count, self.separation)
         if self.adversary:
             maps = render(pose.landmarks, *pair.target.shape[-2:])
-            self._drawn = (batch.keys, redrawn.image.detach(), maps.detach())
-            values["adversarial"] = self.adversary * generator_loss(
-                self.discriminator(redrawn.image, maps.detach()), self.adversary_loss
-            )
-        total = torch.stack(list(values.values())).sum()
-        return {"loss": total, **values, "floored": found.landmarks.floored.float().mean()}
+            self._redrawn[batch] = redrawn.image.detach(), maps.detach()
+            verdict = generator_loss(self.discriminator(redrawn.image, maps.detach()), self.adversary_loss)
+            losses["adversarial"] = Loss.of_mean(verdict, count, self.adversary)
+        losses["floored"] = Loss.of_mean(found.landmarks.floored.float().mean(), count, weight=0.0)
+        return losses
 
     @torch.no_grad()
     def predict(self, batch: Batch) -> dict[str, Tensor]:
@@ -259,16 +262,16 @@ class Landmarks(Method):
         ours = self.space(redrawn.image)
         return pixels + compare(ours, theirs, level_weights(len(ours), self.reduced), not isinstance(self.space, Vgg19))
 
-    def _judge(self, batch: Batch, pair: Pair) -> dict[str, Tensor]:
-        if self._drawn is None or not torch.equal(self._drawn[0], batch.keys):
+    def _judge(self, batch: Batch, pair: Pair) -> Tensor:
+        redrawn = self._redrawn.pop(batch, None)
+        if redrawn is None:
             with torch.no_grad():
                 found = self.model.find(torch.cat([pair.pose, pair.looks]))
                 pose, looks = found[: len(batch)], found[len(batch) :]
                 maps = render(pose.landmarks, *pair.target.shape[-2:])
-                self._drawn = (batch.keys, self._redraw(pose, looks, pair).image, maps)
-        _, drawn, maps = self._drawn
-        loss = critic_loss(self.discriminator(pair.target, maps), self.discriminator(drawn, maps), self.adversary_loss)
-        return {"loss": loss}
+                redrawn = self._redraw(pose, looks, pair).image, maps
+        drawn, maps = redrawn
+        return critic_loss(self.discriminator(pair.target, maps), self.discriminator(drawn, maps), self.adversary_loss)
 
     # --- For reports ---
 

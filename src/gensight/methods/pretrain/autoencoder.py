@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from gensight.diffusion.noise import item_noise
 from gensight.methods.base import Method
+from gensight.methods.loss import Loss
 from gensight.samples import Batch
 
 GRADIENT_SCALES = 3
@@ -46,7 +47,7 @@ class AutoencoderMethod(Method):
         self.kl_weight = kl_weight
         self.gradient_weight = gradient_weight
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
         target = batch.image * 2 - 1
         posterior = self.autoencoder.encode(target).latent_dist
         noise = item_noise(batch.keys, posterior.mean.shape[1:]).to(target)
@@ -54,8 +55,11 @@ class AutoencoderMethod(Method):
         l1 = (prediction - target).abs().mean()
         gradient = gradient_loss(prediction, target)
         kl = 0.5 * (posterior.mean.square() + posterior.var - 1 - posterior.logvar).mean()
-        loss = l1 + self.gradient_weight * gradient + self.kl_weight * kl
-        return {"loss": loss, "l1": l1.detach(), "gradient": gradient.detach(), "kl": kl.detach()}
+        return {
+            "l1": Loss.of_mean(l1, len(batch)),
+            "gradient": Loss.of_mean(gradient, len(batch), self.gradient_weight),
+            "kl": Loss.of_mean(kl, len(batch), self.kl_weight),
+        }
 
     @torch.no_grad()
     def predict(self, batch: Batch) -> dict[str, Tensor]:

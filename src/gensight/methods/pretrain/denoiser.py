@@ -10,6 +10,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from gensight.diffusion.noise import item_noise, item_timesteps, item_uniform
 from gensight.diffusion.targets import Prediction, add_noise, clean_estimate, target
 from gensight.methods.base import Method
+from gensight.methods.loss import Loss
 from gensight.samples import Batch
 
 LATENT = "latent"
@@ -50,12 +51,12 @@ class DenoiserMethod(Method):
         self.caption_dropout = caption_dropout
         self._tokens: dict[str, Tensor] = {}
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
         x0, noise, timesteps, x_t = self._noised(batch)
         dropped = (item_uniform(batch.keys, _DROPOUT) < self.caption_dropout).tolist()
         output = self._output(x_t, timesteps, self._captions(batch, dropped))
         wanted = target(x0, noise, timesteps, self.alphas_cumprod, self.prediction)
-        return {"loss": (output - wanted).square().mean()}
+        return {LATENT: Loss.of_mean((output - wanted).square().mean(), len(batch))}
 
     @torch.no_grad()
     def predict(self, batch: Batch) -> dict[str, Tensor]:

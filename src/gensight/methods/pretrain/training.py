@@ -19,6 +19,7 @@ from gensight.errors import RunError
 from gensight.files.atomic import atomic_path
 from gensight.files.progress import ProgressLine
 from gensight.methods.base import Method
+from gensight.methods.loss import total_loss
 from gensight.samples import Batch
 
 DECAY_SHARE = 0.3
@@ -214,7 +215,8 @@ def _step(
         group["lr"] = settings.learning_rate * rate_factor(progress, settings)
     optimizer.zero_grad(set_to_none=True)
     losses = method.losses(batch)
-    losses["loss"].backward()
+    total = total_loss(losses)
+    total.backward()
     norm = torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
     if not torch.isfinite(norm):
         raise RunError(
@@ -222,7 +224,7 @@ def _step(
             hint="lower the learning rate; the last checkpoint is from before",
         )
     optimizer.step()
-    return {name: float(value.detach()) for name, value in losses.items()}
+    return {"loss": float(total.detach()), **{name: float(loss.mean.detach()) for name, loss in losses.items()}}
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any, Literal
 
 import torch
@@ -15,6 +14,7 @@ from gensight.encodings.base import DESCRIPTORS, OutputSpec
 from gensight.errors import ConfigError
 from gensight.heads.aggregation import Order
 from gensight.methods.base import Method
+from gensight.methods.loss import Loss
 from gensight.methods.readout.loss import BlobLoss, output_loss, to_unit_range
 from gensight.methods.readout.model import ReadoutHead
 from gensight.samples import Batch, Size
@@ -89,17 +89,16 @@ class Readout(Method):
             }
         )
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
-        losses: dict[str, Tensor] = {}
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
+        losses: dict[str, Loss] = {}
         for part, values in self._read(batch).items():
             total, count = torch.zeros(()), torch.zeros(())
             for name, spec in self.parts[part].outputs.items():
                 target, weight = batch.targets[name], batch.targets[f"{name}_weight"]
                 summed, labelled = output_loss(values[name], target, weight, spec, self.loss, _model_size(batch))
                 total, count = total + summed, count + labelled
-            losses |= {part: total / count.clamp(min=1), f"{part}_sum": total, f"{part}_count": count}
-        # Added up one by one: a sum of one part is that part, to the bit.
-        return {"loss": reduce(torch.add, (losses[part] for part in self.parts)), **losses}
+            losses[part] = Loss(total, count)
+        return losses
 
     @torch.no_grad()
     def predict(self, batch: Batch) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ nothing was found must be told too, by a prediction without instances.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from gensight.metrics.coco.matching import Matches, Scored, Table, build_table, 
 from gensight.samples import Array, Instance, Item, Prediction
 
 Protocol = Literal["coco-box", "voc07", "voc12"]
-PROTOCOLS: tuple[Protocol, ...] = ("coco-box", "voc07", "voc12")
+PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 AREAS = {
     "all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)
 }  # fmt: skip
@@ -168,7 +168,7 @@ class CocoBox(BoxMetric):
 
     protocol = "coco-box"
 
-    def compute(self) -> Result:
+    def compute(self) -> list[Result]:
         keys, names = sorted(self._images), self._named()
         matches = {
             area: {name: [match_image(self._scored(key, name), limits) for key in keys] for name in names}
@@ -180,7 +180,7 @@ class CocoBox(BoxMetric):
             of = [matches["all"][name][place] for name in names]
             right, said, truths = (sum(values) for values in zip(*map(_counts, of), strict=True)) if of else (0, 0, 0)
             rows.append(self._row(key, right, said, truths))
-        return self._result(keys, partial(_mean_precision, tables["all"]), self._parts(tables, matches, keys), rows)
+        return [self._result(keys, partial(_mean_precision, tables["all"]), self._parts(tables, matches, keys), rows)]
 
     def _scored(self, key: str, category: str) -> Scored:
         image = self._images[key]
@@ -288,7 +288,7 @@ class VocBox(BoxMetric):
         super().__init__(categories, seed)
         self.protocol = protocol
 
-    def compute(self) -> Result:
+    def compute(self) -> list[Result]:
         keys, names = sorted(self._images), self._named()
         told = {name: [self._match(key, name) for key in keys] for name in names}
         tables = {name: self._table(of, keys, name) for name, of in told.items()}
@@ -300,7 +300,7 @@ class VocBox(BoxMetric):
             truths = sum(not truth.is_difficult for of_name in self._images[key].truths.values() for truth in of_name)
             rows.append(self._row(key, sum(of), len(of), truths))
         parts = {f"AP/{name}": float(table.average_precision(once, eleven)[0]) for name, table in tables.items()}
-        return self._result(keys, partial(_mean_voc, list(tables.values()), eleven), parts, rows)
+        return [self._result(keys, partial(_mean_voc, list(tables.values()), eleven), parts, rows)]
 
     def _match(self, key: str, category: str) -> list[tuple[float, bool]]:
         """(score, right) of an image's boxes that count, by falling score."""
@@ -339,15 +339,13 @@ def _mean_voc(tables: list[_VocTable], eleven_points: bool, weights: Array) -> A
     return _mean_known(np.stack([table.average_precision(weights, eleven_points) for table in tables]))
 
 
-def detection_metrics(protocol: str, categories: Sequence[str] | None = None, seed: int = 0) -> list[Metric]:
+def detection_metric(protocol: str, categories: Sequence[str] | None = None, seed: int = 0) -> BoxMetric:
     """The metric of a protocol. Raises ConfigError on other names."""
     match protocol:
         case "coco-box":
-            return [CocoBox(categories, seed)]
-        case "voc07":
-            return [VocBox("voc07", categories, seed)]
-        case "voc12":
-            return [VocBox("voc12", categories, seed)]
+            return CocoBox(categories, seed)
+        case "voc07" | "voc12":
+            return VocBox(protocol, categories, seed)
         case _:
             what = f"no detection protocol is called `{protocol}`"
             raise ConfigError(what, where="evaluation.protocols", choices=PROTOCOLS)

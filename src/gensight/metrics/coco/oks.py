@@ -117,7 +117,7 @@ class CocoOks(Metric):
             known.detections.update(image.detections)
         self._by_box |= other._by_box
 
-    def compute(self) -> Result:
+    def compute(self) -> list[Result]:
         keys = sorted(self._images)
         images = [self._images[key] for key in keys]
         scored = [_scored(image, self._variances) for image in images]
@@ -125,7 +125,7 @@ class CocoOks(Metric):
         tables = {name: build_table(of) for name, of in matches.items()}
         table = tables["all"]
         num_resamples = min(NUM_RESAMPLES, max(1_000, _BUDGET // max(1, len(table.images))))
-        return make_result(
+        result = make_result(
             self.protocol,
             reweigh=lambda weights: table.average_precision(weights).mean(1),
             groups=[image.group for image in images],
@@ -137,6 +137,7 @@ class CocoOks(Metric):
             seed=self.seed,
             num_resamples=num_resamples,
         )
+        return [result]
 
     def _notes(self, num_resamples: int) -> list[str]:
         notes = [f"area by the box for {len(self._by_box)} subjects without a segment"] if self._by_box else []

@@ -15,6 +15,7 @@ Distances are in shares of the image's width and height, as everybody in this fi
 that to the mean of the annotators. Scored are people whose target is in the image; `in-frame-ap` scores all.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
@@ -79,16 +80,16 @@ PROTOCOLS = {
 }
 
 
-def gaze_metrics(protocol: str, seed: int = 0, subset: str = "") -> list[Metric]:
-    """Fresh metrics of a protocol, or `in-frame-ap`; `subset` names what part of the test set is scored.
+def gaze_metric(protocol: str, seed: int = 0, subset: str = "") -> Metric:
+    """A fresh metric of a protocol, or of `in-frame-ap`; `subset` names what part of the test set is scored.
 
     Raises ConfigError for an unknown name.
     """
     if protocol == IN_FRAME_AP:
-        return [InFrameAp(seed, subset)]
+        return InFrameAp(seed, subset)
     if protocol not in PROTOCOLS:
         raise ConfigError(f"no gaze protocol is called `{protocol}`", choices=[*PROTOCOLS, IN_FRAME_AP])
-    return [GazeScore(protocol, measure, seed, subset) for measure in PROTOCOLS[protocol].measures]
+    return GazeScores(protocol, None, seed, subset)
 
 
 def person_score(measure: Measure, rules: Rules, prediction: Prediction, item: Item) -> float:
@@ -178,14 +179,22 @@ def _right_class(point: Array, item: Item) -> float:
     return float(nearest.category == instances[gazed].category)
 
 
-class GazeScore(Metric):
-    """The mean over people of one measure under one protocol; images are what is resampled."""
+class GazeScores(Metric):
+    """The mean over people of each measure of one protocol, a result each; images are what is resampled.
 
-    def __init__(self, protocol: str, measure: Measure, seed: int = 0, subset: str = "") -> None:
-        self.rules, self.measure, self.seed = PROTOCOLS[protocol], measure, seed
-        threshold = f"@{GOO_THRESHOLD:.2f}" if measure in ("pa", "cpa") else ""
-        self.protocol = f"{protocol}-{measure}{threshold}" + (f" ({subset})" if subset else "")
-        self._scores: dict[str, dict[str, float]] = {}
+    Args:
+        protocol: Of `PROTOCOLS`.
+        measures: What is reported; None: what the protocol reports.
+        seed: Seeds the bootstrap.
+        subset: What part of the test set is scored; stands in the results' names.
+    """
+
+    def __init__(
+        self, protocol: str, measures: Sequence[Measure] | None = None, seed: int = 0, subset: str = ""
+    ) -> None:
+        self.protocol, self.rules, self.seed, self.subset = protocol, PROTOCOLS[protocol], seed, subset
+        self.measures = self.rules.measures if measures is None else tuple(measures)
+        self._scores: dict[str, dict[str, dict[Measure, float]]] = {}
         self._groups: dict[str, str] = {}
         self._outside: set[str] = set()
 
@@ -195,27 +204,35 @@ class GazeScore(Metric):
         if gaze is None or not len(gaze.points):
             self._outside.add(item.key)
             return
-        score = person_score(self.measure, self.rules, prediction, item)
-        if np.isfinite(score):
-            self._groups[item.sample.key] = item.sample.group
-            self._scores.setdefault(item.sample.key, {})[item.key] = score
+        scores = {measure: person_score(measure, self.rules, prediction, item) for measure in self.measures}
+        self._groups[item.sample.key] = item.sample.group
+        self._scores.setdefault(item.sample.key, {})[item.key] = scores
 
     def merge(self, other: Metric) -> None:
-        assert isinstance(other, GazeScore), "only metrics of one class can be merged"
+        assert isinstance(other, GazeScores), "only metrics of one class can be merged"
         for key, scores in other._scores.items():
             self._scores.setdefault(key, {}).update(scores)
         self._groups.update(other._groups)
         self._outside |= other._outside
 
-    def compute(self) -> Result:
-        keys = sorted(self._scores)
-        people = [[score for _, score in sorted(self._scores[key].items())] for key in keys]
+    def compute(self) -> list[Result]:
+        return [self._result(measure) for measure in self.measures]
+
+    def _result(self, measure: Measure) -> Result:
+        """Of the people of whom the measure is defined."""
+        known = {
+            key: [of[measure] for _, of in sorted(people.items()) if np.isfinite(of[measure])]
+            for key, people in self._scores.items()
+        }
+        keys = sorted(key for key, scores in known.items() if scores)
+        people = [known[key] for key in keys]
         statistics = np.array([[sum(scores), len(scores)] for scores in people], dtype=np.float64).reshape(-1, 2)
         notes = [f"{sum(map(len, people))} people were scored"] if keys else []
         if self._outside:
             notes.append(f"{len(self._outside)} people look out of the image, and are not scored")
+        threshold = f"@{GOO_THRESHOLD:.2f}" if measure in ("pa", "cpa") else ""
         return make_result(
-            self.protocol,
+            f"{self.protocol}-{measure}{threshold}" + (f" ({self.subset})" if self.subset else ""),
             statistics=statistics,
             reduce=mean_of_sums,
             groups=[self._groups[key] for key in keys],
@@ -228,8 +245,8 @@ class GazeScore(Metric):
                 }
                 for key, scores in zip(keys, people, strict=True)
             ],
-            higher_is_better=self.measure in ("auc", "pa", "cpa"),
-            unit="°" if self.measure.endswith("angle") else "%",
+            higher_is_better=measure in ("auc", "pa", "cpa"),
+            unit="°" if measure.endswith("angle") else "%",
             notes=notes,
             seed=self.seed,
         )
@@ -265,14 +282,14 @@ class InFrameAp(Metric):
             self._people.setdefault(key, {}).update(people)
         self._groups.update(other._groups)
 
-    def compute(self) -> Result:
+    def compute(self) -> list[Result]:
         keys = sorted(self._people)
         flat = [(place, *one) for place, key in enumerate(keys) for _, one in sorted(self._people[key].items())]
         images = np.array([place for place, _, _ in flat], dtype=np.int64)
         scores = np.array([score for _, score, _ in flat])
         truths = np.array([truth for _, _, truth in flat], dtype=bool)
         prevalence = float(truths.mean()) if len(truths) else float("nan")
-        return make_result(
+        result = make_result(
             self.protocol,
             reweigh=_Precision(images, scores, truths),
             groups=[self._groups[key] for key in keys],
@@ -291,6 +308,7 @@ class InFrameAp(Metric):
             seed=self.seed,
             num_resamples=2_000,
         )
+        return [result]
 
 
 class _Precision:

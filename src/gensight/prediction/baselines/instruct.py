@@ -1,8 +1,9 @@
 """What stands beside a model that is told in words: answers without looking, and the model told other words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
+from typing import overload
 
 import torch
 from torch import Tensor
@@ -59,35 +60,45 @@ class MostFrequentAnswer:
         return self.encoding.decode({OUTPUT: self.answers.get(_question(item), black)}, item, views)
 
 
-class RewordedCases(Cases):
-    """Cases whose questions are put in other words; what is decoded and scored stays what was asked.
+class RewordedItems(Sequence[Item]):
+    """Items whose queries are put in other words; what is decoded and scored stays the same.
 
     Args:
-        cases: The questions.
-        words: Item -> what the model is told.
+        cases: With the queries.
+        words: Item -> the words that the model is given.
     """
 
     def __init__(self, cases: Cases, words: Words) -> None:
-        self.__dict__.update(cases.__dict__)
-        self.words = words
+        self.cases, self.words = cases, words
 
-    def item(self, index: int) -> Item:
-        item = super().item(index)
-        assert item.query is not None  # items of painted encodings ask something
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Item]: ...
+
+    def __getitem__(self, index: int | slice) -> Item | Sequence[Item]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(len(self))[index]]
+        item = self.cases.item(index)
+        assert item.query is not None  # items of painted encodings have one
         return replace(item, query=replace(item.query, text=self.words(item)))
 
 
-def reworded(name: str, cases: Cases) -> RewordedCases | None:
+def reworded(name: str, cases: Cases) -> Cases | None:
     """The cases in other words: `held-out-paraphrases` (never seen in training, synonyms where the data has them),
     `shuffled-instructions` (another question's words); None for another name."""
     match name:
         case "held-out-paraphrases":
             synonyms = cases.reader.synonyms
-            return RewordedCases(cases, lambda item: _paraphrased(item, synonyms))
+            return cases.with_items(RewordedItems(cases, lambda item: _paraphrased(item, synonyms)))
         case "shuffled-instructions":
             assert isinstance(cases.encoding, Instructed)  # the schema lets only painted encodings ask for it
             questions = _questions(cases.encoding)
-            return RewordedCases(cases, lambda item: _other(item, questions))
+            return cases.with_items(RewordedItems(cases, lambda item: _other(item, questions)))
         case _:
             return None
 

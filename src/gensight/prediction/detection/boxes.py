@@ -7,12 +7,12 @@ count once, as the field's top-down evaluation has it (Xiao et al., "Simple Base
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from gensight.errors import DataError
-from gensight.files.atomic import read_json, write_json
+from gensight.files.atomic import read_json
 from gensight.prediction.sources import Boxes
 from gensight.samples import Array, Instance, Prediction, Sample
 
@@ -59,34 +59,6 @@ def detect_boxes(
         ]
         boxes[sample.key] = sorted(found, key=lambda one: -one[1])
     return boxes
-
-
-def write_detections(
-    path: Path, boxes: Boxes, image_ids: Mapping[str, int] | None = None, category_id: int = 1
-) -> None:
-    """Writes boxes as a COCO results file, whose entries also say the image's `file_name`.
-
-    Args:
-        path: Json file.
-        boxes: As `detect_boxes` gives them.
-        image_ids: Sample key -> `image_id` in the data set's own file; None: numbered from 1 in the order of `boxes`.
-        category_id: 1 is COCO's person.
-
-    Raises:
-        DataError: An image has no id.
-    """
-    ids = {key: number for number, key in enumerate(boxes, 1)} if image_ids is None else image_ids
-    entries: list[dict[str, Any]] = []
-    for key, found in boxes.items():
-        if key not in ids:
-            raise DataError("this image has no id in the data set's file", where=key)
-        for box, score in found:
-            x0, y0, x1, y1 = (float(edge) for edge in box)
-            bbox = [x0, y0, x1 - x0, y1 - y0]
-            entries.append(
-                {"image_id": ids[key], "file_name": key, "category_id": category_id, "bbox": bbox, "score": score}
-            )
-    write_json(path, entries)
 
 
 def read_detections(

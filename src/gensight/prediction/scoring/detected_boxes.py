@@ -42,5 +42,5 @@ def score_detected(name: str, answers: Answers, experiment: Experiment, boxes: B
         found = answers(items) if items else []
         scores = [score for _, score in boxes.get(sample.key, [])]
         metric.update(detected_prediction(sample, found, scores, skeleton.sigmas), Item((sample,)))
-    result = metric.compute()
+    (result,) = metric.compute()
     return replace(result, protocol=f"{result.protocol} (detected boxes)")

@@ -12,6 +12,7 @@ from gensight.geometry import image_to_model
 from gensight.loading.cases import Cases
 from gensight.loading.stream import each_once
 from gensight.methods.base import Method
+from gensight.methods.loss import total_loss
 from gensight.prediction.predictor import Predictor
 from gensight.prediction.scoring.mask_threshold import best_threshold
 from gensight.samples import Array
@@ -43,7 +44,7 @@ class Validator:
     @torch.inference_mode()
     def _mean_loss(self, method: Method) -> float:
         losses = [
-            (len(batch), float(method.losses(batch.to(self.device))["loss"]))
+            (len(batch), float(total_loss(method.losses(batch.to(self.device)))))
             for batch in each_once(self.cases, self.experiment.config.evaluation.batch_size)
         ]
         return sum(count * loss for count, loss in losses) / sum(count for count, _ in losses)

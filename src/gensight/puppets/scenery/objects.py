@@ -250,8 +250,7 @@ def house(random: Random) -> tuple[list[Shape], Words]:
 Builder = Callable[[Random], tuple[list[Shape], Words]]
 INDOORS: tuple[Builder, ...] = (table, chair, sofa, shelf, lamp, plant, crate, screen, ball, stool)
 OUTDOORS: tuple[Builder, ...] = (tree, bush, rock, fence, bench, crate, ball)
-# Things that a person looks at, and things to stand behind.
-TARGETS: tuple[Builder, ...] = (ball, plant, crate, screen, lamp)
+# Things to stand behind.
 OCCLUDERS_INDOORS: tuple[Builder, ...] = (table, chair, crate, sofa, plant, stool)
 OCCLUDERS_OUTDOORS: tuple[Builder, ...] = (bush, fence, bench, crate, rock)
 NOUNS = (

@@ -47,6 +47,7 @@ class CocoReader(Reader):
     """
 
     name = "coco"
+    missing_hint = "restore them, or delete their entries; from Python, missing='drop' leaves them out"
 
     def __init__(
         self,
@@ -160,7 +161,7 @@ class CocoReader(Reader):
             raise DataError(
                 f"{len(absent)} of {len(names)} images that {self.annotations.name} names are missing: "
                 + ", ".join(absent[:3]) + (" ..." if len(absent) > 3 else ""),
-                where=self.images, hint="check the folder, or leave them out with missing='drop'",
+                where=self.images, hint=self.missing_hint,
             )  # fmt: skip
         return np.flatnonzero(present), {"image missing": len(absent)}
 

@@ -176,7 +176,8 @@ class DeepLabCutReader(Reader):
             raise DataError(
                 f"{len(absent)} of {len(self._keys)} labelled images are missing: {', '.join(absent[:3])}"
                 + (" ..." if len(absent) > 3 else ""),
-                where=self.root, hint="bring them back, or leave their labels out with missing='drop'",
+                where=self.root,
+                hint="restore them, or delete their labels; from Python, missing='drop' leaves them out",
             )  # fmt: skip
         self.dropped["image missing"] = len(absent)
         self._keys = [key for key, there in zip(self._keys, present, strict=True) if there]

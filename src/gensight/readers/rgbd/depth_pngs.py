@@ -10,7 +10,7 @@ import numpy as np
 from gensight.errors import DataError
 from gensight.files.images import image_size, read_image
 from gensight.readers.rgbd.frames import read_depth_image
-from gensight.readers.shared.listings import Missing, read_list
+from gensight.readers.shared.listings import MISSING_HINT, Missing, read_list
 from gensight.samples import Array, Depth, Sample, Size
 
 Packing = Literal["plain", "rotated"]
@@ -81,7 +81,7 @@ def read_pairs(path: Path, root: Path, missing: Missing) -> tuple[list[DepthPair
         if absent is None:
             pairs.append(pair)
         elif missing == "error":
-            hint = "check the folder, or leave them out with missing='drop'"
+            hint = MISSING_HINT
             raise DataError(f"file not found: {absent}", where=f"{path}, row {number}", hint=hint)
         else:
             dropped["files missing"] = dropped.get("files missing", 0) + 1

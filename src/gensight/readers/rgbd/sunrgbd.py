@@ -16,7 +16,7 @@ from gensight.readers.base import Reader, Summary
 from gensight.readers.rgbd.depth_pngs import DepthPair, DepthPng, pair_sample, read_pairs
 from gensight.readers.rgbd.nyu import read_mat
 from gensight.readers.shared.checking import check_samples
-from gensight.readers.shared.listings import Missing, folder_names, read_text, require_folder
+from gensight.readers.shared.listings import MISSING_HINT, Missing, folder_names, read_text, require_folder
 from gensight.samples import Sample
 
 SENSORS = ("kv1", "kv2", "realsense", "xtion")
@@ -87,7 +87,7 @@ class SunRgbdReader(Reader):
             if colour and depth:
                 pairs.append(DepthPair(f"{folder}/image/{colour}", f"{folder}/{self._depth_folder}/{depth}"))
             elif missing == "error":
-                hint = "check the folder, or leave them out with missing='drop'"
+                hint = MISSING_HINT
                 raise DataError("a scene without its images", where=self._base / folder, hint=hint)
             else:
                 self.dropped["files missing"] = self.dropped.get("files missing", 0) + 1

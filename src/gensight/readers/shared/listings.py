@@ -12,6 +12,7 @@ from gensight.samples import Array, Sample, Size
 
 Missing = Literal["error", "drop"]  # what to do with files that are named and not there
 
+MISSING_HINT = "check the folder, or leave them out: data.missing=drop in a recipe, missing='drop' from Python"
 _SHOWN = 3
 
 
@@ -91,7 +92,7 @@ def keep_present(
         shown = ", ".join(absent[:_SHOWN]) + (" ..." if len(absent) > _SHOWN else "")
         raise DataError(
             f"{len(absent)} of {len(names)} {what} that {source.name} names are missing: {shown}",
-            where=source, hint="check the folder, or leave them out with missing='drop'",
+            where=source, hint=MISSING_HINT,
         )  # fmt: skip
     return kept, ({f"{what} missing": len(absent)} if absent else {})
 

@@ -8,8 +8,8 @@ from typing import Any
 from gensight.assembly.readers import build_readers
 from gensight.config.loading.loader import load_data
 from gensight.errors import ConfigError, DataError, nearest
-from gensight.readers.annotated.reader import AnnotatedReader, is_annotated
-from gensight.readers.base import Reader, Summary
+from gensight.readers.annotated.reader import is_annotated
+from gensight.readers.base import Reader
 from gensight.readers.splits import Subset
 from gensight.teachers.base import Teacher
 from gensight.teachers.choose import choose_teacher
@@ -135,11 +135,6 @@ def _undivided(readers: Sequence[Reader]) -> list[Reader]:
             reader = reader.reader
         wholes.setdefault(id(reader), (reader, set()))[1].update(indices)
     return [Subset(reader, sorted(indices)) for reader, indices in wholes.values()]
-
-
-def check_annotated(folder: str | Path) -> Summary:
-    """The audit of an annotated data set (`datasets check FOLDER`); never raises for what is wrong with its labels."""
-    return AnnotatedReader(folder).check()
 
 
 def _require(value: str, choices: Sequence[str], where: str) -> None:

@@ -188,11 +188,11 @@ def _view(found: Survey) -> tuple[dict[str, Any], dict[str, str]]:
         augment["flip"] = 0.5
         notes["view.augment.flip"] = "Some keypoints are left-right pairs."
     if found.num_subjects > 1:
-        size = _crop_size(*found.subject_size)
+        size = crop_size(*found.subject_size)
         many = f"Here up to {found.num_subjects} subjects share an image"
         notes["view.crop"] = f"{many}, so `predict` needs their boxes (--boxes)."
         return {"size": size, "crop": "box", "augment": augment}, notes
-    size = _frame_size(found.image_size, max(found.subject_size))
+    size = frame_size(found.image_size, max(found.subject_size))
     scale = min(size[0] / found.image_size[0], size[1] / found.image_size[1])
     notes["view.size"] = (
         f"Here a subject of {max(found.subject_size):.0f} px becomes {scale * max(found.subject_size):.0f} px long; "
@@ -201,7 +201,7 @@ def _view(found: Survey) -> tuple[dict[str, Any], dict[str, str]]:
     return {"size": size, "crop": "frame", "augment": augment}, notes
 
 
-def _frame_size(image_size: Size, subject_side: float) -> Size:
+def frame_size(image_size: Size, subject_side: float) -> Size:
     """A model size with the images' aspect in which the subject is about SUBJECT_SIDE pixels long."""
     longest = max(image_size)
     side = min(longest * SUBJECT_SIDE / max(subject_side, 1.0), LONGEST_SIDE, max(longest, SHORTEST_SIDE))
@@ -209,7 +209,7 @@ def _frame_size(image_size: Size, subject_side: float) -> Size:
     return _rounded(scale * image_size[0]), _rounded(scale * image_size[1])
 
 
-def _crop_size(height: float, width: float) -> Size:
+def crop_size(height: float, width: float) -> Size:
     """The model size for crops around subjects of this shape."""
     if height > 1.25 * width:
         return 256, 192

@@ -6,9 +6,7 @@ labels' data section; with blocks every labelled frame is scored once, by a regr
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +20,7 @@ from gensight.config.encodings import LandmarkPairsConfig
 from gensight.config.landmarks import LandmarksConfig
 from gensight.config.loading.loader import load_data, load_recipe
 from gensight.config.schema import AugmentConfig, RunConfig
+from gensight.engine.card import Card, package_versions
 from gensight.engine.hardware import hardware
 from gensight.engine.run_folder import RunFolder
 from gensight.engine.weights import save_weights
@@ -35,7 +34,7 @@ from gensight.methods.landmarks.keypoints import LandmarkKeypoints
 from gensight.methods.landmarks.method import Landmarks
 from gensight.methods.landmarks.regression import REGRESSORS, Regressor, fit, mean_places
 from gensight.metrics.bootstrap import interval
-from gensight.prediction.trained_run import TrainedRun, skeleton_card
+from gensight.prediction.trained_run import TrainedRun
 from gensight.readers.splits import evenly_spaced, split_by_blocks
 from gensight.samples import Array, View
 from gensight.verbs.evaluate import evaluate
@@ -240,23 +239,23 @@ def _keypoint_config(trained: TrainedRun, data: Data, regressor: Regressor) -> R
 def _card(
     trained: TrainedRun, config: RunConfig, experiment: Experiment, method: LandmarkKeypoints, num_labels: int,
     device: str,
-) -> dict[str, Any]:  # fmt: skip
+) -> Card:  # fmt: skip
     before = trained.folder.read_card()
-    assert experiment.skeleton is not None  # the points encoding has one
-    return {
-        "name": config.name,
-        "method": config.method.kind,
-        "backbone": before["backbone"],
-        "skeleton": skeleton_card(experiment.skeleton),
-        "calibration": [1.0, 0.0],
-        "num_parameters_trained": method.weights.numel() + method.offset.numel(),
-        "num_labels": num_labels,
-        "steps": before["steps"],
-        "best_step": before["best_step"],
-        "training_minutes": before["training_minutes"],
-        "hardware": hardware(choose_device(device)),
-        "versions": {name: version(name) for name in ("gensight", "torch", "diffusers", "lightning")},
-    }
+    return Card(
+        name=config.name,
+        method=config.method.kind,
+        backbone=before.backbone,
+        skeleton=experiment.skeleton,
+        calibration=(1.0, 0.0),
+        threshold=before.threshold,
+        num_parameters_trained=method.weights.numel() + method.offset.numel(),
+        steps=before.steps,
+        best_step=before.best_step,
+        training_minutes=before.training_minutes,
+        hardware=hardware(choose_device(device)),
+        versions=package_versions(),
+        num_labels=num_labels,
+    )
 
 
 # --- Frames as numbers ---

@@ -55,7 +55,7 @@ def score_landmarks(folder: Path, device: str = "auto") -> list[Result]:
     results = [fitted, _result("on-subject", inside, "%", True)]
     if overlap:
         results.append(_result("mask-iou", overlap, "%", True))
-    cost = {"training_minutes": run.trained.folder.read_card()["training_minutes"]}
+    cost = {"training_minutes": run.trained.folder.read_card().training_minutes}
     scores = [
         {"model": run.trained.config.name, "results": [one.to_json() for one in results], "cost": cost},
         {"model": "mean-position", "results": [blind.to_json()]},

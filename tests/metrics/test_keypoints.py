@@ -6,7 +6,7 @@ from gensight.metrics.keypoints import Pck, PixelError, weighted_median
 from gensight.metrics.readout_guidance import ReadoutGuidance2024
 from gensight.samples import Keypoints
 from gensight.skeletons import COCO_17, OPENPOSE_18, Skeleton
-from tests.contracts.metric import MetricContract, score
+from tests.contracts.metric import MetricContract, score, scores
 from tests.metrics.subjects import SKELETON, answer, answers, item, moved, scene, subject
 
 NAN = (np.nan, np.nan)
@@ -21,7 +21,7 @@ class TestPckBox(_KeypointContract):
     best, worst = 1.0, 0.0
 
     def metric(self):
-        return Pck(SKELETON, "box", 0.1)
+        return Pck(SKELETON, "box", (0.1,))
 
     def test_by_hand(self):
         # The box is 100 px long, so 10 px pass. tip is unlabelled in the second image.
@@ -63,11 +63,20 @@ class TestPckBox(_KeypointContract):
         assert "of one group" in score(self.metric(), answers("perfect", told)).notes[0]
 
 
+def test_thresholds_of_one_metric_are_scored_as_metrics_of_their_own():
+    told = answers("mixed", scene())
+    together = scores(Pck(SKELETON, "box", (0.05, 0.1, 0.2)), told)
+    assert list(together) == ["pck-box@0.05", "pck-box@0.10", "pck-box@0.20"]
+    for threshold, result in zip((0.05, 0.1, 0.2), together.values(), strict=True):
+        assert result.to_json() == score(Pck(SKELETON, "box", (threshold,)), told).to_json()
+    assert together["pck-box@0.05"].value < together["pck-box@0.20"].value
+
+
 class TestPckTorso(_KeypointContract):
     best, worst = 1.0, 0.0
 
     def metric(self):
-        return Pck(SKELETON, "torso", 0.2)
+        return Pck(SKELETON, "torso", (0.2,))
 
     def test_by_hand(self):
         # The torso is 3-4-5: 50 px, so 10 px pass. Without the hip there is no torso.
@@ -88,7 +97,7 @@ class TestPckh(_KeypointContract):
     best, worst = 1.0, 0.0
 
     def metric(self):
-        return Pck(SKELETON, "head", 0.5)
+        return Pck(SKELETON, "head", (0.5,))
 
     def test_by_hand(self):
         # A head box of 30 x 40 has a diagonal of 50; 0.5 x 0.6 x 50 = 15 px pass.
@@ -96,7 +105,7 @@ class TestPckh(_KeypointContract):
         only = item("a", subject(points, head_box=np.array([10.0, 10, 40, 50])))
         assert score(self.metric(), [(answer(only, moved(points, 0, 15)), only)]).value == 1.0
         assert score(self.metric(), [(answer(only, moved(points, 0, 15.1)), only)]).value == 0.0
-        assert self.metric().protocol == "pckh@0.50"
+        assert only(self.metric()).protocol == "pckh@0.50"
 
     def test_subjects_without_a_head_box_are_left_out(self):
         result = score(self.metric(), answers("perfect", [item("a", subject(np.ones((3, 2))))]))
@@ -165,7 +174,7 @@ class TestReadoutGuidance(MetricContract):
     best, worst = 1.0, 0.0
 
     def metric(self):
-        return ReadoutGuidance2024(COCO_17, 0.1)
+        return ReadoutGuidance2024(COCO_17, (0.1,))
 
     def answers(self, kind):
         return answers(kind, scene(num_joints=17), missing=False)
@@ -181,7 +190,7 @@ class TestReadoutGuidance(MetricContract):
         whole_item, partial_item = item("a", subject(points)), item("b", subject(partial))
         assert score(self.metric(), [(answer(whole_item, moved(points, 30, 0)), whole_item)]).value == 0.0
         assert score(self.metric(), [(answer(partial_item, moved(points, 30, 0)), partial_item)]).value == 1.0
-        honest = Pck(COCO_17, "box", 0.1)
+        honest = Pck(COCO_17, "box", (0.1,))
         boxed = item("b", subject(partial, box=(401, 305, 494, 499)))
         assert score(honest, [(answer(boxed, moved(points, 30, 0)), boxed)]).value == 0.0
 

@@ -1,0 +1,132 @@
+"""A run's card, `model/card.json`: what was trained, on which backbone, how its outputs are read, and what it cost."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gensight.config.schema import RunConfig
+from gensight.errors import RunError, UserError
+from gensight.skeletons import Skeleton
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class BackboneIdentity:
+    """The backbone that a run needs.
+
+    Attributes:
+        kind: As in the recipe.
+        id: Hub id or folder; the kind where it has none.
+        fingerprint: Hash of its weights.
+    """
+
+    kind: str
+    id: str
+    fingerprint: str
+
+    @classmethod
+    def of(cls, config: RunConfig, fingerprint: str) -> "BackboneIdentity":
+        """The backbone of a recipe."""
+        return cls(config.backbone.kind, getattr(config.backbone, "id", config.backbone.kind), fingerprint)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where imported weights come from.
+
+    Attributes:
+        source: Who published them.
+        file: Name of their file.
+        sha256: Of it.
+        backbone: What the file says that it was trained on.
+        head: What it reads.
+        notes: What a user must know.
+    """
+
+    source: str
+    file: str
+    sha256: str
+    backbone: str
+    head: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What a run folder says of its model.
+
+    Attributes:
+        name: Of the recipe.
+        method: Its kind.
+        backbone: What the weights need.
+        skeleton: The keypoints that it predicts; None where it predicts none.
+        calibration: (slope, offset) of keypoints' confidence.
+        threshold: From which brightness, as a share, a painted pixel counts.
+        num_parameters_trained: How many numbers were trained.
+        steps: Optimiser steps; None where nobody knows.
+        best_step: The step whose weights are kept.
+        training_minutes: Of training and caching; None where nobody knows.
+        hardware: What it was trained on.
+        versions: Package -> version.
+        num_labels: Labelled frames that keypoints were fitted to; None in other runs.
+        imported: Where the weights come from; None where gensight trained them.
+    """
+
+    name: str
+    method: str
+    backbone: BackboneIdentity
+    skeleton: Skeleton | None
+    calibration: tuple[float, float]
+    threshold: float
+    num_parameters_trained: int
+    steps: int | None
+    best_step: int | None
+    training_minutes: float | None
+    hardware: str | None
+    versions: dict[str, str]
+    num_labels: int | None = None
+    imported: Origin | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As `model/card.json` has it."""
+        values: dict[str, Any] = msgspec.to_builtins(self)
+        return {"format_version": FORMAT_VERSION, **values}
+
+    @classmethod
+    def from_json(cls, value: object, where: str | Path = "card.json") -> "Card":
+        """The card that `to_json` gave.
+
+        Args:
+            value: What the file holds.
+            where: The file, for messages.
+
+        Raises:
+            RunError: It is no mapping, of another version, lacks a field, or has one of a wrong type.
+        """
+        found = value.get("format_version") if isinstance(value, dict) else FORMAT_VERSION
+        if found != FORMAT_VERSION:
+            raise RunError(
+                f"this run has format version {found}, this gensight reads version {FORMAT_VERSION}",
+                where=where,
+                hint="use the version of gensight that wrote it, or train again",
+            )
+        try:
+            return msgspec.convert(value, cls)
+        except (msgspec.ValidationError, UserError) as error:
+            hint = "the file was edited or cut short: restore it, or train again"
+            raise RunError(f"this is no run's card: {error}", where=where, hint=hint) from error
+
+
+def skeleton_to_json(skeleton: Skeleton | None) -> dict[str, Any] | None:
+    """A skeleton as cards and predictions.json describe it."""
+    values: dict[str, Any] | None = msgspec.to_builtins(skeleton)
+    return values
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of what trains and runs models."""
+    return {name: version(name) for name in ("gensight", "torch", "diffusers", "lightning")}
