@@ -5,7 +5,8 @@
     run = gensight.train(config, out)       # the recipe of a run -> its folder
     results = gensight.evaluate(run)        # scores by protocol, with intervals
     gensight.predict(run, images, out)      # images, folders and videos
-    model = gensight.load(run)              # a trained model, to call on arrays
+    gensight.ask(run, images, "segment the cat")    # of a run that follows instructions
+    trained = gensight.load(run)            # trained.predict(image): paths and arrays, predictions
 
 The verbs are imported when first used, so that `import gensight` stays light.
 """
@@ -20,6 +21,7 @@ _VERBS = {
     "train": "gensight.verbs.train",
     "evaluate": "gensight.verbs.evaluate",
     "predict": "gensight.verbs.predict",
+    "ask": "gensight.verbs.ask",
 }
 
 

@@ -1,4 +1,4 @@
-"""What stands beside a model that is told in words: answers without looking, and the model told other words."""
+"""Baselines of an instruction-following model: answers that ignore the image, and the model given other words."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -60,11 +60,11 @@ class MostFrequentAnswer:
 
 
 class RewordedCases(Cases):
-    """Cases whose questions are put in other words; what is decoded and scored stays what was asked.
+    """Cases whose questions are put in other words; what is decoded and scored stays the original query.
 
     Args:
         cases: The questions.
-        words: Item -> what the model is told.
+        words: Item -> the words passed to the model.
     """
 
     def __init__(self, cases: Cases, words: Words) -> None:
