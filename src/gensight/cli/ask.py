@@ -74,9 +74,9 @@ def ask(
     num_samples: NumSamples = None,
     seed: Seed = None,
 ) -> None:
-    """Tell an instruction-following run what to do with images or a video.
+    """Follow an instruction on images or a video.
 
-    Answers are written as answers.json with masks and depth as PNG; pictures, or an mp4, have them drawn in.
+    RUN is an instruction-following run. Answers are written as answers.json with masks and depth as PNG; pictures, or an mp4, have them drawn in.
 
     \b
     Example:

@@ -83,7 +83,7 @@ def _all_maps(encoding: Encoding, answers: Sequence[ItemOutputs]) -> dict[str, S
             for name, spec in encoding.outputs.items()
             if spec.kind not in (*DESCRIPTORS, "vector") and name not in known
         }
-        maps |= {name if name not in maps else f"{name}-{number}": score for name, score in (decoded | raw).items()}
+        maps |= {name if name not in maps else f"{name}-{number}": score for name, score in {**decoded, **raw}.items()}
     return maps
 
 

@@ -1,5 +1,7 @@
 """Arrays as images: uint8 RGB, by one rule."""
 
+from typing import Any
+
 import numpy as np
 
 from gensight.errors import DataError
@@ -8,7 +10,7 @@ from gensight.samples import Array
 _SHAPES = ("(height, width)", "(height, width, 1)", "(height, width, 3)", "(height, width, 4)")
 
 
-def rgb_pixels(values: object, name: str = "image") -> Array:
+def rgb_pixels(values: Any, name: str = "image") -> Array:
     """uint8 RGB (height, width, 3) of an array.
 
     uint8 stays as it is; floats are shares in [0, 1]. Grey is repeated; RGBA is laid over white, as in files.

@@ -108,7 +108,7 @@ def open_images(images: Image | Sequence[Image]) -> tuple[Iterable[Sample], list
     if isinstance(images, str | Path):
         source = open_source(Path(images))
         return source.samples(), [source.path.name] if source.reader is None else None
-    if isinstance(images, list | tuple):
+    if not isinstance(images, np.ndarray):
         keys = [Path(one).name if isinstance(one, str | Path) else str(place) for place, one in enumerate(images)]
         if len(set(keys)) < len(keys):
             keys = [f"{place}-{key}" for place, key in enumerate(keys)]

@@ -133,7 +133,7 @@ class TrainedRun:
             sampling=sampling,
         ).resolve(self)
         found = self.predictor.answer(samples, request)
-        single = not isinstance(images, list | tuple) and keys is not None
+        single = isinstance(images, str | Path | np.ndarray) and keys is not None
         return found[0] if single else found
 
 

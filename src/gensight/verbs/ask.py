@@ -51,8 +51,8 @@ def ask(
         draw: Whether to draw overlays.
 
     Raises:
-        ConfigError: Another run, a task that it wasn't trained for, classes that are missing or cannot be distinguished,
-            sampling of a run in one step, or a folder with the answers to another instruction.
+        ConfigError: Another run, a task that it wasn't trained for, missing classes, sampling of a
+            run in one step, or a folder with the answers to another instruction.
     """
     opened = open_source(Path(source))
     trained = TrainedRun.load(run, device)

@@ -85,6 +85,7 @@ class DiffusionGaze(Method):
     """
 
     alphas_cumprod: Tensor
+    sampling: Sampling
 
     def __init__(
         self,

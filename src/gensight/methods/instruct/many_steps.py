@@ -46,6 +46,7 @@ class ManySteps(Instruct):
     """
 
     way = "many-step"
+    sampling: Sampling
 
     def __init__(
         self,
