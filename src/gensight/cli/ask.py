@@ -76,7 +76,8 @@ def ask(
 ) -> None:
     """Follow an instruction on images or a video.
 
-    RUN is an instruction-following run. Answers are written as answers.json with masks and depth as PNG; pictures, or an mp4, have them drawn in.
+    RUN is an instruction-following run. Answers are written as answers.json, with masks and depth as PNG; pictures, or
+    an mp4, have them drawn in.
 
     \b
     Example:

@@ -108,12 +108,15 @@ def open_images(images: Image | Sequence[Image]) -> tuple[Iterable[Sample], list
     if isinstance(images, str | Path):
         source = open_source(Path(images))
         return source.samples(), [source.path.name] if source.reader is None else None
-    if not isinstance(images, np.ndarray):
-        keys = [Path(one).name if isinstance(one, str | Path) else str(place) for place, one in enumerate(images)]
-        if len(set(keys)) < len(keys):
-            keys = [f"{place}-{key}" for place, key in enumerate(keys)]
-        return [_sample(one, key) for one, key in zip(images, keys, strict=True)], keys
-    return [_sample(images, "image")], ["image"]
+    if isinstance(images, np.ndarray):
+        return [_sample(images, "image")], ["image"]
+    if not isinstance(images, list | tuple):
+        hint = "give a path, a numpy array, or a list of these"
+        raise DataError(f"a {type(images).__name__} is no image", hint=hint)
+    keys = [Path(one).name if isinstance(one, str | Path) else str(place) for place, one in enumerate(images)]
+    if len(set(keys)) < len(keys):
+        keys = [f"{place}-{key}" for place, key in enumerate(keys)]
+    return [_sample(one, key) for one, key in zip(images, keys, strict=True)], keys
 
 
 def _sample(image: Image, key: str) -> Sample:
