@@ -24,7 +24,7 @@ from gensight.methods.gaze.convolutional import ConvolutionalGaze
 from gensight.methods.gaze.diffusion import DiffusionGaze
 from gensight.methods.gaze.encoders import SceneAndHead
 from gensight.methods.gaze.frozen import FrozenGaze
-from gensight.prediction.sources import head_items
+from gensight.prediction.request import head_items
 from gensight.readers.puppets import PuppetsReader
 from gensight.samples import Batch
 

@@ -14,6 +14,7 @@ import matplotlib
 import torch
 
 from gensight.assembly.experiment import Experiment
+from gensight.diffusion.sampling import Sampling
 from gensight.loading.stream import each_once
 from gensight.methods.gaze.diffusion import DiffusionGaze
 from gensight.metrics.base import Metric
@@ -30,25 +31,24 @@ def main() -> None:
     parser.add_argument("--steps", type=int, nargs="+", default=[1, 2, 5, 10, 50, 250])
     parser.add_argument("--sampler", default="ddim")
     parser.add_argument("--part", choices=("test", "validation"), default="test", help="choose steps on validation")
-    parser.add_argument("--draws", type=int, default=1, help="draws that a prediction is the mean of")
+    parser.add_argument("--samples", type=int, default=1, help="samples that a prediction is the mean of")
     parser.add_argument("--out", type=Path, default=Path("steps.png"))
     options = parser.parse_args()
     torch.set_num_threads(1)
     trained = TrainedRun.load(options.run, "cpu")
-    method = trained.method
-    assert isinstance(method, DiffusionGaze), "RUN is a gaze-diffusion run"
+    assert isinstance(trained.method, DiffusionGaze), "RUN is a gaze-diffusion run"
     experiment = Experiment.open(trained.config)
     cases = experiment.test_cases() if options.part == "test" else experiment.validation_cases()
     assert cases is not None, "the run keeps a validation part"
     cases = cases.with_items([cases.item(index) for index in range(min(options.people, len(cases)))])
     batches = list(each_once(cases, 16))
-    method.sampler, method.num_draws = options.sampler, options.draws
     rows = []
     for steps in options.steps:
-        method.sample_steps, spent, metric = steps, 0.0, gaze_metric("gazefollow")
+        sampling = Sampling(options.sampler, steps, num_samples=options.samples)
+        spent, metric = 0.0, gaze_metric("gazefollow")
         for batch in batches:
             begun = time.process_time()
-            outputs = trained.predictor.outputs(batch)
+            outputs = trained.predictor.outputs(batch, sampling)
             spent += time.process_time() - begun
             _score(trained, batch, outputs, metric)
         auc, average = metric.compute()[:2]

@@ -17,7 +17,7 @@ from gensight.config.pretrain import PretrainConfig
 from gensight.config.schema import RunConfig
 from gensight.errors import RunError
 
-VERBS = ("train", "evaluate", "predict", "pretrain", "report", "init", "recipes", "doctor", "datasets", "study")
+VERBS = ("train", "evaluate", "predict", "ask", "pretrain", "report", "init", "recipes", "doctor", "datasets", "study")
 Calls = list[tuple[tuple[Any, ...], dict[str, Any]]]
 
 

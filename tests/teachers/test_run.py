@@ -41,13 +41,14 @@ class TestRunTeacher(TeacherContract):
         """A run of one step finds nothing: this one finds everything, ever more surely."""
 
         def predict(self, items):
-            confidence = np.linspace(0, 1, len(self.skeleton)).astype(np.float32)
-            points = np.arange(2.0 * len(self.skeleton)).reshape(-1, 2)
-            visibility = np.full(len(self.skeleton), Visibility.VISIBLE, dtype=np.int8)
-            found = Instance("person", keypoints=Keypoints(self.skeleton, points, visibility, confidence))
+            skeleton = self.encoding.skeleton
+            confidence = np.linspace(0, 1, len(skeleton)).astype(np.float32)
+            points = np.arange(2.0 * len(skeleton)).reshape(-1, 2)
+            visibility = np.full(len(skeleton), Visibility.VISIBLE, dtype=np.int8)
+            found = Instance("person", keypoints=Keypoints(skeleton, points, visibility, confidence))
             return [Prediction(item.sample.key, item.sample.size, (found,)) for item in items]
 
-        monkeypatch.setattr("gensight.prediction.trained_run.TrainedRun.predict_items", predict)
+        monkeypatch.setattr("gensight.prediction.predictor.Predictor.answer_items", predict)
 
     def test_a_box_is_completed(self, teacher, samples, sure):
         [found] = teacher.label(samples[:1])[0].instances
@@ -56,7 +57,7 @@ class TestRunTeacher(TeacherContract):
         assert found.keypoints.skeleton.name == "openpose-18"
         assert found.provenance.source == f"run:pose@{teacher.version}"
 
-    def test_a_bare_image_is_asked_as_a_whole(self, teacher, sure):
+    def test_a_bare_image_is_one_subject(self, teacher, sure):
         bare = Sample("a.png", (64, 64), Pixels(picture(5, (64, 64))))
         [found] = teacher.label([bare])[0].instances
         assert found.id is None

@@ -14,7 +14,7 @@ from pycocotools.cocoeval import COCOeval
 
 from gensight.config.loading.loader import load_recipe
 from gensight.loading.cases import Cases
-from gensight.prediction.predictor import Predictor
+from gensight.prediction.batch_predictor import BatchPredictor
 from gensight.samples import Item, Prediction
 from gensight.verbs.evaluate import evaluate
 from gensight.verbs.train import train
@@ -33,7 +33,9 @@ def run(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(recipe, tmp_path_factory.mktemp("coco") / "run", device="cpu")
 
 
-def guesses(self: Predictor, cases: Cases, batch_size: int, num_workers: int = 0) -> Iterator[tuple[Prediction, Item]]:
+def guesses(
+    self: BatchPredictor, cases: Cases, batch_size: int, num_workers: int = 0
+) -> Iterator[tuple[Prediction, Item]]:
     """The truth, more or less jittered: answers that a network would need hours of training for."""
     generator = np.random.default_rng(0)
     for index in range(len(cases)):
@@ -54,7 +56,7 @@ def guesses(self: Predictor, cases: Cases, batch_size: int, num_workers: int = 0
 def test_the_results_file_is_scored_equally_by_pycocotools(
     run: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Predictor, "each", guesses)
+    monkeypatch.setattr(BatchPredictor, "each", guesses)
     evaluate(run, device="cpu")
     truth = shared_data / "coco_mini/annotations/person_keypoints_val2017.json"
     with contextlib.redirect_stdout(io.StringIO()):

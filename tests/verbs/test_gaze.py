@@ -79,7 +79,7 @@ def test_a_method_is_trained_scored_and_shown(tmp_path: Path, method: str) -> No
     assert (rows[0]["spread_px"] is not None) == (method == "gaze-diffusion")
     assert (out / "gaze.csv").read_text().count("\n") == 3
     assert len(list((out / "overlays").glob("*.jpg"))) == 2
-    with pytest.raises(ConfigError, match="asked about heads, and none are known"):
+    with pytest.raises(ConfigError, match="needs the boxes of heads, and none are known"):
         predict(run, folder, tmp_path / "out2", "cpu")
     with pytest.raises(ConfigError, match="only gaze in a video is smoothed"):
         predict(run, folder, tmp_path / "out2", "cpu", boxes=tmp_path / "heads.json", smooth=5)
@@ -97,7 +97,7 @@ def test_a_keypoint_run_finds_one_head_in_each_image(tmp_path: Path) -> None:
     assert len({row["image"] for row in rows}) == len(rows) <= 2
     with pytest.raises(ConfigError, match="which only gaze runs ask for"):
         predict(keypoints, tmp_path / "images", tmp_path / "out2", "cpu", detector=str(keypoints))
-    with pytest.raises(ConfigError, match="tells no two of a head's keypoints"):
+    with pytest.raises(ConfigError, match="has no two of a head's keypoints"):
         predict(run, tmp_path / "images", tmp_path / "out2", "cpu", detector=str(run))
 
 

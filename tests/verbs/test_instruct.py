@@ -11,16 +11,17 @@ from diffusers import StableDiffusionInstructPix2PixPipeline
 from gensight.assembly.experiment import Experiment
 from gensight.config.loading.loader import dump_config
 from gensight.config.schema import RunConfig
+from gensight.diffusion.sampling import Sampling
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError, RunError
 from gensight.prediction.scoring.mask_threshold import best_threshold
 from gensight.prediction.trained_run import TrainedRun
 from gensight.readers.instruct_pool.reader import InstructPoolReader
+from gensight.verbs.ask import ask
 from gensight.verbs.data.build_instruct import build_instruct
 from gensight.verbs.data.pool_pairs import Settings
 from gensight.verbs.editor import export_editor, import_editor
 from gensight.verbs.predict import predict
-from gensight.verbs.predict_instruct import Question, predict_instruct
 from gensight.verbs.train import train
 from tests.pipelines import save_pipeline
 
@@ -79,34 +80,34 @@ def test_images_of_any_aspect_come_back_at_their_size(run, tmp_path):
     folder.mkdir()
     for name, size in (("wide.png", (40, 90)), ("tall.png", (80, 50))):
         cv2.imwrite(str(folder / name), np.random.default_rng(0).integers(0, 255, (*size, 3), np.uint8))
-    out = predict_instruct(run, folder, Question("How deep is this picture?"), tmp_path / "depth", "cpu")
+    out = ask(run, folder, "How deep is this picture?", tmp_path / "depth", device="cpu").folder
     assert cv2.imread(str(out / "depth" / "wide.png.png"), cv2.IMREAD_UNCHANGED).shape == (40, 90)
-    out = predict_instruct(run, folder, Question("find all dogs"), tmp_path / "boxes", "cpu", draw=False)
+    out = ask(run, folder, "find all dogs", tmp_path / "boxes", device="cpu", draw=False).folder
     told = json.loads((out / "answers.json").read_text())
     assert (told["task"], told["classes"], len(told["answers"])) == ("detect", ["dog"], 2)
-    both = Question("segment the dog and the person")
-    out = predict_instruct(run, folder, both, tmp_path / "both", "cpu", draw=False)
+    both = "segment the dog and the person"
+    out = ask(run, folder, both, tmp_path / "both", device="cpu", draw=False).folder
     told = json.loads((out / "answers.json").read_text())
     assert told["classes"] == ["person", "dog"]  # in the order of their colours, that of the vocabulary
-    out = predict_instruct(run, folder, Question("what is this?"), tmp_path / "label", "cpu", draw=False)
+    out = ask(run, folder, "what is this?", tmp_path / "label", device="cpu", draw=False).folder
     answers = json.loads((out / "answers.json").read_text())["answers"]
     assert set(answers[0]["label_scores"]) >= {"person", "dog", "bear"}
 
 
 @pytest.mark.parametrize(
-    ("question", "message"),
+    ("instruction", "options", "message"),
     [
-        (Question("segment the sofa"), "names no class of this run"),
-        (Question("hello"), "doesn't say which task"),
-        (Question("segment the dog", steps=5), "answers in one step, without noise or --steps"),
-        (Question("dog", task="caption"), "not trained to caption"),
+        ("segment the sofa", {}, "names no class of this run"),
+        ("hello", {}, "doesn't say which task"),
+        ("segment the dog", {"sampling": Sampling(steps=5)}, "answers in one step, without noise or --steps"),
+        ("dog", {"task": "caption"}, "not trained to caption"),
     ],
 )
-def test_questions_that_cannot_be_answered(run, tmp_path, question, message):
+def test_instructions_that_cannot_be_followed(run, tmp_path, instruction, options, message):
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((32, 32, 3), np.uint8))
     with pytest.raises(ConfigError, match=message):
-        predict_instruct(run, tmp_path / "a.png", question, tmp_path / "out", "cpu")
-    with pytest.raises(ConfigError, match="told in words what to do"):
+        ask(run, tmp_path / "a.png", instruction, tmp_path / "out", device="cpu", **options)
+    with pytest.raises(ConfigError, match=r"follows instructions[\s\S]*gensight ask RUN IMAGES"):
         predict(run, tmp_path / "a.png", tmp_path / "out", "cpu")
 
 

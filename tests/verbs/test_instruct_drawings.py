@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from gensight.config.schema import RunConfig
-from gensight.verbs.predict_instruct import Question, predict_instruct
+from gensight.verbs.ask import ask
 from gensight.verbs.train import train
 from tests.pipelines import save_pipeline
 
@@ -35,7 +35,7 @@ def test_keypoints_and_edges_are_learned_scored_and_predicted(tmp_path):
         assert all(np.isfinite(value) for value in values.values())
     cv2.imwrite(str(tmp_path / "photo.png"), np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8))
     for words, task in (("draw the edges", "edges"), ("show the keypoints", "keypoints")):
-        out = predict_instruct(run, tmp_path / "photo.png", Question(words), tmp_path / task, "cpu")
+        out = ask(run, tmp_path / "photo.png", words, tmp_path / task, device="cpu").folder
         told = json.loads((out / "answers.json").read_text())
         assert (told["task"], told["classes"], len(told["answers"])) == (task, [], 1)
     assert cv2.imread(str(next((tmp_path / "edges").rglob("edges/*.png")))) is not None

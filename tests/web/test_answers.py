@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from gensight.errors import ConfigError, DataError, RunError
-from gensight.samples import Depth, Gaze, Instance, Keypoints, Prediction, Query, Sample, ScoreMap, View, Visibility
+from gensight.prediction.outputs.overlay import draw_prediction
+from gensight.prediction.request import Request
+from gensight.samples import Depth, Gaze, Instance, Keypoints, Prediction, Sample, ScoreMap, View, Visibility
 from gensight.skeletons import Skeleton
-from gensight.web.answers import Answer, described, draw_answer, draw_target, message, rows
+from gensight.web.answers import Answer, described, draw_target, message, rows
 
 SIZE = (24, 32)
 IMAGE = np.full((*SIZE, 3), 128, np.uint8)
@@ -57,7 +59,7 @@ def labelled() -> Prediction:
 
 @pytest.mark.parametrize("prediction", [keypoints(), gaze(True), gaze(False), depth(), masked(), boxed(), edges()])
 def test_every_answer_shows_in_both_pictures(prediction: Prediction) -> None:
-    target, drawn = draw_target(IMAGE, prediction), draw_answer(IMAGE, prediction)
+    target, drawn = draw_target(IMAGE, prediction), draw_prediction(IMAGE, prediction)
 
     assert target.shape == drawn.shape == IMAGE.shape
     assert target.dtype == drawn.dtype == np.uint8
@@ -101,8 +103,8 @@ def test_unknown_depth_has_no_rows() -> None:
 def test_answers_are_json(prediction: Prediction, tmp_path: Path) -> None:
     from gensight.files.atomic import write_json
 
-    query = Query("segment the cat", "segment", ("cat",))
-    answered = Answer(Sample("cat", SIZE, lambda: IMAGE), prediction, IMAGE, IMAGE, (), query)
+    request = Request(instruction="segment the cat", task="segment", classes=("cat",))
+    answered = Answer(Sample("cat", SIZE, lambda: IMAGE), prediction, IMAGE, IMAGE, (), request)
     write_json(tmp_path / "a.json", described(answered, "demo"))
 
     told = json.loads((tmp_path / "a.json").read_text())
@@ -139,3 +141,12 @@ def test_messages_name_the_first_choices(num: int, told: str) -> None:
 )
 def test_messages_name_no_option_of_the_command_line(hint: str, told: str) -> None:
     assert message(ConfigError("it can't be read", hint=hint)) == f"It can't be read.{told}"
+
+
+def test_the_maps_of_all_subjects_show_in_the_target() -> None:
+    values = [np.zeros((1, *SIZE), np.float32) for _ in range(2)]
+    values[0][:, 4, 4] = values[1][:, 20, 28] = 1
+    view = View(SIZE, SIZE, np.eye(3))
+    maps = {name: ScoreMap(one, view) for name, one in zip(("heatmaps", "heatmaps-1"), values, strict=True)}
+    target = draw_target(IMAGE, Prediction("cat", SIZE, maps=maps))
+    assert target[4, 4].sum() > target[12, 16].sum() < target[20, 28].sum()

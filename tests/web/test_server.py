@@ -225,7 +225,7 @@ def test_a_gaze_run_says_where_heads_look(many: httpx.Client, gaze_run: Path) ->
     path = upload(many, "people.png", png())
     event, said = ask(many, path, "people.png", run=named(gaze_run))
     assert event == "error"
-    assert said["error"].startswith("This run is asked about heads, and none is marked. Next: click two opposite")
+    assert said["error"].startswith("This run needs the boxes of heads, and none is marked. Next: click two opposite")
 
     event, said = ask(many, path, "people.png", boxes="4 4 16 16\n30 4 42 16", run=named(gaze_run))
 
@@ -270,7 +270,7 @@ def test_a_gaze_run_asks_for_heads(gaze_run: Path) -> None:
     (trained,) = load_runs([gaze_run], "cpu").values()
     sample = Sample("people", (48, 64), lambda: np.full((48, 64, 3), 90, np.uint8))
 
-    with pytest.raises(ConfigError, match="asked about heads, and none is marked"):
+    with pytest.raises(ConfigError, match="needs the boxes of heads, and none is marked"):
         answer(trained, sample, Question())
     answered = answer(trained, sample, Question("4 4 16 16\n30 4 42 16"))
 
@@ -293,8 +293,7 @@ def test_an_instruction_is_followed_and_its_picture_kept(instruct_run: Path, tmp
     masked = answer(trained, sample, Question(instruction="segment the person", task="segment"))
 
     assert [row[0] for row in deep.rows] == ["2 % of the pixels", "half of the pixels", "98 % of the pixels"]
-    assert masked.query is not None
-    assert masked.query.options == ("person",)
+    assert masked.request.classes == ("person",)
     assert masked.target.shape == masked.drawn.shape == (40, 60, 3)
     saved = AnswerStore(tmp_path).save(masked, trained, Question(instruction="segment the person"))
     assert {"answers.json", "target.png", "overlays/scene.jpg"} <= set(zipfile.ZipFile(saved.files[-1]).namelist())

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from gensight import __version__
-from gensight.cli import doctor, evaluate, guide, landmarks, match, predict, recipes, report, serve, study, train
+from gensight.cli import ask, doctor, evaluate, guide, landmarks, match, predict, recipes, report, serve, study, train
 from gensight.cli.data import annotate, datasets, init
 from gensight.cli.models import editor, export, import_weights, pretrain, probe
 from gensight.errors import UserError
@@ -69,6 +69,7 @@ for verb in (
     train.train,
     evaluate.evaluate,
     predict.predict,
+    ask.ask,
     serve.serve,
     export.export,
     match.match,

@@ -17,6 +17,12 @@ Overrides = Annotated[
     ),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", show_default=False, help="The folder of a trained run.")]
+Images = Annotated[
+    Path, typer.Argument(metavar="INPUT", show_default=False, help="An image, a folder of images, or a video.")
+]
+Draw = Annotated[
+    bool, typer.Option("--draw/--no-draw", help="Also write the images, or the video, with what was found drawn in.")
+]
 Device = Annotated[
     str, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; auto takes the best there is.")
 ]

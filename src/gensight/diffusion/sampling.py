@@ -6,18 +6,69 @@ the noise that the network was trained on (Lin et al., WACV 2024, section 3.3).
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, assert_never
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_args
 
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 from torch import Tensor
 
 from gensight.diffusion.noise import mix
-from gensight.errors import ConfigError
+from gensight.errors import ConfigError, nearest
 
-SamplerName = Literal["ddim", "ancestral", "dpm-solver++"]
+SamplerName = Literal["ddim", "euler", "euler-ancestral", "ancestral", "dpm-solver++"]
+SAMPLERS: tuple[SamplerName, ...] = get_args(SamplerName)
 # (x_t, timesteps (B,)) -> estimate of x0
 Denoise = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """What a user sets of a prediction's sampling; None: as the run was made.
+
+    Attributes:
+        sampler: `ddim` (Song et al., ICLR 2021), `euler` and `euler-ancestral` (Karras et al., NeurIPS 2022),
+            `ancestral` (Ho et al., NeurIPS 2020) or `dpm-solver++` (Lu et al., 2022).
+        steps: Number of steps.
+        text_guidance: Weight of the text's direction; 1: no guidance.
+        image_guidance: Weight of the image's direction.
+        num_samples: Samples that a prediction is made of.
+        seed: Changes the noise of every item.
+
+    Raises:
+        ConfigError: For a sampler that there is not, or numbers below 1.
+    """
+
+    sampler: SamplerName | None = None
+    steps: int | None = None
+    text_guidance: float | None = None
+    image_guidance: float | None = None
+    num_samples: int | None = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.sampler is not None and self.sampler not in SAMPLERS:
+            near = nearest(self.sampler, SAMPLERS)
+            hint = f"did you mean `{near}`?" if near else None
+            raise ConfigError(f"there is no sampler `{self.sampler}`", where="sampler", choices=SAMPLERS, hint=hint)
+        for name in ("steps", "num_samples"):
+            if (getattr(self, name) or 1) < 1:
+                raise ConfigError(f"{name}={getattr(self, name)} is not positive", where=name)
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The fields that are set."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def changed(self, by: "Sampling | None") -> "Sampling":
+        """This sampling with the fields that are set in `by`."""
+        return self if by is None else replace(self, **by.chosen)
+
+    def keys(self, keys: Tensor) -> Tensor:
+        """int64 (B,): the items' keys under this seed; without a seed, or with 0, as they are."""
+        if not self.seed:
+            return keys
+        return torch.tensor([mix(self.seed, key) for key in keys.tolist()], dtype=torch.int64)
 
 
 def scale_input(values: Tensor, scale: float) -> Tensor:
@@ -103,4 +154,5 @@ def _scheduler(sampler: SamplerName, alphas_cumprod: Tensor) -> Any:
                 trained_betas=betas, algorithm_type="dpmsolver++", final_sigmas_type="zero", **common
             )
         case _:
-            assert_never(sampler)
+            choices = ("ddim", "ancestral", "dpm-solver++")
+            raise ConfigError(f"maps are not sampled by {sampler}", where="sampler", choices=choices)

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from gensight.diffusion.sampling import Sampling
 from gensight.methods.loss import Loss
 from gensight.samples import Batch
 
@@ -14,9 +15,12 @@ class Method(nn.Module, ABC):
 
     Attributes:
         players: Who takes optimiser steps: one name, or a generator and a discriminator.
+        sampling: How predictions are sampled unless `predict` is given something else; None of a method that samples
+            nothing.
     """
 
     players: tuple[str, ...] = ("model",)
+    sampling: Sampling | None = None
 
     def prepare(self, seed: int = 0) -> None:
         """What comes before the first step of a training, and not again when it goes on. By default nothing."""
@@ -30,8 +34,13 @@ class Method(nn.Module, ABC):
         """
 
     @abstractmethod
-    def predict(self, batch: Batch) -> dict[str, Tensor]:
-        """Output tensors with a batch axis, as the encoding's `decode` wants them. Runs without gradients."""
+    def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
+        """Output tensors with a batch axis, as the encoding's `decode` wants them. Runs without gradients.
+
+        Args:
+            batch: Images and items.
+            sampling: Changes to the method's own `sampling`; ignored by methods that sample nothing.
+        """
 
     @abstractmethod
     def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:

@@ -1,8 +1,14 @@
-"""A trained run applied to images, folders and videos.
+"""A trained run applied to images, folders and videos: one way to answer.
 
-- `predictor.py`: `Predictor`, a method and an encoding as one function from cases to predictions.
-- `baselines.py`: predictors that look at nothing, for comparison.
+- `request.py`: `Request`, what is asked about an image: the whole of it, boxes, heads, an instruction, or how another
+  image compares. `instructions.py`, `pairs.py`, `sampling_choice.py` resolve its parts against a run.
+- `predictor.py`: `Predictor`, requests about images -> predictions, batch by batch; `batch_predictor.py` below it, from
+  batches to predictions; `merging.py`, the answers to one image's items as one.
 - `trained_run.py`: `TrainedRun`, what `gensight.load` gives.
-- `sources.py`: images, folders and videos of the user as items.
-- `outputs.py`: COCO results, DeepLabCut-style csv, overlays, overlaid video.
+- `sources.py`, `pixels.py`: images, folders, videos, arrays and boxes of the user.
+- `jobs.py`: several runs on one source; `shared_backbone.py`: on one backbone's pass.
+- `exporting.py`: a run as ONNX networks.
+- `outputs/`: one writer per kind of files, and the one rule by which predictions are drawn.
+- `detection/`, `tracking/`: where subjects are. `scoring/`: predictions against their truth.
+- `baselines/`: predictors without a trained model, for comparison.
 """

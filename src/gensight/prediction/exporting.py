@@ -83,10 +83,10 @@ def networks(trained: TrainedRun) -> list[Network]:
             return [Network("model", _OneShotGaze(method, size), _gaze_inputs(trained), (MAP, IN_FRAME))]
         case DiffusionGaze():
             encoder, inputs = _GazeEncoder(method), _gaze_inputs(trained)
-            told = dict(zip(("tokens", "maps"), _shapes(encoder, inputs)[1:], strict=False))
-            denoiser = {"x_t": (1, *method.grid), "timestep": (), **told}
+            condition = dict(zip(("tokens", "maps"), _shapes(encoder, inputs)[1:], strict=False))
+            denoiser = {"x_t": (1, *method.grid), "timestep": (), **condition}
             return [
-                Network("encoder", encoder, inputs, (IN_FRAME, *told)),
+                Network("encoder", encoder, inputs, (IN_FRAME, *condition)),
                 Network("denoiser", _Denoiser(method), denoiser, ("x0",)),
             ]
         case Readout() | LandmarkKeypoints() | Classifier():
@@ -227,7 +227,7 @@ class _GazeEncoder(nn.Module):
     def forward(self, scene: Tensor, head: Tensor, head_box: Tensor) -> tuple[Tensor, ...]:
         seen = self.method.encoder.encode(scene, head, head_box)
         inside = self.method.in_frame(seen.joint).sigmoid()[:, None]
-        return inside, *(told for told in self.method.condition(seen) if told is not None)
+        return inside, *(part for part in self.method.condition(seen) if part is not None)
 
 
 class _Denoiser(nn.Module):

@@ -1,58 +1,127 @@
-"""A method and an encoding as one function from cases to predictions."""
+"""The one predictor: requests about images -> predictions, batch by batch in constant memory."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import chain, islice
 
 import torch
-from torch import Tensor
 
+from gensight.diffusion.sampling import Sampling
 from gensight.encodings.base import Encoding
-from gensight.loading.cases import Cases
-from gensight.loading.stream import each_once
+from gensight.geometry import warp_image
+from gensight.loading.cases import Case, collate
+from gensight.loading.views import ViewPolicy
 from gensight.methods.base import Method
-from gensight.samples import Batch, Item, Prediction
-from gensight.transforms.views import mirror_view
+from gensight.prediction.batch_predictor import BatchPredictor
+from gensight.prediction.merging import ItemOutputs, Smooth, merge_outputs
+from gensight.prediction.request import Request
+from gensight.samples import Array, Item, Prediction, Sample
+
+Watch = Callable[[int], None]
 
 
-class Predictor:
-    """Applies a method to batches and decodes what it says.
+class Predictor(BatchPredictor):
+    """Answers requests about images.
 
     Args:
         method: In evaluation mode afterwards.
-        encoding: Decodes the method's outputs.
+        encoding: Builds items of words, decodes the method's outputs.
+        policy: Which part of an image an item shows.
         device: Where the method runs.
-        flip_test: Averages each output with the mirrored image's, turned back.
+        flip_test: See `BatchPredictor`.
+        batch_size: Items at once.
     """
 
     def __init__(
-        self, method: Method, encoding: Encoding, device: str | torch.device = "cpu", flip_test: bool = False
+        self,
+        method: Method,
+        encoding: Encoding,
+        policy: ViewPolicy,
+        device: str | torch.device = "cpu",
+        flip_test: bool = False,
+        batch_size: int = 16,
     ) -> None:
-        self.method, self.encoding, self.device, self.flip_test = method.to(device).eval(), encoding, device, flip_test
+        super().__init__(method, encoding, device, flip_test)
+        self.policy, self.batch_size = policy, batch_size
 
-    @torch.inference_mode()
-    def outputs(self, batch: Batch) -> dict[str, Tensor]:
-        """The method's output tensors, on the CPU."""
-        batch = batch.to(self.device)  # itself where it is there already
-        outputs = self.method.predict(batch)
-        if self.flip_test:
-            mirrored = Batch(
-                items=batch.items,
-                views=[tuple(mirror_view(view) for view in views) for views in batch.views],
-                keys=batch.keys,
-                images=tuple(image.flip(-1) for image in batch.images),
-            )
-            turned = self.encoding.mirror(self.method.predict(mirrored))
-            outputs = {name: (value + turned[name]) / 2 for name, value in outputs.items()}
-        return {name: value.float().cpu() for name, value in outputs.items()}
+    def answer(
+        self, samples: Iterable[Sample], request: Request, *, keep_maps: bool = False, smooth: Smooth | None = None
+    ) -> list[Prediction]:
+        """One merged prediction per image, in order; see `stream`."""
+        return [found for _, found in self.stream(samples, request, keep_maps=keep_maps, smooth=smooth)]
 
-    def __call__(self, batch: Batch) -> list[Prediction]:
-        """One prediction per item, in order."""
-        outputs = self.outputs(batch)
-        return [
-            self.encoding.decode({name: value[i] for name, value in outputs.items()}, item, views)
-            for i, (item, views) in enumerate(zip(batch.items, batch.views, strict=True))
-        ]
+    def stream(
+        self,
+        samples: Iterable[Sample],
+        request: Request,
+        *,
+        keep_maps: bool = False,
+        smooth: Smooth | None = None,
+        watch: Watch | None = None,
+    ) -> Iterator[tuple[Sample, Prediction]]:
+        """Each image with its merged prediction, in the image frame; an empty one where nothing is asked about it.
 
-    def each(self, cases: Cases, batch_size: int, num_workers: int = 0) -> Iterator[tuple[Prediction, Item]]:
-        """Every case's prediction with its item, in order."""
-        for batch in each_once(cases, batch_size, num_workers):
-            yield from zip(self(batch), batch.items, strict=True)
+        Batches hold items of as many images as fit; those about one image lie next to each other.
+
+        Args:
+            samples: Read one by one.
+            request: Resolved against the run.
+            keep_maps: Whether predictions keep the maps of all outputs.
+            smooth: Changes the predictions of each image before they are merged.
+            watch: Called with the number of items that are done.
+        """
+        waiting: deque[tuple[Sample, int]] = deque()
+        answers = self._outputs(self._cases(samples, request, waiting), request.sampling, watch)
+        first = next(answers, None)
+        while first is not None or waiting:
+            sample, count = waiting.popleft()
+            if count == 0:
+                yield sample, Prediction(sample_key=sample.key, size=sample.size, group=sample.group)
+                continue
+            assert first is not None  # an image with items waits for them
+            own = chain([first], islice(answers, count - 1))
+            merged = merge_outputs(self.encoding, own, count, keep_maps, smooth)
+            if request.reference is not None:  # it is about the second image
+                merged = replace(merged, sample_key=sample.key, size=sample.size, group=sample.group)
+            yield sample, merged
+            first = next(answers, None)
+
+    def answer_items(self, items: Iterable[Item], sampling: Sampling | None = None) -> list[Prediction]:
+        """One prediction per item, in order, not merged."""
+        cases = (case for item in items for case in self._views_of([item], 0))
+        return [self.encoding.decode(one.outputs, one.item, one.views) for one in self._outputs(cases, sampling, None)]
+
+    def _cases(self, samples: Iterable[Sample], request: Request, waiting: deque[tuple[Sample, int]]) -> Iterator[Case]:
+        """The items of each image in turn; an image is put into `waiting`, with their number, before they come."""
+        for sample in samples:
+            items = request.items(sample, self.encoding)
+            waiting.append((sample, len(items)))
+            yield from self._views_of(items, request.noise_key(sample))
+
+    def _views_of(self, items: list[Item], key: int) -> Iterator[Case]:
+        """Items as the network sees them; an image that several of them show is read once, and each view cut once."""
+        read: dict[int, Array] = {}
+        cut: dict[tuple[object, ...], Array] = {}
+        for item in items:
+            views = self.policy.views(item)
+            images = []
+            for one, view in zip(item.samples, views, strict=True):
+                pixels = id(one.image)
+                place = (pixels, view.model_size, view.mirrored, view.matrix.tobytes())
+                if place not in cut:
+                    if pixels not in read:
+                        read[pixels] = one.image()
+                    cut[place] = warp_image(read[pixels], view)
+                images.append(cut[place])
+            yield Case(item, views, key, tuple(images), {})
+
+    def _outputs(self, cases: Iterable[Case], sampling: Sampling | None, watch: Watch | None) -> Iterator[ItemOutputs]:
+        rest, done = iter(cases), 0
+        while some := list(islice(rest, self.batch_size)):
+            outputs = self.outputs(collate(some), sampling)
+            for number, case in enumerate(some):
+                done += 1
+                if watch is not None:
+                    watch(done)
+                yield ItemOutputs(case.item, case.views, {name: value[number] for name, value in outputs.items()})

@@ -1,8 +1,9 @@
-"""Images, folders and videos of the user as items of a trained run."""
+"""Images, folders, videos and arrays of the user as samples, and boxes from files."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,11 +11,14 @@ from gensight.errors import DataError
 from gensight.files.atomic import read_json
 from gensight.files.images import IMAGE_SUFFIXES, image_size, read_image
 from gensight.files.videos import VIDEO_SUFFIXES, open_video
+from gensight.prediction.pixels import rgb_pixels
 from gensight.readers.footage.video import VideoReader
 from gensight.readers.images.folder import FolderReader
-from gensight.samples import Array, Instance, Item, Sample
+from gensight.samples import Array, Sample
 
 Boxes = dict[str, list[tuple[Array, float]]]
+Image = str | Path | Array  # a file, or pixels as `rgb_pixels` takes them
+GivenBoxes = Array | Sequence[Any] | Mapping[str, Any]  # see `boxes_by_key`
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,21 +94,67 @@ def read_boxes(path: Path) -> Boxes:
     return boxes
 
 
-def head_items(sample: Sample, boxes: Boxes) -> list[Item]:
-    """One gaze item per head box of the image."""
-    found = boxes.get(sample.key, boxes.get(Path(sample.key).name, []))
-    people = tuple(Instance("person", head_box=box, confidence=score) for box, score in found)
-    asked = replace(sample, instances=people)
-    return [Item((asked, asked), instance=number) for number in range(len(people))]
+def open_images(images: Image | Sequence[Image]) -> tuple[Iterable[Sample], list[str] | None]:
+    """Samples of what a Python user gives, and their keys where those are known beforehand.
+
+    Args:
+        images: A path (image, folder or video), an array, or a list of image paths and arrays. The key of an array is
+            `image`, in a list its number; the key of a path is its name. Frames and files of folders are read one by
+            one, and their keys (None) are those that `gensight predict` writes.
+
+    Raises:
+        DataError: No such file, or an array that is no image.
+    """
+    if isinstance(images, str | Path):
+        source = open_source(Path(images))
+        return source.samples(), [source.path.name] if source.reader is None else None
+    if isinstance(images, np.ndarray):
+        return [_sample(images, "image")], ["image"]
+    if not isinstance(images, list | tuple):
+        hint = "give a path, a numpy array, or a list of these"
+        raise DataError(f"a {type(images).__name__} is no image", hint=hint)
+    keys = [Path(one).name if isinstance(one, str | Path) else str(place) for place, one in enumerate(images)]
+    if len(set(keys)) < len(keys):
+        keys = [f"{place}-{key}" for place, key in enumerate(keys)]
+    return [_sample(one, key) for one, key in zip(images, keys, strict=True)], keys
 
 
-def items_of(sample: Sample, boxes: Boxes | None) -> list[Item]:
-    """One item per box of the image, or one about the whole image (as its only subject) where no boxes are given."""
-    height, width = sample.size
+def _sample(image: Image, key: str) -> Sample:
+    if isinstance(image, str | Path):
+        path = Path(image)
+        return Sample(key, image_size(path), lambda: read_image(path), path=str(path))
+    pixels = rgb_pixels(image, key)
+    return Sample(key, (pixels.shape[0], pixels.shape[1]), lambda: pixels)
+
+
+def boxes_by_key(boxes: GivenBoxes | None, keys: Sequence[str] | None) -> Boxes | None:
+    """Boxes that a Python user gives, by the keys of their samples; each with a score of 1.
+
+    Args:
+        boxes: Of one image (4,) or (num, 4), x_min, y_min, x_max, y_max in pixels; of several images a list of these,
+            one per image, or a mapping from their keys.
+        keys: Of the images; None where they are not known beforehand.
+
+    Raises:
+        DataError: No boxes, or not as many as there are images.
+    """
     if boxes is None:
-        found = [(np.array([0.0, 0.0, width, height]), 1.0)]
-    else:
-        found = boxes.get(sample.key, boxes.get(Path(sample.key).name, []))
-    instances = tuple(Instance(box=box, confidence=score) for box, score in found)
-    asked = replace(sample, instances=instances)
-    return [Item((asked,), instance=number) for number in range(len(instances))]
+        return None
+    if isinstance(boxes, Mapping):
+        return {key: _boxes(values, key) for key, values in boxes.items()}
+    if keys is None:
+        raise DataError("boxes of a folder or a video need the names of the images", where="boxes",
+                        hint="give a mapping: image name -> (num, 4)")  # fmt: skip
+    given = [boxes] if len(keys) == 1 else list(boxes)
+    if len(given) != len(keys):
+        raise DataError(f"boxes of {len(given)} images for {len(keys)} images", where="boxes",
+                        hint="give one (num, 4) per image, or a mapping: image name -> (num, 4)")  # fmt: skip
+    return {key: _boxes(values, key) for key, values in zip(keys, given, strict=True)}
+
+
+def _boxes(values: Any, key: str) -> list[tuple[Array, float]]:
+    array = np.asarray(values, dtype=np.float64)
+    if array.size % 4 or array.ndim > 3 or (array.size and array.shape[-1] != 4) or not np.isfinite(array).all():
+        raise DataError(f"boxes of shape {array.shape} are no boxes", where=key,
+                        hint="a box is x_min, y_min, x_max, y_max in pixels")  # fmt: skip
+    return [(box, 1.0) for box in array.reshape(-1, 4)]

@@ -13,17 +13,17 @@ from gensight.assembly.training_settings import choose_device
 from gensight.assembly.views import build_policy
 from gensight.config.loading.loader import load_recipe
 from gensight.config.schema import RunConfig
+from gensight.diffusion.sampling import Sampling
 from gensight.encodings.base import Encoding
 from gensight.encodings.calibration import Calibration
 from gensight.engine.fit import load_method
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import RunError
-from gensight.files.images import read_image
-from gensight.geometry import warp_image
-from gensight.loading.cases import Case, collate
 from gensight.loading.views import ViewPolicy
 from gensight.methods.base import Method
 from gensight.prediction.predictor import Predictor
+from gensight.prediction.request import Request
+from gensight.prediction.sources import GivenBoxes, Image, boxes_by_key, open_images
 from gensight.samples import Array, Instance, Item, Prediction, Sample
 from gensight.skeletons import Skeleton
 
@@ -40,7 +40,7 @@ class TrainedRun:
         encoding: With the calibrated confidence.
         policy: What part of an image is shown to the method.
         calibration: What the encoding was built with.
-        predictor: Method and encoding as one function of a batch.
+        predictor: Answers requests about images.
     """
 
     folder: RunFolder
@@ -78,22 +78,60 @@ class TrainedRun:
             )
         method = build_method(config, backbone, encoding)
         load_method(method, run, checkpoint)
-        predictor = Predictor(method, encoding, choose_device(device), config.evaluation.flip_test)
-        return cls(run, config, skeleton, method, encoding, build_policy(config), calibration, predictor)
+        policy, evaluation = build_policy(config), config.evaluation
+        chosen = choose_device(device)
+        predictor = Predictor(method, encoding, policy, chosen, evaluation.flip_test, evaluation.batch_size)
+        return cls(run, config, skeleton, method, encoding, policy, calibration, predictor)
 
     def predict_items(self, items: Sequence[Item]) -> list[Prediction]:
         """Predictions of items, in order."""
-        return self.predictor(collate([self._case(item) for item in items]))
+        return self.predictor.answer_items(items)
 
-    def _case(self, item: Item) -> Case:
-        views = tuple(self.policy.view(item, slot) for slot in range(len(item.samples)))
-        images = tuple(warp_image(one.image(), view) for one, view in zip(item.samples, views, strict=True))
-        return Case(item, views, 0, images, {})
+    def predict(
+        self,
+        images: Image | Sequence[Image],
+        *,
+        boxes: GivenBoxes | None = None,
+        heads: GivenBoxes | None = None,
+        instruction: str | None = None,
+        task: str | None = None,
+        classes: Sequence[str] = (),
+        sampling: Sampling | None = None,
+    ) -> Prediction | list[Prediction]:
+        """What the run finds in an image, or in each of several.
 
-    def predict(self, image: str | Path | Array) -> Prediction:
-        """The prediction for one image: a path, or uint8 RGB (height, width, 3). The whole image is one subject."""
-        pixels = read_image(image) if isinstance(image, str | Path) else np.asarray(image)
-        return self.predict_items([whole_image_item(pixels)])[0]
+        By default an image as a whole is the one subject. Images are read and answered batch by batch; for videos of
+        many frames, whose predictions should not all be in memory, use `gensight.predict`, which writes files.
+
+        Args:
+            images: A path (image, folder or video), pixels (uint8, or floats in [0, 1]; grey, RGB or RGBA, channels
+                last), or a list of image paths and pixels.
+            boxes: Of subjects, for runs that look at one subject at a time: (num, 4) of x_min, y_min, x_max, y_max in
+                pixels; of several images a list of these, or a mapping from their names.
+            heads: Likewise, of heads, for gaze runs.
+            instruction: What an instruction-following run does, such as "segment the cat".
+            task, classes: Of the instruction, where its words do not name them.
+            sampling: Changes to how the run samples.
+
+        Returns:
+            One prediction for an image, a list for anything else.
+
+        Raises:
+            ConfigError: The run takes something else, or cannot be sampled so.
+            DataError: Images or boxes that are none.
+        """
+        samples, keys = open_images(images)
+        request = Request(
+            boxes=boxes_by_key(boxes, keys),
+            heads=boxes_by_key(heads, keys),
+            instruction=instruction,
+            task=task,
+            classes=tuple(classes),
+            sampling=sampling,
+        ).resolve(self)
+        found = self.predictor.answer(samples, request)
+        single = isinstance(images, str | Path | np.ndarray) and keys is not None
+        return found[0] if single else found
 
 
 def whole_image_item(pixels: Array, key: str = "image") -> Item:

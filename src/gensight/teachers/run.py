@@ -12,16 +12,17 @@ from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError, RunError
 from gensight.files.hashing import file_hash
 from gensight.geometry import map_grid_to_image
+from gensight.prediction.request import Request, request_kind
 from gensight.prediction.trained_run import TrainedRun
-from gensight.samples import Instance, Item, Prediction, Sample, merge_predictions
+from gensight.samples import Instance, Prediction, Sample, merge_predictions
 from gensight.teachers.base import LabelName, Labels, Teacher
 
 
 class RunTeacher(Teacher):
     """What a trained run predicts.
 
-    A run that looks at one subject's box at a time is asked of each instance that has one, and completes it; where the
-    image has no instances yet, and for runs that look at whole images, it is asked of the image as a whole.
+    A run that looks at one subject's box at a time predicts for each instance that has one, and completes it; where the
+    image has no instances yet, and for runs that look at whole images, the image as a whole is the one subject.
 
     Args:
         source: The run's folder.
@@ -42,7 +43,7 @@ class RunTeacher(Teacher):
         self._run: TrainedRun | None = None
 
     @cached_property
-    def version(self) -> str:  # type: ignore[override]  # known when first asked: it needs the files
+    def version(self) -> str:  # type: ignore[override]  # known at first use: it needs the files
         """The first 12 digits of the weights' hash."""
         weights = RunFolder(self.folder).weights
         if not weights.is_file():
@@ -58,14 +59,15 @@ class RunTeacher(Teacher):
 
     def prepare(self) -> None:
         if self._run is None:
-            self._run = TrainedRun.load(self.folder, self.device_name)
-            if self._run.encoding.num_samples > 1:
-                raise ConfigError("this run compares images: it says nothing of a single one", where=self.folder,
+            run = TrainedRun.load(self.folder, self.device_name)
+            if request_kind(run) not in ("image", "boxes"):
+                raise ConfigError("this run needs more than an image, so it labels none", where=self.folder,
                                   hint="choose a run with keypoints, depth or edges")  # fmt: skip
+            self._run = run
 
     @property
     def run(self) -> TrainedRun:
-        """The run, opened when first asked for."""
+        """The run, opened at first use."""
         self.prepare()
         assert self._run is not None
         return self._run
@@ -74,18 +76,12 @@ class RunTeacher(Teacher):
         return [self._label(sample) for sample in samples]
 
     def _label(self, sample: Sample) -> Labels:
-        boxed = [instance for instance in sample.instances or () if instance.box is not None]
-        if self.run.config.view.crop == "frame" or sample.instances is None:
-            height, width = sample.size
-            asked = [Instance(box=np.array([0.0, 0.0, width, height]))]
-            known: list[Instance | None] = [None]
-        else:
-            asked, known = boxed, list(boxed)
-        bare = replace(sample, instances=tuple(asked), depth=None, edges=None)
-        items = [Item((bare,), instance=number) for number in range(len(asked))]
-        predictions = self.run.predict_items(items) if items else []
-        found = [self._instance(instance, subject) for prediction, subject in zip(predictions, known, strict=True)
-                 for instance in prediction.instances]  # fmt: skip
+        known = self._subjects(sample)
+        boxes = None if known is None else {sample.key: [(box, 1.0) for one in known if (box := one.box) is not None]}
+        items = Request(boxes=boxes).items(replace(sample, depth=None, edges=None), self.run.encoding)
+        predictions = self.run.predictor.answer_items(items)
+        found = [self._instance(instance, None if known is None else known[number])
+                 for number, prediction in enumerate(predictions) for instance in prediction.instances]  # fmt: skip
         kept = tuple(instance for instance in found if instance is not None)
         merged = merge_predictions(predictions)[0] if predictions else None
         return Labels(
@@ -94,8 +90,14 @@ class RunTeacher(Teacher):
             edges=None if merged is None else _edges(merged),
         )
 
+    def _subjects(self, sample: Sample) -> list[Instance] | None:
+        """The instances with boxes, of a run that looks at boxes; None: the image as a whole is one subject."""
+        if request_kind(self.run) == "image" or sample.instances is None:
+            return None
+        return [instance for instance in sample.instances if instance.box is not None]
+
     def _instance(self, found: Instance, known: Instance | None) -> Instance | None:
-        """A predicted instance as a label; what it was asked about stays what it was."""
+        """A predicted instance as a label; a known subject stays what it was."""
         keypoints = found.keypoints
         if keypoints is None:
             return None

@@ -1,38 +1,32 @@
-"""What a run says of an image, made ready to be looked at and taken along."""
+"""A run's answer about an image, as pictures, a table and files."""
 
 import secrets
 import shutil
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from gensight.diffusion.noise import mix
-from gensight.drawing import draw_boxes, draw_depth, draw_heatmaps, draw_keypoints, draw_masks, overlay
-from gensight.encodings.class_label import ClassLabel
+from gensight.drawing import draw_boxes, draw_depth, draw_heatmaps, draw_keypoints, draw_masks
 from gensight.encodings.gaze import MAP
 from gensight.encodings.painted.base import OUTPUT
-from gensight.encodings.painted.instructed import Instructed
 from gensight.errors import DataError
 from gensight.files.atomic import write_json
 from gensight.files.images import write_image
-from gensight.geometry import map_grid_to_image, warp_image
-from gensight.loading.cases import Case, collate
-from gensight.prediction.class_queries import Answered, joined
-from gensight.prediction.outputs.answers import InstructFiles
-from gensight.prediction.outputs.gaze_overlay import draw_looks, is_gaze
-from gensight.prediction.outputs.writer import PredictionWriter
-from gensight.prediction.scoring.validation import heatmap_of
+from gensight.geometry import map_grid_to_image
+from gensight.prediction.outputs.choice import open_writer
+from gensight.prediction.outputs.overlay import draw_prediction
+from gensight.prediction.request import Request
 from gensight.prediction.trained_run import TrainedRun
-from gensight.samples import Array, Instance, Item, Prediction, Query, Sample, ScoreMap, merge_predictions
-from gensight.web.questions import Question, items_asked, takes_words
+from gensight.samples import Array, Instance, Prediction, Sample, ScoreMap
+from gensight.web.questions import Question, request_of
 
 COLUMNS = ("what", "where", "confidence")
-CHOICES_TOLD = 12  # of the valid ones, in a message
+CHOICES_SHOWN = 12  # of the valid ones, in a message
 SHOWN_SIDE = 1600  # pixels: longest side of the pictures on the page; the files to download have the image's own size
 
 Row = tuple[str, str, str]
@@ -48,7 +42,7 @@ class Answer:
         target: uint8 RGB of the image's size: what the run painted or mapped, without the image.
         drawn: uint8 RGB of the image's size: the answer on the image.
         rows: A table of it, under `COLUMNS`.
-        query: What was asked in words, as it was understood; or None.
+        request: As it was understood.
     """
 
     sample: Sample
@@ -56,7 +50,7 @@ class Answer:
     target: Array
     drawn: Array
     rows: tuple[Row, ...]
-    query: Query | None = None
+    request: Request
 
 
 @dataclass(frozen=True)
@@ -64,7 +58,7 @@ class Saved:
     """An answer's files.
 
     Attributes:
-        caption: What was asked of which image.
+        caption: The question and the image.
         overlay: Picture for the page.
         target: Likewise.
         rows: As `Answer`.
@@ -78,72 +72,37 @@ class Saved:
     files: tuple[Path, ...]
 
 
-def keep_maps(trained: TrainedRun) -> None:
-    """Lets a run of heatmaps hand them over with its predictions, to be shown."""
-    heatmap = heatmap_of(trained.encoding)
-    if heatmap is not None:
-        heatmap.keep_maps = True
-
-
 def answer(trained: TrainedRun, sample: Sample, question: Question) -> Answer:
-    """Asks a run about an image.
+    """A run's answer to a question about an image.
 
     Raises:
         ConfigError: The question lacks something, or can't be read.
     """
-    items = items_asked(trained, sample, question)
-    painted = [_answered(trained, item) for item in items] if takes_words(trained) else []
-    found = [_with_picture(trained, one) for one in painted] or trained.predict_items(items)
+    request = request_of(trained, sample, question)
+    (prediction,) = trained.predictor.answer([sample], request, keep_maps=True)
     image = sample.image()
-    if len(painted) > 1:
-        assert isinstance(trained.encoding, Instructed)  # as a run that takes words has it
-        prediction = joined(trained.encoding, painted, len(painted))
-    else:
-        (prediction,) = merge_predictions(found)
-    # Before they are merged, since the maps of several subjects may have one name.
-    target = np.maximum.reduce([draw_target(image, one) for one in found])
-    drawn, table = draw_answer(image, prediction), tuple(rows(prediction))
-    return Answer(sample, prediction, target, drawn, table, items[0].query)
-
-
-def _answered(trained: TrainedRun, item: Item) -> Answered:
-    """What a run paints for an item."""
-    view = trained.policy.view(item, 0)
-    key = mix(0, *item.sample.key.encode())  # the same noise as `gensight predict --instruction` draws
-    batch = collate([Case(item, (view,), key, (warp_image(item.sample.image(), view),), {})])
-    return item, view, trained.predictor.outputs(batch)[OUTPUT][0]
-
-
-def _with_picture(trained: TrainedRun, answered: Answered) -> Prediction:
-    """The prediction of a run that paints, with what it painted among its maps."""
-    item, view, picture = answered
-    prediction = trained.encoding.decode({OUTPUT: picture}, item, (view,))
-    return replace(prediction, maps={**prediction.maps, OUTPUT: ScoreMap(picture.numpy(), view)})
-
-
-def draw_answer(image: Array, prediction: Prediction) -> Array:
-    """uint8 RGB: the answer on its image."""
-    if is_gaze(prediction):
-        return draw_looks(image, prediction)
-    drawn = overlay(image, prediction)
-    if "edges" in prediction.maps:
-        drawn = draw_heatmaps(drawn, prediction.maps["edges"], (0.0, 1.0))
-    return drawn
+    target, drawn = draw_target(image, prediction), draw_prediction(image, prediction)
+    return Answer(sample, prediction, target, drawn, tuple(rows(prediction)), request)
 
 
 def draw_target(image: Array, prediction: Prediction) -> Array:
-    """uint8 RGB: what was painted, on black: a picture where the run paints one, else a drawing of what it says."""
+    """uint8 RGB: the target on black: a picture where the run paints one, else a drawing of the prediction."""
     black = np.zeros_like(image)
     for name in (OUTPUT, "pose", "edges"):
-        if name in prediction.maps:
-            return _painted(prediction.maps[name])
+        if painted := _maps(prediction, name):
+            return np.maximum.reduce([_painted(score) for score in painted])
     if prediction.depth is not None:
         return draw_depth(prediction.depth)
-    heat = [score for name, score in prediction.maps.items() if name == "heatmaps" or name.split("-")[0] == MAP]
+    heat = [*_maps(prediction, "heatmaps"), *_maps(prediction, MAP)]
     if heat:
         drawn = [draw_heatmaps(black, score, opacity=1.0) for score in heat]
         return np.maximum.reduce(drawn)
     return _drawn_on(black, prediction)
+
+
+def _maps(prediction: Prediction, name: str) -> list[ScoreMap]:
+    """The maps of one name, of all subjects."""
+    return [score for key, score in prediction.maps.items() if key.split("-")[0] == name]
 
 
 def _drawn_on(black: Array, prediction: Prediction) -> Array:
@@ -166,7 +125,7 @@ def _painted(score: ScoreMap) -> Array:
 
 
 def rows(prediction: Prediction) -> Iterator[Row]:
-    """The table of a prediction, most telling first."""
+    """The table of a prediction, most important first."""
     for name, share in sorted((prediction.label_scores or {}).items(), key=lambda entry: -entry[1]):
         yield name, "the whole image", f"{share:.2f}"
     if prediction.depth is not None:
@@ -211,37 +170,37 @@ def described(answered: Answer, run: str) -> dict[str, Any]:
         "run": run,
         "image": answered.sample.key,
         "size": list(prediction.size),
-        **_words(answered.query),
+        **_words(answered.request),
         "instances": [_instance(one) for one in prediction.instances],
         "label_scores": None if prediction.label_scores is None else dict(prediction.label_scores),
         "depth": None if depth is None else {"kind": depth.kind, "median": float(np.nanmedian(depth.values))},
     }
 
 
-def _words(query: Query | None) -> dict[str, Any]:
-    if query is None:
+def _words(request: Request) -> dict[str, Any]:
+    if request.instruction is None:
         return {"instruction": None}
-    return {"instruction": query.text, "task": query.task, "classes": list(query.options)}
+    return {"instruction": request.instruction, "task": request.task, "classes": list(request.classes)}
 
 
 def _instance(one: Instance) -> dict[str, Any]:
-    told: dict[str, Any] = {"category": one.category, "confidence": one.confidence}
+    described: dict[str, Any] = {"category": one.category, "confidence": one.confidence}
     if one.box is not None:
-        told["box"] = one.box
+        described["box"] = one.box
     if one.head_box is not None:
-        told["head_box"] = one.head_box
+        described["head_box"] = one.head_box
     if one.mask is not None:
-        told["mask_area"] = int(one.mask().sum())
+        described["mask_area"] = int(one.mask().sum())
     if one.gaze is not None:
-        told["gaze"] = {
+        described["gaze"] = {
             "points": one.gaze.points,
             "in_frame": one.gaze.in_frame,
             "in_frame_probability": one.gaze.in_frame_probability,
         }
     if one.keypoints is not None:
         found = zip(one.keypoints.skeleton.keypoints, one.keypoints.points, one.keypoints.confidence, strict=True)
-        told["keypoints"] = [{"name": name, "point": point, "confidence": c} for name, point, c in found]
-    return told
+        described["keypoints"] = [{"name": name, "point": point, "confidence": c} for name, point, c in found]
+    return described
 
 
 class AnswerStore:
@@ -267,19 +226,15 @@ class AnswerStore:
         write_json(own / f"{key}.json", described(answered, run), indent=1)
         self._write_all(own / f"{key}-all.zip", answered, trained)
         self._forget(folder)
-        asked = question.instruction.strip() or run
-        return Saved(f"{asked}: {key}", page / "overlay.png", page / "target.png", answered.rows,
+        title = question.instruction.strip() or run
+        return Saved(f"{title}: {key}", page / "overlay.png", page / "target.png", answered.rows,
                      tuple(own / name for name in (f"{key}-overlay.png", f"{key}.json", f"{key}-all.zip")))  # fmt: skip
 
     def _write_all(self, path: Path, answered: Answer, trained: TrainedRun) -> None:
-        """What `gensight predict` would write, and the target, in a zip."""
+        """What `gensight predict` or `ask` would write, and the target, in a zip."""
         folder = path.with_suffix("")
-        gaze, labels = trained.encoding.name == "gaze", isinstance(trained.encoding, ClassLabel)
-        writer = PredictionWriter(folder, trained.skeleton, trained.config.name, None, True, gaze, labels)
-        if answered.query is not None:
-            writer.write_also(InstructFiles(folder, _words(answered.query)))
-        with writer.open():
-            writer.add(answered.prediction, answered.sample.image())
+        with open_writer(trained, answered.request, folder, None, draw=True).open() as writer:
+            writer.add(answered.prediction, answered.sample.image)
         write_image(folder / "target.png", answered.target)
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in sorted(folder.rglob("*")):
@@ -299,18 +254,18 @@ def _shrunk(picture: Array) -> Array:
 
 
 def message(error: Exception) -> str:
-    """What a visitor is told of a mistake: what, the valid choices, and what to do; no path of this machine, and no
-    option of the command line, which the page does not have."""
+    """The message to a visitor about a mistake: what, the valid choices, and what to do; without paths of this machine
+    and options of the command line, which the page does not have."""
     what = getattr(error, "what", str(error))
     where = f" ({error.where})" if isinstance(error, DataError) and error.where and "/" not in error.where else ""
     choices, hint = _few(getattr(error, "choices", None) or ()), _without_options(getattr(error, "hint", None) or "")
-    told = f"{what[:1].upper()}{what[1:]}{where}."
-    return told + (f" Valid: {choices}." if choices else "") + (f" Next: {hint}." if hint else "")
+    text = f"{what[:1].upper()}{what[1:]}{where}."
+    return text + (f" Valid: {choices}." if choices else "") + (f" Next: {hint}." if hint else "")
 
 
 def _few(choices: Sequence[str]) -> str:
-    listed = ", ".join(choices[:CHOICES_TOLD])
-    return listed if len(choices) <= CHOICES_TOLD else f"{listed} and {len(choices) - CHOICES_TOLD} more"
+    listed = ", ".join(choices[:CHOICES_SHOWN])
+    return listed if len(choices) <= CHOICES_SHOWN else f"{listed} and {len(choices) - CHOICES_SHOWN} more"
 
 
 def _without_options(hint: str) -> str:

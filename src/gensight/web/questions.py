@@ -1,7 +1,7 @@
-"""What a visitor asks of an image: boxes as typed or clicked, an instruction in words -> Items."""
+"""What a visitor asks of an image: boxes as typed or clicked, an instruction in words -> a Request."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -9,12 +9,9 @@ import numpy as np
 from gensight.encodings.painted.instructed import Instructed
 from gensight.errors import ConfigError
 from gensight.instructions.tasks import infer_task
-from gensight.prediction.class_queries import plan
-from gensight.prediction.sources import head_items, items_of
+from gensight.prediction.request import Request, request_kind
 from gensight.prediction.trained_run import TrainedRun
-from gensight.samples import Array, Item, Sample
-from gensight.verbs.predict_instruct import Question as InWords
-from gensight.verbs.predict_instruct import resolve
+from gensight.samples import Array, Sample
 
 Asks = Literal["image", "boxes", "heads", "words"]
 MAX_BOXES = 20
@@ -23,12 +20,12 @@ _MAX_LETTERS = 500
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked beside the image.
+    """What is asked beside the image, as a visitor types it.
 
     Attributes:
         boxes: One a line, `x_min y_min x_max y_max` in pixels.
         instruction: In words.
-        task: Of the instruction: says how the answer is decoded; empty: inferred from the words.
+        task: Of the instruction: how the answer is decoded; empty: inferred from the words.
     """
 
     boxes: str = ""
@@ -37,62 +34,52 @@ class Question:
 
 
 def asks(trained: TrainedRun) -> Asks:
-    """What a run must, or may, be told beside an image: nothing, boxes of subjects or of heads, or words.
+    """What a run takes beside an image: nothing, boxes of subjects or of heads, or words.
 
     Raises:
-        ConfigError: The run compares several images, which a page of one image can't ask it.
+        ConfigError: The run compares several images, and the page shows it one.
     """
-    if takes_words(trained):
-        return "words"
-    if trained.encoding.name == "gaze":
-        return "heads"
-    if trained.encoding.num_samples > 1:
-        landmarks = str(trained.config.method.kind) == "landmarks"
-        raise ConfigError(
-            f"this run compares images ({trained.config.encoding.kind}), and the page asks about one at a time",
-            where=trained.folder.root,
-            hint="fit keypoints to its landmarks (`gensight landmarks --help`), and serve the run that this makes"
-            if landmarks
-            else "use `gensight match RUN IMAGE OTHER` for it",
-        )
-    return "boxes" if trained.config.view.crop == "box" else "image"
+    kind = request_kind(trained)
+    if kind != "pair":
+        return kind
+    landmarks = str(trained.config.method.kind) == "landmarks"
+    raise ConfigError(
+        f"this run compares images ({trained.config.encoding.kind}), and the page asks about one at a time",
+        where=trained.folder.root,
+        hint="fit keypoints to its landmarks (`gensight landmarks --help`), and serve the run that this makes"
+        if landmarks
+        else "use `gensight match RUN IMAGE OTHER` for it",
+    )
 
 
-def takes_words(trained: TrainedRun) -> bool:
-    """Whether a run follows instructions."""
-    return str(trained.config.method.kind) == "instruct"
-
-
-def items_asked(trained: TrainedRun, sample: Sample, question: Question) -> list[Item]:
-    """The items that a question poses about an image.
+def request_of(trained: TrainedRun, sample: Sample, question: Question) -> Request:
+    """The resolved request of a question about an image.
 
     Raises:
-        ConfigError: Something that the run needs to be told is missing, or can't be read.
+        ConfigError: Something that the run needs is missing, or can't be read.
     """
     kind = asks(trained)
     if kind == "words":
-        return _instructed(trained, sample, question)
+        return _instruction(trained, question).resolve(trained)
     boxes = [(box, 1.0) for box in read_boxes(question.boxes, sample.size)]
     if kind == "heads":
         if not boxes:
             raise ConfigError(
-                "this run is asked about heads, and none is marked",
+                "this run needs the boxes of heads, and none is marked",
                 hint="click two opposite corners of each head, or type its box",
             )
-        return head_items(sample, {sample.key: boxes})
-    return items_of(sample, {sample.key: boxes} if boxes and kind == "boxes" else None)
+        return Request(heads={sample.key: boxes}).resolve(trained)
+    return Request(boxes={sample.key: boxes} if boxes and kind == "boxes" else None).resolve(trained)
 
 
-def _instructed(trained: TrainedRun, sample: Sample, question: Question) -> list[Item]:
+def _instruction(trained: TrainedRun, question: Question) -> Request:
     text = question.instruction.strip()
     if not text:
         raise ConfigError("no instruction is given", hint='type one, such as "segment the cat"')
     if len(text) > _MAX_LETTERS:
-        raise ConfigError(f"the instruction is longer than {_MAX_LETTERS} letters", hint="say it shorter")
+        raise ConfigError(f"the instruction is longer than {_MAX_LETTERS} letters", hint="shorten it")
     assert isinstance(trained.encoding, Instructed)  # as the run's method wants it
-    asked, _ = resolve(trained, InWords(text, _task(question.task, text, tuple(trained.encoding.tasks))))
-    assert asked.task is not None  # `resolve` has seen to it
-    return plan(trained.encoding, replace(sample, instances=()), asked.task, asked.classes, asked.text)
+    return Request(instruction=text, task=_task(question.task, text, tuple(trained.encoding.tasks)))
 
 
 def _task(chosen: str, text: str, tasks: Sequence[str]) -> str:
@@ -120,7 +107,7 @@ def read_boxes(text: str, size: tuple[int, int]) -> list[Array]:
     """
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) > MAX_BOXES:
-        raise ConfigError(f"{len(lines)} boxes are marked, and at most {MAX_BOXES} are asked about at once")
+        raise ConfigError(f"{len(lines)} boxes are marked, and at most {MAX_BOXES} are taken at once")
     return [_box(line, number, size) for number, line in enumerate(lines, 1)]
 
 

@@ -17,7 +17,7 @@ from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError, DataError, ResourceError
 from gensight.files.images import IMAGE_SUFFIXES
 from gensight.prediction.trained_run import TrainedRun
-from gensight.web.answers import AnswerStore, keep_maps
+from gensight.web.answers import AnswerStore
 from gensight.web.guard import Guard
 from gensight.web.outputs import name_by_keys
 from gensight.web.payloads import Questions
@@ -130,7 +130,6 @@ def load_runs(runs: Sequence[Path], device: str) -> dict[str, TrainedRun]:
         RunFolder(Path(run)).read_card()  # says what is wrong with the folder before any weights are read
         trained = TrainedRun.load(run, device)
         asks(trained)
-        keep_maps(trained)
         name = trained.config.name
         if name in loaded:
             name = f"{name} ({Path(run).resolve().name})"

@@ -16,7 +16,8 @@ from gensight.prediction.detection.boxes import (
     read_detections,
     scored_by_box,
 )
-from gensight.prediction.sources import items_of, read_boxes
+from gensight.prediction.request import subject_items
+from gensight.prediction.sources import read_boxes
 from gensight.samples import Instance, Item, Keypoints, Prediction, Sample, Visibility
 from gensight.skeletons import COCO_17
 
@@ -64,9 +65,9 @@ def test_a_detector_gives_boxes_of_a_category_best_first():
     boxes = detect_boxes(detector, [_sample(key) for key in "abc"])
     assert [score for _, score in boxes["a"]] == [0.9, 0.6]
     assert boxes["b"] == boxes["c"] == []
-    items = items_of(_sample("a"), boxes)
+    items = subject_items(_sample("a"), boxes)
     np.testing.assert_array_equal(items[0].subject.box, [5, 5, 9, 9])
-    assert items_of(_sample("b"), boxes) == []
+    assert subject_items(_sample("b"), boxes) == []
     assert len(detect_boxes(detector, [_sample("a")], category=None)["a"]) == 3
 
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from gensight.errors import ConfigError
-from gensight.prediction.outputs.answers import InstructFiles
+from gensight.prediction.outputs.answers import AnswerFiles
 from gensight.samples import Depth, Instance, Prediction
 
 CAT: dict[str, Any] = {"instruction": "segment the cat", "task": "segment", "classes": ["cat"]}
 
 
-def write(folder: Path, question: dict[str, Any], prediction: Prediction, frames: bool = False) -> dict[str, Any]:
-    files = InstructFiles(folder, question, frames)
+def write(folder: Path, described: dict[str, Any], prediction: Prediction, frames: bool = False) -> dict[str, Any]:
+    files = AnswerFiles(folder, described, frames)
     with ExitStack() as stack:
         files.open(stack)
         files.add(prediction)
@@ -38,7 +38,7 @@ def test_a_videos_files_are_named_by_their_frames(tmp_path: Path) -> None:
     assert (tmp_path / "cat/masks/000003-cat.png").is_file()
 
 
-def test_former_answers_to_the_same_question_go(tmp_path: Path) -> None:
+def test_former_answers_to_the_same_instruction_go(tmp_path: Path) -> None:
     write(tmp_path, CAT, cat("a.png"))
     (tmp_path / "overlays").mkdir()
     (tmp_path / "overlays/a.png.jpg").touch()
@@ -57,9 +57,9 @@ def test_nothing_outside_of_the_folder_goes(tmp_path: Path) -> None:
     assert other.is_file()
 
 
-def test_answers_to_another_question_stay(tmp_path: Path) -> None:
+def test_answers_to_another_instruction_stay(tmp_path: Path) -> None:
     write(tmp_path, CAT, cat("a.png"))
-    with pytest.raises(ConfigError, match=r"another question: `segment the cat`[\s\S]*--out"):
+    with pytest.raises(ConfigError, match=r"another instruction: `segment the cat`[\s\S]*--out"):
         write(tmp_path, {**CAT, "instruction": "segment the dog"}, cat("a.png"))
     assert json.loads((tmp_path / "answers.json").read_text())["instruction"] == "segment the cat"
     assert (tmp_path / "masks/a.png-cat.png").is_file()

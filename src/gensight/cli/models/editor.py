@@ -48,4 +48,4 @@ def import_(
     from gensight.verbs.editor import import_editor
 
     run = import_editor(source, out, overrides or [], config)
-    typer.echo(f'run: {run}\nnext: gensight predict {run} IMAGES --instruction "segment the ..."')
+    typer.echo(f'run: {run}\nnext: gensight ask {run} IMAGES "segment the ..."')

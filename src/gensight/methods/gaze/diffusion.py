@@ -11,8 +11,17 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gensight.diffusion import sampling, targets, variational
+from gensight.diffusion import targets, variational
 from gensight.diffusion.noise import item_noise, item_timesteps, item_uniform
+from gensight.diffusion.sampling import (
+    SamplerName,
+    Sampling,
+    normalise,
+    sample,
+    scale_input,
+    unscale_output,
+    with_offset,
+)
 from gensight.diffusion.schedules import ScheduleName, alphas_cumprod
 from gensight.diffusion.weighting import Weighting, loss_weights, refuse_infinite
 from gensight.encodings.gaze import IN_FRAME, MAP, POINT
@@ -77,6 +86,7 @@ class DiffusionGaze(Method):
     """
 
     alphas_cumprod: Tensor
+    sampling: Sampling
 
     def __init__(
         self,
@@ -103,7 +113,7 @@ class DiffusionGaze(Method):
         in_frame_weight: float = 0.01,
         direction_weight: float = 0.0,
         beside: int = 0,
-        sampler: sampling.SamplerName = "ddim",
+        sampler: SamplerName = "ddim",
         sample_steps: int = 10,
         num_draws: int = 1,
     ) -> None:
@@ -115,7 +125,7 @@ class DiffusionGaze(Method):
         self.scale, self.normalise, self.sigma_range, self.offset_noise = scale, normalise, sigma_range, offset_noise
         self.loss, self.weighting, self.snr_limit = loss, weighting, snr_limit
         self.point_weight, self.in_frame_weight = point_weight, in_frame_weight
-        self.sampler, self.sample_steps, self.num_draws = sampler, sample_steps, num_draws
+        self.sampling = Sampling(sampler, sample_steps, num_samples=num_draws)
         channels = 1 + beside, 2 if loss != "mse" else 1
         self.unet = _unet(widths, attention, num_blocks, num_heads, dropout, encoder.channels, channels, grid)
         self.in_frame = InFrameHead(2 * encoder.channels)
@@ -127,12 +137,12 @@ class DiffusionGaze(Method):
 
     def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
         seen = self.encoder(batch)
-        x0 = sampling.scale_input(self._maps(batch), self.scale)
+        x0 = scale_input(self._maps(batch), self.scale)
         timesteps = item_timesteps(batch.keys, 0, len(self.alphas_cumprod), _STEP).to(x0.device)
-        noise = self._noise(batch, _NOISE).to(x0)
+        noise = self._noise(batch.keys, _NOISE).to(x0)
         if self.offset_noise:
             offsets = item_noise(batch.keys, (1, 1, 1), _OFFSET).to(x0)
-            noise = sampling.with_offset(noise, offsets, self.offset_noise)
+            noise = with_offset(noise, offsets, self.offset_noise)
         x_t = targets.add_noise(x0, noise, timesteps, self.alphas_cumprod)
         output, variance = self._run(x_t, timesteps, self.condition(seen))
         estimate = self._estimate(output, x_t, timesteps)
@@ -141,7 +151,7 @@ class DiffusionGaze(Method):
         in_frame = in_frame_loss(self.in_frame(seen.joint), batch, self.in_frame_weight)
         losses = {MAP: Loss.over(each, weights), IN_FRAME: in_frame}
         if self.point_weight:
-            places = soft_argmax(sampling.unscale_output(estimate, self.scale))
+            places = soft_argmax(unscale_output(estimate, self.scale))
             squared = ((places - batch.targets[POINT]) ** 2).sum(1)
             losses["point"] = Loss.over(squared, weights, self.point_weight)
         return losses | direction_losses(seen.direction, batch, self.direction_weight)
@@ -186,14 +196,16 @@ class DiffusionGaze(Method):
     # --- Prediction ---
 
     @torch.no_grad()
-    def predict(self, batch: Batch) -> dict[str, Tensor]:
+    def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
         """`gaze`, `in_frame`, and with several draws `spread` (B, 1): their distance from the mean, as a share of the
         map's diagonal."""
         seen = self.encoder(batch)
         condition = self.condition(seen)
-        draws = torch.stack([self._draw(batch, condition, number) for number in range(self.num_draws)])
+        chosen = self.sampling.changed(sampling)
+        keys = chosen.keys(batch.keys)
+        draws = torch.stack([self._draw(keys, condition, number, chosen) for number in range(chosen.num_samples or 1)])
         outputs = {MAP: draws.mean(0), IN_FRAME: self.in_frame(seen.joint).sigmoid()[:, None]}
-        if self.num_draws > 1:
+        if len(draws) > 1:
             places = torch.stack([soft_argmax(draw) for draw in draws])
             distance = ((places - places.mean(0)) ** 2).sum(-1).mean(0).sqrt()
             outputs["spread"] = distance[:, None] / 2**0.5
@@ -210,23 +222,22 @@ class DiffusionGaze(Method):
         """The estimate of x0 (B, 1, grid) in [-scale, scale] (not clamped) at noise levels (B,)."""
         return self._estimate(self._run(x_t, timesteps, condition)[0], x_t, timesteps)
 
-    def _draw(self, batch: Batch, condition: Condition, number: int) -> Tensor:
+    def _draw(self, keys: Tensor, condition: Condition, number: int, chosen: Sampling) -> Tensor:
         def denoise(x_t: Tensor, timesteps: Tensor) -> Tensor:
             return self.denoise(x_t, timesteps, condition)
 
-        noise = self._noise(batch, _DRAW + number).to(condition.tokens)
-        keys = [int(key) + number for key in batch.keys]
-        x0 = sampling.sample(
-            denoise, noise, self.alphas_cumprod.cpu(), self.sample_steps, self.sampler, self.scale, keys
-        )
-        return sampling.unscale_output(x0, self.scale).to(condition.tokens)
+        noise = self._noise(keys, _DRAW + number).to(condition.tokens)
+        own = [int(key) + number for key in keys]
+        assert chosen.steps is not None and chosen.sampler is not None  # the method's own sampling has them
+        x0 = sample(denoise, noise, self.alphas_cumprod.cpu(), chosen.steps, chosen.sampler, self.scale, own)
+        return unscale_output(x0, self.scale).to(condition.tokens)
 
-    def _noise(self, batch: Batch, stream: int) -> Tensor:
-        return item_noise(batch.keys, (1, *self.grid), stream)
+    def _noise(self, keys: Tensor, stream: int) -> Tensor:
+        return item_noise(keys, (1, *self.grid), stream)
 
     def _run(self, x_t: Tensor, timesteps: Tensor, condition: Condition) -> tuple[Tensor, Tensor | None]:
         """(what the network predicts, its raw variance where that is learned)."""
-        seen = sampling.normalise(x_t) if self.normalise else x_t
+        seen = normalise(x_t) if self.normalise else x_t
         if condition.maps is not None:
             seen = torch.cat([seen, condition.maps], dim=1)
         scaled = timesteps * (1000 / len(self.alphas_cumprod))

@@ -11,7 +11,7 @@ what it sees then is noise.
 import copy
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from diffusers import DDIMScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler
@@ -21,10 +21,10 @@ from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.backbones.editor_folder import save_editor_folder
 from gensight.backbones.text import embed_prompts
 from gensight.diffusion.noise import mix
+from gensight.diffusion.sampling import SamplerName
 from gensight.diffusion.targets import Prediction
 from gensight.errors import ConfigError, RunError
 
-SamplerName = Literal["ddim", "euler", "euler-ancestral"]
 _SAMPLERS = {
     "ddim": DDIMScheduler, "euler": EulerDiscreteScheduler, "euler-ancestral": EulerAncestralDiscreteScheduler
 }  # fmt: skip

@@ -7,9 +7,10 @@ from torch import Tensor
 
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.diffusion.noise import item_noise, item_timesteps, item_uniform
+from gensight.diffusion.sampling import SamplerName, Sampling
 from gensight.diffusion.targets import add_noise, target
 from gensight.errors import ConfigError
-from gensight.methods.instruct.editor import Editor, SamplerName, blind_to_noise
+from gensight.methods.instruct.editor import Editor, blind_to_noise
 from gensight.methods.instruct.method import Instruct, asked_task
 from gensight.methods.loss import Loss
 from gensight.samples import Batch, Item
@@ -46,6 +47,7 @@ class ManySteps(Instruct):
     """
 
     way = "many-step"
+    sampling: Sampling
 
     def __init__(
         self,
@@ -81,9 +83,7 @@ class ManySteps(Instruct):
         super().__init__(editor, **shared)
         self.drop_text, self.drop_image, self.drop_both = drop_text, drop_image, drop_both
         self.noise_levels = noise_levels
-        self.sampler: SamplerName = sampler
-        self.sample_steps, self.text_guidance, self.image_guidance = sample_steps, text_guidance, image_guidance
-        self.num_draws = num_draws
+        self.sampling = Sampling(sampler, sample_steps, text_guidance, image_guidance, num_draws)
 
     # --- Learning ---
 
@@ -119,16 +119,23 @@ class ManySteps(Instruct):
 
     # --- Prediction ---
 
-    def _answers(self, batch: Batch, image_latents: Tensor, texts: list[str]) -> Tensor:
-        draws = torch.stack([self._draw(batch, image_latents, texts, number) for number in range(self.num_draws)])
+    def _answers(
+        self, batch: Batch, image_latents: Tensor, texts: list[str], sampling: Sampling | None = None
+    ) -> Tensor:
+        chosen = self.sampling.changed(sampling)
+        keys = chosen.keys(batch.keys)
+        samples = range(chosen.num_samples or 1)
+        draws = torch.stack([self._draw(keys, image_latents, texts, number, chosen) for number in samples])
         grey = torch.tensor([_in_grey(item) for item in batch.items], device=draws.device).view(-1, 1, 1, 1)
         return torch.where(grey, draws.mean(0), _nearest_to_the_others(draws))
 
-    def _draw(self, batch: Batch, image_latents: Tensor, texts: list[str], number: int) -> Tensor:
-        noise = item_noise(batch.keys, image_latents.shape[1:], _DRAW + number).to(image_latents)
+    def _draw(self, keys: Tensor, image_latents: Tensor, texts: list[str], number: int, chosen: Sampling) -> Tensor:
+        noise = item_noise(keys, image_latents.shape[1:], _DRAW + number).to(image_latents)
+        assert chosen.sampler is not None and chosen.steps is not None  # the method's own has them
+        assert chosen.text_guidance is not None and chosen.image_guidance is not None  # likewise
         latents = self.editor.sample(
-            noise, image_latents, texts, self.sample_steps, self.sampler, self.text_guidance, self.image_guidance,
-            [int(key) + number for key in batch.keys],
+            noise, image_latents, texts, chosen.steps, chosen.sampler, chosen.text_guidance, chosen.image_guidance,
+            [int(key) + number for key in keys],
         )  # fmt: skip
         return self.editor.backbone.decode_latent(latents).clamp(0, 1)
 

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gensight.diffusion.noise import item_uniform
+from gensight.diffusion.sampling import Sampling
 from gensight.encodings.painted.base import OUTPUT
 from gensight.encodings.painted.instructed import LABEL, SHOWN
 from gensight.errors import ConfigError
@@ -156,14 +157,16 @@ class Instruct(Method):
     # --- Prediction ---
 
     @torch.no_grad()
-    def predict(self, batch: Batch) -> dict[str, Tensor]:
+    def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
         """`painted` (B, 3, height, width) in [0, 1]; images that occur several times are encoded once."""
         places, first = _distinct(batch)
         image_latents = self.editor.image_latents(batch.image[first])[places]
-        return {OUTPUT: self._answers(batch, image_latents, [said(item) for item in batch.items])}
+        return {OUTPUT: self._answers(batch, image_latents, [said(item) for item in batch.items], sampling)}
 
     @abstractmethod
-    def _answers(self, batch: Batch, image_latents: Tensor, texts: list[str]) -> Tensor:
+    def _answers(
+        self, batch: Batch, image_latents: Tensor, texts: list[str], sampling: Sampling | None = None
+    ) -> Tensor:
         """(B, 3, height, width) in [0, 1]."""
 
     def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:

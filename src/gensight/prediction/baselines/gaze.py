@@ -1,4 +1,4 @@
-"""Where people look, told without looking at the scene: the centre, the mean, the eye, and the head alone."""
+"""Gaze baselines that ignore the scene: the centre, the mean, the eye, and the head alone."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ class GazeBaseline:
     - `mean-gaze`: the mean target of the training part.
     - `eye-point`: the eye itself, or the head's centre where no eye is known.
     - `head-direction`: ridge regression on the head's centre and size and on where the annotated eye lies in the head's
-      box, which tells which way the head is turned. No network is told that.
+      box, which shows which way the head is turned: oracle input, not available to the models.
     - `head-pixels`: ridge regression on the head's centre and size and on its close-up in 16 x 16 colours, each
       channel's mean and deviation over the close-up removed: the same, read off the image.
 

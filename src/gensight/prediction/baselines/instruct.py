@@ -1,4 +1,4 @@
-"""What stands beside a model that is told in words: answers without looking, and the model told other words."""
+"""Baselines of an instruction-following model: answers that ignore the image, and the model given other words."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace

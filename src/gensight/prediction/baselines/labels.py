@@ -8,7 +8,7 @@ from gensight.samples import Item, Prediction
 
 
 class MostFrequentLabel:
-    """To every image the shares that the classes have in training; the likeliest is the most frequent one.
+    """To every image the shares that the classes have in training; the most probable is the most frequent one.
 
     Args:
         cases: Training cases.

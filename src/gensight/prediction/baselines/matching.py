@@ -22,8 +22,8 @@ class NoMotion:
 
     def __call__(self, item: Item) -> Prediction:
         first, second = (np.array(sample.size[::-1], dtype=np.float64) for sample in item.samples)
-        asked = _asked(item)
-        return _prediction(item, asked * (second / first), np.ones(len(asked)))
+        points = _query_points(item)
+        return _prediction(item, points * (second / first), np.ones(len(points)))
 
 
 class RawPixelMatching:
@@ -43,9 +43,9 @@ class RawPixelMatching:
 
     def __call__(self, item: Item) -> Prediction:
         first, second = (_shrunk(self.policy.view(item, slot), _LONGEST) for slot in (0, 1))
-        asked = image_to_model(_asked(item), first)
-        known = _known(asked)
-        queries = self._patches(warp_image(item.samples[0].image(), first), asked[known])
+        points = image_to_model(_query_points(item), first)
+        known = _known(points)
+        queries = self._patches(warp_image(item.samples[0].image(), first), points[known])
         cells = pixel_centres(second.model_size)
         against = self._patches(warp_image(item.samples[1].image(), second), cells.reshape(-1, 2))
         found, confidence = _find(queries, against, second.model_size, known, _PATCH_TEMPERATURE)
@@ -79,9 +79,9 @@ class SiftMatching:
 
     def __call__(self, item: Item) -> Prediction:
         first, second = (self.policy.view(item, slot) for slot in (0, 1))
-        asked = image_to_model(_asked(item), first)
-        known = _known(asked)
-        queries = _sift(_grey(item, 0, first), asked[known])
+        points = image_to_model(_query_points(item), first)
+        known = _known(points)
+        queries = _sift(_grey(item, 0, first), points[known])
         grid: Size = (-(-second.model_size[0] // _SIFT_STEP), -(-second.model_size[1] // _SIFT_STEP))
         against = _sift(_grey(item, 1, second), pixel_centres(grid).reshape(-1, 2) * _SIFT_STEP)
         found, confidence = _find(queries, against, grid, known, _SIFT_TEMPERATURE)
@@ -107,14 +107,14 @@ class OpticalFlow:
         flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         there = np.asarray(flow.calc(first, second, None))
         back = np.asarray(flow.calc(second, first, None))
-        asked = image_to_model(_asked(item), views[0])
-        found = asked + _sampled(there, asked)
-        missed = np.linalg.norm(found + _sampled(back, found) - asked, axis=1)
+        points = image_to_model(_query_points(item), views[0])
+        found = points + _sampled(there, points)
+        missed = np.linalg.norm(found + _sampled(back, found) - points, axis=1)
         confidence = np.exp(-np.nan_to_num(missed, nan=np.inf))
         return _prediction(item, model_to_image(found, views[1]), confidence)
 
 
-def _asked(item: Item) -> Array:
+def _query_points(item: Item) -> Array:
     """float64 (num_points, 2): the first image's points; NaN where hidden."""
     assert item.relation is not None  # the encoding poses pairs with tracks
     assert item.relation.tracks is not None

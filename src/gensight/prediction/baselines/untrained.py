@@ -1,4 +1,4 @@
-"""Predictors that look at nothing: what a score is worth must be told beside them."""
+"""Baselines that ignore the image or learn nothing: every score is reported beside them."""
 
 import warnings
 from collections.abc import Callable
@@ -67,7 +67,7 @@ class MeanPosition:
 
     Args:
         cases: Training cases.
-        skeleton: The keypoints that are asked for.
+        skeleton: The keypoints to predict.
     """
 
     def __init__(self, cases: Cases, skeleton: Skeleton) -> None:

@@ -1,4 +1,4 @@
-"""Boxes that a detector found, as what a run that looks at one subject at a time is asked about.
+"""Boxes that a detector found, as the subjects of a run that looks at one at a time.
 
 The score of a person found this way is that of the box times that of the keypoints, and poses that are nearly the same
 count once, as the field's top-down evaluation has it (Xiao et al., "Simple Baselines", ECCV 2018; mmpose).

@@ -1,7 +1,7 @@
 """Heads found by one of the project's own keypoint runs: one in each image, and weakly.
 
 A head is a square around the nose, eyes and ears that the run is sure of. Where a detection model's weights or boxes in
-a file are at hand, those are better.
+a file are available, those are better.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,8 @@ import numpy as np
 
 from gensight.errors import ConfigError
 from gensight.prediction.detection.boxes import SURE
-from gensight.prediction.sources import Boxes, items_of
+from gensight.prediction.request import Request
+from gensight.prediction.sources import Boxes
 from gensight.prediction.trained_run import TrainedRun
 from gensight.samples import Array, Keypoints, Sample, Size
 
@@ -22,7 +23,7 @@ _SPREAD = 2.0  # a head's side, in the largest distance between two of them: ear
 
 @dataclass(frozen=True, eq=False)
 class HeadFinder:
-    """Asks a keypoint run about each image as a whole.
+    """Applies a keypoint run to each image as a whole.
 
     Attributes:
         run: Its skeleton has at least two of the head's keypoints.
@@ -32,23 +33,23 @@ class HeadFinder:
 
     @classmethod
     def load(cls, folder: Path, device: str) -> "HeadFinder":
-        """Raises RunError for a folder that is no finished run, ConfigError for one that tells no heads."""
+        """Raises RunError for a folder that is no finished run, ConfigError for one without the keypoints of heads."""
         run = TrainedRun.load(folder, device)
         names = run.skeleton.keypoints if run.skeleton is not None else ()
         if len(set(OF_HEADS) & set(names)) < 2:
             raise ConfigError(
-                "this run finds no heads: it tells no two of a head's keypoints",
+                "this run finds no heads: its skeleton has no two of a head's keypoints",
                 where=folder,
                 choices=OF_HEADS,
                 hint="train one that does: gensight train demo",
             )
+        Request().resolve(run)
         return cls(run)
 
     def boxes(self, samples: Sequence[Sample]) -> Boxes:
         """Sample key -> the head's (box in pixels, score), or nothing where it is not found."""
-        items = [item for sample in samples for item in items_of(sample, None)]
         found: Boxes = {}
-        for sample, prediction in zip(samples, self.run.predict_items(items), strict=True):
+        for sample, prediction in zip(samples, self.run.predictor.answer(samples, Request()), strict=True):
             keypoints = prediction.instances[0].keypoints if prediction.instances else None
             head = None if keypoints is None else head_of_keypoints(keypoints, sample.size)
             found[sample.key] = [] if head is None else [head]

@@ -14,37 +14,39 @@ from gensight.prediction.outputs.maps import map_name
 from gensight.readers.shared.listings import plain_name
 from gensight.samples import Instance, Prediction
 
-_SAME = ("instruction", "task", "classes")  # answers to the same question take each other's place
+_SAME = ("instruction", "task", "classes")  # answers to the same instruction take each other's place
 
 
-class InstructFiles:
+class AnswerFiles:
     """Writes `answers.json` and `masks/KEY-CLASS.png` (8 bits, 255 where the class is).
 
-    `answers.json` has the question and, for each image, its `size`, `instances` (category, confidence, `box` as
+    `answers.json` has the instruction and, for each image, its `size`, `instances` (category, confidence, `box` as
     x_min, y_min, x_max, y_max in pixels of the image, `keypoints` as name: x, y, confidence, `mask`: a file),
     `label_scores`, and the files `depth` and `edges` of `MapFiles`.
-    A folder holds the answers to one question: former ones to the same question are removed.
+    A folder holds the answers to one instruction: former ones to the same are removed.
 
     Args:
         folder: Where.
-        question: What was asked: instruction, task, classes, and how.
+        described: Instruction, task, classes, and how the answers are sampled.
         frames: Whether the predictions are a video's, whose files are then named by the frame's number.
     """
 
-    def __init__(self, folder: Path, question: dict[str, Any], frames: bool = False) -> None:
-        self.folder, self.question, self.frames = folder, question, frames
+    def __init__(self, folder: Path, described: dict[str, Any], frames: bool = False) -> None:
+        self.folder, self.described, self.frames = folder, described, frames
         self._answers: list[dict[str, Any]] = []
 
     def open(self, stack: ExitStack) -> None:
-        """Removes former answers to the same question. Raises ConfigError where the folder holds those to another."""
+        """Removes former answers to the same. Raises ConfigError where the folder holds those to another."""
         table = self.folder / "answers.json"
         if not table.is_file():
             return
         former = read_json(table)
-        if not isinstance(former, dict) or any(former.get(key) != self.question.get(key) for key in _SAME):
-            asked = former.get("instruction") if isinstance(former, dict) else None
+        if not isinstance(former, dict) or any(former.get(key) != self.described.get(key) for key in _SAME):
+            other = former.get("instruction") if isinstance(former, dict) else None
             hint = "choose another folder with --out, or remove this one"
-            raise ConfigError(f"this folder holds the answers to another question: `{asked}`", where=table, hint=hint)
+            raise ConfigError(
+                f"this folder holds the answers to another instruction: `{other}`", where=table, hint=hint
+            )
         table.unlink()
         for answer in former.get("answers", ()):
             self._remove(answer)
@@ -73,7 +75,7 @@ class InstructFiles:
         )
 
     def close(self) -> None:
-        write_json(self.folder / "answers.json", {**self.question, "answers": self._answers}, indent=1)
+        write_json(self.folder / "answers.json", {**self.described, "answers": self._answers}, indent=1)
 
     def _instance(self, prediction: Prediction, number: int) -> dict[str, Any]:
         one: Instance = prediction.instances[number]

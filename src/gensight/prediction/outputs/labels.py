@@ -3,13 +3,13 @@
 from gensight.prediction.outputs.rows import RowFiles
 from gensight.samples import Prediction
 
-NUM_LIKELIEST = 5
+NUM_TOP = 5
 
 
 class LabelFiles(RowFiles):
     """Writes the class of each image with its confidence.
 
-    `labels.csv` has the likeliest class; `labels.json` besides that the likeliest five with their probabilities.
+    `labels.csv` has the most probable class; `labels.json` also the five most probable with their probabilities.
 
     Args:
         folder: Where.
@@ -20,7 +20,7 @@ class LabelFiles(RowFiles):
 
     def add(self, prediction: Prediction) -> None:
         """Takes the class of one image."""
-        best = likeliest(prediction)
+        best = top_labels(prediction)
         if best:
             label, confidence = next(iter(best.items()))
             self.rows.append(
@@ -28,7 +28,7 @@ class LabelFiles(RowFiles):
             )
 
 
-def likeliest(prediction: Prediction, count: int = NUM_LIKELIEST) -> dict[str, float]:
-    """The likeliest classes of an image with their probabilities, the best first; {} where none was predicted."""
+def top_labels(prediction: Prediction, count: int = NUM_TOP) -> dict[str, float]:
+    """The most probable classes of an image with their probabilities, the best first; {} where none was predicted."""
     scores = prediction.label_scores or {}
     return {name: float(scores[name]) for name in sorted(scores, key=lambda name: -scores[name])[:count]}

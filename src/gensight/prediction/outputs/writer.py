@@ -1,22 +1,15 @@
 """Predictions on disk, image by image, in constant memory; nothing appears under its name before it is whole."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from gensight.drawing import draw_heatmaps, overlay
 from gensight.files.images import write_image
 from gensight.files.videos import VideoWriter
-from gensight.prediction.outputs.gaze import GazeFiles
-from gensight.prediction.outputs.gaze_overlay import draw_looks, is_gaze
-from gensight.prediction.outputs.keypoints import KeypointFiles
-from gensight.prediction.outputs.labels import LabelFiles
-from gensight.prediction.outputs.maps import MapFiles
-from gensight.prediction.outputs.openpose import OpenPoseFiles
 from gensight.samples import Array, Prediction
-from gensight.skeletons import Skeleton
 
 
 @runtime_checkable
@@ -32,6 +25,21 @@ class Files(Protocol):
         """Called when all went well, before the stack unwinds."""
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """How predictions are drawn.
+
+    Attributes:
+        folder: Of one picture per image.
+        video: Of a video instead.
+        draw: (image, prediction) -> uint8 RGB.
+    """
+
+    folder: str
+    video: str
+    draw: Callable[[Array, Prediction], Array]
+
+
 class PredictionWriter:
     """Writes predictions into a folder.
 
@@ -42,67 +50,40 @@ class PredictionWriter:
 
     Args:
         folder: Made if it is not there.
-        skeleton: The keypoints that are predicted; None where none are.
-        scorer: Names the run in DeepLabCut's table.
+        files: What is written beside pictures; see `choice.py`.
         frame_rate: Frames per second of a video; None for images.
-        draw: Whether to draw overlays.
-        gaze: Whether gaze is predicted.
-        labels: Whether the class of whole images is predicted.
+        pictures: None draws nothing.
     """
 
     def __init__(
-        self,
-        folder: Path,
-        skeleton: Skeleton | None,
-        scorer: str,
-        frame_rate: float | None,
-        draw: bool,
-        gaze: bool = False,
-        labels: bool = False,
+        self, folder: Path, files: Sequence[Files], frame_rate: float | None, pictures: Pictures | None
     ) -> None:
-        self.folder, self.frame_rate, self.draw = folder, frame_rate, draw
-        self._files: list[Files] = [MapFiles(folder, frame_rate is not None)]
-        if gaze:
-            self._files.append(GazeFiles(folder))
-        if labels:
-            self._files.append(LabelFiles(folder))
-        if skeleton is not None:
-            self._files.append(KeypointFiles(folder, skeleton, scorer, frame_rate is not None))
-            if OpenPoseFiles.fits(skeleton):
-                self._files.append(OpenPoseFiles(folder, frame_rate is not None))
+        self.folder, self.files, self.frame_rate, self.pictures = folder, tuple(files), frame_rate, pictures
         self._video: VideoWriter | None = None
-
-    def write_also(self, files: Files) -> None:
-        """Takes on another kind of files; before `open`."""
-        self._files.append(files)
 
     @contextmanager
     def open(self) -> Iterator["PredictionWriter"]:
         self.folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
-            for files in self._files:
+            for files in self.files:
                 files.open(stack)
-            if self.draw and self.frame_rate is not None:
+            if self.pictures is not None and self.frame_rate is not None:
                 rate = Fraction(self.frame_rate).limit_denominator(1001)
-                self._video = stack.enter_context(VideoWriter(self.folder / "overlay.mp4", rate))
+                self._video = stack.enter_context(VideoWriter(self.folder / self.pictures.video, rate))
             yield self
-            for files in self._files:
+            for files in self.files:
                 files.close()
 
-    def add(self, prediction: Prediction, image: Array) -> None:
-        """Writes one image's merged prediction; `image` is uint8 RGB (height, width, 3)."""
-        for files in self._files:
+    def add(self, prediction: Prediction, image: Callable[[], Array]) -> None:
+        """Writes one image's merged prediction; `image` gives uint8 RGB (height, width, 3), where it is drawn on."""
+        for files in self.files:
             files.add(prediction)
-        if self.draw:
-            self._draw(prediction, image)
-
-    def _draw(self, prediction: Prediction, image: Array) -> None:
-        drawn = draw_looks(image, prediction) if is_gaze(prediction) else overlay(image, prediction)
-        if "edges" in prediction.maps:
-            drawn = draw_heatmaps(drawn, prediction.maps["edges"], (0.0, 1.0))
+        if self.pictures is None:
+            return
+        drawn = self.pictures.draw(image(), prediction)
         if self._video is not None:
             self._video.write(drawn)
         else:
-            path = self.folder / "overlays" / f"{prediction.sample_key}.jpg"
+            path = self.folder / self.pictures.folder / f"{prediction.sample_key}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
             write_image(path, drawn)

@@ -1,4 +1,4 @@
-"""Keypoints scored on detected boxes, as COCO's test does: nobody tells the model where the people are."""
+"""Keypoints scored on detected boxes, as COCO's test does: the true boxes are not available to the model."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,8 +10,9 @@ from gensight.files.progress import progress
 from gensight.metrics.base import Result
 from gensight.metrics.coco.oks import CocoOks
 from gensight.prediction.detection.boxes import detected_prediction, read_detections
+from gensight.prediction.request import subject_items
 from gensight.prediction.scoring.coco import CocoScoring
-from gensight.prediction.sources import Boxes, items_of
+from gensight.prediction.sources import Boxes
 from gensight.samples import Item, Prediction
 
 Answers = Callable[[Sequence[Item]], list[Prediction]]
@@ -38,7 +39,7 @@ def score_detected(name: str, answers: Answers, experiment: Experiment, boxes: B
     assert skeleton is not None and test is not None  # read_test_detections has seen to it
     metric = CocoOks(skeleton)
     for sample in progress(iter(test), len(test), f"evaluate {name}, detected boxes"):
-        items = items_of(sample, boxes)
+        items = subject_items(sample, boxes)
         found = answers(items) if items else []
         scores = [score for _, score in boxes.get(sample.key, [])]
         metric.update(detected_prediction(sample, found, scores, skeleton.sigmas), Item((sample,)))

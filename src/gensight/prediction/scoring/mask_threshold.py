@@ -15,14 +15,14 @@ from gensight.methods.base import Method
 from gensight.samples import Array
 
 _THRESHOLDS = np.arange(1, 20) / 20
-_MOST_QUESTIONS = 1000
+_MOST_QUERIES = 1000
 
 
 @torch.inference_mode()
 def best_threshold(experiment: Experiment, method: Method, device: str) -> float:
     """The threshold whose masks overlap most with the truth, in the mean over classes.
 
-    Every class is asked, as for scoring; of more than 1,000 questions as many, evenly spaced. `EVEN` where the recipe
+    Every class is queried, as for scoring; of more than 1,000 queries as many, evenly spaced. `EVEN` where the recipe
     has no masks or no validation part.
     """
     encoding, reader = experiment.encoding, experiment.splits.validation
@@ -30,7 +30,7 @@ def best_threshold(experiment: Experiment, method: Method, device: str) -> float
         return EVEN
     masks = Instructed({"segment": encoding.tasks["segment"]}, encoding.categories, asking="all")
     cases, size = Cases(reader, masks, experiment.policy), experiment.config.evaluation.batch_size
-    every = max(1, -(-len(cases) // _MOST_QUESTIONS))
+    every = max(1, -(-len(cases) // _MOST_QUERIES))
     batches = each_once(cases, size, every=every)
     counts = {name: np.zeros((2, len(_THRESHOLDS) + 1)) for name in encoding.categories}
     method = method.to(device).eval()
@@ -41,7 +41,7 @@ def best_threshold(experiment: Experiment, method: Method, device: str) -> float
         )
         known = batch.targets[f"{OUTPUT}_weight"][:, 0].cpu().numpy() > 0
         for row, item in enumerate(batch.items):
-            assert item.query is not None  # all are asked for a class
+            assert item.query is not None  # each queries a class
             places = np.digitize(brightness[row], _THRESHOLDS)
             for inside in (0, 1):
                 pixels = known[row] & ((answer[row] > EVEN) == inside)

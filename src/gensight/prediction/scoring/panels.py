@@ -8,7 +8,7 @@ import numpy as np
 
 from gensight.drawing import contact_sheet, draw_depth, draw_gaze, draw_matches
 from gensight.geometry import map_grid_to_image
-from gensight.prediction.outputs.gaze_overlay import draw_looks, is_gaze
+from gensight.prediction.outputs.overlay import draw_prediction, is_gaze
 from gensight.samples import Array, Depth, Item, Prediction
 
 PICTURE_SIDE = 384  # longest side of one image of a panel
@@ -49,23 +49,23 @@ def panel(prediction: Prediction, item: Item) -> Panel | None:
 def _gaze(prediction: Prediction, item: Item) -> Panel:
     """The truth, and the prediction over its map; the error is the distance to the mean target."""
     image, subject = item.sample.image(), item.subject
-    told = prediction.instances[0].gaze
-    assert subject is not None and told is not None  # is_gaze has seen it
+    found = prediction.instances[0].gaze
+    assert subject is not None and found is not None  # is_gaze has seen it
     truth = image if subject.gaze is None else draw_gaze(image, subject.gaze, subject.head_box)
     error = float("nan")
     if subject.gaze is not None and len(subject.gaze.points):
-        error = float(np.linalg.norm(told.points[0] - subject.gaze.points.mean(0)) / np.hypot(*item.sample.size))
-    pictures = [truth, draw_looks(image, prediction)]
+        error = float(np.linalg.norm(found.points[0] - subject.gaze.points.mean(0)) / np.hypot(*item.sample.size))
+    pictures = [truth, draw_prediction(image, prediction)]
     return Panel(_sheet(pictures, ["truth", "predicted"]), error, "of the diagonal")
 
 
 def _label(scores: Mapping[str, float], item: Item) -> Panel:
-    """The image under its likeliest class; the error is what the true one lacks of certainty."""
-    said, truth = max(scores, key=lambda name: scores[name]), item.sample.label
-    told = f"{said} {scores[said]:.2f}"
+    """The image under its most probable class; the error is what the true one lacks of certainty."""
+    best, truth = max(scores, key=lambda name: scores[name]), item.sample.label
+    caption = f"{best} {scores[best]:.2f}"
     if truth is None:
-        return Panel(_sheet([item.sample.image()], [told]), float("nan"), "")
-    caption = told if said == truth else f"{told} (is {truth})"
+        return Panel(_sheet([item.sample.image()], [caption]), float("nan"), "")
+    caption = caption if best == truth else f"{caption} (is {truth})"
     return Panel(_sheet([item.sample.image()], [caption]), 1 - scores.get(truth, 0.0), "probability missed by")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from gensight.files.hashing import value_hash
 from gensight.files.images import write_image
 from gensight.metrics.base import plain
-from gensight.prediction.outputs.labels import likeliest
+from gensight.prediction.outputs.labels import top_labels
 from gensight.prediction.scoring.panels import panel
 from gensight.samples import Item, Prediction
 from gensight.skeletons import Skeleton
@@ -30,7 +30,7 @@ def record(prediction: Prediction, item: Item, skeleton: Skeleton | None, pictur
         _copy_picture(pictures / name, item)
         return {**entry, "image": f"{pictures.name}/{name}", **_keypoints(prediction, item, skeleton)}
     if prediction.label_scores:
-        entry |= {"label": item.sample.label, "label_scores": likeliest(prediction)}
+        entry |= {"label": item.sample.label, "label_scores": top_labels(prediction)}
     drawn = panel(prediction, item)
     if drawn is None:
         return entry

@@ -13,7 +13,7 @@ from gensight.loading.cases import Cases
 from gensight.loading.stream import each_once
 from gensight.methods.base import Method
 from gensight.methods.loss import total_loss
-from gensight.prediction.predictor import Predictor
+from gensight.prediction.batch_predictor import BatchPredictor
 from gensight.prediction.scoring.mask_threshold import best_threshold
 from gensight.samples import Array
 from gensight.transforms.keypoints import convert_keypoints
@@ -52,7 +52,7 @@ class Validator:
     def errors_and_confidences(self, method: Method) -> tuple[Array, Array]:
         """float (cases, keypoints): distances in model pixels (NaN where no place is known), and confidences."""
         experiment = self.experiment
-        predictor = Predictor(method, experiment.encoding, self.device)
+        predictor = BatchPredictor(method, experiment.encoding, self.device)
         assert experiment.skeleton is not None  # callers ask about keypoint encodings only
         errors, confidences = [], []
         for prediction, item in predictor.each(self.cases, experiment.config.evaluation.batch_size):

@@ -14,7 +14,8 @@ from gensight.files.progress import batches
 from gensight.geometry import warp_image
 from gensight.loading.cases import stack_images
 from gensight.methods.landmarks.method import Landmarks
-from gensight.prediction.sources import Boxes, Source, items_of
+from gensight.prediction.request import subject_items
+from gensight.prediction.sources import Boxes, Source
 from gensight.prediction.tracking.subject import track_source
 from gensight.prediction.trained_run import TrainedRun
 from gensight.readers.footage.tracked import Tracker
@@ -78,7 +79,7 @@ class LandmarkRun:
         for sample in samples:
             if tracker is not None:
                 boxes = {sample.key: [(tracker.box(sample), 1.0)]}
-            views.append(self.trained.policy.view(items_of(sample, boxes)[0]))
+            views.append(self.trained.policy.view(subject_items(sample, boxes)[0]))
         device = self.trained.predictor.device
         images = stack_images([warp_image(s.image(), v) for s, v in zip(samples, views, strict=True)]).to(device)
         behind = None

@@ -1,10 +1,21 @@
-"""Predicted gaze drawn on its image: the map, the head, the line to the target, and whether it is in the image."""
+"""The one rule by which a prediction is drawn on its image."""
 
 import numpy as np
 
-from gensight.drawing import draw_gaze, draw_heatmaps
+from gensight.drawing import draw_gaze, draw_heatmaps, overlay
 from gensight.encodings.gaze import MAP
 from gensight.samples import Array, Prediction
+
+
+def draw_prediction(image: Array, prediction: Prediction) -> Array:
+    """uint8 RGB: a (merged) prediction on its image: of gaze the map, head and line to the target; edges as heat;
+    anything else as `gensight.drawing.overlay` draws it."""
+    if is_gaze(prediction):
+        return _draw_people(image, prediction)
+    drawn = overlay(image, prediction)
+    if "edges" in prediction.maps:
+        drawn = draw_heatmaps(drawn, prediction.maps["edges"], (0.0, 1.0))
+    return drawn
 
 
 def is_gaze(prediction: Prediction) -> bool:
@@ -14,8 +25,8 @@ def is_gaze(prediction: Prediction) -> bool:
     )
 
 
-def draw_looks(image: Array, prediction: Prediction) -> Array:
-    """uint8 RGB: everybody of a (merged) prediction; the maps are those of people who look into the image."""
+def _draw_people(image: Array, prediction: Prediction) -> Array:
+    """The maps are those of people who look into the image."""
     picture = image
     people = prediction.instances
     maps = [score for name, score in prediction.maps.items() if name.split("-")[0] == MAP]

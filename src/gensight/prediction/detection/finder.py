@@ -1,0 +1,44 @@
+"""Where the subjects of images are: in a file's boxes, a detector's, a tracker's, or nowhere known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gensight.prediction.detection.boxes import Detector, detect_boxes
+from gensight.prediction.detection.heads import HeadFinder
+from gensight.prediction.outputs.gaze import head_of_person
+from gensight.prediction.sources import Boxes
+from gensight.readers.footage.tracked import Tracker
+from gensight.samples import Sample
+
+
+@dataclass(frozen=True, eq=False)
+class BoxFinder:
+    """Gives the boxes of images; None: each image is one subject as a whole.
+
+    Attributes:
+        known: Of a detections file.
+        detector: Finds people image by image.
+        threshold: Least score of a detection.
+        heads: Finds one head in each image.
+        tracker: Follows the one subject that moves, for runs that learned that way.
+    """
+
+    known: Boxes | None = None
+    detector: Detector | None = None
+    threshold: float = 0.5
+    heads: HeadFinder | None = None
+    tracker: Tracker | None = None
+
+    def boxes(self, samples: Sequence[Sample]) -> Boxes | None:
+        """The boxes of subjects; of heads, where those are what a file or a keypoint run gives."""
+        if self.tracker is not None:
+            return {sample.key: [(self.tracker.box(sample), 1.0)] for sample in samples}
+        if self.heads is not None:
+            return self.heads.boxes(samples)
+        return self.known if self.detector is None else detect_boxes(self.detector, samples, None, self.threshold)
+
+    def heads_of(self, boxes: Boxes | None) -> Boxes:
+        """The boxes of heads: a detector's boxes are people, all others are heads already."""
+        if boxes is None or self.detector is None:
+            return boxes or {}
+        return {key: [(head_of_person(box), score) for box, score in found] for key, found in boxes.items()}

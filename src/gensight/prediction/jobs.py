@@ -1,0 +1,91 @@
+"""Several runs applied to one source together, each writing its predictions into a folder of its own."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gensight.encodings.gaze import GazeMap
+from gensight.errors import ConfigError
+from gensight.files.progress import batches
+from gensight.prediction.detection.finder import BoxFinder
+from gensight.prediction.outputs.choice import open_writer
+from gensight.prediction.request import Request, request_kind
+from gensight.prediction.sources import Boxes, Source
+from gensight.prediction.tracking.gaze_smoothing import GazeSmoother
+from gensight.prediction.trained_run import TrainedRun
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One run, what is asked of it, and where its predictions go."""
+
+    run: TrainedRun
+    request: Request
+    folder: Path
+    smoother: GazeSmoother | None = None
+
+    def with_boxes(self, finder: BoxFinder, boxes: Boxes | None) -> Request:
+        """The request about the boxes that a finder gave for some images."""
+        if self.request.heads is None:
+            return replace(self.request, boxes=boxes)
+        return replace(self.request, heads=finder.heads_of(boxes))
+
+
+def plan_jobs(runs: Sequence[TrainedRun], folder: Path, with_boxes: bool, is_video: bool, smooth: int = 1) -> list[Job]:
+    """One job per run: in the folder itself, or for several runs in folders below it by their names.
+
+    Args:
+        runs: Of single images.
+        folder: Where predictions go.
+        with_boxes: Whether a file or a detector gives boxes.
+        is_video: Whether the source is a video.
+        smooth: Frames over which gaze is averaged; 1: not at all.
+
+    Raises:
+        ConfigError: A run takes no boxes, or needs them; smoothing of something else than gaze in a video; two runs of
+            one name.
+    """
+    given: Boxes | None = {} if with_boxes else None
+    requests = []
+    for run in runs:
+        request = Request(heads=given) if request_kind(run) == "heads" else Request(boxes=given)
+        requests.append(request.resolve(run))
+        if smooth > 1 and not (request_kind(run) == "heads" and is_video):
+            raise ConfigError("only gaze in a video is smoothed", where="--smooth", hint="leave --smooth out")
+    folders = _folders(runs, folder)
+    return [
+        Job(run, request, place, _smoother(run, smooth))
+        for run, request, place in zip(runs, requests, folders, strict=True)
+    ]
+
+
+def write_predictions(jobs: Sequence[Job], source: Source, finder: BoxFinder, draw: bool) -> None:
+    """Predicts on all images of a source; runs that share a backbone see the same batches one after the other."""
+    unit = "images" if source.frame_rate is None else "frames"
+    batch_size = min(job.run.config.evaluation.batch_size for job in jobs)
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(open_writer(job.run, job.request, job.folder, source.frame_rate, draw).open())
+            for job in jobs
+        ]
+        for batch in batches(source.samples(), batch_size, source.num_samples, "predict", unit):
+            boxes = finder.boxes(batch)
+            for job, writer in zip(jobs, writers, strict=True):
+                found = job.run.predictor.answer(batch, job.with_boxes(finder, boxes), smooth=job.smoother)
+                for sample, prediction in zip(batch, found, strict=True):
+                    writer.add(prediction, sample.image)
+
+
+def _folders(runs: Sequence[TrainedRun], folder: Path) -> list[Path]:
+    names = [run.config.name for run in runs]
+    if len(runs) == 1:
+        return [folder]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ConfigError(f"two runs are named {twice[0]}, and would write to one folder", hint="predict one by one")
+    return [folder / name for name in names]
+
+
+def _smoother(run: TrainedRun, num_frames: int) -> GazeSmoother | None:
+    return GazeSmoother(run.encoding, num_frames) if num_frames > 1 and isinstance(run.encoding, GazeMap) else None

@@ -1,0 +1,117 @@
+"""What a run answers to the items of one image, decoded and merged."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from gensight.encodings.base import DESCRIPTORS, Encoding
+from gensight.encodings.painted.answers import PaintedMask
+from gensight.encodings.painted.base import (
+    OUTPUT,
+    PaintedTasks,
+    asked_classes,
+    code_colours,
+    image_nearest,
+    nearest_codes,
+)
+from gensight.samples import Array, Instance, Item, Prediction, ScoreMap, View, merge_predictions
+
+# Items of one image and their predictions -> the predictions, smoothed over time
+Smooth = Callable[[Sequence[Item], Sequence[Prediction]], list[Prediction]]
+
+
+class ItemOutputs(NamedTuple):
+    """One item with what the method gave for it.
+
+    Attributes:
+        item: The item.
+        views: One per image of the item.
+        outputs: Name -> tensor without a batch axis.
+    """
+
+    item: Item
+    views: tuple[View, ...]
+    outputs: Mapping[str, Tensor]
+
+
+def merge_outputs(
+    encoding: Encoding,
+    answers: Iterable[ItemOutputs],
+    count: int,
+    keep_maps: bool = False,
+    smooth: Smooth | None = None,
+) -> Prediction:
+    """The prediction of one image.
+
+    Of masks that were queried class by class the most confident is kept at each pixel, in the memory of one of them.
+
+    Args:
+        encoding: Decodes them.
+        answers: To the `count` items of the image.
+        count: At least one.
+        keep_maps: Whether the prediction keeps the maps of all outputs; those of further items are named `NAME-1` ...
+        smooth: Changes the predictions before they are merged.
+    """
+    if keep_maps:
+        answers = list(answers)
+        return replace(merge_outputs(encoding, answers, count, False, smooth), maps=_all_maps(encoding, answers))
+    answers = iter(answers)
+    if count > 1 and isinstance(encoding, PaintedTasks):
+        first = next(answers)
+        painted, answers = encoding.of(first.item), chain([first], answers)
+        if isinstance(painted, PaintedMask):
+            return _most_confident(painted, answers)
+    found = list(answers)
+    decoded = [encoding.decode(one.outputs, one.item, one.views) for one in found]
+    if smooth is not None:
+        decoded = smooth([one.item for one in found], decoded)
+    (merged,) = merge_predictions(decoded)
+    return merged
+
+
+def _all_maps(encoding: Encoding, answers: Sequence[ItemOutputs]) -> dict[str, ScoreMap]:
+    maps: dict[str, ScoreMap] = {}
+    for number, one in enumerate(answers):
+        decoded = encoding.decode(one.outputs, one.item, one.views).maps
+        known = {name.split("-")[0] for name in decoded}
+        raw = {
+            name: ScoreMap(one.outputs[name].numpy(), one.views[0])
+            for name, spec in encoding.outputs.items()
+            if spec.kind not in (*DESCRIPTORS, "vector") and name not in known
+        }
+        maps |= {name if name not in maps else f"{name}-{number}": score for name, score in {**decoded, **raw}.items()}
+    return maps
+
+
+def _most_confident(painted: PaintedMask, answers: Iterator[ItemOutputs]) -> Prediction:
+    """As `PaintedMask.read` does of one picture, of pictures that show one class each."""
+    names: list[str] = []
+    numbers, most_sure = np.zeros((1, 1), np.int32), np.zeros((1, 1), np.float32)
+    for item, views, outputs in answers:  # noqa: B007
+        names += asked_classes(item)
+        picture = np.clip(outputs[OUTPUT].permute(1, 2, 0).numpy(), 0, 1)
+        cells, sure = nearest_codes(picture, code_colours(1), painted.threshold)
+        better = (cells == 1) & (sure > most_sure)
+        numbers, most_sure = np.where(better, len(names), numbers), np.where(better, sure, most_sure)
+    sample, pixels = item.sample, image_nearest(numbers, views[0], 0)
+    instances = []
+    for number, name in enumerate(names, start=1):
+        mask = pixels == number
+        if mask.mean() > painted.min_share:
+            confidence = float(most_sure[numbers == number].mean())
+            instances.append(Instance(name, mask=_PackedMask(mask), confidence=confidence))
+    return Prediction(sample.key, sample.size, tuple(instances), group=sample.group)
+
+
+class _PackedMask:
+    """Pixels of one class, kept eight to a byte; its call is `Instance.mask`."""
+
+    def __init__(self, mask: Array) -> None:
+        self._bits, self._shape = np.packbits(mask), mask.shape
+
+    def __call__(self) -> Array:
+        return np.unpackbits(self._bits, count=self._shape[0] * self._shape[1]).reshape(self._shape).astype(bool)

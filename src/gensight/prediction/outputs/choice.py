@@ -1,0 +1,103 @@
+"""Which files and pictures are written of a run's predictions."""
+
+import hashlib
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from gensight.drawing import draw_matches
+from gensight.encodings.class_label import ClassLabel
+from gensight.encodings.painted.instructed import Instructed
+from gensight.methods.instruct.method import Instruct
+from gensight.prediction.instructions import in_one_query
+from gensight.prediction.outputs.answers import AnswerFiles
+from gensight.prediction.outputs.gaze import GazeFiles
+from gensight.prediction.outputs.keypoints import KeypointFiles
+from gensight.prediction.outputs.labels import LabelFiles
+from gensight.prediction.outputs.maps import MapFiles
+from gensight.prediction.outputs.matches import MatchFiles, SimilarityFiles
+from gensight.prediction.outputs.openpose import OpenPoseFiles
+from gensight.prediction.outputs.overlay import draw_prediction
+from gensight.prediction.outputs.writer import Files, Pictures, PredictionWriter
+from gensight.prediction.request import Request, Run
+from gensight.readers.shared.listings import plain_name
+from gensight.samples import Array, Prediction
+
+_SLUG_LENGTH = 40
+
+
+def open_writer(run: Run, request: Request, folder: Path, frame_rate: float | None, draw: bool) -> PredictionWriter:
+    """The writer of a run's predictions.
+
+    Args:
+        run: Whose predictions.
+        request: Resolved.
+        folder: Made if it is not there.
+        frame_rate: Frames per second of a video; None for images.
+        draw: Whether to draw pictures.
+    """
+    files = writers_of(run, request, folder, frame_rate is not None)
+    return PredictionWriter(folder, files, frame_rate, pictures_of(request) if draw else None)
+
+
+def writers_of(run: Run, request: Request, folder: Path, frames: bool) -> list[Files]:
+    """One per kind of files; `frames`: whether the predictions are a video's."""
+    if request.reference is not None:
+        return [SimilarityFiles(folder) if request.points is None else MatchFiles(folder, request.points)]
+    files: list[Files] = [MapFiles(folder, frames)]
+    if run.encoding.name == "gaze":
+        files.append(GazeFiles(folder))
+    if isinstance(run.encoding, ClassLabel):
+        files.append(LabelFiles(folder))
+    if run.skeleton is not None and request.task in (None, "keypoints"):
+        files.append(KeypointFiles(folder, run.skeleton, run.config.name, frames))
+        if OpenPoseFiles.fits(run.skeleton):
+            files.append(OpenPoseFiles(folder, frames))
+    if request.instruction is not None:
+        files.append(AnswerFiles(folder, describe_instruction(run, request), frames))
+    return files
+
+
+def pictures_of(request: Request) -> Pictures | None:
+    """How predictions are drawn; None where there is nothing to draw."""
+    if request.reference is None:
+        return Pictures("overlays", "overlay.mp4", draw_prediction)
+    if request.points is None:
+        return None
+    reference, points = request.reference.image(), request.points
+
+    def draw(image: Array, prediction: Prediction) -> Array:
+        assert prediction.matches is not None  # of every prediction with points
+        return draw_matches(reference, image, points, prediction.matches.points)
+
+    return Pictures("matches", "matches.mp4", draw)
+
+
+def describe_instruction(run: Run, request: Request) -> dict[str, Any]:
+    """An instruction and how its answers are sampled (of runs that sample), as values for JSON."""
+    method, encoding, task = run.method, run.encoding, request.task
+    assert isinstance(method, Instruct) and isinstance(encoding, Instructed) and task is not None  # it is resolved
+    described: dict[str, Any] = {"instruction": request.instruction, "task": task, "classes": list(request.classes)}
+    if request.classes:
+        described["asked"] = "together" if in_one_query(encoding, task, request.classes) else "one by one"
+    described["way"] = method.way
+    if method.sampling is None:
+        return described
+    sampling = method.sampling.changed(request.sampling)
+    described |= {**sampling.chosen, "seed": sampling.seed or 0}
+    if (sampling.text_guidance or 0) <= 1 or (sampling.image_guidance or 0) < 1:  # one branch, the model as it is
+        described |= {"text_guidance": 1.0, "image_guidance": 1.0}
+    return described
+
+
+def folder_name(request: Request) -> str:
+    """A folder's name for an instruction: its first words, and six digits of all of it, so that each has its own."""
+    words = plain_name((request.instruction or "").lower()).replace("_", "-")[:_SLUG_LENGTH].strip("-.")
+    sampling = (
+        []
+        if request.sampling is None
+        else [getattr(request.sampling, field.name) for field in fields(request.sampling)]
+    )
+    whole = json.dumps([request.instruction, request.task, request.classes, sampling])
+    return f"{words or 'instruction'}-{hashlib.sha256(whole.encode()).hexdigest()[:6]}"

@@ -1,0 +1,40 @@
+"""Whether a run can be sampled as a request wants it."""
+
+from torch import Tensor
+
+from gensight.diffusion.sampling import Sampling
+from gensight.errors import ConfigError
+from gensight.methods.base import Method
+
+
+def check_sampling(method: Method, sampling: Sampling | None) -> None:
+    """Raises ConfigError where a method has no such choice, or where the chosen values make no sense together."""
+    chosen = {} if sampling is None else sampling.chosen
+    own = method.sampling
+    unknown = [name for name in chosen if own is None or (name != "seed" and name not in own.chosen)]
+    if sampling is None or not chosen:
+        return
+    if own is None:
+        named = _options(unknown)
+        hint = "leave it out, or ask a run of method.way=many-step"
+        raise ConfigError(f"this run answers in one step, without noise or {named}", where=named, hint=hint)
+    if unknown:
+        named = _options(unknown)
+        raise ConfigError(f"this run is sampled without {named}", where=named, hint="leave it out")
+    _check_steps(method, sampling.steps)
+    both = own.changed(sampling)
+    image, text = sampling.image_guidance, both.text_guidance
+    if image is not None and text is not None and image < 1 < text:
+        hint = "choose 1 or more, or --text-guidance 1 to go without guidance"
+        raise ConfigError(f"an image's weight of {image:g} switches guidance off", where="--image-guidance", hint=hint)
+
+
+def _check_steps(method: Method, steps: int | None) -> None:
+    levels = getattr(method, "alphas_cumprod", None)  # of every method that samples
+    if steps is not None and isinstance(levels, Tensor) and steps > len(levels):
+        hint = f"choose 1 to {len(levels)}"
+        raise ConfigError(f"{steps} steps of {len(levels)} noise levels", where="--steps", hint=hint)
+
+
+def _options(names: list[str]) -> str:
+    return ", ".join(f"--{name.replace('_', '-')}" for name in names)
