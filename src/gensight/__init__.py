@@ -16,6 +16,8 @@ Functions are imported when first used, so that `import gensight` stays light.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from gensight.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from gensight.api import backbone as backbone
     from gensight.api import evaluate as evaluate
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from gensight.api import readout as readout
     from gensight.api import train as train
 
-__version__ = "0.1.0"
 
 _API = ("backbone", "evaluate", "gaze", "guide", "instruct", "landmarks", "load", "readout", "train")
 

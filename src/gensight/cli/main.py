@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from gensight import __version__
 from gensight.cli import ask, doctor, evaluate, guide, landmarks, match, predict, recipes, report, serve, study, train
 from gensight.cli.data import annotate, datasets, init
 from gensight.cli.models import editor, export, import_weights, pretrain, probe
 from gensight.errors import UserError
+from gensight.version import __version__
 
 RESUMED_BY_THE_SAME_COMMAND = ("train", "pretrain", "annotate", "study", "probe")
 

@@ -12,7 +12,8 @@ import av
 import psutil
 import torch
 
-from gensight import __version__, backbones
+import gensight.backbones as backbones
+from gensight.version import __version__
 
 GIB = 1024**3
 OPTIONAL = {"wandb": "logs to Weights & Biases: pip install 'gensight[wandb]'"}
