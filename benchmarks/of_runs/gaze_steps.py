@@ -14,6 +14,7 @@ import matplotlib
 import torch
 
 from gensight.assembly.experiment import Experiment
+from gensight.diffusion.sampling import Sampling
 from gensight.loading.stream import each_once
 from gensight.methods.gaze.diffusion import DiffusionGaze
 from gensight.metrics.base import Metric
@@ -35,20 +36,19 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     trained = TrainedRun.load(options.run, "cpu")
-    method = trained.method
-    assert isinstance(method, DiffusionGaze), "RUN is a gaze-diffusion run"
+    assert isinstance(trained.method, DiffusionGaze), "RUN is a gaze-diffusion run"
     experiment = Experiment.open(trained.config)
     cases = experiment.test_cases() if options.part == "test" else experiment.validation_cases()
     assert cases is not None, "the run keeps a validation part"
     cases._items = cases._items[: options.people]
     batches = list(each_once(cases, 16))
-    method.sampler, method.num_draws = options.sampler, options.draws
     rows = []
     for steps in options.steps:
-        method.sample_steps, spent, scores = steps, 0.0, gaze_metrics("gazefollow")
+        sampling = Sampling(options.sampler, steps, num_samples=options.draws)
+        spent, scores = 0.0, gaze_metrics("gazefollow")
         for batch in batches:
             begun = time.process_time()
-            outputs = trained.predictor.outputs(batch)
+            outputs = trained.predictor.outputs(batch, sampling)
             spent += time.process_time() - begun
             _score(trained, batch, outputs, scores)
         auc, average = scores[0].compute(), scores[1].compute()

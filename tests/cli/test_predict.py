@@ -15,7 +15,7 @@ from gensight.cli.main import app
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What reaches the verb."""
     calls: list[dict[str, Any]] = []
-    names = ("text", "task", "classes", "steps", "text_guidance", "image_guidance", "num_draws", "seed", "sampler")
+    names = ("text", "task", "classes", "sampling")
 
     def predict(*args: Any, **kwargs: Any) -> Path:
         calls.append(args[2])
@@ -36,7 +36,7 @@ def test_a_question(asked: list[dict[str, Any]]) -> None:
     assert run("--instruction", "find the dog", "--sampler", "ddim", "--classes", "dog, cat").exit_code == 0
     assert run("--instruction", "find the dog", "--seed", "0", "--classes", "cat,").exit_code == 0
     assert [one["classes"] for one in asked] == [("dog", "cat"), ("cat", "")]
-    assert [(one["sampler"], one["seed"]) for one in asked] == [("ddim", None), (None, 0)]
+    assert [(one["sampling"].sampler, one["sampling"].seed) for one in asked] == [("ddim", None), (None, 0)]
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,11 @@ def test_what_has_no_meaning_without_an_instruction(option: tuple[str, str]) -> 
     result = run(*option)
     assert result.exit_code == 2
     assert f"{option[0]} goes with --instruction" in result.stderr
+
+
+def test_a_sampler_that_there_is_not(asked: list[dict[str, Any]]) -> None:
+    result = run("--instruction", "find the dog", "--sampler", "eular")
+    assert result.exit_code == 2
+    assert "there is no sampler `eular`" in result.stderr
+    assert "did you mean `euler`" in result.stderr
+    assert not asked

@@ -11,6 +11,7 @@ from diffusers import StableDiffusionInstructPix2PixPipeline
 from gensight.assembly.experiment import Experiment
 from gensight.config.loading.loader import dump_config
 from gensight.config.schema import RunConfig
+from gensight.diffusion.sampling import Sampling
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError, RunError
 from gensight.prediction.scoring.mask_threshold import best_threshold
@@ -98,7 +99,7 @@ def test_images_of_any_aspect_come_back_at_their_size(run, tmp_path):
     [
         (Question("segment the sofa"), "names no class of this run"),
         (Question("hello"), "doesn't say which task"),
-        (Question("segment the dog", steps=5), "answers in one step, without noise or --steps"),
+        (Question("segment the dog", sampling=Sampling(steps=5)), "answers in one step, without noise or --steps"),
         (Question("dog", task="caption"), "not trained to caption"),
     ],
 )

@@ -14,6 +14,7 @@ from gensight.assembly.methods import build_method
 from gensight.assembly.views import build_policy
 from gensight.backbones.diffusion import load_diffusion
 from gensight.config.schema import RunConfig
+from gensight.diffusion.sampling import Sampling
 from gensight.encodings.calibration import UNCALIBRATED
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError
@@ -101,8 +102,8 @@ class TestClasses:
         (Question("segment it", classes=("cat", "cat")), "`cat` is named twice"),
         (Question("how deep?", "depth", ("cat",)), "`depth` is asked of the whole image"),
         (Question("find all joints"), "not trained to keypoints[\\s\\S]*inferred from `joints`"),
-        (Question("segment the cat", seed=0), "without noise or --seed"),
-        (Question("segment the cat", steps=2, sampler="ddim"), "without noise or --sampler, --steps"),
+        (Question("segment the cat", sampling=Sampling(seed=0)), "without noise or --seed"),
+        (Question("segment the cat", sampling=Sampling("ddim", steps=2)), "without noise or --sampler, --steps"),
     ],
 )
 def test_what_a_run_in_one_step_refuses(one_step: TrainedRun, question: Question, message: str) -> None:
@@ -113,9 +114,11 @@ def test_what_a_run_in_one_step_refuses(one_step: TrainedRun, question: Question
 @pytest.mark.parametrize(
     ("question", "message"),
     [
-        (Question("segment the cat", sampler="eular"), "no sampler is called `eular`[\\s\\S]*did you mean `euler`"),
-        (Question("segment the cat", steps=5000), "5000 steps of 1000 noise levels"),
-        (Question("segment the cat", image_guidance=0.5), "an image's weight of 0.5 switches guidance off"),
+        (Question("segment the cat", sampling=Sampling(steps=5000)), "5000 steps of 1000 noise levels"),
+        (
+            Question("segment the cat", sampling=Sampling(image_guidance=0.5)),
+            "an image's weight of 0.5 switches guidance off",
+        ),
     ],
 )
 def test_sampling_that_cannot_be(many: TrainedRun, question: Question, message: str) -> None:
@@ -129,15 +132,16 @@ def test_answers_say_how_they_were_drawn(many: TrainedRun, image: Path) -> None:
     assert isinstance(method, Instruct)
     sample = method.editor.sample
     method.editor.sample = lambda *args: (drawn.append(args[4]), sample(*args))[1]  # type: ignore[method-assign, func-returns-value]
-    _, told = ask(many, image, Question("segment the cat", steps=1, sampler="ddim", num_draws=2, seed=4))
+    _, told = ask(many, image, Question("segment the cat", sampling=Sampling("ddim", 1, num_samples=2, seed=4)))
     del told["answers"]
     assert told == {
         "instruction": "segment the cat", "task": "segment", "classes": ["cat"], "asked": "together",
         "way": "many-step", "sampler": "ddim", "steps": 1, "text_guidance": 7.5, "image_guidance": 1.5,
-        "num_draws": 2, "seed": 4,
+        "num_samples": 2, "seed": 4,
     }  # fmt: skip
     assert drawn == ["ddim", "ddim"]
-    _, told = ask(many, image, Question("estimate the depth", text_guidance=1.0))
+    assert method.sampling == Sampling("euler", 2, 7.5, 1.5, 1)  # one question leaves nothing behind
+    _, told = ask(many, image, Question("estimate the depth", sampling=Sampling(text_guidance=1.0)))
     assert (told["text_guidance"], told["image_guidance"], told["seed"]) == (1.0, 1.0, 0)
 
 
@@ -158,7 +162,7 @@ def test_all_classes_of_several_images_are_asked_in_full_batches(
         cv2.imwrite(str(folder / name), np.zeros((32, 32, 3), np.uint8))
     batches: list[list[str]] = []
 
-    def outputs(batch: Any) -> dict[str, torch.Tensor]:
+    def outputs(batch: Any, sampling: Sampling) -> dict[str, torch.Tensor]:
         batches.append([f"{item.sample.key} {item.query.text}" for item in batch.items])
         painted = torch.zeros(len(batch), 3, 64, 64)
         for number, item in enumerate(batch.items):
@@ -191,14 +195,14 @@ def test_a_video(many: TrainedRun, tmp_path: Path) -> None:
 class TestFolders:
     def test_each_question_has_its_own(self, many: TrainedRun, image: Path) -> None:
         first, _ = ask(many, image, Question("estimate the depth"))
-        second, _ = ask(many, image, Question("estimate the depth", seed=2))
+        second, _ = ask(many, image, Question("estimate the depth", sampling=Sampling(seed=2)))
         again, _ = ask(many, image, Question("estimate the depth"))
         assert first.parent == second.parent == many.folder.root / "predict" / "a"
         assert first == again != second
 
     def test_a_typed_one_holds_one_question(self, many: TrainedRun, image: Path, tmp_path: Path) -> None:
         ask(many, image, Question("estimate the depth"), tmp_path / "out")
-        ask(many, image, Question("estimate the depth", seed=2), tmp_path / "out")
+        ask(many, image, Question("estimate the depth", sampling=Sampling(seed=2)), tmp_path / "out")
         with pytest.raises(ConfigError, match="another question: `estimate the depth`"):
             ask(many, image, Question("segment the cat"), tmp_path / "out")
 

@@ -78,7 +78,9 @@ def guide(
     seeds: Annotated[
         str, typer.Option("--seeds", metavar="N,N...", help="One image for each; FIRST-LAST for many.")
     ] = "0",
-    sampler: Annotated[str, typer.Option("--sampler", help="ddim, dpm-solver++ or euler.")] = "ddim",
+    sampler: Annotated[
+        str, typer.Option("--sampler", help="ddim, euler, euler-ancestral, ancestral or dpm-solver++.")
+    ] = "ddim",
     steps: Annotated[int, typer.Option("--steps", min=1, help="Of the sampler.")] = 50,
     guidance_scale: Annotated[float, typer.Option("--guidance-scale", help="Weight of the text.")] = 7.5,
     eta: Annotated[
@@ -108,8 +110,9 @@ def guide(
     Example:
       gensight guide runs/guide-depth --prompt "a dog on grass" --control depth.png --seeds 0,1,2
     """
+    from gensight.diffusion.sampling import SAMPLERS
     from gensight.guidance.options import choose, numbers, seed_list
-    from gensight.guidance.sampling import SAMPLERS, Sampling
+    from gensight.guidance.sampling import ImageSampling
     from gensight.guidance.steering import MEMORIES, NORMALISATIONS, Steering
     from gensight.verbs.guidance.guide import guide as run_guide
     from gensight.verbs.guidance.targets import Wishes
@@ -129,7 +132,7 @@ def guide(
         mask=mask,
         weights=() if weights is None else numbers(weights, "--weights"),
     )
-    sampling = Sampling(
+    sampling = ImageSampling(
         prompt=prompt,
         negative_prompt=negative,
         size=(height, width),

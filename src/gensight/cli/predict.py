@@ -75,9 +75,9 @@ def predict(
         str | None,
         typer.Option(
             "--sampler",
-            metavar="ddim|euler|euler-ancestral",
+            metavar="ddim|euler|euler-ancestral|ancestral|dpm-solver++",
             show_default="the run's",
-            help="How an answer is drawn, of runs in many steps.",
+            help="How an answer is sampled, of runs in many steps.",
         ),
     ] = None,
     steps: Annotated[
@@ -95,7 +95,7 @@ def predict(
             "--num-draws",
             min=1,
             show_default="the run's",
-            help="Draws of an answer: their mean, or the one nearest to the others.",
+            help="Samples of an answer: their mean, or the one nearest to the others.",
         ),
     ] = None,
     seed: Annotated[
@@ -141,10 +141,12 @@ def predict(
     }  # fmt: skip
     if instruction is not None:
         _refuse(of_others, "runs that take no instruction", "leave --instruction out")
+        from gensight.diffusion.sampling import Sampling
         from gensight.verbs.predict_instruct import Question, predict_instruct
 
         chosen = () if classes is None else tuple(name.strip() for name in classes.split(","))
-        question = Question(instruction, task, chosen, steps, text_guidance, image_guidance, num_draws, seed, sampler)
+        sampling = Sampling(sampler, steps, text_guidance, image_guidance, num_draws, seed)  # type: ignore[arg-type]
+        question = Question(instruction, task, chosen, sampling)
         folder = predict_instruct(run, source, question, out, device=device, draw=draw)
         typer.echo(f"predictions: {folder}")
         return

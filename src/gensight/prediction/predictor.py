@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from gensight.diffusion.sampling import Sampling
 from gensight.encodings.base import Encoding
 from gensight.loading.cases import Cases
 from gensight.loading.stream import each_once
@@ -29,10 +30,10 @@ class Predictor:
         self.method, self.encoding, self.device, self.flip_test = method.to(device).eval(), encoding, device, flip_test
 
     @torch.inference_mode()
-    def outputs(self, batch: Batch) -> dict[str, Tensor]:
-        """The method's output tensors, on the CPU."""
+    def outputs(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
+        """The method's output tensors, on the CPU; `sampling` changes how they are sampled, for this call."""
         batch = batch.to(self.device)  # itself where it is there already
-        outputs = self.method.predict(batch)
+        outputs = self.method.predict(batch, sampling)
         if self.flip_test:
             mirrored = Batch(
                 items=batch.items,
@@ -40,7 +41,7 @@ class Predictor:
                 keys=batch.keys,
                 images=tuple(image.flip(-1) for image in batch.images),
             )
-            turned = self.encoding.mirror(self.method.predict(mirrored))
+            turned = self.encoding.mirror(self.method.predict(mirrored, sampling))
             outputs = {name: (value + turned[name]) / 2 for name, value in outputs.items()}
         return {name: value.float().cpu() for name, value in outputs.items()}
 

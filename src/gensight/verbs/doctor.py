@@ -12,7 +12,8 @@ import av
 import psutil
 import torch
 
-from gensight import __version__, backbones
+from gensight import __version__
+from gensight.backbones.pretrained import tiny_folder
 
 GIB = 1024**3
 OPTIONAL = {"wandb": "logs to Weights & Biases: pip install 'gensight[wandb]'"}
@@ -96,7 +97,7 @@ def _disks() -> list[Check]:
 
 
 def _tiny() -> Check:
-    folder = Path(backbones.__file__).parent / "tiny"
+    folder = tiny_folder()
     weights = list(folder.rglob("*.safetensors"))
     if not weights or not (folder / "model_index.json").is_file():
         return Check("missing", "tiny", "the packaged backbone's weights are not there",

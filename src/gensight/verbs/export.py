@@ -65,8 +65,8 @@ def _description(trained: TrainedRun, parts: list[Network], differences: dict[st
         method = trained.method
         described["diffusion"] = {
             "scale": method.scale,
-            "sampler": method.sampler,
-            "sample_steps": method.sample_steps,
+            "sampler": method.sampling.sampler,
+            "sample_steps": method.sampling.steps,
             "alphas_cumprod": [float(value) for value in method.alphas_cumprod],
             "maps": "(x0 / scale + 1) / 2, clamped to [0, 1]",
         }

@@ -2,24 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from gensight.diffusion.noise import mix
+from gensight.diffusion.sampling import AS_MADE, Sampling
 from gensight.encodings.painted.base import OUTPUT
 from gensight.encodings.painted.instructed import Instructed
 from gensight.engine.run_folder import RunFolder
-from gensight.errors import ConfigError, nearest
+from gensight.errors import ConfigError
 from gensight.files.progress import batches
 from gensight.geometry import warp_image
 from gensight.instructions.classes import in_vocabulary_order, named_classes
 from gensight.instructions.grammar import OF_THE_IMAGE, fixed
 from gensight.instructions.tasks import infer_task
 from gensight.loading.cases import Case, collate
-from gensight.methods.instruct.editor import SamplerName
 from gensight.methods.instruct.many_steps import ManySteps
 from gensight.methods.instruct.method import Instruct
 from gensight.prediction.class_queries import Answered, joined, most_at_once, plan, together
@@ -30,37 +30,24 @@ from gensight.prediction.trained_run import TrainedRun
 from gensight.readers.shared.listings import plain_name
 from gensight.samples import Prediction, Sample
 
-# A question's options of sampling -> the method's attributes.
-_SAMPLING = {
-    "sampler": "sampler", "steps": "sample_steps", "text_guidance": "text_guidance",
-    "image_guidance": "image_guidance", "num_draws": "num_draws",
-}  # fmt: skip
 _SLUG_LENGTH = 40
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked, and how it is drawn.
+    """What is asked, and how its answer is sampled.
 
     Attributes:
         text: The words that the model reads.
         task: How its answer is decoded; None: by the rule of `instructions/tasks.py`.
         classes: Names of classes; none: those of the run's vocabulary that the text names.
-        steps, text_guidance, image_guidance: None: as the run was made. A run in one step takes none of them.
-        num_draws: Draws that an answer is the mean of; None: as the run was made.
-        seed: Of the noise; None: 0. A run in one step has no noise.
-        sampler: `ddim`, `euler` or `euler-ancestral`; None: as the run was made.
+        sampling: Changes to the run's own sampling; a run that answers in one step takes none.
     """
 
     text: str
     task: str | None = None
     classes: tuple[str, ...] = ()
-    steps: int | None = None
-    text_guidance: float | None = None
-    image_guidance: float | None = None
-    num_draws: int | None = None
-    seed: int | None = None
-    sampler: str | None = None
+    sampling: Sampling = AS_MADE
 
 
 def predict_instruct(
@@ -107,12 +94,12 @@ def slug(question: Question) -> str:
 
 
 def resolve(trained: TrainedRun, question: Question) -> tuple[Question, str]:
-    """The question with its task and classes, and a line that says what was chosen and why. Sets the run's sampling."""
+    """The question with its task and classes, and a line that says what was chosen and why."""
     encoding, method = trained.encoding, trained.method
     if not isinstance(encoding, Instructed) or not isinstance(method, Instruct):
         kind = trained.config.method.kind
         raise ConfigError(f"a run of method.kind={kind} takes no instruction", where=trained.folder.root)
-    _set_sampling(method, question)
+    _check_sampling(method, question.sampling)
     task, told, hint = question.task, f"task: {question.task}", None
     if task is None:
         inferred = infer_task(question.text)
@@ -152,39 +139,22 @@ def _classes(encoding: Instructed, task: str, question: Question) -> tuple[tuple
     return classes, told
 
 
-def _set_sampling(method: Instruct, question: Question) -> None:
-    """Gives a run what the question says of its sampling. ConfigError where it doesn't apply, or isn't valid."""
-    chosen = {name: value for name in _SAMPLING if (value := getattr(question, name)) is not None}
+def _check_sampling(method: Instruct, sampling: Sampling) -> None:
+    """Raises ConfigError where a choice doesn't apply to a method, or isn't valid for it."""
     if not isinstance(method, ManySteps):
-        _refuse_sampling([*chosen, *(["seed"] if question.seed is not None else [])])
+        if sampling.chosen:
+            named = ", ".join(f"--{name.replace('_', '-')}" for name in sampling.chosen)
+            hint = "leave it out, or ask a run of method.way=many-step"
+            raise ConfigError(f"this run answers in one step, without noise or {named}", where=named, hint=hint)
         return
-    if question.sampler is not None:
-        _check_sampler(question.sampler)
     levels = len(method.alphas_cumprod)
-    if question.steps is not None and question.steps > levels:
+    if sampling.steps is not None and sampling.steps > levels:
         hint = f"choose 1 to {levels}"
-        raise ConfigError(f"{question.steps} steps of {levels} noise levels", where="--steps", hint=hint)
-    image = question.image_guidance
-    if image is not None and image < 1 < chosen.get("text_guidance", method.text_guidance):
+        raise ConfigError(f"{sampling.steps} steps of {levels} noise levels", where="--steps", hint=hint)
+    image, text = sampling.image_guidance, method.sampling.changed(sampling).text_guidance
+    if image is not None and text is not None and image < 1 < text:
         hint = "choose 1 or more, or --text-guidance 1 to go without guidance"
         raise ConfigError(f"an image's weight of {image:g} switches guidance off", where="--image-guidance", hint=hint)
-    for name, value in chosen.items():
-        setattr(method, _SAMPLING[name], value)
-
-
-def _check_sampler(name: str) -> None:
-    valid = get_args(SamplerName)
-    if name not in valid:
-        near = nearest(name, valid)
-        hint = f"did you mean `{near}`?" if near else None
-        raise ConfigError(f"no sampler is called `{name}`", where="--sampler", choices=valid, hint=hint)
-
-
-def _refuse_sampling(options: Sequence[str]) -> None:
-    if options:
-        named = ", ".join(f"--{name.replace('_', '-')}" for name in options)
-        hint = "leave it out, or ask a run of method.way=many-step"
-        raise ConfigError(f"this run answers in one step, without noise or {named}", where=named, hint=hint)
 
 
 def answers(trained: TrainedRun, source: Source, asked: Question) -> Iterator[tuple[Sample, Prediction]]:
@@ -198,7 +168,8 @@ def answers(trained: TrainedRun, source: Source, asked: Question) -> Iterator[tu
     count = 1 if together(encoding, asked.task, asked.classes) else len(asked.classes)
     unit = "questions" if count > 1 else "images" if source.frame_rate is None else "frames"
     size, total = trained.config.evaluation.batch_size, source.num_samples * count
-    answered = _answered(trained, batches(_cases(trained, source.samples(), asked), size, total, "predict", unit))
+    grouped = batches(_cases(trained, source.samples(), asked), size, total, "predict", unit)
+    answered = _answered(trained, grouped, asked.sampling)
     while (first := next(answered, None)) is not None:
         yield first[0].sample, joined(encoding, chain([first], islice(answered, count - 1)), count)
 
@@ -209,14 +180,14 @@ def _cases(trained: TrainedRun, samples: Iterable[Sample], asked: Question) -> I
     for sample in samples:
         items = plan(trained.encoding, sample, asked.task, asked.classes, asked.text)
         view = trained.policy.view(items[0])
-        seen, key = warp_image(sample.image(), view), mix(asked.seed or 0, *sample.key.encode())
+        seen, key = warp_image(sample.image(), view), mix(0, *sample.key.encode())
         for item in items:
             yield Case(item, (view,), key, (seen,), {})
 
 
-def _answered(trained: TrainedRun, stream: Iterable[list[Case]]) -> Iterator[Answered]:
+def _answered(trained: TrainedRun, stream: Iterable[list[Case]], sampling: Sampling) -> Iterator[Answered]:
     for cases in stream:
-        painted = trained.predictor.outputs(collate(cases))[OUTPUT]
+        painted = trained.predictor.outputs(collate(cases), sampling)[OUTPUT]
         yield from ((case.item, case.views[0], shown) for case, shown in zip(cases, painted, strict=True))
 
 
@@ -230,7 +201,7 @@ def described(trained: TrainedRun, asked: Question) -> dict[str, Any]:
     told["way"] = method.way
     if not isinstance(method, ManySteps):
         return told
-    told |= {name: getattr(method, own) for name, own in _SAMPLING.items()} | {"seed": asked.seed or 0}
-    if method.text_guidance <= 1 or method.image_guidance < 1:  # one branch, the model as it is
+    told |= {"seed": 0, **method.sampling.changed(asked.sampling).chosen}
+    if told["text_guidance"] <= 1 or told["image_guidance"] < 1:  # one branch, the model as it is
         told |= {"text_guidance": 1.0, "image_guidance": 1.0}
     return told

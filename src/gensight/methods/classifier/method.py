@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gensight.backbones.base import Backbone
+from gensight.diffusion.sampling import Sampling
 from gensight.encodings.class_label import OUTPUT
 from gensight.methods.base import Method
 from gensight.samples import Batch
@@ -37,7 +38,7 @@ class Classifier(Method):
         return {"loss": total / count.clamp(min=1), f"{OUTPUT}_sum": total, f"{OUTPUT}_count": count}
 
     @torch.no_grad()
-    def predict(self, batch: Batch) -> dict[str, Tensor]:
+    def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
         """`class` (B, num_labels): probabilities."""
         return {OUTPUT: self._logits(batch).softmax(-1)}
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gensight.diffusion.sampling import Sampling
 from gensight.encodings.gaze import IN_FRAME, MAP
 from gensight.methods.base import Method
 from gensight.methods.gaze.directions import add_direction_loss
@@ -71,7 +72,7 @@ class ConvolutionalGaze(Method):
         return add_direction_loss(losses, seen.direction, batch, self.direction_weight)
 
     @torch.no_grad()
-    def predict(self, batch: Batch) -> dict[str, Tensor]:
+    def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
         maps, inside = self(batch)
         return {MAP: maps, IN_FRAME: inside.sigmoid()[:, None]}
 

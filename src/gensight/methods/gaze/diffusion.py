@@ -11,8 +11,17 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gensight.diffusion import sampling, targets, variational
+from gensight.diffusion import targets, variational
 from gensight.diffusion.noise import item_noise, item_timesteps, item_uniform
+from gensight.diffusion.sampling import (
+    SamplerName,
+    Sampling,
+    normalise,
+    sample,
+    scale_input,
+    unscale_output,
+    with_offset,
+)
 from gensight.diffusion.schedules import ScheduleName, alphas_cumprod
 from gensight.diffusion.weighting import Weighting, loss_weights, refuse_infinite
 from gensight.encodings.gaze import IN_FRAME, MAP, POINT
@@ -26,7 +35,7 @@ from gensight.samples import Batch, Size
 Target = Literal["epsilon", "x0", "v"]
 DiffusionLoss = Literal["mse", "hybrid", "kl"]
 _PREDICTIONS: dict[str, targets.Prediction] = {"epsilon": "epsilon", "x0": "sample", "v": "v_prediction"}
-_STEP, _NOISE, _SIGMA, _OFFSET, _DRAW = 1, 2, 3, 4, 64  # streams of an item's randomness
+_STEP, _NOISE, _SIGMA, _OFFSET, _SAMPLE = 1, 2, 3, 4, 64  # streams of an item's randomness
 
 
 class Condition(NamedTuple):
@@ -69,12 +78,13 @@ class DiffusionGaze(Method):
         beside: Channels of the joint map that the U-Net sees at each cell beside x_t; 0: it knows of scene and head by
             attention alone, as published.
         sampler, sample_steps: How predictions are drawn.
-        num_draws: Draws that a prediction is the mean of.
+        num_draws: Samples that a prediction is the mean of.
 
     Raises:
         ConfigError: For choices that mean nothing together.
     """
 
+    sampling: Sampling
     alphas_cumprod: Tensor
 
     def __init__(
@@ -102,7 +112,7 @@ class DiffusionGaze(Method):
         in_frame_weight: float = 0.01,
         direction_weight: float = 0.0,
         beside: int = 0,
-        sampler: sampling.SamplerName = "ddim",
+        sampler: SamplerName = "ddim",
         sample_steps: int = 10,
         num_draws: int = 1,
     ) -> None:
@@ -114,7 +124,7 @@ class DiffusionGaze(Method):
         self.scale, self.normalise, self.sigma_range, self.offset_noise = scale, normalise, sigma_range, offset_noise
         self.loss, self.weighting, self.snr_limit = loss, weighting, snr_limit
         self.point_weight, self.in_frame_weight = point_weight, in_frame_weight
-        self.sampler, self.sample_steps, self.num_draws = sampler, sample_steps, num_draws
+        self.sampling = Sampling(sampler, sample_steps, num_samples=num_draws)
         channels = 1 + beside, 2 if loss != "mse" else 1
         self.unet = _unet(widths, attention, num_blocks, num_heads, dropout, encoder.channels, channels, grid)
         self.in_frame = InFrameHead(2 * encoder.channels)
@@ -126,12 +136,12 @@ class DiffusionGaze(Method):
 
     def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
         seen = self.encoder(batch)
-        x0 = sampling.scale_input(self._maps(batch), self.scale)
+        x0 = scale_input(self._maps(batch), self.scale)
         timesteps = item_timesteps(batch.keys, 0, len(self.alphas_cumprod), _STEP).to(x0.device)
-        noise = self._noise(batch, _NOISE).to(x0)
+        noise = self._noise(batch.keys, _NOISE).to(x0)
         if self.offset_noise:
             offsets = item_noise(batch.keys, (1, 1, 1), _OFFSET).to(x0)
-            noise = sampling.with_offset(noise, offsets, self.offset_noise)
+            noise = with_offset(noise, offsets, self.offset_noise)
         x_t = targets.add_noise(x0, noise, timesteps, self.alphas_cumprod)
         output, variance = self._run(x_t, timesteps, self.condition(seen))
         estimate = self._estimate(output, x_t, timesteps)
@@ -140,7 +150,7 @@ class DiffusionGaze(Method):
         losses = {MAP: masked_mean(each, weights), IN_FRAME: in_frame_loss(self.in_frame(seen.joint), batch)}
         losses["loss"] = losses[MAP] + self.in_frame_weight * losses[IN_FRAME]
         if self.point_weight:
-            places = soft_argmax(sampling.unscale_output(estimate, self.scale))
+            places = soft_argmax(unscale_output(estimate, self.scale))
             losses["point"] = masked_mean(((places - batch.targets[POINT]) ** 2).sum(1), weights)
             losses["loss"] = losses["loss"] + self.point_weight * losses["point"]
         return add_direction_loss(losses, seen.direction, batch, self.direction_weight)
@@ -185,21 +195,26 @@ class DiffusionGaze(Method):
     # --- Prediction ---
 
     @torch.no_grad()
-    def predict(self, batch: Batch) -> dict[str, Tensor]:
-        """`gaze`, `in_frame`, and with several draws `spread` (B, 1): their distance from the mean, as a share of the
-        map's diagonal."""
+    def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
+        """`gaze`, `in_frame`, and with several samples `spread` (B, 1): their distance from the mean, as a share of the
+        map's diagonal.
+
+        Raises:
+            ConfigError: For more steps than noise levels.
+        """
+        how = self.sampling.changed(sampling)
         seen = self.encoder(batch)
         condition = self.condition(seen)
-        draws = torch.stack([self._draw(batch, condition, number) for number in range(self.num_draws)])
-        outputs = {MAP: draws.mean(0), IN_FRAME: self.in_frame(seen.joint).sigmoid()[:, None]}
-        if self.num_draws > 1:
-            places = torch.stack([soft_argmax(draw) for draw in draws])
+        samples = torch.stack([self._sample(batch, condition, how, k) for k in range(how.num_samples or 1)])
+        outputs = {MAP: samples.mean(0), IN_FRAME: self.in_frame(seen.joint).sigmoid()[:, None]}
+        if len(samples) > 1:
+            places = torch.stack([soft_argmax(one) for one in samples])
             distance = ((places - places.mean(0)) ** 2).sum(-1).mean(0).sqrt()
             outputs["spread"] = distance[:, None] / 2**0.5
         return outputs
 
     def condition(self, seen: Encoded) -> Condition:
-        """What every step of a draw is told."""
+        """What every step of a sample is conditioned on."""
         if self.beside is None:
             return Condition(seen.tokens)
         maps = functional.interpolate(self.beside(seen.joint), size=self.grid, mode="bilinear", align_corners=False)
@@ -209,23 +224,26 @@ class DiffusionGaze(Method):
         """The estimate of x0 (B, 1, grid) in [-scale, scale] (not clamped) at noise levels (B,)."""
         return self._estimate(self._run(x_t, timesteps, condition)[0], x_t, timesteps)
 
-    def _draw(self, batch: Batch, condition: Condition, number: int) -> Tensor:
-        def denoise(x_t: Tensor, timesteps: Tensor) -> Tensor:
+    def _sample(self, batch: Batch, condition: Condition, how: Sampling, number: int) -> Tensor:
+        """The map of one sample, (B, 1, grid) in [0, 1]."""
+        assert how.steps is not None  # as the method's own sampling has it
+        assert how.sampler is not None
+
+        def estimate(x_t: Tensor, timesteps: Tensor) -> Tensor:
             return self.denoise(x_t, timesteps, condition)
 
-        noise = self._noise(batch, _DRAW + number).to(condition.tokens)
-        keys = [int(key) + number for key in batch.keys]
-        x0 = sampling.sample(
-            denoise, noise, self.alphas_cumprod.cpu(), self.sample_steps, self.sampler, self.scale, keys
-        )
-        return sampling.unscale_output(x0, self.scale).to(condition.tokens)
+        item_keys = how.keys(batch.keys)
+        noise = self._noise(item_keys, _SAMPLE + number).to(condition.tokens)
+        keys = [int(key) + number for key in item_keys]
+        x0 = sample(estimate, noise, self.alphas_cumprod.cpu(), how.steps, how.sampler, self.scale, keys)
+        return unscale_output(x0, self.scale).to(condition.tokens)
 
-    def _noise(self, batch: Batch, stream: int) -> Tensor:
-        return item_noise(batch.keys, (1, *self.grid), stream)
+    def _noise(self, keys: Tensor, stream: int) -> Tensor:
+        return item_noise(keys, (1, *self.grid), stream)
 
     def _run(self, x_t: Tensor, timesteps: Tensor, condition: Condition) -> tuple[Tensor, Tensor | None]:
         """(what the network predicts, its raw variance where that is learned)."""
-        seen = sampling.normalise(x_t) if self.normalise else x_t
+        seen = normalise(x_t) if self.normalise else x_t
         if condition.maps is not None:
             seen = torch.cat([seen, condition.maps], dim=1)
         scaled = timesteps * (1000 / len(self.alphas_cumprod))

@@ -14,6 +14,7 @@ from torch.nn import functional
 from gensight.backbones.base import Backbone, Features
 from gensight.backbones.cache import TIME_EMBEDDING
 from gensight.diffusion.noise import item_uniform
+from gensight.diffusion.sampling import Sampling
 from gensight.encodings.gaze import HEAD, IN_FRAME, MAP, SCENE
 from gensight.errors import ConfigError
 from gensight.methods.base import Method
@@ -169,7 +170,7 @@ class FrozenGaze(Method):
         return add_direction_loss(losses, direction, batch, self.direction_weight)
 
     @torch.no_grad()
-    def predict(self, batch: Batch) -> dict[str, Tensor]:
+    def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
         return self.answers(*self(batch))
 
     def answers(self, logits: Tensor, inside: Tensor) -> dict[str, Tensor]:

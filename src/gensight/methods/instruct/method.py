@@ -12,14 +12,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gensight.diffusion.noise import item_uniform
+from gensight.diffusion.sampling import Sampling
 from gensight.encodings.painted.base import OUTPUT
 from gensight.encodings.painted.instructed import LABEL, SHOWN
 from gensight.errors import ConfigError
 from gensight.instructions.grammar import Task, as_task, rephrased
 from gensight.instructions.templates import Templates, read_templates
-from gensight.methods.base import Method
+from gensight.methods.base import Method, Stage
 from gensight.methods.instruct.editor import Editor
-from gensight.methods.instruct.text_pretraining import teach_words
+from gensight.methods.instruct.text_pretraining import SentenceBatches, text_pretraining
 from gensight.methods.instruct.visible_classes import FeatureReader, LabelReader, ShownReader
 from gensight.samples import Batch, Item
 
@@ -35,7 +36,7 @@ class Instruct(Method):
         phrasing: `fixed`, the items' own words; `rephrased`, other words of the training grammar at each draw.
         shown_weight: Of the class at each place of every image, read off the U-Net's features; see `ShownReader`.
         label_weight: Of the image's label, read off them too, where there is a vocabulary of labels.
-        words_first: Steps that teach the text encoder the words alone, before all else; see `teach_words`.
+        words_first: Steps of `text_pretraining`, before all else.
         tasks, categories: What can be asked, and the vocabulary of classes of pixels and objects.
         labels: The vocabulary of classes of images, in the order of their colours.
         templates: A file of more templates for `rephrased`; read when training begins.
@@ -78,11 +79,12 @@ class Instruct(Method):
 
     # --- Learning ---
 
-    def prepare(self, seed: int = 0) -> None:
-        if self.words_first:
-            embed, encoders = self.editor.embed, self.editor.backbone.text_encoders
-            of = self.tasks, self.categories, self.labels
-            teach_words(embed, encoders, *of, self.words_first, seed, self._more_templates)
+    def stages(self, seed: int = 0) -> list[Stage]:
+        if not self.words_first:
+            return []
+        backbone = self.editor.backbone
+        sentences = SentenceBatches(self.tasks, self.categories, self.labels, seed, self._more_templates)
+        return [text_pretraining(backbone.tokenizers, backbone.text_encoders, sentences, self.words_first)]
 
     def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
         answer, weight = batch.targets[OUTPUT], batch.targets[f"{OUTPUT}_weight"]
@@ -158,14 +160,14 @@ class Instruct(Method):
     # --- Prediction ---
 
     @torch.no_grad()
-    def predict(self, batch: Batch) -> dict[str, Tensor]:
+    def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
         """`painted` (B, 3, height, width) in [0, 1]; images that occur several times are encoded once."""
         places, first = _distinct(batch)
         image_latents = self.editor.image_latents(batch.image[first])[places]
-        return {OUTPUT: self._answers(batch, image_latents, [said(item) for item in batch.items])}
+        return {OUTPUT: self._answers(batch, image_latents, [said(item) for item in batch.items], sampling)}
 
     @abstractmethod
-    def _answers(self, batch: Batch, image_latents: Tensor, texts: list[str]) -> Tensor:
+    def _answers(self, batch: Batch, image_latents: Tensor, texts: list[str], sampling: Sampling | None) -> Tensor:
         """(B, 3, height, width) in [0, 1]."""
 
     def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.diffusion.noise import item_uniform
+from gensight.diffusion.sampling import Sampling
 from gensight.diffusion.targets import clean_estimate
 from gensight.encodings.painted.base import class_colours
 from gensight.errors import ConfigError
@@ -119,5 +120,5 @@ class OneStep(Instruct):
         output = self.editor.denoise(x_t, last, image_latents, self.editor.embed(texts))
         return clean_estimate(output.float(), x_t, last, self.alphas_cumprod, self.editor.prediction)
 
-    def _answers(self, batch: Batch, image_latents: Tensor, texts: list[str]) -> Tensor:
+    def _answers(self, batch: Batch, image_latents: Tensor, texts: list[str], sampling: Sampling | None) -> Tensor:
         return self.editor.backbone.decode_latent(self._predicted(image_latents, texts)).clamp(0, 1)

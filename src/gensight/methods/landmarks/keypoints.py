@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gensight.diffusion.sampling import Sampling
 from gensight.methods.base import Method
 from gensight.methods.landmarks.method import Landmarks
 from gensight.methods.landmarks.regression import Regressor, fit
@@ -38,7 +39,7 @@ class LandmarkKeypoints(Method):
         return {"loss": error.sum() / batch.targets["points_weight"].sum().clamp(min=1)}
 
     @torch.no_grad()
-    def predict(self, batch: Batch) -> dict[str, Tensor]:
+    def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
         """`points` (B, 2J)."""
         means = self.landmarks.predict(batch)["landmarks"][:, : len(self.weights)]
         return {"points": means @ self.weights + self.offset}

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gensight.backbones.base import Backbone
+from gensight.diffusion.sampling import Sampling
 from gensight.errors import ConfigError
 from gensight.methods.base import Method
 from gensight.methods.landmarks.jitter import JitterRange, jitter, uniform_draws
@@ -189,7 +190,7 @@ class Landmarks(Method):
         return {"loss": total, **values, "floored": found.landmarks.floored.float().mean()}
 
     @torch.no_grad()
-    def predict(self, batch: Batch) -> dict[str, Tensor]:
+    def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
         """`landmarks` (B, 3K): places as shares of the view, then confidence; `covariances` (B, K, 2, 2), sides 2."""
         found = self.model.find(batch.image).landmarks
         places = (found.mean + 1) / 2

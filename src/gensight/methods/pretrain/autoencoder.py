@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gensight.diffusion.noise import item_noise
+from gensight.diffusion.sampling import Sampling
 from gensight.methods.base import Method
 from gensight.samples import Batch
 
@@ -58,7 +59,7 @@ class AutoencoderMethod(Method):
         return {"loss": loss, "l1": l1.detach(), "gradient": gradient.detach(), "kl": kl.detach()}
 
     @torch.no_grad()
-    def predict(self, batch: Batch) -> dict[str, Tensor]:
+    def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
         """`image`: reconstructions in [0, 1] through the latent's mode, (B, 3, height, width)."""
         latent = self.autoencoder.encode(batch.image * 2 - 1).latent_dist.mode()
         return {"image": (self.autoencoder.decode(latent).sample / 2 + 0.5).clamp(0, 1)}

@@ -8,6 +8,7 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from gensight.diffusion.noise import item_noise, item_timesteps, item_uniform
+from gensight.diffusion.sampling import Sampling
 from gensight.diffusion.targets import Prediction, add_noise, clean_estimate, target
 from gensight.methods.base import Method
 from gensight.samples import Batch
@@ -58,7 +59,7 @@ class DenoiserMethod(Method):
         return {"loss": (output - wanted).square().mean()}
 
     @torch.no_grad()
-    def predict(self, batch: Batch) -> dict[str, Tensor]:
+    def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
         """`latent`: the clean latents as estimated from those noised to each item's own timestep."""
         _, _, timesteps, x_t = self._noised(batch)
         output = self._output(x_t, timesteps, self._captions(batch, [False] * len(batch)))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gensight.backbones.base import Backbone, Features
 from gensight.backbones.cache import TIME_EMBEDDING
 from gensight.diffusion.noise import item_noise, item_timesteps
+from gensight.diffusion.sampling import Sampling
 from gensight.encodings.base import DESCRIPTORS, OutputSpec
 from gensight.errors import ConfigError
 from gensight.heads.aggregation import Order
@@ -102,7 +103,7 @@ class Readout(Method):
         return {"loss": reduce(torch.add, (losses[part] for part in self.parts)), **losses}
 
     @torch.no_grad()
-    def predict(self, batch: Batch) -> dict[str, Tensor]:
+    def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
         return {
             name: to_unit_range(value, self.parts[part].outputs[name], self.loss)
             for part, values in self._read(batch).items()
