@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gensight.backbones.cache import FeatureCache, cached_features
 from gensight.backbones.diffusion import DiffusionBackbone
-from gensight.backbones.pretrained import Parts
+from gensight.backbones.pretrained import PipelineParts
 from gensight.backbones.text import TextEmbedding
 from gensight.encodings.base import Encoding, OutputSpec
 from gensight.loading.cases import Cases
@@ -88,7 +88,7 @@ def sd_shaped() -> DiffusionBackbone:
         up_block_types=("UpDecoderBlock2D",) * 4,
         layers_per_block=2,
     )
-    return Promptless(Parts(unet, vae, (), (), DDPMScheduler()))
+    return Promptless(PipelineParts(unet, vae, (), (), DDPMScheduler()))
 
 
 def main() -> int:

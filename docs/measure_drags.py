@@ -17,7 +17,7 @@ import numpy as np
 from gensight.drawing import contact_sheet
 from gensight.files.images import read_image, write_image
 from gensight.guidance.options import seed_list
-from gensight.guidance.sampling import Sampling
+from gensight.guidance.sampling import ImageSampling
 from gensight.guidance.steering import Steering
 from gensight.readers.puppets import PuppetsReader
 from gensight.verbs.guidance.guide import guide
@@ -66,7 +66,7 @@ def main(run: Path, judge: Path, out: Path, wanted: tuple[int, ...], weight: flo
         write_image(folder / "source.png", picture)
         drags = tuple(f"{x:.2f},{y:.2f}:{x + shift:.2f},{y:.2f}" for x, y in handles)
         wishes = Wishes(source=folder / "source.png", drags=drags, carry=SIDE / 8)
-        sampling = Sampling(caption, size=(SIDE, SIDE), steps=25, guidance_scale=1.0, eta=0.0, strength=0.5)
+        sampling = ImageSampling(caption, size=(SIDE, SIDE), steps=25, guidance_scale=1.0, eta=0.0, strength=0.5)
         steering = Steering(weight, "unit", share=1.0)
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             guide([run], folder, wishes, sampling, steering, film=False, judges=[judge])

@@ -208,7 +208,7 @@ def guide(
     Raises:
         ConfigError: Runs that cannot guide, or targets that no run reads.
     """
-    from gensight.guidance.sampling import Sampling
+    from gensight.guidance.sampling import ImageSampling
     from gensight.guidance.steering import Steering
     from gensight.verbs.guidance.guide import guide as guide_images
     from gensight.verbs.guidance.targets import Wishes
@@ -221,7 +221,7 @@ def guide(
         controls=tuple(Path(one) for one in controls), reference=reference, source=source, drags=tuple(drags),
         carry=radius,
     )  # fmt: skip
-    sampling = Sampling(
+    sampling = ImageSampling(
         prompt=prompt, size=size, seeds=tuple(seeds), steps=steps, guidance_scale=guidance_scale,
         eta=float(not drags), strength=0.5 if drags else 1.0,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import inspect
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -26,7 +27,7 @@ from gensight.config.data import (
     VideosSplit,
     VocData,
 )
-from gensight.config.fields import Section
+from gensight.config.fields import SamplerName, Section
 from gensight.config.loading.loader import load_recipe
 from gensight.config.schema import (
     AugmentConfig,
@@ -38,6 +39,7 @@ from gensight.config.schema import (
     TinyConfig,
     TrainingConfig,
 )
+from gensight.diffusion.sampling import SAMPLERS
 from gensight.encodings.edge_image import EdgeImage
 from gensight.encodings.heatmap import Heatmap
 from gensight.engine.module import Optimisation
@@ -91,6 +93,10 @@ def test_every_field_feeds_a_parameter(section: type[Section], target: object) -
 def config(**sections: object) -> RunConfig:
     data = PuppetsData(num_train=3, num_validation=2, num_test=1, size=(32, 32))
     return RunConfig.model_validate({"data": data, **sections})
+
+
+def test_recipes_name_every_sampler() -> None:
+    assert get_args(SamplerName) == SAMPLERS
 
 
 def test_optimisation_takes_the_recipe() -> None:

@@ -48,12 +48,24 @@ def run(*arguments: str) -> Any:
 
 def test_train_resolves_the_recipe(stub: Callable[..., Calls]) -> None:
     calls = stub("train", Path("runs/demo"))
-    result = run("train", "demo", "training.steps=7", "--out", "here", "--seed", "3", "--device", "cpu", "--dry-run")
+    result = run("train", "demo", "training.steps=7", "--out", "here", "--seed", "3", "--device", "cpu")
     assert result.exit_code == 0, result.output
     [((config, out), options)] = calls
     assert isinstance(config, RunConfig)
     assert (config.name, config.training.steps, config.seed) == ("demo", 7, 3)
-    assert (out, options) == (Path("here"), {"device": "cpu", "dry_run": True})
+    assert (out, options) == (Path("here"), {"device": "cpu"})
+
+
+def test_a_dry_run_trains_nothing(stub: Callable[..., Calls], monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, tried = stub("train", Path("runs/demo")), []
+    module = types.ModuleType("gensight.studies.dry_run")
+    module.dry_run = lambda *values: (tried.append(values), types.SimpleNamespace(text=lambda: "one step"))[1]  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "gensight.studies.dry_run", module)
+    outcome = types.ModuleType("gensight.verbs.outcome")
+    monkeypatch.setitem(sys.modules, "gensight.verbs.outcome", outcome)
+    assert run("train", "demo", "--device", "cpu", "--dry-run").stdout == "one step\n"
+    [(config, device)] = tried
+    assert (config.name, device, calls) == ("demo", "cpu", [])
 
 
 def test_train_says_what_is_next(stub: Callable[..., Calls]) -> None:

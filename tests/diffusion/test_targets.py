@@ -2,7 +2,8 @@ import pytest
 import torch
 from diffusers import DDPMScheduler
 
-from gensight.diffusion.targets import add_noise, clean_estimate, min_snr_weights, target
+from gensight.diffusion.targets import add_noise, clean_estimate, target
+from gensight.diffusion.weighting import loss_weights
 
 SCHEDULER = DDPMScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012)
 ALPHAS = SCHEDULER.alphas_cumprod
@@ -42,7 +43,7 @@ def test_min_snr_weighs_the_error_of_x0_alike_for_every_prediction(drawn):
         alpha = ALPHAS[timesteps].sqrt().view(-1, 1, 1, 1)
         wrong_noise = (x_t - alpha * wrong) / sigma
         output = target(wrong, wrong_noise, timesteps, ALPHAS, prediction)
-        weights = min_snr_weights(timesteps, ALPHAS, prediction)
+        weights = loss_weights("min-snr", timesteps, ALPHAS, prediction)
         weighted.append(weights * (output - answer).square().mean(dim=(1, 2, 3)))
     torch.testing.assert_close(weighted[0], weighted[2], atol=1e-5, rtol=1e-3)
     torch.testing.assert_close(weighted[1], weighted[2], atol=1e-5, rtol=1e-3)

@@ -18,6 +18,7 @@ from gensight.engine.module import Optimisation
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import RunError
 from gensight.loading.draw_order import DrawOrder
+from gensight.loading.stream import CaseBatches
 from gensight.methods.readout.method import Part, Readout
 from gensight.samples import Batch
 from tests.engine import small_run
@@ -29,8 +30,7 @@ def train(root: Path, optimisation: Optimisation = OPTIMISATION, method: Readout
     cases = small_run.cases()
     return fit(
         method or small_run.method(),
-        cases,
-        DrawOrder(len(cases), 4, seed=0),
+        CaseBatches(cases, DrawOrder(len(cases), 4, seed=0)),
         optimisation,
         RunFolder(root),
         schedule=Schedule(checkpoint_every=3, validate_every=5, log_every=2),

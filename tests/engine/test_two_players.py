@@ -13,6 +13,7 @@ from gensight.engine.run_folder import RunFolder
 from gensight.loading.cases import Cases
 from gensight.loading.draw_order import DrawOrder
 from gensight.loading.landmark_views import PairViews
+from gensight.loading.stream import CaseBatches
 from gensight.methods.landmarks.method import Landmarks
 from gensight.readers.puppets import PuppetsReader
 from tests.methods.landmarks import small
@@ -23,7 +24,8 @@ def train(root: Path, steps: int, method: Landmarks | None = None) -> None:
     cases = Cases(reader, LandmarkPairs(4, "both", (1, 3)), PairViews((32, 32)))
     method = method or small.method(adversary=0.1, warp_share=0.5, equivariance=0.1)
     optimisation = Optimisation(steps=steps, learning_rate=1e-3, clip=1.0)
-    fit(method, cases, DrawOrder(len(cases), 2, seed=0), optimisation, RunFolder(root), schedule=Schedule(2, 100, 1))
+    batches = CaseBatches(cases, DrawOrder(len(cases), 2, seed=0))
+    fit(method, batches, optimisation, RunFolder(root), schedule=Schedule(2, 100, 1))
 
 
 class StoppedError(Exception):

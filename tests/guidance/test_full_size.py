@@ -12,7 +12,7 @@ from gensight.backbones.diffusion import DiffusionBackbone, load_diffusion
 from gensight.encodings.base import OutputSpec
 from gensight.guidance.goals import AppearanceGoal, DragGoal, Goal, SpatialGoal
 from gensight.guidance.heads import GuidingHead, guiding_head
-from gensight.guidance.sampling import Sampling, sample
+from gensight.guidance.sampling import ImageSampling, sample
 from gensight.guidance.steering import Steering
 from gensight.methods.readout.method import Part, Readout
 from tests.pipelines import save_pipeline
@@ -39,7 +39,7 @@ def _guide(backbone: DiffusionBackbone, kind: str) -> tuple[float, torch.Tensor]
     """Seconds and the moved image of one guided step."""
     part = Part({kind: KINDS[kind]}, STRIDE, "random")
     head = guiding_head(Readout(backbone, {kind: part}, projection=PROJECTION).eval(), "random weights")
-    sampling = Sampling(prompt="a cat", size=(SIDE, SIDE), steps=1, guidance_scale=1.0, eta=0.0)
+    sampling = ImageSampling(prompt="a cat", size=(SIDE, SIDE), steps=1, guidance_scale=1.0, eta=0.0)
     begun = time.perf_counter()
     guided = sample(backbone, sampling, [_goal(kind, head)], Steering(weight=0.05, share=1.0, memory="low"))
     assert list(guided.errors) == [0]

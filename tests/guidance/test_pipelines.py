@@ -21,7 +21,7 @@ from gensight.errors import ConfigError
 from gensight.guidance.goals import SpatialGoal
 from gensight.guidance.heads import guiding_head
 from gensight.guidance.pipelines import steered
-from gensight.guidance.sampling import Sampling, sample
+from gensight.guidance.sampling import ImageSampling, sample
 from gensight.guidance.steering import Steering
 from gensight.methods.readout.method import Part, Readout
 from tests.pipelines import save_pipeline
@@ -74,7 +74,7 @@ def differ(first: torch.Tensor, second: torch.Tensor) -> bool:
 def test_a_pipeline_gives_what_our_sampler_gives(
     folder: Path, backbone: DiffusionBackbone, sampler: Any, scheduler: Any, scale: float
 ) -> None:
-    sampling = Sampling(PROMPT, "a dog", (64, 64), sampler, steps=4, guidance_scale=scale, eta=0.0, seeds=(3, 4))
+    sampling = ImageSampling(PROMPT, "a dog", (64, 64), sampler, steps=4, guidance_scale=scale, eta=0.0, seeds=(3, 4))
     ours = sample(backbone, sampling, [goal(backbone)], STEERING)
     pipeline = plain(folder, scheduler)
     before = call(pipeline, scale)

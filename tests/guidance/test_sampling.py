@@ -6,19 +6,22 @@ import pytest
 import torch
 from diffusers import (
     DDIMScheduler,
+    DDPMScheduler,
     DPMSolverMultistepScheduler,
+    EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
 )
 
 from gensight.backbones.diffusion import DiffusionBackbone, load_diffusion
+from gensight.diffusion.sampling import SamplerName
 from gensight.encodings.base import OutputSpec
 from gensight.errors import RunError
 from gensight.guidance.goals import SpatialGoal
 from gensight.guidance.heads import GuidingHead, guiding_head
 from gensight.guidance.inversion import invert
-from gensight.guidance.sampling import Sampler, Sampling, sample
+from gensight.guidance.sampling import ImageSampling, sample
 from gensight.guidance.steering import Steering, goal_gradient, move
 from gensight.methods.readout.method import Part, Readout
 from tests.pipelines import save_pipeline
@@ -29,6 +32,8 @@ SCHEDULERS = {
     "ddim": lambda config: DDIMScheduler.from_config(config),
     "dpm-solver++": lambda config: DPMSolverMultistepScheduler.from_config(config, algorithm_type="dpmsolver++"),
     "euler": lambda config: EulerDiscreteScheduler.from_config(config),
+    "euler-ancestral": lambda config: EulerAncestralDiscreteScheduler.from_config(config),
+    "ancestral": lambda config: DDPMScheduler.from_config(config),
 }
 
 
@@ -52,14 +57,14 @@ def goal(backbone: DiffusionBackbone) -> SpatialGoal:
     return SpatialGoal(head(backbone), torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(1)))
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "dpm-solver++", "euler"])
+@pytest.mark.parametrize("sampler", SCHEDULERS)
 @pytest.mark.parametrize("weighted", [False, True])
-def test_without_a_push_it_is_the_pipelines_own_result(folder: Path, sampler: Sampler, weighted: bool) -> None:
+def test_without_a_push_it_is_the_pipelines_own_result(folder: Path, sampler: SamplerName, weighted: bool) -> None:
     backbone = load_diffusion(folder)
     pipeline = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)
     pipeline.set_progress_bar_config(disable=True)
     pipeline.scheduler = SCHEDULERS[sampler](pipeline.scheduler.config)
-    sampling = Sampling("a cat", "a dog", SIZE, sampler, steps=4, guidance_scale=5.0, eta=0.7, seeds=(3, 4))
+    sampling = ImageSampling("a cat", "a dog", SIZE, sampler, steps=4, guidance_scale=5.0, eta=0.7, seeds=(3, 4))
     goals = [goal(backbone)] if weighted else []
     ours = sample(backbone, sampling, goals, Steering(weight=0.0)).images
     theirs = pipeline(
@@ -82,7 +87,7 @@ def test_so_it_is_for_sdxl(tmp_path: Path) -> None:
     pipeline = StableDiffusionXLPipeline.from_pretrained(folder)
     pipeline.set_progress_bar_config(disable=True)
     pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
-    ours = sample(backbone, Sampling("a cat", "a dog", SIZE, steps=3, eta=0.0, seeds=(0,))).images
+    ours = sample(backbone, ImageSampling("a cat", "a dog", SIZE, steps=3, eta=0.0, seeds=(0,))).images
     generator = torch.Generator().manual_seed(0)
     theirs = pipeline(
         "a cat", negative_prompt="a dog", height=64, width=64, num_inference_steps=3, guidance_scale=7.5,
@@ -136,8 +141,8 @@ def test_a_move_lowers_the_error(backbone: DiffusionBackbone) -> None:
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "dpm-solver++", "euler"])
-def test_the_stated_share_is_steered(backbone: DiffusionBackbone, sampler: Sampler) -> None:
-    sampling = Sampling("a cat", "", SIZE, sampler, steps=6, guidance_scale=1.0, eta=0.0, seeds=(0, 1))
+def test_the_stated_share_is_steered(backbone: DiffusionBackbone, sampler: SamplerName) -> None:
+    sampling = ImageSampling("a cat", "", SIZE, sampler, steps=6, guidance_scale=1.0, eta=0.0, seeds=(0, 1))
     guided = sample(backbone, sampling, [goal(backbone)], Steering(share=0.5, inner_steps=2), keep_latents=True)
     assert sorted(guided.errors) == [0, 1, 2]
     assert [error.shape for error in guided.errors.values()] == [(2,)] * 3
@@ -168,6 +173,8 @@ def test_an_inverted_image_comes_back(folder: Path) -> None:
     reconstructed = backbone.decode_latent(backbone.encode_image(image[None])).clamp(0, 1)[0]
     expected = -10 * torch.log10((reconstructed - image).square().mean())
     assert inversion.psnr == pytest.approx(float(expected), abs=0.05)
-    sampled = sample(backbone, Sampling("a cat", size=SIZE, steps=10, guidance_scale=1.0, eta=0.0), keep_latents=True)
+    sampled = sample(
+        backbone, ImageSampling("a cat", size=SIZE, steps=10, guidance_scale=1.0, eta=0.0), keep_latents=True
+    )
     assert inversion.timesteps == list(sampled.timesteps.values())
     assert len(inversion.latents) == 10

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gensight.assembly.experiment import Experiment
 from gensight.config.loading.loader import list_recipes, load_recipe
 from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError
@@ -14,7 +15,7 @@ from gensight.files.images import write_image
 from gensight.prediction.trained_run import TrainedRun
 from gensight.verbs.evaluate_models import evaluate_models
 from gensight.verbs.predict import predict
-from gensight.verbs.train import resolve_epochs, train
+from gensight.verbs.train import train
 from tests.backbones.test_transformers_encoder import save
 from tests.methods.classifier.small import COLOURS, Tinted
 
@@ -56,7 +57,7 @@ def test_epochs_become_steps_that_the_run_keeps(folders: Path, run: Path) -> Non
     assert (training.steps, training.epochs) == (7, None)  # 3 passes over 9 images, 4 at a time, rounded up
     twice = recipe(folders, training={"epochs": 1, "batch_size": 2, "accumulate": 2})
     labelled = twice.model_copy(update={"encoding": twice.encoding.model_copy(update={"labels": COLOURS})})
-    assert resolve_epochs(labelled).training.steps == 3
+    assert Experiment.open(labelled).with_steps().config.training.steps == 3
 
 
 def test_a_run_keeps_its_classes_and_is_scored_beside_its_baselines(run: Path) -> None:

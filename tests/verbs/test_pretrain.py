@@ -69,6 +69,10 @@ def test_it_ends_with_a_folder_that_diffusers_and_readouts_open(trained):
     assert "6 images of 16 x 24 px" in (trained / "README.md").read_text()
 
 
+class StoppedError(Exception):
+    """Stands for a kill in the middle of a step."""
+
+
 @pytest.mark.parametrize(("interrupted", "call"), [
     (AutoencoderMethod, 2), (LatentSource, 1), (DenoiserMethod, 3),
 ])  # fmt: skip
@@ -79,12 +83,12 @@ def test_an_interrupted_training_ends_in_the_same_weights(interrupted, call, ima
     def stopped(*arguments: object) -> object:
         calls.append(1)
         if len(calls) == call:
-            raise KeyboardInterrupt
+            raise StoppedError
         return original(*arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(interrupted, name, stopped)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(StoppedError):
             pretrain(recipe(images), tmp_path / "small", "cpu", workers=0)
     again = weights(pretrain(recipe(images), tmp_path / "small", "cpu", workers=0))
     expected = weights(trained)
@@ -100,6 +104,15 @@ def test_it_goes_on_from_a_folder(images, trained, tmp_path):
     same = {key for key in before if torch.equal(before[key], after[key])}
     assert {key for key in before if key.startswith("vae")} <= same
     assert len(same) < len(before)
+
+
+def test_a_training_can_be_lengthened(images, trained, tmp_path):
+    short = {"widths": (8, 16), "heads": 2, "batch_size": 2}
+    for steps in (2, 4):
+        pretrain(recipe(images, denoiser={**short, "steps": steps}), tmp_path / "small", "cpu", workers=0)
+    log = (tmp_path / "small/denoiser/log/metrics.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in log] == ["step", "1", "2", "3", "4"]
+    assert "4 steps of 2 latents" in (tmp_path / "small/pipeline/README.md").read_text()
 
 
 def test_another_recipe_in_the_same_folder_is_refused(images, trained):

@@ -12,13 +12,18 @@ import yaml
 from safetensors.torch import load_file
 
 import gensight
+from gensight.assembly import experiment as experiment_module
+from gensight.assembly.experiment import Experiment
+from gensight.assembly.readers import build_readers
 from gensight.config.schema import RunConfig
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError, DataError, RunError
 from gensight.files.images import write_image
 from gensight.files.videos import VideoWriter, open_video
 from gensight.methods.readout.method import Readout
+from gensight.studies.dry_run import dry_run
 from gensight.studies.trained_baselines import baseline_config
+from gensight.verbs.outcome import outcome_text
 from gensight.verbs.predict import predict
 from gensight.verbs.train import train, train_run
 from tests.verbs.small_recipe import small_recipe
@@ -82,7 +87,8 @@ def test_an_unfinished_run_of_an_older_version_ends_in_the_same_weights(
 ) -> None:
     recipe = small_recipe(tmp_path)
     whole, cut = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "cut")
-    train_run(recipe, whole, "cpu")
+    experiment = Experiment.open(recipe)
+    train_run(experiment, whole, "cpu")
     num_calls, losses = 0, Readout.losses
 
     def fail(self: Readout, *arguments: Any) -> Any:
@@ -95,11 +101,11 @@ def test_an_unfinished_run_of_an_older_version_ends_in_the_same_weights(
     with monkeypatch.context() as patch:
         patch.setattr(Readout, "losses", fail)
         with pytest.raises(OSError, match="power cut"):
-            train_run(recipe, cut, "cpu")
+            train_run(experiment, cut, "cpu")
     values = yaml.safe_load(cut.config.read_text())
     del values["training"]["accumulate"], values["view"]["track"]
     cut.config.write_text(yaml.safe_dump(values))
-    train_run(recipe, cut, "cpu")
+    train_run(experiment, cut, "cpu")
     first, second = load_file(whole.weights), load_file(cut.weights)
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -186,11 +192,30 @@ def test_another_backbone_than_the_runs_is_refused(tmp_path: Path) -> None:
         gensight.load(folder, device="cpu")
 
 
-def test_scratch_baseline_and_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_measures_a_training(tmp_path: Path) -> None:
     recipe = small_recipe(tmp_path, "scratch")
-    train(recipe, tmp_path / "none", device="cpu", dry_run=True)
-    assert not (tmp_path / "none").exists()
-    assert "one step" in capsys.readouterr().out
+    tried = dry_run(recipe, "cpu")
+    assert (tried.num_items, tried.steps) == (len(Experiment.open(recipe).training_cases()), recipe.training.steps)
+    assert 0 < tried.num_trained <= tried.num_parameters
+    assert f"one step    {tried.seconds_per_step:.2f} s for a batch of {recipe.training.batch_size}" in tried.text()
+
+
+def test_a_training_opens_its_data_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = small_recipe(
+        tmp_path, "scratch", training={"epochs": 1, "batch_size": 2}, evaluation={"protocols": ["mean-px"]}
+    )
+    opened: list[object] = []
+    monkeypatch.setattr(experiment_module, "build_readers", lambda *a: opened.append(a) or build_readers(*a))
+    folder = train(recipe, tmp_path / "run", device="cpu")
+    assert (folder / "metrics.json").is_file()
+    assert len(opened) == 1
+    assert outcome_text(folder).endswith(
+        f"report: {folder / 'report.html'}\nnext: gensight predict {folder} IMAGES_OR_VIDEO"
+    )
+
+
+def test_the_recipes_of_baselines(tmp_path: Path) -> None:
+    recipe = small_recipe(tmp_path, "scratch")
     assert baseline_config(recipe, "scratch") is None
     other = small_recipe(tmp_path, "diffusers")
     assert baseline_config(other, "scratch").backbone.kind == "scratch"

@@ -172,8 +172,13 @@ def _painted(part: PaintedConfig, skeleton: Skeleton | None, seed: int, shown: b
     )
 
 
-def resolve_vocabulary(config: RunConfig) -> RunConfig:
-    """The recipe with the data's names of classes, where its encoding leaves them to the data."""
+def resolve_vocabulary(config: RunConfig, train: Reader | None = None) -> RunConfig:
+    """The recipe with the data's names of classes, where its encoding leaves them to the data.
+
+    Args:
+        config: The recipe.
+        train: Its training part; opened if None.
+    """
     part = config.encoding
     if not isinstance(part, PaintedConfig | ClassConfig):
         return config
@@ -182,7 +187,7 @@ def resolve_vocabulary(config: RunConfig) -> RunConfig:
     own = {"classify"} if isinstance(part, ClassConfig) else set(part.tasks)
     wanted = [key for key, tasks in asked.items() if getattr(part, key, None) is None and tasks & own]
     if wanted:
-        reader = with_labels(build_readers(config.data, truths_of(config)).train)
+        reader = with_labels(train or build_readers(config.data, truths_of(config)).train)
         found = {key: tuple(name for name in getattr(reader, key) if name != BACKGROUND) for key in wanted}
     for key, names in found.items():
         if not names:

@@ -1,11 +1,14 @@
 """A recipe opened: its data, encoding and cases, ready for any method to be trained or scored on them."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+from typing import Any
 
-from gensight.assembly.encodings import build_encoding, build_skeleton, truths_of
+from gensight.assembly.encodings import build_encoding, build_skeleton, resolve_vocabulary, truths_of
 from gensight.assembly.readers import Splits, build_readers
 from gensight.assembly.views import build_augmentation, build_policy
 from gensight.config.classifier import ClassConfig
+from gensight.config.encodings import parts_of
 from gensight.config.schema import RunConfig
 from gensight.encodings.base import Encoding
 from gensight.encodings.calibration import UNCALIBRATED, Calibration
@@ -21,7 +24,15 @@ from gensight.skeletons import Skeleton
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """What a recipe says, as objects; nothing of it is a network."""
+    """What a recipe says, as objects; nothing of it is a network. Opening one reads the data sets' indices, once.
+
+    Attributes:
+        config: The recipe, with the names of classes that the data has, where it leaves them to the data.
+        splits: Training, validation and test parts.
+        skeleton: The keypoints that it asks for; None where it asks for none.
+        encoding: Of the targets.
+        policy: What part of an image is shown to the method.
+    """
 
     config: RunConfig
     splits: Splits
@@ -33,6 +44,7 @@ class Experiment:
     def open(cls, config: RunConfig, calibration: Calibration = UNCALIBRATED) -> "Experiment":
         """Opens the data sets. Raises DataError or ConfigError for what is wrong with them."""
         splits = build_readers(config.data, truths_of(config))
+        config = resolve_vocabulary(config, splits.train)
         if config.view.track:
             # All parts share a background: a recording may be divided between them. No label is looked at.
             tracker = Tracker.of_readers(splits.parts)
@@ -43,6 +55,26 @@ class Experiment:
         skeleton = build_skeleton(config, splits.train)
         encoding = build_encoding(config, skeleton, calibration)
         return cls(config, splits, skeleton, encoding, build_policy(config))
+
+    def with_config(self, config: RunConfig) -> "Experiment":
+        """The experiment of another recipe; of one with the same data, without opening that again."""
+        if any(_reads(config)[name] != own for name, own in _reads(self.config).items()):
+            return Experiment.open(config)
+        return replace(self, config=config, encoding=build_encoding(config, self.skeleton), policy=build_policy(config))
+
+    def with_steps(self) -> "Experiment":
+        """With `training.epochs` turned into steps, rounded up; itself where the recipe counts in steps."""
+        training = self.config.training
+        if training.epochs is None:
+            return self
+        num_items = len(self.training_cases())
+        steps = math.ceil(training.epochs * num_items / (training.batch_size * training.accumulate))
+        changed = training.model_copy(update={"steps": steps, "epochs": None})
+        return replace(self, config=self.config.model_copy(update={"training": changed}))
+
+    def calibrated(self, calibration: Calibration) -> "Experiment":
+        """With the encoding read as a training found best."""
+        return replace(self, encoding=build_encoding(self.config, self.skeleton, calibration))
 
     def training_cases(self, num_views: int = 0, features: FeatureSource | None = None) -> Cases:
         """The training cases, augmented as the recipe says; with `num_views` fixed views where features are cached."""
@@ -68,3 +100,14 @@ class Experiment:
 
     def _plain(self, reader: Reader | None, features: FeatureSource | None) -> Cases | None:
         return None if reader is None else Cases(reader, self.encoding, self.policy, features=features)
+
+
+def _reads(config: RunConfig) -> dict[str, Any]:
+    """All that the readers and the skeleton of an experiment depend on."""
+    return {
+        "data": config.data,
+        "truths": truths_of(config),
+        "track": config.view.track,
+        "skeletons": [getattr(part, "skeleton", None) for part in parts_of(config.encoding).values()],
+        "kinds": [part.kind for part in parts_of(config.encoding).values()],
+    }

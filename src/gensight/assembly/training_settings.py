@@ -51,6 +51,11 @@ def build_machine(config: TrainingConfig, device: str) -> Machine:
     return Machine(accelerator, devices, precision, config.workers, config.num_nodes)
 
 
+def single_machine(device: str) -> Machine:
+    """Lightning's settings for one device, in float32."""
+    return build_machine(TrainingConfig(), device)
+
+
 def choose_device(device: str) -> str:
     """`auto` -> the best device here. Raises ConfigError for one that this machine lacks."""
     available = ["cpu"]

@@ -3,7 +3,7 @@
 - `base`: `Backbone`, the contract; `Layer`, one map that it can give; `Features`, what it says about images.
 - `diffusion`: `load_diffusion`, any diffusers text-to-image folder or hub id of the SD 1.x, 2.x and XL families;
   `load_tiny`, the one that comes with the package.
-- `pretrained`: the parts of such a folder; `capture`: hooks on a U-Net; `text`: prompts.
+- `pretrained`, `pipeline_folder`: reading and writing such a folder; `capture`: hooks on a U-Net; `text`: prompts.
 - `scratch`: `ScratchEncoder`, a small network without any pretraining: the honest baseline.
 - `transformers_encoder`: `load_transformers`, a ResNet or ViT of the transformers library, by folder or hub id.
 - `transformers_models`: finding and loading models of that library.

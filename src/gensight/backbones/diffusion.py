@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, assert_never
 
@@ -22,7 +21,7 @@ from torch import Tensor, nn
 
 from gensight.backbones.base import Backbone, Features, weights_hash
 from gensight.backbones.capture import capture, choose_layers, unet_layers
-from gensight.backbones.pretrained import Parts, load_parts, pipeline_folder
+from gensight.backbones.pretrained import PipelineParts, load_parts, pipeline_folder, tiny_folder
 from gensight.backbones.text import TextEmbedding, embed_prompts
 from gensight.errors import ConfigError, RunError
 from gensight.samples import Size
@@ -65,7 +64,7 @@ class DiffusionBackbone(Backbone):
 
     def __init__(
         self,
-        parts: Parts,
+        parts: PipelineParts,
         *,
         layers: Sequence[str] | None = None,
         timestep: int = 1,
@@ -83,7 +82,7 @@ class DiffusionBackbone(Backbone):
         self.scheduler = parts.scheduler
         self.is_xl = _check_family(parts)
         self.latent_channels: int = self.unet.config.out_channels
-        self.stride = _vae_stride(self.vae)
+        self.stride = parts.stride
         self.layers = choose_layers(unet_layers(self.unet, self.stride), layers)
         self.time_channels = self.unet.time_embedding.linear_2.out_features
         self.timestep = self._check_timestep(timestep)
@@ -357,7 +356,7 @@ def load_tiny(**options: Any) -> DiffusionBackbone:
     Raises:
         RunError: If the package was built without its weights.
     """
-    folder = Path(str(files("gensight.backbones"))) / "tiny"
+    folder = tiny_folder()
     if not (folder / "model_index.json").is_file():
         raise RunError(
             "this installation lacks the weights of `tiny`",
@@ -367,7 +366,7 @@ def load_tiny(**options: Any) -> DiffusionBackbone:
     return load_diffusion(folder, **options)
 
 
-def _check_family(parts: Parts) -> bool:
+def _check_family(parts: PipelineParts) -> bool:
     """Whether the U-Net is SDXL's; RunError if it belongs to none of the supported families."""
     config = parts.unet.config
     problem = None
@@ -397,11 +396,6 @@ def _check_family(parts: Parts) -> bool:
 def _widths(latent: int) -> tuple[int, int]:
     """Channels that a U-Net may take: a noisy latent, or (an editor such as InstructPix2Pix) an image's beside it."""
     return latent, 2 * latent
-
-
-def _vae_stride(vae: Any) -> int:
-    widths = vae.config.get("block_out_channels") or vae.config.encoder_block_out_channels
-    return int(2 ** (len(widths) - 1))
 
 
 def _add_adapters(unet: Any, rank: int, targets: list[str], seed: int) -> None:

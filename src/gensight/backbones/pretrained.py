@@ -1,14 +1,19 @@
-"""The parts of a diffusers text-to-image folder, read by the libraries' own `from_pretrained`, or made anew."""
+"""The parts of a diffusers text-to-image folder: read by the libraries' own `from_pretrained`, or made anew.
+
+`pipeline_folder.py` writes such a folder.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, AutoencoderTiny, DDPMScheduler, DiffusionPipeline, UNet2DConditionModel
+from diffusers.utils import logging as diffusers_logging
 from safetensors import SafetensorError
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
@@ -23,7 +28,7 @@ NEEDED = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class PipelineParts:
     """What a text-to-image pipeline consists of.
 
     Attributes:
@@ -39,6 +44,23 @@ class Parts:
     text_encoders: tuple[Any, ...]
     tokenizers: tuple[Any, ...]
     scheduler: DDPMScheduler
+
+    @property
+    def stride(self) -> int:
+        """Image pixels per latent cell."""
+        widths = self.vae.config.get("block_out_channels") or self.vae.config.encoder_block_out_channels
+        return int(2 ** (len(widths) - 1))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of parameters of each network."""
+        networks = {"autoencoder": [self.vae], "denoiser": [self.unet], "text encoder": self.text_encoders}
+        return {name: sum(p.numel() for one in group for p in one.parameters()) for name, group in networks.items()}
+
+
+def tiny_folder() -> Path:
+    """Where the weights of `tiny` are, the diffusion model that comes with the package."""
+    return Path(str(files("gensight.backbones"))) / "tiny"
 
 
 def pipeline_folder(source: str | Path, local_files_only: bool = False) -> Path:
@@ -68,7 +90,7 @@ def pipeline_folder(source: str | Path, local_files_only: bool = False) -> Path:
     return Path(found)
 
 
-def load_parts(folder: Path, dtype: torch.dtype, random_weights: bool, seed: int) -> Parts:
+def load_parts(folder: Path, dtype: torch.dtype, random_weights: bool, seed: int) -> PipelineParts:
     """Reads every part of a diffusers folder; the VAE in float32, U-Net and text encoders in `dtype`.
 
     Args:
@@ -88,12 +110,12 @@ def load_parts(folder: Path, dtype: torch.dtype, random_weights: bool, seed: int
         ("vae", _kind(folder, index, "vae", AUTOENCODERS), torch.float32),
         *[(name, _kind(folder, index, name, TEXT_ENCODERS), dtype) for name in encoders],
     ]
-    with _quietly(), torch.random.fork_rng(devices=[], enabled=random_weights):
+    with quiet_libraries(), torch.random.fork_rng(devices=[], enabled=random_weights):
         if random_weights:
             torch.manual_seed(seed)
         make = _fresh if random_weights else _stored
         models = {name: make(folder, name, kind, part_dtype) for name, kind, part_dtype in kinds}
-    return Parts(
+    return PipelineParts(
         unet=models["unet"],
         vae=models["vae"],
         text_encoders=tuple(models[name] for name in encoders),
@@ -104,15 +126,20 @@ def load_parts(folder: Path, dtype: torch.dtype, random_weights: bool, seed: int
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """Without a progress bar for each part's file: reading takes seconds, and who called has a bar of their own."""
-    shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
+def quiet_libraries() -> Iterator[None]:
+    """Without the libraries' progress bars for each part's file, and their advice on folders that are checked here."""
+    logs = (diffusers_logging, transformers_logging)
+    shown = [(log.get_verbosity(), log.is_progress_bar_enabled()) for log in logs]
+    for log in logs:
+        log.set_verbosity_error()
+        log.disable_progress_bar()
     try:
         yield
     finally:
-        if shown:
-            transformers_logging.enable_progress_bar()
+        for log, (level, bar) in zip(logs, shown, strict=True):
+            log.set_verbosity(level)
+            if bar:
+                log.enable_progress_bar()
 
 
 def _read_index(folder: Path) -> dict[str, str]:

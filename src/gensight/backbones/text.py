@@ -26,6 +26,15 @@ class TextEmbedding:
         return TextEmbedding(self.tokens.expand(batch, -1, -1), pooled)
 
 
+def embed_each(
+    prompts: Sequence[str], tokenizers: Sequence[Any], encoders: Sequence[nn.Module], device: torch.device
+) -> Tensor:
+    """(batch, tokens, channels): what cross-attention reads, each distinct prompt embedded once."""
+    distinct = list(dict.fromkeys(prompts))
+    known = embed_prompts(distinct, tokenizers, encoders, device).tokens
+    return known[torch.tensor([distinct.index(prompt) for prompt in prompts], device=known.device)]
+
+
 def embed_prompts(
     prompts: Sequence[str], tokenizers: Sequence[Any], encoders: Sequence[nn.Module], device: torch.device
 ) -> TextEmbedding:

@@ -62,5 +62,8 @@ def evaluate(
         raise ConfigError("a run's recipe can't be changed", where=overrides[0], hint="train a run of its own")
 
     from gensight.verbs.evaluate import evaluate as run_evaluate
+    from gensight.verbs.outcome import scores_text
 
     run_evaluate(Path(run), checkpoint=checkpoint, device=device, baselines=baselines, detections=detections)
+    if text := scores_text(Path(run)):
+        typer.echo(text)

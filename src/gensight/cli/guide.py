@@ -10,7 +10,7 @@ from gensight.cli.option_groups import OptionGroup, takes_option_groups
 from gensight.cli.options import Device
 
 if TYPE_CHECKING:
-    from gensight.guidance.sampling import Sampling
+    from gensight.guidance.sampling import ImageSampling
     from gensight.guidance.steering import Steering
     from gensight.verbs.guidance.targets import Wishes
 
@@ -104,7 +104,9 @@ class SamplingOptions(OptionGroup):
     seeds: Annotated[
         str, typer.Option("--seeds", metavar="N,N...", help="One image for each; FIRST-LAST for many.")
     ] = "0"
-    sampler: Annotated[str, typer.Option("--sampler", help="ddim, dpm-solver++ or euler.")] = "ddim"
+    sampler: Annotated[
+        str, typer.Option("--sampler", help="ddim, euler, euler-ancestral, ancestral or dpm-solver++.")
+    ] = "ddim"
     steps: Annotated[int, typer.Option("--steps", min=1, help="Of the sampler.")] = 50
     guidance_scale: Annotated[float, typer.Option("--guidance-scale", help="Weight of the text.")] = 7.5
     eta: Annotated[
@@ -165,14 +167,15 @@ def guide(
     typer.echo(f"images: {folder}")
 
 
-def _sampling(options: SamplingOptions, drags: DragOptions) -> "Sampling":
+def _sampling(options: SamplingOptions, drags: DragOptions) -> "ImageSampling":
+    from gensight.diffusion.sampling import SAMPLERS
     from gensight.guidance.options import choose, numbers, seed_list
-    from gensight.guidance.sampling import SAMPLERS, Sampling
+    from gensight.guidance.sampling import ImageSampling
 
     height, width = (int(side) for side in numbers(options.size, "--size", 2, "x"))
     dragging = bool(drags.drag or drags.tracks)
     usual_strength = 0.5 if dragging and drags.radius(min(height, width)) else 1.0
-    return Sampling(
+    return ImageSampling(
         prompt=options.prompt,
         negative_prompt=options.negative,
         size=(height, width),
@@ -186,7 +189,7 @@ def _sampling(options: SamplingOptions, drags: DragOptions) -> "Sampling":
 
 
 def _targets(
-    controls: ControlOptions, drags: DragOptions, appearance: ReferenceOptions, sampling: "Sampling"
+    controls: ControlOptions, drags: DragOptions, appearance: ReferenceOptions, sampling: "ImageSampling"
 ) -> "Wishes":
     from gensight.guidance.options import numbers
     from gensight.verbs.guidance.targets import Wishes

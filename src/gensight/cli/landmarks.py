@@ -66,10 +66,11 @@ def fit_keypoints(
         raise ConfigError(f"`{counts}` is no list of numbers of frames", where="--labels", hint="for example 5,20,92")
 
     from gensight.verbs.landmarks.fit_keypoints import fit_keypoints as run_fit
+    from gensight.verbs.outcome import outcome_text
 
     numbers = [int(part) for part in counts.split(",")]
     fitted = run_fit(run, labels, overrides or [], regressor, numbers, out, device, blocks)  # type: ignore[arg-type]
-    typer.echo(f"next: gensight predict {fitted} IMAGES_OR_VIDEO")
+    typer.echo(outcome_text(fitted))
 
 
 @app.command()

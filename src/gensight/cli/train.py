@@ -39,9 +39,17 @@ def train(
         recipe, out = str(folder / "config.yaml"), out or folder
     config = load_recipe(recipe, with_seed(overrides, seed))
 
-    from gensight.engine.processes import is_first_process  # after the recipe's mistakes are told: this takes seconds
+    from gensight.engine.processes import is_first_process  # after the recipe's mistakes are shown: this takes seconds
+
+    if dry_run:
+        from gensight.studies.dry_run import dry_run as run_dry
+
+        if is_first_process():
+            typer.echo(run_dry(config, device).text())
+        return
+    from gensight.verbs.outcome import outcome_text
     from gensight.verbs.train import train as run_train
 
-    run = run_train(config, out, device=device, dry_run=dry_run)
-    if not dry_run and is_first_process():
-        typer.echo(f"next: gensight predict {run} IMAGES_OR_VIDEO")
+    run = run_train(config, out, device=device)
+    if is_first_process():
+        typer.echo(outcome_text(run))

@@ -13,6 +13,7 @@ from gensight.config.fields import (
     NonNegativeInteger,
     Positive,
     PositiveInteger,
+    SamplerName,
     Section,
     Share,
     Widths,
@@ -147,9 +148,9 @@ class GazeDiffusionConfig(_Encoders):
         description="Channels of scene and head that the U-Net sees at each cell beside the noisy map; 0: none, as "
         "published (attention alone).",
     )
-    sampler: Literal["ddim", "ancestral", "dpm-solver++"] = Field(default="ddim", description="How maps are drawn.")
-    sample_steps: PositiveInteger = Field(default=10, description="Steps of a draw.")
-    num_draws: PositiveInteger = Field(default=1, description="Draws that a prediction is the mean of.")
+    sampler: SamplerName = Field(default="ddim", description="How maps are sampled.")
+    sample_steps: PositiveInteger = Field(default=10, description="Steps of a sample.")
+    num_draws: PositiveInteger = Field(default=1, description="Samples that a prediction is the mean of.")
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "GazeDiffusionConfig":

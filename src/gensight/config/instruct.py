@@ -13,6 +13,7 @@ from gensight.config.fields import (
     NonNegativeInteger,
     Positive,
     PositiveInteger,
+    SamplerName,
     Section,
     Share,
     SkeletonName,
@@ -120,14 +121,12 @@ class InstructConfig(Section):
     zero_terminal_snr: Flag = Field(
         default=False, description="Whether the noise schedule is changed to end in pure noise (v-prediction)."
     )
-    sampler: Literal["ddim", "euler", "euler-ancestral"] = Field(
-        default="euler", description="How answers are drawn (many-step)."
-    )
-    sample_steps: PositiveInteger = Field(default=20, description="Steps of a draw (many-step).")
+    sampler: SamplerName = Field(default="euler", description="How answers are sampled (many-step).")
+    sample_steps: PositiveInteger = Field(default=20, description="Steps of a sample (many-step).")
     text_guidance: NonNegative = Field(default=7.5, description="Weight of the text's direction; 1: no guidance.")
     image_guidance: NonNegative = Field(default=1.5, description="Weight of the image's direction.")
     num_draws: PositiveInteger = Field(
-        default=1, description="Draws of an answer: their mean, of colours the one nearest to the others (many-step)."
+        default=1, description="Samples of an answer: their mean, of colours the one nearest to the others (many-step)."
     )
 
     @model_validator(mode="after")

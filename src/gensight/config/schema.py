@@ -225,7 +225,7 @@ class TrainingConfig(Section):
     )
     warmup_steps: NonNegativeInteger = Field(default=0, description="Steps over which the rate rises from 0.")
     schedule: Literal["constant", "cosine"] = Field(
-        default="constant", description="Rate after warm-up; cosine falls to 0."
+        default="constant", description="Rate after warm-up; cosine falls to 1 % of it."
     )
     workers: NonNegativeInteger = Field(
         default=0, description="Processes that load images; 0: none beside the main one."

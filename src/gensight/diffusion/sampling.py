@@ -1,16 +1,22 @@
-"""From noise to x0 with diffusers' samplers.
+"""The one sampling loop: from noise, or from latents on their way, to a clean sample, by diffusers' schedulers.
 
-The network's answer is turned into x0, clamped to its range, and handed to the sampler as such, so that every target
-goes with every sampler. Steps are spaced from the last noise level down (`trailing`), so that the first one starts at
-the noise that the network was trained on (Lin et al., WACV 2024, section 3.3).
+`run_sampler` is the loop, for any network and any scheduler of `build_scheduler`; `sample` runs it for networks whose
+output is turned into x0 and clamped to its range. There, steps are spaced from the last noise level down (`trailing`),
+so that the first one starts at the noise that the network was trained on (Lin et al., WACV 2024, section 3.3).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, assert_never, get_args
 
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
+from diffusers import (
+    DDIMScheduler,
+    DDPMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+)
 from torch import Tensor
 
 from gensight.diffusion.noise import mix
@@ -18,8 +24,11 @@ from gensight.errors import ConfigError, nearest
 
 SamplerName = Literal["ddim", "euler", "euler-ancestral", "ancestral", "dpm-solver++"]
 SAMPLERS: tuple[SamplerName, ...] = get_args(SamplerName)
-# (x_t, timesteps (B,)) -> estimate of x0
+# (x_t as the network takes it, the scheduler's timestep) -> the network's output
 Denoise = Callable[[Tensor, Tensor], Tensor]
+# (x_t, timesteps (B,)) -> estimate of x0
+EstimateX0 = Callable[[Tensor, Tensor], Tensor]
+_STEP_NOISE = 1 << 20  # the stream of the noise that a sampler adds, of an item's randomness
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,153 @@ class Sampling:
         return torch.tensor([mix(self.seed, key) for key in keys.tolist()], dtype=torch.int64)
 
 
+AS_MADE = Sampling()
+
+
+class StepHook:
+    """What happens beside each step of a sampler; by itself nothing."""
+
+    def before(self, number: int, timestep: Tensor, x_t: Tensor) -> Tensor:
+        """The noisy sample that the step starts from."""
+        return x_t
+
+    def after(self, number: int, x_t: Tensor) -> None:
+        """Called with the sample after the step."""
+
+
+NOTHING_BESIDE = StepHook()
+
+
+def run_sampler(
+    denoise: Denoise,
+    scheduler: Any,
+    start: Tensor,
+    *,
+    first_step: int = 0,
+    generators: list[torch.Generator] | None = None,
+    eta: float = 0.0,
+    hook: StepHook = NOTHING_BESIDE,
+) -> Tensor:
+    """The sample after the last step, (B, ...).
+
+    Args:
+        denoise: The network: its output is what the scheduler's `prediction_type` says.
+        scheduler: Of `build_scheduler`, with its timesteps set.
+        start: (B, ...) before the first step: noise times the scheduler's `init_noise_sigma`, or latents on their way.
+        first_step: Number of the step to begin with.
+        generators: One per item: of the noise that a sampler adds.
+        eta: Noise that DDIM adds at each step: 0 none, 1 as much as DDPM.
+        hook: What happens beside the steps.
+    """
+    options: dict[str, Any] = {"generator": generators, "return_dict": False}
+    if isinstance(scheduler, DDIMScheduler):
+        options["eta"] = eta
+    x_t = start
+    for number, timestep in list(enumerate(scheduler.timesteps))[first_step:]:
+        x_t = hook.before(number, timestep, x_t)
+        output = denoise(scheduler.scale_model_input(x_t, timestep), timestep)
+        x_t = scheduler.step(output, timestep, x_t, **options)[0]
+        hook.after(number, x_t)
+    return x_t
+
+
+def item_generators(keys: Sequence[int]) -> list[torch.Generator] | None:
+    """One generator per item, of the noise that a sampler adds; None without keys."""
+    return [torch.Generator().manual_seed(mix(int(key), _STEP_NOISE)) for key in keys] or None
+
+
+def build_scheduler(sampler: SamplerName, training: Any, *, clip: bool | None = None) -> Any:
+    """diffusers' scheduler of a sampler.
+
+    Args:
+        sampler: Its name.
+        training: The noise schedule that the network was trained with: a diffusers scheduler, or float32 (T,)
+            alpha_bar. With alpha_bar, the network's output is x0 (epsilon for `euler-ancestral`, see `sample`).
+        clip: Whether `ddim` and `ancestral` clip x0 to [-1, 1] at each step; None: as a given scheduler does.
+    """
+    clipping = {} if clip is None else {"clip_sample": clip}
+    if isinstance(training, Tensor):
+        return _of_levels(sampler, training)
+    match sampler:
+        case "ddim":
+            return DDIMScheduler.from_config(training.config, **clipping)
+        case "ancestral":
+            return DDPMScheduler.from_config(training.config, **clipping)
+        case "euler":
+            return EulerDiscreteScheduler.from_config(training.config)
+        case "euler-ancestral":
+            return EulerAncestralDiscreteScheduler.from_config(training.config)
+        case "dpm-solver++":
+            return DPMSolverMultistepScheduler.from_config(training.config, algorithm_type="dpmsolver++")
+        case _:
+            assert_never(sampler)
+
+
+def _of_levels(sampler: SamplerName, alphas_cumprod: Tensor) -> Any:
+    # The samplers rebuild alpha_bar from betas in single precision: pure noise would become an infinite ratio.
+    safe = alphas_cumprod.clamp(min=2**-24)
+    betas = (1 - safe / torch.cat([safe.new_ones(1), safe[:-1]])).clamp(max=1 - 1e-7).numpy()
+    common = {
+        "trained_betas": betas,
+        "num_train_timesteps": len(alphas_cumprod),
+        "prediction_type": "sample",
+        "timestep_spacing": "trailing",
+    }
+    match sampler:
+        case "ddim":
+            return DDIMScheduler(clip_sample=False, set_alpha_to_one=True, **common)
+        case "ancestral":
+            return DDPMScheduler(clip_sample=False, variance_type="fixed_small", **common)
+        case "euler":
+            return EulerDiscreteScheduler(**common)
+        case "euler-ancestral":  # takes no x0
+            return EulerAncestralDiscreteScheduler(**{**common, "prediction_type": "epsilon"})
+        case "dpm-solver++":
+            return DPMSolverMultistepScheduler(algorithm_type="dpmsolver++", final_sigmas_type="zero", **common)
+        case _:
+            assert_never(sampler)
+
+
+def sample(
+    estimate: EstimateX0,
+    noise: Tensor,
+    alphas_cumprod: Tensor,
+    num_steps: int,
+    sampler: SamplerName = "ddim",
+    limit: float = 1.0,
+    keys: Sequence[int] = (),
+) -> Tensor:
+    """x0 (B, ...) from noise (B, ...).
+
+    Args:
+        estimate: The network.
+        noise: What to start from, standard normal.
+        alphas_cumprod: float32 (T,), of training.
+        num_steps: 1 to T.
+        sampler: `ancestral` and `euler-ancestral` add noise, the others are deterministic.
+        limit: x0 lies in [-limit, limit].
+        keys: One per item: of the noise that is added.
+
+    Raises:
+        ConfigError: There are not so many noise levels.
+    """
+    num_levels = len(alphas_cumprod)
+    if not 1 <= num_steps <= num_levels:
+        raise ConfigError(f"{num_steps} sampling steps of {num_levels} noise levels", hint=f"choose 1 to {num_levels}")
+    scheduler = build_scheduler(sampler, alphas_cumprod)
+    scheduler.set_timesteps(num_steps)
+
+    def denoise(x_t: Tensor, timestep: Tensor) -> Tensor:
+        x0 = estimate(x_t, timestep.expand(len(x_t)).to(x_t.device).long()).clamp(-limit, limit)
+        if scheduler.config.prediction_type == "sample":
+            return x0
+        alpha_bar = scheduler.alphas_cumprod[int(timestep)].to(x_t)
+        return (x_t - alpha_bar.sqrt() * x0) / (1 - alpha_bar).sqrt()
+
+    start = noise * scheduler.init_noise_sigma
+    return run_sampler(denoise, scheduler, start, generators=item_generators(keys)).clamp(-limit, limit)
+
+
 def scale_input(values: Tensor, scale: float) -> Tensor:
     """Maps in [0, 1] -> x0 in [-scale, scale] (Chen et al., "Analog Bits", ICLR 2023; smaller is noisier)."""
     return scale * (2 * values - 1)
@@ -95,64 +251,3 @@ def with_offset(noise: Tensor, offsets: Tensor, strength: float) -> Tensor:
         strength: Its factor.
     """
     return noise + strength * offsets
-
-
-def sample(
-    denoise: Denoise,
-    noise: Tensor,
-    alphas_cumprod: Tensor,
-    num_steps: int,
-    sampler: SamplerName = "ddim",
-    limit: float = 1.0,
-    keys: Sequence[int] = (),
-) -> Tensor:
-    """x0 (B, ...) from noise (B, ...).
-
-    Args:
-        denoise: The network.
-        noise: What to start from, standard normal.
-        alphas_cumprod: float32 (T,), of training.
-        num_steps: 1 to T.
-        sampler: `ddim` (deterministic), `ancestral` (adds noise), `dpm-solver++` (second order).
-        limit: x0 lies in [-limit, limit].
-        keys: One per item: its noise under `ancestral`.
-
-    Raises:
-        ConfigError: There are not so many noise levels.
-    """
-    num_levels = len(alphas_cumprod)
-    if not 1 <= num_steps <= num_levels:
-        raise ConfigError(f"{num_steps} sampling steps of {num_levels} noise levels", hint=f"choose 1 to {num_levels}")
-    scheduler = _scheduler(sampler, alphas_cumprod)
-    scheduler.set_timesteps(num_steps)
-    generators = [torch.Generator().manual_seed(mix(int(key), 1 << 20)) for key in keys] or None
-    x_t = noise * scheduler.init_noise_sigma
-    for timestep in scheduler.timesteps:
-        x0 = denoise(x_t, timestep.expand(len(x_t)).to(x_t.device).long())
-        answer = x0.clamp(-limit, limit)
-        noisy = {"generator": generators} if sampler == "ancestral" else {}
-        x_t = scheduler.step(answer, timestep, x_t, **noisy).prev_sample
-    return x_t.clamp(-limit, limit)
-
-
-def _scheduler(sampler: SamplerName, alphas_cumprod: Tensor) -> Any:
-    common = {
-        "num_train_timesteps": len(alphas_cumprod),
-        "prediction_type": "sample",
-        "timestep_spacing": "trailing",
-    }
-    # The samplers rebuild alpha_bar from betas in single precision: pure noise would become an infinite ratio.
-    safe = alphas_cumprod.clamp(min=2**-24)
-    betas = (1 - safe / torch.cat([safe.new_ones(1), safe[:-1]])).clamp(max=1 - 1e-7).numpy()
-    match sampler:
-        case "ddim":
-            return DDIMScheduler(trained_betas=betas, clip_sample=False, set_alpha_to_one=True, **common)
-        case "ancestral":
-            return DDPMScheduler(trained_betas=betas, clip_sample=False, variance_type="fixed_small", **common)
-        case "dpm-solver++":
-            return DPMSolverMultistepScheduler(
-                trained_betas=betas, algorithm_type="dpmsolver++", final_sigmas_type="zero", **common
-            )
-        case _:
-            choices = ("ddim", "ancestral", "dpm-solver++")
-            raise ConfigError(f"maps are not sampled by {sampler}", where="sampler", choices=choices)

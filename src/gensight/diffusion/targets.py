@@ -1,4 +1,4 @@
-"""Training targets on top of diffusers' schedulers: what the network predicts, and how its errors are weighted.
+"""Training targets on top of diffusers' schedulers: what the network predicts.
 
 With alpha = sqrt(alpha_bar_t) and sigma = sqrt(1 - alpha_bar_t): x_t = alpha x0 + sigma epsilon (Ho et al., NeurIPS
 2020, eq. 4) and v = alpha epsilon - sigma x0 (Salimans & Ho, ICLR 2022, appendix D). Batches have the item axis first.
@@ -6,7 +6,6 @@ With alpha = sqrt(alpha_bar_t) and sigma = sqrt(1 - alpha_bar_t): x_t = alpha x0
 
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 Prediction = Literal["epsilon", "v_prediction", "sample"]
@@ -44,18 +43,3 @@ def clean_estimate(
     if prediction == "sample":
         return output
     return alpha * x_t - sigma * output
-
-
-def min_snr_weights(timesteps: Tensor, alphas_cumprod: Tensor, prediction: Prediction, limit: float = 5.0) -> Tensor:
-    """float32 (B,): Min-SNR loss weights (Hang et al., ICCV 2023): min(snr, limit) in x0's scale, per prediction type.
-
-    The loss on x0 is weighted by min(snr, limit); expressed on epsilon that is divided by snr, on v by snr + 1.
-    """
-    alpha_bar = alphas_cumprod[timesteps.to(alphas_cumprod.device)].float()
-    snr = alpha_bar / (1 - alpha_bar)
-    clipped = torch.clamp(snr, max=limit)
-    if prediction == "epsilon":
-        return clipped / snr
-    if prediction == "sample":
-        return clipped
-    return clipped / (snr + 1)

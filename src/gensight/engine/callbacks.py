@@ -71,7 +71,7 @@ class StopOnBadLoss(Callback):
             raise RunError(
                 f"the loss is not finite at step {pl_module.num_steps}: {', '.join(bad)}",
                 where=", ".join(item.key for item in batch.items[:4]),
-                hint="lower training.learning_rate, set training.clip=1.0, or check the labels of these items",
+                hint="lower the learning rate, clip gradients (clip=1.0), or check the labels of these items",
             )
 
 
@@ -85,10 +85,7 @@ class CsvLog(Callback):
         self._count = 0
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
-        if self.path.is_file():
-            with self.path.open(encoding="utf-8", newline="") as file:
-                known = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
-            self.rows = [row for row in known if row["step"] <= pl_module.num_steps]
+        self.rows = [row for row in read_log(self.path) if row["step"] <= pl_module.num_steps]
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         for name, value in pl_module.latest.items():
@@ -114,6 +111,14 @@ class CsvLog(Callback):
             logger.log_metrics(values, step)
 
 
+def read_log(path: Path) -> list[dict[str, float]]:
+    """The rows of a run's `metrics.csv`; none where there is no such file."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+
+
 class Progress(Callback):
     """One line with step, loss, rate and time left."""
 
@@ -132,7 +137,7 @@ class Progress(Callback):
 
 
 class TimeLimit(Callback):
-    """Stops after this many minutes of training, counted over all sittings of a run; keeps that count."""
+    """Stops after this many minutes of training, counted over all times that the run was resumed."""
 
     def __init__(self, minutes: float | None) -> None:
         self.limit = None if minutes is None else 60 * minutes
@@ -145,8 +150,16 @@ class TimeLimit(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.spent = state_dict["spent"]
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+    def share(self) -> float:
+        """Share of the time that is spent; 0 without a limit."""
+        return 0.0 if self.limit is None else self.spent / self.limit
+
+    def leave_out(self) -> None:
+        """The time since the last step doesn't count: it was spent on something else."""
         self._since = time.monotonic()
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        self.leave_out()
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         now = time.monotonic()
@@ -174,4 +187,4 @@ class Validation(Callback):
         method.load_trained_state(kept)
         self.table.add(pl_module.num_steps, {f"validation_{n}": v for n, v in scores.items()}, trainer)
         self.checkpoints.after_validation(trainer, pl_module, scores)
-        self.clock._since = time.monotonic()  # validation is not training time
+        self.clock.leave_out()  # validation is not training time

@@ -1,4 +1,4 @@
-"""Trains a Method into a run folder with Lightning's Trainer, or goes on where a former sitting stopped."""
+"""Trains a Method into a run folder with Lightning's Trainer, or resumes an interrupted training."""
 
 import logging
 import signal
@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -20,10 +21,8 @@ from gensight.engine.processes import any_process, is_first_process
 from gensight.engine.run_folder import RunFolder
 from gensight.engine.weights import load_weights, save_weights
 from gensight.errors import ConfigError, RunError
-from gensight.loading.cases import Cases
-from gensight.loading.draw_order import DrawOrder
-from gensight.loading.stream import BatchStream
-from gensight.methods.base import Method
+from gensight.loading.stream import Batches
+from gensight.methods.base import Method, Stage
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class Training:
 
     Attributes:
         steps: Optimiser steps taken.
-        minutes: Minutes of training, validation not counted, over all sittings.
+        minutes: Minutes of training, validation not counted, over all times that the run was resumed.
         best_step: Step whose weights were kept; the last one where nothing was validated.
         num_parameters: Number of trained parameters.
     """
@@ -84,8 +83,7 @@ class Training:
 
 def fit(
     method: Method,
-    cases: Cases,
-    order: DrawOrder,
+    batches: Batches,
     optimisation: Optimisation,
     run: RunFolder,
     *,
@@ -94,21 +92,37 @@ def fit(
     validate: Callable[[Method], dict[str, float]] | None = None,
     monitor: str | None = None,
     label: str = "train",
+    identity: str = "",
 ) -> Training:
     """Trains `method` until its steps or minutes are over and leaves its best weights in it and in the run folder.
 
-    A run that was interrupted goes on from its last checkpoint; on CPU it ends with the same weights, to the bit, as
-    an uninterrupted one.
+    A run that was interrupted resumes from its last checkpoint; on CPU it ends with the same weights, to the bit, as
+    an uninterrupted one. A run that has ended is only loaded, unless it is given more steps. The method's stages are
+    trained first, each in a folder of the run.
+
+    Args:
+        method: Trained in place.
+        batches: What it learns from.
+        optimisation: How parameters are moved.
+        run: Where checkpoints, log and weights are kept.
+        schedule: When to save, validate, log and stop.
+        machine: Where it runs.
+        validate: Gives named scores of the method, in evaluation mode.
+        monitor: The score whose minimum is best; None keeps the last weights.
+        label: Of the progress line.
+        identity: Hash of all that the weights depend on but the number of steps, where the run folder's recipe does not
+            guard that: a checkpoint of another identity is refused.
 
     Raises:
         KeyboardInterrupt: After Ctrl-C, once the state is saved.
-        RunError: If the checkpoint is damaged or the loss is not finite.
+        RunError: If the checkpoint is damaged or of another identity, or the loss is not finite.
     """
     resume = run.last_checkpoint if run.last_checkpoint.is_file() else None
     if resume is None:
-        method.prepare(order.seed)
-    module = MethodModule(method, optimisation, validate)
+        for stage in method.stages(batches.seed):
+            fit_stage(stage, RunFolder(run.root / stage.name), machine)
     clock = TimeLimit(schedule.max_minutes)
+    module = MethodModule(method, optimisation, validate, clock.share, identity)
     checkpoints = Checkpoints(run, schedule.checkpoint_every, monitor if validate else None)
     log = CsvLog(run.log / "metrics.csv", schedule.log_every)
     stop = _StopAtEnd(optimisation.steps)
@@ -116,17 +130,24 @@ def fit(
         StopOnBadLoss(), log, clock, Validation(schedule.validate_every, log, checkpoints, clock), checkpoints,
         Progress(optimisation.steps, label), stop,
     ]  # fmt: skip
-    first_batch = 0 if resume is None else _peek(resume)
-    if first_batch < optimisation.steps * optimisation.accumulate:
+    first_batch, minutes = (0, 0.0) if resume is None else _peek(resume, identity)
+    ended = schedule.max_minutes is not None and minutes >= schedule.max_minutes
+    if first_batch < optimisation.steps * optimisation.accumulate and not ended:
         with _quiet(), stop.catching_interrupt():
             trainer = _trainer(run, machine, callbacks)
-            stream = BatchStream(
-                cases, order, first_batch, machine.num_workers, trainer.global_rank, trainer.world_size
-            )
+            stream = batches.from_step(first_batch, machine.num_workers, trainer.global_rank, trainer.world_size)
             trainer.fit(module, stream, ckpt_path=resume, weights_only=True)
         if stop.interrupted:
             raise KeyboardInterrupt
     return _finish(module, run)
+
+
+def fit_stage(stage: Stage, run: RunFolder, machine: Machine = Machine()) -> Training:
+    """Trains a stage of a method into a folder of its own, as `fit` does."""
+    optimisation = Optimisation(
+        stage.steps, stage.learning_rate, stage.weight_decay, stage.warmup_steps, schedule="linear", clip=1.0
+    )
+    return fit(stage.method, stage.batches, optimisation, run, machine=machine, label=stage.name)
 
 
 def _trainer(run: RunFolder, machine: Machine, callbacks: list[Any]) -> L.Trainer:
@@ -186,23 +207,30 @@ def _finish(module: MethodModule, run: RunFolder) -> Training:
     )
 
 
-def _load(path: Any) -> dict[str, Any]:
+def _load(path: Path) -> dict[str, Any]:
     try:
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises a dozen kinds for a damaged or foreign file
         raise RunError(
             f"the checkpoint cannot be read: {type(error).__name__}",
             where=path,
-            hint="delete this file; training then goes on from the other checkpoint or starts anew",
+            hint="delete this file to train anew",
         ) from error
     if "gensight" not in checkpoint:
         raise RunError("this checkpoint was not written by gensight", where=path)
     return checkpoint
 
 
-def _peek(path: Any) -> int:
-    num_batches: int = _load(path)["gensight"]["num_batches"]
-    return num_batches
+def _peek(path: Path, identity: str) -> tuple[int, float]:
+    """(batches, minutes) that a checkpoint has come to. Raises RunError where it is of another identity."""
+    checkpoint = _load(path)
+    if checkpoint["gensight"]["identity"] != identity:
+        raise RunError(
+            "the checkpoint belongs to another recipe or other data",
+            where=path,
+            hint=f"choose another folder with --out, or delete {path} to train this stage anew",
+        )
+    return checkpoint["gensight"]["num_batches"], checkpoint["callbacks"]["TimeLimit"]["spent"] / 60
 
 
 class _StopAtEnd(L.Callback):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 import lightning as L
 import torch
@@ -15,7 +15,8 @@ from gensight.methods.base import Method
 from gensight.methods.loss import reduce_losses
 from gensight.samples import Batch
 
-Schedule = Literal["constant", "cosine"]
+RateSchedule = Literal["constant", "cosine", "linear", "constant-then-linear"]
+DECAY_SHARE = 0.3  # of a training under `constant-then-linear`
 OptimiserName = Literal["adamw", "sgd"]
 
 
@@ -28,41 +29,57 @@ class Optimisation:
         learning_rate: Peak rate.
         weight_decay: Decoupled with AdamW, part of the gradient with SGD.
         warmup_steps: Linear warm-up; the first step already moves.
-        schedule: `constant`, or `cosine` down to 1 % of the peak.
+        schedule: `constant`; `cosine` down to 1 % of the peak; `linear` down to 5 %; `constant-then-linear`: constant,
+            then down to 0 over the last 30 % of the steps, or of the time where that ends the training first. A rate
+            that is constant for most of the way lets an unfinished training be lengthened or shortened.
         clip: Global gradient norm, or None.
         accumulate: Batches per optimiser step.
         ema: Decay of the exponential moving average of the trained parameters, or None.
         optimiser: `adamw`, or `sgd` with momentum.
         momentum: Of SGD.
+        betas: Of AdamW.
+        fused: Whether AdamW moves all parameters in one kernel, which is faster where they are many and small.
     """
 
     steps: int
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     warmup_steps: int = 0
-    schedule: Schedule = "constant"
+    schedule: RateSchedule = "constant"
     clip: float | None = None
     accumulate: int = 1
     ema: float | None = None
     optimiser: OptimiserName = "adamw"
     momentum: float = 0.9
+    betas: tuple[float, float] = (0.9, 0.999)
+    fused: bool = False
 
     def build(self, groups: list[dict[str, Any]]) -> Optimizer:
         """The optimiser of these groups, as `Method.parameter_groups` gives them."""
         rated = [{"params": one["params"], "lr": self.learning_rate * one.get("lr_scale", 1.0)} for one in groups]
         match self.optimiser:
             case "adamw":
-                return torch.optim.AdamW(rated, weight_decay=self.weight_decay)
+                return torch.optim.AdamW(
+                    rated, betas=self.betas, weight_decay=self.weight_decay, fused=self.fused or None
+                )
             case "sgd":
                 return torch.optim.SGD(rated, momentum=self.momentum, weight_decay=self.weight_decay)
 
-    def rate(self, step: int) -> float:
-        """The factor on the peak rate at an optimiser step."""
+    def rate(self, step: int, time_share: float = 0.0) -> float:
+        """The factor on the peak rate at an optimiser step, after this share of the time that a training may take."""
         warm = min(1.0, (step + 1) / (self.warmup_steps + 1))
-        if self.schedule == "constant":
-            return warm
         done = min(1.0, step / max(1, self.steps))
-        return warm * (0.01 + 0.99 * 0.5 * (1 + float(torch.cos(torch.tensor(done * torch.pi)))))
+        match self.schedule:
+            case "constant":
+                return warm
+            case "cosine":
+                return warm * (0.01 + 0.99 * 0.5 * (1 + float(torch.cos(torch.tensor(done * torch.pi)))))
+            case "linear":
+                return warm * max(0.05, 1 - done)
+            case "constant-then-linear":
+                return max(0.0, min(warm, (1 - max(done, time_share)) / DECAY_SHARE))
+            case _:
+                assert_never(self.schedule)
 
 
 class MethodModule(L.LightningModule):
@@ -72,6 +89,8 @@ class MethodModule(L.LightningModule):
         method: What is trained.
         optimisation: How.
         validate: Called with the module in evaluation mode; gives named validation scores, or None without validation.
+        time_share: Gives the share of its time that the training has taken.
+        identity: Hash of all that the weights depend on but the number of steps; checkpoints keep it.
     """
 
     def __init__(
@@ -79,10 +98,13 @@ class MethodModule(L.LightningModule):
         method: Method,
         optimisation: Optimisation,
         validate: Callable[[Method], dict[str, float]] | None = None,
+        time_share: Callable[[], float] = lambda: 0.0,
+        identity: str = "",
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.method, self.optimisation, self.validate_with = method, optimisation, validate
+        self.time_share, self.identity = time_share, identity
         self.average: dict[str, Tensor] = {}
         self.num_batches = 0
 
@@ -94,7 +116,16 @@ class MethodModule(L.LightningModule):
     def configure_optimizers(self) -> Any:
         optimisers = [self.optimisation.build(self.method.parameter_groups(one)) for one in self.method.players]
         # A plain function: a bound method would be saved with the schedule.
-        return optimisers, [LambdaLR(o, lambda step: self.optimisation.rate(step)) for o in optimisers]
+        return optimisers, [
+            LambdaLR(o, lambda step: self.optimisation.rate(step, self.time_share())) for o in optimisers
+        ]
+
+    def on_train_start(self) -> None:
+        """A resumed training follows its schedule from the first step on, also where it has been lengthened."""
+        for schedule in _listed(self.lr_schedulers()):
+            rate = self.optimisation.rate(schedule.last_epoch, self.time_share())
+            for group, peak in zip(schedule.optimizer.param_groups, schedule.base_lrs, strict=True):
+                group["lr"] = peak * rate
 
     def training_step(self, batch: Batch, batch_index: int) -> None:
         accumulate = self.optimisation.accumulate
@@ -147,7 +178,9 @@ class MethodModule(L.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         trained = self.method.trained_state()
         checkpoint["state_dict"] = {f"method.{name}": tensor for name, tensor in trained.items()}
-        checkpoint["gensight"] = {"num_batches": self.num_batches, "average": self.average}
+        checkpoint["gensight"] = {
+            "num_batches": self.num_batches, "average": self.average, "identity": self.identity
+        }  # fmt: skip
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         own = checkpoint["gensight"]

@@ -36,7 +36,7 @@ def invert(backbone: DiffusionBackbone, image: Tensor, prompt: str, steps: int) 
         prompt: What it shows.
         steps: As many as the sampling will have.
     """
-    from gensight.guidance.sampling import Sampling, sample
+    from gensight.guidance.sampling import ImageSampling, sample
 
     scheduler = DDIMInverseScheduler.from_config(backbone.scheduler.config)
     scheduler.set_timesteps(steps, device=backbone.device)
@@ -50,7 +50,7 @@ def invert(backbone: DiffusionBackbone, image: Tensor, prompt: str, steps: int) 
         timesteps.append(int(timestep))
     size = (int(image.shape[-2]), int(image.shape[-1]))
     again = sample(
-        backbone, Sampling(prompt, size=size, steps=steps, guidance_scale=1.0, eta=0.0), start=passed[-1]
+        backbone, ImageSampling(prompt, size=size, steps=steps, guidance_scale=1.0, eta=0.0), start=passed[-1]
     ).images[0]
     mean_square = float((again.cpu() - image.cpu()).square().mean())
     psnr = float(-10 * torch.log10(torch.tensor(max(mean_square, 1e-12))))

@@ -1,35 +1,33 @@
-"""The sampler's loop: a diffusers scheduler, classifier-free guidance, and goals that steer it."""
+"""Images from noise: the sampling loop with classifier-free guidance, and goals that steer it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, assert_never, get_args
+from typing import Any
 
 import torch
-from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.backbones.text import TextEmbedding
+from gensight.diffusion.sampling import SamplerName, StepHook, build_scheduler, run_sampler
 from gensight.guidance.goals import Goal
 from gensight.guidance.steering import Steering, goal_gradient, move
 from gensight.samples import Size
 
-Sampler = Literal["ddim", "dpm-solver++", "euler"]
 Watch = Callable[[int, Tensor], None]
-SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 UNSTEERED = Steering(weight=0.0)
 
 
 @dataclass(frozen=True)
-class Sampling:
+class ImageSampling:
     """How images are sampled.
 
     Attributes:
         prompt: What they show.
         negative_prompt: What they don't.
         size: (height, width) in pixels.
-        sampler: `ddim` (Song et al., ICLR 2021), `dpm-solver++` (Lu et al., 2022) or `euler` (Karras et al., 2022).
+        sampler: See `gensight.diffusion.sampling.Sampling`.
         steps: Number of steps.
         guidance_scale: Weight of the text; 1 runs no unconditional pass.
         eta: Noise that DDIM adds at each step: 0 none, 1 as much as DDPM.
@@ -40,7 +38,7 @@ class Sampling:
     prompt: str = ""
     negative_prompt: str = ""
     size: Size = (512, 512)
-    sampler: Sampler = "ddim"
+    sampler: SamplerName = "ddim"
     steps: int = 50
     guidance_scale: float = 7.5
     eta: float = 1.0
@@ -72,21 +70,7 @@ class Trajectory:
     errors: dict[int, Tensor] = field(default_factory=dict)
 
 
-def build_scheduler(backbone: DiffusionBackbone, sampler: Sampler) -> Any:
-    """A scheduler of the backbone's own training schedule."""
-    config = backbone.scheduler.config
-    match sampler:
-        case "ddim":
-            return DDIMScheduler.from_config(config)
-        case "dpm-solver++":
-            return DPMSolverMultistepScheduler.from_config(config, algorithm_type="dpmsolver++")
-        case "euler":
-            return EulerDiscreteScheduler.from_config(config)
-        case _:
-            assert_never(sampler)
-
-
-def steered_steps(sampling: Sampling, steering: Steering) -> range:
+def steered_steps(sampling: ImageSampling, steering: Steering) -> range:
     """Numbers of the steps that are steered: the first, noisy ones of those that are run."""
     return range(sampling.first, sampling.first + steering.num_steps(sampling.steps - sampling.first))
 
@@ -94,7 +78,7 @@ def steered_steps(sampling: Sampling, steering: Steering) -> range:
 @torch.no_grad()
 def sample(
     backbone: DiffusionBackbone,
-    sampling: Sampling,
+    sampling: ImageSampling,
     goals: Sequence[Goal] = (),
     steering: Steering = UNSTEERED,
     *,
@@ -116,7 +100,7 @@ def sample(
         keep_latents: Keep the latents before each step.
         watch: Called with the step's number and the latents after it.
     """
-    scheduler = build_scheduler(backbone, sampling.sampler)
+    scheduler = build_scheduler(sampling.sampler, backbone.scheduler)
     scheduler.set_timesteps(sampling.steps, device=backbone.device)
     generators = [torch.Generator().manual_seed(seed) for seed in sampling.seeds]
     latents = start
@@ -125,26 +109,17 @@ def sample(
         shape = (len(generators), *backbone.latent_shape(sampling.size))
         latents = randn_tensor(shape, generator=generators, device=backbone.device) * scheduler.init_noise_sigma
     text = _embed(backbone, sampling, len(latents))
-    passed: dict[int, Tensor] = {}
-    timesteps: dict[int, float] = {}
-    errors: dict[int, Tensor] = {}
-    steered = steered_steps(sampling, steering) if goals and steering.weight else ()
-    extra: dict[str, Any] = {"eta": sampling.eta} if sampling.sampler == "ddim" else {}
-    if sampling.sampler != "dpm-solver++" or sampling.eta:
-        extra["generator"] = generators
+    steered = steered_steps(sampling, steering) if goals and steering.weight else range(0)
+    steps = _SteeredSteps(backbone, scheduler, goals, steering, steered, text.positive, sampling, keep_latents, watch)
+
+    def denoise(x_t: Tensor, timestep: Tensor) -> Tensor:
+        return _predict(backbone, x_t, timestep, text, sampling.guidance_scale)
+
     with backbone.checkpointed(steering.memory == "low"):
-        for number, timestep in list(enumerate(scheduler.timesteps))[sampling.first :]:
-            if number in steered:
-                latents, errors[number] = _steer(
-                    backbone, scheduler, goals, steering, latents, timestep, text, number, sampling
-                )
-            shown = scheduler.scale_model_input(latents, timestep)
-            if keep_latents:
-                passed[number], timesteps[number] = shown, float(timestep)
-            output = _predict(backbone, shown, timestep, text, sampling.guidance_scale)
-            latents = scheduler.step(output, timestep, latents, **extra, return_dict=False)[0]
-            watch(number, latents)
-    return Trajectory(backbone.decode_latent(latents).clamp(0, 1), latents, passed, timesteps, errors)
+        clean = run_sampler(
+            denoise, scheduler, latents, first_step=sampling.first, generators=generators, eta=sampling.eta, hook=steps
+        )
+    return Trajectory(backbone.decode_latent(clean).clamp(0, 1), clean, steps.latents, steps.timesteps, steps.errors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +136,7 @@ class _Text:
         return TextEmbedding(torch.cat([self.negative.tokens, self.positive.tokens]), pooled)
 
 
-def _embed(backbone: DiffusionBackbone, sampling: Sampling, batch: int) -> _Text:
+def _embed(backbone: DiffusionBackbone, sampling: ImageSampling, batch: int) -> _Text:
     positive = backbone.embed_text([sampling.prompt]).expand(batch)
     if sampling.guidance_scale == 1:
         return _Text(positive, None)
@@ -176,25 +151,45 @@ def _predict(backbone: DiffusionBackbone, shown: Tensor, timestep: Tensor, text:
     return negative + scale * (positive - negative)
 
 
-def _steer(
-    backbone: DiffusionBackbone,
-    scheduler: Any,
-    goals: Sequence[Goal],
-    steering: Steering,
-    latents: Tensor,
-    timestep: Tensor,
-    text: _Text,
-    step: int,
-    sampling: Sampling,
-) -> tuple[Tensor, Tensor]:
-    """The latents after the step's moves, and the goals' error before them."""
-    first: Tensor | None = None
-    for _ in range(steering.inner_steps):
-        shown = scheduler.scale_model_input(latents, timestep)
-        gradient, error = goal_gradient(backbone, goals, shown, timestep, text.positive, step, sampling.size)
-        first = error if first is None else first
-        # Scaling multiplies latents by a number, so what was moved is brought back by dividing by it.
-        factor = float((shown.flatten()[0] / latents.flatten()[0]).item()) if shown is not latents else 1.0
-        latents = move(shown, gradient, steering) / factor
-    assert first is not None
-    return latents, first
+@dataclass(frozen=True, eq=False)
+class _SteeredSteps(StepHook):
+    """Moves the latents before each steered step, keeps those before every step, and lets the caller watch."""
+
+    backbone: DiffusionBackbone
+    scheduler: Any
+    goals: Sequence[Goal]
+    steering: Steering
+    steered: range
+    text: TextEmbedding
+    sampling: ImageSampling
+    keep_latents: bool
+    watch: Watch
+    latents: dict[int, Tensor] = field(default_factory=dict)
+    timesteps: dict[int, float] = field(default_factory=dict)
+    errors: dict[int, Tensor] = field(default_factory=dict)
+
+    def before(self, number: int, timestep: Tensor, x_t: Tensor) -> Tensor:
+        if number in self.steered:
+            x_t, self.errors[number] = self._steer(number, timestep, x_t)
+        if self.keep_latents:
+            self.latents[number] = self.scheduler.scale_model_input(x_t, timestep)
+            self.timesteps[number] = float(timestep)
+        return x_t
+
+    def after(self, number: int, x_t: Tensor) -> None:
+        self.watch(number, x_t)
+
+    def _steer(self, number: int, timestep: Tensor, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """The latents after the step's moves, and the goals' error before them."""
+        first: Tensor | None = None
+        for _ in range(self.steering.inner_steps):
+            shown = self.scheduler.scale_model_input(latents, timestep)
+            gradient, error = goal_gradient(
+                self.backbone, self.goals, shown, timestep, self.text, number, self.sampling.size
+            )
+            first = error if first is None else first
+            # Scaling multiplies latents by a number, so what was moved is brought back by dividing by it.
+            factor = float((shown.flatten()[0] / latents.flatten()[0]).item()) if shown is not latents else 1.0
+            latents = move(shown, gradient, self.steering) / factor
+        assert first is not None
+        return latents, first

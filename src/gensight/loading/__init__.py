@@ -6,5 +6,6 @@
 - `cases.py`: `Cases`, one reader's items with their views, images and targets; `collate` stacks them into a Batch.
 - `draw_order.py`: which item is drawn at which step. The batch of step s depends on (seed, s) alone, so a resumed run
   draws what the uninterrupted one would have drawn, and the state to save is the step.
-- `stream.py`: `BatchStream`, the endless stream of training batches, with workers; `each_once`, each item once.
+- `stream.py`: `Batches`, where a training's batches come from: of cases (`CaseBatches`, with loader processes) or of
+  numbered items (`IndexedBatches`); `each_once`, for testing.
 """

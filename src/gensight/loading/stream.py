@@ -1,8 +1,15 @@
-"""Streams of batches: endless for training, each item once for testing."""
+"""Streams of batches: endless for training, each item once for testing.
 
-from collections.abc import Iterator
+What a training step sees is a function of (seed, step) alone, so that a run resumes from its step and nothing else.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import cv2
+import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from gensight.errors import UserError
@@ -75,6 +82,69 @@ class BatchStream:
     def __iter__(self) -> Iterator[Batch]:
         draws = self.order.batches(self.first_step, self.rank, self.world_size)
         return _batches(self.cases, draws, self.num_workers)
+
+
+@runtime_checkable
+class Batches(Protocol):
+    """Where a training's batches come from."""
+
+    @property
+    def seed(self) -> int:
+        """Draws the batches, and whatever else of the training is random."""
+
+    def from_step(self, first: int, num_workers: int = 0, rank: int = 0, world_size: int = 1) -> Iterable[Batch]:
+        """The endless stream from batch `first` on; of each, the share of process `rank` among `world_size`."""
+
+
+@dataclass(frozen=True, eq=False)
+class CaseBatches:
+    """`Batches` of cases.
+
+    Attributes:
+        cases: The training cases.
+        order: Which item is drawn when.
+    """
+
+    cases: Cases
+    order: DrawOrder
+
+    @property
+    def seed(self) -> int:
+        return self.order.seed
+
+    def from_step(self, first: int, num_workers: int = 0, rank: int = 0, world_size: int = 1) -> Iterable[Batch]:
+        return BatchStream(self.cases, self.order, first, num_workers, rank, world_size)
+
+
+@runtime_checkable
+class IndexedSource(Protocol):
+    """Numbered items that make batches themselves, such as a pool of images on disk."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: list[int], keys: Tensor) -> Batch:
+        """The batch of these items, each with its generator key, int64 (B,)."""
+
+
+@dataclass(frozen=True)
+class IndexedBatches:
+    """`Batches` of an indexed source, made in the training process: each pass over it is a new permutation.
+
+    Attributes:
+        source: Of items.
+        batch_size: Items per global batch.
+        seed: Draws order and keys.
+    """
+
+    source: IndexedSource
+    batch_size: int
+    seed: int
+
+    def from_step(self, first: int, num_workers: int = 0, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
+        order = DrawOrder(len(self.source), self.batch_size, self.seed)
+        for draws in order.batches(first, rank, world_size):
+            keys = torch.tensor([draw.key for draw in draws], dtype=torch.int64)
+            yield self.source.batch([draw.index for draw in draws], keys)
 
 
 def each_once(cases: Cases, batch_size: int, num_workers: int = 0, view: int = 0, every: int = 1) -> Iterator[Batch]:

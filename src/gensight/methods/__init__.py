@@ -13,13 +13,15 @@ Adding a method:
 1. Make a folder `methods/NAME/` with `model.py` (networks), `loss.py` (one function per formula) and `method.py`.
 2. Subclass `Method` with plain keyword arguments; draw all noise from the batch's keys (`diffusion/noise.py`). Two
    `players` take turns in each step, each with an optimiser, a schedule and a clipping of its own.
-3. Refuse outputs or backbones that it cannot work with in `__init__`, naming both sides (ConfigError).
-4. Add its config class to `Method` in `config/schema.py` (and to `OWN_ENCODINGS` there, if its target is of a kind
+3. Give what is sampled its own `sampling`, and let `predict`'s argument change it for one call. Trainings that come
+   before the method's own are its `stages`; it has no loop of its own.
+4. Refuse outputs or backbones that it cannot work with in `__init__`, naming both sides (ConfigError).
+5. Add its config class to `Method` in `config/schema.py` (and to `OWN_ENCODINGS` there, if its target is of a kind
    that no other method makes) and its `case` to `build_method` in `assembly/methods.py`; forbid it the other methods in
    `pyproject.toml` (import-linter).
-5. Add its first losses to `tests/golden/`, its small case to `tests/methods/test_loss.py`, and a train-kill-resume test
+6. Add its first losses to `tests/golden/`, its small case to `tests/methods/test_loss.py`, and a train-kill-resume test
    like `tests/engine/test_fit.py`.
-6. Write a recipe that opens with its command, cost, expected score, and whether it was run.
+7. Write a recipe that opens with its command, cost, expected score, and whether it was run.
 """
 
 from gensight.methods.base import Method

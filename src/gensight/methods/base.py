@@ -1,11 +1,14 @@
 """What every method is: `Batch` -> losses, `Batch` -> outputs. It knows nothing of configs, Lightning or files."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
 from gensight.diffusion.sampling import Sampling
+from gensight.loading.stream import Batches
 from gensight.methods.loss import Loss
 from gensight.samples import Batch
 
@@ -15,15 +18,16 @@ class Method(nn.Module, ABC):
 
     Attributes:
         players: Who takes optimiser steps: one name, or a generator and a discriminator.
-        sampling: How predictions are sampled unless `predict` is given something else; None of a method that samples
-            nothing.
+        sampling: How predictions are sampled where `predict` is given nothing else, every field that applies set; None
+            for a method that computes its predictions in one pass.
     """
 
     players: tuple[str, ...] = ("model",)
     sampling: Sampling | None = None
 
-    def prepare(self, seed: int = 0) -> None:
-        """What comes before the first step of a training, and not again when it goes on. By default nothing."""
+    def stages(self, seed: int = 0) -> Sequence["Stage"]:
+        """Trainings of their own that come before the first step; they are finished before it. By default none."""
+        return ()
 
     @abstractmethod
     def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
@@ -38,8 +42,8 @@ class Method(nn.Module, ABC):
         """Output tensors with a batch axis, as the encoding's `decode` wants them. Runs without gradients.
 
         Args:
-            batch: Images and items.
-            sampling: Changes to the method's own `sampling`; ignored by methods that sample nothing.
+            batch: What is predicted of.
+            sampling: Changes to the method's own `sampling`, for this call; a method that samples nothing ignores it.
         """
 
     @abstractmethod
@@ -66,3 +70,26 @@ class Method(nn.Module, ABC):
         if missing or unexpected:
             raise KeyError(f"missing tensors {missing[:5]}, unexpected tensors {unexpected[:5]}")
         self.load_state_dict(state, strict=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A training before a method's own: of parts that both share, and of parts that are dropped afterwards.
+
+    Attributes:
+        name: Names its folder in the run.
+        method: What is trained. The parts that it shares with the method keep what they have learned.
+        batches: What it learns from.
+        steps: Optimiser steps.
+        learning_rate: Peak rate; it falls linearly to a twentieth.
+        warmup_steps: Steps over which it rises.
+        weight_decay: AdamW's.
+    """
+
+    name: str
+    method: Method
+    batches: Batches
+    steps: int
+    learning_rate: float
+    warmup_steps: int = 0
+    weight_decay: float = 0.0

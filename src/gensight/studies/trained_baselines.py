@@ -13,7 +13,7 @@ from gensight.studies.dry_run import measure_steps
 from gensight.teachers.baseline import PoseTeacherBaseline
 from gensight.teachers.models.pose import PoseTeacher
 
-TrainRun = Callable[[RunConfig, RunFolder], None]
+TrainRun = Callable[[Experiment, RunFolder], None]
 MIN_STEPS = 20
 
 
@@ -51,31 +51,37 @@ def baseline_config(config: RunConfig, baseline: str) -> RunConfig | None:
             return None
 
 
-def needs_training(config: RunConfig) -> bool:
-    """Whether one of the recipe's baselines is a network of its own."""
-    return any(baseline_config(config, baseline) is not None for baseline in config.baselines)
+def untrained_baselines(config: RunConfig, run: RunFolder) -> list[str]:
+    """The recipe's baselines that are networks of their own and have not been trained beside a run."""
+    return [
+        baseline
+        for baseline in config.baselines
+        if baseline_config(config, baseline) is not None and not baseline_folder(run, baseline).finished
+    ]
 
 
-def with_steps_for(config: RunConfig, minutes: float, device: str) -> RunConfig:
-    """The recipe with as many steps as fit into `minutes` of training on this machine, by a measurement."""
-    steps = max(MIN_STEPS, round(60 * minutes / measure_steps(config, device).seconds_per_step))
+def with_steps_for(experiment: Experiment, minutes: float, device: str) -> Experiment:
+    """With as many steps as fit into `minutes` of training on this machine, by a measurement."""
+    steps = max(MIN_STEPS, round(60 * minutes / measure_steps(experiment, device).seconds_per_step))
+    config = experiment.config
     training = config.training.model_copy(update={"steps": steps, "max_minutes": None})
-    return config.model_copy(update={"training": training})
+    return experiment.with_config(config.model_copy(update={"training": training}))
 
 
 def baseline_folder(run: RunFolder, baseline: str) -> RunFolder:
     return RunFolder(run.baselines / baseline)
 
 
-def train_baselines(config: RunConfig, run: RunFolder, device: str, train_run: TrainRun) -> None:
+def train_baselines(experiment: Experiment, run: RunFolder, device: str, train_run: TrainRun) -> None:
     """Trains each baseline that the recipe names and that has not been trained; `scratch` as long as the run."""
     minutes = run.read_card().training_minutes or 0.0
-    for baseline in config.baselines:
+    config = experiment.config
+    for baseline in untrained_baselines(config, run):
         recipe, folder = baseline_config(config, baseline), baseline_folder(run, baseline)
-        if recipe is None or folder.finished:
-            continue
+        assert recipe is not None  # as an untrained baseline has one
         if folder.config.is_file():
-            recipe = load_recipe(folder.config)  # begun in an earlier sitting
-        elif baseline == "scratch":
-            recipe = with_steps_for(recipe, minutes, device)
-        train_run(recipe, folder)
+            recipe = load_recipe(folder.config)  # interrupted before
+        opened = experiment.with_config(recipe)
+        if baseline == "scratch" and not folder.config.is_file():
+            opened = with_steps_for(opened, minutes, device)
+        train_run(opened, folder)

@@ -12,7 +12,7 @@ import av
 import psutil
 import torch
 
-import gensight.backbones as backbones
+from gensight.backbones.pretrained import tiny_folder
 from gensight.version import __version__
 
 GIB = 1024**3
@@ -97,7 +97,7 @@ def _disks() -> list[Check]:
 
 
 def _tiny() -> Check:
-    folder = Path(backbones.__file__).parent / "tiny"
+    folder = tiny_folder()
     weights = list(folder.rglob("*.safetensors"))
     if not weights or not (folder / "model_index.json").is_file():
         return Check("missing", "tiny", "the packaged backbone's weights are not there",

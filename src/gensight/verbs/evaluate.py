@@ -1,6 +1,5 @@
 """`gensight evaluate`: scores of a run and its baselines, paired differences, predictions, pictures and the report."""
 
-import json
 import resource
 import sys
 import time
@@ -26,7 +25,7 @@ from gensight.prediction.scoring.detected_boxes import read_test_detections, sco
 from gensight.prediction.scoring.records import record
 from gensight.prediction.sources import Boxes
 from gensight.prediction.trained_run import TrainedRun
-from gensight.report import scores_table_text, write_report
+from gensight.report import write_report
 from gensight.samples import Item, Prediction
 from gensight.studies.trained_baselines import baseline_folder, untrained_answer
 
@@ -63,6 +62,7 @@ def evaluate(
     device: str = "auto",
     baselines: bool = True,
     detections: Path | None = None,
+    experiment: Experiment | None = None,
 ) -> list[Scored]:
     """Scores a finished run on its test part and writes metrics.json, predictions.json, pictures and report.html.
 
@@ -74,13 +74,15 @@ def evaluate(
         device: `auto`, `cpu`, `cuda` ...
         baselines: Whether to score the recipe's baselines beside it, those that have been trained.
         detections: A detections file: `coco-oks` is then scored on these boxes too.
+        experiment: The run's, where its data is open already.
 
     Returns:
         The run's scores, then the baselines'.
     """
     folder = RunFolder(Path(run))
     trained = TrainedRun.load(folder.root, device, checkpoint)
-    experiment = Experiment.open(trained.config, trained.calibration)
+    opened = Experiment.open(trained.config) if experiment is None else experiment.with_config(trained.config)
+    experiment = opened.calibrated(trained.calibration)
     cases = experiment.test_cases()
     boxes = None if detections is None else read_test_detections(Path(detections), experiment)
     entries: list[dict[str, Any]] = []
@@ -99,8 +101,6 @@ def evaluate(
     if results is not None:
         results.write(folder.root)
     write_report([folder.root], folder.report)
-    print(scores_table_text(json.loads(folder.metrics.read_text(encoding="utf-8"))))
-    print(f"report: {folder.report}")
     return scored
 
 

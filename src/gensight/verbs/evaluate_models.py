@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gensight.assembly.encodings import resolve_vocabulary
 from gensight.assembly.experiment import Experiment
 from gensight.assembly.metrics import build_metrics
 from gensight.assembly.training_settings import default_run_folder
@@ -95,8 +94,8 @@ def evaluate_models(
         experiment = Experiment.open(trained.config, trained.calibration)
         folder = trained.folder.root
     else:
-        config = resolve_vocabulary(load_recipe(run_or_recipe, overrides))
-        experiment = Experiment.open(config)
+        experiment = Experiment.open(load_recipe(run_or_recipe, overrides))
+        config = experiment.config
         folder = default_run_folder(config).with_name(f"{config.name}-models")
     cases = experiment.test_cases()
     scored = [_score_model(Specialist(_source(model), device), trained, experiment, cases) for model in models]

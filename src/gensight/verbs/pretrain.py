@@ -2,63 +2,56 @@
 
     OUT/config.yaml        the resolved recipe
     OUT/pool/              the images, at training size
-    OUT/autoencoder.ckpt   everything that resuming needs, for each of the two networks
-    OUT/denoiser.ckpt
+    OUT/autoencoder/       a run folder for each of the two networks: checkpoints, log, weights
+    OUT/denoiser/
     OUT/latents.*          what the denoiser learns from
-    OUT/losses.json        the history of both
     OUT/pipeline/          the backbone, as a diffusers folder, with card and pictures
 
-Every stage goes on where it stopped. What was interrupted ends in the same weights as what was not, unless
+Every stage resumes where it stopped. What was interrupted ends in the same weights as what was not, unless
 `max_minutes` cuts the training short: then they depend on how fast the machine was.
 """
 
-import hashlib
 import platform
-from importlib.resources import files
+from dataclasses import dataclass
 from pathlib import Path
-from typing import assert_never
 
 import torch
-from torch import nn
 
-from gensight.assembly.readers import build_readers
-from gensight.assembly.training_settings import choose_device
-from gensight.config.data import PuppetsData, VideosData
-from gensight.config.loading.loader import dump_config
-from gensight.config.pretrain import FolderStart, PretrainConfig, ScratchStart, TinyStart
-from gensight.diffusion.noise import mix
-from gensight.engine.hardware import hardware
-from gensight.errors import ConfigError, RunError
-from gensight.files.atomic import write_json, write_text
-from gensight.files.hashing import value_hash
-from gensight.files.lock import only_writer
-from gensight.methods.pretrain.architecture import (
-    Parts,
-    build_autoencoder,
-    build_denoiser,
-    build_scheduler,
-    build_text_encoder,
+from gensight.assembly.pretraining import (
+    NetworkTraining,
+    build_autoencoder_training,
+    build_denoiser_training,
+    build_images,
+    build_parts,
+    build_pool_settings,
 )
-from gensight.methods.pretrain.autoencoder import AutoencoderMethod
-from gensight.methods.pretrain.denoiser import DenoiserMethod
-from gensight.methods.pretrain.latents import LatentSource, encode_pool
-from gensight.methods.pretrain.pipeline import Card, load_parts, save_parts, write_card, write_pictures
-from gensight.methods.pretrain.pool import ImageSource, Pool, PoolSettings, open_pool
-from gensight.methods.pretrain.tokenizer import build_tokenizer
-from gensight.methods.pretrain.training import Progress, Settings, fit
-from gensight.methods.pretrain.vocabulary import INSTRUCTION_WORDS
-from gensight.puppets.captions import CAPTION_WORDS
-from gensight.readers.base import Reader
-from gensight.readers.footage.videos import VideosReader
-from gensight.readers.puppets import PuppetsReader
+from gensight.assembly.training_settings import choose_device, single_machine
+from gensight.backbones.pipeline_folder import save_parts
+from gensight.backbones.pretrained import PipelineParts
+from gensight.config.loading.loader import dump_config
+from gensight.config.pretrain import PretrainConfig
+from gensight.engine.callbacks import read_log
+from gensight.engine.fit import Training, fit
+from gensight.engine.hardware import hardware
+from gensight.engine.run_folder import RunFolder
+from gensight.files.atomic import write_text
+from gensight.files.lock import only_writer
+from gensight.methods.pretrain.pipeline import Card, load_pretrained, write_card, write_pictures
+from gensight.methods.pretrain.pool import Pool, open_pool
 
-AUTOENCODER_SHARE = 0.25  # of max_minutes
 NUM_PROMPTS = 12
-LATENT_PREDICTIONS = {"epsilon": "epsilon", "v": "v_prediction"}
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """How the training of a network went, and its losses at the end."""
+
+    training: Training
+    losses: dict[str, float]
 
 
 def pretrain(config: PretrainConfig, out: Path | None = None, device: str = "auto", workers: int = 2) -> Path:
-    """Trains a backbone, or goes on with one that was interrupted.
+    """Trains a backbone, or resumes an interrupted training.
 
     Args:
         config: The recipe.
@@ -76,182 +69,43 @@ def pretrain(config: PretrainConfig, out: Path | None = None, device: str = "aut
     """
     folder = Path("backbones") / config.name if out is None else Path(out)
     device = choose_device(device)
-    parts = _start(config)
-    _check_size(config, parts)
+    parts = build_parts(config)
     with only_writer(folder):
-        return _pretrain(config, folder, parts, device, workers)
-
-
-def _pretrain(config: PretrainConfig, folder: Path, parts: Parts, device: str, workers: int) -> Path:
-    write_text(folder / "config.yaml", dump_config(config))
-    pool = open_pool(build_source(config), folder / "pool", _pool_settings(config), workers)
-    first = _train_autoencoder(config, parts, pool, folder, device)
-    second = _train_denoiser(config, parts, pool, folder, device)
-    write_json(folder / "losses.json", {"autoencoder": first.history, "denoiser": second.history}, indent=1)
-    for network in (parts.autoencoder, parts.denoiser, parts.text_encoder):
-        network.to("cpu").eval()
-    pipeline = folder / "pipeline"
-    save_parts(parts, pipeline)
-    # The pictures are drawn by what was stored, read as any user reads it.
-    stored = load_parts(pipeline)
-    prompts = _prompts(pool)
-    psnr = write_pictures(stored, pool, prompts, pipeline, config.seed)
-    write_card(_card(config, parts, first, second, psnr, prompts, device), pipeline)
+        write_text(folder / "config.yaml", dump_config(config))
+        images = build_images(config)
+        pool = open_pool(images, folder / "pool", build_pool_settings(config, len(images)), workers)
+        first = _train(build_autoencoder_training(config, parts, pool), folder / "autoencoder", device)
+        second = _train(build_denoiser_training(config, parts, pool, folder, device), folder / "denoiser", device)
+        for network in (parts.vae, parts.unet, *parts.text_encoders):
+            network.to("cpu").eval()
+        pipeline = folder / "pipeline"
+        save_parts(parts, pipeline)
+        prompts = _prompts(pool)
+        # The pictures are drawn by what was stored, read as any user reads it.
+        psnr = write_pictures(load_pretrained(pipeline), pool, prompts, pipeline, config.seed)
+        write_card(_card(config, parts, pool, (first, second), psnr, prompts, device), pipeline)
     return pipeline
 
 
-def build_source(config: PretrainConfig) -> Reader:
-    """The images of a recipe; labels, where the data has them, are not read."""
-    data = config.data
-    if isinstance(data, PuppetsData):
-        return PuppetsReader(
-            data.num_train,
-            seed=mix(data.seed, 0) % (1 << 31),
-            size=data.size,
-            truths=("caption",),
-            subjects=data.subjects,
-        )
-    if isinstance(data, VideosData):
-        return VideosReader(data.root, data.step)
-    return build_readers(data).train
-
-
-def _pool_settings(config: PretrainConfig) -> PoolSettings:
-    source = build_source(config)
-    return PoolSettings(
-        source=value_hash(config.data.model_dump(mode="json")),
-        num_images=config.num_images or len(source),
-        size=config.image_size,
-        resize=config.resize,
-        captions=config.captions,
-        seed=config.seed,
+def _train(network: NetworkTraining | None, folder: Path, device: str) -> _Trained | None:
+    if network is None:
+        return None
+    run = RunFolder(folder)
+    network.method.train()
+    training = fit(
+        network.method,
+        network.batches,
+        network.optimisation,
+        run,
+        schedule=network.schedule,
+        machine=single_machine(device),
+        label=folder.name,
+        identity=network.identity,
     )
-
-
-def _start(config: PretrainConfig) -> Parts:
-    match config.start:
-        case ScratchStart():
-            return _fresh(config)
-        case TinyStart():
-            folder = Path(str(files("gensight.backbones"))) / "tiny"
-        case FolderStart(path=path):
-            folder = path if (path / "model_index.json").is_file() else path / "pipeline"
-        case _:
-            assert_never(config.start)
-    if not (folder / "model_index.json").is_file():
-        raise RunError("there is no backbone to start from", where=folder, hint="start.kind=scratch needs none")
-    return load_parts(folder)
-
-
-def _fresh(config: PretrainConfig) -> Parts:
-    text, denoiser, autoencoder = config.text, config.denoiser, config.autoencoder
-    tokenizer = build_tokenizer({*INSTRUCTION_WORDS, *CAPTION_WORDS}, text.length)
-    stride = 2 ** (len(autoencoder.widths) - 1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        return Parts(
-            autoencoder=build_autoencoder(autoencoder.widths, autoencoder.latent_channels),
-            denoiser=build_denoiser(
-                denoiser.widths,
-                denoiser.layers_per_block,
-                denoiser.heads,
-                text.width,
-                autoencoder.latent_channels,
-                max(config.image_size) // stride,
-            ),
-            text_encoder=build_text_encoder(tokenizer, text.width, text.layers, text.heads),
-            tokenizer=tokenizer,
-            scheduler=build_scheduler(LATENT_PREDICTIONS[denoiser.prediction]),  # type: ignore[arg-type]
-        )
-
-
-def _check_size(config: PretrainConfig, parts: Parts) -> None:
-    height, width = config.image_size
-    stride = parts.stride
-    if height % stride or width % stride or config.autoencoder.crop % stride:
-        up = [-(-side // stride) * stride for side in (height, width, config.autoencoder.crop)]
-        raise ConfigError(
-            f"image_size ({height} x {width}) and autoencoder.crop ({config.autoencoder.crop}) must be multiples of "
-            f"{stride}",
-            where="image_size",
-            hint=f"for example image_size=[{up[0]},{up[1]}] autoencoder.crop={up[2]}",
-        )
-
-
-def _train_autoencoder(config: PretrainConfig, parts: Parts, pool: Pool, folder: Path, device: str) -> Progress:
-    section = config.autoencoder
-    if not section.steps:
-        return Progress()
-    method = AutoencoderMethod(parts.autoencoder, section.kl_weight)
-    settings = Settings(
-        steps=section.steps,
-        batch_size=section.batch_size,
-        learning_rate=section.learning_rate,
-        max_seconds=None if config.max_minutes is None else 60 * config.max_minutes * AUTOENCODER_SHARE,
-        ema=0.995,
-        seed=mix(config.seed, 1),
-    )
-    identity = value_hash(
-        [_pool_identity(config), section.model_dump(mode="json", exclude={"steps"}), weights_hash(parts.autoencoder)]
-    )
-    _channels_last(parts.autoencoder)
-    source = ImageSource(pool, section.crop)
-    return fit(method, source, settings, folder / "autoencoder.ckpt", identity, "autoencoder", device)
-
-
-def _train_denoiser(config: PretrainConfig, parts: Parts, pool: Pool, folder: Path, device: str) -> Progress:
-    section = config.denoiser
-    if not section.steps:
-        return Progress()
-    autoencoder = weights_hash(parts.autoencoder)
-    start = [weights_hash(parts.denoiser), weights_hash(parts.text_encoder)]
-    latents = encode_pool(
-        parts.autoencoder, pool, folder, value_hash([autoencoder, _pool_identity(config)]), config.flip, device
-    )
-    source = LatentSource(latents, pool, parts.autoencoder.config.scaling_factor)
-    if isinstance(config.start, ScratchStart):
-        parts.autoencoder.register_to_config(scaling_factor=1 / source.deviation)
-        source = LatentSource(latents, pool, 1 / source.deviation)
-    settings = Settings(
-        steps=section.steps,
-        batch_size=section.batch_size,
-        learning_rate=section.learning_rate,
-        max_seconds=None if config.max_minutes is None else 60 * config.max_minutes * (1 - AUTOENCODER_SHARE),
-        weight_decay=0.01,
-        ema=section.ema,
-        seed=mix(config.seed, 2),
-    )
-    identity = value_hash(
-        [autoencoder, start, _pool_identity(config), config.flip, section.model_dump(mode="json", exclude={"steps"})]
-    )
-    method = DenoiserMethod(
-        parts.denoiser,
-        parts.text_encoder,
-        parts.tokenizer,
-        parts.scheduler.alphas_cumprod,
-        parts.scheduler.config.prediction_type,
-        section.caption_dropout,
-    )
-    _channels_last(parts.denoiser)
-    return fit(method, source, settings, folder / "denoiser.ckpt", identity, "denoiser", device)
-
-
-def _pool_identity(config: PretrainConfig) -> str:
-    wanted = {"seed", "data", "num_images", "image_size", "resize", "captions"}
-    return value_hash(config.model_dump(mode="json", include=wanted))
-
-
-def _channels_last(network: nn.Module) -> None:
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def weights_hash(network: nn.Module) -> str:
-    """SHA-256 of a network's tensors, with their names."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+    network.method.eval()
+    rows = read_log(run.log / "metrics.csv")
+    losses = {name: value for name, value in rows[-1].items() if name not in ("step", "time")} if rows else {}
+    return _Trained(training, losses)
 
 
 def _prompts(pool: Pool) -> tuple[str, ...]:
@@ -263,14 +117,13 @@ def _prompts(pool: Pool) -> tuple[str, ...]:
 
 def _card(
     config: PretrainConfig,
-    parts: Parts,
-    first: Progress,
-    second: Progress,
+    parts: PipelineParts,
+    pool: Pool,
+    trained: tuple[_Trained | None, _Trained | None],
     psnr: float,
     prompts: tuple[str, ...],
     device: str,
 ) -> Card:
-    num_images = config.num_images or len(build_source(config))
     height, width = config.image_size
     kind = {"puppets": "drawn by gensight's `puppets`, with captions"}.get(
         config.data.kind, f"read as `{config.data.kind}`"
@@ -280,9 +133,9 @@ def _card(
         "parameters": f"{sum(counts.values()):,}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()),
         "started from": config.start.kind,
         "seed": str(config.seed),
-        "autoencoder": _stage(first, config.autoencoder.batch_size, f"crops of {config.autoencoder.crop} px"),
+        "autoencoder": _stage(trained[0], config.autoencoder.batch_size, f"crops of {config.autoencoder.crop} px"),
         "reconstruction": f"{psnr:.1f} dB PSNR, 128 images of the pool, float16 weights",
-        "denoiser": _stage(second, config.denoiser.batch_size, "latents"),
+        "denoiser": _stage(trained[1], config.denoiser.batch_size, "latents"),
         "prediction": f"{parts.scheduler.config.prediction_type}, scaled-linear noise schedule, 1,000 timesteps",
         "hardware": hardware(device),
         "software": f"Python {platform.python_version()}, torch {torch.__version__}",
@@ -290,18 +143,18 @@ def _card(
     return Card(
         title=config.name,
         description=config.description,
-        data=f"{num_images:,} images of {height} x {width} px, {kind}. No labels.",
+        data=f"{len(pool):,} images of {height} x {width} px, {kind}. No labels.",
         facts=facts,
         prompts=prompts,
     )
 
 
-def _stage(progress: Progress, batch_size: int, unit: str) -> str:
-    if not progress.step:
+def _stage(trained: _Trained | None, batch_size: int, unit: str) -> str:
+    if trained is None:
         return "not trained"
-    losses = {name: value for name, value in progress.history[-1].items() if name != "step"} if progress.history else {}
-    end = ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
+    steps, minutes = trained.training.steps, trained.training.minutes
+    end = ", ".join(f"{name} {value:.4f}" for name, value in trained.losses.items())
     return (
-        f"{progress.step:,} steps of {batch_size} {unit} in {progress.seconds / 60:.0f} min "
-        f"({progress.rate(batch_size):.0f}/s); last losses: {end}"
+        f"{steps:,} steps of {batch_size} {unit} in {minutes:.0f} min "
+        f"({steps * batch_size / max(60 * minutes, 1e-9):.0f}/s); last losses: {end}"
     )

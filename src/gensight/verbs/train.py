@@ -1,11 +1,9 @@
 """`gensight train`: a recipe becomes a run folder, with its baselines, its scores and its report."""
 
-import math
 import time
 from pathlib import Path
 
 from gensight.assembly.backbones import build_backbone, resolve_preset
-from gensight.assembly.encodings import resolve_vocabulary
 from gensight.assembly.experiment import Experiment
 from gensight.assembly.methods import build_method
 from gensight.assembly.training_settings import build_machine, build_optimisation, choose_device, default_run_folder
@@ -22,22 +20,22 @@ from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError
 from gensight.files.lock import only_writer
 from gensight.loading.cases import Cases
+from gensight.loading.stream import CaseBatches
 from gensight.prediction.scoring.validation import Validator, calibrate
-from gensight.studies.dry_run import dry_run as run_dry
-from gensight.studies.trained_baselines import needs_training, train_baselines
+from gensight.studies.trained_baselines import train_baselines, untrained_baselines
 from gensight.verbs.evaluate import evaluate
 
 
-def train(config: RunConfig, out: Path | None = None, device: str = "auto", dry_run: bool = False) -> Path:
+def train(config: RunConfig, out: Path | None = None, device: str = "auto") -> Path:
     """Trains a recipe, its baselines beside it, scores them all and writes the report.
 
-    An existing run folder of the same recipe is gone on with; a finished one is only scored again.
+    An existing run folder of the same recipe is resumed; a finished one is only scored again. By several processes the
+    recipe alone is trained, where its baselines are to be trained too: one process does that, by the same call.
 
     Args:
         config: The recipe.
         out: Run folder; `runs/NAME` if None.
         device: `auto`, `cpu`, `cuda` ...
-        dry_run: Build everything, run one batch, tell time and memory, and write nothing.
 
     Returns:
         The run folder.
@@ -45,47 +43,34 @@ def train(config: RunConfig, out: Path | None = None, device: str = "auto", dry_
     folder = default_run_folder(config) if out is None else Path(out)
     device = choose_device(device)
     # A run says what it read, whatever later versions have.
-    config = resolve_epochs(resolve_vocabulary(resolve_preset(config)))
-    if dry_run:
-        if is_first_process():
-            run_dry(config, device)
-        return folder
-    run = RunFolder(folder)
+    experiment = Experiment.open(resolve_preset(config)).with_steps()
+    config, run = experiment.config, RunFolder(folder)
     if not is_first_process():  # the first one writes
-        train_run(config, run, device)
+        train_run(experiment, run, device)
         return folder
     several = config.training.devices * config.training.num_nodes > 1 and not run.finished
     alone = config.model_copy(update={"training": config.training.model_copy(update={"devices": 1, "num_nodes": 1})})
     run.create(config)
     with only_writer(folder):
-        train_run(config, run, device)
-        if several and needs_training(config):
-            print(f"next: gensight train {run.config} --out {folder}, as one process: its baselines and scores")
+        train_run(experiment, run, device)
+        if several and untrained_baselines(config, run):
             return folder
-        train_baselines(alone, run, device, lambda child, place: train_run(child, place, device, label=place.root.name))
-    if config.protocols and Experiment.open(config).splits.test is not None:
-        evaluate(folder, device=device)
+        train_baselines(
+            experiment.with_config(alone), run, device,
+            lambda child, place: train_run(child, place, device, label=place.root.name),
+        )  # fmt: skip
+    if config.protocols and experiment.splits.test is not None:
+        evaluate(folder, device=device, experiment=experiment)
     return folder
 
 
-def resolve_epochs(config: RunConfig) -> RunConfig:
-    """The recipe with `training.epochs` turned into steps, rounded up; the recipe itself where it counts in steps."""
-    training = config.training
-    if training.epochs is None:
-        return config
-    num_items = len(Experiment.open(config).training_cases())
-    steps = math.ceil(training.epochs * num_items / (training.batch_size * training.accumulate))
-    return config.model_copy(update={"training": training.model_copy(update={"steps": steps, "epochs": None})})
-
-
-def train_run(config: RunConfig, run: RunFolder, device: str, label: str = "train") -> None:
+def train_run(experiment: Experiment, run: RunFolder, device: str, label: str = "train") -> None:
     """Trains one recipe into one run folder, without baselines or scores. Does nothing if the run has finished."""
     if run.finished:
         return
-    first = is_first_process()
+    config, first = experiment.config, is_first_process()
     if first:
         run.create(config)
-    experiment = Experiment.open(config)
     backbone = build_backbone(config)
     method = build_method(config, backbone, experiment.encoding)
     begun = time.monotonic()
@@ -93,8 +78,7 @@ def train_run(config: RunConfig, run: RunFolder, device: str, label: str = "trai
     cache_minutes = (time.monotonic() - begun) / 60
     training = fit(
         method,
-        cases,
-        experiment.draw_order(cases),
+        CaseBatches(cases, experiment.draw_order(cases)),
         build_optimisation(config.training),
         run,
         schedule=_schedule(config),

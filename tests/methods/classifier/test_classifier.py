@@ -14,6 +14,7 @@ from gensight.engine.fit import Schedule, fit
 from gensight.engine.module import Optimisation
 from gensight.engine.run_folder import RunFolder
 from gensight.loading.draw_order import DrawOrder
+from gensight.loading.stream import CaseBatches
 from gensight.methods.classifier.method import Classifier, cross_entropy
 from gensight.methods.loss import total_loss
 from gensight.samples import Batch
@@ -64,8 +65,8 @@ def test_any_backbone_can_be_probed() -> None:
 
 def train(root: Path, method: Classifier, optimisation: Optimisation = SGD) -> dict[str, Tensor]:
     cases = small.cases()
-    order, schedule = DrawOrder(len(cases), 4, seed=0), Schedule(checkpoint_every=2, log_every=2)
-    fit(method, cases, order, optimisation, RunFolder(root), schedule=schedule)
+    batches, schedule = CaseBatches(cases, DrawOrder(len(cases), 4, seed=0)), Schedule(checkpoint_every=2, log_every=2)
+    fit(method, batches, optimisation, RunFolder(root), schedule=schedule)
     return load_file(RunFolder(root).weights)
 
 

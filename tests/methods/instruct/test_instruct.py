@@ -8,10 +8,11 @@ import torch
 from diffusers import DDIMScheduler, EulerDiscreteScheduler, StableDiffusionInstructPix2PixPipeline
 
 from gensight.backbones.diffusion import load_diffusion
+from gensight.diffusion.sampling import Sampling, build_scheduler
 from gensight.errors import ConfigError
 from gensight.loading.cases import collate
 from gensight.loading.draw_order import Draw
-from gensight.methods.instruct.editor import build_scheduler, guide
+from gensight.methods.instruct.editor import guide
 from gensight.methods.instruct.losses import class_loss, overlap_loss, task_loss
 from gensight.methods.instruct.method import other_words, said
 from gensight.methods.loss import total_loss
@@ -322,7 +323,7 @@ def test_several_draws_are_averaged_where_the_mean_is_an_answer(folder, batch):
     draws = torch.rand(3, len(batch), 3, 64, 64)
     draws[2] = draws[0] + 0.1  # so the first and the last are near each other
     method = small.method(folder, num_draws=3).eval()
-    method._draw = lambda batch, latents, texts, number: draws[number]
+    method._sample = lambda batch, latents, texts, how, number: draws[number]
     painted = method.predict(batch)["painted"]
     for row, item in enumerate(batch.items):
         if item.query.task in ("segment", "depth"):
@@ -330,6 +331,16 @@ def test_several_draws_are_averaged_where_the_mean_is_an_answer(folder, batch):
         else:
             assert any(torch.equal(painted[row], draws[number, row]) for number in (0, 2))
     assert {item.query.task for item in batch.items} >= {"segment", "detect"}
+
+
+def test_sampling_is_an_argument_and_a_seed_is_another_noise(folder, batch):
+    method = small.method(folder, sample_steps=3, sampler="ddim").eval()
+    own = method.predict(batch)["painted"]
+    one_step = small.method(folder, sample_steps=1, sampler="euler").eval().predict(batch)["painted"]
+    assert torch.equal(method.predict(batch, Sampling("euler", 1))["painted"], one_step)
+    assert torch.equal(method.predict(batch, Sampling(seed=0))["painted"], own)
+    assert not torch.equal(method.predict(batch, Sampling(seed=3))["painted"], own)
+    assert torch.equal(method.predict(batch)["painted"], own)
 
 
 def test_a_batch_answers_as_its_items_alone(folder, batch):

@@ -10,6 +10,7 @@ from gensight.engine.module import Optimisation
 from gensight.engine.run_folder import RunFolder
 from gensight.loading.cases import Case, Cases, collate
 from gensight.loading.draw_order import Draw, DrawOrder
+from gensight.loading.stream import CaseBatches
 from gensight.methods.instruct.method import Instruct
 from gensight.samples import Batch
 from tests.methods.instruct import small
@@ -51,9 +52,9 @@ def batch(size: int = 4) -> Batch:
 
 def train(root: Path, trained: Instruct, devices: int = 1) -> Training:
     of = cases()
-    order = DrawOrder(len(of), BATCH_SIZE, seed=0)
+    batches = CaseBatches(of, DrawOrder(len(of), BATCH_SIZE, seed=0))
     every = Schedule(checkpoint_every=2, validate_every=100, log_every=1)
-    return fit(trained, of, order, OPTIMISATION, RunFolder(root), schedule=every, machine=Machine(devices=devices))
+    return fit(trained, batches, OPTIMISATION, RunFolder(root), schedule=every, machine=Machine(devices=devices))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from gensight.methods.base import Method
 from gensight.methods.pretrain.architecture import (
     build_autoencoder,
     build_denoiser,
-    build_scheduler,
+    build_noise_schedule,
     build_text_encoder,
 )
 from gensight.methods.pretrain.autoencoder import AutoencoderMethod
@@ -40,7 +40,7 @@ def denoiser_case(**options: object) -> tuple[DenoiserMethod, Batch]:
         build_denoiser((16, 32), 1, 2, 16, 4, 8),
         build_text_encoder(tokenizer, 16, 1, 2),
         tokenizer,
-        build_scheduler("v_prediction").alphas_cumprod,
+        build_noise_schedule("v_prediction").alphas_cumprod,
         **options,
     )
     return method, batch([0, 1, 2, 3], features=({"latent": torch.randn(4, 4, 6, 8)},))

@@ -3,28 +3,30 @@ import numpy as np
 import pytest
 import torch
 
+from gensight.backbones.pipeline_folder import save_parts
+from gensight.backbones.pretrained import PipelineParts
 from gensight.errors import ConfigError, RunError
 from gensight.methods.pretrain.architecture import (
-    Parts,
     build_autoencoder,
     build_denoiser,
-    build_scheduler,
+    build_noise_schedule,
     build_text_encoder,
 )
-from gensight.methods.pretrain.pipeline import Card, draw_samples, load_parts, save_parts, write_card
+from gensight.methods.pretrain.pipeline import Card, draw_samples, load_pretrained, write_card
 from gensight.methods.pretrain.tokenizer import build_tokenizer
+from tests.pipelines import save_pipeline
 
 
 @pytest.fixture(scope="module")
-def parts() -> Parts:
+def parts() -> PipelineParts:
     torch.manual_seed(0)
     tokenizer = build_tokenizer(["a", "red", "dog"], 8)
-    return Parts(
-        autoencoder=build_autoencoder((8, 16, 16), 4),
-        denoiser=build_denoiser((16, 32), 1, 2, 16, 4, 8),
-        text_encoder=build_text_encoder(tokenizer, 16, 1, 2),
-        tokenizer=tokenizer,
-        scheduler=build_scheduler("v_prediction"),
+    return PipelineParts(
+        vae=build_autoencoder((8, 16, 16), 4),
+        unet=build_denoiser((16, 32), 1, 2, 16, 4, 8),
+        text_encoders=(build_text_encoder(tokenizer, 16, 1, 2),),
+        tokenizers=(tokenizer,),
+        scheduler=build_noise_schedule("v_prediction"),
     )
 
 
@@ -38,17 +40,19 @@ def folder(parts, tmp_path_factory):
 def test_diffusers_opens_the_folder(folder):
     pipeline = diffusers.StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)
     assert isinstance(pipeline.scheduler, diffusers.DDIMScheduler)
-    assert pipeline.scheduler.config.prediction_type == "v_prediction"
+    expected = {"prediction_type": "v_prediction", "set_alpha_to_one": False, "steps_offset": 1, "clip_sample": False}
+    assert {name: pipeline.scheduler.config[name] for name in expected} == expected
     assert pipeline.vae_scale_factor == 4
     result = pipeline("a red dog", height=32, width=48, num_inference_steps=2, output_type="np")
     assert result.images.shape == (1, 32, 48, 3)
 
 
 def test_weights_are_stored_in_half_precision_and_read_back(parts, folder):
-    again = load_parts(folder)
+    again = load_pretrained(folder)
     assert sum(path.stat().st_size for path in folder.rglob("*.safetensors")) < 2.4 * sum(parts.counts.values())
-    for name in ("autoencoder", "denoiser", "text_encoder"):
-        for a, b in zip(getattr(parts, name).parameters(), getattr(again, name).parameters(), strict=True):
+    networks = [(one.vae, one.unet, *one.text_encoders) for one in (parts, again)]
+    for own, read in zip(*networks, strict=True):
+        for a, b in zip(own.parameters(), read.parameters(), strict=True):
             assert b.dtype == torch.float32
             torch.testing.assert_close(a, b, atol=1e-3, rtol=1e-3)
 
@@ -80,8 +84,13 @@ def test_the_card_tells_the_facts(folder):
 
 
 def test_a_folder_that_is_no_backbone_is_refused(tmp_path):
-    with pytest.raises(RunError, match="the backbone to start from cannot be read"):
-        load_parts(tmp_path)
+    with pytest.raises(RunError, match="not a diffusers pipeline folder"):
+        load_pretrained(tmp_path)
+
+
+def test_a_model_of_two_text_encoders_is_refused(tmp_path):
+    with pytest.raises(RunError, match="one text encoder"):
+        load_pretrained(save_pipeline(tmp_path / "xl", "xl"))
 
 
 def test_widths_that_do_not_fit_are_refused():

@@ -1,8 +1,9 @@
 import pytest
 from transformers import CLIPTokenizer
 
+from gensight.backbones.pipeline_folder import vocabulary_files
 from gensight.errors import ConfigError
-from gensight.methods.pretrain.tokenizer import build_tokenizer, learn_merges, split_words, vocabulary_files
+from gensight.methods.pretrain.tokenizer import build_tokenizer, learn_merges, split_words
 from gensight.methods.pretrain.vocabulary import INSTRUCTION_WORDS
 from gensight.puppets.captions import CAPTION_WORDS
 

@@ -13,7 +13,7 @@ from gensight.errors import ConfigError
 from gensight.files.images import read_image, write_image
 from gensight.guidance.controls import read_tracks
 from gensight.guidance.options import seed_list
-from gensight.guidance.sampling import Sampling
+from gensight.guidance.sampling import ImageSampling
 from gensight.guidance.steering import Steering
 from gensight.verbs.guidance.guide import guide
 from gensight.verbs.guidance.scores import OwnReader, drag_distance
@@ -62,9 +62,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def sampling(seeds: tuple[int, ...] = (0, 1), **changes: object) -> Sampling:
+def sampling(seeds: tuple[int, ...] = (0, 1), **changes: object) -> ImageSampling:
     values: dict[str, object] = {"prompt": "a dog", "size": SIZE, "steps": 3, "eta": 0.0, "seeds": seeds, **changes}
-    return Sampling(**values)  # type: ignore[arg-type]
+    return ImageSampling(**values)  # type: ignore[arg-type]
 
 
 def test_a_control_is_followed_and_judged(place: Path, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ from gensight.samples import Batch, Size
 Target = Literal["epsilon", "x0", "v"]
 DiffusionLoss = Literal["mse", "hybrid", "kl"]
 _PREDICTIONS: dict[str, targets.Prediction] = {"epsilon": "epsilon", "x0": "sample", "v": "v_prediction"}
-_STEP, _NOISE, _SIGMA, _OFFSET, _DRAW = 1, 2, 3, 4, 64  # streams of an item's randomness
+_STEP, _NOISE, _SIGMA, _OFFSET, _SAMPLE = 1, 2, 3, 4, 64  # streams of an item's randomness
 
 
 class Condition(NamedTuple):
@@ -79,14 +79,14 @@ class DiffusionGaze(Method):
         beside: Channels of the joint map that the U-Net sees at each cell beside x_t; 0: it knows of scene and head by
             attention alone, as published.
         sampler, sample_steps: How predictions are drawn.
-        num_draws: Draws that a prediction is the mean of.
+        num_draws: Samples that a prediction is the mean of.
 
     Raises:
         ConfigError: For choices that mean nothing together.
     """
 
-    alphas_cumprod: Tensor
     sampling: Sampling
+    alphas_cumprod: Tensor
 
     def __init__(
         self,
@@ -197,22 +197,25 @@ class DiffusionGaze(Method):
 
     @torch.no_grad()
     def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
-        """`gaze`, `in_frame`, and with several draws `spread` (B, 1): their distance from the mean, as a share of the
-        map's diagonal."""
+        """`gaze`, `in_frame`, and with several samples `spread` (B, 1): their distance from the mean, as a share of the
+        map's diagonal.
+
+        Raises:
+            ConfigError: For more steps than noise levels.
+        """
+        how = self.sampling.changed(sampling)
         seen = self.encoder(batch)
         condition = self.condition(seen)
-        chosen = self.sampling.changed(sampling)
-        keys = chosen.keys(batch.keys)
-        draws = torch.stack([self._draw(keys, condition, number, chosen) for number in range(chosen.num_samples or 1)])
-        outputs = {MAP: draws.mean(0), IN_FRAME: self.in_frame(seen.joint).sigmoid()[:, None]}
-        if len(draws) > 1:
-            places = torch.stack([soft_argmax(draw) for draw in draws])
+        samples = torch.stack([self._sample(batch, condition, how, k) for k in range(how.num_samples or 1)])
+        outputs = {MAP: samples.mean(0), IN_FRAME: self.in_frame(seen.joint).sigmoid()[:, None]}
+        if len(samples) > 1:
+            places = torch.stack([soft_argmax(one) for one in samples])
             distance = ((places - places.mean(0)) ** 2).sum(-1).mean(0).sqrt()
             outputs["spread"] = distance[:, None] / 2**0.5
         return outputs
 
     def condition(self, seen: Encoded) -> Condition:
-        """What every step of a draw is told."""
+        """What every step of a sample is conditioned on."""
         if self.beside is None:
             return Condition(seen.tokens)
         maps = functional.interpolate(self.beside(seen.joint), size=self.grid, mode="bilinear", align_corners=False)
@@ -222,14 +225,18 @@ class DiffusionGaze(Method):
         """The estimate of x0 (B, 1, grid) in [-scale, scale] (not clamped) at noise levels (B,)."""
         return self._estimate(self._run(x_t, timesteps, condition)[0], x_t, timesteps)
 
-    def _draw(self, keys: Tensor, condition: Condition, number: int, chosen: Sampling) -> Tensor:
-        def denoise(x_t: Tensor, timesteps: Tensor) -> Tensor:
+    def _sample(self, batch: Batch, condition: Condition, how: Sampling, number: int) -> Tensor:
+        """The map of one sample, (B, 1, grid) in [0, 1]."""
+        assert how.steps is not None  # as the method's own sampling has it
+        assert how.sampler is not None
+
+        def estimate(x_t: Tensor, timesteps: Tensor) -> Tensor:
             return self.denoise(x_t, timesteps, condition)
 
-        noise = self._noise(keys, _DRAW + number).to(condition.tokens)
-        own = [int(key) + number for key in keys]
-        assert chosen.steps is not None and chosen.sampler is not None  # the method's own sampling has them
-        x0 = sample(denoise, noise, self.alphas_cumprod.cpu(), chosen.steps, chosen.sampler, self.scale, own)
+        item_keys = how.keys(batch.keys)
+        noise = self._noise(item_keys, _SAMPLE + number).to(condition.tokens)
+        keys = [int(key) + number for key in item_keys]
+        x0 = sample(estimate, noise, self.alphas_cumprod.cpu(), how.steps, how.sampler, self.scale, keys)
         return unscale_output(x0, self.scale).to(condition.tokens)
 
     def _noise(self, keys: Tensor, stream: int) -> Tensor:

@@ -14,20 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import DDIMScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler
+from diffusers import DDIMScheduler
 from torch import Tensor, nn
 
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.backbones.editor_folder import save_editor_folder
-from gensight.backbones.text import embed_prompts
-from gensight.diffusion.noise import mix
-from gensight.diffusion.sampling import SamplerName
+from gensight.backbones.text import embed_each, embed_prompts
+from gensight.diffusion.sampling import SamplerName, build_scheduler, item_generators, run_sampler
 from gensight.diffusion.targets import Prediction
 from gensight.errors import ConfigError, RunError
-
-_SAMPLERS = {
-    "ddim": DDIMScheduler, "euler": EulerDiscreteScheduler, "euler-ancestral": EulerAncestralDiscreteScheduler
-}  # fmt: skip
 
 
 class Editor(nn.Module):
@@ -98,11 +93,10 @@ class Editor(nn.Module):
 
     def embed(self, texts: Sequence[str]) -> Tensor:
         """(B, tokens, channels); each distinct text is embedded once, and kept where the encoder is frozen."""
-        distinct = list(dict.fromkeys(texts))
         encoders, device = list(self.backbone.text_encoders), self.backbone.device
         if self.train_text and torch.is_grad_enabled():
-            known = embed_prompts(distinct, self.backbone.tokenizers, encoders, device).tokens
-            return known[torch.tensor([distinct.index(text) for text in texts], device=known.device)]
+            return embed_each(texts, self.backbone.tokenizers, encoders, device)
+        distinct = list(dict.fromkeys(texts))
         new = [text for text in distinct if text not in self._texts]
         if new or self.train_text:
             new = distinct if self.train_text else new
@@ -142,10 +136,10 @@ class Editor(nn.Module):
             image_latents: Of `image_latents`.
             texts: One per image.
             num_steps: Steps.
-            sampler: `ddim`, `euler` or `euler-ancestral`.
+            sampler: See `Sampling`.
             text_guidance: Weight of the text's direction.
             image_guidance: Weight of the image's direction.
-            keys: One per image, for the noise of `euler-ancestral`.
+            keys: One per image, for the noise that a sampler adds.
         """
         guided = text_guidance > 1 and image_guidance >= 1
         text = self.embed(texts)
@@ -153,19 +147,16 @@ class Editor(nn.Module):
             empty = self.embed([""] * len(texts))
             text = torch.cat([text, empty, empty])
             image_latents = torch.cat([image_latents, image_latents, torch.zeros_like(image_latents)])
-        scheduler = build_scheduler(sampler, self.backbone.scheduler)
+        scheduler = build_scheduler(sampler, self.backbone.scheduler, clip=False)
         scheduler.set_timesteps(num_steps, device=noise.device)
-        generators = [torch.Generator().manual_seed(mix(int(key), 1 << 20)) for key in keys] or None
-        x_t = noise * scheduler.init_noise_sigma
-        for timestep in scheduler.timesteps:
-            seen = scheduler.scale_model_input(torch.cat([x_t] * 3) if guided else x_t, timestep)
+
+        def denoise(x_t: Tensor, timestep: Tensor) -> Tensor:
+            seen = torch.cat([x_t] * 3) if guided else x_t
             output = self.denoise(seen, timestep.expand(len(seen)), image_latents, text)
-            if guided:
-                with_text, with_image, with_nothing = output.chunk(3)
-                output = guide(with_text, with_image, with_nothing, text_guidance, image_guidance)
-            noisy = {"generator": generators} if sampler == "euler-ancestral" else {}
-            x_t = scheduler.step(output, timestep, x_t, **noisy).prev_sample
-        return x_t
+            return guide(*output.chunk(3), text_guidance, image_guidance) if guided else output
+
+        start = noise * scheduler.init_noise_sigma
+        return run_sampler(denoise, scheduler, start, generators=item_generators(keys))
 
     # --- Exchange with diffusers ---
 
@@ -244,10 +235,3 @@ def ending_in_noise(scheduler: Any) -> Any:
         )
     changes = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
     return type(scheduler).from_config(scheduler.config, **changes)
-
-
-def build_scheduler(sampler: SamplerName, training: Any) -> Any:
-    """diffusers' scheduler of a sampler, on a model's own noise schedule."""
-    if sampler not in _SAMPLERS:
-        raise ConfigError(f"no sampler is called `{sampler}`", where="method.sampler", choices=_SAMPLERS)
-    return _SAMPLERS[sampler].from_config(training.config, **({"clip_sample": False} if sampler == "ddim" else {}))

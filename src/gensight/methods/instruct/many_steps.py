@@ -18,7 +18,7 @@ from gensight.samples import Batch, Item
 ImageChannels = Literal["zero", "copied"]
 NoiseChannels = Literal["kept", "zero"]
 NoiseLevels = Literal["uniform", "late", "last"]
-_NOISE, _TIMESTEP, _DROPOUT, _LATER, _LAST, _DRAW = 0, 1, 2, 5, 6, 64  # which of an item's random numbers
+_NOISE, _TIMESTEP, _DROPOUT, _LATER, _LAST, _SAMPLE = 0, 1, 2, 5, 6, 64  # which of an item's random numbers
 
 
 class ManySteps(Instruct):
@@ -37,8 +37,8 @@ class ManySteps(Instruct):
             items at the last level, from which answers are drawn, and the others late.
         zero_terminal_snr: Whether the noise schedule is changed to end in pure noise; see `Editor`.
         sampler, sample_steps, text_guidance, image_guidance: How answers are drawn.
-        num_draws: Draws of an answer. Depth, edges and masks of one class are their mean; where colours mean something
-            else than shades of grey, it is the draw that is nearest to the others.
+        num_draws: Samples of an answer. Depth, edges and masks of one class are their mean; where colours mean
+            something else than shades of grey, it is the sample that is nearest to the others.
         shared: See `Instruct`.
 
     Raises:
@@ -119,22 +119,23 @@ class ManySteps(Instruct):
 
     # --- Prediction ---
 
-    def _answers(
-        self, batch: Batch, image_latents: Tensor, texts: list[str], sampling: Sampling | None = None
-    ) -> Tensor:
-        chosen = self.sampling.changed(sampling)
-        keys = chosen.keys(batch.keys)
-        samples = range(chosen.num_samples or 1)
-        draws = torch.stack([self._draw(keys, image_latents, texts, number, chosen) for number in samples])
-        grey = torch.tensor([_in_grey(item) for item in batch.items], device=draws.device).view(-1, 1, 1, 1)
-        return torch.where(grey, draws.mean(0), _nearest_to_the_others(draws))
+    def _answers(self, batch: Batch, image_latents: Tensor, texts: list[str], sampling: Sampling | None) -> Tensor:
+        how = self.sampling.changed(sampling)
+        samples = torch.stack(
+            [self._sample(batch, image_latents, texts, how, number) for number in range(how.num_samples or 1)]
+        )
+        grey = torch.tensor([_in_grey(item) for item in batch.items], device=samples.device).view(-1, 1, 1, 1)
+        return torch.where(grey, samples.mean(0), _nearest_to_the_others(samples))
 
-    def _draw(self, keys: Tensor, image_latents: Tensor, texts: list[str], number: int, chosen: Sampling) -> Tensor:
-        noise = item_noise(keys, image_latents.shape[1:], _DRAW + number).to(image_latents)
-        assert chosen.sampler is not None and chosen.steps is not None  # the method's own has them
-        assert chosen.text_guidance is not None and chosen.image_guidance is not None  # likewise
+    def _sample(self, batch: Batch, image_latents: Tensor, texts: list[str], how: Sampling, number: int) -> Tensor:
+        assert how.steps is not None  # as the method's own sampling has it
+        assert how.sampler is not None
+        assert how.text_guidance is not None
+        assert how.image_guidance is not None
+        keys = how.keys(batch.keys)
+        noise = item_noise(keys, image_latents.shape[1:], _SAMPLE + number).to(image_latents)
         latents = self.editor.sample(
-            noise, image_latents, texts, chosen.steps, chosen.sampler, chosen.text_guidance, chosen.image_guidance,
+            noise, image_latents, texts, how.steps, how.sampler, how.text_guidance, how.image_guidance,
             [int(key) + number for key in keys],
         )  # fmt: skip
         return self.editor.backbone.decode_latent(latents).clamp(0, 1)
@@ -146,8 +147,8 @@ def _in_grey(item: Item) -> bool:
     return one_mask or asked_task(item) in ("depth", "edges")
 
 
-def _nearest_to_the_others(draws: Tensor) -> Tensor:
-    """(num_draws, B, ...) -> (B, ...): of each item, the draw with the least sum of distances to the others."""
-    flat = draws.flatten(2).transpose(0, 1)
+def _nearest_to_the_others(samples: Tensor) -> Tensor:
+    """(num_samples, B, ...) -> (B, ...): of each item, the sample with the least sum of distances to the others."""
+    flat = samples.flatten(2).transpose(0, 1)
     chosen = torch.cdist(flat, flat).sum(2).argmin(1)
-    return draws[chosen, torch.arange(draws.shape[1], device=draws.device)]
+    return samples[chosen, torch.arange(samples.shape[1], device=samples.device)]

@@ -18,9 +18,9 @@ from gensight.encodings.painted.instructed import LABEL, SHOWN
 from gensight.errors import ConfigError
 from gensight.instructions.grammar import Task, as_task, rephrased
 from gensight.instructions.templates import Templates, read_templates
-from gensight.methods.base import Method
+from gensight.methods.base import Method, Stage
 from gensight.methods.instruct.editor import Editor
-from gensight.methods.instruct.text_pretraining import teach_words
+from gensight.methods.instruct.text_pretraining import SentenceBatches, text_pretraining
 from gensight.methods.instruct.visible_classes import FeatureReader, LabelReader, ShownReader
 from gensight.methods.loss import Loss
 from gensight.samples import Batch, Item
@@ -37,7 +37,7 @@ class Instruct(Method):
         phrasing: `fixed`, the items' own words; `rephrased`, other words of the training grammar at each draw.
         shown_weight: Of the class at each place of every image, read off the U-Net's features; see `ShownReader`.
         label_weight: Of the image's label, read off them too, where there is a vocabulary of labels.
-        words_first: Steps that teach the text encoder the words alone, before all else; see `teach_words`.
+        words_first: Steps of `text_pretraining`, before all else.
         tasks, categories: What can be asked, and the vocabulary of classes of pixels and objects.
         labels: The vocabulary of classes of images, in the order of their colours.
         templates: A file of more templates for `rephrased`; read when training begins.
@@ -80,11 +80,12 @@ class Instruct(Method):
 
     # --- Learning ---
 
-    def prepare(self, seed: int = 0) -> None:
-        if self.words_first:
-            embed, encoders = self.editor.embed, self.editor.backbone.text_encoders
-            of = self.tasks, self.categories, self.labels
-            teach_words(embed, encoders, *of, self.words_first, seed, self._more_templates)
+    def stages(self, seed: int = 0) -> list[Stage]:
+        if not self.words_first:
+            return []
+        backbone = self.editor.backbone
+        sentences = SentenceBatches(self.tasks, self.categories, self.labels, seed, self._more_templates)
+        return [text_pretraining(backbone.tokenizers, backbone.text_encoders, sentences, self.words_first)]
 
     def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
         answer, weight = batch.targets[OUTPUT], batch.targets[f"{OUTPUT}_weight"]
@@ -164,9 +165,7 @@ class Instruct(Method):
         return {OUTPUT: self._answers(batch, image_latents, [said(item) for item in batch.items], sampling)}
 
     @abstractmethod
-    def _answers(
-        self, batch: Batch, image_latents: Tensor, texts: list[str], sampling: Sampling | None = None
-    ) -> Tensor:
+    def _answers(self, batch: Batch, image_latents: Tensor, texts: list[str], sampling: Sampling | None) -> Tensor:
         """(B, 3, height, width) in [0, 1]."""
 
     def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:

@@ -118,7 +118,5 @@ class OneStep(Instruct):
         output = self.editor.denoise(x_t, last, image_latents, self.editor.embed(texts))
         return clean_estimate(output.float(), x_t, last, self.alphas_cumprod, self.editor.prediction)
 
-    def _answers(
-        self, batch: Batch, image_latents: Tensor, texts: list[str], sampling: Sampling | None = None
-    ) -> Tensor:
+    def _answers(self, batch: Batch, image_latents: Tensor, texts: list[str], sampling: Sampling | None) -> Tensor:
         return self.editor.backbone.decode_latent(self._predicted(image_latents, texts)).clamp(0, 1)

@@ -3,23 +3,31 @@
 A painted answer teaches words little at first: while kinds are not told apart in images, no word for a kind changes the
 answer, and while no word does, nothing teaches the kinds. A text encoder whose sentences lie close together stays so
 for long. So its output is made legible first: from the mean token, linear readers tell the task and the classes that a
-sentence of the grammar names. They are thrown away: the model is told nothing but the text.
+sentence of the grammar names. They are dropped afterwards: the model is given nothing but the text.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from random import Random
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gensight.files.progress import progress
-from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Instruction, Task, rephrased
+from gensight.backbones.text import embed_each
+from gensight.diffusion.noise import item_keys
+from gensight.diffusion.sampling import Sampling
+from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Instruction, Task, as_task, rephrased
 from gensight.instructions.templates import Templates
+from gensight.methods.base import Method, Stage
+from gensight.methods.loss import Loss
+from gensight.samples import Batch, Item, Query, Sample
 
+NAME = "text-pretraining"
 _SHARPNESS = 16.0  # logits per cosine: what is told apart must differ in direction, not in length
-_SENTENCES, _RATE, _WARM = 64, 1e-3, 30
+_SENTENCES, _RATE, _WARMUP_STEPS, _WEIGHT_DECAY = 64, 1e-3, 29, 0.01
 
 
 class WordsReader(nn.Module):
@@ -56,48 +64,92 @@ class WordsReader(nn.Module):
         return F.cross_entropy(tasks, right, reduction="none") + told
 
 
-def teach_words(
-    embed: Callable[[Sequence[str]], Tensor],
-    encoders: nn.Module,
-    tasks: Sequence[Task],
-    categories: Sequence[str],
-    labels: Sequence[str],
-    steps: int,
-    seed: int = 0,
-    more: Templates | None = None,
-) -> WordsReader:
-    """Trains a text encoder, in place, on sentences alone; all are of the training grammar. Gives the readers.
+class TextPretraining(Method):
+    """Trains text encoders, in place, such that a `WordsReader` can read their output.
 
     Args:
-        embed: Sentences -> (B, tokens, channels), differentiable.
-        encoders: What learns.
+        tokenizers: One for each encoder.
+        encoders: What learns, as far as its parameters require gradients.
+        classes: See `WordsReader`.
+        seed: Draws the reader's first weights.
+    """
+
+    def __init__(self, tokenizers: Sequence[Any], encoders: nn.ModuleList, classes: Sequence[str], seed: int) -> None:
+        super().__init__()
+        self.tokenizers, self.encoders = tuple(tokenizers), encoders
+        with torch.random.fork_rng(), torch.no_grad():
+            torch.manual_seed(seed)
+            self.reader = WordsReader(self._embed(["classify the image"]).shape[-1], classes)
+
+    def _embed(self, texts: Sequence[str]) -> Tensor:
+        device = next(self.encoders.parameters()).device
+        return embed_each(texts, self.tokenizers, list(self.encoders), device)
+
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
+        meant = [_instruction(item) for item in batch.items]
+        return {"instruction": Loss.over(self.reader.loss(self._embed([one.text for one in meant]), meant))}
+
+    @torch.no_grad()
+    def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
+        """`task` (B, len(TASKS)) and `classes` (B, len(classes)): logits, read off each item's instruction."""
+        tasks, classes = self.reader.logits(self._embed([_instruction(item).text for item in batch.items]))
+        return {"task": tasks, "classes": classes}
+
+    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+        return [{"params": [*(p for p in self.encoders.parameters() if p.requires_grad), *self.reader.parameters()]}]
+
+
+@dataclass(frozen=True)
+class SentenceBatches:
+    """`Batches` of 64 sentences of the training grammar, as items with a query and without an image.
+
+    Attributes:
         tasks: That sentences are drawn of.
         categories: Classes of pixels and objects; one to three are named at once.
         labels: Classes of whole images.
-        steps: Of 64 sentences each.
-        seed: Draws the sentences and the readers' first weights.
+        seed: Draws the sentences.
         more: Task -> more templates.
     """
-    classes = tuple(dict.fromkeys((*categories, *labels)))
-    draw = Random(f"words {seed}")
-    with torch.random.fork_rng(), torch.no_grad():
-        torch.manual_seed(seed)
-        first = embed(["classify the image"])
-        reader = WordsReader(first.shape[-1], classes).to(first.device)
-    parameters = [*(p for p in encoders.parameters() if p.requires_grad), *reader.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=_RATE, weight_decay=0.01)
-    for step in progress(range(steps), steps, "words", "steps"):
-        rate = _RATE * min(1.0, (step + 1) / _WARM) * max(0.05, 1 - step / steps)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        meant = [_drawn(draw, tasks, categories, labels, more) for _ in range(_SENTENCES)]
-        loss = reader.loss(embed([one.text for one in meant]), meant).mean()
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimiser.step()
-    optimiser.zero_grad()
-    return reader
+
+    tasks: Sequence[Task]
+    categories: Sequence[str]
+    labels: Sequence[str]
+    seed: int = 0
+    more: Templates | None = None
+
+    def from_step(self, first: int, num_workers: int = 0, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
+        draw, step = Random(f"words {self.seed}"), 0
+        while True:
+            meant = [_drawn(draw, self.tasks, self.categories, self.labels, self.more) for _ in range(_SENTENCES)]
+            if step >= first:  # earlier sentences are drawn again, and dropped: the draws are one sequence
+                numbers = range(rank, _SENTENCES, world_size)
+                items = [_item(meant[number], step * _SENTENCES + number) for number in numbers]
+                yield Batch(items, [() for _ in items], item_keys(self.seed, step, numbers))
+            step += 1
+
+
+def text_pretraining(
+    tokenizers: Sequence[Any], encoders: nn.ModuleList, sentences: SentenceBatches, steps: int
+) -> Stage:
+    """The stage that trains text encoders on sentences alone."""
+    classes = tuple(dict.fromkeys((*sentences.categories, *sentences.labels)))
+    method = TextPretraining(tokenizers, encoders, classes, sentences.seed)
+    return Stage(NAME, method, sentences, steps, _RATE, _WARMUP_STEPS, _WEIGHT_DECAY)
+
+
+def _item(meant: Instruction, number: int) -> Item:
+    sample = Sample(f"sentence#{number}", (1, 1), _no_image)
+    return Item((sample,), query=Query(meant.text, meant.task, tuple(meant.classes)))
+
+
+def _no_image() -> Any:
+    raise AssertionError("a sentence has no image")
+
+
+def _instruction(item: Item) -> Instruction:
+    query = item.query
+    assert query is not None
+    return Instruction(query.text, cast("Task", as_task(query.task)), query.options)
 
 
 def _drawn(

@@ -4,8 +4,7 @@
 - `vocabulary.py`, `tokenizer.py`: the words, each of them one token.
 - `autoencoder.py`, `denoiser.py`: the two methods, `AutoencoderMethod` and `DenoiserMethod`.
 - `pool.py`, `latents.py`: what they learn from, computed once and kept on disk.
-- `training.py`: the loop that both share, resumable to the same weights.
-- `pipeline.py`: the diffusers folder, its card and its pictures.
+- `pipeline.py`: the folder to start from; the card and the pictures of the one that is written.
 
-`gensight.verbs.pretrain` puts them together.
+`gensight.assembly.pretraining` makes trainings of a recipe, and `gensight.verbs.pretrain` runs them.
 """

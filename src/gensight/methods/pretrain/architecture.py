@@ -5,10 +5,9 @@ their skip connections, so odd sides are fine.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, UNet2DConditionModel
 from diffusers.models.downsampling import Downsample2D
 from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.upsampling import Upsample2D
@@ -24,32 +23,6 @@ CARRIED = 8  # channels in which a fresh autoencoder carries colours: three pair
 START_CONSTANT = 2.0
 START_GAINS = 0.45, 0.85  # of encoder and decoder: undo what normalisation makes of usual images
 START_LOG_VARIANCE = -6.0
-
-
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """What a text-to-image folder consists of."""
-
-    autoencoder: AutoencoderKL
-    denoiser: UNet2DConditionModel
-    text_encoder: CLIPTextModel
-    tokenizer: CLIPTokenizer
-    scheduler: DDIMScheduler
-
-    @property
-    def stride(self) -> int:
-        """Image pixels per latent cell."""
-        return int(2 ** (len(self.autoencoder.config.block_out_channels) - 1))
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Number of parameters of each network."""
-        networks = {"autoencoder": self.autoencoder, "denoiser": self.denoiser, "text encoder": self.text_encoder}
-        return {name: num_parameters(network) for name, network in networks.items()}
-
-
-def num_parameters(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def _check_widths(widths: Sequence[int], unit: int, where: str, why: str) -> None:
@@ -192,15 +165,17 @@ def build_text_encoder(tokenizer: CLIPTokenizer, width: int, layers: int, heads:
     )
 
 
-def build_scheduler(prediction: Prediction) -> DDIMScheduler:
-    """Stable Diffusion's training schedule (Rombach et al., CVPR 2022), sampled by DDIM (Song et al., ICLR 2021)."""
-    return DDIMScheduler(
-        num_train_timesteps=1000,
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
-        prediction_type=prediction,
+def build_noise_schedule(prediction: Prediction) -> DDPMScheduler:
+    """Stable Diffusion's training schedule (Rombach et al., CVPR 2022), with what DDIM needs to know of it."""
+    return DDPMScheduler.from_config(
+        DDIMScheduler(
+            num_train_timesteps=1000,
+            beta_start=0.00085,
+            beta_end=0.012,
+            beta_schedule="scaled_linear",
+            clip_sample=False,
+            set_alpha_to_one=False,
+            steps_offset=1,
+            prediction_type=prediction,
+        ).config
     )

@@ -1,6 +1,5 @@
 """A CLIP tokenizer with a vocabulary of our own: every known word is one token, every other one falls back to bytes."""
 
-import json
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
@@ -76,10 +75,3 @@ def build_tokenizer(words: Iterable[str], length: int) -> CLIPTokenizer:
         vocab=vocabulary, merges=merges, bos_token=BEGIN, eos_token=END, unk_token=END, pad_token=END,
         model_max_length=length,
     )  # fmt: skip
-
-
-def vocabulary_files(tokenizer: CLIPTokenizer) -> tuple[dict[str, int], str]:
-    """The contents of vocab.json and merges.txt, which older readers of the folder format look for."""
-    state = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
-    pairs = [pair if isinstance(pair, str) else " ".join(pair) for pair in state["merges"]]
-    return state["vocab"], "\n".join(["#version: 0.2", *pairs]) + "\n"

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, ClassVar
 
 import cv2
@@ -14,8 +12,9 @@ from torch import Tensor
 
 from gensight.assembly.training_settings import choose_device
 from gensight.backbones.diffusion import DiffusionBackbone, load_diffusion, load_tiny
-from gensight.backbones.pretrained import pipeline_folder
+from gensight.backbones.pretrained import pipeline_folder, tiny_folder
 from gensight.diffusion.noise import item_noise
+from gensight.diffusion.sampling import run_sampler
 from gensight.errors import ConfigError
 from gensight.files.hashing import file_hash, value_hash
 from gensight.geometry import scaling, warp_image
@@ -70,7 +69,7 @@ class VariantTeacher(Teacher):
     @cached_property
     def version(self) -> str:  # type: ignore[override]  # known when first asked: it needs the files
         """The first 12 digits of a hash over the backbone's weights."""
-        folder = Path(str(files("gensight.backbones"))) / "tiny"
+        folder = tiny_folder()
         if self.source_of_weights != "tiny":
             folder = pipeline_folder(self.source_of_weights)
         weights = sorted(path for path in folder.rglob("*.safetensors"))
@@ -122,16 +121,16 @@ class VariantTeacher(Teacher):
         backbone = self.backbone
         scheduler = DDIMScheduler.from_config(backbone.scheduler.config, clip_sample=False, set_alpha_to_one=False)
         scheduler.set_timesteps(self.num_steps)
-        num_kept = max(1, round(self.num_steps * self.strength))
-        timesteps = scheduler.timesteps[-num_kept:].tolist()
-        x_t = backbone.add_noise(latent, noise, timesteps[0])
+        first_step = len(scheduler.timesteps) - max(1, round(self.num_steps * self.strength))
         text = backbone.embed_text(prompts)
-        for timestep in timesteps:
-            output = backbone.denoise(x_t.expand(2, -1, -1, -1), timestep, text)[0].float()
+
+        def denoise(x_t: Tensor, timestep: Tensor) -> Tensor:
+            output = backbone.denoise(x_t.expand(2, -1, -1, -1), int(timestep), text)[0].float()
             without, towards = output[:1], output[1:]
-            guided = without + self.guidance * (towards - without)
-            x_t = scheduler.step(guided, timestep, x_t, eta=0.0).prev_sample
-        return x_t
+            return without + self.guidance * (towards - without)
+
+        start = backbone.add_noise(latent, noise, int(scheduler.timesteps[first_step]))
+        return run_sampler(denoise, scheduler, start, first_step=first_step)
 
     def _working_size(self, size: Size) -> Size:
         """The size at which the backbone sees an image: near the aspect, sides that its U-Net can halve and double."""

@@ -19,7 +19,7 @@ from gensight.files.lock import only_writer
 from gensight.files.progress import ProgressLine, clock
 from gensight.guidance.controls import read_picture
 from gensight.guidance.goals import AppearanceGoal, DragGoal, Goal, SpatialGoal
-from gensight.guidance.sampling import Sampling, Trajectory, sample, steered_steps
+from gensight.guidance.sampling import ImageSampling, Trajectory, sample, steered_steps
 from gensight.guidance.steering import Steering
 from gensight.samples import Array
 from gensight.verbs.guidance.pictures import draw_image, draw_sheet, write_film
@@ -40,7 +40,7 @@ def guide(
     runs: Sequence[Path],
     out: Path,
     wishes: Wishes,
-    sampling: Sampling,
+    sampling: ImageSampling,
     steering: Steering = Steering(),  # noqa: B008 (frozen)
     device: str = "auto",
     film: bool = True,

@@ -23,7 +23,7 @@ from gensight.guidance.controls import (
 from gensight.guidance.goals import AppearanceGoal, DragGoal, Goal, SpatialGoal
 from gensight.guidance.heads import GuidingHead, guiding_head, shared_backbone
 from gensight.guidance.inversion import Inversion, invert
-from gensight.guidance.sampling import Sampling, Trajectory, Watch, sample, steered_steps
+from gensight.guidance.sampling import ImageSampling, Trajectory, Watch, sample, steered_steps
 from gensight.guidance.steering import Steering
 from gensight.methods.readout.method import Readout
 from gensight.prediction.trained_run import TrainedRun
@@ -72,7 +72,7 @@ class Setting:
     backbone: DiffusionBackbone
     heads: dict[str, GuidingHead]
     wishes: Wishes
-    sampling: Sampling
+    sampling: ImageSampling
     steering: Steering
     source: Inversion | None
     reference: Inversion | None
@@ -89,7 +89,7 @@ class Setting:
 def prepare(
     runs: Sequence[Path],
     wishes: Wishes,
-    sampling: Sampling,
+    sampling: ImageSampling,
     steering: Steering,
     device: str,
     judges: Sequence[Path],
@@ -139,7 +139,7 @@ def _refuse_mismatch(heads: dict[str, GuidingHead], wishes: Wishes) -> None:
         raise ConfigError("a source without --drag", where="--source", hint="say what to drag where: --drag x,y:x,y")
 
 
-def _refuse_late_start(wishes: Wishes, sampling: Sampling) -> None:
+def _refuse_late_start(wishes: Wishes, sampling: ImageSampling) -> None:
     late = sampling.strength < 1
     if wishes.carry and not wishes.dragging:
         raise ConfigError("there is nothing to carry", where="--carry", hint="say what to drag where: --drag x,y:x,y")
@@ -155,7 +155,7 @@ def _refuse_late_start(wishes: Wishes, sampling: Sampling) -> None:
         )
 
 
-def _drags(wishes: Wishes, sampling: Sampling) -> Array | None:
+def _drags(wishes: Wishes, sampling: ImageSampling) -> Array | None:
     if wishes.tracks is not None:
         drags, given = read_tracks(wishes.tracks)
         if given is not None:

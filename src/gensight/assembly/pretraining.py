@@ -1,0 +1,236 @@
+"""A recipe of `gensight pretrain` as objects: the images, the parts, and the training of each network."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import assert_never
+
+import torch
+from torch import nn
+
+from gensight.assembly.readers import build_readers
+from gensight.backbones.base import weights_hash
+from gensight.backbones.pretrained import PipelineParts, tiny_folder
+from gensight.config.data import PuppetsData, VideosData
+from gensight.config.pretrain import FolderStart, PretrainConfig, ScratchStart, TinyStart
+from gensight.diffusion.noise import mix
+from gensight.diffusion.targets import Prediction
+from gensight.engine.fit import Schedule
+from gensight.engine.module import Optimisation
+from gensight.errors import ConfigError, RunError
+from gensight.files.hashing import value_hash
+from gensight.loading.stream import IndexedBatches
+from gensight.methods.base import Method
+from gensight.methods.pretrain.architecture import (
+    build_autoencoder,
+    build_denoiser,
+    build_noise_schedule,
+    build_text_encoder,
+)
+from gensight.methods.pretrain.autoencoder import AutoencoderMethod
+from gensight.methods.pretrain.denoiser import DenoiserMethod
+from gensight.methods.pretrain.latents import LatentSource, encode_pool
+from gensight.methods.pretrain.pipeline import load_pretrained
+from gensight.methods.pretrain.pool import ImageSource, Pool, PoolSettings
+from gensight.methods.pretrain.tokenizer import build_tokenizer
+from gensight.methods.pretrain.vocabulary import INSTRUCTION_WORDS
+from gensight.puppets.captions import CAPTION_WORDS
+from gensight.readers.base import Reader
+from gensight.readers.footage.videos import VideosReader
+from gensight.readers.puppets import PuppetsReader
+
+AUTOENCODER_SHARE = 0.25  # of max_minutes
+WARMUP_STEPS = 100
+LATENT_PREDICTIONS: dict[str, Prediction] = {"epsilon": "epsilon", "v": "v_prediction"}
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkTraining:
+    """What the engine needs to train one network of a backbone; see `engine.fit`."""
+
+    method: Method
+    batches: IndexedBatches
+    optimisation: Optimisation
+    schedule: Schedule
+    identity: str
+
+
+def build_images(config: PretrainConfig) -> Reader:
+    """The images of a recipe; labels, where the data has them, are not read."""
+    data = config.data
+    if isinstance(data, PuppetsData):
+        return PuppetsReader(
+            data.num_train,
+            seed=mix(data.seed, 0) % (1 << 31),
+            size=data.size,
+            truths=("caption",),
+            subjects=data.subjects,
+        )
+    if isinstance(data, VideosData):
+        return VideosReader(data.root, data.step)
+    return build_readers(data).train
+
+
+def build_pool_settings(config: PretrainConfig, num_images: int) -> PoolSettings:
+    """What a recipe's pool holds.
+
+    Args:
+        config: The recipe.
+        num_images: How many there are, where the recipe doesn't say how many to take.
+    """
+    return PoolSettings(
+        source=value_hash(config.data.model_dump(mode="json")),
+        num_images=config.num_images or num_images,
+        size=config.image_size,
+        resize=config.resize,
+        captions=config.captions,
+        seed=config.seed,
+    )
+
+
+def build_parts(config: PretrainConfig) -> PipelineParts:
+    """The networks that a pretraining starts from, in float32.
+
+    Raises:
+        ConfigError: For sizes that don't fit together.
+        RunError: If there is no backbone to start from, or it is of another kind.
+    """
+    match config.start:
+        case ScratchStart():
+            parts = _fresh(config)
+        case TinyStart():
+            parts = _stored(tiny_folder())
+        case FolderStart(path=path):
+            parts = _stored(path if (path / "model_index.json").is_file() else path / "pipeline")
+        case _:
+            assert_never(config.start)
+    _check_size(config, parts.stride)
+    return parts
+
+
+def _stored(folder: Path) -> PipelineParts:
+    if not (folder / "model_index.json").is_file():
+        raise RunError("there is no backbone to start from", where=folder, hint="start.kind=scratch needs none")
+    return load_pretrained(folder)
+
+
+def _fresh(config: PretrainConfig) -> PipelineParts:
+    text, denoiser, autoencoder = config.text, config.denoiser, config.autoencoder
+    tokenizer = build_tokenizer({*INSTRUCTION_WORDS, *CAPTION_WORDS}, text.length)
+    stride = 2 ** (len(autoencoder.widths) - 1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return PipelineParts(
+            vae=build_autoencoder(autoencoder.widths, autoencoder.latent_channels),
+            unet=build_denoiser(
+                denoiser.widths,
+                denoiser.layers_per_block,
+                denoiser.heads,
+                text.width,
+                autoencoder.latent_channels,
+                max(config.image_size) // stride,
+            ),
+            text_encoders=(build_text_encoder(tokenizer, text.width, text.layers, text.heads),),
+            tokenizers=(tokenizer,),
+            scheduler=build_noise_schedule(LATENT_PREDICTIONS[denoiser.prediction]),
+        )
+
+
+def _check_size(config: PretrainConfig, stride: int) -> None:
+    height, width = config.image_size
+    if height % stride or width % stride or config.autoencoder.crop % stride:
+        up = [-(-side // stride) * stride for side in (height, width, config.autoencoder.crop)]
+        raise ConfigError(
+            f"image_size ({height} x {width}) and autoencoder.crop ({config.autoencoder.crop}) must be multiples of "
+            f"{stride}",
+            where="image_size",
+            hint=f"for example image_size=[{up[0]},{up[1]}] autoencoder.crop={up[2]}",
+        )
+
+
+def build_autoencoder_training(config: PretrainConfig, parts: PipelineParts, pool: Pool) -> NetworkTraining | None:
+    """The autoencoder's training; None where it keeps its starting weights."""
+    section = config.autoencoder
+    if not section.steps:
+        return None
+    identity = [
+        _pool_identity(config), section.model_dump(mode="json", exclude={"steps"}), weights_hash(parts.vae.state_dict())
+    ]  # fmt: skip
+    _channels_last(parts.vae)
+    return NetworkTraining(
+        method=AutoencoderMethod(parts.vae, section.kl_weight),
+        batches=IndexedBatches(ImageSource(pool, section.crop), section.batch_size, mix(config.seed, 1)),
+        optimisation=_optimisation(section.steps, section.learning_rate, ema=0.995),
+        schedule=_schedule(section.steps, config.max_minutes, AUTOENCODER_SHARE),
+        identity=value_hash(identity),
+    )
+
+
+def build_denoiser_training(
+    config: PretrainConfig, parts: PipelineParts, pool: Pool, folder: Path, device: str
+) -> NetworkTraining | None:
+    """The denoiser's training, on latents of the trained autoencoder; None where it keeps its starting weights.
+
+    The latents are encoded into `folder`, and a fresh autoencoder is scaled such that theirs have unit deviation.
+    """
+    section = config.denoiser
+    if not section.steps:
+        return None
+    autoencoder = weights_hash(parts.vae.state_dict())
+    (text_encoder,), (tokenizer,) = parts.text_encoders, parts.tokenizers
+    start = [weights_hash(parts.unet.state_dict()), weights_hash(text_encoder.state_dict())]
+    latents = encode_pool(
+        parts.vae, pool, folder, value_hash([autoencoder, _pool_identity(config)]), config.flip, device
+    )
+    source = LatentSource(latents, pool, parts.vae.config.scaling_factor)
+    if isinstance(config.start, ScratchStart):
+        parts.vae.register_to_config(scaling_factor=1 / source.deviation)
+        source = LatentSource(latents, pool, 1 / source.deviation)
+    identity = [
+        autoencoder, start, _pool_identity(config), config.flip, section.model_dump(mode="json", exclude={"steps"})
+    ]  # fmt: skip
+    _channels_last(parts.unet)
+    return NetworkTraining(
+        method=DenoiserMethod(
+            parts.unet,
+            text_encoder,
+            tokenizer,
+            parts.scheduler.alphas_cumprod,
+            parts.scheduler.config.prediction_type,
+            section.caption_dropout,
+        ),
+        batches=IndexedBatches(source, section.batch_size, mix(config.seed, 2)),
+        optimisation=_optimisation(section.steps, section.learning_rate, section.ema, weight_decay=0.01),
+        schedule=_schedule(section.steps, config.max_minutes, 1 - AUTOENCODER_SHARE),
+        identity=value_hash(identity),
+    )
+
+
+def _optimisation(steps: int, learning_rate: float, ema: float, weight_decay: float = 0.0) -> Optimisation:
+    return Optimisation(
+        steps=steps,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        warmup_steps=WARMUP_STEPS,
+        schedule="constant-then-linear",
+        clip=1.0,
+        ema=ema,
+        betas=(0.9, 0.99),
+        fused=True,
+    )
+
+
+def _schedule(steps: int, max_minutes: float | None, share: float) -> Schedule:
+    return Schedule(
+        checkpoint_every=max(1, min(500, steps // 20)),
+        log_every=max(1, min(50, steps // 20)),
+        max_minutes=None if max_minutes is None else max_minutes * share,
+    )
+
+
+def _pool_identity(config: PretrainConfig) -> str:
+    wanted = {"seed", "data", "num_images", "image_size", "resize", "captions"}
+    return value_hash(config.model_dump(mode="json", include=wanted))
+
+
+def _channels_last(network: nn.Module) -> None:
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

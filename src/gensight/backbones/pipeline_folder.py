@@ -1,0 +1,78 @@
+"""The parts of a text-to-image model as diffusers' own pipeline, and as a folder that it opens."""
+
+import copy
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from diffusers import DDIMScheduler
+from torch import nn
+
+from gensight.backbones.pretrained import PipelineParts, quiet_libraries
+from gensight.files.atomic import read_json, write_json, write_text
+
+
+def as_pipeline(parts: PipelineParts) -> Any:
+    """diffusers' `StableDiffusionPipeline` of the parts, sampled by DDIM. With one text encoder only."""
+    from diffusers import StableDiffusionPipeline  # its module is slow to import
+
+    (text_encoder,), (tokenizer,) = parts.text_encoders, parts.tokenizers
+    pipeline = StableDiffusionPipeline(
+        vae=parts.vae,
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        unet=parts.unet,
+        scheduler=DDIMScheduler.from_config(parts.scheduler.config),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def save_parts(parts: PipelineParts, folder: Path, half: bool = True) -> None:
+    """Writes a diffusers folder. It appears whole or not at all, and replaces an older one.
+
+    Args:
+        parts: Left as they are; with one text encoder.
+        folder: Of the pipeline.
+        half: Store float16 weights.
+    """
+    temporary, old = folder.with_name(f".{folder.name}.writing"), folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(temporary, ignore_errors=True)
+    stored = replace(
+        parts,
+        vae=_copy(parts.vae, half),
+        unet=_copy(parts.unet, half),
+        text_encoders=tuple(_copy(encoder, half) for encoder in parts.text_encoders),
+    )
+    with quiet_libraries():
+        as_pipeline(stored).save_pretrained(temporary, safe_serialization=True)
+    # transformers opens weights in the type that the config names, diffusers in float32: they must agree.
+    config = temporary / "text_encoder" / "config.json"
+    write_json(config, {**read_json(config), "dtype": "float32"}, indent=2)
+    vocabulary, merges = vocabulary_files(parts.tokenizers[0])
+    write_json(temporary / "tokenizer" / "vocab.json", vocabulary)
+    write_text(temporary / "tokenizer" / "merges.txt", merges)
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    temporary.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _copy(network: Any, half: bool) -> Any:
+    copied = copy.deepcopy(network).cpu()
+    if half:
+        nn.Module.half(copied)  # the libraries' own `half` warns of parts that these networks don't have
+    return copied
+
+
+def vocabulary_files(tokenizer: Any) -> tuple[dict[str, int], str]:
+    """The contents of vocab.json and merges.txt, which older readers of the folder format look for."""
+    state = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
+    pairs = [pair if isinstance(pair, str) else " ".join(pair) for pair in state["merges"]]
+    return state["vocab"], "\n".join(["#version: 0.2", *pairs]) + "\n"

@@ -1,0 +1,26 @@
+"""What a training has come to, in words: the scores, the report, and the next command."""
+
+from pathlib import Path
+
+from gensight.config.loading.loader import load_recipe
+from gensight.engine.run_folder import RunFolder
+from gensight.files.atomic import read_json
+from gensight.report import scores_table_text
+from gensight.studies.trained_baselines import untrained_baselines
+
+
+def scores_text(run: Path) -> str:
+    """The table of a run's scores and where its report is; empty where it has not been scored."""
+    folder = RunFolder(Path(run))
+    if not folder.metrics.is_file():
+        return ""
+    return f"{scores_table_text(read_json(folder.metrics))}\nreport: {folder.report}"
+
+
+def outcome_text(run: Path) -> str:
+    """The scores of a trained run and what to do next with it."""
+    folder = RunFolder(Path(run))
+    scores = scores_text(run)
+    if not scores and folder.config.is_file() and untrained_baselines(load_recipe(folder.config), folder):
+        return f"next: gensight train {folder.config} --out {run}, as one process: its baselines and scores"
+    return "\n".join([*([scores] if scores else []), f"next: gensight predict {run} IMAGES_OR_VIDEO"])
