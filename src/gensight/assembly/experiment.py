@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from gensight.assembly.encodings import build_encoding, build_skeleton, truths_of
+from gensight.assembly.encodings import build_encoding, build_skeleton
 from gensight.assembly.readers import Splits, build_readers
 from gensight.assembly.views import build_augmentation, build_policy
-from gensight.config.classifier import ClassConfig
 from gensight.config.schema import RunConfig
 from gensight.encodings.base import Encoding
 from gensight.encodings.calibration import UNCALIBRATED, Calibration
@@ -32,12 +31,12 @@ class Experiment:
     @classmethod
     def open(cls, config: RunConfig, calibration: Calibration = UNCALIBRATED) -> "Experiment":
         """Opens the data sets. Raises DataError or ConfigError for what is wrong with them."""
-        splits = build_readers(config.data, truths_of(config))
+        splits = build_readers(config.data, config.truths)
         if config.view.track:
             # All parts share a background: a recording may be divided between them. No label is looked at.
             tracker = Tracker.of_readers(splits.parts)
             splits = splits.map(lambda part: TrackedReader(part, tracker))
-        if isinstance(config.encoding, ClassConfig):
+        if config.encoding.facts.label_of_objects:
             # Where a data set marks objects only, an image whose objects are of one class is of that class.
             splits = splits.map(with_labels)
         skeleton = build_skeleton(config, splits.train)

@@ -1,10 +1,8 @@
 """The metrics of a recipe's protocols."""
 
+from typing import assert_never
+
 from gensight.config.data import GazeFollowData
-from gensight.config.encodings import (
-    CorrespondenceConfig,
-    parts_of,
-)
 from gensight.config.instruct import PaintedConfig
 from gensight.config.protocols import Protocol
 from gensight.config.schema import RunConfig
@@ -25,7 +23,7 @@ from gensight.skeletons import Skeleton
 
 def build_metrics(config: RunConfig, skeleton: Skeleton | None) -> list[Metric]:
     """Fresh metrics for the protocols of a recipe, in their order."""
-    pairs = any(isinstance(part, CorrespondenceConfig) for part in parts_of(config.encoding).values())
+    pairs = config.encoding.facts.items == "pair"
     if isinstance(config.encoding, PaintedConfig):
         return [
             metric for protocol in config.protocols for metric in _asked(protocol, config, config.encoding, skeleton)
@@ -48,7 +46,7 @@ def _asked(protocol: Protocol, config: RunConfig, encoding: PaintedConfig, skele
             task, found = "keypoints", _build_metric(protocol, config, skeleton, False) if skeleton else []
         case "edges-f":
             task, found = "edges", _build_metric(protocol, config, None, False)
-        case _:
+        case _:  # the schema lets painted answers ask for no others
             task, found = "depth", _build_metric(protocol, config, None, False)
     merged = task in ("segment", "depth")  # several measures share what the first of them counts
     joined = Joined()
@@ -75,9 +73,16 @@ def _build_metric(protocol: Protocol, config: RunConfig, skeleton: Skeleton | No
             return build_matching_metrics([protocol])
         case "pck-box" if pairs:  # of pairs, not of keypoints
             return build_matching_metrics([protocol])
-        case _:
-            assert skeleton is not None  # the schema lets only keypoint encodings ask for the others
+        case (
+            "pck-box" | "mean-px" | "coco-oks" | "pck-torso" | "pckh" | "readout-guidance-2024" | "rmse-px"
+            | "median-px" | "bbc-6px"
+        ):  # fmt: skip
+            assert skeleton is not None  # the schema lets only keypoint encodings ask for these
             return tables.build_metrics([protocol], skeleton)
+        case "seg" | "seg-oracle-classes" | "coco-box" | "voc07" | "voc12":
+            raise AssertionError(f"{protocol} scores painted answers, which `_asked` has taken")
+        case _:
+            assert_never(protocol)
 
 
 def _scored_subset(config: RunConfig) -> str:

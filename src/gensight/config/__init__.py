@@ -6,5 +6,5 @@
 - `recipes/`: the recipes that come with the package; each opens with its command, cost and expected score.
 
 A section with kinds (`data`, `backbone` ...) is a union of models tagged by `kind`. A new kind is a new model in the
-union, with every field described, and a new case in build/, which is the only place where a `kind` becomes a class.
+union, with every field described, and a new case in assembly/, which is the only place where a `kind` becomes a class.
 """

@@ -30,7 +30,9 @@ Adding a metric:
    cannot be scored is left out and counted in `Result.notes`; a missing prediction is an error, never left out.
 3. In `compute`, reduce each image to sums (`statistics`) and give `reduce`, which turns sums into the score; where the
    score is no function of sums, give `reweigh`. `bootstrap.make_result` does the rest.
-4. Name the protocol in `tables.PROTOCOLS` and build it in `tables._build`.
+4. Name the protocol in `PROTOCOLS` of its family's file and in `config/protocols.py`, build it in the family's
+   function and call that from `build_metrics` in `assembly/metrics.py` (mypy names a protocol without a case). The
+   encodings that it scores list it among their facts.
 5. Inherit `tests/contracts/metric.py`'s `MetricContract`: perfect, worst, empty, permuted, merged.
 6. Add one example worked out by hand, and a comparison with the public implementation, if there is one.
 """

@@ -59,7 +59,7 @@ class RunTeacher(Teacher):
     def prepare(self) -> None:
         if self._run is None:
             self._run = TrainedRun.load(self.folder, self.device_name)
-            if self._run.encoding.num_samples > 1:
+            if self._run.config.encoding.facts.items in ("pair", "triplet"):
                 raise ConfigError("this run compares images: it says nothing of a single one", where=self.folder,
                                   hint="choose a run with keypoints, depth or edges")  # fmt: skip
 

@@ -150,7 +150,7 @@ def _predictions(
 
 
 def _item(first: Sample, second: Sample, points: Array | None) -> Item:
-    """The question that a pair of images poses: where are the points, or how alike are the images."""
+    """The item that asks of a pair of images: where are the points, or how alike are the images."""
     if points is None:  # a triplet whose third image says nothing new
         return Item((first, second, second), relation=Relation("triplet"))
     tracks = np.stack([points, np.full_like(points, np.nan)])

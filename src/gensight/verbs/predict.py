@@ -5,7 +5,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from gensight.encodings.class_label import ClassLabel
 from gensight.encodings.gaze import GazeMap
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError
@@ -121,13 +120,14 @@ class BoxFinder:
 
 
 def _refuse(trained: TrainedRun, by_box: bool) -> None:
-    if trained.encoding.name == "painted":
+    items = trained.config.encoding.facts.items
+    if items == "words":
         raise ConfigError(
             "this run is told in words what to do",
             where=trained.folder.root,
             hint='say it: gensight predict RUN IMAGES --instruction "segment the ..."',
         )
-    if trained.encoding.name == "gaze":
+    if items == "head":
         if not by_box:
             raise ConfigError(
                 "this run is asked about heads, and none are known",
@@ -137,7 +137,7 @@ def _refuse(trained: TrainedRun, by_box: bool) -> None:
         return
     if by_box and trained.config.view.crop in ("frame", "stretched-frame"):
         raise ConfigError("this run looks at whole images, so it takes no boxes", where="--boxes, --detector")
-    if trained.encoding.num_samples > 1:
+    if items in ("pair", "triplet"):
         raise ConfigError(
             f"this run compares images ({trained.config.encoding.kind}), and has nothing to say of a single one",
             where=trained.folder.root,
@@ -171,12 +171,11 @@ def _write(
             stack.enter_context(
                 PredictionWriter(
                     folder,
+                    trained.config.encoding.facts.files,
                     trained.skeleton,
                     trained.config.name,
                     source.frame_rate,
                     draw,
-                    gaze=_is_gaze(trained),
-                    labels=isinstance(trained.encoding, ClassLabel),
                 ).open()
             )
             for trained, folder in zip(runs, folders, strict=True)
@@ -190,7 +189,7 @@ def _write(
 
 
 def _is_gaze(trained: TrainedRun) -> bool:
-    return trained.encoding.name == "gaze"
+    return trained.config.encoding.facts.items == "head"
 
 
 def _smoother(trained: TrainedRun, num_frames: int) -> GazeSmoother | None:

@@ -91,7 +91,8 @@ def predict_instruct(
     if folder is None:
         folder = RunFolder(Path(run)).root / "predict" / opened.path.stem / slug(question)
     skeleton = trained.skeleton if asked.task == "keypoints" else None
-    writer = PredictionWriter(Path(folder), skeleton, trained.config.name, opened.frame_rate, draw)
+    files = trained.config.encoding.facts.files
+    writer = PredictionWriter(Path(folder), files, skeleton, trained.config.name, opened.frame_rate, draw)
     writer.write_also(InstructFiles(Path(folder), described(trained, asked), opened.frame_rate is not None))
     with writer.open():
         for sample, prediction in answers(trained, opened, asked):

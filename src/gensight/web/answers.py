@@ -12,19 +12,17 @@ import cv2
 import numpy as np
 
 from gensight.diffusion.noise import mix
-from gensight.drawing import draw_boxes, draw_depth, draw_heatmaps, draw_keypoints, draw_masks, overlay
-from gensight.encodings.class_label import ClassLabel
-from gensight.encodings.gaze import MAP
+from gensight.drawing import draw_boxes, draw_depth, draw_heatmaps, draw_keypoints, draw_masks, map_picture, overlay
+from gensight.encodings.gaze import MAP, draw_looks, is_gaze
 from gensight.encodings.painted.base import OUTPUT
 from gensight.encodings.painted.instructed import Instructed
 from gensight.errors import DataError
 from gensight.files.atomic import write_json
 from gensight.files.images import write_image
-from gensight.geometry import map_grid_to_image, warp_image
+from gensight.geometry import warp_image
 from gensight.loading.cases import Case, collate
 from gensight.prediction.class_queries import Answered, joined
 from gensight.prediction.outputs.answers import InstructFiles
-from gensight.prediction.outputs.gaze_overlay import draw_looks, is_gaze
 from gensight.prediction.outputs.writer import PredictionWriter
 from gensight.prediction.scoring.validation import heatmap_of
 from gensight.prediction.trained_run import TrainedRun
@@ -118,25 +116,22 @@ def _with_picture(trained: TrainedRun, answered: Answered) -> Prediction:
     """The prediction of a run that paints, with what it painted among its maps."""
     item, view, picture = answered
     prediction = trained.encoding.decode({OUTPUT: picture}, item, (view,))
-    return replace(prediction, maps={**prediction.maps, OUTPUT: ScoreMap(picture.numpy(), view)})
+    return replace(prediction, maps={OUTPUT: ScoreMap(picture.numpy(), view, "drawing"), **prediction.maps})
 
 
 def draw_answer(image: Array, prediction: Prediction) -> Array:
     """uint8 RGB: the answer on its image."""
     if is_gaze(prediction):
         return draw_looks(image, prediction)
-    drawn = overlay(image, prediction)
-    if "edges" in prediction.maps:
-        drawn = draw_heatmaps(drawn, prediction.maps["edges"], (0.0, 1.0))
-    return drawn
+    return overlay(image, prediction)
 
 
 def draw_target(image: Array, prediction: Prediction) -> Array:
     """uint8 RGB: what was painted, on black: a picture where the run paints one, else a drawing of what it says."""
     black = np.zeros_like(image)
-    for name in (OUTPUT, "pose", "edges"):
-        if name in prediction.maps:
-            return _painted(prediction.maps[name])
+    for score in prediction.maps.values():
+        if score.kind != "scores":
+            return _painted(score)
     if prediction.depth is not None:
         return draw_depth(prediction.depth)
     heat = [score for name, score in prediction.maps.items() if name == "heatmaps" or name.split("-")[0] == MAP]
@@ -160,8 +155,7 @@ def _drawn_on(black: Array, prediction: Prediction) -> Array:
 
 
 def _painted(score: ScoreMap) -> Array:
-    maps = np.stack([map_grid_to_image(channel, score.view) for channel in score.values], axis=-1)
-    picture = np.rint(255 * np.clip(np.nan_to_num(maps), 0, 1)).astype(np.uint8)
+    picture = map_picture(score)
     return np.repeat(picture, 3, axis=-1) if picture.shape[-1] == 1 else np.ascontiguousarray(picture[..., :3])
 
 
@@ -274,8 +268,8 @@ class AnswerStore:
     def _write_all(self, path: Path, answered: Answer, trained: TrainedRun) -> None:
         """What `gensight predict` would write, and the target, in a zip."""
         folder = path.with_suffix("")
-        gaze, labels = trained.encoding.name == "gaze", isinstance(trained.encoding, ClassLabel)
-        writer = PredictionWriter(folder, trained.skeleton, trained.config.name, None, True, gaze, labels)
+        files = trained.config.encoding.facts.files
+        writer = PredictionWriter(folder, files, trained.skeleton, trained.config.name, None, True)
         if answered.query is not None:
             writer.write_also(InstructFiles(folder, _words(answered.query)))
         with writer.open():

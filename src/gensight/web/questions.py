@@ -42,29 +42,28 @@ def asks(trained: TrainedRun) -> Asks:
     Raises:
         ConfigError: The run compares several images, which a page of one image can't ask it.
     """
-    if takes_words(trained):
-        return "words"
-    if trained.encoding.name == "gaze":
-        return "heads"
-    if trained.encoding.num_samples > 1:
-        landmarks = str(trained.config.method.kind) == "landmarks"
-        raise ConfigError(
-            f"this run compares images ({trained.config.encoding.kind}), and the page asks about one at a time",
-            where=trained.folder.root,
-            hint="fit keypoints to its landmarks (`gensight landmarks --help`), and serve the run that this makes"
-            if landmarks
-            else "use `gensight match RUN IMAGE OTHER` for it",
-        )
-    return "boxes" if trained.config.view.crop == "box" else "image"
+    match trained.config.encoding.facts.items:
+        case "words":
+            return "words"
+        case "head":
+            return "heads"
+        case "pair" | "triplet":
+            raise ConfigError(
+                f"this run compares images ({trained.config.encoding.kind}), and the page asks about one at a time",
+                where=trained.folder.root,
+                hint="use `gensight match RUN IMAGE OTHER` for it",
+            )
+        case "image":
+            return "boxes" if trained.config.view.crop == "box" else "image"
 
 
 def takes_words(trained: TrainedRun) -> bool:
     """Whether a run follows instructions."""
-    return str(trained.config.method.kind) == "instruct"
+    return trained.config.encoding.facts.items == "words"
 
 
 def items_asked(trained: TrainedRun, sample: Sample, question: Question) -> list[Item]:
-    """The items that a question poses about an image.
+    """The items that a question asks of an image.
 
     Raises:
         ConfigError: Something that the run needs to be told is missing, or can't be read.

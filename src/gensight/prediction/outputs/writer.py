@@ -1,16 +1,17 @@
 """Predictions on disk, image by image, in constant memory; nothing appears under its name before it is whole."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from gensight.drawing import draw_heatmaps, overlay
+from gensight.config.sections import OutputFiles
+from gensight.drawing import overlay
+from gensight.encodings.gaze import draw_looks, is_gaze
 from gensight.files.images import write_image
 from gensight.files.videos import VideoWriter
 from gensight.prediction.outputs.gaze import GazeFiles
-from gensight.prediction.outputs.gaze_overlay import draw_looks, is_gaze
 from gensight.prediction.outputs.keypoints import KeypointFiles
 from gensight.prediction.outputs.labels import LabelFiles
 from gensight.prediction.outputs.maps import MapFiles
@@ -35,38 +36,38 @@ class Files(Protocol):
 class PredictionWriter:
     """Writes predictions into a folder.
 
-    - Keypoints: `predictions.json` and `images.json` (COCO), `keypoints.csv` (DeepLabCut), `openpose/*.json`.
-    - Gaze: `gaze.json`, `gaze.csv`. Classes of images: `labels.json`, `labels.csv`.
-    - Depth, edges, drawn skeletons: `depth/*.png`, `edges/*.png`, `pose/*.png`.
+    - `keypoints`: `predictions.json` and `images.json` (COCO), `keypoints.csv` (DeepLabCut), `openpose/*.json`.
+    - `gaze`: `gaze.json`, `gaze.csv`; `labels`: `labels.json`, `labels.csv`.
+    - `maps`: depth and every map that is a picture: `depth/*.png`, `edges/*.png`, `pose/*.png` ...
     - `overlays/*.jpg` for images, `overlay.mp4` for a video.
 
     Args:
         folder: Made if it is not there.
+        files: Which kinds of files, as the run's encoding says (`EncodingFacts.files`).
         skeleton: The keypoints that are predicted; None where none are.
         scorer: Names the run in DeepLabCut's table.
         frame_rate: Frames per second of a video; None for images.
         draw: Whether to draw overlays.
-        gaze: Whether gaze is predicted.
-        labels: Whether the class of whole images is predicted.
     """
 
     def __init__(
         self,
         folder: Path,
+        files: Collection[OutputFiles],
         skeleton: Skeleton | None,
         scorer: str,
         frame_rate: float | None,
         draw: bool,
-        gaze: bool = False,
-        labels: bool = False,
     ) -> None:
         self.folder, self.frame_rate, self.draw = folder, frame_rate, draw
-        self._files: list[Files] = [MapFiles(folder, frame_rate is not None)]
-        if gaze:
+        self._files: list[Files] = []
+        if "maps" in files:
+            self._files.append(MapFiles(folder, frame_rate is not None))
+        if "gaze" in files:
             self._files.append(GazeFiles(folder))
-        if labels:
+        if "labels" in files:
             self._files.append(LabelFiles(folder))
-        if skeleton is not None:
+        if "keypoints" in files and skeleton is not None:
             self._files.append(KeypointFiles(folder, skeleton, scorer, frame_rate is not None))
             if OpenPoseFiles.fits(skeleton):
                 self._files.append(OpenPoseFiles(folder, frame_rate is not None))
@@ -98,8 +99,6 @@ class PredictionWriter:
 
     def _draw(self, prediction: Prediction, image: Array) -> None:
         drawn = draw_looks(image, prediction) if is_gaze(prediction) else overlay(image, prediction)
-        if "edges" in prediction.maps:
-            drawn = draw_heatmaps(drawn, prediction.maps["edges"], (0.0, 1.0))
         if self._video is not None:
             self._video.write(drawn)
         else:
