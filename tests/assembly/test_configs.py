@@ -60,7 +60,9 @@ from tests.assembly.spies import Spy, changes, plain, with_change
 # under one of them.
 PAINTED = {"tasks": list(get_args(PaintedTask)), "categories": ["cat", "dog"], "labels": ["cat", "dog", "cow"]}
 BASES: dict[str, list[dict[str, Any]]] = {
-    "painted": [PAINTED],
+    "heatmap": [{"skeleton": "coco-17"}],
+    "points": [{"skeleton": "coco-17"}],
+    "painted": [{**PAINTED, "skeleton": "coco-17"}],
     "class": [{"labels": ["cat", "dog"]}],
     "gaze-convolutional": [{}, {"weights": "microsoft/resnet-50"}],
     "gaze-diffusion": [{}, {"weights": "microsoft/resnet-50"}, {"target": "v"}],

@@ -2,7 +2,6 @@
 
 from typing import assert_never
 
-from gensight.config.data import GazeFollowData
 from gensight.config.instruct import PaintedConfig
 from gensight.config.protocols import Protocol
 from gensight.config.schema import RunConfig
@@ -66,7 +65,7 @@ def _build_metric(protocol: Protocol, config: RunConfig, skeleton: Skeleton | No
             "gazefollow" | "chong" | "gazelle" | "tonini" | "sharingan"
             | "video" | "chong-video" | "gazelle-video" | "goo-5x5" | "in-frame-ap"
         ):  # fmt: skip
-            return gaze_metrics(protocol, subset=_scored_subset(config))
+            return gaze_metrics(protocol, subset=config.data.scored_subset)
         case "two-alternative" | "same-different-auc":
             return build_appearance_metrics([protocol])
         case "pck-img":
@@ -83,10 +82,3 @@ def _build_metric(protocol: Protocol, config: RunConfig, skeleton: Skeleton | No
             raise AssertionError(f"{protocol} scores painted answers, which `_asked` has taken")
         case _:
             assert_never(protocol)
-
-
-def _scored_subset(config: RunConfig) -> str:
-    data = config.data
-    if isinstance(data, GazeFollowData) and data.num_test is not None:
-        return f"{data.num_test} images, seed {data.seed}"
-    return ""

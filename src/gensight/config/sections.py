@@ -187,6 +187,11 @@ class DataSection(Section):
     labelled: ClassVar[bool] = True
     layout: ClassVar[FolderLayout | None] = None
 
+    @property
+    def scored_subset(self) -> str:
+        """Which part of the official test set is scored, as scores name it; empty: all of it."""
+        return ""
+
 
 def kind_of(section: type[Section]) -> str:
     """The `kind` of a section's class."""

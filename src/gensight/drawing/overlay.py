@@ -32,9 +32,9 @@ def overlay(
     picture = draw.as_canvas(image)
     if prediction.depth is not None and prediction.depth.values.shape == picture.shape[:2]:
         picture = np.rint(0.35 * picture + 0.65 * draw_depth(prediction.depth)).astype(np.uint8)
-    for score in prediction.maps.values():
-        if score.kind == "picture" and tuple(score.view.image_size) == picture.shape[:2]:
-            picture = np.rint(0.35 * picture + 0.65 * map_picture(score)).astype(np.uint8)
+    for shown in prediction.maps.values():
+        if shown.kind == "picture" and tuple(shown.view.image_size) == picture.shape[:2]:
+            picture = np.rint(0.35 * picture + 0.65 * map_picture(shown)).astype(np.uint8)
     masked = [instance for instance in prediction.instances if instance.mask is not None]
     masks = [instance.mask() for instance in masked if instance.mask is not None]
     picture = draw_masks(picture, masks, [instance.category for instance in masked])

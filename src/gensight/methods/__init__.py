@@ -14,8 +14,8 @@ Adding a method:
    `players` take turns in each step, each with an optimiser, a schedule and a clipping of its own.
 3. Refuse outputs or backbones that it cannot work with in `__init__`, naming both sides (ConfigError).
 4. Write its config class, a `MethodSection` that says which encodings it takes and what it needs of the recipe
-   (`check`), add it to `Method` in `config/schema.py`, and its `case` to `build_method` in `assembly/methods.py`; forbid
-   it the other methods in `pyproject.toml` (import-linter).
+   (`check`), add it to `Method` in `config/schema.py`, and its `case` to `build_method` in `assembly/methods.py`;
+   forbid it the other methods in `pyproject.toml` (import-linter).
 5. Add its first losses to `tests/golden/` and a train-kill-resume test like `tests/engine/test_fit.py`.
 6. Write a recipe that opens with its command, cost, expected score, and whether it was run.
 """

@@ -55,14 +55,14 @@ def match(
     first, source = next(iter(open_source(Path(image)).samples())), open_source(Path(others))
     folder = trained.folder.root / "match" / source.path.stem if out is None else Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    match trained.config.encoding.kind:
-        case "correspondence":
+    match trained.config.encoding.facts.items:
+        case "pair":
             _match_points(trained, first, source, folder, _points(first, points), draw)
-        case "appearance":
+        case "triplet":
             _compare(trained, first, source, folder)
-        case kind:
+        case _:
             raise ConfigError(
-                f"this run reads single images ({kind}), and compares none",
+                f"this run reads single images ({trained.config.encoding.kind}), and compares none",
                 where=run,
                 hint="use `gensight predict` for it",
             )

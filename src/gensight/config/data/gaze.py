@@ -38,6 +38,10 @@ class GazeFollowData(DataSection):
     )
     seed: Integer = Field(default=0, description="Draws the images that are kept from training, and `num_test`.")
 
+    @property
+    def scored_subset(self) -> str:
+        return "" if self.num_test is None else f"{self.num_test} images, seed {self.seed}"
+
 
 class VideoAttentionTargetData(DataSection):
     """VideoAttentionTarget: people in television shows, frame by frame, and where they look."""
