@@ -92,10 +92,11 @@ class EncodingContract:
     def test_mirror_takes_batches(self, rng, view):
         encoding = self.encoding()
         one = self.answer(self.item(rng), self.views(view))
-        batch = encoding.mirror({name: torch.stack([t, t + 1]) for name, t in one.items()})
-        for name, single in encoding.mirror(one).items():
-            torch.testing.assert_close(batch[name][0], single)
-            torch.testing.assert_close(batch[name][1], single + 1)
+        other = {name: t + 1 for name, t in one.items()}
+        batch = encoding.mirror({name: torch.stack([one[name], other[name]]) for name in one})
+        for number, single in enumerate((one, other)):
+            for name, mirrored in encoding.mirror(single).items():
+                torch.testing.assert_close(batch[name][number], mirrored)
 
     def test_encode_repeats_itself_and_keeps_its_input(self, rng, view):
         item, before = self.item(rng), view.matrix.copy()
