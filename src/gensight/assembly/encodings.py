@@ -14,6 +14,7 @@ from gensight.config.encodings import (
     HeatmapConfig,
     JointConfig,
     LandmarkPairsConfig,
+    NormalsConfig,
     PointsConfig,
     PoseImageConfig,
     Single,
@@ -39,6 +40,7 @@ from gensight.encodings.pairs.correspondence import Correspondence
 from gensight.encodings.pairs.landmark_pairs import LandmarkPairs
 from gensight.encodings.points import Points
 from gensight.encodings.pose_image import PoseImage
+from gensight.encodings.surface_normals import SurfaceNormals
 from gensight.errors import ConfigError
 from gensight.readers.base import Reader
 from gensight.readers.shared.class_maps import BACKGROUND
@@ -95,6 +97,8 @@ def _build_part(
             return DepthImage(stride=part.stride, channels=part.channels)
         case DepthMapConfig():
             return DepthMap(stride=part.stride, kind=part.depth, near=part.near, far=part.far)
+        case NormalsConfig():
+            return SurfaceNormals(stride=part.stride)
         case CorrespondenceConfig():
             return Correspondence(
                 distance=part.distance,

@@ -14,6 +14,7 @@ from gensight.metrics.correspondence import build_matching_metrics
 from gensight.metrics.depth import depth_metrics
 from gensight.metrics.edges import edge_metrics
 from gensight.metrics.gaze.scores import gaze_metrics
+from gensight.metrics.normals import normal_metrics
 from gensight.metrics.per_query import AskedMetric, Joined
 from gensight.metrics.segmentation import segmentation_metrics
 from gensight.readers.shared.class_maps import BACKGROUND
@@ -61,6 +62,8 @@ def _build_metric(protocol: Protocol, config: RunConfig, skeleton: Skeleton | No
             return classification_metrics(protocol)
         case "edges-f":
             return edge_metrics(protocol)
+        case "angular-error":
+            return normal_metrics(protocol)
         case (
             "gazefollow" | "chong" | "gazelle" | "tonini" | "sharingan"
             | "video" | "chong-video" | "gazelle-video" | "goo-5x5" | "in-frame-ap"

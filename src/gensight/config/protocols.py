@@ -6,7 +6,7 @@ Protocol = Literal[
     "coco-oks", "pck-box", "pck-torso", "pckh", "readout-guidance-2024", "rmse-px", "median-px", "mean-px",
     "bbc-6px",
     "depth-metric", "depth-median-scaled", "depth-affine",
-    "edges-f",
+    "edges-f", "angular-error",
     "pck-img",
     "two-alternative", "same-different-auc",
     "gazefollow", "chong", "gazelle", "tonini", "sharingan", "video", "chong-video", "gazelle-video", "goo-5x5",

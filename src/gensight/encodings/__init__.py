@@ -2,7 +2,7 @@
 
 - `base`: `Encoding`, the contract, and `OutputSpec`.
 - `heatmap`, `pose_image`, `points`: keypoints as one Gaussian map each, as a drawn skeleton, as numbers.
-- `depth`, `edge_image`: `DepthMap`, `DepthImage`, `EdgeImage`.
+- `depth`, `edge_image`, `surface_normals`: `DepthMap`, `DepthImage`, `EdgeImage`, `SurfaceNormals`.
 - `gaze`: `GazeMap`, where a person looks.
 - `class_label`: `ClassLabel`, the class of the whole image as one probability per class.
 - `painted/`: masks, boxes, depth, classes and drawings as RGB pictures, chosen by an instruction.

@@ -14,6 +14,7 @@ Where to look:
 - `base`: `Metric` and `Result`.
 - `bootstrap`: 95 % intervals by reweighting images or groups of them, and `paired_difference` of two results.
 - `keypoints`: `pck-box`, `pck-torso`, `pckh`; `mean-px` (DeepLabCut's RMSE), `rmse-px`, `median-px`.
+- `normals`: `angular-error` of surface normals.
 - `segmentation`: `seg` (one confusion over the data set), `seg-oracle-classes`, `mask` (one mask at a time).
 - `detection`: `coco-box`, equal to pycocotools; `voc07`, `voc12`.
 - `classification`: `top-1`, `top-5`, `balanced-accuracy`, `ece`.

@@ -3,7 +3,7 @@
 | file | encodings |
 |---|---|
 | `keypoints.py` | heatmap, pose-image, points |
-| `maps.py` | edge-image, depth-image, depth-map |
+| `maps.py` | edge-image, depth-image, depth-map, normals |
 | `pairs.py` | correspondence, appearance, landmark-pairs |
 | `../gaze.py`, `../instruct.py`, `../classifier.py` | gaze, painted, class: beside their methods |
 
@@ -18,7 +18,7 @@ from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
 from gensight.config.classifier import ClassConfig
 from gensight.config.encodings.keypoints import HeatmapConfig, PointsConfig, PoseImageConfig
-from gensight.config.encodings.maps import DepthImageConfig, DepthMapConfig, EdgeImageConfig
+from gensight.config.encodings.maps import DepthImageConfig, DepthMapConfig, EdgeImageConfig, NormalsConfig
 from gensight.config.encodings.pairs import AppearanceConfig, CorrespondenceConfig, LandmarkPairsConfig
 from gensight.config.fields import ImageSize, Name
 from gensight.config.gaze import GazeMapConfig
@@ -31,6 +31,7 @@ Readable = (
     | EdgeImageConfig
     | DepthImageConfig
     | DepthMapConfig
+    | NormalsConfig
     | CorrespondenceConfig
     | AppearanceConfig
 )
@@ -102,6 +103,7 @@ __all__ = [
     "HeatmapConfig",
     "JointConfig",
     "LandmarkPairsConfig",
+    "NormalsConfig",
     "PointsConfig",
     "PoseImageConfig",
     "Readable",

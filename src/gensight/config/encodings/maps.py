@@ -1,4 +1,4 @@
-"""Targets that are a map of the image: edges, depth."""
+"""Targets that are a map of the image: edges, depth, surface normals."""
 
 from typing import ClassVar, Literal
 
@@ -68,3 +68,19 @@ class DepthMapConfig(EncodingSection):
         if self.near >= self.far:
             raise ValueError(f"near={self.near:g} must be smaller than far={self.far:g}")
         return self
+
+
+class NormalsConfig(EncodingSection):
+    """Which way surfaces face: normals in the camera's frame, from metric depth and intrinsics."""
+
+    kind: Literal["normals"] = "normals"
+    kind_facts: ClassVar[EncodingFacts] = EncodingFacts(
+        finds="which way surfaces face",
+        truths=("depth", "camera"),
+        files=("maps",),
+        protocols=("angular-error",),
+        usual_protocols=("angular-error",),
+        baselines=("mean-map", *TRAINED),
+        usual_baselines=("mean-map", "random-twin"),
+    )
+    stride: PositiveInteger = Field(default=4, description="Input pixels per cell.")
