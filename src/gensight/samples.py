@@ -315,15 +315,18 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class ScoreMap:
-    """A map that a prediction keeps because a protocol decodes it by its own rule.
+    """A map that a prediction keeps: a picture, or what a protocol decodes by its own rule.
 
     Attributes:
         values: float32 (channels, grid_height, grid_width).
         view: The view whose model frame the grid covers.
+        kind: `scores`: for protocols alone; `drawing`: lines on black in [0, 1], grey or RGB (edges, a skeleton);
+            `picture`: RGB in [0, 1] that covers the image (normals). The last two are written as files and shown.
     """
 
     values: Array
     view: View
+    kind: Literal["scores", "drawing", "picture"] = "scores"
 
 
 @dataclass(frozen=True, eq=False)
@@ -352,7 +355,7 @@ class Prediction:
         matches: Of an item whose relation has tracks: where the first image's points lie in the second; or None.
         similarities: Of an item that compares images: how alike the first one and each further one are, in [-1, 1];
             or None.
-        maps: Named maps that protocols need.
+        maps: Named maps: what protocols need, and pictures.
         item_key: Key of the item that was asked; empty once merged.
         group: The sample's group.
     """

@@ -136,3 +136,15 @@ ANIMAL_17 = Skeleton(
 )  # fmt: skip
 
 NAMED = {skeleton.name: skeleton for skeleton in (COCO_17, OPENPOSE_18, ANIMAL_17)}
+_LANDMARKS = "landmarks-"
+
+
+def landmark_skeleton(num_landmarks: int) -> Skeleton:
+    """Landmarks have numbers for names, and nothing joins or mirrors them."""
+    return Skeleton(f"{_LANDMARKS}{num_landmarks}", tuple(f"landmark_{k}" for k in range(num_landmarks)))
+
+
+def named_skeleton(name: str) -> Skeleton:
+    """The skeleton of a name: one of `NAMED`, or `landmarks-N`. Raises KeyError for another."""
+    number = name.removeprefix(_LANDMARKS)
+    return landmark_skeleton(int(number)) if name != number and number.isdecimal() else NAMED[name]

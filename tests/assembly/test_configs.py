@@ -2,20 +2,22 @@
 
 import inspect
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
+from torch import nn
 
+from gensight import assembly
 from gensight.assembly.backbones import build_backbone, resolve_preset
 from gensight.assembly.encodings import build_encoding, build_skeleton
 from gensight.assembly.methods import build_method
 from gensight.assembly.readers import build_readers
 from gensight.assembly.training_settings import build_optimisation
-from gensight.backbones.diffusion import load_diffusion, load_tiny
+from gensight.assembly.views import build_augmentation
+from gensight.backbones.diffusion import DiffusionBackbone, load_diffusion, load_tiny
 from gensight.backbones.presets import Preset
 from gensight.backbones.scratch import ScratchEncoder
 from gensight.backbones.transformers_encoder import load_transformers
-from gensight.config.classifier import TransformersConfig
 from gensight.config.data import (
     Ap10kData,
     DavisData,
@@ -27,24 +29,22 @@ from gensight.config.data import (
     VideosSplit,
     VocData,
 )
+from gensight.config.encodings import Single
 from gensight.config.fields import SamplerName, Section
+from gensight.config.instruct import PaintedTask
 from gensight.config.loading.loader import load_recipe
-from gensight.config.schema import (
-    AugmentConfig,
-    DiffusersConfig,
-    HeatmapConfig,
-    ReadoutConfig,
-    RunConfig,
-    ScratchConfig,
-    TinyConfig,
-    TrainingConfig,
-)
+from gensight.config.loading.problems import all_paths
+from gensight.config.schema import AugmentConfig, Backbone, Method, RunConfig, TrainingConfig
+from gensight.config.sections import kind_of, members
 from gensight.diffusion.sampling import SAMPLERS
+from gensight.encodings.base import Encoding
 from gensight.encodings.edge_image import EdgeImage
-from gensight.encodings.heatmap import Heatmap
+from gensight.engine.fit import Machine
 from gensight.engine.module import Optimisation
 from gensight.errors import ConfigError
-from gensight.methods.readout.method import Readout
+from gensight.loading.views import ViewPolicy
+from gensight.methods.landmarks.jitter import JitterRange
+from gensight.methods.readout.method import Part
 from gensight.readers.ap10k.reader import Ap10kReader
 from gensight.readers.davis.reader import DavisReader
 from gensight.readers.davis.writer import write_davis
@@ -54,40 +54,138 @@ from gensight.readers.rgbd.writer import write_rgbd
 from gensight.readers.spair.reader import SpairReader
 from gensight.readers.voc.reader import VocReader
 from gensight.skeletons import NAMED
-from gensight.transforms.augmentation import Augmentation
+from gensight.transforms.thin_plate_spline import WarpRange
+from tests.assembly.spies import Spy, changes, plain, with_change
 
-FED_ELSEWHERE = {
-    "timesteps": "the part of each head",
-    "id": "the first argument",
-    "max_minutes": "the engine's schedule",
-    "batch_size": "the draw order",
-    "epochs": "becomes steps when training begins",
-    "workers": "the machine",
-    "precision": "the machine",
-    "devices": "the machine",
-    "num_nodes": "the machine",
-    "validate_every": "the engine's schedule",
+# Per kind: values besides the defaults under which its fields are changed, one after the other. A field must arrive
+# under one of them.
+PAINTED = {"tasks": list(get_args(PaintedTask)), "categories": ["cat", "dog"], "labels": ["cat", "dog", "cow"]}
+BASES: dict[str, list[dict[str, Any]]] = {
+    "heatmap": [{"skeleton": "coco-17"}],
+    "points": [{"skeleton": "coco-17"}],
+    "painted": [{**PAINTED, "skeleton": "coco-17"}],
+    "class": [{"labels": ["cat", "dog"]}],
+    "gaze-convolutional": [{}, {"weights": "microsoft/resnet-50"}],
+    "gaze-diffusion": [{}, {"weights": "microsoft/resnet-50"}, {"target": "v"}],
+    "gaze-frozen": [{"close_up": 2}],
+    "instruct": [{}, {"way": "one-step"}],
+    "landmarks": [{}, {"background": "none"}],
+    "landmark-keypoints": [{}, {"landmarks": {"background": "none"}}],
+    "diffusers": [{"id": "some/model"}],
+    "transformers": [{"id": "some/model"}],
+}
+CHOOSES = {"painted.tasks", "instruct.way"}  # which constructors are called
+ELSEWHERE = {
+    "tiny.layers": "see the test of presets",
+    "diffusers.layers": "see the test of presets",
+    "landmark-keypoints.regressor": "says how the weights were fitted",
+    "landmark-keypoints.landmarks.warp_share": "of training",
 }
 
 
+MADE = Encoding | ViewPolicy
+
+
+class StubBackbone(DiffusionBackbone):
+    """Fits every size."""
+
+    stride = 1
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)
+
+
+def recipe_of(kind: str, values: dict[str, Any], axis: str) -> RunConfig:
+    """A recipe with that section in it, and others that go with it."""
+    sections: dict[str, Any] = {axis: {"kind": kind, **values}}
+    if axis == "encoding":
+        takers = [kind_of(method) for method in members(Method) if kind in method.encodings]
+        sections["method"] = {"kind": takers[0]}
+    if axis == "method":
+        (encoding,) = [next(iter(one.encodings)) for one in members(Method) if kind_of(one) == kind]
+        sections["encoding"] = {"kind": encoding, **BASES.get(encoding, [{}])[0]}
+        if encoding == "landmark-pairs":
+            sections["encoding"] |= {"pairs": "both"}
+    if sections.get("method", {}).get("kind") == "instruct":
+        sections["backbone"] = {"kind": "tiny", "trainable": "full"}
+    return config(**sections)
+
+
+def calls_of(recipe: RunConfig, axis: str) -> Spy:
+    """What the constructors of an axis get for a recipe."""
+    spy = Spy()
+    with pytest.MonkeyPatch.context() as patch:
+        match axis:
+            case "encoding":
+                for module in (assembly.encodings, assembly.views):
+                    spy.watch(
+                        patch, module, lambda one: isinstance(one, type) and issubclass(one, Encoding | ViewPolicy)
+                    )
+                skeleton = assembly.encodings.build_skeleton(recipe, build_readers(recipe.data).train)
+                assembly.encodings.build_encoding(recipe, skeleton)
+                assembly.views.build_policy(recipe)
+            case "method":
+                encoding = build_encoding(recipe, NAMED["coco-17"])
+                spy.watch(patch, assembly.methods, lambda one: one in (Part, WarpRange, JitterRange))
+                spy.watch(patch, assembly.methods, lambda one: isinstance(one, type) and issubclass(one, nn.Module)
+                          and one not in (DiffusionBackbone, assembly.methods.Method), StubBackbone)  # fmt: skip
+                build_method(recipe, StubBackbone(), encoding)
+            case "backbone":
+                loaders = (load_tiny, load_diffusion, load_transformers, ScratchEncoder)
+                spy.watch(patch, assembly.backbones, lambda one: one in loaders, StubBackbone)
+                build_backbone(recipe)
+    return spy
+
+
 @pytest.mark.parametrize(
-    ("section", "target"),
-    [
-        (AugmentConfig, Augmentation),
-        (HeatmapConfig, Heatmap),
-        (ReadoutConfig, Readout),
-        (TinyConfig, load_tiny),
-        (DiffusersConfig, load_diffusion),
-        (ScratchConfig, ScratchEncoder),
-        (TransformersConfig, load_transformers),
-        (TrainingConfig, Optimisation),
-    ],
+    ("axis", "section"),
+    [("encoding", section) for section in members(Single)]
+    + [("method", section) for section in members(Method)]
+    + [("backbone", section) for section in members(Backbone)],
 )
-def test_every_field_feeds_a_parameter(section: type[Section], target: object) -> None:
-    signature = inspect.signature(target)  # type: ignore[arg-type]
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
-    fields = set(section.model_fields) - {"kind"} - set(FED_ELSEWHERE)
-    assert open_ended or fields <= set(signature.parameters)
+def test_every_value_of_a_recipe_arrives(axis: str, section: type[Section]) -> None:
+    kind = kind_of(section)
+    missing = {name for base in BASES.get(kind, [{}]) for name in fields_of(section, base)} - set(ELSEWHERE)
+    for base in BASES.get(kind, [{}]):
+        before = calls_of(recipe_of(kind, base, axis), axis).calls
+        for path, value in changes(section, base):
+            name = ".".join((kind, *path))
+            if name not in missing:
+                continue
+            after = calls_of(recipe_of(kind, with_change(base, (path, value)), axis), axis).calls
+            new = [call for call in after if call not in before]
+            if any(got == plain(value) for _, _, got in new) or (new and name in CHOOSES):
+                missing.discard(name)
+    assert not missing
+
+
+def fields_of(section: type[Section], base: dict[str, Any]) -> set[str]:
+    """Dotted names of a section's fields, nested ones too."""
+    kind, found = kind_of(section), set()
+    for path in all_paths(section):
+        inner = any(other[: len(path)] == path and len(other) > len(path) for other in all_paths(section))
+        if not inner and path[-1] != "kind":
+            found.add(".".join((kind, *map(str, path))))
+    return found
+
+
+def test_every_value_of_training_arrives() -> None:
+    elsewhere = {"max_minutes", "batch_size", "epochs", "validate_every"}  # the engine's schedule and the draw order
+    spy = Spy()
+    for (name,), value in changes(TrainingConfig, {}):
+        section = TrainingConfig.model_validate({name: value})
+        with pytest.MonkeyPatch.context() as patch:
+            spy.watch(patch, assembly.training_settings, lambda one: one in (Optimisation, Machine))
+            assembly.training_settings.build_optimisation(section)
+            assembly.training_settings.build_machine(section, "cpu")
+        got = [given for _, _, given in spy.calls]
+        assert name in elsewhere or plain({"bfloat16": "bf16-mixed"}.get(str(value), value)) in got, name
+
+
+def test_every_value_of_augmentation_arrives() -> None:
+    for (name,), value in changes(AugmentConfig, {}):
+        built = build_augmentation(AugmentConfig.model_validate({name: value}))
+        assert plain(getattr(built, name)) == plain(value)
 
 
 def config(**sections: object) -> RunConfig:

@@ -1,7 +1,7 @@
 """What every encoding keeps: subclass `EncodingContract`, fill in three methods, and inherit the tests.
 
 Encodings that relate images fill in two more: `answer` (their targets say where descriptors are compared, and are no
-descriptors) and `posed` (one sample alone poses nothing).
+descriptors) and `built_items` (one sample alone has no items).
 """
 
 import pickle
@@ -39,8 +39,8 @@ class EncodingContract:
         targets = encoding.encode(item, views)
         return {name: targets[name] for name in encoding.outputs}
 
-    def posed(self, item: Item) -> list[Item]:
-        """The items that a data set with this item's samples poses."""
+    def built_items(self, item: Item) -> list[Item]:
+        """The items of a data set with this item's samples."""
         return self.encoding().items(item.sample)
 
     def views(self, view: View) -> tuple[View, ...]:
@@ -92,10 +92,11 @@ class EncodingContract:
     def test_mirror_takes_batches(self, rng, view):
         encoding = self.encoding()
         one = self.answer(self.item(rng), self.views(view))
-        batch = encoding.mirror({name: torch.stack([t, t + 1]) for name, t in one.items()})
-        for name, single in encoding.mirror(one).items():
-            torch.testing.assert_close(batch[name][0], single)
-            torch.testing.assert_close(batch[name][1], single + 1)
+        other = {name: t + 1 for name, t in one.items()}
+        batch = encoding.mirror({name: torch.stack([one[name], other[name]]) for name in one})
+        for number, single in enumerate((one, other)):
+            for name, mirrored in encoding.mirror(single).items():
+                torch.testing.assert_close(batch[name][number], mirrored)
 
     def test_encode_repeats_itself_and_keeps_its_input(self, rng, view):
         item, before = self.item(rng), view.matrix.copy()
@@ -113,11 +114,11 @@ class EncodingContract:
         assert (prediction.size, prediction.group) == (item.sample.size, item.sample.group)
         assert all(torch.equal(outputs[name], before[name]) for name in outputs)
 
-    def test_its_own_item_is_among_those_that_are_posed(self, rng):
+    def test_its_own_item_is_among_those_of_its_data_set(self, rng):
         item = self.item(rng)
-        assert item.key in [one.key for one in self.posed(item)]
+        assert item.key in [one.key for one in self.built_items(item)]
 
-    def test_a_sample_without_labels_poses_no_items(self):
+    def test_a_sample_without_labels_has_no_items(self):
         assert self.encoding().items(blank_sample()) == []
         assert self.encoding().items(blank_sample(instances=())) == []
 

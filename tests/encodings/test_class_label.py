@@ -26,7 +26,7 @@ class TestClassLabel(EncodingContract):
 def test_labels_of_another_vocabulary_pose_nothing_and_are_asked_all_the_same() -> None:
     encoding = ClassLabel(LABELS)
     assert encoding.items(blank_sample(label="horse")) == []
-    [item] = encoding.question(blank_sample(label="horse"))
+    [item] = encoding.items_to_predict(blank_sample(label="horse"))
     assert item.query is not None
     assert (item.query.task, item.query.options) == ("classify", LABELS)
     weight = encoding.encode(item, ())["class_weight"]

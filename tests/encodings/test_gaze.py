@@ -111,5 +111,5 @@ def test_bad_heads(head, message):
 
 
 def test_an_image_without_a_head_asks_nothing():
-    assert GazeMap().question(blank_sample(instances=(Instance("person"),))) == []
+    assert GazeMap().items_to_predict(blank_sample(instances=(Instance("person"),))) == []
     assert torch.is_tensor(GazeMap().encode(item([[3, 3]]), POLICY.views(item([[3, 3]])))["gaze"])

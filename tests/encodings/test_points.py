@@ -46,35 +46,36 @@ class TestPoints(EncodingContract):
 
 def test_temporal_pairs_keep_to_their_video_and_distance() -> None:
     reader = PuppetsReader(8, seed=0, size=(32, 32), truths=(), num_frames=4)
-    pairs = LandmarkPairs(3, "temporal", (2, 3)).pose(reader)
+    pairs = LandmarkPairs(3, "temporal", (2, 3)).build_items(reader)
     keys = [sample.key for sample in reader]
     for pair in pairs:
         first, second = (keys.index(sample.key) for sample in pair.samples)
         assert first // 4 == second // 4
         assert 2 <= abs(first - second) <= 3
-    assert [pair.key for pair in pairs] == [pair.key for pair in LandmarkPairs(3, "temporal", (2, 3)).pose(reader)]
+    again = LandmarkPairs(3, "temporal", (2, 3)).build_items(reader)
+    assert [pair.key for pair in pairs] == [pair.key for pair in again]
 
 
 def test_still_images_have_only_warps() -> None:
     reader = PuppetsReader(3, seed=0, size=(32, 32), truths=())
     with pytest.raises(DataError, match="no two images of one group"):
-        LandmarkPairs(3, "temporal").pose(reader)
-    assert [len(one.samples) for one in LandmarkPairs(3, "warped").pose(reader)] == [1, 1, 1]
-    assert [len(one.samples) for one in LandmarkPairs(3, "both").pose(reader)] == [2, 2, 2]
+        LandmarkPairs(3, "temporal").build_items(reader)
+    assert [len(one.samples) for one in LandmarkPairs(3, "warped").build_items(reader)] == [1, 1, 1]
+    assert [len(one.samples) for one in LandmarkPairs(3, "both").build_items(reader)] == [2, 2, 2]
 
 
 def test_frames_that_are_cropped_need_their_subjects_box() -> None:
     samples = list(PuppetsReader(4, seed=0, size=(64, 64), num_subjects=(1, 1), num_frames=4))
     assert all(sample.instances for sample in samples)
     gone = Listed([samples[0], replace(samples[1], instances=()), *samples[2:]])
-    pairs = LandmarkPairs(3, "temporal", (1, 1), boxed=True).pose(gone)
+    pairs = LandmarkPairs(3, "temporal", (1, 1), boxed=True).build_items(gone)
     assert {sample.key for pair in pairs for sample in pair.samples} == {gone[n].key for n in (0, 2, 3)}
-    assert len(LandmarkPairs(3, "warped", boxed=True).pose(gone)) == 3
+    assert len(LandmarkPairs(3, "warped", boxed=True).build_items(gone)) == 3
     [subject] = samples[1].instances or ()
     labelled = replace(samples[1], instances=(replace(subject, box=None),))  # as of DeepLabCut: keypoints, no box
-    assert len(LandmarkPairs(3, "warped", boxed=True).pose(Listed([labelled]))) == 1
+    assert len(LandmarkPairs(3, "warped", boxed=True).build_items(Listed([labelled]))) == 1
     with pytest.raises(DataError, match="no frame has a box"):
-        LandmarkPairs(3, "warped", boxed=True).pose(Listed([samples[0], replace(samples[1], instances=None)][1:]))
+        LandmarkPairs(3, "warped", boxed=True).build_items(Listed([replace(samples[1], instances=None)]))
 
 
 def test_landmarks_are_decoded_to_the_image() -> None:

@@ -21,6 +21,7 @@ TARGETS: dict[str, dict[str, object]] = {
     "edge-image": {},
     "depth-image": {},
     "depth-map": {"far": 50.0},
+    "normals": {},
     "correspondence": {"distance": [1, 2], "num_points": 16},
     "appearance": {},
 }

@@ -50,7 +50,7 @@ def boxed() -> Prediction:
 def edges() -> Prediction:
     values = np.zeros((1, *SIZE), np.float32)
     values[:, 10] = 1
-    return Prediction("cat", SIZE, maps={"edges": ScoreMap(values, View(SIZE, SIZE, np.eye(3)))})
+    return Prediction("cat", SIZE, maps={"edges": ScoreMap(values, View(SIZE, SIZE, np.eye(3)), "drawing")})
 
 
 def labelled() -> Prediction:

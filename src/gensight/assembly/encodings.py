@@ -1,4 +1,4 @@
-"""The encoding of a recipe, and the skeleton and the truths that it asks for."""
+"""The encoding of a recipe, and the skeleton and the class names that it asks for."""
 
 from collections.abc import Callable
 from typing import assert_never
@@ -14,16 +14,14 @@ from gensight.config.encodings import (
     HeatmapConfig,
     JointConfig,
     LandmarkPairsConfig,
+    NormalsConfig,
     PointsConfig,
     PoseImageConfig,
     Single,
     parts_of,
 )
-from gensight.config.gaze import (
-    GazeMapConfig,
-)
-from gensight.config.instruct import InstructConfig, PaintedConfig
-from gensight.config.landmarks import LandmarksConfig
+from gensight.config.gaze import GazeMapConfig
+from gensight.config.instruct import PaintedConfig
 from gensight.config.schema import RunConfig
 from gensight.encodings.base import Encoding
 from gensight.encodings.calibration import UNCALIBRATED, Calibration
@@ -39,14 +37,15 @@ from gensight.encodings.painted.drawings import PaintedEdges, PaintedKeypoints
 from gensight.encodings.painted.instructed import Instructed
 from gensight.encodings.pairs.appearance import Appearance
 from gensight.encodings.pairs.correspondence import Correspondence
-from gensight.encodings.pairs.landmark_pairs import LandmarkPairs, landmark_skeleton
+from gensight.encodings.pairs.landmark_pairs import LandmarkPairs
 from gensight.encodings.points import Points
 from gensight.encodings.pose_image import PoseImage
+from gensight.encodings.surface_normals import SurfaceNormals
 from gensight.errors import ConfigError
 from gensight.readers.base import Reader
 from gensight.readers.shared.class_maps import BACKGROUND
 from gensight.readers.shared.single_annotation import with_labels
-from gensight.skeletons import NAMED, Skeleton
+from gensight.skeletons import NAMED, Skeleton, named_skeleton
 
 
 def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:
@@ -54,19 +53,13 @@ def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:
 
     Raises ConfigError if the data set has none and the recipe names none.
     """
-    if isinstance(config.encoding, LandmarkPairsConfig):
-        return landmark_skeleton(config.encoding.num_landmarks)
-    asking = HeatmapConfig | PoseImageConfig | PointsConfig
-    named = [
-        p.skeleton for p in parts_of(config.encoding).values()
-        if isinstance(p, asking) or (isinstance(p, PaintedConfig) and "keypoints" in p.tasks)
-    ]  # fmt: skip
-    if not named:
+    names = [part.skeleton_name for part in parts_of(config.encoding).values() if part.skeleton_name is not None]
+    if not names:
         return None
-    if len(set(named)) > 1:
-        raise ConfigError(f"the parts of the encoding name different skeletons: {', '.join(named)}", where="encoding")
-    if named[0] != "data":
-        return NAMED[named[0]]
+    if len(set(names)) > 1:
+        raise ConfigError(f"the parts of the encoding name different skeletons: {', '.join(names)}", where="encoding")
+    if names[0] != "data":
+        return named_skeleton(names[0])
     if reader.skeleton is None:
         raise ConfigError(
             f"the data set ({config.data.kind}) has no keypoints of its own",
@@ -87,19 +80,10 @@ def build_encoding(config: RunConfig, skeleton: Skeleton | None, calibration: Ca
     return Joint(parts) if isinstance(config.encoding, JointConfig) else next(iter(parts.values()))
 
 
-def _wants_background(config: RunConfig) -> bool:
-    return isinstance(config.method, LandmarksConfig) and config.method.background == "recorded"
-
-
-def _wants_shown(config: RunConfig) -> bool:
-    method = config.method
-    return isinstance(method, InstructConfig) and method.shown_weight + method.label_weight > 0
-
-
 def _build_part(
     part: Single, skeleton: Skeleton | None, calibration: Calibration, config: RunConfig, boxed: bool
 ) -> Encoding:
-    seed, background = config.seed, _wants_background(config)
+    seed, beside = config.seed, config.method.side_targets
     match part:
         case HeatmapConfig():
             assert skeleton is not None  # build_skeleton has found one
@@ -113,6 +97,8 @@ def _build_part(
             return DepthImage(stride=part.stride, channels=part.channels)
         case DepthMapConfig():
             return DepthMap(stride=part.stride, kind=part.depth, near=part.near, far=part.far)
+        case NormalsConfig():
+            return SurfaceNormals(stride=part.stride)
         case CorrespondenceConfig():
             return Correspondence(
                 distance=part.distance,
@@ -132,7 +118,13 @@ def _build_part(
             )
         case LandmarkPairsConfig():
             return LandmarkPairs(
-                part.num_landmarks, part.pairs, part.distance, part.pairs_per_sample, seed, background, boxed
+                part.num_landmarks,
+                part.pairs,
+                part.distance,
+                part.pairs_per_sample,
+                seed,
+                "background" in beside,
+                boxed,
             )
         case PointsConfig():
             assert skeleton is not None
@@ -140,7 +132,7 @@ def _build_part(
         case GazeMapConfig():
             return GazeMap(part.grid, part.sigma, part.quantised, part.decoder, part.teach_empty)
         case PaintedConfig():
-            return _painted(part, skeleton, seed, _wants_shown(config), calibration.threshold)
+            return _painted(part, skeleton, seed, "shown" in beside, calibration.threshold)
         case ClassConfig():
             return ClassLabel(part.labels or ())
         case _:
@@ -179,41 +171,12 @@ def resolve_vocabulary(config: RunConfig, train: Reader | None = None) -> RunCon
         config: The recipe.
         train: Its training part; opened if None.
     """
-    part = config.encoding
-    if not isinstance(part, PaintedConfig | ClassConfig):
+    missing = config.encoding.missing_vocabulary()
+    if not missing:
         return config
-    found: dict[str, tuple[str, ...]] = {}
-    asked = {"categories": {"segment", "detect"}, "labels": {"classify"}}
-    own = {"classify"} if isinstance(part, ClassConfig) else set(part.tasks)
-    wanted = [key for key, tasks in asked.items() if getattr(part, key, None) is None and tasks & own]
-    if wanted:
-        reader = with_labels(train or build_readers(config.data, truths_of(config)).train)
-        found = {key: tuple(name for name in getattr(reader, key) if name != BACKGROUND) for key in wanted}
-    for key, names in found.items():
-        if not names:
-            hint = f"name them, or leave out {' and '.join(sorted(asked[key]))}"
+    reader = with_labels(train or build_readers(config.data, config.truths).train)
+    found = {key: tuple(name for name in getattr(reader, key) if name != BACKGROUND) for key in missing}
+    for key, hint in missing.items():
+        if not found[key]:
             raise ConfigError(f"the data has no {key}", where=f"encoding.{key}", hint=hint)
-    return config.model_copy(update={"encoding": part.model_copy(update=found)})
-
-
-def truths_of(config: RunConfig) -> tuple[str, ...]:
-    """What the encoding of a recipe needs to know of drawn scenes."""
-    needed = {
-        "heatmap": ("keypoints", "boxes"),
-        "pose-image": ("keypoints", "boxes"),
-        "edge-image": ("edges",),
-        "depth-image": ("depth",),
-        "depth-map": ("depth",),
-        "correspondence": (),
-        "appearance": ("boxes", "masks", "identity"),
-        "landmark-pairs": (),
-        "points": ("keypoints", "boxes"),
-        "gaze": ("gaze",),
-        "painted": ("boxes", "masks", "depth"),
-        "class": ("boxes",),
-    }
-    kinds = [part.kind for part in parts_of(config.encoding).values()]
-    truths = [truth for kind in kinds for truth in needed[kind]]
-    if isinstance(config.encoding, PaintedConfig):
-        truths += [task for task in ("keypoints", "edges") if task in config.encoding.tasks]
-    return tuple(dict.fromkeys([*truths, *(("boxes",) if config.view.crop != "frame" else ())]))
+    return config.model_copy(update={"encoding": config.encoding.model_copy(update=found)})

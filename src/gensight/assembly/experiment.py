@@ -4,10 +4,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gensight.assembly.encodings import build_encoding, build_skeleton, resolve_vocabulary, truths_of
+from gensight.assembly.encodings import build_encoding, build_skeleton, resolve_vocabulary
 from gensight.assembly.readers import Splits, build_readers
 from gensight.assembly.views import build_augmentation, build_policy
-from gensight.config.classifier import ClassConfig
 from gensight.config.encodings import parts_of
 from gensight.config.schema import RunConfig
 from gensight.encodings.base import Encoding
@@ -43,13 +42,13 @@ class Experiment:
     @classmethod
     def open(cls, config: RunConfig, calibration: Calibration = UNCALIBRATED) -> "Experiment":
         """Opens the data sets. Raises DataError or ConfigError for what is wrong with them."""
-        splits = build_readers(config.data, truths_of(config))
+        splits = build_readers(config.data, config.truths)
         config = resolve_vocabulary(config, splits.train)
         if config.view.track:
             # All parts share a background: a recording may be divided between them. No label is looked at.
             tracker = Tracker.of_readers(splits.parts)
             splits = splits.map(lambda part: TrackedReader(part, tracker))
-        if isinstance(config.encoding, ClassConfig):
+        if config.encoding.facts.label_of_objects:
             # Where a data set marks objects only, an image whose objects are of one class is of that class.
             splits = splits.map(with_labels)
         skeleton = build_skeleton(config, splits.train)
@@ -104,10 +103,11 @@ class Experiment:
 
 def _reads(config: RunConfig) -> dict[str, Any]:
     """All that the readers and the skeleton of an experiment depend on."""
+    parts = parts_of(config.encoding).values()
     return {
         "data": config.data,
-        "truths": truths_of(config),
+        "truths": config.truths,
         "track": config.view.track,
-        "skeletons": [getattr(part, "skeleton", None) for part in parts_of(config.encoding).values()],
-        "kinds": [part.kind for part in parts_of(config.encoding).values()],
+        "skeletons": [part.skeleton_name for part in parts],
+        "kinds": [part.kind for part in parts],
     }

@@ -6,20 +6,15 @@ import torch
 
 from gensight.backbones.base import Backbone
 from gensight.backbones.diffusion import DiffusionBackbone
-from gensight.config.classifier import ClassConfig, ClassifierConfig
-from gensight.config.encodings import (
-    JointConfig,
-    LandmarkPairsConfig,
-    PointsConfig,
-    parts_of,
-)
+from gensight.config.classifier import ClassifierConfig
+from gensight.config.encodings import JointConfig, parts_of
 from gensight.config.gaze import (
     GazeConvolutionalConfig,
     GazeDiffusionConfig,
     GazeFrozenConfig,
     GazeMapConfig,
 )
-from gensight.config.instruct import InstructConfig, PaintedConfig
+from gensight.config.instruct import InstructConfig
 from gensight.config.landmarks import LandmarkKeypointsConfig, LandmarksConfig
 from gensight.config.schema import ReadoutConfig, RunConfig
 from gensight.encodings.base import Encoding
@@ -53,7 +48,8 @@ def build_method(config: RunConfig, backbone: Backbone, encoding: Encoding) -> M
             return _readout(config, method, backbone, encoding)
         case LandmarksConfig():
             assert isinstance(encoding, LandmarkPairs)  # the schema has seen to it
-            return _landmarks(config, method, len(encoding.skeleton), backbone)
+            share = method.warp_share if encoding.pairs == "both" else 0.0
+            return _landmarks(config, method, len(encoding.skeleton), backbone, share)
         case LandmarkKeypointsConfig():
             num_values = sum(spec.channels for spec in encoding.outputs.values())
             return LandmarkKeypoints(_landmarks(config, method.landmarks, method.num_landmarks, backbone), num_values)
@@ -139,13 +135,15 @@ _ENCODER_FIELDS = ("encoder", "layout", "positions", "weights", "freeze_scene", 
 
 def _strides(config: RunConfig) -> dict[str, int]:
     return {
-        f"{name} encoding's stride": part.stride
+        f"{name} encoding's stride": part.grid_stride
         for name, part in parts_of(config.encoding).items()
-        if not isinstance(part, LandmarkPairsConfig | PointsConfig | GazeMapConfig | ClassConfig)
+        if part.grid_stride is not None
     }
 
 
-def _landmarks(config: RunConfig, method: LandmarksConfig, num_landmarks: int, backbone: Backbone) -> Landmarks:
+def _landmarks(
+    config: RunConfig, method: LandmarksConfig, num_landmarks: int, backbone: Backbone, warp_share: float = 0.0
+) -> Landmarks:
     units = {"decoder's coarsest scale": 2 ** (len(method.decoder_widths) - 1)}
     if method.encoder == "backbone" or method.perceptual == "backbone":
         units["backbone's stride"] = backbone.stride
@@ -178,7 +176,7 @@ def _landmarks(config: RunConfig, method: LandmarksConfig, num_landmarks: int, b
         separation_reach=method.separation_reach,
         warp=WarpRange(warp.num_points, warp.bend, warp.rotation, warp.scale, warp.translation),
         flip=warp.flip,
-        warp_share=_warp_share(config, method),
+        warp_share=warp_share,
         jitter=JitterRange(jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue),
         jitter_targets=jitter.targets,
         adversary=adversary.weight,
@@ -189,28 +187,16 @@ def _landmarks(config: RunConfig, method: LandmarksConfig, num_landmarks: int, b
     )
 
 
-def _warp_share(config: RunConfig, method: LandmarksConfig) -> float:
-    both = isinstance(config.encoding, LandmarkPairsConfig) and config.encoding.pairs == "both"
-    return method.warp_share if both else 0.0
-
-
 def _build_parts(config: RunConfig, method: ReadoutConfig, encoding: Encoding) -> dict[str, Part]:
     joint = config.encoding if isinstance(config.encoding, JointConfig) else None
     levels = {} if joint is None else joint.timesteps
     outputs = encoding.outputs
-    return {
-        name: Part(
-            {
-                output: spec
-                for output, spec in outputs.items()
-                if joint is None or output.startswith(f"{name}{SEPARATOR}")
-            },
-            part.stride,
-            levels.get(name, method.timesteps),
-        )
-        for name, part in parts_of(config.encoding).items()
-        if not isinstance(part, LandmarkPairsConfig | PointsConfig | GazeMapConfig | PaintedConfig | ClassConfig)
-    }
+    parts = {}
+    for name, part in parts_of(config.encoding).items():
+        assert part.grid_stride is not None  # of what a readout takes, everything is a map
+        own = {key: spec for key, spec in outputs.items() if joint is None or key.startswith(f"{name}{SEPARATOR}")}
+        parts[name] = Part(own, part.grid_stride, levels.get(name, method.timesteps))
+    return parts
 
 
 def _round_up(value: int, unit: int) -> int:

@@ -1,10 +1,7 @@
 """The metrics of a recipe's protocols."""
 
-from gensight.config.data import GazeFollowData
-from gensight.config.encodings import (
-    CorrespondenceConfig,
-    parts_of,
-)
+from typing import assert_never
+
 from gensight.config.instruct import PaintedConfig
 from gensight.config.protocols import Protocol
 from gensight.config.schema import RunConfig
@@ -17,6 +14,7 @@ from gensight.metrics.depth import depth_metric
 from gensight.metrics.edges import edge_metric
 from gensight.metrics.gaze.scores import gaze_metric
 from gensight.metrics.keypoint_protocols import keypoint_metric
+from gensight.metrics.normals import normal_metric
 from gensight.metrics.per_query import PerQueryMetric
 from gensight.metrics.segmentation import segmentation_metric
 from gensight.readers.shared.class_maps import BACKGROUND
@@ -25,7 +23,7 @@ from gensight.skeletons import Skeleton
 
 def build_metrics(config: RunConfig, skeleton: Skeleton | None) -> list[Metric]:
     """Fresh metrics for the protocols of a recipe, in their order."""
-    pairs = any(isinstance(part, CorrespondenceConfig) for part in parts_of(config.encoding).values())
+    pairs = config.encoding.facts.items == "pair"
     if isinstance(config.encoding, PaintedConfig):
         found = (_per_query(protocol, config, config.encoding, skeleton) for protocol in config.protocols)
         return [metric for metric in found if metric is not None]
@@ -49,7 +47,7 @@ def _per_query(
             task, found = "keypoints", _build_metric(protocol, config, skeleton, False) if skeleton else None
         case "edges-f":
             task, found = "edges", _build_metric(protocol, config, None, False)
-        case _:
+        case _:  # the schema lets painted answers ask for no others
             task, found = "depth", _build_metric(protocol, config, None, False)
     if found is None or task not in encoding.tasks:
         return None
@@ -65,24 +63,26 @@ def _build_metric(protocol: Protocol, config: RunConfig, skeleton: Skeleton | No
             return classification_metric(protocol)
         case "edges-f":
             return edge_metric(protocol)
+        case "angular-error":
+            return normal_metric(protocol)
         case (
             "gazefollow" | "chong" | "gazelle" | "tonini" | "sharingan"
             | "video" | "chong-video" | "gazelle-video" | "goo-5x5" | "in-frame-ap"
         ):  # fmt: skip
-            return gaze_metric(protocol, subset=_scored_subset(config))
+            return gaze_metric(protocol, subset=config.data.scored_subset)
         case "two-alternative" | "same-different-auc":
             return appearance_metric(protocol)
         case "pck-img":
             return matching_metric(protocol)
         case "pck-box" if pairs:  # of pairs, not of keypoints
             return matching_metric(protocol)
-        case _:
-            assert skeleton is not None  # the schema lets only keypoint encodings ask for the others
+        case (
+            "pck-box" | "mean-px" | "coco-oks" | "pck-torso" | "pckh" | "readout-guidance-2024" | "rmse-px"
+            | "median-px" | "bbc-6px"
+        ):  # fmt: skip
+            assert skeleton is not None  # the schema lets only keypoint encodings ask for these
             return keypoint_metric(protocol, skeleton)
-
-
-def _scored_subset(config: RunConfig) -> str:
-    data = config.data
-    if isinstance(data, GazeFollowData) and data.num_test is not None:
-        return f"{data.num_test} images, seed {data.seed}"
-    return ""
+        case "seg" | "seg-oracle-classes" | "coco-box" | "voc07" | "voc12":
+            raise AssertionError(f"{protocol} scores painted answers, which `_per_query` has taken")
+        case _:
+            assert_never(protocol)

@@ -1,13 +1,8 @@
 """The views of samples that a recipe trains on and scores."""
 
 from dataclasses import fields
+from typing import assert_never
 
-from gensight.config.encodings import (
-    LandmarkPairsConfig,
-)
-from gensight.config.gaze import (
-    GazeMapConfig,
-)
 from gensight.config.schema import AugmentConfig, RunConfig
 from gensight.loading.gaze_views import GazeViews
 from gensight.loading.landmark_views import PairViews
@@ -16,11 +11,16 @@ from gensight.transforms.augmentation import Augmentation
 
 
 def build_policy(config: RunConfig) -> ViewPolicy:
-    if isinstance(config.encoding, GazeMapConfig):
-        return GazeViews(config.view.size, config.view.crop, config.view.padding, config.encoding.head_size)
-    if isinstance(config.encoding, LandmarkPairsConfig):
-        return PairViews(config.view.size, config.view.crop, config.view.padding, config.view.track)
-    return ViewPolicy(config.view.size, config.view.crop, config.view.padding)
+    view, kind = config.view, config.encoding.facts.views
+    match kind:
+        case "whole-or-box":
+            return ViewPolicy(view.size, view.crop, view.padding)
+        case "gaze":
+            return GazeViews(view.size, view.crop, view.padding, config.encoding.close_up)
+        case "pair":
+            return PairViews(view.size, view.crop, view.padding, view.track)
+        case _:
+            assert_never(kind)
 
 
 def build_augmentation(config: AugmentConfig) -> Augmentation | None:

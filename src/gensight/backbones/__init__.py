@@ -15,7 +15,7 @@ Adding a backbone:
 2. Fill `layers`, `stride`, `time_channels` and `trainable` in `__init__`, read from the model, never from a name.
 3. Return maps at their native resolution from `features`, differentiable, and all that they depend on in `fingerprint`.
 4. Raise RunError where weights are missing or damaged, saying how to get them.
-5. Add its config class to `config/schema.py` and its `case` to `assembly/backbones.py`.
+5. Add its config class, a `BackboneSection`, to `Backbone` in `config/schema.py`, and its `case` to `build_backbone`.
 6. Test it with a subclass of `tests/contracts/backbone.py::BackboneContract` (one method to fill in).
 """
 

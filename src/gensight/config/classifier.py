@@ -1,22 +1,36 @@
 """Sections of recipes that classify whole images: the encoding, the encoders of transformers, and the method."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from gensight.config.fields import Flag, FolderOrId, Name, Section
+from gensight.config.fields import Flag, FolderOrId, Name
+from gensight.config.sections import BackboneSection, EncodingFacts, EncodingSection, MethodSection
 
 
-class ClassConfig(Section):
+class ClassConfig(EncodingSection):
     """The class of the whole image, as one probability per class."""
 
     kind: Literal["class"] = "class"
+    kind_facts: ClassVar[EncodingFacts] = EncodingFacts(
+        finds="what an image shows",
+        truths=("boxes",),
+        files=("labels",),
+        protocols=("classification", "top-1"),
+        usual_protocols=("classification",),
+        baselines=("most-frequent", "random-twin"),
+        usual_baselines=("most-frequent",),
+        label_of_objects=True,
+    )
     labels: tuple[Name, ...] | None = Field(
         default=None, description="Classes; none: those of the data, which the run then keeps."
     )
 
+    def missing_vocabulary(self) -> dict[str, str]:
+        return {"labels": "name them"} if self.labels is None else {}
 
-class TransformersConfig(Section):
+
+class TransformersConfig(BackboneSection):
     """A ResNet or ViT of the transformers library."""
 
     kind: Literal["transformers"] = "transformers"
@@ -31,7 +45,8 @@ class TransformersConfig(Section):
     )
 
 
-class ClassifierConfig(Section):
+class ClassifierConfig(MethodSection):
     """One linear layer on the backbone's pooled features."""
 
     kind: Literal["classifier"] = "classifier"
+    encodings: ClassVar[tuple[str, ...]] = ("class",)

@@ -1,6 +1,6 @@
 """Sections of a recipe that are about gaze: the target, and the ways to learn it."""
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -14,10 +14,10 @@ from gensight.config.fields import (
     Positive,
     PositiveInteger,
     SamplerName,
-    Section,
     Share,
     Widths,
 )
+from gensight.config.sections import EncodingFacts, EncodingSection, MethodSection
 
 _DIRECTION_WEIGHT = Field(
     default=0.0,
@@ -26,10 +26,24 @@ _DIRECTION_WEIGHT = Field(
 )
 
 
-class GazeMapConfig(Section):
+class GazeMapConfig(EncodingSection):
     """Where a person looks: a heatmap for each head, and whether the target is in the image."""
 
     kind: Literal["gaze"] = "gaze"
+    kind_facts: ClassVar[EncodingFacts] = EncodingFacts(
+        finds="where people look",
+        items="head",
+        truths=("gaze",),
+        views="gaze",
+        files=("gaze",),
+        protocols=(
+            "gazefollow", "chong", "gazelle", "tonini", "sharingan", "video", "chong-video", "gazelle-video", "goo-5x5",
+            "in-frame-ap",
+        ),
+        usual_protocols=("gazefollow", "in-frame-ap"),
+        baselines=("centre-gaze", "mean-gaze", "eye-point", "head-direction", "head-pixels", "random-twin"),
+        usual_baselines=("centre-gaze", "mean-gaze", "head-pixels", "head-direction"),
+    )  # fmt: skip
     grid: ImageSize = Field(default=(64, 64), description="Height and width of the heatmap, in cells.")
     sigma: Positive = Field(default=3.0, description="Width of the Gaussian, in cells.")
     quantised: Flag = Field(
@@ -45,11 +59,28 @@ class GazeMapConfig(Section):
         default=None, description="Height and width of the head's close-up, in pixels; none: as view.size."
     )
 
+    @property
+    def close_up(self) -> ImageSize | None:
+        return self.head_size
 
-class GazeFrozenConfig(Section):
+    def check(self, recipe: Any) -> None:
+        view, augment = recipe.view, recipe.view.augment
+        if view.crop not in ("frame", "stretched-frame"):
+            raise ValueError(f"gaze needs whole scenes (frame, stretched-frame), not view.crop={view.crop}")
+        if augment.rotation or augment.translation or augment.scale != (1.0, 1.0):
+            raise ValueError("gaze is augmented by crop, flip and head_jitter, not by rotation, scale or translation")
+        if recipe.cache.mode == "on" and self.why_features_change(view.size):
+            raise ValueError("cache.mode=on needs encoding.head_size to be view.size")
+
+    def why_features_change(self, view_size: ImageSize) -> str | None:
+        return None if self.head_size in (None, view_size) else "encoding.head_size differs from view.size"
+
+
+class GazeFrozenConfig(MethodSection):
     """A few transformer layers on the backbone's features, with the head as a prompt (Gaze-LLE)."""
 
     kind: Literal["gaze-frozen"] = "gaze-frozen"
+    encodings: ClassVar[tuple[str, ...]] = ("gaze",)
     width: PositiveInteger = Field(default=256, description="Channels of the tokens; a multiple of `num_heads`.")
     num_blocks: PositiveInteger = Field(default=3, description="Transformer blocks.")
     num_heads: PositiveInteger = Field(default=8, description="Attention heads of each.")
@@ -72,8 +103,12 @@ class GazeFrozenConfig(Section):
             raise ValueError(f"width={self.width} is not a multiple of num_heads={self.num_heads}")
         return self
 
+    def why_features_change(self) -> str | None:
+        return None
 
-class _Encoders(Section):
+
+class _Encoders(MethodSection):
+    encodings: ClassVar[tuple[str, ...]] = ("gaze",)
     encoder: Literal["resnet50", "small", "backbone"] = Field(
         default="resnet50",
         description="What sees scene and head: two ResNet-50 with a fifth stage, two small ones, or the recipe's "
@@ -168,6 +203,3 @@ class GazeDiffusionConfig(_Encoders):
         if self.sigma_range is not None and self.sigma_range[0] > self.sigma_range[1]:
             raise ValueError(f"sigma_range is [smallest, largest], got {list(self.sigma_range)}")
         return self
-
-
-GAZE_METHODS = ("gaze-frozen", "gaze-convolutional", "gaze-diffusion")

@@ -1,6 +1,7 @@
 """Sections of recipes that are told in words: painted encodings, and the method."""
 
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -14,18 +15,33 @@ from gensight.config.fields import (
     Positive,
     PositiveInteger,
     SamplerName,
-    Section,
     Share,
     SkeletonName,
 )
+from gensight.config.protocols import Baseline
+from gensight.config.sections import EncodingFacts, EncodingSection, MethodSection
 
+_BASELINES: tuple[Baseline, ...] = ("most-frequent", "shuffled-instructions", "held-out-paraphrases")
 PaintedTask = Literal["segment", "detect", "depth", "classify", "keypoints", "edges"]
 
 
-class PaintedConfig(Section):
+class PaintedConfig(EncodingSection):
     """Answers painted as pictures: masks, boxes, depth, classes, skeletons and edges, asked for in words."""
 
     kind: Literal["painted"] = "painted"
+    kind_facts: ClassVar[EncodingFacts] = EncodingFacts(
+        finds="what an instruction names",
+        items="words",
+        truths=("boxes", "masks", "depth"),
+        files=("maps", "keypoints", "answers"),
+        protocols=(
+            "seg", "seg-oracle-classes", "coco-box", "voc07", "voc12",
+            "depth-metric", "depth-median-scaled", "depth-affine", "classification", "top-1", "coco-oks", "edges-f",
+        ),
+        usual_protocols=("seg", "coco-box", "depth-metric", "classification"),
+        baselines=_BASELINES,
+        usual_baselines=_BASELINES,
+    )  # fmt: skip
     tasks: tuple[PaintedTask, ...] = Field(
         default=("segment", "detect", "depth", "classify"), min_length=1, description="What is asked."
     )
@@ -62,6 +78,28 @@ class PaintedConfig(Section):
             raise ValueError(f"near={self.near:g} must be smaller than far={self.far:g}")
         return self
 
+    @property
+    def facts(self) -> EncodingFacts:
+        """Keypoints and edges are drawn only where they are a task, since they cost time."""
+        more = tuple(task for task in ("keypoints", "edges") if task in self.tasks)
+        return replace(self.kind_facts, truths=(*self.kind_facts.truths, *more))
+
+    @property
+    def skeleton_name(self) -> str | None:
+        return self.skeleton if "keypoints" in self.tasks else None
+
+    def missing_vocabulary(self) -> dict[str, str]:
+        fields = {"categories": ("detect", "segment"), "labels": ("classify",)}
+        return {
+            key: f"name them, or leave out {' and '.join(tasks)}"
+            for key, tasks in fields.items()
+            if getattr(self, key) is None and set(tasks) & set(self.tasks)
+        }
+
+    def check(self, recipe: Any) -> None:
+        if recipe.evaluation.flip_test and "keypoints" in self.tasks:
+            raise ValueError("no evaluation.flip_test with encoding.tasks of keypoints: colours tell left from right")
+
 
 _OF_ONE_STEP = {"train_decoder", "latent_weight", "overlap_weight", "decoded_share", "class_weight"}
 _OF_MANY_STEPS = {
@@ -70,10 +108,11 @@ _OF_MANY_STEPS = {
 }  # fmt: skip
 
 
-class InstructConfig(Section):
+class InstructConfig(MethodSection):
     """An image and an instruction become a painted answer, by a diffusion model that edits."""
 
     kind: Literal["instruct"] = "instruct"
+    encodings: ClassVar[tuple[str, ...]] = ("painted",)
     way: Literal["many-step", "one-step"] = Field(
         default="many-step", description="many-step: sampled from noise; one-step: predicted at once, end to end."
     )
@@ -135,6 +174,19 @@ class InstructConfig(Section):
         if total > 1:
             raise ValueError(f"drop_text, drop_image and drop_both are shares of one whole, but add up to {total:g}")
         return self
+
+    @property
+    def side_targets(self) -> tuple[str, ...]:
+        return ("shown",) if self.shown_weight + self.label_weight > 0 else ()
+
+    def check(self, recipe: Any) -> None:
+        backbone = recipe.backbone
+        if not backbone.is_diffusion:
+            raise ValueError(
+                f"method.kind=instruct paints with a diffusion model, not with backbone.kind={backbone.kind}"
+            )
+        if backbone.trainable == "frozen":
+            raise ValueError("method.kind=instruct changes the backbone: set backbone.trainable to lora or full")
 
     def options(self) -> dict[str, Any]:
         """What its way is made of."""

@@ -1,6 +1,6 @@
 """The `method` sections of landmarks: learned without labels, and keypoints fitted to them afterwards."""
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,7 @@ from gensight.config.fields import (
     Share,
     Widths,
 )
+from gensight.config.sections import MethodSection
 
 
 class WarpConfig(Section):
@@ -54,10 +55,12 @@ class AdversaryConfig(Section):
     loss: Literal["least-squares", "cross-entropy"] = Field(default="least-squares", description="What it minimises.")
 
 
-class LandmarksConfig(Section):
+class LandmarksConfig(MethodSection):
     """A subject's parts, found by redrawing one frame of a video in the pose of another."""
 
     kind: Literal["landmarks"] = "landmarks"
+    encodings: ClassVar[tuple[str, ...]] = ("landmark-pairs",)
+    needs_labels: ClassVar[bool] = False
     encoder: Literal["u-net", "backbone"] = Field(
         default="u-net",
         description="What finds the parts: a network trained here, or a small head on the frozen backbone's features, "
@@ -127,11 +130,20 @@ class LandmarksConfig(Section):
             )
         return self
 
+    @property
+    def side_targets(self) -> tuple[str, ...]:
+        return ("background",) if self.background == "recorded" else ()
 
-class LandmarkKeypointsConfig(Section):
+    def check(self, recipe: Any) -> None:
+        if self.background == "recorded" and not recipe.view.track:
+            raise ValueError("method.background=recorded needs view.track=true, which finds it")
+
+
+class LandmarkKeypointsConfig(MethodSection):
     """Keypoints by linear regression from frozen landmarks; written by `gensight landmarks fit-keypoints`."""
 
     kind: Literal["landmark-keypoints"] = "landmark-keypoints"
+    encodings: ClassVar[tuple[str, ...]] = ("points",)
     landmarks: LandmarksConfig = Field(default=LandmarksConfig(), description="The landmarks that it reads.")
     num_landmarks: PositiveInteger = Field(default=30, description="How many there are.")
     regressor: Literal["linear", "linear-corner", "affine", "ridge"] = Field(

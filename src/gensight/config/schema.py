@@ -1,17 +1,17 @@
 """The recipe of a training run: `RunConfig`, as `gensight train` and every run folder's config.yaml have it.
 
 Each section is one model. Where a section has kinds (`data`, `backbone` ...), each kind is a model of its own, chosen
-by `kind`. Nothing here imports torch, numpy or the rest of the project: build/ turns sections into objects.
+by `kind`. Nothing here imports torch, numpy or the rest of the project: assembly/ turns sections into objects.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from gensight.config.classifier import ClassifierConfig, TransformersConfig
-from gensight.config.data import UNLABELLED, Data
-from gensight.config.encodings import Encoding, HeatmapConfig, JointConfig, PoseImageConfig, Timesteps, parts_of
+from gensight.config.data import Data
+from gensight.config.encodings import Encoding, HeatmapConfig, JointConfig, Readable, Timesteps
 from gensight.config.fields import (
     Flag,
     FolderOrId,
@@ -28,27 +28,12 @@ from gensight.config.fields import (
     Text,
     Widths,
 )
-from gensight.config.gaze import (
-    GAZE_METHODS,
-    GazeConvolutionalConfig,
-    GazeDiffusionConfig,
-    GazeFrozenConfig,
-    GazeMapConfig,
-)
-from gensight.config.instruct import InstructConfig, PaintedConfig
+from gensight.config.gaze import GazeConvolutionalConfig, GazeDiffusionConfig, GazeFrozenConfig
+from gensight.config.instruct import InstructConfig
 from gensight.config.landmarks import LandmarkKeypointsConfig, LandmarksConfig
-from gensight.config.protocols import (
-    BASELINES,
-    EVERYBODY,
-    PROTOCOLS,
-    TEACHER,
-    USUAL_BASELINES,
-    USUAL_PROTOCOLS,
-    Baseline,
-    Protocol,
-)
+from gensight.config.protocols import TEACHER, Baseline, Protocol
+from gensight.config.sections import BackboneSection, MethodSection, kind_of, kinds_of, members
 
-T = TypeVar("T")
 TeacherBaseline = Annotated[Name, Field(pattern=f"^{TEACHER}.+")]
 
 
@@ -104,7 +89,8 @@ class ViewConfig(Section):
         return self
 
 
-class _DiffusionConfig(Section):
+class _DiffusionConfig(BackboneSection):
+    is_diffusion: ClassVar[bool] = True
     layers: Literal["preset"] | Annotated[tuple[Name, ...], Field(min_length=1)] | None = Field(
         default=None,
         description="Feature maps to read, by name; none: all decoder blocks; preset: those that `gensight probe` "
@@ -143,20 +129,24 @@ class DiffusersConfig(_DiffusionConfig):
     )
 
 
-class ScratchConfig(Section):
+class ScratchConfig(BackboneSection):
     """A plain convolutional encoder, trained with the head: the honest baseline."""
 
     kind: Literal["scratch"] = "scratch"
     widths: Widths = Field(default=(32, 64, 128, 256), description="Channels at each scale, finest first.")
 
+    def why_features_change(self) -> str:
+        return "backbone.kind=scratch is trained"
+
 
 Backbone = Annotated[TinyConfig | DiffusersConfig | ScratchConfig | TransformersConfig, Field(discriminator="kind")]
 
 
-class ReadoutConfig(Section):
+class ReadoutConfig(MethodSection):
     """A small network that reads a target off the backbone's features."""
 
     kind: Literal["readout"] = "readout"
+    encodings: ClassVar[tuple[str, ...]] = (*kinds_of(Readable), kind_of(JointConfig))
     projection: PositiveInteger = Field(default=384, description="Channels of the aggregated feature map.")
     bottleneck: PositiveInteger = Field(default=96, description="Channels inside each layer's bottleneck block.")
     widths: tuple[PositiveInteger, PositiveInteger] = Field(
@@ -180,6 +170,9 @@ class ReadoutConfig(Section):
         "training step, for heads that guide; a list: the image noised to each of these levels, all read together.",
     )
 
+    def why_features_change(self) -> str | None:
+        return None if self.timesteps == "clean" else "method.timesteps draws noise anew at each step"
+
 
 Method = Annotated[
     ReadoutConfig
@@ -192,13 +185,6 @@ Method = Annotated[
     | ClassifierConfig,
     Field(discriminator="kind"),
 ]
-
-# Methods whose targets are of one kind of their own; every other method makes any of the other encodings.
-OWN_ENCODINGS = {
-    "landmarks": "landmark-pairs", "landmark-keypoints": "points", "instruct": "painted",
-    "classifier": "class",
-} | dict.fromkeys(GAZE_METHODS, "gaze")  # fmt: skip
-WITHOUT_LABELS = ("landmarks",)
 
 
 class TrainingConfig(Section):
@@ -294,117 +280,72 @@ class RunConfig(Section):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "RunConfig":
-        if self.data.kind in UNLABELLED and self.method.kind not in WITHOUT_LABELS:
+        if not self.data.labelled and self.method.needs_labels:
             raise ValueError(
                 f"data.kind={self.data.kind} has no labels, and method.kind={self.method.kind} learns from labels"
             )
         self._target_fits()
+        augment = self.view.augment
+        if self.encoding.facts.views != "gaze" and (augment.crop or augment.head_jitter):
+            raise ValueError("view.augment.crop and head_jitter are about heads: they need encoding.kind=gaze")
+        for section in (self.encoding, self.method):
+            section.check(self)
         self._scores_fit()
         if self.cache.mode == "on" and (reason := self.why_features_change()):
             raise ValueError(f"cache.mode=on needs features that repeat, but {reason}")
         return self
 
     def _target_fits(self) -> None:
-        own = OWN_ENCODINGS.get(self.method.kind)
-        if own is not None and self.encoding.kind != own:
-            raise ValueError(
-                f"method.kind={self.method.kind} goes with encoding.kind={own}, not with {self.encoding.kind}"
-            )
-        kinds = [part.kind for part in parts_of(self.encoding).values()]
-        for encoding in sorted(set(OWN_ENCODINGS.values()) & set(kinds)):
-            takers = [kind for kind, made in OWN_ENCODINGS.items() if made == encoding]
-            if self.method.kind not in takers:
-                raise ValueError(
-                    f"encoding.kind={encoding} goes with method.kind={' or '.join(takers)}, not with {self.method.kind}"
-                )
-        self._gaze_fits()
-        self._instruct_fits()
-        if isinstance(self.method, LandmarksConfig) and self.method.background == "recorded" and not self.view.track:
-            raise ValueError("method.background=recorded needs view.track=true, which finds it")
-
-    def _instruct_fits(self) -> None:
-        if not isinstance(self.method, InstructConfig):
+        kind, taken = self.encoding.kind, self.method.encodings
+        if kind in taken:
             return
-        if isinstance(self.backbone, ScratchConfig | TransformersConfig):
-            kind = self.backbone.kind
-            raise ValueError(f"method.kind=instruct paints with a diffusion model, not with backbone.kind={kind}")
-        if self.backbone.trainable == "frozen":
-            raise ValueError("method.kind=instruct changes the backbone: set backbone.trainable to lora or full")
-        asked = self.encoding.tasks if isinstance(self.encoding, PaintedConfig) else ()
-        if self.evaluation.flip_test and "keypoints" in asked:
-            raise ValueError("no evaluation.flip_test with encoding.tasks of keypoints: colours tell left from right")
-
-    def _gaze_fits(self) -> None:
-        augment = self.view.augment
-        if not isinstance(self.encoding, GazeMapConfig):
-            if augment.crop or augment.head_jitter:
-                raise ValueError("view.augment.crop and head_jitter are about heads: they need encoding.kind=gaze")
-            return
-        if self.view.crop not in ("frame", "stretched-frame"):
-            raise ValueError(f"gaze needs whole scenes (frame, stretched-frame), not view.crop={self.view.crop}")
-        if augment.rotation or augment.translation or augment.scale != (1.0, 1.0):
-            raise ValueError("gaze is augmented by crop, flip and head_jitter, not by rotation, scale or translation")
-        if self.cache.mode == "on" and self.encoding.head_size not in (None, self.view.size):
-            raise ValueError("cache.mode=on needs encoding.head_size to be view.size")
-
-    def _scored_kinds(self) -> list[str]:
-        """The parts' names in the tables of protocols."""
-        return [
-            EVERYBODY if isinstance(part, PoseImageConfig) and part.instances == "all" else part.kind
-            for part in parts_of(self.encoding).values()
-        ]
+        if len(taken) == 1:
+            raise ValueError(f"method.kind={self.method.kind} goes with encoding.kind={taken[0]}, not with {kind}")
+        takers = [kind_of(method) for method in members(Method) if kind in method.encodings]
+        raise ValueError(
+            f"encoding.kind={kind} goes with method.kind={' or '.join(takers)}, not with {self.method.kind}"
+        )
 
     def _scores_fit(self) -> None:
-        kinds = self._scored_kinds()
-        for key, asked, table in (
-            ("protocols", self.evaluation.protocols, PROTOCOLS),
-            ("baselines", self.evaluation.baselines, BASELINES),
-        ):
-            fitting: list[str] = list(dict.fromkeys(name for kind in kinds for name in table[kind]))
-            if key == "baselines" and {"heatmap", "pose-image"} & set(kinds):
-                fitting += [name for name in asked or () if name.startswith(TEACHER)]
-            odd = [name for name in asked or () if name not in fitting]
-            if odd:
-                encoding = f"encoding.kind={self.encoding.kind}"
-                if EVERYBODY in kinds:
-                    encoding += " and instances=all"
-                raise ValueError(
-                    f"evaluation.{key}: {', '.join(odd)} cannot be had with {encoding}, which goes with "
-                    f"{', '.join(fitting)}"
-                )
+        facts = self.encoding.facts
+        baselines = [*facts.baselines, *([f"{TEACHER}MODEL"] if facts.pose_teachers else [])]
+        self._refuse("protocols", self.evaluation.protocols, facts.protocols, facts.protocols)
+        teachers = [name for name in self.evaluation.baselines or () if name.startswith(TEACHER)]
+        fitting = [*facts.baselines, *(teachers if facts.pose_teachers else [])]
+        self._refuse("baselines", self.evaluation.baselines, fitting, baselines)
+
+    def _refuse(self, key: str, chosen: Sequence[str] | None, fitting: Sequence[str], listed: Sequence[str]) -> None:
+        odd = [name for name in chosen or () if name not in fitting]
+        if odd:
+            raise ValueError(
+                f"evaluation.{key}: {', '.join(odd)} cannot be had with {self.encoding.described}, which goes with "
+                f"{', '.join(listed)}"
+            )
+
+    @property
+    def truths(self) -> tuple[str, ...]:
+        """What the recipe needs of samples: what its encoding does, and boxes where views are cropped to them."""
+        boxes = ("boxes",) if self.view.crop in ("box", "stretched-box") else ()
+        return tuple(dict.fromkeys([*self.encoding.facts.truths, *boxes]))
 
     @property
     def protocols(self) -> tuple[Protocol, ...]:
         """Scores, by protocol: the recipe's, or the usual ones."""
-        return self.evaluation.protocols or self._usual(USUAL_PROTOCOLS)
+        return self.evaluation.protocols or self.encoding.facts.usual_protocols
 
     @property
     def baselines(self) -> tuple[str, ...]:
         """Baselines: the recipe's, or the usual ones."""
-        asked = self.evaluation.baselines
-        return self._usual(USUAL_BASELINES) if asked is None else asked
-
-    def _usual(self, table: Mapping[str, tuple[T, ...]]) -> tuple[T, ...]:
-        kinds = self._scored_kinds()
-        return tuple(dict.fromkeys(name for kind in kinds for name in table[kind]))
+        chosen = self.evaluation.baselines
+        return self.encoding.facts.usual_baselines if chosen is None else chosen
 
     def why_features_change(self) -> str | None:
         """Why a feature cache would be wrong for this run, as `key=value ...`; None where it is right."""
-        match self.backbone:
-            case ScratchConfig():
-                return "backbone.kind=scratch is trained"
-            case TinyConfig() | DiffusersConfig() | TransformersConfig() if self.backbone.trainable != "frozen":
-                return f"backbone.trainable={self.backbone.trainable} changes the backbone"
-        if not isinstance(self.method, ReadoutConfig | GazeFrozenConfig):
-            return f"method.kind={self.method.kind} looks at pixels"
-        if isinstance(self.encoding, GazeMapConfig) and self.encoding.head_size not in (None, self.view.size):
-            return "encoding.head_size differs from view.size"
-        levels = {} if isinstance(self.method, GazeFrozenConfig) else {"method.timesteps": self.method.timesteps}
-        if isinstance(self.encoding, JointConfig):
-            levels |= {f"encoding.timesteps.{part}": level for part, level in self.encoding.timesteps.items()}
-        for key, level in levels.items():
-            if level != "clean":
-                return f"{key} draws noise anew at each step"
-        if self.view.augment != AugmentConfig() and self.cache.views == 1:
+        reason = (
+            self.backbone.why_features_change()
+            or self.method.why_features_change()
+            or self.encoding.why_features_change(self.view.size)
+        )
+        if reason is None and self.view.augment != AugmentConfig() and self.cache.views == 1:
             return "view.augment changes each image anew (cache.views above 1 keeps that many fixed views)"
-        return None
+        return reason

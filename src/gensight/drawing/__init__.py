@@ -8,6 +8,7 @@ far outside) is left out.
 - `draw_keypoints`: filled dots and limbs; ground truth as rings, errors as lines between the two.
 - `draw_boxes`, `draw_masks`, `draw_gaze`: subjects.
 - `draw_depth`, `draw_heatmaps`: maps in perceptually even colours.
+- `map_picture`: a map that is a picture already.
 - `draw_matches`: two images side by side, the same points in one colour. `draw_drags`: points and where they go.
 - `closeup`: an image, its prediction and truth, cropped and enlarged together, before drawing.
 - `contact_sheet`: many pictures with captions on one.
@@ -21,7 +22,7 @@ Adding a drawing of a new prediction field:
 
 from gensight.drawing.closeup import closeup
 from gensight.drawing.keypoints import draw_keypoints
-from gensight.drawing.maps import draw_depth, draw_heatmaps
+from gensight.drawing.maps import draw_depth, draw_heatmaps, map_picture
 from gensight.drawing.matches import draw_drags, draw_matches
 from gensight.drawing.overlay import overlay
 from gensight.drawing.regions import draw_boxes, draw_gaze, draw_masks
@@ -38,5 +39,6 @@ __all__ = [
     "draw_keypoints",
     "draw_masks",
     "draw_matches",
+    "map_picture",
     "overlay",
 ]

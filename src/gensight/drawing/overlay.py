@@ -4,7 +4,7 @@ import numpy as np
 
 from gensight.drawing import canvas as draw
 from gensight.drawing.keypoints import draw_keypoints
-from gensight.drawing.maps import draw_depth
+from gensight.drawing.maps import draw_depth, draw_heatmaps, map_picture
 from gensight.drawing.palette import BLACK, WHITE
 from gensight.drawing.regions import draw_boxes, draw_gaze, draw_masks
 from gensight.samples import Array, Instance, Keypoints, Prediction, Sample
@@ -15,9 +15,9 @@ def overlay(
 ) -> Array:
     """Everything that a prediction says, drawn on its image.
 
-    From below: depth, masks, boxes (only of subjects that are nothing more than a box), gaze, keypoints, the likeliest
-    label. Each predicted subject's keypoints are compared with the nearest true subject of the same skeleton, each
-    taken once; true subjects that nobody found show as rings alone.
+    From below: depth, maps that are pictures, masks, boxes (only of subjects that are nothing more than a box), gaze,
+    keypoints, the likeliest label, grey drawings (edges). Each predicted subject's keypoints are compared with the
+    nearest true subject of the same skeleton, each taken once; true subjects that nobody found show as rings alone.
 
     Args:
         image: uint8 RGB or grey, upright, the one that was predicted.
@@ -32,6 +32,9 @@ def overlay(
     picture = draw.as_canvas(image)
     if prediction.depth is not None and prediction.depth.values.shape == picture.shape[:2]:
         picture = np.rint(0.35 * picture + 0.65 * draw_depth(prediction.depth)).astype(np.uint8)
+    for shown in prediction.maps.values():
+        if shown.kind == "picture" and tuple(shown.view.image_size) == picture.shape[:2]:
+            picture = np.rint(0.35 * picture + 0.65 * map_picture(shown)).astype(np.uint8)
     masked = [instance for instance in prediction.instances if instance.mask is not None]
     masks = [instance.mask() for instance in masked if instance.mask is not None]
     picture = draw_masks(picture, masks, [instance.category for instance in masked])
@@ -47,6 +50,9 @@ def overlay(
     if prediction.label_scores:
         name, score = max(prediction.label_scores.items(), key=lambda entry: entry[1])
         draw.label(picture, f"{name} {score:.2f}", np.zeros(2), WHITE, BLACK, draw.letter_height(picture))
+    for drawing in prediction.maps.values():
+        if drawing.kind == "drawing" and len(drawing.values) == 1:  # a skeleton's keypoints are drawn already
+            picture = draw_heatmaps(picture, drawing, (0.0, 1.0))
     return picture
 
 

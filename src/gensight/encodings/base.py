@@ -8,6 +8,7 @@ from typing import Literal, overload
 import torch
 from torch import Tensor
 
+from gensight.encodings.panels import Panel
 from gensight.readers.base import Reader
 from gensight.samples import Item, Prediction, Sample, Size, View
 
@@ -58,18 +59,18 @@ class Encoding(ABC):
 
     @abstractmethod
     def items(self, sample: Sample) -> list[Item]:
-        """The items that this sample alone can pose; empty if it lacks what the target needs."""
+        """The items of this sample alone; empty if it lacks what the target needs."""
 
-    def pose(self, reader: Reader) -> Sequence[Item]:
+    def build_items(self, reader: Reader) -> Sequence[Item]:
         """All items of a data set, lazily and in a fixed order. Encodings that relate images override it."""
         return SampleItems(reader, self)
 
     def for_scoring(self) -> "Encoding":
-        """The encoding that poses what is asked of the test part; by default what is asked in training."""
+        """The encoding that builds the items of the test part; by default itself."""
         return self
 
-    def question(self, sample: Sample) -> list[Item]:
-        """The items to ask of a sample without labels (prediction): those it poses, else the image as a whole."""
+    def items_to_predict(self, sample: Sample) -> list[Item]:
+        """The items of a sample to predict on, labelled or not: its own, else the image as a whole."""
         return self.items(sample) or [Item((sample,))]
 
     @abstractmethod
@@ -84,13 +85,22 @@ class Encoding(ABC):
     def decode(self, outputs: Mapping[str, Tensor], item: Item, views: tuple[View, ...]) -> Prediction:
         """The prediction that one item's output tensors (no batch axis) stand for, in the image frame."""
 
+    def panel(self, prediction: Prediction, item: Item) -> Panel | None:
+        """A prediction of this encoding beside its truth, for the report; None: it is listed, not drawn."""
+        return None
+
+    @property
+    def members(self) -> tuple["Encoding", ...]:
+        """The encodings that it is made of: itself, or its parts."""
+        return (self,)
+
     def mirror(self, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Outputs of a mirrored image, turned back (for flip tests): maps flipped, paired channels swapped."""
         return {name: torch.flip(t, dims=[-1]) if t.ndim >= 3 else t for name, t in outputs.items()}
 
 
 class SampleItems(Sequence[Item]):
-    """The items that each sample of a reader poses alone; picklable, and nothing is kept but their places."""
+    """The items of each sample of a reader alone; picklable, and nothing is kept but their places."""
 
     def __init__(self, reader: Reader, encoding: Encoding) -> None:
         self.reader, self.encoding = reader, encoding

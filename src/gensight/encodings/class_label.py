@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from gensight.encodings.base import Encoding, OutputSpec
+from gensight.encodings.panels import Panel, sheet
 from gensight.errors import ConfigError
 from gensight.samples import Item, Prediction, Query, Sample, Size, View
 
@@ -42,7 +43,7 @@ class ClassLabel(Encoding):
         """One per sample whose label is in the vocabulary."""
         return [self._item(sample)] if sample.label in self.labels else []
 
-    def question(self, sample: Sample) -> list[Item]:
+    def items_to_predict(self, sample: Sample) -> list[Item]:
         """The one question, also of a sample without a label."""
         return [self._item(sample)]
 
@@ -71,3 +72,20 @@ class ClassLabel(Encoding):
             item_key=item.key,
             group=item.sample.group,
         )
+
+    def panel(self, prediction: Prediction, item: Item) -> Panel | None:
+        """See `label_panel`."""
+        return label_panel(prediction, item)
+
+
+def label_panel(prediction: Prediction, item: Item) -> Panel | None:
+    """The image under its likeliest class; the error is what the true one lacks of certainty."""
+    scores = prediction.label_scores
+    if not scores:
+        return None
+    said, truth = max(scores, key=lambda name: scores[name]), item.sample.label
+    told = f"{said} {scores[said]:.2f}"
+    if truth is None:
+        return Panel(sheet([item.sample.image()], [told]), float("nan"), "")
+    caption = told if said == truth else f"{told} (is {truth})"
+    return Panel(sheet([item.sample.image()], [caption]), 1 - scores.get(truth, 0.0), "probability missed by")

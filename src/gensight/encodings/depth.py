@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gensight.drawing import draw_depth
 from gensight.encodings.base import Encoding, OutputSpec
 from gensight.encodings.grids import grid_cells, map_array
+from gensight.encodings.panels import Panel, sheet
 from gensight.errors import ConfigError, DataError
 from gensight.geometry import map_grid_to_image, map_image_to_grid
 from gensight.samples import Array, Depth, Item, Prediction, Sample, Size, View
@@ -78,6 +80,10 @@ class _DepthEncoding(Encoding):
 
     def _prediction(self, depth: Depth, item: Item) -> Prediction:
         return Prediction(item.sample.key, item.sample.size, depth=depth, item_key=item.key, group=item.sample.group)
+
+    def panel(self, prediction: Prediction, item: Item) -> Panel | None:
+        """See `depth_panel`."""
+        return depth_panel(prediction, item)
 
 
 class DepthImage(_DepthEncoding):
@@ -236,3 +242,32 @@ def check_metres(values: Array, where: str, near: float, far: float) -> None:
         where=where,
         hint="set the data set's depth unit, or encoding.near and encoding.far if the scene really is so deep",
     )
+
+
+def depth_panel(prediction: Prediction, item: Item) -> Panel | None:
+    """Image, truth and prediction, in the colours of the truth's range; the error is relative to the truth."""
+    depth = prediction.depth
+    if depth is None:
+        return None
+    image = item.sample.image()
+    if item.sample.depth is None:
+        return Panel(sheet([image, draw_depth(depth)], ["image", "predicted"]), float("nan"), "")
+    truth = item.sample.depth()
+    known = np.isfinite(truth.values) & np.isfinite(depth.values) & (truth.values > 0)
+    if not known.any():
+        return Panel(sheet([image, draw_depth(depth)], ["image", "predicted"]), float("nan"), "")
+    shown = depth if depth.kind == "metric" else _aligned(depth, truth, known)
+    near, far = np.percentile(truth.values[known], [2, 98])
+    limits = (float(near), float(far))
+    error = float(np.mean(np.abs(shown.values[known] - truth.values[known]) / truth.values[known]))
+    pictures = [image, draw_depth(truth, limits), draw_depth(shown, limits)]
+    return Panel(sheet(pictures, ["image", "truth", "predicted"]), error, "relative error")
+
+
+def _aligned(depth: Depth, truth: Depth, known: Array) -> Depth:
+    """The inverse depth that was predicted, brought to metres by the least-squares scale and shift."""
+    design = np.stack([depth.values[known], np.ones(int(known.sum()))], axis=1)
+    scale, shift = np.linalg.lstsq(design, 1 / truth.values[known], rcond=None)[0]
+    largest = float(truth.values[known].max())
+    inverse = np.maximum(scale * depth.values + shift, 1 / (2 * largest))
+    return Depth((1 / inverse).astype(np.float32), "metric")

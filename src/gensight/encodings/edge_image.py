@@ -8,8 +8,9 @@ from torch import Tensor
 
 from gensight.encodings.base import Encoding, OutputSpec
 from gensight.encodings.grids import grid_cells, map_array
+from gensight.encodings.panels import Panel, grey, sheet
 from gensight.errors import ConfigError, DataError
-from gensight.geometry import map_image_to_grid
+from gensight.geometry import map_grid_to_image, map_image_to_grid
 from gensight.samples import Item, Prediction, Sample, ScoreMap, Size, View
 
 MIN_KNOWN = 0.5  # share of a cell's area from which it is taught
@@ -81,7 +82,20 @@ class EdgeImage(Encoding):
         return Prediction(
             sample_key=item.sample.key,
             size=item.sample.size,
-            maps={"edges": ScoreMap(np.clip(maps, 0, 1), views[0])},
+            maps={"edges": ScoreMap(np.clip(maps, 0, 1), views[0], "drawing")},
             item_key=item.key,
             group=item.sample.group,
         )
+
+    def panel(self, prediction: Prediction, item: Item) -> Panel | None:
+        """Image, truth and prediction; the error is the mean difference."""
+        if "edges" not in prediction.maps:
+            return None
+        score = prediction.maps["edges"]
+        drawn = grey(map_grid_to_image(score.values[0], score.view))
+        image = item.sample.image()
+        if item.sample.edges is None:
+            return Panel(sheet([image, drawn], ["image", "predicted"]), float("nan"), "")
+        truth = item.sample.edges()
+        error = float(np.abs(map_grid_to_image(score.values[0], score.view) - truth).mean())
+        return Panel(sheet([image, grey(truth), drawn], ["image", "truth", "predicted"]), error, "mean difference")

@@ -11,9 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gensight.drawing import draw_gaze, draw_heatmaps
 from gensight.encodings.base import Encoding, OutputSpec
 from gensight.encodings.grids import map_array
 from gensight.encodings.heatmap import gaussians
+from gensight.encodings.panels import Panel, sheet
 from gensight.encodings.peaks import dark, largest_cells
 from gensight.geometry import (
     box_image_to_model,
@@ -78,7 +80,7 @@ class GazeMap(Encoding):
             if one.head_box is not None and one.gaze is not None and _whereabouts(one.gaze) is not None
         ]
 
-    def question(self, sample: Sample) -> list[Item]:
+    def items_to_predict(self, sample: Sample) -> list[Item]:
         """One for each head box, labelled or not."""
         people = enumerate(sample.instances or ())
         return [Item((sample, sample), instance=number) for number, one in people if one.head_box is not None]
@@ -154,6 +156,18 @@ class GazeMap(Encoding):
             group=item.sample.group,
         )
 
+    def panel(self, prediction: Prediction, item: Item) -> Panel | None:
+        """The truth, and the prediction over its map; the error is the distance to the mean target."""
+        image, subject = item.sample.image(), item.subject
+        told = prediction.instances[0].gaze
+        assert subject is not None and told is not None  # is_gaze has seen it
+        truth = image if subject.gaze is None else draw_gaze(image, subject.gaze, subject.head_box)
+        error = float("nan")
+        if subject.gaze is not None and len(subject.gaze.points):
+            error = float(np.linalg.norm(told.points[0] - subject.gaze.points.mean(0)) / np.hypot(*item.sample.size))
+        pictures = [truth, draw_looks(image, prediction)]
+        return Panel(sheet(pictures, ["truth", "predicted"]), error, "of the diagonal")
+
 
 def _eye_target(eye: Array | None, close_up: View) -> dict[str, Tensor]:
     known = eye is not None and bool(np.isfinite(eye).all())
@@ -201,3 +215,25 @@ def _whereabouts(gaze: Gaze) -> bool | None:
     if gaze.in_frame is False:
         return False
     return True if len(gaze.points) else None
+
+
+def is_gaze(prediction: Prediction) -> bool:
+    """Whether this is a prediction of gaze."""
+    return bool(prediction.instances) and all(
+        one.gaze is not None and one.gaze.in_frame_probability is not None for one in prediction.instances
+    )
+
+
+def draw_looks(image: Array, prediction: Prediction) -> Array:
+    """uint8 RGB: everybody of a (merged) prediction; the maps are those of people who look into the image."""
+    picture = image
+    people = prediction.instances
+    maps = [score for name, score in prediction.maps.items() if name.split("-")[0] == MAP]
+    for score, one in zip(maps, people, strict=False):
+        if one.gaze is not None and one.gaze.in_frame:
+            low, high = float(np.min(score.values)), float(np.max(score.values))
+            picture = draw_heatmaps(picture, score, (low, max(high, low + 1e-6)))
+    for one in people:
+        assert one.gaze is not None  # is_gaze has seen it
+        picture = draw_gaze(picture, one.gaze, one.head_box)
+    return picture

@@ -6,6 +6,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from gensight.encodings.base import Encoding, OutputSpec
+from gensight.encodings.panels import Panel
 from gensight.errors import ConfigError
 from gensight.readers.base import Reader
 from gensight.samples import Item, Prediction, Sample, Size, View, merge_predictions
@@ -16,7 +17,7 @@ SEPARATOR = "/"
 class Joint(Encoding):
     """Named parts, each an encoding of its own; the outputs of part P are named `P/NAME`.
 
-    An item is one that at least one part poses, and a part that has no label for it has no weight. So the parts must
+    An item is one of at least one part, and a part that has no label for it has no weight. So the parts must
     ask about the same thing: all about whole images, or all about single subjects. Parts that relate images can't be
     joined with parts that don't.
 
@@ -54,10 +55,10 @@ class Joint(Encoding):
     def items(self, sample: Sample) -> list[Item]:
         return _distinct([item for part in self.parts.values() for item in part.items(sample)])
 
-    def pose(self, reader: Reader) -> Sequence[Item]:
+    def build_items(self, reader: Reader) -> Sequence[Item]:
         if self.num_samples == 1:
-            return super().pose(reader)
-        return next(iter(self.parts.values())).pose(reader)
+            return super().build_items(reader)
+        return next(iter(self.parts.values())).build_items(reader)
 
     def grid_size(self, model_size: Size) -> Size:
         """The first part's; each part has its own."""
@@ -76,6 +77,15 @@ class Joint(Encoding):
         merged = merge_predictions(predictions)[0]
         told = [prediction.instances for prediction in predictions if prediction.instances]
         return replace(merged, instances=told[0] if told else (), item_key=item.key)
+
+    def panel(self, prediction: Prediction, item: Item) -> Panel | None:
+        """The first part's that draws one."""
+        panels = (part.panel(prediction, item) for part in self.parts.values())
+        return next((panel for panel in panels if panel is not None), None)
+
+    @property
+    def members(self) -> tuple[Encoding, ...]:
+        return tuple(self.parts.values())
 
     def mirror(self, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {

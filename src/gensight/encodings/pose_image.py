@@ -150,7 +150,7 @@ class PoseImage(Encoding):
             sample_key=item.sample.key,
             size=item.sample.size,
             instances=tuple(people),
-            maps={"pose": ScoreMap(np.clip(picture, 0, 1), view)},
+            maps={"pose": ScoreMap(np.clip(picture, 0, 1), view, "drawing")},
             item_key=item.key,
             group=item.sample.group,
         )

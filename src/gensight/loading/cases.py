@@ -48,7 +48,7 @@ class Cases:
         features: Gives the cached features of (item, view, sample of the item) instead of pixels.
 
     Raises:
-        DataError: If no sample poses an item.
+        DataError: If no sample gives an item.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Cases:
         self.reader, self.encoding, self.policy = reader, encoding, policy
         self.augmentation, self.seed, self.num_views, self.features = augmentation, seed, num_views, features
         self._memory = ImageMemory()
-        self._items = encoding.pose(reader)
+        self._items = encoding.build_items(reader)
         if not self._items:
             raise DataError(
                 f"no sample of this data set has what the {encoding.name} encoding asks for",

@@ -16,9 +16,9 @@ Adding a method:
 3. Give what is sampled its own `sampling`, and let `predict`'s argument change it for one call. Trainings that come
    before the method's own are its `stages`; it has no loop of its own.
 4. Refuse outputs or backbones that it cannot work with in `__init__`, naming both sides (ConfigError).
-5. Add its config class to `Method` in `config/schema.py` (and to `OWN_ENCODINGS` there, if its target is of a kind
-   that no other method makes) and its `case` to `build_method` in `assembly/methods.py`; forbid it the other methods in
-   `pyproject.toml` (import-linter).
+5. Write its config class, a `MethodSection` that says which encodings it takes and what it needs of the recipe
+   (`check`), add it to `Method` in `config/schema.py`, and its `case` to `build_method` in `assembly/methods.py`;
+   forbid it the other methods in `pyproject.toml` (import-linter).
 6. Add its first losses to `tests/golden/`, its small case to `tests/methods/test_loss.py`, and a train-kill-resume test
    like `tests/engine/test_fit.py`.
 7. Write a recipe that opens with its command, cost, expected score, and whether it was run.

@@ -15,6 +15,7 @@ Where to look:
 - `pooling`: the runs of a cross-validation as one result.
 - `keypoints`: `pck-box`, `pck-torso`, `pckh`; `mean-px` (DeepLabCut's RMSE), `rmse-px`, `median-px`; `bbc-6px`.
 - `keypoint_protocols`: the names of keypoint protocols -> metrics.
+- `normals`: `angular-error` of surface normals.
 - `readout_guidance`: `readout-guidance-2024`, a faulty protocol kept for old tables.
 - `coco/`: `detection` (`coco-box`, equal to pycocotools; `voc07`, `voc12`), `oks` (`coco-oks`, equal to pycocotools),
   `matching`, and `results`, which writes COCO's results files.
@@ -34,7 +35,8 @@ Adding a metric:
 3. In `compute`, for each measure or threshold, reduce each image to sums (`statistics`) and give `reduce`, which turns
    sums into the score; where the score is no function of sums, give `reweigh`. `bootstrap.make_result` does the rest.
 4. Write a function from the protocol's name to the metric beside it, name the protocol in `config/protocols.py`, and
-   add its case to `assembly/metrics.py`.
+   add its case to `assembly/metrics.py` (mypy names a protocol without a case). The encodings that it scores list it
+   among their facts.
 5. Inherit `tests/contracts/metric.py`'s `MetricContract`: perfect, worst, empty, permuted, merged.
 6. Add one example worked out by hand, and a comparison with the public implementation, if there is one.
 """

@@ -42,13 +42,15 @@ class Run(Protocol):
 
 def request_kind(run: Run) -> Kind:
     """What a run is given beside an image: nothing, boxes of subjects (or nothing), heads, words, another image."""
-    if isinstance(run.encoding, Instructed):
-        return "words"
-    if run.encoding.name == "gaze":
-        return "heads"
-    if run.encoding.num_samples > 1:
-        return "pair"
-    return "image" if run.config.view.crop in ("frame", "stretched-frame") else "boxes"
+    match run.config.encoding.facts.items:
+        case "words":
+            return "words"
+        case "head":
+            return "heads"
+        case "pair" | "triplet":
+            return "pair"
+        case "image":
+            return "image" if run.config.view.crop in ("frame", "stretched-frame") else "boxes"
 
 
 @dataclass(frozen=True, eq=False)

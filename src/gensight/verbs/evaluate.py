@@ -89,7 +89,7 @@ def evaluate(
     results = CocoScoring.of(experiment.splits.test)
 
     def keep(prediction: Prediction, item: Item) -> None:
-        entries.append(record(prediction, item, experiment.skeleton, folder.pictures))
+        entries.append(record(prediction, item, experiment.encoding, experiment.skeleton, folder.pictures))
         if results is not None:
             results.add(prediction)
 

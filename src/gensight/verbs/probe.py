@@ -27,9 +27,10 @@ from gensight.backbones.base import Backbone, Features
 from gensight.backbones.cache import CachedFeatures, FeatureCache, cached_features
 from gensight.backbones.capture import choose_layers, unet_layers
 from gensight.backbones.diffusion import DiffusionBackbone
-from gensight.config.classifier import TransformersConfig
+from gensight.config import schema
 from gensight.config.loading.loader import dump_config
-from gensight.config.schema import RunConfig, ScratchConfig
+from gensight.config.schema import RunConfig
+from gensight.config.sections import kind_of, members
 from gensight.errors import ConfigError, RunError
 from gensight.files.atomic import read_json, write_json
 from gensight.files.hashing import value_hash
@@ -126,11 +127,11 @@ def probe(
 
 
 def _check(config: RunConfig, timesteps: Sequence[int], folds: int, combine: int, noise: str) -> None:
-    if isinstance(config.backbone, ScratchConfig | TransformersConfig):
+    if not config.backbone.is_diffusion:
         raise ConfigError(
             "only a diffusion model has noise levels to compare",
             where=f"backbone.kind={config.backbone.kind}",
-            choices=["tiny", "diffusers"],
+            choices=[kind_of(backbone) for backbone in members(schema.Backbone) if backbone.is_diffusion],
         )
     if folds < 3:
         raise ConfigError(f"the cross-validation needs at least 3 folds, got {folds}", where="--folds")

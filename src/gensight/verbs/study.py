@@ -85,7 +85,7 @@ def _run_all(chosen: list[Cell], recipes: dict[str, RunConfig], folder: Path, de
         left = f", {clock((time.monotonic() - begun) / number * (len(to_do) - number))} left" if number else ""
         print(f"study: run {len(chosen) - len(to_do) + number + 1} of {len(chosen)}, {cell.folder}{left}", flush=True)
         train(recipes[cell.folder], folder / cell.folder, device=device)
-        if recipes[cell.folder].method.kind == "landmarks":  # learned without labels: nothing has scored it yet
+        if recipes[cell.folder].method.needs_labels is False:  # nothing has scored it yet
             score_landmarks(folder / cell.folder, device)
 
 

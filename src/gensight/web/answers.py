@@ -11,13 +11,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from gensight.drawing import draw_boxes, draw_depth, draw_heatmaps, draw_keypoints, draw_masks
+from gensight.drawing import draw_boxes, draw_depth, draw_heatmaps, draw_keypoints, draw_masks, map_picture
 from gensight.encodings.gaze import MAP
 from gensight.encodings.painted.base import OUTPUT
 from gensight.errors import DataError
 from gensight.files.atomic import write_json
 from gensight.files.images import write_image
-from gensight.geometry import map_grid_to_image
 from gensight.prediction.outputs.choice import open_writer
 from gensight.prediction.outputs.overlay import draw_prediction
 from gensight.prediction.request import Request
@@ -88,9 +87,8 @@ def answer(trained: TrainedRun, sample: Sample, question: Question) -> Answer:
 def draw_target(image: Array, prediction: Prediction) -> Array:
     """uint8 RGB: the target on black: a picture where the run paints one, else a drawing of the prediction."""
     black = np.zeros_like(image)
-    for name in (OUTPUT, "pose", "edges"):
-        if painted := _maps(prediction, name):
-            return np.maximum.reduce([_painted(score) for score in painted])
+    if painted := [*_maps(prediction, OUTPUT), *(one for one in prediction.maps.values() if one.kind != "scores")]:
+        return np.maximum.reduce([_painted(score) for score in painted])
     if prediction.depth is not None:
         return draw_depth(prediction.depth)
     heat = [*_maps(prediction, "heatmaps"), *_maps(prediction, MAP)]
@@ -119,8 +117,7 @@ def _drawn_on(black: Array, prediction: Prediction) -> Array:
 
 
 def _painted(score: ScoreMap) -> Array:
-    maps = np.stack([map_grid_to_image(channel, score.view) for channel in score.values], axis=-1)
-    picture = np.rint(255 * np.clip(np.nan_to_num(maps), 0, 1)).astype(np.uint8)
+    picture = map_picture(score)
     return np.repeat(picture, 3, axis=-1) if picture.shape[-1] == 1 else np.ascontiguousarray(picture[..., :3])
 
 

@@ -93,17 +93,7 @@ class Page:
 
 def describe(trained: TrainedRun) -> str:
     """A run in two sentences: its output, and its input beside the image."""
-    does = {
-        "heatmap": "keypoints",
-        "points": "keypoints",
-        "pose-image": "a drawn skeleton",
-        "depth-map": "depth",
-        "depth-image": "depth",
-        "edge-image": "edges",
-        "gaze": "where people look",
-        "class": "what an image shows",
-    }
-    what = does.get(str(trained.config.encoding.kind), str(trained.config.encoding.kind))
+    what = trained.config.encoding.facts.finds
     if trained.skeleton is not None:
         what = f"{len(trained.skeleton.keypoints)} keypoints of {trained.skeleton.name}"
     needed: dict[Asks, str] = {

@@ -75,9 +75,9 @@ class AppearanceContract(EncodingContract):
         maps = inside[:, :, None, None] * regions[:, None] + around[:, :, None, None] * (1 - regions[:, None])
         return {"descriptors": torch.nn.functional.normalize(maps, dim=1)}
 
-    def posed(self, item):
+    def built_items(self, item):
         samples = [sample(one.key, one.group, *one.instances) for one in item.samples]
-        return list(self.encoding().pose(Listed(samples)))
+        return list(self.encoding().build_items(Listed(samples)))
 
     def assert_within_bound(self, prediction, item, view):
         near, far = prediction.similarities
@@ -141,7 +141,7 @@ class TestBoxByCells(AppearanceContract):
 
 class TestPose:
     def test_anchor_and_positive_share_a_group_and_the_negative_does_not(self):
-        items = Appearance(distance=(2, 3)).pose(videos())
+        items = Appearance(distance=(2, 3)).build_items(videos())
         assert len(items) == 18
         assert len({item.key for item in items}) == 18
         for item in items:
@@ -153,7 +153,7 @@ class TestPose:
         assert items[0].relation.boxes is None
 
     def test_the_seed_draws_and_repeats(self):
-        keys = [[item.key for item in Appearance(seed=seed).pose(videos())] for seed in (1, 1, 2)]
+        keys = [[item.key for item in Appearance(seed=seed).build_items(videos())] for seed in (1, 1, 2)]
         assert keys[0] == keys[1] != keys[2]
 
     def test_subjects_are_found_again_by_identity(self):
@@ -166,7 +166,7 @@ class TestPose:
                 sample("c0", "c", instance(boxes[0], "w")),
             ]
         )
-        items = list(Appearance(region="box").pose(reader))
+        items = list(Appearance(region="box").build_items(reader))
         assert [(item.key, item.instance) for item in items] == [
             ("a0+a1+c0|0", 0),
             ("a0+a1+c0|1", 1),
@@ -186,7 +186,7 @@ class TestPose:
                 sample("b0", "b", instance()),
             ]
         )
-        items = list(Appearance(region="mask").pose(reader))
+        items = list(Appearance(region="mask").build_items(reader))
         assert [item.key for item in items] == ["a0+a2+b0|1", "a2+a0+b0|0"]
         assert [image_region(items[0], slot, "mask").sum() for slot in range(3)] == [
             filled(box).sum() for box in (BOXES[0], BOXES[2], BOXES[0])
@@ -195,20 +195,20 @@ class TestPose:
     def test_variants_are_negatives_and_nothing_else(self):
         samples = videos(2, 3).samples
         copies = [sample(f"{one.key}-copy", one.group, variant_of=one.key) for one in samples[:2]]
-        items = list(Appearance(negative="variant").pose(Listed([*samples, *copies])))
+        items = list(Appearance(negative="variant").build_items(Listed([*samples, *copies])))
         assert [(item.samples[0].key, item.samples[2].key) for item in items] == [
             ("0/0", "0/0-copy"),
             ("0/1", "0/1-copy"),
         ]
-        others = list(Appearance().pose(Listed([*samples, *copies])))
+        others = list(Appearance().build_items(Listed([*samples, *copies])))
         assert not any("copy" in item.key for item in others)
-        (boxed, _) = Appearance(region="box", negative="variant").pose(Listed([*samples, *copies]))
+        (boxed, _) = Appearance(region="box", negative="variant").build_items(Listed([*samples, *copies]))
         np.testing.assert_array_equal(boxed.relation.boxes, np.stack([BOXES[0]] * 3))  # as in its anchor
 
     def test_varied_colours_are_drawn_for_each_image_and_repeat(self):
         reader = PuppetsReader(8, size=(32, 48), num_frames=2)
-        plain = Appearance(seed=3).pose(reader)[2]
-        varied = Appearance(seed=3, colours="varied").pose(reader)
+        plain = Appearance(seed=3).build_items(reader)[2]
+        varied = Appearance(seed=3, colours="varied").build_items(reader)
         item, again = varied[2], pickle.loads(pickle.dumps(varied))[2 - len(varied)]
         assert item.key == plain.key
         changes = []
@@ -218,11 +218,11 @@ class TestPose:
             assert np.corrcoef(own.image().mean(2).ravel(), lit.image().mean(2).ravel())[0, 1] > 0.7  # the same picture
             changes.append(lit.image().mean((0, 1)) - own.image().mean((0, 1)))
         assert np.abs(changes[0] - changes[1]).max() > 5  # each in a light of its own
-        other = Appearance(seed=4, colours="varied").pose(reader)[2]
+        other = Appearance(seed=4, colours="varied").build_items(reader)[2]
         assert (other.sample.image() != item.sample.image()).any()
 
     def test_items_can_be_pickled(self):
-        items = Appearance(region="box").pose(videos())
+        items = Appearance(region="box").build_items(videos())
         assert [item.key for item in pickle.loads(pickle.dumps(items))[:3]] == [item.key for item in items[:3]]
 
     @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ class TestPose:
     )
     def test_what_a_data_set_lacks_is_said(self, reader, fields, what):
         with pytest.raises(DataError) as caught:
-            Appearance(**fields).pose(reader)
+            Appearance(**fields).build_items(reader)
         assert caught.value.what == what
 
 
@@ -253,7 +253,7 @@ class TestPose:
 def test_puppets_give_triplets(region) -> None:
     reader = PuppetsReader(6, seed=3, size=(64, 64), truths=("boxes", "masks", "identity"), num_frames=3)
     encoding = Appearance(region=region)
-    items = encoding.pose(reader)
+    items = encoding.build_items(reader)
     view = whole_frame((64, 64), (64, 64))
     assert len(items) >= 4
     weights = [encoding.encode(item, (view, view, mirror_view(view)))["descriptors_weight"].item() for item in items]

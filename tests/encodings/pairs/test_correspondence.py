@@ -49,8 +49,8 @@ class TestCorrespondence(EncodingContract):
             )
         }
 
-    def posed(self, item):
-        return list(self.encoding().pose(Listed(item.samples, own_pairs=[(0, 1)])))
+    def built_items(self, item):
+        return list(self.encoding().build_items(Listed(item.samples, own_pairs=[(0, 1)])))
 
     def assert_within_bound(self, prediction, item, view):
         error = image_to_model(prediction.matches.points, view) - image_to_model(item.relation.tracks[1], view)
@@ -130,7 +130,7 @@ class TestPose:
 
     def test_pairs_keep_the_distance_within_a_group(self):
         reader = self.reader()
-        items = Correspondence(distance=(3, 8)).pose(reader)
+        items = Correspondence(distance=(3, 8)).build_items(reader)
         assert len(items) == 30 + 4  # of 5 frames the middle one has no partner; of one frame none
         gaps = []
         for item in items:
@@ -142,38 +142,39 @@ class TestPose:
 
     def test_relations_are_read_on_demand(self):
         reader = self.reader()
-        items = Correspondence().pose(reader)
+        items = Correspondence().build_items(reader)
         assert reader.num_asked <= 2  # whether there are any; the shape checks look at one item too
         asked = reader.num_asked
         assert all(item.relation is not None for item in items)
         assert len(items) - 2 <= reader.num_asked - asked <= len(items)  # what was asked before is remembered
 
     def test_the_seed_draws_and_repeats(self):
-        keys = [[item.key for item in Correspondence(seed=seed).pose(self.reader())] for seed in (1, 1, 2)]
+        keys = [[item.key for item in Correspondence(seed=seed).build_items(self.reader())] for seed in (1, 1, 2)]
         assert keys[0] == keys[1] != keys[2]
 
     def test_several_pairs_per_sample_are_different_ones(self):
-        keys = [item.key for item in Correspondence(distance=(1, 3), pairs_per_sample=4).pose(self.reader((10,)))]
+        encoding = Correspondence(distance=(1, 3), pairs_per_sample=4)
+        keys = [item.key for item in encoding.build_items(self.reader((10,)))]
         assert len(keys) == len(set(keys)) == 3 + 8 * 4 + 3  # the outermost frames have three partners only
 
     def test_own_pairs_go_before_drawn_ones(self):
         reader = Listed(self.reader().samples, own_pairs=[(0, 40 - 5), (2, 1), (2, 1)])
-        items = Correspondence().pose(reader)
+        items = Correspondence().build_items(reader)
         assert [tuple(one.key for one in item.samples) for item in items] == [("v0/0", "v2/35"), ("v0/2", "v0/1")]
 
     def test_short_videos_are_refused_by_length(self):
         with pytest.raises(DataError) as caught:
-            Correspondence(distance=(6, 23)).pose(self.reader((5, 3)))
+            Correspondence(distance=(6, 23)).build_items(self.reader((5, 3)))
         assert caught.value.what == "no two images of one group are 6 to 23 frames apart"
         assert caught.value.where == "the longest group is `v0`: 5 images"
 
     def test_data_without_tracks_are_refused(self):
         with pytest.raises(DataError, match="does not say which points of its images correspond"):
-            Correspondence().pose(Listed(self.reader().samples, relations={}))
+            Correspondence().build_items(Listed(self.reader().samples, relations={}))
 
     def test_a_pair_that_nothing_joins_has_no_point_and_no_weight(self):
         known = {(0, 35): Relation("tracks", np.full((2, 1, 2), 9.0))}
-        items = Correspondence().pose(Listed(self.reader().samples, known, own_pairs=[(0, 35), (1, 2)]))
+        items = Correspondence().build_items(Listed(self.reader().samples, known, own_pairs=[(0, 35), (1, 2)]))
         view = whole_frame(SIZE, SIZE)
         encoding = Correspondence()
         assert [encoding.encode(item, (view, view))["descriptors_weight"].sum() for item in items] == [1, 0]
@@ -181,7 +182,7 @@ class TestPose:
         assert matches.points.shape == (0, 2)
 
     def test_items_can_be_pickled_and_sliced(self):
-        items = Correspondence().pose(self.reader())
+        items = Correspondence().build_items(self.reader())
         again = pickle.loads(pickle.dumps(items))
         assert [item.key for item in again[:3]] == [items[n].key for n in range(3)]
         assert items[-1].key == items[len(items) - 1].key
@@ -190,7 +191,7 @@ class TestPose:
 def test_puppets_give_pairs_with_points_in_both_images() -> None:
     reader = Subset(PuppetsReader(12, seed=3, size=(64, 64), truths=(), num_frames=6), range(6))
     encoding = Correspondence(distance=(1, 3), num_points=64)
-    items = encoding.pose(reader)
+    items = encoding.build_items(reader)
     assert len(items) == 6
     view = whole_frame((64, 64), (64, 64))
     assert all(encoding.encode(item, (view, view))["descriptors_weight"].sum() > 32 for item in items)

@@ -38,9 +38,11 @@ def test_affine_depth_fills_the_range(tmp_path: Path) -> None:
 def test_edges_and_poses_have_the_images_size_and_videos_number_their_frames(tmp_path: Path) -> None:
     view = View((8, 12), (8, 12), np.eye(3))
     maps = {
-        "edges": ScoreMap(np.ones((1, 4, 6), np.float32), view),
-        "pose": ScoreMap(np.stack([np.full((4, 6), v, np.float32) for v in (1.0, 0.5, 0.0)]), view),
+        "edges": ScoreMap(np.ones((1, 4, 6), np.float32), view, "drawing"),
+        "pose": ScoreMap(np.stack([np.full((4, 6), v, np.float32) for v in (1.0, 0.5, 0.0)]), view, "drawing"),
+        "heatmaps": ScoreMap(np.ones((2, 4, 6), np.float32), view),
     }
     write(tmp_path, Prediction("clip.mp4#000007", (8, 12), maps=maps), frames=True)
     assert read(tmp_path / "edges/000007.png").shape == (8, 12)
+    assert not (tmp_path / "heatmaps").exists()
     assert read(tmp_path / "pose/000007.png")[4, 6].tolist() == [0, 128, 255]  # OpenCV reads blue first

@@ -20,7 +20,7 @@ from typing import Annotated
 from pydantic import Field
 
 from gensight.config.data.classes import ImageFoldersData, PetsData
-from gensight.config.data.frames import UNLABELLED, FolderData, FootageData, VideoData, VideosData
+from gensight.config.data.frames import FolderData, FootageData, VideoData, VideosData
 from gensight.config.data.gaze import GazeFollowData, GooData, VideoAttentionTargetData
 from gensight.config.data.gensight_formats import AnnotatedData, InstructPoolData
 from gensight.config.data.keypoints import Ap10kData, BbcPoseData, CocoData, CocoPart, DeepLabCutData
@@ -36,6 +36,7 @@ from gensight.config.data.splits import (
     VideosSplit,
 )
 
+# In the order in which `gensight init` compares a folder with their layouts: the first that fits is taken.
 Data = Annotated[
     PuppetsData
     | CocoData
@@ -44,27 +45,26 @@ Data = Annotated[
     | VideoData
     | VideosData
     | FootageData
-    | BbcPoseData
-    | VocData
-    | DavisData
-    | RgbdData
     | SpairData
+    | DavisData
+    | VocData
+    | BbcPoseData
     | Ap10kData
     | AnnotatedData
-    | NyuData
-    | SunRgbdData
-    | Ade20kData
-    | PetsData
-    | ImageFoldersData
     | GazeFollowData
     | VideoAttentionTargetData
     | GooData
+    | NyuData
+    | SunRgbdData
+    | RgbdData
+    | PetsData
+    | Ade20kData
+    | ImageFoldersData
     | InstructPoolData,
     Field(discriminator="kind"),
 ]
 
 __all__ = [
-    "UNLABELLED",
     "Ade20kData",
     "AnnotatedData",
     "Ap10kData",

@@ -1,19 +1,23 @@
 """Data sets of people and where they look."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from gensight.config.data.splits import Missing
-from gensight.config.fields import Flag, Integer, Location, Name, PositiveInteger, Section, Share
+from gensight.config.fields import Flag, Integer, Location, Name, PositiveInteger, Share
+from gensight.config.sections import DataSection, FolderLayout
 
 _MISSING = "Images that are not there: refuse, or leave out and count."
 
 
-class GazeFollowData(Section):
+class GazeFollowData(DataSection):
     """GazeFollow, extended: people in photographs and where they look, the test part by several annotators."""
 
     kind: Literal["gazefollow"] = "gazefollow"
+    layout: ClassVar[FolderLayout | None] = FolderLayout(
+        "GazeFollow", ("train_annotations_release.txt", "train"), "gaze-frozen"
+    )
     root: Location = Field(description="Folder that holds train, test2 and the annotation files.")
     train: Name = Field(default="train_annotations_release.txt", description="Annotation file to train on.")
     validation: Name | None = Field(
@@ -34,11 +38,18 @@ class GazeFollowData(Section):
     )
     seed: Integer = Field(default=0, description="Draws the images that are kept from training, and `num_test`.")
 
+    @property
+    def scored_subset(self) -> str:
+        return "" if self.num_test is None else f"{self.num_test} images, seed {self.seed}"
 
-class VideoAttentionTargetData(Section):
+
+class VideoAttentionTargetData(DataSection):
     """VideoAttentionTarget: people in television shows, frame by frame, and where they look."""
 
     kind: Literal["video-attention-target"] = "video-attention-target"
+    layout: ClassVar[FolderLayout | None] = FolderLayout(
+        "VideoAttentionTarget", ("annotations/train/*/*", "images"), "gaze-frozen"
+    )
     root: Location = Field(description="Folder that holds images and annotations.")
     validation: tuple[Name, ...] = Field(
         default=(), description="Shows of the training part that choose the best checkpoint; empty: none is chosen."
@@ -50,7 +61,7 @@ class VideoAttentionTargetData(Section):
     missing: Missing = Field(default="error", description=_MISSING)
 
 
-class GooData(Section):
+class GooData(DataSection):
     """GOO: shoppers before shelves, and the product that they look at."""
 
     kind: Literal["goo"] = "goo"

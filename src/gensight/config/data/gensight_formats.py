@@ -5,10 +5,11 @@ from typing import Literal
 from pydantic import Field
 
 from gensight.config.data.splits import SeedSplit, Split
-from gensight.config.fields import Flag, Location, Section, Share
+from gensight.config.fields import Flag, Location, Share
+from gensight.config.sections import DataSection
 
 
-class AnnotatedData(Section):
+class AnnotatedData(DataSection):
     """A data set that `gensight annotate` wrote: images with the labels of teachers."""
 
     kind: Literal["annotated"] = "annotated"
@@ -21,7 +22,7 @@ class AnnotatedData(Section):
     split: Split = Field(default=SeedSplit(), description="How images are divided; hold out whole videos with videos.")
 
 
-class InstructPoolData(Section):
+class InstructPoolData(DataSection):
     """A pooled data set that `gensight datasets build-instruct` wrote, in folders or tar shards."""
 
     kind: Literal["instruct-pool"] = "instruct-pool"

@@ -1,11 +1,12 @@
 """Data sets whose labels are keypoints."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from gensight.config.data.splits import Missing, SeedSplit, Split
 from gensight.config.fields import Integer, Location, Name, PositiveInteger, Section, Share
+from gensight.config.sections import DataSection, FolderLayout
 
 
 class CocoPart(Section):
@@ -15,7 +16,7 @@ class CocoPart(Section):
     annotations: Name = Field(description="Json file of the keypoint annotations, from `data.root` or absolute.")
 
 
-class CocoData(Section):
+class CocoData(DataSection):
     """COCO keypoint annotations (json) and their images."""
 
     kind: Literal["coco"] = "coco"
@@ -42,7 +43,7 @@ class CocoData(Section):
     seed: Integer = Field(default=0, description="Draws the images that are kept from training.")
 
 
-class DeepLabCutData(Section):
+class DeepLabCutData(DataSection):
     """A DeepLabCut project: config.yaml and labeled-data/*/CollectedData_*.csv or .h5."""
 
     kind: Literal["deeplabcut"] = "deeplabcut"
@@ -58,10 +59,11 @@ class DeepLabCutData(Section):
     )
 
 
-class BbcPoseData(Section):
+class BbcPoseData(DataSection):
     """BBC Pose: sign-language interpreters with seven joints of the upper body."""
 
     kind: Literal["bbc-pose"] = "bbc-pose"
+    layout: ClassVar[FolderLayout | None] = FolderLayout("BBC Pose", ("code/bbcpose.mat", "1"), "landmarks-bbc")
     root: Location = Field(description="Folder that holds 1 ... 20 and code.")
     crop: Literal["training", "evaluation"] = Field(
         default="training",
@@ -70,7 +72,7 @@ class BbcPoseData(Section):
     )
 
 
-class Ap10kData(Section):
+class Ap10kData(DataSection):
     """AP-10K: animals of 54 species with 17 keypoints."""
 
     kind: Literal["ap10k"] = "ap10k"

@@ -4,10 +4,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from gensight.config.fields import ImageSize, Integer, NonNegativeInteger, PositiveInteger, Section
+from gensight.config.fields import ImageSize, Integer, NonNegativeInteger, PositiveInteger
+from gensight.config.sections import DataSection
 
 
-class PuppetsData(Section):
+class PuppetsData(DataSection):
     """People and animals drawn over procedural scenes, from a seed; needs nothing on disk."""
 
     kind: Literal["puppets"] = "puppets"

@@ -1,6 +1,6 @@
 """Data sets of masks, boxes and depth."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -14,13 +14,18 @@ from gensight.config.data.splits import (
     Split,
     VideosSplit,
 )
-from gensight.config.fields import Flag, ImageSize, Integer, Location, Name, Number, Positive, Section, Share
+from gensight.config.fields import Flag, ImageSize, Integer, Location, Name, Number, Positive, Share
+from gensight.config.sections import DataSection, FolderLayout
 
 
-class VocData(Section):
+class VocData(DataSection):
     """PASCAL VOC 2012: boxes, and masks where there are some."""
 
     kind: Literal["voc"] = "voc"
+    layout: ClassVar[FolderLayout | None] = FolderLayout(
+        "PASCAL VOC", ("JPEGImages", "Annotations/*.xml", "ImageSets"), None,
+        advice="`gensight datasets voc-to-coco` writes its boxes as COCO json",
+    )  # fmt: skip
     root: Location = Field(description="Folder that holds JPEGImages, such as VOCdevkit/VOC2012.")
     train: Name = Field(default="train", description="Name of the list of images to train on (ImageSets/Main).")
     validation: Name | None = Field(
@@ -41,10 +46,15 @@ class VocData(Section):
     seed: Integer = Field(default=0, description="Draws the images that are kept from training.")
 
 
-class DavisData(Section):
+class DavisData(DataSection):
     """DAVIS 2016 or 2017: frames of short videos with the mask of each object."""
 
     kind: Literal["davis"] = "davis"
+    layout: ClassVar[FolderLayout | None] = FolderLayout(
+        "DAVIS", ("JPEGImages/*/*/*.jpg", "Annotations/*/*/*.png"), "davis-appearance",
+        ("data.year=2017", "data.split.kind=seed"),
+        "for the same points in two frames: `gensight annotate tracks`, then the recipe davis-correspondence",
+    )  # fmt: skip
     root: Location = Field(description="Folder that holds JPEGImages.")
     year: Literal[2016, 2017] = Field(
         default=2017, description="Edition: where its lists are, and whether objects are one (2016) or told apart."
@@ -64,10 +74,16 @@ class DavisData(Section):
 Camera = tuple[Positive, Positive, Number, Number]
 
 
-class RgbdData(Section):
+class RgbdData(DataSection):
     """RGB-D frames: NAME.color.png, NAME.depth.png, NAME.pose.txt, camera-intrinsics.txt (7-Scenes and the like)."""
 
     kind: Literal["rgbd"] = "rgbd"
+    layout: ClassVar[FolderLayout | None] = FolderLayout(
+        "RGB-D frames", ("**/*depth.*", "**/*color.*"), "seven-scenes-depth",
+        ("data.colour_intrinsics=null", "data.colour_offset=[0, 0, 0]"),
+        "7-Scenes itself needs data.colour_intrinsics and data.colour_offset as seven-scenes-depth has them; "
+        "where poses are known, seven-scenes-correspondence learns the same points in two frames",
+    )  # fmt: skip
     root: Location = Field(description="Folder of the frames, or of folders of frames.")
     depth_unit: Positive = Field(default=0.001, description="Metres that a step of the depth images means.")
     intrinsics: Camera | None = Field(
@@ -99,6 +115,9 @@ class NyuData(OfficialLists):
     """NYU Depth V2: the labelled .mat file, or the raw layout with nyu_train.txt and nyu_test.txt."""
 
     kind: Literal["nyu"] = "nyu"
+    layout: ClassVar[FolderLayout | None] = FolderLayout(
+        "NYU Depth V2 in pairs", ("nyu_train.txt", "nyu_test.txt"), "seven-scenes-depth", ("encoding.far=10.0",)
+    )
     root: Location = Field(description="nyu_depth_v2_labeled.mat, or the folder that the lists of pairs lie in.")
     splits: Location | None = Field(
         default=None, description="The .mat file of the official split; none: splits.mat beside the labelled file."
@@ -116,6 +135,9 @@ class SunRgbdData(OfficialLists):
     """SUN RGB-D: rooms in colour and metric depth, with the kind of room."""
 
     kind: Literal["sunrgbd"] = "sunrgbd"
+    layout: ClassVar[FolderLayout | None] = FolderLayout(
+        "SUN RGB-D", ("SUNRGBDtoolbox", "SUNRGBD"), "seven-scenes-depth", ("encoding.far=10.0",)
+    )
     root: Location = Field(description="Folder that holds SUNRGBD and, for the official parts, SUNRGBDtoolbox.")
     train: Name = Field(default="train", description="Part to train on, or a .txt list of pairs.")
     test: Name | None = Field(default="test", description="Part that is scored, or a .txt list; none: nothing is.")
@@ -130,6 +152,9 @@ class Ade20kData(OfficialLists):
     """ADE20K: SceneParsing with 150 classes, or the full data set of 2021."""
 
     kind: Literal["ade20k"] = "ade20k"
+    layout: ClassVar[FolderLayout | None] = FolderLayout(
+        "ADE20K SceneParsing", ("annotations/training", "images/training"), None
+    )
     root: Location = Field(description="Folder such as ADEChallengeData2016 or ADE20K_2021_17_01.")
     train: Name = Field(default="training", description="Part to train on.")
     test: Name | None = Field(default="validation", description="Part that is scored; none: nothing is.")

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from gensight.config.fields import Integer, Name, NonNegativeInteger, Section, Share
+from gensight.config.sections import DataSection
 
 
 class _Shares(Section):
@@ -80,7 +81,7 @@ class ListsSplit(Section):
 Missing = Literal["error", "drop"]
 
 
-class OfficialLists(Section):
+class OfficialLists(DataSection):
     """What data sets share whose own lists name the parts but for the validation part."""
 
     validation_share: Share = Field(default=0.05, description="Share of the training images kept for validation.")

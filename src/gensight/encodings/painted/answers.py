@@ -7,7 +7,8 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from gensight.encodings.depth import check_metres
+from gensight.encodings.class_label import label_panel
+from gensight.encodings.depth import check_metres, depth_panel
 from gensight.encodings.painted.base import (
     EVEN,
     NUM_CLASS_COLOURS,
@@ -21,6 +22,7 @@ from gensight.encodings.painted.base import (
     image_nearest,
     nearest_codes,
 )
+from gensight.encodings.panels import Panel
 from gensight.errors import ConfigError, DataError
 from gensight.geometry import (
     box_corners,
@@ -339,6 +341,10 @@ class PaintedDepth(Painted):
         depth = Depth(self.metres(np.clip(grey, 0, 1)).astype(np.float32), "metric")
         return Prediction(item.sample.key, item.sample.size, depth=depth, item_key=item.key, group=item.sample.group)
 
+    def panel(self, prediction: Prediction, item: Item) -> Panel | None:
+        """See `depth_panel`."""
+        return depth_panel(prediction, item)
+
 
 class PaintedClass(Painted):
     """The class of the whole image as one colour all over: a class of the vocabulary has its own of `code_colours`.
@@ -392,3 +398,7 @@ class PaintedClass(Painted):
         return Prediction(
             item.sample.key, item.sample.size, label_scores=scores, item_key=item.key, group=item.sample.group
         )
+
+    def panel(self, prediction: Prediction, item: Item) -> Panel | None:
+        """See `label_panel`."""
+        return label_panel(prediction, item)

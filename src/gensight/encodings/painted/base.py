@@ -16,6 +16,7 @@ from torch import Tensor
 
 from gensight.encodings.base import Encoding, OutputSpec
 from gensight.encodings.grids import grid_cells, map_array
+from gensight.encodings.panels import Panel
 from gensight.errors import ConfigError
 from gensight.geometry import grid_to_image, image_to_grid, pixel_centres
 from gensight.instructions.grammar import TASKS
@@ -231,7 +232,7 @@ class PaintedTasks(Encoding):
         return next(iter(self.tasks.values())).outputs
 
     def items(self, sample: Sample) -> list[Item]:
-        """The items of every task that the sample can pose."""
+        """The items of every task that the sample has labels for."""
         return [item for one in self.tasks.values() for item in one.items(sample)]
 
     def grid_size(self, model_size: Size) -> Size:
@@ -249,6 +250,9 @@ class PaintedTasks(Encoding):
 
     def decode(self, outputs: Mapping[str, Tensor], item: Item, views: tuple[View, ...]) -> Prediction:
         return self.of(item).decode(outputs, item, views)
+
+    def panel(self, prediction: Prediction, item: Item) -> Panel | None:
+        return self.of(item).panel(prediction, item)
 
 
 def asked_classes(item: Item) -> Sequence[str]:

@@ -5,6 +5,7 @@ import torch
 from gensight.encodings.base import Encoding
 from gensight.encodings.edge_image import EdgeImage
 from gensight.encodings.painted.base import Painted
+from gensight.encodings.panels import Panel
 from gensight.encodings.pose_image import PoseImage
 from gensight.errors import ConfigError
 from gensight.instructions.grammar import Task, fixed
@@ -36,6 +37,9 @@ class _Drawing(Painted):
     def read(self, picture: Array, item: Item, view: View) -> Prediction:
         """As the other encoding does."""
         return self._drawn.decode({self._output: torch.from_numpy(picture).permute(2, 0, 1)}, item, (view,))
+
+    def panel(self, prediction: Prediction, item: Item) -> Panel | None:
+        return self._drawn.panel(prediction, item)
 
 
 class PaintedKeypoints(_Drawing):

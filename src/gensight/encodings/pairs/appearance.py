@@ -12,6 +12,7 @@ from torch.nn import functional
 from gensight.encodings.base import Encoding, OutputSpec
 from gensight.encodings.pairs.correspondence import descriptor_grid
 from gensight.encodings.pairs.triplets import Region, Triplet, draw_triplets
+from gensight.encodings.panels import Panel, sheet
 from gensight.errors import ConfigError
 from gensight.geometry import warp_image
 from gensight.readers.base import Reader
@@ -83,15 +84,24 @@ class Appearance(Encoding):
     def outputs(self) -> dict[str, OutputSpec]:
         return {"descriptors": OutputSpec(0, "appearance")}
 
+    def panel(self, prediction: Prediction, item: Item) -> Panel | None:
+        """All images; the error is by how much the similarity of the third exceeds that of the second."""
+        similarities = prediction.similarities
+        if similarities is None:
+            return None
+        captions = ["anchor", *(f"similarity {value:.3f}" for value in similarities)]
+        error = similarities[1] - similarities[0] if len(similarities) > 1 else -similarities[0]
+        return Panel(sheet([sample.image() for sample in item.samples], captions), float(error), "margin missed by")
+
     def items(self, sample: Sample) -> list[Item]:
         """None: one image has nothing to be compared with."""
         return []
 
-    def question(self, sample: Sample) -> list[Item]:
+    def items_to_predict(self, sample: Sample) -> list[Item]:
         """None: a question is an image and others to compare it with."""
         return []
 
-    def pose(self, reader: Reader) -> Sequence[Item]:
+    def build_items(self, reader: Reader) -> Sequence[Item]:
         """One triplet for each sample (each subject in it) that has a partner; pixels are read on demand.
 
         Raises:

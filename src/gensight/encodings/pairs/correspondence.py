@@ -7,9 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gensight.drawing import draw_matches
 from gensight.encodings.base import Encoding, OutputSpec
 from gensight.encodings.pairs.frame_pairs import members_by_group, partners, short_groups
 from gensight.encodings.pairs.matching import TEMPERATURE, find_points
+from gensight.encodings.panels import PICTURE_SIDE, Panel, shrunk
 from gensight.errors import ConfigError, DataError
 from gensight.geometry import grid_to_image, image_to_grid, image_to_model, inside
 from gensight.readers.base import Reader
@@ -72,15 +74,27 @@ class Correspondence(Encoding):
     def outputs(self) -> dict[str, OutputSpec]:
         return {"descriptors": OutputSpec(0, "matching")}
 
+    def panel(self, prediction: Prediction, item: Item) -> Panel | None:
+        """Both images with the points joined; the error is the median distance in pixels."""
+        if prediction.matches is None:
+            return None
+        assert item.relation is not None and item.relation.tracks is not None  # as all its items have
+        first, second = item.samples[:2]
+        points, truth = item.relation.tracks[:2]
+        errors = np.linalg.norm(prediction.matches.points - truth, axis=1)
+        known = errors[np.isfinite(errors)]
+        picture = draw_matches(first.image(), second.image(), points, prediction.matches.points, truth)
+        return Panel(shrunk(picture, 2 * PICTURE_SIDE), float(np.median(known)) if len(known) else float("nan"), "px")
+
     def items(self, sample: Sample) -> list[Item]:
         """None: one image has nothing to correspond to."""
         return []
 
-    def question(self, sample: Sample) -> list[Item]:
+    def items_to_predict(self, sample: Sample) -> list[Item]:
         """None: a question is a pair of images and the points to find."""
         return []
 
-    def pose(self, reader: Reader) -> Sequence[Item]:
+    def build_items(self, reader: Reader) -> Sequence[Item]:
         """The data set's own pairs, or one (or more) for each sample, drawn from the seed; tracks are read on demand.
 
         Samples whose group is too short for the distance begin no pair. A pair without a common point stays among the

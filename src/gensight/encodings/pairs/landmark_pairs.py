@@ -13,14 +13,9 @@ from gensight.encodings.points import prediction_of_points
 from gensight.errors import ConfigError, DataError
 from gensight.readers.base import Reader
 from gensight.samples import Item, Prediction, Sample, Size, View
-from gensight.skeletons import Skeleton
+from gensight.skeletons import landmark_skeleton
 
 Pairs = Literal["temporal", "warped", "both"]
-
-
-def landmark_skeleton(num_landmarks: int) -> Skeleton:
-    """Landmarks have numbers for names, and nothing joins or mirrors them."""
-    return Skeleton(f"landmarks-{num_landmarks}", tuple(f"landmark_{k}" for k in range(num_landmarks)))
 
 
 class LandmarkPairs(Encoding):
@@ -72,8 +67,8 @@ class LandmarkPairs(Encoding):
         """None: one frame has no partner."""
         return []
 
-    def pose(self, reader: Reader) -> Sequence[Item]:
-        """The pairs of a data set; a frame of which several subjects are known poses pairs of its first one.
+    def build_items(self, reader: Reader) -> Sequence[Item]:
+        """The pairs of a data set; a frame of which several subjects are known makes pairs of its first one.
 
         Raises:
             DataError: If pairs are `temporal` and no two frames of a group are a distance apart; if no frame has the

@@ -28,7 +28,7 @@ class MostFrequentAnswer:
 
     Args:
         cases: Training cases, un-augmented.
-        encoding: That posed them.
+        encoding: That built them.
     """
 
     def __init__(self, cases: Cases, encoding: Instructed) -> None:

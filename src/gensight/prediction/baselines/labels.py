@@ -12,7 +12,7 @@ class MostFrequentLabel:
 
     Args:
         cases: Training cases.
-        encoding: That posed them.
+        encoding: That built them.
     """
 
     def __init__(self, cases: Cases, encoding: ClassLabel) -> None:

@@ -116,7 +116,7 @@ class OpticalFlow:
 
 def _query_points(item: Item) -> Array:
     """float64 (num_points, 2): the first image's points; NaN where hidden."""
-    assert item.relation is not None  # the encoding poses pairs with tracks
+    assert item.relation is not None  # the encoding builds pairs with tracks
     assert item.relation.tracks is not None
     return np.asarray(item.relation.tracks[0], dtype=np.float64)
 

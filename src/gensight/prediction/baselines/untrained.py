@@ -8,7 +8,6 @@ import numpy as np
 from gensight.assembly.experiment import Experiment
 from gensight.encodings.base import Encoding
 from gensight.encodings.class_label import ClassLabel
-from gensight.encodings.joint import Joint
 from gensight.encodings.painted.instructed import Instructed
 from gensight.encodings.pairs.appearance import Appearance
 from gensight.encodings.pairs.triplets import Region
@@ -58,8 +57,7 @@ def untrained_baseline(name: str, experiment: Experiment) -> Answer | None:
 
 
 def _region(encoding: Encoding) -> Region:
-    parts = encoding.parts.values() if isinstance(encoding, Joint) else (encoding,)
-    return next(part.region for part in parts if isinstance(part, Appearance))
+    return next(part.region for part in encoding.members if isinstance(part, Appearance))
 
 
 class MeanPosition:

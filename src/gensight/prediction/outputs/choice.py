@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from gensight.drawing import draw_matches
-from gensight.encodings.class_label import ClassLabel
 from gensight.encodings.painted.instructed import Instructed
 from gensight.methods.instruct.method import Instruct
 from gensight.prediction.instructions import in_one_query
@@ -45,12 +44,15 @@ def writers_of(run: Run, request: Request, folder: Path, frames: bool) -> list[F
     """One per kind of files; `frames`: whether the predictions are a video's."""
     if request.reference is not None:
         return [SimilarityFiles(folder) if request.points is None else MatchFiles(folder, request.points)]
-    files: list[Files] = [MapFiles(folder, frames)]
-    if run.encoding.name == "gaze":
+    kinds = run.config.encoding.facts.files
+    files: list[Files] = []
+    if "maps" in kinds:
+        files.append(MapFiles(folder, frames))
+    if "gaze" in kinds:
         files.append(GazeFiles(folder))
-    if isinstance(run.encoding, ClassLabel):
+    if "labels" in kinds:
         files.append(LabelFiles(folder))
-    if run.skeleton is not None and request.task in (None, "keypoints"):
+    if "keypoints" in kinds and run.skeleton is not None and request.task in (None, "keypoints"):
         files.append(KeypointFiles(folder, run.skeleton, run.config.name, frames))
         if OpenPoseFiles.fits(run.skeleton):
             files.append(OpenPoseFiles(folder, frames))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from gensight.drawing import map_picture
 from gensight.files.images import write_image
-from gensight.geometry import map_grid_to_image
 from gensight.samples import Array, Prediction
 
 MILLIMETRES = 1000.0
@@ -17,7 +17,8 @@ class MapFiles:
 
     - `depth/KEY.png`: 16 bits; metric depth in millimetres, 0 where unknown (the layout of RGB-D data sets); affine
       depth as inverse depth scaled to 1 (far) ... 65535 (near).
-    - `edges/KEY.png`, `pose/KEY.png`: 8 bits, grey and RGB, as edge- and pose-controlled image models take them.
+    - `NAME/KEY.png`: each map that is a picture (`edges`, `pose`), 8 bits, grey or RGB, as image models that are
+      controlled by such pictures take them.
 
     Args:
         folder: Where.
@@ -36,11 +37,9 @@ class MapFiles:
             metric = prediction.depth.kind == "metric"
             values = prediction.depth.values
             self._write("depth", prediction, _millimetres(values) if metric else _scaled(values))
-        for name in ("edges", "pose"):
-            if name in prediction.maps:
-                score = prediction.maps[name]
-                maps = np.stack([map_grid_to_image(channel, score.view) for channel in score.values], axis=-1)
-                picture = np.rint(255 * np.clip(maps, 0, 1)).astype(np.uint8)
+        for name, score in prediction.maps.items():
+            if score.kind != "scores":
+                picture = map_picture(score)
                 self._write(name, prediction, picture[..., 0] if picture.shape[-1] == 1 else picture)
 
     def close(self) -> None:

@@ -43,9 +43,9 @@ class Pictures:
 class PredictionWriter:
     """Writes predictions into a folder.
 
-    - Keypoints: `predictions.json` and `images.json` (COCO), `keypoints.csv` (DeepLabCut), `openpose/*.json`.
-    - Gaze: `gaze.json`, `gaze.csv`. Classes of images: `labels.json`, `labels.csv`.
-    - Depth, edges, drawn skeletons: `depth/*.png`, `edges/*.png`, `pose/*.png`.
+    - `keypoints`: `predictions.json` and `images.json` (COCO), `keypoints.csv` (DeepLabCut), `openpose/*.json`.
+    - `gaze`: `gaze.json`, `gaze.csv`; `labels`: `labels.json`, `labels.csv`.
+    - `maps`: depth and every map that is a picture: `depth/*.png`, `edges/*.png`, `pose/*.png` ...
     - `overlays/*.jpg` for images, `overlay.mp4` for a video.
 
     Args:

@@ -6,11 +6,11 @@ from typing import Any
 import cv2
 import numpy as np
 
+from gensight.encodings.base import Encoding
 from gensight.files.hashing import value_hash
 from gensight.files.images import write_image
 from gensight.metrics.base import plain
 from gensight.prediction.outputs.labels import top_labels
-from gensight.prediction.scoring.panels import panel
 from gensight.samples import Item, Prediction
 from gensight.skeletons import Skeleton
 from gensight.transforms.keypoints import convert_keypoints
@@ -18,7 +18,9 @@ from gensight.transforms.keypoints import convert_keypoints
 PICTURE_SIDE = 512  # longest side of the copies kept for drawing
 
 
-def record(prediction: Prediction, item: Item, skeleton: Skeleton | None, pictures: Path) -> dict[str, Any]:
+def record(
+    prediction: Prediction, item: Item, encoding: Encoding, skeleton: Skeleton | None, pictures: Path
+) -> dict[str, Any]:
     """One entry of `predictions.json`; its picture is written to the folder `pictures`.
 
     Keypoints are listed, with their errors, beside a copy of the image. Anything else is drawn beside its truth.
@@ -31,7 +33,7 @@ def record(prediction: Prediction, item: Item, skeleton: Skeleton | None, pictur
         return {**entry, "image": f"{pictures.name}/{name}", **_keypoints(prediction, item, skeleton)}
     if prediction.label_scores:
         entry |= {"label": item.sample.label, "label_scores": top_labels(prediction)}
-    drawn = panel(prediction, item)
+    drawn = encoding.panel(prediction, item)
     if drawn is None:
         return entry
     name = f"{value_hash(item.key)[:16]}.jpg"

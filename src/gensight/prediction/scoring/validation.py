@@ -7,7 +7,6 @@ from gensight.assembly.experiment import Experiment
 from gensight.encodings.base import Encoding
 from gensight.encodings.calibration import UNCALIBRATED, Calibration
 from gensight.encodings.heatmap import Heatmap, fit_calibration
-from gensight.encodings.joint import Joint
 from gensight.geometry import image_to_model
 from gensight.loading.cases import Cases
 from gensight.loading.stream import each_once
@@ -68,8 +67,7 @@ class Validator:
 
 def heatmap_of(encoding: Encoding) -> Heatmap | None:
     """The encoding itself, or the first part of a joint one, that is heatmaps."""
-    parts = encoding.parts.values() if isinstance(encoding, Joint) else (encoding,)
-    return next((part for part in parts if isinstance(part, Heatmap)), None)
+    return next((part for part in encoding.members if isinstance(part, Heatmap)), None)
 
 
 def calibrate(experiment: Experiment, method: Method, validation: Cases | None, device: str) -> Calibration:

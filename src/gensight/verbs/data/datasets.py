@@ -6,33 +6,9 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from gensight.assembly.readers import build_readers
-from gensight.config.data import (
-    Ade20kData,
-    AnnotatedData,
-    Ap10kData,
-    BbcPoseData,
-    CocoData,
-    Data,
-    DavisData,
-    DeepLabCutData,
-    FolderData,
-    FootageData,
-    GazeFollowData,
-    GooData,
-    ImageFoldersData,
-    InstructPoolData,
-    NyuData,
-    PetsData,
-    PuppetsData,
-    RgbdData,
-    SpairData,
-    SunRgbdData,
-    VideoAttentionTargetData,
-    VideoData,
-    VideosData,
-    VocData,
-)
+from gensight.config.data import Data, PuppetsData
 from gensight.config.loading.loader import load_data, load_pretrain_recipe, load_recipe, read_recipe_file, recipe_path
+from gensight.config.sections import kind_of, members
 from gensight.errors import ConfigError, DataError, nearest
 from gensight.readers.annotated.writer import write_annotated
 from gensight.readers.ap10k.writer import write_ap10k
@@ -51,15 +27,7 @@ from gensight.readers.video_attention_target import write_video_attention_target
 from gensight.readers.voc import to_coco as voc_to_coco_files
 from gensight.readers.voc.writer import write_voc
 
-KINDS = {
-    section.model_fields["kind"].default: section
-    for section in (
-        PuppetsData, CocoData, DeepLabCutData, FolderData, VideoData, VideosData, FootageData, VocData, DavisData,
-        BbcPoseData,
-        RgbdData, SpairData, Ap10kData, AnnotatedData, NyuData, SunRgbdData, Ade20kData, PetsData, ImageFoldersData,
-        GazeFollowData, VideoAttentionTargetData, GooData, InstructPoolData,
-    )
-}  # fmt: skip
+KINDS = {kind_of(section): section for section in members(Data)}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from gensight.errors import ConfigError
 from gensight.files.atomic import write_text
 from gensight.samples import Size
 from gensight.skeletons import COCO_17
-from gensight.verbs.data.layouts import Layout, recipe_for, recognise
+from gensight.verbs.data.layouts import Recognised, recipe_for, recognise
 from gensight.verbs.data.survey import Survey, survey
 
 SUBJECT_SIDE = 64  # model pixels along a subject's longer side: enough to tell its keypoints apart
@@ -38,7 +38,7 @@ def init(place: Path, out: Path | None = None) -> Initialised:
 
     Args:
         place: A DeepLabCut project, a folder with COCO keypoint json, images or videos, one video, or a data set of a
-            known layout (see `verbs/layouts.py`).
+            known layout (see `layout` of the sections in `config/data/`).
         out: The recipe; `./NAME.yaml` if None, after the folder.
 
     Raises:
@@ -65,8 +65,8 @@ def init(place: Path, out: Path | None = None) -> Initialised:
     return Initialised((*seen, hint), recipe, command)
 
 
-def _as_known(layout: Layout, folder: Path, name: str, recipe: Path) -> Initialised:
-    config = recipe_for(layout, folder, name)
+def _as_known(found: Recognised, folder: Path, name: str, recipe: Path) -> Initialised:
+    config, layout = recipe_for(found, folder, name), found.layout
     command = f"gensight train {shlex.quote(str(recipe))}"
     seen = (
         f"found {layout.title}: the recipe is made after {layout.recipe}",

@@ -1,13 +1,12 @@
 """What is drawn beside its truth, and the error that ranks it."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from gensight.files.images import read_image
-from gensight.prediction.scoring.panels import panel
-from gensight.prediction.scoring.records import record
+from gensight.encodings.depth import DepthImage, DepthMap
+from gensight.encodings.edge_image import EdgeImage
+from gensight.encodings.pairs.appearance import Appearance
+from gensight.encodings.pairs.correspondence import Correspondence
 from gensight.samples import Depth, Item, Matches, Prediction, Relation, Sample, ScoreMap, View
 
 SIZE = (24, 32)
@@ -39,7 +38,7 @@ def test_depth_is_measured_relative_to_the_truth_where_both_are_known() -> None:
     truth = np.full(SIZE, 2.0)
     truth[0] = np.nan
     item = Item((sample(depth=Deep(truth)),))
-    found = panel(Prediction("a", SIZE, depth=Depth(np.full(SIZE, 2.5, np.float32), "metric")), item)
+    found = DepthMap().panel(Prediction("a", SIZE, depth=Depth(np.full(SIZE, 2.5, np.float32), "metric")), item)
     assert found is not None
     assert found.error == pytest.approx(0.25)
     assert found.unit == "relative error"
@@ -50,7 +49,7 @@ def test_affine_depth_is_aligned_first() -> None:
     truth = rng.uniform(1, 5, SIZE)
     inverse = 3 / truth - 0.4
     item = Item((sample(depth=Deep(truth)),))
-    found = panel(Prediction("a", SIZE, depth=Depth(inverse.astype(np.float32), "affine")), item)
+    found = DepthImage().panel(Prediction("a", SIZE, depth=Depth(inverse.astype(np.float32), "affine")), item)
     assert found is not None
     assert found.error == pytest.approx(0, abs=1e-4)
 
@@ -59,24 +58,16 @@ def test_edges_matches_and_similarities() -> None:
     edges = np.zeros(SIZE, np.float32)
     edges[5] = 1
     item = Item((sample(edges=Picture(edges)),))
-    drawn = panel(Prediction("a", SIZE, maps={"edges": ScoreMap(edges[None], VIEW)}), item)
+    drawn = EdgeImage().panel(Prediction("a", SIZE, maps={"edges": ScoreMap(edges[None], VIEW)}), item)
     tracks = np.array([[[4.0, 4.0], [9.0, 9.0], [np.nan, np.nan]], [[6.0, 4.0], [9.0, 9.0], [1.0, 1.0]]])
     pair = Item((sample(), sample("b")), relation=Relation("tracks", tracks))
     found = Matches(np.array([[6.0, 7.0], [9.0, 10.0], [np.nan, np.nan]]), np.ones(3, np.float32))
-    matched = panel(Prediction("a", SIZE, matches=found), pair)
+    matched = Correspondence().panel(Prediction("a", SIZE, matches=found), pair)
     triplet = Item((sample(), sample("b"), sample("c")), relation=Relation("triplet"))
-    compared = panel(Prediction("a", SIZE, similarities=(0.9, 0.4)), triplet)
+    compared = Appearance().panel(Prediction("a", SIZE, similarities=(0.9, 0.4)), triplet)
     assert drawn is not None
     assert drawn.error == pytest.approx(0, abs=1e-6)
     assert matched is not None
     assert (matched.error, matched.unit) == (pytest.approx(2.0), "px")
     assert compared is not None
     assert compared.error == pytest.approx(-0.5)
-
-
-def test_a_record_keeps_the_picture_and_the_error(tmp_path: Path) -> None:
-    item = Item((sample(depth=Deep(np.full(SIZE, 2.0))),))
-    entry = record(Prediction("a", SIZE, depth=Depth(np.full(SIZE, 1.0, np.float32), "metric")), item, None, tmp_path)
-    assert entry["error"] == pytest.approx(0.5)
-    assert read_image(tmp_path.parent / entry["panel"]).ndim == 3
-    assert record(Prediction("a", SIZE), item, None, tmp_path) == {"sample_key": "a", "item_key": "a", "size": [24, 32]}
