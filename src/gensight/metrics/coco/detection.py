@@ -344,8 +344,10 @@ def detection_metric(protocol: str, categories: Sequence[str] | None = None, see
     match protocol:
         case "coco-box":
             return CocoBox(categories, seed)
-        case "voc07" | "voc12":
-            return VocBox(protocol, categories, seed)
+        case "voc07":
+            return VocBox("voc07", categories, seed)
+        case "voc12":
+            return VocBox("voc12", categories, seed)
         case _:
             what = f"no detection protocol is called `{protocol}`"
             raise ConfigError(what, where="evaluation.protocols", choices=PROTOCOLS)
