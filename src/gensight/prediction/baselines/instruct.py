@@ -1,8 +1,9 @@
 """Baselines of an instruction-following model: answers that ignore the image, and the model given other words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
+from typing import overload
 
 import torch
 from torch import Tensor
@@ -16,13 +17,13 @@ from gensight.loading.views import ViewPolicy
 from gensight.samples import Item, Prediction, View
 
 Words = Callable[[Item], str]
-_Question = tuple[str | None, tuple[str, ...]]
+_Query = tuple[str | None, tuple[str, ...]]
 
 
 class MostFrequentAnswer:
-    """To every question the answer that training gave it most: it looks at nothing.
+    """The answer that training gave most to each query; the image is ignored.
 
-    Pixels of masks and boxes take the mean of the training answers to that question, and so the majority where one
+    Pixels of masks and boxes take the mean of the training answers to that query, and so the majority where one
     colour has it; depth, skeletons and edges their mean; a class the most frequent label.
 
     Args:
@@ -33,22 +34,22 @@ class MostFrequentAnswer:
     def __init__(self, cases: Cases, encoding: Instructed) -> None:
         self.policy: ViewPolicy = cases.policy
         self.encoding = encoding
-        sums: dict[_Question, tuple[Tensor, Tensor]] = {}
-        counts: dict[_Question, dict[str, tuple[int, Tensor]]] = {}
+        sums: dict[_Query, tuple[Tensor, Tensor]] = {}
+        counts: dict[_Query, dict[str, tuple[int, Tensor]]] = {}
         for index in progress(range(len(cases)), len(cases), "most frequent answers", "items"):
             item = cases.item(index)
-            question = _question(item)
+            query = _query(item)
             targets = encoding.encode(item, self._views(item))
             picture, weight = targets[OUTPUT], targets[f"{OUTPUT}_weight"]
-            if question[0] == "classify":
-                of, label = counts.setdefault(question, {}), item.sample.label or ""
+            if query[0] == "classify":
+                of, label = counts.setdefault(query, {}), item.sample.label or ""
                 of[label] = (of.get(label, (0, picture))[0] + 1, picture)
                 continue
-            total, mass = sums.get(question, (torch.zeros_like(picture), torch.zeros_like(weight)))
-            sums[question] = (total + weight * picture, mass + weight)
-        self.answers = {question: total / mass.clamp(min=1e-6) for question, (total, mass) in sums.items()}
-        for question, labels in counts.items():
-            self.answers[question] = max(labels.values(), key=lambda one: one[0])[1]
+            total, mass = sums.get(query, (torch.zeros_like(picture), torch.zeros_like(weight)))
+            sums[query] = (total + weight * picture, mass + weight)
+        self.answers = {query: total / mass.clamp(min=1e-6) for query, (total, mass) in sums.items()}
+        for query, labels in counts.items():
+            self.answers[query] = max(labels.values(), key=lambda one: one[0])[1]
 
     def _views(self, item: Item) -> tuple[View, ...]:
         return (self.policy.view(item),)
@@ -56,38 +57,46 @@ class MostFrequentAnswer:
     def __call__(self, item: Item) -> Prediction:
         views = self._views(item)
         black = torch.zeros(3, *self.encoding.grid_size(views[0].model_size))
-        return self.encoding.decode({OUTPUT: self.answers.get(_question(item), black)}, item, views)
+        return self.encoding.decode({OUTPUT: self.answers.get(_query(item), black)}, item, views)
 
 
-class RewordedCases(Cases):
-    """Cases whose questions are put in other words; what is decoded and scored stays the original query.
+class RewordedItems(Sequence[Item]):
+    """The items of cases in other words; what is decoded and scored stays the original query.
 
     Args:
-        cases: The questions.
+        cases: With queries.
         words: Item -> the words passed to the model.
     """
 
     def __init__(self, cases: Cases, words: Words) -> None:
-        self.__dict__.update(cases.__dict__)
-        self.words = words
+        self.cases, self.words = cases, words
 
-    def item(self, index: int) -> Item:
-        item = super().item(index)
-        assert item.query is not None  # items of painted encodings ask something
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | list[Item]:
+        if isinstance(index, slice):
+            return [self[one] for one in range(*index.indices(len(self)))]
+        item = self.cases.item(index)
+        assert item.query is not None  # items of painted encodings have one
         return replace(item, query=replace(item.query, text=self.words(item)))
 
 
-def reworded(name: str, cases: Cases) -> RewordedCases | None:
+def reworded(name: str, cases: Cases) -> Cases | None:
     """The cases in other words: `held-out-paraphrases` (never seen in training, synonyms where the data has them),
-    `shuffled-instructions` (another question's words); None for another name."""
+    `shuffled-instructions` (another query's words); None for another name."""
     match name:
         case "held-out-paraphrases":
             synonyms = cases.reader.synonyms
-            return RewordedCases(cases, lambda item: _paraphrased(item, synonyms))
+            return cases.with_items(RewordedItems(cases, lambda item: _paraphrased(item, synonyms)))
         case "shuffled-instructions":
             assert isinstance(cases.encoding, Instructed)  # the schema lets only painted encodings ask for it
-            questions = _questions(cases.encoding)
-            return RewordedCases(cases, lambda item: _other(item, questions))
+            queries = _queries(cases.encoding)
+            return cases.with_items(RewordedItems(cases, lambda item: _other(item, queries)))
         case _:
             return None
 
@@ -99,14 +108,14 @@ def _paraphrased(item: Item, synonyms: object) -> str:
     return rephrased(_task(item.query.task), item.query.options, seed, known, part="held-out").text
 
 
-def _other(item: Item, questions: list[_Question]) -> str:
-    own = _question(item)
-    task, classes = Random(item.key).choice([one for one in questions if one != own] or [own])
+def _other(item: Item, queries: list[_Query]) -> str:
+    own = _query(item)
+    task, classes = Random(item.key).choice([one for one in queries if one != own] or [own])
     return fixed(_task(task), classes).text
 
 
-def _questions(encoding: Instructed) -> list[_Question]:
-    found: list[_Question] = []
+def _queries(encoding: Instructed) -> list[_Query]:
+    found: list[_Query] = []
     for task in encoding.tasks:
         if task in OF_THE_IMAGE:
             found.append((task, ()))
@@ -117,7 +126,7 @@ def _questions(encoding: Instructed) -> list[_Question]:
     return found
 
 
-def _question(item: Item) -> _Question:
+def _query(item: Item) -> _Query:
     return (None, ()) if item.query is None else (item.query.task, item.query.options)
 
 
