@@ -40,7 +40,7 @@ def main() -> None:
     experiment = Experiment.open(trained.config)
     cases = experiment.test_cases() if options.part == "test" else experiment.validation_cases()
     assert cases is not None, "the run keeps a validation part"
-    cases = cases.with_items([cases.item(index) for index in range(min(options.people, len(cases)))])
+    cases._items = cases._items[: options.people]
     batches = list(each_once(cases, 16))
     rows = []
     for steps in options.steps:

@@ -1,7 +1,6 @@
 """One reader's items with their views, images and targets, and how they are stacked into a Batch."""
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,12 +76,6 @@ class Cases:
 
     def item(self, index: int) -> Item:
         return self._items[index]
-
-    def with_items(self, items: Sequence[Item]) -> "Cases":
-        """The same views of other items: fewer of them, or with other words."""
-        other = copy(self)
-        other._items = items
-        return other
 
     def __getitem__(self, draw: Draw) -> Case:
         item = self.item(draw.index)

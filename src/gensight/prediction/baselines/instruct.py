@@ -1,9 +1,8 @@
-"""Baselines of an instruction-following model: answers that ignore the image, and the model given other words."""
+"""What stands beside a model that is told in words: answers without looking, and the model told other words."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
-from typing import overload
 
 import torch
 from torch import Tensor
@@ -17,13 +16,13 @@ from gensight.loading.views import ViewPolicy
 from gensight.samples import Item, Prediction, View
 
 Words = Callable[[Item], str]
-_Query = tuple[str | None, tuple[str, ...]]
+_Question = tuple[str | None, tuple[str, ...]]
 
 
 class MostFrequentAnswer:
-    """The answer that training gave most to each query; the image is ignored.
+    """To every question the answer that training gave it most: it looks at nothing.
 
-    Pixels of masks and boxes take the mean of the training answers to that query, and so the majority where one
+    Pixels of masks and boxes take the mean of the training answers to that question, and so the majority where one
     colour has it; depth, skeletons and edges their mean; a class the most frequent label.
 
     Args:
@@ -34,22 +33,22 @@ class MostFrequentAnswer:
     def __init__(self, cases: Cases, encoding: Instructed) -> None:
         self.policy: ViewPolicy = cases.policy
         self.encoding = encoding
-        sums: dict[_Query, tuple[Tensor, Tensor]] = {}
-        counts: dict[_Query, dict[str, tuple[int, Tensor]]] = {}
+        sums: dict[_Question, tuple[Tensor, Tensor]] = {}
+        counts: dict[_Question, dict[str, tuple[int, Tensor]]] = {}
         for index in progress(range(len(cases)), len(cases), "most frequent answers", "items"):
             item = cases.item(index)
-            query = _query(item)
+            question = _question(item)
             targets = encoding.encode(item, self._views(item))
             picture, weight = targets[OUTPUT], targets[f"{OUTPUT}_weight"]
-            if query[0] == "classify":
-                of, label = counts.setdefault(query, {}), item.sample.label or ""
+            if question[0] == "classify":
+                of, label = counts.setdefault(question, {}), item.sample.label or ""
                 of[label] = (of.get(label, (0, picture))[0] + 1, picture)
                 continue
-            total, mass = sums.get(query, (torch.zeros_like(picture), torch.zeros_like(weight)))
-            sums[query] = (total + weight * picture, mass + weight)
-        self.answers = {query: total / mass.clamp(min=1e-6) for query, (total, mass) in sums.items()}
-        for query, labels in counts.items():
-            self.answers[query] = max(labels.values(), key=lambda one: one[0])[1]
+            total, mass = sums.get(question, (torch.zeros_like(picture), torch.zeros_like(weight)))
+            sums[question] = (total + weight * picture, mass + weight)
+        self.answers = {question: total / mass.clamp(min=1e-6) for question, (total, mass) in sums.items()}
+        for question, labels in counts.items():
+            self.answers[question] = max(labels.values(), key=lambda one: one[0])[1]
 
     def _views(self, item: Item) -> tuple[View, ...]:
         return (self.policy.view(item),)
@@ -57,46 +56,38 @@ class MostFrequentAnswer:
     def __call__(self, item: Item) -> Prediction:
         views = self._views(item)
         black = torch.zeros(3, *self.encoding.grid_size(views[0].model_size))
-        return self.encoding.decode({OUTPUT: self.answers.get(_query(item), black)}, item, views)
+        return self.encoding.decode({OUTPUT: self.answers.get(_question(item), black)}, item, views)
 
 
-class RewordedItems(Sequence[Item]):
-    """The items of cases in other words; what is decoded and scored stays the original query.
+class RewordedCases(Cases):
+    """Cases whose questions are put in other words; what is decoded and scored stays what was asked.
 
     Args:
-        cases: With queries.
-        words: Item -> the words passed to the model.
+        cases: The questions.
+        words: Item -> what the model is told.
     """
 
     def __init__(self, cases: Cases, words: Words) -> None:
-        self.cases, self.words = cases, words
+        self.__dict__.update(cases.__dict__)
+        self.words = words
 
-    def __len__(self) -> int:
-        return len(self.cases)
-
-    @overload
-    def __getitem__(self, index: int) -> Item: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Item]: ...
-    def __getitem__(self, index: int | slice) -> Item | list[Item]:
-        if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(len(self)))]
-        item = self.cases.item(index)
-        assert item.query is not None  # items of painted encodings have one
+    def item(self, index: int) -> Item:
+        item = super().item(index)
+        assert item.query is not None  # items of painted encodings ask something
         return replace(item, query=replace(item.query, text=self.words(item)))
 
 
-def reworded(name: str, cases: Cases) -> Cases | None:
+def reworded(name: str, cases: Cases) -> RewordedCases | None:
     """The cases in other words: `held-out-paraphrases` (never seen in training, synonyms where the data has them),
-    `shuffled-instructions` (another query's words); None for another name."""
+    `shuffled-instructions` (another question's words); None for another name."""
     match name:
         case "held-out-paraphrases":
             synonyms = cases.reader.synonyms
-            return cases.with_items(RewordedItems(cases, lambda item: _paraphrased(item, synonyms)))
+            return RewordedCases(cases, lambda item: _paraphrased(item, synonyms))
         case "shuffled-instructions":
             assert isinstance(cases.encoding, Instructed)  # the schema lets only painted encodings ask for it
-            queries = _queries(cases.encoding)
-            return cases.with_items(RewordedItems(cases, lambda item: _other(item, queries)))
+            questions = _questions(cases.encoding)
+            return RewordedCases(cases, lambda item: _other(item, questions))
         case _:
             return None
 
@@ -108,14 +99,14 @@ def _paraphrased(item: Item, synonyms: object) -> str:
     return rephrased(_task(item.query.task), item.query.options, seed, known, part="held-out").text
 
 
-def _other(item: Item, queries: list[_Query]) -> str:
-    own = _query(item)
-    task, classes = Random(item.key).choice([one for one in queries if one != own] or [own])
+def _other(item: Item, questions: list[_Question]) -> str:
+    own = _question(item)
+    task, classes = Random(item.key).choice([one for one in questions if one != own] or [own])
     return fixed(_task(task), classes).text
 
 
-def _queries(encoding: Instructed) -> list[_Query]:
-    found: list[_Query] = []
+def _questions(encoding: Instructed) -> list[_Question]:
+    found: list[_Question] = []
     for task in encoding.tasks:
         if task in OF_THE_IMAGE:
             found.append((task, ()))
@@ -126,7 +117,7 @@ def _queries(encoding: Instructed) -> list[_Query]:
     return found
 
 
-def _query(item: Item) -> _Query:
+def _question(item: Item) -> _Question:
     return (None, ()) if item.query is None else (item.query.task, item.query.options)
 
 
