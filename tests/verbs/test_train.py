@@ -156,6 +156,19 @@ def test_load_predicts_from_python(run: Path) -> None:
     prediction = loaded.predict(np.zeros((50, 70, 3), np.uint8))
     assert prediction.size == (50, 70)
     assert prediction.instances[0].keypoints.points.shape == (18, 2)
+    grey, box = np.full((50, 70), 0.5), [5, 5, 30, 40]
+    shown = loaded.predict([grey, np.zeros((20, 30, 4), np.uint8)], boxes=[[box, box], []])
+    assert [len(one.instances) for one in shown] == [2, 0]
+    np.testing.assert_array_equal(shown[0].instances[1].box, box)
+    with pytest.raises(ConfigError, match="takes no instruction"):
+        loaded.predict(grey, instruction="segment the cat")
+
+
+def test_load_predicts_folders_from_python(run: Path, images: Path) -> None:
+    loaded = gensight.load(run, device="cpu")
+    found = loaded.predict(images, boxes={"1.png": [[5, 5, 30, 40]]})
+    assert [(one.sample_key, len(one.instances)) for one in found] == [("0.png", 0), ("1.png", 1), ("2.png", 0)]
+    assert loaded.predict(images / "0.png").sample_key == "0.png"
 
 
 @pytest.mark.parametrize("name", ["nothing.png", "notes.txt"])
