@@ -109,6 +109,7 @@ def build_source(config: PretrainConfig) -> Reader:
             size=data.size,
             truths=("caption",),
             subjects=data.subjects,
+            style=data.style,
         )
     if isinstance(data, VideosData):
         return VideosReader(data.root, data.step)

@@ -2,6 +2,7 @@
 
 - `reader`: `PuppetsReader`, what everyone uses.
 - `staging`: draws a scene's description from a seed (`draw_scene`).
+- `clean_staging`: the same for the `clean` style (`draw_clean_scene`).
 - `scenes`: that description, in metres, and what there is to see at a moment (`Scene.at`).
 - `people`, `poses`, `bodies`, `heads`: individuals, what they do, and the shapes that draw them.
 - `species`, `animals`: the same for animals.
