@@ -21,6 +21,7 @@ from typing import assert_never
 import torch
 from torch import nn
 
+from gensight.backbones.imagenet import ImagenetEncoder
 from gensight.build.readers import build_readers
 from gensight.config.data import PuppetsData, VideosData
 from gensight.config.loader import dump_config
@@ -31,6 +32,7 @@ from gensight.errors import ConfigError, RunError
 from gensight.files.atomic import write_json, write_text
 from gensight.files.hashing import value_hash
 from gensight.files.lock import only_writer
+from gensight.methods.pretrain.alignment import STRIDE, AlignmentHead
 from gensight.methods.pretrain.architecture import (
     Parts,
     build_autoencoder,
@@ -40,7 +42,7 @@ from gensight.methods.pretrain.architecture import (
 )
 from gensight.methods.pretrain.autoencoder import AutoencoderMethod
 from gensight.methods.pretrain.denoiser import DenoiserMethod
-from gensight.methods.pretrain.latents import LatentSource, encode_pool
+from gensight.methods.pretrain.latents import LatentSource, align_pool, alignment_mean, encode_pool
 from gensight.methods.pretrain.pipeline import Card, load_parts, save_parts, write_card, write_pictures
 from gensight.methods.pretrain.pool import ImageSource, Pool, PoolSettings, open_pool
 from gensight.methods.pretrain.tokenizer import build_tokenizer
@@ -49,6 +51,7 @@ from gensight.methods.pretrain.vocabulary import INSTRUCTION_WORDS
 from gensight.readers.base import Reader
 from gensight.readers.puppets import CAPTION_WORDS, PuppetsReader
 from gensight.readers.videos import VideosReader
+from gensight.samples import Array
 from gensight.verbs.hardware import hardware
 
 AUTOENCODER_SHARE = 0.25  # of max_minutes
@@ -72,11 +75,14 @@ def pretrain(config: PretrainConfig, out: Path | None = None, device: str = "aut
         ConfigError: For sizes that don't fit together.
         DataError: If images can't be read.
         RunError: If the folder holds a training of another recipe.
+        ResourceError: If the recipe aligns features and the `imagenet` extra is not installed.
     """
     folder = Path("backbones") / config.name if out is None else Path(out)
     device = choose_device(device)
     parts = _start(config)
     _check_size(config, parts)
+    if config.denoiser.alignment is not None:
+        ImagenetEncoder()  # what is not installed is said before anything is drawn
     with only_writer(folder):
         return _pretrain(config, folder, parts, device, workers)
 
@@ -176,6 +182,12 @@ def _check_size(config: PretrainConfig, parts: Parts) -> None:
             where="image_size",
             hint=f"for example image_size=[{up[0]},{up[1]}] autoencoder.crop={up[2]}",
         )
+    if config.denoiser.alignment is not None and (height % STRIDE or width % STRIDE):
+        raise ConfigError(
+            f"denoiser.alignment needs sides that are multiples of {STRIDE}, image_size is {height} x {width}",
+            where="image_size",
+            hint=f"for example image_size=[{-(-height // STRIDE) * STRIDE},{-(-width // STRIDE) * STRIDE}]",
+        )
 
 
 def _train_autoencoder(config: PretrainConfig, parts: Parts, pool: Pool, folder: Path, device: str) -> Progress:
@@ -187,6 +199,7 @@ def _train_autoencoder(config: PretrainConfig, parts: Parts, pool: Pool, folder:
         steps=section.steps,
         batch_size=section.batch_size,
         learning_rate=section.learning_rate,
+        muon_rate=section.muon_rate,
         max_seconds=None if config.max_minutes is None else 60 * config.max_minutes * AUTOENCODER_SHARE,
         ema=0.995,
         seed=mix(config.seed, 1),
@@ -208,14 +221,18 @@ def _train_denoiser(config: PretrainConfig, parts: Parts, pool: Pool, folder: Pa
     latents = encode_pool(
         parts.autoencoder, pool, folder, value_hash([autoencoder, _pool_identity(config)]), config.flip, device
     )
-    source = LatentSource(latents, pool, parts.autoencoder.config.scaling_factor)
+    maps = None
+    if section.alignment is not None:
+        maps = align_pool(ImagenetEncoder(), pool, folder, value_hash(_pool_identity(config)), device)
+    source = LatentSource(latents, pool, parts.autoencoder.config.scaling_factor, maps)
     if isinstance(config.start, ScratchStart):
         parts.autoencoder.register_to_config(scaling_factor=1 / source.deviation)
-        source = LatentSource(latents, pool, 1 / source.deviation)
+        source = LatentSource(latents, pool, 1 / source.deviation, maps)
     settings = Settings(
         steps=section.steps,
         batch_size=section.batch_size,
         learning_rate=section.learning_rate,
+        muon_rate=section.muon_rate,
         max_seconds=None if config.max_minutes is None else 60 * config.max_minutes * (1 - AUTOENCODER_SHARE),
         weight_decay=0.01,
         ema=section.ema,
@@ -231,9 +248,21 @@ def _train_denoiser(config: PretrainConfig, parts: Parts, pool: Pool, folder: Pa
         parts.scheduler.alphas_cumprod,
         parts.scheduler.config.prediction_type,
         section.caption_dropout,
+        alignment=None if maps is None else _alignment_head(config, parts, maps),
+        alignment_weight=0.0 if section.alignment is None else section.alignment.weight,
     )
     _channels_last(parts.denoiser)
-    return fit(method, source, settings, folder / "denoiser.ckpt", identity, "denoiser", device)
+    try:
+        return fit(method, source, settings, folder / "denoiser.ckpt", identity, "denoiser", device)
+    finally:
+        if method.alignment is not None:
+            method.alignment.detach()
+
+
+def _alignment_head(config: PretrainConfig, parts: Parts, maps: Array) -> AlignmentHead:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(mix(config.seed, 3) % (1 << 31))
+        return AlignmentHead(parts.denoiser, alignment_mean(maps))
 
 
 def _pool_identity(config: PretrainConfig) -> str:

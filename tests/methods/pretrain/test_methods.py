@@ -4,6 +4,7 @@ import torch
 
 from gensight.diffusion.noise import item_keys
 from gensight.methods.base import Method
+from gensight.methods.pretrain.alignment import AlignmentHead
 from gensight.methods.pretrain.architecture import (
     build_autoencoder,
     build_denoiser,
@@ -33,6 +34,15 @@ def autoencoder_case() -> tuple[Method, Batch]:
     return method, batch([0, 1, 2, 3], images=(torch.rand(4, 3, 16, 24),))
 
 
+def aligned_case() -> tuple[DenoiserMethod, Batch]:
+    method, given = denoiser_case()
+    torch.manual_seed(1)
+    method.alignment = AlignmentHead(method.denoiser, torch.full((112,), 0.1))
+    assert given.features is not None
+    given.features[0]["alignment"] = torch.randn(4, 112, 3, 4)
+    return method, given
+
+
 def denoiser_case(**options: object) -> tuple[DenoiserMethod, Batch]:
     torch.manual_seed(0)
     tokenizer = build_tokenizer(["a", "dog", "cat"], 8)
@@ -46,7 +56,7 @@ def denoiser_case(**options: object) -> tuple[DenoiserMethod, Batch]:
     return method, batch([0, 1, 2, 3], features=({"latent": torch.randn(4, 4, 6, 8)},))
 
 
-@pytest.fixture(params=[autoencoder_case, denoiser_case])
+@pytest.fixture(params=[autoencoder_case, denoiser_case, aligned_case])
 def case(request: pytest.FixtureRequest) -> tuple[Method, Batch]:
     return request.param()
 
@@ -143,3 +153,28 @@ def test_a_fresh_autoencoder_is_a_blur():
         assert torch.corrcoef(pair)[0, 1] > 0.98
     assert latent.std.mean() < 0.1
     assert (decoded - images).abs().mean() < 0.5 * images.abs().mean()
+
+
+def test_alignment_adds_its_weighted_distance():
+    method, given = aligned_case()
+    losses = method.losses(given)
+    assert 0 < float(losses["alignment"]) < 2
+    torch.testing.assert_close(losses["loss"].detach(), losses["denoising"] + 0.5 * losses["alignment"])
+    plain, _ = denoiser_case()
+    torch.testing.assert_close(plain.losses(given)["loss"].detach(), losses["denoising"])
+
+
+def test_alignment_measures_the_direction_of_maps_less_their_mean():
+    method, given = aligned_case()
+    method.losses(given)
+    method.denoiser(torch.randn(4, 4, 6, 8), 5, encoder_hidden_states=torch.randn(4, 8, 16))
+    maps = method.alignment.project(method.alignment._maps)
+    target = torch.nn.functional.interpolate(3 * maps.detach(), (6, 8), mode="bilinear") + 0.1
+    assert float(method.alignment.loss(target).detach()) < 1e-4
+
+
+def test_a_detached_head_no_longer_follows_the_denoiser():
+    method, given = aligned_case()
+    method.alignment.detach()
+    with pytest.raises(AssertionError):
+        method.losses(given)

@@ -19,6 +19,7 @@ from gensight.errors import RunError
 from gensight.files.atomic import atomic_path
 from gensight.files.progress import ProgressLine
 from gensight.methods.base import Method
+from gensight.methods.pretrain.muon import Muon
 from gensight.samples import Batch
 
 DECAY_SHARE = 0.3
@@ -40,8 +41,9 @@ class Settings:
     Attributes:
         steps: Optimiser steps in all.
         batch_size: Items per step.
-        learning_rate: After warm-up, and until the last `DECAY_SHARE` of the way, in which it falls to 0. A rate that
-            is constant for most of the way lets a user lengthen or shorten an unfinished stage.
+        learning_rate: Of AdamW. After warm-up, and until the last `DECAY_SHARE` of the way, in which it falls to 0. A
+            rate that is constant for most of the way lets a user lengthen or shorten an unfinished stage.
+        muon_rate: Of Muon, which then trains the inner matrices; None for AdamW alone. It follows the same course.
         max_seconds: Time to spend in steps, over all sittings; the way ends there if it comes before `steps`, and the
             learning rate falls in time. Where this binds, weights depend on the machine's speed. None for no limit.
         warmup_steps: Steps over which the rate rises from 0.
@@ -56,6 +58,7 @@ class Settings:
     steps: int
     batch_size: int
     learning_rate: float
+    muon_rate: float | None = None
     max_seconds: float | None = None
     warmup_steps: int = 100
     weight_decay: float = 0.0
@@ -164,10 +167,7 @@ def fit(
     """
     method.to(device).train()
     trained = {name: p for name, p in method.named_parameters() if p.requires_grad}
-    optimizer = torch.optim.AdamW(
-        method.parameter_groups(), lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.99),
-        fused=True,
-    )  # fmt: skip
+    optimizer = _optimizer(method, settings)
     average = Average(trained, settings.ema) if settings.ema is not None else None
     state = _State(checkpoint, identity, trained, optimizer, average, Progress())
     state.load(device)
@@ -198,6 +198,16 @@ def fit(
     return progress
 
 
+def _optimizer(method: Method, settings: Settings) -> torch.optim.Optimizer:
+    if settings.muon_rate is not None:
+        trained = [(name, p) for name, p in method.named_parameters() if p.requires_grad]
+        return Muon(trained, settings.muon_rate, settings.learning_rate, weight_decay=settings.weight_decay)
+    return torch.optim.AdamW(
+        method.parameter_groups(), lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.99),
+        fused=True,
+    )  # fmt: skip
+
+
 def _step(
     method: Method,
     source: Source,
@@ -211,7 +221,8 @@ def _step(
     indices = step_indices(step, settings.batch_size, len(source), settings.seed)
     batch = source.batch(indices, item_keys(settings.seed, step, indices)).to(device)
     for group in optimizer.param_groups:
-        group["lr"] = settings.learning_rate * rate_factor(progress, settings)
+        rate = settings.muon_rate if group.get("is_muon") else settings.learning_rate
+        group["lr"] = (rate or 0.0) * rate_factor(progress, settings)
     optimizer.zero_grad(set_to_none=True)
     losses = method.losses(batch)
     losses["loss"].backward()
