@@ -114,6 +114,11 @@ class PretrainConfig(Section):
         description="Learn from this many images, evenly spaced over the data; where there are fewer, from several "
         "crops of each. None: as many as there are.",
     )
+    kept_images: PositiveInteger | None = Field(
+        default=None,
+        description="Images whose pixels are kept on disk, from which the autoencoder learns; of the others only "
+        "latents and captions are. None: all.",
+    )
     image_size: ImageSize = Field(default=(128, 128), description="Height and width of training images, in pixels.")
     resize: ImageSize | None = Field(
         default=None,

@@ -42,7 +42,7 @@ from gensight.methods.pretrain.architecture import (
 )
 from gensight.methods.pretrain.autoencoder import AutoencoderMethod
 from gensight.methods.pretrain.denoiser import DenoiserMethod
-from gensight.methods.pretrain.latents import LatentSource, align_pool, alignment_mean, encode_pool
+from gensight.methods.pretrain.latents import LatentSource, alignment_mean, encode_pool
 from gensight.methods.pretrain.pipeline import Card, load_parts, save_parts, write_card, write_pictures
 from gensight.methods.pretrain.pool import ImageSource, Pool, PoolSettings, open_pool
 from gensight.methods.pretrain.tokenizer import build_tokenizer
@@ -131,6 +131,7 @@ def _pool_settings(config: PretrainConfig) -> PoolSettings:
         resize=config.resize,
         captions=config.captions,
         seed=config.seed,
+        num_kept=config.kept_images,
     )
 
 
@@ -218,12 +219,9 @@ def _train_denoiser(config: PretrainConfig, parts: Parts, pool: Pool, folder: Pa
         return Progress()
     autoencoder = weights_hash(parts.autoencoder)
     start = [weights_hash(parts.denoiser), weights_hash(parts.text_encoder)]
-    latents = encode_pool(
-        parts.autoencoder, pool, folder, value_hash([autoencoder, _pool_identity(config)]), config.flip, device
-    )
-    maps = None
-    if section.alignment is not None:
-        maps = align_pool(ImagenetEncoder(), pool, folder, value_hash(_pool_identity(config)), device)
+    encoder = None if section.alignment is None else ImagenetEncoder()
+    known = value_hash([autoencoder, _pool_identity(config)])
+    latents, maps = encode_pool(parts.autoencoder, pool, folder, known, config.flip, device, encoder)
     source = LatentSource(latents, pool, parts.autoencoder.config.scaling_factor, maps)
     if isinstance(config.start, ScratchStart):
         parts.autoencoder.register_to_config(scaling_factor=1 / source.deviation)
