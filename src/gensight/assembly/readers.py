@@ -157,6 +157,7 @@ def _puppets(data: PuppetsData, truths: tuple[str, ...]) -> Splits:
             subjects=data.subjects,
             num_subjects=data.num_subjects,
             num_frames=data.num_frames,
+            style=data.style,
         )
 
     train = part(0, data.num_train)

@@ -53,9 +53,21 @@ class AutoencoderConfig(Section):
     latent_channels: PositiveInteger = Field(default=4, description="Channels of the latent.")
     steps: NonNegativeInteger = Field(default=6000, description="Optimiser steps; 0 keeps the starting weights.")
     batch_size: PositiveInteger = Field(default=16, description="Images per step.")
-    learning_rate: Positive = Field(default=5e-4, description="Rate of the optimiser.")
+    learning_rate: Positive = Field(default=5e-4, description="Rate of AdamW.")
+    muon_rate: Positive | None = Field(
+        default=None, description="Rate of Muon, which then trains the inner matrices; none: AdamW trains all."
+    )
     crop: PositiveInteger = Field(default=64, description="Side of the random crops that it learns from, in pixels.")
     kl_weight: NonNegative = Field(default=1e-4, description="Weight of the pull towards a standard normal latent.")
+
+
+class AlignmentConfig(Section):
+    """A middle map is pulled towards those of EfficientNet-Lite0 (REPA, arXiv:2410.06940).
+
+    Needs the `imagenet` extra, in training only, and sides that are multiples of 16.
+    """
+
+    weight: Positive = Field(default=0.5, description="Weight of 1 - cosine similarity beside the diffusion loss.")
 
 
 class DenoiserConfig(Section):
@@ -66,11 +78,17 @@ class DenoiserConfig(Section):
     heads: PositiveInteger = Field(default=4, description="Attention heads.")
     steps: NonNegativeInteger = Field(default=20000, description="Optimiser steps; 0 keeps the starting weights.")
     batch_size: PositiveInteger = Field(default=32, description="Latents per step.")
-    learning_rate: Positive = Field(default=5e-4, description="Rate of the optimiser.")
+    learning_rate: Positive = Field(default=5e-4, description="Rate of AdamW.")
+    muon_rate: Positive | None = Field(
+        default=None, description="Rate of Muon, which then trains the inner matrices; none: AdamW trains all."
+    )
     ema: Share = Field(default=0.999, description="Decay of the averaged weights, which are the ones saved.")
     caption_dropout: Share = Field(default=0.1, description="Share of captions replaced by the empty one.")
     prediction: Literal["epsilon", "v"] = Field(
         default="v", description="What the network predicts: the noise, or Salimans and Ho's v."
+    )
+    alignment: AlignmentConfig | None = Field(
+        default=None, description="Representation alignment with a pretrained image encoder; none: none."
     )
 
 
@@ -95,6 +113,11 @@ class PretrainConfig(Section):
         default=None,
         description="Learn from this many images, evenly spaced over the data; where there are fewer, from several "
         "crops of each. None: as many as there are.",
+    )
+    kept_images: PositiveInteger | None = Field(
+        default=None,
+        description="Images whose pixels are kept on disk, from which the autoencoder learns; of the others only "
+        "latents and captions are. None: all.",
     )
     image_size: ImageSize = Field(default=(128, 128), description="Height and width of training images, in pixels.")
     resize: ImageSize | None = Field(

@@ -1,6 +1,6 @@
 """The one LightningModule: any Method, any number of players, manual optimisation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, assert_never
 
@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from gensight.engine.muon import Muon
 from gensight.engine.processes import sum_over_processes
 from gensight.methods.base import Method
 from gensight.methods.loss import reduce_losses
@@ -39,6 +40,7 @@ class Optimisation:
         momentum: Of SGD.
         betas: Of AdamW.
         fused: Whether AdamW moves all parameters in one kernel, which is faster where they are many and small.
+        muon_rate: Peak rate of Muon, which then trains the inner matrices, and AdamW all else; None: no Muon.
     """
 
     steps: int
@@ -53,9 +55,19 @@ class Optimisation:
     momentum: float = 0.9
     betas: tuple[float, float] = (0.9, 0.999)
     fused: bool = False
+    muon_rate: float | None = None
 
-    def build(self, groups: list[dict[str, Any]]) -> Optimizer:
-        """The optimiser of these groups, as `Method.parameter_groups` gives them."""
+    def build(self, groups: list[dict[str, Any]], names: Mapping[int, str] | None = None) -> Optimizer:
+        """The optimiser of these groups, as `Method.parameter_groups` gives them.
+
+        Args:
+            groups: All parameters that are trained.
+            names: `id` of a parameter -> its name in the method, by which Muon tells outer layers.
+        """
+        if self.muon_rate is not None:
+            named = [((names or {}).get(id(one), ""), one) for group in groups for one in group["params"]]
+            trained = [(name, one) for name, one in named if one.requires_grad]
+            return Muon(trained, self.muon_rate, self.learning_rate, betas=self.betas, weight_decay=self.weight_decay)
         rated = [{"params": one["params"], "lr": self.learning_rate * one.get("lr_scale", 1.0)} for one in groups]
         match self.optimiser:
             case "adamw":
@@ -114,7 +126,8 @@ class MethodModule(L.LightningModule):
         return self.num_batches // self.optimisation.accumulate
 
     def configure_optimizers(self) -> Any:
-        optimisers = [self.optimisation.build(self.method.parameter_groups(one)) for one in self.method.players]
+        names = {id(parameter): name for name, parameter in self.method.named_parameters()}
+        optimisers = [self.optimisation.build(self.method.parameter_groups(one), names) for one in self.method.players]
         # A plain function: a bound method would be saved with the schedule.
         return optimisers, [
             LambdaLR(o, lambda step: self.optimisation.rate(step, self.time_share())) for o in optimisers

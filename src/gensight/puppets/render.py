@@ -209,13 +209,16 @@ def expose(image: Array, light: Light) -> Array:
     """Light, colour cast, contrast, noise and blur of a camera."""
     height, width = image.shape[:2]
     side = min(height, width)
+    curve = np.clip(np.linspace(0, 1, 256), 0, 1) ** light.gamma
+    curve = np.clip(0.5 + (curve - 0.5) * light.contrast, 0, 1) * 255
+    if light.even:
+        table = np.rint(np.clip(curve[:, None] * np.asarray(light.cast), 0, 255)).astype(np.uint8)
+        return cv2.LUT(image, table[:, None])
     x = ((np.arange(width, dtype=np.float32) + 0.5 - width / 2) / side + 0.5)[None]
     y = ((np.arange(height, dtype=np.float32) + 0.5 - height / 2) / side + 0.5)[:, None]
     u, v, radius, strength = light.spot
     field = 1 + light.slope[0] * (x - 0.5) + light.slope[1] * (y - 0.5)
     field = field + strength * np.exp(-((x - u) ** 2) / radius**2) * np.exp(-((y - v) ** 2) / radius**2)
-    curve = np.clip(np.linspace(0, 1, 256), 0, 1) ** light.gamma
-    curve = np.clip(0.5 + (curve - 0.5) * light.contrast, 0, 1) * 255
     values = cv2.LUT(image, curve.astype(np.float32))
     values *= np.asarray(light.cast, np.float32) * np.clip(field, 0.35, 1.6).astype(np.float32)[..., None]
     if light.blur * side > 0.3:

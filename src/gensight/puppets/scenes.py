@@ -98,6 +98,11 @@ class Light:
     blur: Number
     grain: tuple[int, int]
 
+    @property
+    def even(self) -> bool:
+        """Whether every pixel is exposed alike, without blur and noise."""
+        return not (any(self.slope) or self.spot[3] or self.noise or self.blur)
+
 
 @dataclass(frozen=True)
 class Moment:

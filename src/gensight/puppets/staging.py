@@ -36,14 +36,14 @@ def draw_scene(seed: int, index: int, kinds: str = "all", num_subjects: tuple[in
     if not indoors:
         far, names = _far_things(random, max(z for _, z in spots))
         things, words = things + far, words + names
-    scene = Scene(place, things, words, subjects, camera, _drift(random), _light(random), random.getrandbits(32))
-    _aim_gazes(random, scene)
+    scene = Scene(place, things, words, subjects, camera, draw_drift(random), _light(random), random.getrandbits(32))
+    aim_gazes(random, scene)
     return scene
 
 
 def _subjects(random: Random, kinds: str, count: int) -> tuple[Lens, list[Subject]]:
     subjects: list[Subject] = []
-    main = _subject(random, kinds)
+    main = draw_subject(random, kinds)
     share = random.choice((random.uniform(0.28, 0.6), random.uniform(0.5, 0.95), random.uniform(0.75, 1.5)))
     focal = random.uniform(0.85, 1.7)
     extent = main.height
@@ -58,30 +58,30 @@ def _subjects(random: Random, kinds: str, count: int) -> tuple[Lens, list[Subjec
     x = random.gauss(0, 0.28) * reach * (1 if share < 0.9 else 0.4)
     subjects.append(replace(main, x=x, z=distance))
     for _ in range(count - 1):
-        other = _subject(random, kinds)
+        other = draw_subject(random, kinds)
         for _ in range(12):
             z = distance * random.uniform(0.75, 2.2)
             spot = (random.uniform(-0.85, 0.85) * 0.5 * z / focal, z)
             placed = replace(other, x=spot[0], z=spot[1])
-            if all(_apart(placed, s) for s in subjects):
+            if all(apart(placed, s) for s in subjects):
                 subjects.append(placed)
                 break
     return (0.0, height, 0.0, random.gauss(0, 0.03), pitch, random.gauss(0, 0.035), focal), subjects
 
 
-def _apart(a: Subject, b: Subject) -> bool:
+def apart(a: Subject, b: Subject) -> bool:
     """Whether two subjects keep out of each other's way, also a second later."""
-    room_needed = _room_for(a) + _room_for(b)
+    room_needed = room_for(a) + room_for(b)
     return all(np.linalg.norm(a.placed(time)[0] - b.placed(time)[0]) > room_needed for time in (0.0, 1.0))
 
 
-def _room_for(subject: Subject) -> Number:
+def room_for(subject: Subject) -> Number:
     if subject.animal is not None:
         return 0.75 * subject.animal.length * subject.animal.height
     return 0.36
 
 
-def _subject(random: Random, kinds: str) -> Subject:
+def draw_subject(random: Random, kinds: str) -> Subject:
     person = kinds == "people" or (kinds == "all" and random.random() < 0.6)
     yaw = random.choice(
         (
@@ -118,7 +118,7 @@ def _things(
             put(objects.chair if backrest else objects.stool, subject.x, subject.z, subject.yaw, max(hip, 0.15))
             things[-1].whole = False
         if random.random() < 0.22:
-            z = subject.z - random.uniform(0.55, 0.95) - _room_for(subject)
+            z = subject.z - random.uniform(0.55, 0.95) - room_for(subject)
             if z > 0.9:
                 x = subject.x * z / subject.z + random.uniform(-0.4, 0.4)
                 choices = objects.OCCLUDERS_INDOORS if indoors else objects.OCCLUDERS_OUTDOORS
@@ -128,7 +128,7 @@ def _things(
         builder = random.choice(objects.INDOORS if indoors else objects.OUTDOORS)
         z = subjects[0].z * random.uniform(0.85, 2.4) + random.uniform(0.0, 1.5)
         x = random.uniform(-1.1, 1.1) * 0.5 * z / camera[6]
-        if all(hypot(x - s.x, z - s.z) > 0.8 + _room_for(s) for s in subjects):
+        if all(hypot(x - s.x, z - s.z) > 0.8 + room_for(s) for s in subjects):
             put(builder, x, z, random.gauss(0, 0.6))
     return things, words
 
@@ -147,7 +147,7 @@ def _far_things(random: Random, beyond: Number) -> tuple[list[Entity], list[tupl
     return things, words
 
 
-def _drift(random: Random) -> tuple[Number, Number, Number, Number]:
+def draw_drift(random: Random) -> tuple[Number, Number, Number, Number]:
     """The camera's motion: metres per second to the right, up and ahead, and radians per second."""
     return random.gauss(0, 0.15), random.gauss(0, 0.06), random.gauss(0, 0.15), random.gauss(0, 0.05)
 
@@ -165,7 +165,7 @@ def _light(random: Random) -> Light:
     )
 
 
-def _aim_gazes(random: Random, scene: Scene) -> None:
+def aim_gazes(random: Random, scene: Scene) -> None:
     """Gives every person something to look at that the neck can reach: a thing, a head, or a place out of sight."""
     camera = scene.camera_at(0.0)
     bodies = [body_at(subject, 0.0) for subject in scene.subjects]

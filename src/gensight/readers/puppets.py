@@ -13,6 +13,7 @@ from gensight.puppets import render
 from gensight.puppets.bodies.species import SPECIES
 from gensight.puppets.camera import Projection, project
 from gensight.puppets.captions import caption
+from gensight.puppets.clean_staging import draw_clean_scene
 from gensight.puppets.correspondence import Correspondences, correspond, grid
 from gensight.puppets.scenes import Moment, Scene
 from gensight.puppets.shapes import Number
@@ -23,6 +24,7 @@ from gensight.skeletons import ANIMAL_17, OPENPOSE_18
 
 TRUTHS = ("keypoints", "boxes", "masks", "depth", "edges", "caption", "gaze", "identity", "camera")
 SUBJECTS = ("people", "animals", "all")
+STYLES = ("full", "clean")
 _CACHED_FRAMES = 4
 _FACE = frozenset(
     OPENPOSE_18.keypoints.index(name) for name in ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
@@ -47,6 +49,9 @@ class PuppetsReader(Reader):
         subjects: `people`, `animals` or `all`.
         num_subjects: Fewest and most subjects in a scene, before occlusion.
         num_frames: Consecutive images that show one scene in motion; they share a group.
+        style: `full` scenes also hold small, cropped and hidden subjects, clutter, uneven light, blur and grain;
+            `clean` ones show mostly one subject, whole, large, sharp and evenly lit. A seed's `clean` scenes are not
+            its `full` ones.
     """
 
     name = "puppets"
@@ -60,12 +65,15 @@ class PuppetsReader(Reader):
         subjects: Literal["people", "animals", "all"] = "people",
         num_subjects: tuple[int, int] = (1, 3),
         num_frames: int = 1,
+        style: Literal["full", "clean"] = "full",
     ) -> None:
         for truth in truths:
             if truth not in TRUTHS:
                 raise ConfigError(f"puppets know no truth {truth!r}", choices=TRUTHS)
         if subjects not in SUBJECTS:
             raise ConfigError(f"puppets know no subjects {subjects!r}", choices=SUBJECTS)
+        if style not in STYLES:
+            raise ConfigError(f"puppets know no style {style!r}", choices=STYLES)
         if num_samples < 1 or num_frames < 1:
             raise DataError(
                 "puppets need at least one sample and one frame", hint="set num_samples and num_frames to 1 or more"
@@ -77,7 +85,7 @@ class PuppetsReader(Reader):
         if not 0 <= num_subjects[0] <= num_subjects[1]:
             raise ConfigError(f"num_subjects={num_subjects} is not a range", hint="give the fewest, then the most")
         self.num_samples, self.seed, self.size, self.truths = num_samples, seed, (size[0], size[1]), tuple(truths)
-        self.subjects, self.num_subjects, self.num_frames = subjects, num_subjects, num_frames
+        self.subjects, self.num_subjects, self.num_frames, self.style = subjects, num_subjects, num_frames, style
         self.skeleton = {"people": OPENPOSE_18, "animals": ANIMAL_17, "all": None}[subjects]
         animals = tuple(SPECIES)
         self.categories = {"people": ("person",), "animals": animals, "all": ("person", *animals)}[subjects]
@@ -99,7 +107,8 @@ class PuppetsReader(Reader):
         return self.num_samples
 
     def _draw_scene(self, number: int) -> Scene:
-        return draw_scene(self.seed, number, self.subjects, self.num_subjects)
+        draw = draw_clean_scene if self.style == "clean" else draw_scene
+        return draw(self.seed, number, self.subjects, self.num_subjects)
 
     def _project(self, index: int) -> tuple[Scene, Moment, Projection]:
         scene = self._scene(index // self.num_frames)

@@ -5,6 +5,7 @@ import torch
 
 from gensight.diffusion.noise import item_keys
 from gensight.methods.base import Method
+from gensight.methods.pretrain.alignment import AlignmentHead
 from gensight.methods.pretrain.architecture import (
     build_autoencoder,
     build_denoiser,
@@ -44,3 +45,12 @@ def denoiser_case(**options: object) -> tuple[DenoiserMethod, Batch]:
         **options,
     )
     return method, batch([0, 1, 2, 3], features=({"latent": torch.randn(4, 4, 6, 8)},))
+
+
+def aligned_case() -> tuple[DenoiserMethod, Batch]:
+    method, given = denoiser_case()
+    torch.manual_seed(1)
+    method.alignment, method.alignment_weight = AlignmentHead(method.denoiser, torch.full((112,), 0.1)), 0.5
+    assert given.features is not None
+    given.features[0]["alignment"] = torch.randn(4, 112, 3, 4)
+    return method, given

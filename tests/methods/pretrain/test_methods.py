@@ -8,10 +8,10 @@ from gensight.methods.pretrain.architecture import build_autoencoder
 from gensight.methods.pretrain.autoencoder import gradient_loss
 from gensight.methods.pretrain.latents import mirror_caption
 from gensight.samples import Batch, Item, Sample
-from tests.methods.pretrain.small import autoencoder_case, batch, denoiser_case
+from tests.methods.pretrain.small import aligned_case, autoencoder_case, batch, denoiser_case
 
 
-@pytest.fixture(params=[autoencoder_case, denoiser_case])
+@pytest.fixture(params=[autoencoder_case, denoiser_case, aligned_case])
 def case(request: pytest.FixtureRequest) -> tuple[Method, Batch]:
     return request.param()
 
@@ -108,3 +108,29 @@ def test_a_fresh_autoencoder_is_a_blur():
         assert torch.corrcoef(pair)[0, 1] > 0.98
     assert latent.std.mean() < 0.1
     assert (decoded - images).abs().mean() < 0.5 * images.abs().mean()
+
+
+def test_alignment_adds_its_weighted_distance():
+    method, given = aligned_case()
+    losses = method.losses(given)
+    assert 0 < float(losses["alignment"].mean.detach()) < 2
+    latent = losses["latent"].mean
+    torch.testing.assert_close(total_loss(losses), latent + 0.5 * losses["alignment"].mean)
+    plain, _ = denoiser_case()
+    torch.testing.assert_close(total_loss(plain.losses(given)), latent)
+
+
+def test_alignment_measures_the_direction_of_maps_less_their_mean():
+    method, given = aligned_case()
+    method.losses(given)
+    method.denoiser(torch.randn(4, 4, 6, 8), 5, encoder_hidden_states=torch.randn(4, 8, 16))
+    maps = method.alignment.project(method.alignment._maps)
+    target = torch.nn.functional.interpolate(3 * maps.detach(), (6, 8), mode="bilinear") + 0.1
+    assert float(method.alignment.loss(target).detach()) < 1e-4
+
+
+def test_a_detached_head_no_longer_follows_the_denoiser():
+    method, given = aligned_case()
+    method.alignment.detach()
+    with pytest.raises(AssertionError):
+        method.losses(given)

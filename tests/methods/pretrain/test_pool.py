@@ -29,7 +29,7 @@ class Ramps(Reader):
             pixels = np.zeros((*self.size, 3), dtype=np.uint8)
             pixels[..., 0] = np.arange(self.size[1])
             pixels[..., 1] = np.arange(self.size[0])[:, None]
-            pixels[..., 2] = index
+            pixels[..., 2] = index % 256
             return pixels
 
         return Sample(str(index), self.size, image, caption=f"number {index}" if index % 2 else None)
@@ -65,6 +65,26 @@ def test_an_interrupted_pool_goes_on_with_the_missing_shards(tmp_path, monkeypat
     # Image 0 would be told broken now, if it were read again.
     pool = open_pool(Ramps(7, broken=0), tmp_path, settings(7), workers=0)
     assert [int(image[0, 0, 2]) for image in pool.images] == list(range(7))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_images_that_are_not_kept_are_drawn_when_their_turn_comes(tmp_path, monkeypatch, workers):
+    if not workers:  # worker processes have the module's own shards
+        monkeypatch.setattr(pool_module, "SHARD", 2)
+    shard, count = pool_module.SHARD, 3 * pool_module.SHARD - 1
+    pool = open_pool(Ramps(count), tmp_path, settings(count, num_kept=1), workers)
+    assert len(pool) == count
+    assert len(pool.images) == len(pool.captions) == shard == len(ImageSource(pool, 8))
+    starts, numbers = [], []
+    for start, pixels in pool.blocks():
+        starts.append(start)
+        numbers += [int(image[0, 0, 2]) for image in pixels]
+    assert starts == [0, shard, 2 * shard]
+    assert numbers == [index % 256 for index in range(count)]
+    assert pool.captions == [f"number {index}" if index % 2 else "" for index in range(count)]
+    again = open_pool(Ramps(count, broken=0), tmp_path, settings(count, num_kept=1), workers=0)
+    assert again.captions == pool.captions
+    assert [start for start, _ in again.blocks(shard)] == [shard, 2 * shard]
 
 
 def test_another_data_sets_pool_is_refused(tmp_path):

@@ -22,6 +22,11 @@ class PuppetsData(DataSection):
     num_subjects: tuple[NonNegativeInteger, NonNegativeInteger] = Field(
         default=(1, 3), description="Fewest and most subjects in a scene."
     )
+    style: Literal["full", "clean"] = Field(
+        default="full",
+        description="full: also small, cropped and hidden subjects, clutter, uneven light, blur and grain; clean: "
+        "mostly one subject, whole, large, sharp and evenly lit.",
+    )
     num_frames: PositiveInteger = Field(
         default=1, description="Consecutive images that show one scene in motion, for targets that relate images."
     )

@@ -12,9 +12,10 @@ from gensight.diffusion.sampling import Sampling
 from gensight.diffusion.targets import Prediction, add_noise, clean_estimate, target
 from gensight.methods.base import Method
 from gensight.methods.loss import Loss
+from gensight.methods.pretrain.alignment import AlignmentHead
 from gensight.samples import Batch
 
-LATENT = "latent"
+LATENT, ALIGNMENT = "latent", "alignment"
 _NOISE, _TIMESTEP, _DROPOUT = 0, 1, 2
 
 
@@ -31,6 +32,8 @@ class DenoiserMethod(Method):
         alphas_cumprod: float32 (T,): the schedule's alpha_bar.
         prediction: What the denoiser's output stands for.
         caption_dropout: Share of captions that are emptied.
+        alignment: Pulls a middle map towards an image encoder's, cached as a feature named `alignment`; trained too.
+        alignment_weight: Of its loss beside the diffusion loss.
     """
 
     def __init__(
@@ -41,6 +44,8 @@ class DenoiserMethod(Method):
         alphas_cumprod: Tensor,
         prediction: Prediction = "v_prediction",
         caption_dropout: float = 0.1,
+        alignment: AlignmentHead | None = None,
+        alignment_weight: float = 0.5,
     ) -> None:
         super().__init__()
         self.denoiser = denoiser
@@ -50,6 +55,8 @@ class DenoiserMethod(Method):
         self.alphas_cumprod: Tensor
         self.prediction: Prediction = prediction
         self.caption_dropout = caption_dropout
+        self.alignment = alignment
+        self.alignment_weight = alignment_weight
         self._tokens: dict[str, Tensor] = {}
 
     def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
@@ -57,7 +64,12 @@ class DenoiserMethod(Method):
         dropped = (item_uniform(batch.keys, _DROPOUT) < self.caption_dropout).tolist()
         output = self._output(x_t, timesteps, self._captions(batch, dropped))
         wanted = target(x0, noise, timesteps, self.alphas_cumprod, self.prediction)
-        return {LATENT: Loss.of_mean((output - wanted).square().mean(), len(batch))}
+        losses = {LATENT: Loss.of_mean((output - wanted).square().mean(), len(batch))}
+        if self.alignment is not None:
+            assert batch.features is not None
+            distance = self.alignment.loss(batch.features[0][ALIGNMENT])
+            losses[ALIGNMENT] = Loss.of_mean(distance, len(batch), self.alignment_weight)
+        return losses
 
     @torch.no_grad()
     def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
@@ -67,7 +79,7 @@ class DenoiserMethod(Method):
         return {LATENT: clean_estimate(output, x_t, timesteps, self.alphas_cumprod, self.prediction)}
 
     def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
-        return [{"params": [*self.denoiser.parameters(), *self.text_encoder.parameters()]}]
+        return [{"params": list(self.parameters())}]
 
     def _noised(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         assert batch.features is not None, "the denoiser learns from cached latents"

@@ -95,7 +95,7 @@ def draw_samples(
 @torch.no_grad()
 def reconstruct(parts: PipelineParts, pool: Pool, count: int = 6) -> tuple[list[Array], float]:
     """Pooled images, each followed by what the autoencoder makes of it, and the mean PSNR over 128 images in dB."""
-    indices = [row * len(pool) // min(128, len(pool)) for row in range(min(128, len(pool)))]
+    indices = [row * len(pool.images) // min(128, len(pool.images)) for row in range(min(128, len(pool.images)))]
     pictures: list[Array] = []
     psnrs: list[float] = []
     for index in indices:

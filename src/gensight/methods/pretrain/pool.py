@@ -1,18 +1,23 @@
 """The image pool: everything that pretraining looks at, decoded or drawn once, at the training size.
 
     pool.json          what the pool was made from
-    images.u8          uint8 (num_images, height, width, 3), memory-mapped
+    images.u8          uint8 (num_kept, height, width, 3), memory-mapped
     captions/N.json    captions of shard N; written after the shard's pixels, so it also says that they are there
+
+Where pixels of some images only are kept, the others are drawn or decoded when `Pool.blocks` comes to them.
 
 Filling it can be interrupted at any time: finished shards are kept.
 """
 
 import json
 import shutil
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -27,6 +32,8 @@ from gensight.readers.base import Reader
 from gensight.samples import Array, Batch, Item, Sample, Size
 
 SHARD = 128
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,7 @@ class PoolSettings:
             that the crop is the whole image where it has the same aspect.
         captions: Whether captions are kept.
         seed: Draws the crops.
+        num_kept: Images whose pixels are kept, rounded up to whole shards; None for all.
     """
 
     source: str
@@ -49,20 +57,53 @@ class PoolSettings:
     resize: Size | None = None
     captions: bool = True
     seed: int = 0
+    num_kept: int | None = None
+
+    @property
+    def kept(self) -> int:
+        """Number of images whose pixels are kept."""
+        if self.num_kept is None:
+            return self.num_images
+        return min(self.num_images, -(-self.num_kept // SHARD) * SHARD)
 
 
 class Pool:
-    """A finished pool: images and captions by number."""
+    """A pool whose kept images are there: images and captions by number.
 
-    def __init__(self, folder: Path, settings: PoolSettings) -> None:
-        self.folder = folder
-        self.settings = settings
+    Attributes:
+        images: uint8 (num_kept, height, width, 3), memory-mapped.
+        captions: Of all images that were drawn so far; `blocks` adds those of the others.
+    """
+
+    def __init__(self, folder: Path, settings: PoolSettings, reader: Reader, workers: int) -> None:
+        self.folder, self.settings = folder, settings
+        self._reader, self._workers = reader, workers
         self.images = _memory_map(folder, settings, "r")
-        shards = [read_json(_shard_path(folder, shard)) for shard in range(_num_shards(settings))]
-        self.captions: list[str] = [caption for shard in shards for caption in shard]
+        self.captions: list[str] = []
+        for shard in range(_num_shards(settings.num_images)):
+            if not _shard_path(folder, shard).is_file():
+                break
+            self.captions += read_json(_shard_path(folder, shard))
 
     def __len__(self) -> int:
         return self.settings.num_images
+
+    def blocks(self, first: int = 0) -> Iterator[tuple[int, Array]]:
+        """All images from number `first` on, a shard at a time: the number of its first image, and uint8 pixels.
+
+        Args:
+            first: A multiple of the shard's size.
+        """
+        num_kept = len(self.images)
+        for start in range(first, num_kept, SHARD):
+            yield start, np.array(self.images[start : start + SHARD])
+        shards = range(max(first, num_kept) // SHARD, _num_shards(len(self)))
+        drawn = _mapped(_draw_shard, [(self._reader, self.settings, shard) for shard in shards], self._workers)
+        for shard, (pixels, captions) in zip(shards, drawn, strict=True):
+            if len(self.captions) == shard * SHARD:
+                self.captions += captions
+                write_json(_shard_path(self.folder, shard), captions)
+            yield shard * SHARD, pixels
 
     def sample(self, index: int) -> Sample:
         """The pooled image as a sample that carries its caption only."""
@@ -87,7 +128,7 @@ class ImageSource:
     crop: int
 
     def __len__(self) -> int:
-        return len(self.pool)
+        return len(self.pool.images)
 
     def batch(self, indices: list[int], keys: Tensor) -> Batch:
         height, width = self.pool.settings.size
@@ -108,7 +149,7 @@ def to_images(stack: Array) -> Tensor:
 
 
 def open_pool(reader: Reader, folder: Path, settings: PoolSettings, workers: int = 2) -> Pool:
-    """Fills the pool in `folder`, going on where an earlier sitting stopped.
+    """Fills the pool in `folder` with the images that it keeps, resuming an interrupted run.
 
     The pool's images are spread evenly over the reader; where there are more of them than samples, the further ones
     are other crops of the same samples.
@@ -127,20 +168,27 @@ def open_pool(reader: Reader, folder: Path, settings: PoolSettings, workers: int
     if not len(reader):
         raise DataError("there are no images to learn from")
     _prepare(folder, settings)
-    missing = [shard for shard in range(_num_shards(settings)) if not _shard_path(folder, shard).is_file()]
+    missing = [shard for shard in range(_num_shards(settings.kept)) if not _shard_path(folder, shard).is_file()]
     if missing:
-        line = ProgressLine(settings.num_images, "images", "images", settings.num_images - SHARD * len(missing))
+        line = ProgressLine(settings.kept, "images", "images", settings.kept - SHARD * len(missing))
         jobs = [(reader, folder, settings, shard) for shard in missing]
-        if workers:
-            with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as executor:
-                for number, _ in enumerate(executor.map(_fill_shard, jobs), 1):
-                    line.show(settings.num_images - SHARD * (len(missing) - number))
-        else:
-            for number, job in enumerate(jobs, 1):
-                _fill_shard(job)
-                line.show(settings.num_images - SHARD * (len(missing) - number))
+        for number, _ in enumerate(_mapped(_fill_shard, jobs, workers), 1):
+            line.show(settings.kept - SHARD * (len(missing) - number))
         line.close()
-    return Pool(folder, settings)
+    return Pool(folder, settings, reader, workers)
+
+
+def _mapped(function: Callable[[Job], Result], jobs: list[Job], workers: int) -> Iterator[Result]:
+    """The results in order, of worker processes where there are some."""
+    if not workers or not jobs:
+        yield from map(function, jobs)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as executor:
+        ahead = deque(executor.submit(function, job) for job in jobs[: 2 * workers])
+        for job in [*jobs[2 * workers :], *[None] * min(len(jobs), 2 * workers)]:
+            yield ahead.popleft().result()
+            if job is not None:  # a few jobs ahead only: drawn images are held in memory until they are taken
+                ahead.append(executor.submit(function, job))
 
 
 def _one_thread() -> None:
@@ -174,12 +222,12 @@ def _prepare(folder: Path, settings: PoolSettings) -> None:
     write_json(path, description)
 
 
-def _num_shards(settings: PoolSettings) -> int:
-    return -(-settings.num_images // SHARD)
+def _num_shards(num_images: int) -> int:
+    return -(-num_images // SHARD)
 
 
 def _shape(settings: PoolSettings) -> tuple[int, int, int, int]:
-    return (settings.num_images, *settings.size, 3)
+    return (settings.kept, *settings.size, 3)
 
 
 def _memory_map(folder: Path, settings: PoolSettings, mode: str) -> Array:
@@ -192,6 +240,15 @@ def _shard_path(folder: Path, shard: int) -> Path:
 
 def _fill_shard(job: tuple[Reader, Path, PoolSettings, int]) -> None:
     reader, folder, settings, shard = job
+    block, captions = _draw_shard((reader, settings, shard))
+    images = _memory_map(folder, settings, "r+")
+    images[shard * SHARD : shard * SHARD + len(block)] = block
+    images.flush()  # type: ignore[attr-defined]
+    write_json(_shard_path(folder, shard), captions)
+
+
+def _draw_shard(job: tuple[Reader, PoolSettings, int]) -> tuple[Array, list[str]]:
+    reader, settings, shard = job
     start, stop = shard * SHARD, min((shard + 1) * SHARD, settings.num_images)
     captions: list[str] = []
     block = np.empty((stop - start, *settings.size, 3), dtype=np.uint8)
@@ -199,10 +256,7 @@ def _fill_shard(job: tuple[Reader, Path, PoolSettings, int]) -> None:
         sample = reader[source_index(index, settings.num_images, len(reader))]
         block[index - start] = fit_image(sample.image(), settings, mix(settings.seed, index))
         captions.append((sample.caption or "") if settings.captions else "")
-    images = _memory_map(folder, settings, "r+")
-    images[start:stop] = block
-    images.flush()  # type: ignore[attr-defined]
-    write_json(_shard_path(folder, shard), captions)
+    return block, captions
 
 
 def source_index(index: int, num_images: int, num_samples: int) -> int:

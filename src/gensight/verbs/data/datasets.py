@@ -167,7 +167,13 @@ def write(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError("this folder is not empty", where=out, hint="choose a new one with --out")
     reader = PuppetsReader(
-        config.num_train, config.seed, config.size, chosen.truths, config.subjects, num_frames=config.num_frames
+        config.num_train,
+        config.seed,
+        config.size,
+        chosen.truths,
+        config.subjects,
+        num_frames=config.num_frames,
+        style=config.style,
     )
     if not chosen.parts:
         chosen.write(reader, out)

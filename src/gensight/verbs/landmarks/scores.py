@@ -74,7 +74,7 @@ def _keypoints(places: Array, asked: Labelled) -> Result:
 def _scenes(data: PuppetsData, part: int, count: int) -> PuppetsReader:
     seed = mix(data.seed, part) % (1 << 31)
     truths = ("keypoints", "boxes", "masks")
-    return PuppetsReader(count, seed=seed, size=data.size, truths=truths, subjects=data.subjects, num_subjects=(1, 1))
+    return PuppetsReader(count, seed, data.size, truths, subjects=data.subjects, num_subjects=(1, 1), style=data.style)
 
 
 def _parts(run: LandmarkRun, scenes: PuppetsReader) -> tuple[list[float], list[float]]:
