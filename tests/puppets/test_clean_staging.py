@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from gensight.readers.puppets.clean_staging import draw_clean_scene
 
-from gensight.readers.puppets import CAPTION_WORDS, PuppetsReader
+from gensight.puppets.captions import CAPTION_WORDS
+from gensight.puppets.clean_staging import draw_clean_scene
+from gensight.readers.puppets import PuppetsReader
 from gensight.samples import Visibility
 
 
