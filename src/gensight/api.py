@@ -226,12 +226,10 @@ def guide(
         eta=float(not drags), strength=0.5 if drags else 1.0,
     )  # fmt: skip
     guide_images(folders, folder, wishes, sampling, Steering(weight=weight, share=share), device=device, film=False)
-    pictures = {
-        kind: tuple(read_image(folder / f"{kind}-{seed}.png") for seed in seeds) for kind in ("guided", "unguided")
-    }
-    return GuidedImages(
-        folder, pictures["guided"], pictures["unguided"], tuple(read_json(folder / "guide.json")["scores"])
+    guided, unguided = (
+        tuple(read_image(folder / f"{kind}-{seed}.png") for seed in seeds) for kind in ("guided", "unguided")
     )
+    return GuidedImages(folder, guided, unguided, tuple(read_json(folder / "guide.json")["scores"]))
 
 
 def _config(recipe: str | Path | RunConfig, settings: Settings | None) -> RunConfig:

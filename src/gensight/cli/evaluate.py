@@ -54,7 +54,7 @@ def evaluate(
     if model:
         from gensight.verbs.evaluate_models import evaluate_models
 
-        evaluate_models(run, model, overrides or (), checkpoint, device)
+        evaluate_models(run, model, overrides or (), checkpoint, device, announce=typer.echo)
         return
     if overrides:
         from gensight.errors import ConfigError

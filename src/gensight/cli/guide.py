@@ -156,14 +156,18 @@ def guide(
     Example:
       gensight guide runs/guide-depth --prompt "a dog on grass" --control depth.png --seeds 0,1,2
     """
+    from gensight.files.atomic import read_json
     from gensight.verbs.guidance.guide import guide as run_guide
+    from gensight.verbs.guidance.scores import scores_text
 
     settings = _sampling(sampling, drags)
     wishes = _targets(controls, drags, appearance, settings)
     folder = run_guide(
         runs, out, wishes, settings, _steering(steering), device=device, film=film, judges=judge or (),
-        batch_size=batch,
+        batch_size=batch, announce=typer.echo,
     )  # fmt: skip
+    if scores := read_json(folder / "guide.json")["scores"]:
+        typer.echo(scores_text(scores))
     typer.echo(f"images: {folder}")
 
 

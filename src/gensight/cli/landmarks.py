@@ -69,7 +69,7 @@ def fit_keypoints(
     from gensight.verbs.outcome import outcome_text
 
     numbers = [int(part) for part in counts.split(",")]
-    fitted = run_fit(run, labels, overrides or [], regressor, numbers, out, device, blocks)  # type: ignore[arg-type]
+    fitted = run_fit(run, labels, overrides or [], regressor, numbers, out, device, blocks, typer.echo)  # type: ignore[arg-type]
     typer.echo(outcome_text(fitted))
 
 

@@ -58,4 +58,4 @@ def study(
     from gensight.verbs.study import study as run_study
 
     others = [text for text in overrides or [] if text not in own]
-    run_study(config, others, out, only=only or [], device=device, summary_only=summary)
+    run_study(config, others, out, only=only or [], device=device, summary_only=summary, announce=typer.echo)

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
@@ -85,3 +85,10 @@ def batches(values: Iterable[T], size: int, total: int | None, label: str, unit:
             done += 1
             line.show(done)
     line.close()
+
+
+Announce = Callable[[str], None]  # a long job's words to whoever runs it: the command line prints them
+
+
+def silent(text: str) -> None:
+    """Announces nothing."""

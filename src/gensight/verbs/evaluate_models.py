@@ -12,7 +12,7 @@ from gensight.config.loading.loader import load_recipe
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError
 from gensight.files.atomic import write_json
-from gensight.files.progress import progress
+from gensight.files.progress import Announce, progress, silent
 from gensight.loading.cases import Cases
 from gensight.metrics.base import Metric, Result
 from gensight.metrics.bootstrap import paired_difference
@@ -69,6 +69,7 @@ def evaluate_models(
     checkpoint: str = "best",
     device: str = "auto",
     out: Path | None = None,
+    announce: Announce = silent,
 ) -> list[ModelScores]:
     """Scores models of the transformers library on the test part of a run or a recipe.
 
@@ -82,6 +83,7 @@ def evaluate_models(
         checkpoint: Of a run, `best` or `last`.
         device: `auto`, `cpu`, `cuda` ...
         out: Folder that `models.json` is written to; None: the run's, or `runs/NAME-models`.
+        announce: Called with the tables.
 
     Raises:
         ConfigError: A model answers no question of the recipe, or none of its classes.
@@ -104,11 +106,11 @@ def evaluate_models(
     path = (folder if out is None else Path(out)) / FILE_NAME
     write_json(path, {"recipe": name, "split": "test", "models": told}, indent=1)
     for one in told:
-        print(f"{one['task']}: {one['num_items']} questions")
+        announce(f"{one['task']}: {one['num_items']} questions")
         if one["unknown_classes"]:
-            print(f"  the model has no word for: {', '.join(one['unknown_classes'])}")
-        print(scores_table_text({**one, "split": "test", "cost": {}}))
-    print(f"scores: {path}")
+            announce(f"  the model has no word for: {', '.join(one['unknown_classes'])}")
+        announce(scores_table_text({**one, "split": "test", "cost": {}}))
+    announce(f"scores: {path}")
     return scored
 
 

@@ -35,7 +35,7 @@ from gensight.errors import ConfigError, RunError
 from gensight.files.atomic import read_json, write_json
 from gensight.files.hashing import value_hash
 from gensight.files.lock import only_writer
-from gensight.files.progress import ProgressLine
+from gensight.files.progress import Announce, ProgressLine, silent
 from gensight.heads.maps import resize
 from gensight.loading.cases import Cases
 from gensight.readers.splits import Subset, evenly_spaced
@@ -67,17 +67,18 @@ def probe(
     noise: Noise = "none",
     combine: int = 1,
     device: str = "auto",
+    announce: Announce = silent,
 ) -> Path:
     """Measures layers x noise levels of a recipe's backbone on some of its training images.
 
-    Each cell of the target (heatmaps, depth ...) is told from the features of that cell alone, by ridge regression, on
-    images of groups that it did not learn from. Beside it: the same architecture with random weights, at the first
-    timestep, and the mean target. Prints the table and writes probe.json and probe.png.
+    Each cell of the target is predicted from the features of that cell alone, by ridge regression, on images of groups
+    that it did not learn from. Beside it: random weights at the first timestep, and the mean target. Writes probe.json
+    and probe.png.
 
     Args:
         config: The recipe: data, view, encoding and backbone.
-        out: Folder to write; a probe of the same settings in it is gone on with.
-        timesteps: Noise levels told to the U-Net.
+        out: Folder to write; a probe of the same settings in it is resumed.
+        timesteps: Noise levels passed to the U-Net.
         layers: `all`, `decoder`, or names with commas between.
         samples: Number of training images, evenly spaced; all, if there are fewer.
         folds: Of the cross-validation.
@@ -86,6 +87,7 @@ def probe(
         combine: Largest number of layers to read together: from the best one on, layers are added at the best
             timestep, each time the one that helps most, as long as the score is bettered by 2 %.
         device: `auto`, `cpu`, `cuda` ...
+        announce: Called with the table and the preset that it suggests.
 
     Returns:
         The folder.
@@ -107,23 +109,33 @@ def probe(
     source = _Source(config, cases, noise, out / "cache", device)
     names = _layer_names(layers, source.backbone(False))
     _check_timesteps(timesteps, source.backbone(False))
-    settings = {
-        "recipe": dump_config(config),
-        "weights": source.backbone(False).weights_hash(),
-        "samples": len(chosen),
-        "folds": folds,
-        "noise": noise,
-    }
     with only_writer(out):
-        _check_folder(out, settings)
+        _check_folder(out, _settings(config, source, len(chosen), folds, noise))
         measure = _Measure(task, source, out / "results")
         grid = [Cell((name,), timestep) for timestep in timesteps for name in names]
         scores = measure([*grid, *(Cell((name,), timesteps[0], random_weights=True) for name in names)])
         mean = score_mean(task)
         table = _table(config, task, names, timesteps, scores, mean)
         best, score = _combine(measure, scores, table, names, timesteps, combine)
-        _write(out, config, task, noise, table, scores, mean, best, score)
+        preset = _write(out, config, task, noise, table, scores, mean, best, score)
+    for text in (
+        table.text(),
+        yaml.safe_dump(preset, sort_keys=False, width=110).rstrip(),
+        f"map: {out / 'probe.png'}",
+    ):
+        announce(text)
     return out
+
+
+def _settings(config: RunConfig, source: "_Source", num_samples: int, folds: int, noise: Noise) -> dict[str, Any]:
+    """All that a probe's results depend on but their cells."""
+    return {
+        "recipe": dump_config(config),
+        "weights": source.backbone(False).weights_hash(),
+        "samples": num_samples,
+        "folds": folds,
+        "noise": noise,
+    }
 
 
 def _check(config: RunConfig, timesteps: Sequence[int], folds: int, combine: int, noise: str) -> None:
@@ -339,7 +351,7 @@ def _write(
     mean: Score,
     best: Cell,
     score: Score,
-) -> None:
+) -> dict[str, Any]:
     low, high = score.interval
     twin = min if task.in_pixels else max
     random = twin(one.value for cell, one in scores.items() if cell.random_weights)
@@ -363,6 +375,4 @@ def _write(
     }
     write_json(out / "probe.json", content, indent=1)
     table.draw(out / "probe.png")
-    print(table.text())
-    print(yaml.safe_dump({_backbone_name(config): preset}, sort_keys=False, width=110), end="")
-    print(f"map: {out / 'probe.png'}")
+    return {_backbone_name(config): preset}

@@ -12,7 +12,7 @@ from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError, nearest
 from gensight.files.atomic import write_json, write_text
 from gensight.files.lock import only_writer
-from gensight.files.progress import clock
+from gensight.files.progress import Announce, clock, silent
 from gensight.report.study import study_markdown, study_table_text, write_study_page
 from gensight.studies.status import is_scored, study_folder
 from gensight.studies.summary import summarise
@@ -27,6 +27,7 @@ def study(
     only: Sequence[str] = (),
     device: str = "auto",
     summary_only: bool = False,
+    announce: Announce = silent,
 ) -> Path:
     """Runs every run of a study that has not been run, and writes the comparison.
 
@@ -40,6 +41,7 @@ def study(
         only: Arms to run; the comparison shows all that have been run.
         device: `auto`, `cpu`, `cuda` ...
         summary_only: Run nothing, compare what is there.
+        announce: Called before each run, and with the comparison.
 
     Returns:
         The study's folder, with study.json (numbers), study.md (tables) and study.html.
@@ -55,8 +57,12 @@ def study(
     with only_writer(folder):
         write_text(folder / "study.yaml", dump_config(config))
         if not summary_only:
-            _run_all(chosen, recipes, folder, device)
-        return _write_summary(summarise(config, planned, folder), folder)
+            _run_all(chosen, recipes, folder, device, announce)
+        summary = summarise(config, planned, folder)
+        _write_summary(summary, folder)
+    announce(study_table_text(summary))
+    announce(f"report: {folder / 'study.html'}")
+    return folder
 
 
 def cell_recipe(config: StudyConfig, cell: Cell, overrides: Sequence[str] = ()) -> RunConfig:
@@ -78,21 +84,18 @@ def _chosen(config: StudyConfig, planned: list[Cell], only: Sequence[str]) -> li
     return [cell for cell in planned if not only or cell.arm in only]
 
 
-def _run_all(chosen: list[Cell], recipes: dict[str, RunConfig], folder: Path, device: str) -> None:
+def _run_all(chosen: list[Cell], recipes: dict[str, RunConfig], folder: Path, device: str, announce: Announce) -> None:
     to_do = [cell for cell in chosen if not is_scored(RunFolder(folder / cell.folder))]
     begun = time.monotonic()
     for number, cell in enumerate(to_do):
         left = f", {clock((time.monotonic() - begun) / number * (len(to_do) - number))} left" if number else ""
-        print(f"study: run {len(chosen) - len(to_do) + number + 1} of {len(chosen)}, {cell.folder}{left}", flush=True)
+        announce(f"study: run {len(chosen) - len(to_do) + number + 1} of {len(chosen)}, {cell.folder}{left}")
         train(recipes[cell.folder], folder / cell.folder, device=device)
         if recipes[cell.folder].method.needs_labels is False:  # nothing has scored it yet
             score_landmarks(folder / cell.folder, device)
 
 
-def _write_summary(summary: dict[str, Any], folder: Path) -> Path:
+def _write_summary(summary: dict[str, Any], folder: Path) -> None:
     write_json(folder / "study.json", summary, indent=1)
     write_text(folder / "study.md", study_markdown(summary))
     write_study_page(summary, folder / "study.html")
-    print(study_table_text(summary))
-    print(f"report: {folder / 'study.html'}")
-    return folder

@@ -97,13 +97,14 @@ def test_a_batch_gives_what_single_images_give(place: Path, tmp_path: Path) -> N
         assert np.abs(one - two).max() <= 3  # signs of gradients near zero may turn
 
 
-def test_finished_seeds_are_kept(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_finished_seeds_are_kept(place: Path, tmp_path: Path) -> None:
     wishes, out = Wishes(controls=(place / "control.png",)), tmp_path / "out"
     guide([place / "depth"], out, wishes, sampling((0,)), STEERING, film=False)
     stamp = (out / "guided-0.png").stat().st_mtime_ns
-    guide([place / "depth"], out, wishes, sampling((0, 1)), STEERING, film=False)
+    announced: list[str] = []
+    guide([place / "depth"], out, wishes, sampling((0, 1)), STEERING, film=False, announce=announced.append)
     assert (out / "guided-0.png").stat().st_mtime_ns == stamp
-    assert "about" in capsys.readouterr().out
+    assert "about" in announced[0]
     held = json.loads((out / "guide.json").read_text())
     assert [row["seed"] for row in held["images"]] == [0, 1]
     assert held["scores"][0]["num_seeds"] == 2

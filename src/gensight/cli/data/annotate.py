@@ -94,12 +94,10 @@ def annotate(
 ) -> None:
     """Label images or videos with a teacher model.
 
-    Teachers add up: run the command once for each, with the same --out. Nothing is labelled twice; an interrupted
-    job goes on where it stopped.
+    Teachers add up: run the command once for each, with the same --out. An interrupted job resumes.
 
     \b
     Examples:
-      gensight annotate edges PHOTOS --out labelled
       gensight annotate tracks VIDEO.mp4 --out tracked
       gensight annotate detect PHOTOS --out people
       gensight annotate pose people

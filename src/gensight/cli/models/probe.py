@@ -59,4 +59,5 @@ def probe(
         noise="fixed" if noise == "fixed" else "none",
         combine=combine,
         device=device,
+        announce=typer.echo,
     )

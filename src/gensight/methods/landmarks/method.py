@@ -125,26 +125,16 @@ class Landmarks(Method):
         adversary_loss: AdversarialLoss = "least-squares",
     ) -> None:
         super().__init__()
-        needs_backbone = encoder == "backbone" or perceptual == "backbone"
-        if needs_backbone and backbone.trainable:
-            raise ConfigError(
-                "landmarks compare or read the features of a frozen backbone, and this one is trained",
-                where="backbone",
-                hint="take a pretrained, frozen one, or set method.perceptual=pixels",
-            )
+        if encoder == "backbone" or perceptual == "backbone":
+            _check_frozen(backbone)
         self.num_landmarks, self.reduced = num_landmarks, level_weights == "reduced"
         self.perceptual_weight, self.equivariance = perceptual_weight, equivariance
         self.separation, self.separation_reach = separation, separation_reach
         self.warp, self.flip, self.warp_share = warp, flip, warp_share
         self.jitter, self.jitter_targets = jitter, jitter_targets
         self.adversary, self.adversary_loss = adversary, adversary_loss
-        shape: ImageShape | FeatureShape
-        if encoder == "backbone":
-            shape = FeatureShape(backbone, num_landmarks, shape_widths[0])
-        else:
-            shape = ImageShape(num_landmarks, shape_widths)
         self.model = LandmarkModel(
-            shape,
+            _shape(encoder, backbone, num_landmarks, shape_widths),
             num_landmarks,
             appearance_channels=appearance_channels,
             appearance_width=appearance_width,
@@ -160,7 +150,7 @@ class Landmarks(Method):
         if adversary:
             self.players = ("model", "discriminator")
             self.discriminator = PatchDiscriminator(num_landmarks, adversary_scales, adversary_layers, adversary_width)
-        # What the generator drew of a batch, for the discriminator's turn with the same batch; gone when that is.
+        # The generator's images of a batch, for the discriminator's turn with the same batch; gone when that is.
         self._redrawn: WeakKeyDictionary[Batch, tuple[Tensor, Tensor]] = WeakKeyDictionary()
 
     # --- Method ---
@@ -312,6 +302,21 @@ class Landmarks(Method):
         found = self.model.find(torch.cat([images, warp.image(images)])).landmarks
         straight, warped = found.mean[: len(images)], found.mean[len(images) :]
         return (warp(warped) - straight).norm(dim=-1)
+
+
+def _shape(encoder: str, backbone: Backbone, num_landmarks: int, widths: tuple[int, ...]) -> ImageShape | FeatureShape:
+    if encoder == "backbone":
+        return FeatureShape(backbone, num_landmarks, widths[0])
+    return ImageShape(num_landmarks, widths)
+
+
+def _check_frozen(backbone: Backbone) -> None:
+    if backbone.trainable:
+        raise ConfigError(
+            "landmarks compare or read the features of a frozen backbone, and this one is trained",
+            where="backbone",
+            hint="take a pretrained, frozen one, or set method.perceptual=pixels",
+        )
 
 
 def _space(encoder: str, perceptual: str, backbone: Backbone, vgg_weights: Path | None) -> nn.Module | None:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from gensight.errors import ConfigError
 from gensight.files.atomic import read_json, write_json
 from gensight.files.images import write_image
 from gensight.files.lock import only_writer
-from gensight.files.progress import ProgressLine, clock
+from gensight.files.progress import Announce, ProgressLine, clock, silent
 from gensight.guidance.controls import read_picture
 from gensight.guidance.goals import AppearanceGoal, DragGoal, Goal, SpatialGoal
 from gensight.guidance.sampling import ImageSampling, Trajectory, sample, steered_steps
@@ -30,7 +30,6 @@ from gensight.verbs.guidance.scores import (
     appearance_distance,
     control_error,
     drag_distance,
-    scores_text,
     summarise,
 )
 from gensight.verbs.guidance.targets import Setting, Wishes, goals_of, prepare, sample_twin, start_of
@@ -46,6 +45,7 @@ def guide(
     film: bool = True,
     judges: Sequence[Path] = (),
     batch_size: int = 1,
+    announce: Announce = silent,
 ) -> Path:
     """Generates images, each without and with guidance from the same noise.
 
@@ -65,6 +65,7 @@ def guide(
         judges: Other runs that read the finished images and say how near they came: of any backbone and noise level,
             each of the kind of one of `runs`. Without one, the guiding heads judge themselves, which flatters them.
         batch_size: Images sampled at once.
+        announce: Called with what the run will take, before it starts.
 
     Raises:
         ConfigError: For runs that cannot guide, wishes without a run that could grant them, and the reverse; for a
@@ -76,28 +77,31 @@ def guide(
         rows = _finished(out, settings)
         seeds = [seed for seed in sampling.seeds if seed not in rows]
         if seeds:
-            _foretell(setting, len(seeds))
-        line = ProgressLine(max(len(seeds), 1) * setting.steps_per_seed, "guide")
-        done = 0
-        for first in range(0, len(seeds), batch_size):
-            part = tuple(seeds[first : first + batch_size])
-            one = replace(setting, sampling=replace(sampling, seeds=part))
-
-            def watch(step: int, latents: Tensor) -> None:
-                nonlocal done
-                done += len(latents)
-                line.show(done)
-
-            for row in _guide_batch(one, out, film, watch):
-                rows[row["seed"]] = row
+            announce(_estimate(setting, len(seeds)))
+        for row in _sample_seeds(setting, seeds, batch_size, out, film):
+            rows[row["seed"]] = row
             _write(out, settings, setting, rows)
-        line.close()
-        chosen = {seed: rows[seed] for seed in sampling.seeds}
-        scores = summarise(list(chosen.values()), sampling.size)
+        scores = summarise([rows[seed] for seed in sampling.seeds], sampling.size)
         _write(out, settings, setting, rows, scores)
-    if scores:
-        print(scores_text(scores))
     return out
+
+
+def _sample_seeds(
+    setting: Setting, seeds: Sequence[int], batch_size: int, out: Path, film: bool
+) -> Iterator[dict[str, Any]]:
+    """The row of each seed, once its batch's pictures are written."""
+    line = ProgressLine(max(len(seeds), 1) * setting.steps_per_seed, "guide")
+    done = 0
+
+    def watch(step: int, latents: Tensor) -> None:
+        nonlocal done
+        done += len(latents)
+        line.show(done)
+
+    for first in range(0, len(seeds), batch_size):
+        part = tuple(seeds[first : first + batch_size])
+        yield from _guide_batch(replace(setting, sampling=replace(setting.sampling, seeds=part)), out, film, watch)
+    line.close()
 
 
 def _settings(setting: Setting, runs: Sequence[Path], judges: Sequence[Path]) -> dict[str, Any]:
@@ -221,8 +225,8 @@ def _score_all(
 # --- What it costs ---
 
 
-def _foretell(setting: Setting, num_images: int) -> None:
-    """Tells what a run will take, by one pass of each kind."""
+def _estimate(setting: Setting, num_images: int) -> str:
+    """What a run will take, by one pass of each kind."""
     backbone, sampling = setting.backbone, setting.sampling
     shape = (1, *backbone.latent_shape(sampling.size))
     latents, text = torch.randn(shape, device=backbone.device), backbone.embed_text([sampling.prompt])
@@ -241,4 +245,4 @@ def _foretell(setting: Setting, num_images: int) -> None:
     moves = len(steered_steps(sampling, setting.steering)) * setting.steering.inner_steps
     seconds = num_images * (passes * plain * setting.steps_per_seed + moves * steered)
     memory = torch.cuda.max_memory_allocated() if backbone.device.type == "cuda" else psutil.Process().memory_info().rss
-    print(f"about {clock(seconds)} for {num_images} image(s) and their unguided twins, {memory / 1e9:.1f} GB")
+    return f"about {clock(seconds)} for {num_images} image(s), each also without guidance, {memory / 1e9:.1f} GB"

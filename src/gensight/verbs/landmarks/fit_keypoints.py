@@ -26,7 +26,7 @@ from gensight.engine.run_folder import RunFolder
 from gensight.engine.weights import save_weights
 from gensight.errors import ConfigError
 from gensight.files.atomic import write_text
-from gensight.files.progress import progress
+from gensight.files.progress import Announce, progress, silent
 from gensight.geometry import model_to_image
 from gensight.loading.cases import Cases
 from gensight.loading.stream import each_once
@@ -118,6 +118,7 @@ def fit_keypoints(
     out: Path | None = None,
     device: str = "auto",
     blocks: int | None = None,
+    announce: Announce = silent,
 ) -> Path:
     """Fits labelled keypoints to a run's landmarks, and scores every regressor against the number of labels.
 
@@ -131,6 +132,7 @@ def fit_keypoints(
         device: `auto`, `cpu`, `cuda` ...
         blocks: Cross-validation over so many contiguous blocks, in place of the section's split; the run that is
             written is fitted to all blocks but the last.
+        announce: Called with the table of errors.
 
     Returns:
         The keypoint run: `gensight predict` takes it. `curve.csv` in it has the errors.
@@ -157,7 +159,7 @@ def fit_keypoints(
     save_weights(method.trained_state(), folder.weights)
     folder.write_card(_card(trained, config, experiment, method, len(train), device))
     write_text(folder.root / "curve.csv", csv_text([vars(point) for point in curve]))
-    print(curve_table(curve))
+    announce(curve_table(curve))
     evaluate(folder.root, device=device)
     return folder.root
 
