@@ -153,7 +153,10 @@ class Editor(nn.Module):
         def denoise(x_t: Tensor, timestep: Tensor) -> Tensor:
             seen = torch.cat([x_t] * 3) if guided else x_t
             output = self.denoise(seen, timestep.expand(len(seen)), image_latents, text)
-            return guide(*output.chunk(3), text_guidance, image_guidance) if guided else output
+            if not guided:
+                return output
+            with_text, with_image, with_nothing = output.chunk(3)
+            return guide(with_text, with_image, with_nothing, text_guidance, image_guidance)
 
         start = noise * scheduler.init_noise_sigma
         return run_sampler(denoise, scheduler, start, generators=item_generators(keys))
