@@ -155,8 +155,7 @@ def test_a_training_can_be_lengthened(images, trained, tmp_path):
     short = {"widths": (8, 16), "heads": 2, "batch_size": 2}
     for steps in (2, 4):
         pretrain(recipe(images, denoiser={**short, "steps": steps}), tmp_path / "small", "cpu", workers=0)
-    log = (tmp_path / "small/denoiser/log/metrics.csv").read_text().splitlines()
-    assert [line.split(",")[0] for line in log] == ["step", "1", "2", "3", "4"]
+    assert [row["step"] for row in read_log(tmp_path / "small/denoiser/log/metrics.csv")] == [1, 2, 3, 4]
     assert "4 steps of 2 latents" in (tmp_path / "small/pipeline/README.md").read_text()
 
 

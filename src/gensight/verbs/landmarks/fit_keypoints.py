@@ -160,7 +160,7 @@ def fit_keypoints(
     folder.write_card(_card(trained, config, experiment, method, len(train), device))
     write_text(folder.root / "curve.csv", csv_text([vars(point) for point in curve]))
     announce(curve_table(curve))
-    evaluate(folder.root, device=device)
+    evaluate(folder.root, device=device, experiment=experiment)
     return folder.root
 
 
