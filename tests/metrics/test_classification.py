@@ -8,7 +8,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibratio
 from gensight.errors import ConfigError, DataError
 from gensight.metrics.classification import LabelScores, classification_metric
 from gensight.samples import Item, Prediction, Sample
-from tests.contracts.metric import MetricContract, score
+from tests.contracts.metric import MetricContract, score, scores
 
 SIZE = (4, 4)
 CLASSES = tuple("abcdefg")
