@@ -8,7 +8,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibratio
 from gensight.errors import ConfigError, DataError
 from gensight.metrics.classification import LabelScores, classification_metric
 from gensight.samples import Item, Prediction, Sample
-from tests.contracts.metric import MetricContract, score
+from tests.contracts.metric import MetricContract, score, scores
 
 SIZE = (4, 4)
 CLASSES = tuple("abcdefg")
@@ -67,13 +67,13 @@ class TestCalibration(_Labels):
 @pytest.mark.parametrize("seed", range(3))
 def test_equal_to_torchmetrics(seed):
     rng = np.random.default_rng(seed)
-    scores = rng.dirichlet(np.ones(7), 40)
+    shares = rng.dirichlet(np.ones(7), 40)
     labels = rng.integers(0, 7, 40)
     told = [
         (said(of := item(n, CLASSES[label]), dict(zip(CLASSES, row.tolist(), strict=True))), of)
-        for n, (row, label) in enumerate(zip(scores, labels, strict=True))
+        for n, (row, label) in enumerate(zip(shares, labels, strict=True))
     ]
-    flat = torch.tensor(scores), torch.tensor(labels)
+    flat = torch.tensor(shares), torch.tensor(labels)
     theirs = {
         "top-1": MulticlassAccuracy(7, average="micro"),
         "top-5": MulticlassAccuracy(7, average="micro", top_k=5),

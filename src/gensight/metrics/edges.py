@@ -150,7 +150,7 @@ class EdgeF(Metric):
         ods = choice == "ods"
         return make_result(
             f"{self.protocol}/{choice}",
-            statistics=counts.reshape(len(keys), -1) if ods else chosen,
+            statistics=counts.reshape(len(keys), 4 * len(THRESHOLDS)) if ods else chosen,
             reduce=_best_of_data_set if ods else f_measure,
             groups=[self._groups[key] for key in keys],
             rows=rows,
