@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from gensight.encodings.painted.answers import PaintedBoxes, PaintedClass, PaintedMask
 from gensight.encodings.painted.base import NUM_CLASS_COLOURS
+from gensight.encodings.painted.boxes import PaintedBoxes
+from gensight.encodings.painted.classes import PaintedClass
 from gensight.encodings.painted.instructed import Instructed
+from gensight.encodings.painted.masks import PaintedMask
 from gensight.prediction.instructions import instruction_items, most_at_once
 from gensight.samples import Sample
 

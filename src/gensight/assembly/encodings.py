@@ -31,10 +31,13 @@ from gensight.encodings.edge_image import EdgeImage
 from gensight.encodings.gaze import GazeMap
 from gensight.encodings.heatmap import Heatmap
 from gensight.encodings.joint import Joint
-from gensight.encodings.painted.answers import PaintedBoxes, PaintedClass, PaintedDepth, PaintedMask
 from gensight.encodings.painted.base import Painted
+from gensight.encodings.painted.boxes import PaintedBoxes
+from gensight.encodings.painted.classes import PaintedClass
+from gensight.encodings.painted.depth import PaintedDepth
 from gensight.encodings.painted.drawings import PaintedEdges, PaintedKeypoints
 from gensight.encodings.painted.instructed import Instructed
+from gensight.encodings.painted.masks import PaintedMask
 from gensight.encodings.pairs.appearance import Appearance
 from gensight.encodings.pairs.correspondence import Correspondence
 from gensight.encodings.pairs.landmark_pairs import LandmarkPairs

@@ -9,7 +9,6 @@ import numpy as np
 from torch import Tensor
 
 from gensight.encodings.base import DESCRIPTORS, Encoding
-from gensight.encodings.painted.answers import PaintedMask
 from gensight.encodings.painted.base import (
     OUTPUT,
     PaintedTasks,
@@ -18,6 +17,7 @@ from gensight.encodings.painted.base import (
     image_nearest,
     nearest_codes,
 )
+from gensight.encodings.painted.masks import PaintedMask
 from gensight.samples import Array, Instance, Item, Prediction, ScoreMap, View, merge_predictions
 
 # Items of one image and their predictions -> the predictions, smoothed over time

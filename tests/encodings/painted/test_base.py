@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from gensight.encodings.edge_image import EdgeImage
-from gensight.encodings.painted.answers import PaintedBoxes, PaintedClass, PaintedDepth, PaintedMask
 from gensight.encodings.painted.base import (
     NUM_CLASS_COLOURS,
     PaintedTasks,
@@ -17,7 +16,11 @@ from gensight.encodings.painted.base import (
     colour_temperature,
     nearest_codes,
 )
+from gensight.encodings.painted.boxes import PaintedBoxes
+from gensight.encodings.painted.classes import PaintedClass
+from gensight.encodings.painted.depth import PaintedDepth
 from gensight.encodings.painted.drawings import PaintedEdges, PaintedKeypoints
+from gensight.encodings.painted.masks import PaintedMask
 from gensight.errors import ConfigError, DataError
 from gensight.geometry import box_image_to_model
 from gensight.readers.puppets import PuppetsReader

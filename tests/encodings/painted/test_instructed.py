@@ -2,8 +2,9 @@
 
 import pytest
 
-from gensight.encodings.painted.answers import PaintedBoxes, PaintedMask
+from gensight.encodings.painted.boxes import PaintedBoxes
 from gensight.encodings.painted.instructed import Instructed
+from gensight.encodings.painted.masks import PaintedMask
 from gensight.errors import ConfigError
 from tests.methods.instruct import small
 

@@ -4,8 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from gensight.backbones.diffusion import load_diffusion
-from gensight.encodings.painted.answers import PaintedBoxes, PaintedClass, PaintedDepth, PaintedMask
+from gensight.encodings.painted.boxes import PaintedBoxes
+from gensight.encodings.painted.classes import PaintedClass
+from gensight.encodings.painted.depth import PaintedDepth
 from gensight.encodings.painted.instructed import Instructed
+from gensight.encodings.painted.masks import PaintedMask
 from gensight.loading.cases import Cases, collate
 from gensight.loading.draw_order import Draw
 from gensight.loading.views import ViewPolicy

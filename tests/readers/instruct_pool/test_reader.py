@@ -13,8 +13,11 @@ from PIL import Image
 
 from gensight.assembly.readers import build_readers
 from gensight.config.loading.loader import load_data
-from gensight.encodings.painted.answers import PaintedBoxes, PaintedClass, PaintedDepth, PaintedMask
+from gensight.encodings.painted.boxes import PaintedBoxes
+from gensight.encodings.painted.classes import PaintedClass
+from gensight.encodings.painted.depth import PaintedDepth
 from gensight.encodings.painted.instructed import Instructed
+from gensight.encodings.painted.masks import PaintedMask
 from gensight.errors import DataError
 from gensight.loading.cases import Cases
 from gensight.loading.draw_order import DrawOrder

@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from gensight.cli.data.datasets import app
-from gensight.encodings.painted.answers import PaintedClass
+from gensight.encodings.painted.classes import PaintedClass
 from gensight.errors import ConfigError, DataError
 from gensight.files.images import write_image
 from gensight.readers.instruct_pool.reader import InstructPoolReader

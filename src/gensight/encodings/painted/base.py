@@ -20,7 +20,7 @@ from gensight.encodings.panels import Panel
 from gensight.errors import ConfigError
 from gensight.geometry import grid_to_image, image_to_grid, pixel_centres
 from gensight.instructions.grammar import TASKS
-from gensight.samples import Array, Item, Prediction, Sample, Size, View
+from gensight.samples import Array, Instance, Item, Prediction, Sample, Size, View
 
 OUTPUT = "painted"
 EVEN = 0.5  # threshold between black and a colour: as near to the one as to the other
@@ -258,3 +258,8 @@ class PaintedTasks(Encoding):
 def asked_classes(item: Item) -> Sequence[str]:
     """The classes that an item asks for; none without a query."""
     return () if item.query is None else item.query.options
+
+
+def answer_prediction(item: Item, instances: Sequence[Instance] = ()) -> Prediction:
+    """The prediction of an item with these instances."""
+    return Prediction(item.sample.key, item.sample.size, tuple(instances), item_key=item.key, group=item.sample.group)

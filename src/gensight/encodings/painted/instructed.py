@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gensight.encodings.painted.answers import PaintedBoxes, class_cells
 from gensight.encodings.painted.base import Painted, PaintedTasks
+from gensight.encodings.painted.boxes import PaintedBoxes
+from gensight.encodings.painted.masks import class_cells
 from gensight.errors import ConfigError
 from gensight.instructions.class_lists import several_classes
 from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Task, as_task, fixed

@@ -9,8 +9,11 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from gensight.encodings.painted.answers import PaintedBoxes, PaintedClass, PaintedDepth, PaintedMask
 from gensight.encodings.painted.base import Painted
+from gensight.encodings.painted.boxes import PaintedBoxes
+from gensight.encodings.painted.classes import PaintedClass
+from gensight.encodings.painted.depth import PaintedDepth
+from gensight.encodings.painted.masks import PaintedMask
 from gensight.errors import ConfigError, DataError
 from gensight.instructions.class_lists import several_classes
 from gensight.instructions.grammar import Task, fixed, rephrased

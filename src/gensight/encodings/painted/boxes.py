@@ -1,0 +1,191 @@
+"""Boxes as painted answers."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from gensight.encodings.painted.base import (
+    EVEN,
+    NUM_COLOURS,
+    Painted,
+    answer_prediction,
+    asked_classes,
+    code_colours,
+    nearest_codes,
+)
+from gensight.errors import ConfigError
+from gensight.geometry import (
+    box_corners,
+    clip_box,
+    grid_to_image,
+    image_to_grid,
+    points_box,
+    warp_image,
+)
+from gensight.samples import Array, Instance, Item, Prediction, Query, Sample, Size, View
+
+_Found = tuple[int, tuple[int, int, int, int], float]
+
+
+class PaintedBoxes(Painted):
+    """The boxes of the asked classes: filled, each in a colour of its own on black, the largest below; or outlines.
+
+    `filled` tells up to `max_boxes` instances of a class apart. Of several classes the largest boxes of each take the
+    first colours, in the classes' order, the second largest the next ones, and so on; so one class alone has the first
+    `max_boxes` colours. A box that others cover to more than half of its visible edges may
+    come back smaller. `outlines` paints white frames on the photograph as published (Gan et al., "InstructCV", ICLR
+    2024), of one class at a time: frames that touch come back as one, and white things may come back as boxes.
+
+    Bound on its own encodings, for boxes that nothing covers: each edge within half a cell.
+
+    Args:
+        stride: Model pixels per cell.
+        style: `filled` or `outlines`.
+        max_boxes: Boxes of a class that `filled` paints, the largest ones.
+        region: `box`, or `head`: the boxes of heads, of data sets that mark them.
+        min_side: Predicted boxes with a shorter side in cells are left out.
+        threshold: Of filled boxes; see `nearest_codes`.
+    """
+
+    name, task = "painted-boxes", "detect"
+    _WIDTH = 2  # cells, of an outline
+
+    def __init__(
+        self,
+        stride: int = 1,
+        style: Literal["filled", "outlines"] = "filled",
+        max_boxes: int = 26,
+        region: Literal["box", "head"] = "box",
+        min_side: int = 2,
+        threshold: float = EVEN,
+    ) -> None:
+        super().__init__(stride)
+        if not 1 <= max_boxes <= 124:
+            raise ConfigError(f"1 to 124 boxes can be told apart by colour, not {max_boxes}")
+        self.style, self.max_boxes, self.region, self.min_side = style, max_boxes, region, min_side
+        self.threshold = threshold
+        self.most_classes = 1 if style == "outlines" else NUM_COLOURS // max_boxes
+
+    def _boxes(self, sample: Sample, name: str) -> list[Array] | None:
+        """Boxes of a class, largest first; None where nobody marked them."""
+        if sample.instances is None:
+            return None
+        chosen = [one for one in sample.instances if one.category == name and not one.is_crowd]
+        boxes = [one.box if self.region == "box" else one.head_box for one in chosen]
+        known = [box for box in boxes if box is not None]
+        if len(known) < len(boxes):
+            return None
+        return sorted(known, key=lambda box: -float(np.prod(box[2:] - box[:2])))
+
+    def _numbered(self, sample: Sample, asked: Sequence[str]) -> list[tuple[int, Array]] | None:
+        """(number of the colour, box) of the asked classes, the largest box first; None where nobody marked them."""
+        self._check(asked)
+        found: list[tuple[int, Array]] = []
+        for place, name in enumerate(asked, start=1):
+            boxes = self._boxes(sample, name)
+            if boxes is None:
+                return None
+            found += [(rank * len(asked) + place, box) for rank, box in enumerate(boxes[: self.max_boxes])]
+        return sorted(found, key=lambda one: -float(np.prod(one[1][2:] - one[1][:2]))) if asked else None
+
+    def _check(self, asked: Sequence[str]) -> None:
+        if len(asked) > self.most_classes:
+            raise ConfigError(
+                f"boxes of {len(asked)} classes cannot be told apart at once ({self.style}, {self.max_boxes} a class)",
+                hint=f"ask for {self.most_classes} or fewer at a time",
+            )
+
+    def marked(self, sample: Sample) -> bool:
+        """Whether somebody looked for objects in this image, and gave all of them boxes (or head boxes)."""
+        if sample.instances is None:
+            return False
+        known = [one.box if self.region == "box" else one.head_box for one in sample.instances if not one.is_crowd]
+        return all(box is not None for box in known)
+
+    def items(self, sample: Sample) -> list[Item]:
+        """One per class whose objects the image shows, all of them with boxes."""
+        names = sorted({one.category for one in sample.instances or ()})
+        what = "" if self.region == "box" else "head of the "
+        return [
+            Item((sample,), query=Query(f"detect the {what}{name}", self.task, (name,)))
+            for name in names
+            if self._boxes(sample, name)
+        ]
+
+    def paint(self, item: Item, view: View, grid_size: Size) -> tuple[Array, Array] | None:
+        asked = asked_classes(item)
+        boxes = self._numbered(item.sample, asked)
+        if boxes is None:
+            return None
+        known = np.ones(grid_size, dtype=bool)
+        if self.style == "outlines":
+            picture = _photograph(item.sample, view, grid_size)
+        else:
+            picture = np.zeros((*grid_size, 3), dtype=np.float32)
+        colours = code_colours(self.max_boxes * len(asked))
+        for number, box in boxes:
+            corners = points_box(image_to_grid(box_corners(box), view, grid_size))
+            x0, y0, x1, y1 = (int(edge) for edge in np.rint(clip_box(corners, grid_size)))
+            x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
+            if x0 >= grid_size[1] or y0 >= grid_size[0]:
+                continue
+            if self.style == "filled":
+                picture[y0:y1, x0:x1] = colours[number]
+            else:
+                cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), (1.0, 1.0, 1.0), self._WIDTH)
+        return picture, known
+
+    def read(self, picture: Array, item: Item, view: View) -> Prediction:
+        """An instance per box, of the class that its colour says, with the mean confidence of that colour."""
+        asked = asked_classes(item) or ("object",)
+        self._check(asked)
+        grid_size: Size = (picture.shape[0], picture.shape[1])
+        found = self._filled(picture, len(asked)) if self.style == "filled" else self._outlines(picture)
+        instances = []
+        for number, cells, confidence in found:
+            name = asked[(number - 1) % len(asked)]
+            corners = grid_to_image(box_corners(np.array(cells, dtype=np.float64)), view, grid_size)
+            box = clip_box(points_box(corners), item.sample.size)
+            if self.region == "head":
+                instances.append(Instance(name, head_box=box, confidence=confidence))
+            else:
+                instances.append(Instance(name, box=box, confidence=confidence))
+        return answer_prediction(item, instances)
+
+    def _filled(self, picture: Array, num_classes: int) -> list[_Found]:
+        """(number of the colour, box in cells, confidence): the largest connected region of each colour."""
+        cells, sure = nearest_codes(picture, code_colours(self.max_boxes * num_classes), self.threshold)
+        found = []
+        for number in np.unique(cells[cells > 0]):
+            mask = (cells == number).astype(np.uint8)
+            count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+            whole = [n for n in range(1, count) if stats[n, 4] >= 0.05 * stats[1:, 4].max()]
+            low, high = stats[whole, :2].min(0), (stats[whole, :2] + stats[whole, 2:4]).max(0)
+            if min(high - low) >= self.min_side:
+                confidence = float(sure[np.isin(labels, whole)].mean())
+                corners = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+                found.append((int(number), corners, confidence))
+        return found
+
+    def _outlines(self, picture: Array) -> list[_Found]:
+        white = (picture.min(-1) > 0.9).astype(np.uint8)
+        contours, _ = cv2.findContours(white, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        found = []
+        for contour in contours:
+            x, y, width, height = cv2.boundingRect(contour)
+            if min(width, height) >= max(self.min_side, 2 * self._WIDTH):
+                rim = np.ones((height, width), dtype=bool)
+                rim[2:-2, 2:-2] = False
+                confidence = float(white[y : y + height, x : x + width][rim].mean())
+                found.append((1, (x, y, x + width, y + height), confidence))
+        return found
+
+
+def _photograph(sample: Sample, view: View, grid_size: Size) -> Array:
+    """float32 (grid_height, grid_width, 3) in [0, 1]: the image as the view shows it."""
+    seen = warp_image(sample.image(), view).astype(np.float32) / 255
+    if seen.shape[:2] != tuple(grid_size):
+        seen = cv2.resize(seen, (grid_size[1], grid_size[0]), interpolation=cv2.INTER_AREA)
+    return seen

@@ -1,0 +1,75 @@
+"""The class of an image as a painted answer."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gensight.encodings.class_label import label_panel
+from gensight.encodings.painted.base import (
+    NUM_CLASS_COLOURS,
+    Painted,
+    asked_classes,
+    class_colours,
+    colour_shares,
+)
+from gensight.encodings.panels import Panel
+from gensight.errors import ConfigError
+from gensight.samples import Array, Item, Prediction, Query, Sample, Size, View
+
+
+class PaintedClass(Painted):
+    """The class of the whole image as one colour all over: a class of the vocabulary has its own of `code_colours`.
+
+    `query.options` are the classes to choose from, by default the whole vocabulary; of one class alone (`is there a
+    cat?`) white says yes and black no. Black is no class where there are several. Several classes keep the colours of
+    the vocabulary, since the words need not name them; where one is not in it, colours follow the order of the options.
+
+    Bound on its own encodings: none; the right class, with confidence 1.
+
+    Args:
+        labels: The vocabulary.
+        stride: Model pixels per cell.
+
+    Raises:
+        ConfigError: No labels, the same one twice, or more than `NUM_CLASS_COLOURS`.
+    """
+
+    name, task, most_classes = "painted-class", "classify", NUM_CLASS_COLOURS
+
+    def __init__(self, labels: Sequence[str], stride: int = 1) -> None:
+        super().__init__(stride)
+        if not labels or len(set(labels)) < len(labels):
+            raise ConfigError("a painted class needs at least one label, each only once")
+        if len(labels) > NUM_CLASS_COLOURS:
+            raise ConfigError(
+                f"{len(labels)} labels, but colours tell {NUM_CLASS_COLOURS} classes apart",
+                where="encoding.labels", hint="name fewer labels, or leave `classify` out of the tasks",
+            )  # fmt: skip
+        self.labels = tuple(labels)
+
+    def items(self, sample: Sample) -> list[Item]:
+        """One per sample whose label is in the vocabulary."""
+        if sample.label not in self.labels:
+            return []
+        return [Item((sample,), query=Query("classify the image", self.task, self.labels))]
+
+    def paint(self, item: Item, view: View, grid_size: Size) -> tuple[Array, Array] | None:
+        asked, label = asked_classes(item), item.sample.label
+        if label is None or not asked:
+            return None
+        colours = class_colours(asked, self.labels)
+        colour = colours[asked.index(label) + 1] if label in asked else colours[0]
+        return np.broadcast_to(colour, (*grid_size, 3)).copy(), np.ones(grid_size, dtype=bool)
+
+    def read(self, picture: Array, item: Item, view: View) -> Prediction:
+        """`label_scores` of the options: their colours' shares of the picture; with none of them they add up to 1."""
+        asked = asked_classes(item) or self.labels
+        shares = colour_shares(picture, class_colours(asked, self.labels))
+        scores = {name: float(shares[number]) for number, name in enumerate(asked, start=1)}
+        return Prediction(
+            item.sample.key, item.sample.size, label_scores=scores, item_key=item.key, group=item.sample.group
+        )
+
+    def panel(self, prediction: Prediction, item: Item) -> Panel | None:
+        """See `label_panel`."""
+        return label_panel(prediction, item)
