@@ -16,7 +16,10 @@ from gensight.backbones.pretrained import tiny_folder
 from gensight.version import __version__
 
 GIB = 1024**3
-OPTIONAL = {"wandb": "logs to Weights & Biases: pip install 'gensight[wandb]'"}
+OPTIONAL = {
+    "wandb": "logs to Weights & Biases: pip install 'gensight[wandb]'",
+    "efficientnet_lite_pytorch": "aligns a backbone's features in pretraining: pip install 'gensight[imagenet]'",
+}
 # Estimates in GiB for training a readout at batch 8: U-Net in half precision on a GPU, in single precision on a CPU.
 GPU_NEEDS = {"Stable Diffusion 1.x and 2.x at 512 px": 8, "Stable Diffusion XL at 1024 px": 20}
 CPU_NEEDS = {"Stable Diffusion 1.x and 2.x at 512 px": 10, "Stable Diffusion XL at 1024 px": 24}
