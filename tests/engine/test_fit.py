@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from gensight.engine.fit import Schedule, Training, fit, load_method
 from gensight.engine.module import Optimisation
@@ -43,7 +44,7 @@ def weights(root: Path) -> dict[str, Loss]:
     return load_file(RunFolder(root).weights)
 
 
-def same(a: dict[str, Loss], b: dict[str, Loss]) -> bool:
+def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
