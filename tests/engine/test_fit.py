@@ -19,6 +19,7 @@ from gensight.engine.run_folder import RunFolder
 from gensight.errors import RunError
 from gensight.loading.draw_order import DrawOrder
 from gensight.loading.stream import CaseBatches
+from gensight.methods.loss import Loss
 from gensight.methods.readout.method import Part, Readout
 from gensight.samples import Batch
 from tests.engine import small_run
@@ -52,7 +53,7 @@ def train_until_killed(root: Path) -> None:
     losses = method.losses
     count = 0
 
-    def killing(batch: Batch, player: str = "model") -> dict[str, Tensor]:
+    def killing(batch: Batch, player: str = "model") -> dict[str, Loss]:
         nonlocal count
         count += 1
         if count == 8:
@@ -111,11 +112,11 @@ def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_last_checkpoint(
     losses = method.losses
     count = 0
 
-    def breaking(batch: Batch, player: str = "model") -> dict[str, Tensor]:
+    def breaking(batch: Batch, player: str = "model") -> dict[str, Loss]:
         nonlocal count
         count += 1
         values = losses(batch, player)
-        return {name: value * (math.nan if count == 8 else 1) for name, value in values.items()}
+        return {name: replace(one, sum=one.sum * (math.nan if count == 8 else 1)) for name, one in values.items()}
 
     method.losses = breaking
     with pytest.raises(RunError, match="the loss is not finite at step 8") as caught:
@@ -129,7 +130,7 @@ def test_interrupt_saves_and_resumes(tmp_path: Path) -> None:
     losses = method.losses
     count = 0
 
-    def interrupting(batch: Batch, player: str = "model") -> dict[str, Tensor]:
+    def interrupting(batch: Batch, player: str = "model") -> dict[str, Loss]:
         nonlocal count
         count += 1
         if count == 5:
