@@ -187,7 +187,8 @@ def resolve_vocabulary(config: RunConfig, train: Reader | None = None) -> RunCon
     own = {"classify"} if isinstance(part, ClassConfig) else set(part.tasks)
     wanted = [key for key, tasks in asked.items() if getattr(part, key, None) is None and tasks & own]
     if wanted:
-        reader = with_labels(train or build_readers(config.data, truths_of(config)).train)
+        opened = build_readers(config.data, truths_of(config)).train if train is None else train
+        reader = with_labels(opened)
         found = {key: tuple(name for name in getattr(reader, key) if name != BACKGROUND) for key in wanted}
     for key, names in found.items():
         if not names:
