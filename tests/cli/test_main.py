@@ -61,8 +61,6 @@ def test_a_dry_run_trains_nothing(stub: Callable[..., Calls], monkeypatch: pytes
     module = types.ModuleType("gensight.studies.dry_run")
     module.dry_run = lambda *values: (tried.append(values), types.SimpleNamespace(text=lambda: "one step"))[1]  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "gensight.studies.dry_run", module)
-    outcome = types.ModuleType("gensight.verbs.outcome")
-    monkeypatch.setitem(sys.modules, "gensight.verbs.outcome", outcome)
     assert run("train", "demo", "--device", "cpu", "--dry-run").stdout == "one step\n"
     [(config, device)] = tried
     assert (config.name, device, calls) == ("demo", "cpu", [])

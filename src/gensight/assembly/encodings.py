@@ -177,7 +177,7 @@ def resolve_vocabulary(config: RunConfig, train: Reader | None = None) -> RunCon
     missing = config.encoding.missing_vocabulary()
     if not missing:
         return config
-    reader = with_labels(train or build_readers(config.data, config.truths).train)
+    reader = with_labels(build_readers(config.data, config.truths).train if train is None else train)
     found = {key: tuple(name for name in getattr(reader, key) if name != BACKGROUND) for key in missing}
     for key, hint in missing.items():
         if not found[key]:
