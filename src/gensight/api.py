@@ -104,7 +104,7 @@ def backbone(name: str | Path, settings: Settings | None = None) -> Backbone:
     Example:
         >>> features = gs.backbone("tiny").features(torch.rand(1, 3, 64, 64))
         >>> features.maps["up_blocks.2.resnets.1"].shape
-        torch.Size([1, 96, 16, 16])
+        torch.Size([1, 96, 8, 8])
     """
     return open_backbone(str(name), settings or {})
 

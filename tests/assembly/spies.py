@@ -30,7 +30,7 @@ class Spy:
     def watch(
         self, monkeypatch: pytest.MonkeyPatch, module: types.ModuleType, chosen: Callable[[Any], bool], made: Any = None
     ) -> None:
-        """Replaces the constructors of a module that are `chosen`; they give `made()`, or what they would have."""
+        """Replaces the `chosen` constructors of a module: they give `made(constructor)`, or what they would have."""
         for name, value in list(vars(module).items()):
             if callable(value) and chosen(value):
                 monkeypatch.setattr(module, name, self._recorder(value, made))
@@ -43,7 +43,7 @@ class Spy:
             for more in (p.name for p in signature.parameters.values() if p.kind is p.VAR_KEYWORD):
                 named |= named.pop(more, {})
             self.calls += [(constructor.__name__, name, plain(value)) for name, value in named.items()]
-            return constructor(*args, **kwargs) if made is None else made()
+            return constructor(*args, **kwargs) if made is None else made(constructor)
 
         return record
 

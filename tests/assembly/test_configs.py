@@ -81,6 +81,13 @@ class StubBackbone(DiffusionBackbone):
         nn.Module.__init__(self)
 
 
+def unmade(module: type[nn.Module]) -> nn.Module:
+    """An instance that nothing has initialised but torch."""
+    made = module.__new__(module)
+    nn.Module.__init__(made)
+    return made
+
+
 def recipe_of(kind: str, values: dict[str, Any], axis: str) -> RunConfig:
     """A recipe with that section in it, and others that go with it."""
     sections: dict[str, Any] = {axis: {"kind": kind, **values}}
@@ -114,11 +121,11 @@ def calls_of(recipe: RunConfig, axis: str) -> Spy:
                 encoding = build_encoding(recipe, NAMED["coco-17"])
                 spy.watch(patch, assembly.methods, lambda one: one in (Part, WarpRange, JitterRange))
                 spy.watch(patch, assembly.methods, lambda one: isinstance(one, type) and issubclass(one, nn.Module)
-                          and one not in (DiffusionBackbone, assembly.methods.Method), StubBackbone)  # fmt: skip
+                          and one not in (DiffusionBackbone, assembly.methods.Method), unmade)  # fmt: skip
                 build_method(recipe, StubBackbone(), encoding)
             case "backbone":
                 loaders = (load_tiny, load_diffusion, load_transformers, ScratchEncoder)
-                spy.watch(patch, assembly.backbones, lambda one: one in loaders, StubBackbone)
+                spy.watch(patch, assembly.backbones, lambda one: one in loaders, lambda loader: StubBackbone())
                 build_backbone(recipe)
     return spy
 
@@ -285,7 +292,7 @@ def reader_calls(data: Any) -> list[tuple[str, str, Any]]:
     spy = Spy()
     with pytest.MonkeyPatch.context() as patch:
         spy.watch(patch, assembly.readers, lambda one: isinstance(one, type) and issubclass(one, Reader)
-                  and one not in (Reader, Subset), StubReader)  # fmt: skip
+                  and one not in (Reader, Subset), lambda reader: StubReader())  # fmt: skip
         build_readers(data, ("keypoints",))
     return spy.calls
 

@@ -17,6 +17,7 @@ from gensight.engine.run_folder import RunFolder
 from gensight.errors import RunError
 from gensight.loading.stream import IndexedBatches
 from gensight.methods.base import Method
+from gensight.methods.loss import Loss
 from gensight.samples import Batch, Item, Sample
 
 
@@ -28,9 +29,9 @@ class Line(Method):
         torch.manual_seed(0)
         self.layer = nn.Linear(3, 3)
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
+    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
         x = batch.image[:, :, 0, 0]
-        return {"loss": (self.layer(x + 0.1 * item_noise(batch.keys, (3,))) - 2 * x).square().mean()}
+        return {"squared": Loss.over((self.layer(x + 0.1 * item_noise(batch.keys, (3,))) - 2 * x).square().mean(1))}
 
     def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
         return {"doubled": self.layer(batch.image[:, :, 0, 0])}

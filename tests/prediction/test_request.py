@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
+from gensight.config.encodings import Single
 from gensight.diffusion.sampling import Sampling
 from gensight.encodings.base import Encoding
 from gensight.encodings.gaze import GazeMap
@@ -31,7 +33,9 @@ class FakeRun:
         self.folder, self.skeleton = RunFolder(Path("runs/fake")), None
         self.encoding, self.method = encoding, Mean()
         self.config: Any = SimpleNamespace(
-            encoding=SimpleNamespace(kind=kind), view=SimpleNamespace(crop=crop), method=SimpleNamespace(kind="readout")
+            encoding=TypeAdapter(Single).validate_python({"kind": kind}),
+            view=SimpleNamespace(crop=crop),
+            method=SimpleNamespace(kind="readout"),
         )
 
 

@@ -14,8 +14,9 @@ from gensight.backbones.base import Features
 from gensight.backbones.diffusion import load_diffusion
 from gensight.cli.main import app
 from gensight.errors import ConfigError, RunError
+from gensight.geometry import warp_image
 from gensight.heads.released import read_released_head
-from gensight.loading.cases import collate
+from gensight.loading.cases import Case, collate
 from gensight.prediction.trained_run import TrainedRun, whole_image_item
 from gensight.verbs.evaluate import evaluate
 from gensight.verbs.import_weights import guess_head, import_weights
@@ -57,7 +58,9 @@ def test_the_run_gives_what_the_released_network_gives(
 ) -> None:
     dims = SD if family == "sd" else XL
     run = TrainedRun.load(imported(tmp_path, pipelines[family], head, dims, sequential=sequential, **options), "cpu")
-    case = run._case(whole_image_item(picture()))
+    item = whole_image_item(picture())
+    views = run.policy.views(item)
+    case = Case(item, views, 0, (warp_image(picture(), views[0]),), {})
     (result,) = run.method.predict(collate([case])).values()
 
     backbone = load_diffusion(pipelines[family])

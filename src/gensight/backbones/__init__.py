@@ -7,7 +7,7 @@
 - `scratch`: `ScratchEncoder`, a small network without any pretraining: the honest baseline.
 - `transformers_encoder`: `load_transformers`, a ResNet or ViT of the transformers library, by folder or hub id.
 - `transformers_models`: finding and loading models of that library.
-- `single_file`, `editor_folder`: editors as published in one file, and as the folder that diffusers loads.
+- `single_file`, `pipeline_folder`: editors as published in one file; pipelines as the folders that diffusers loads.
 - `cache`: features of a frozen backbone, kept on disk.
 
 Adding a backbone:

@@ -76,3 +76,21 @@ def vocabulary_files(tokenizer: Any) -> tuple[dict[str, int], str]:
     state = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
     pairs = [pair if isinstance(pair, str) else " ".join(pair) for pair in state["merges"]]
     return state["vocab"], "\n".join(["#version: 0.2", *pairs]) + "\n"
+
+
+def save_editor_folder(folder: Path, *, vae: Any, text_encoder: Any, tokenizer: Any, unet: Any, scheduler: Any) -> None:
+    """Writes the parts, without a safety checker."""
+    # Its module is slow to import, and tells of image processors that nothing here uses.
+    from diffusers import StableDiffusionInstructPix2PixPipeline
+
+    pipeline = StableDiffusionInstructPix2PixPipeline(
+        vae=vae,
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        unet=unet,
+        scheduler=scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.save_pretrained(folder)

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from gensight.backbones.editor_folder import save_editor_folder
+from gensight.backbones.pipeline_folder import save_editor_folder
 from gensight.errors import RunError, first_line
 
 SUFFIXES = (".ckpt", ".safetensors")

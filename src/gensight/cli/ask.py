@@ -83,10 +83,11 @@ def ask(
     Example:
       gensight ask runs/instruct-puppets IMAGES "segment the dog"
     """
-    from gensight.verbs.ask import Sampling
+    from gensight.diffusion.sampling import Sampling, find_sampler
     from gensight.verbs.ask import ask as run_ask
 
-    options = (sampler, steps, text_guidance, image_guidance, num_samples, seed)
+    known = None if sampler is None else find_sampler(sampler)
+    options = (known, steps, text_guidance, image_guidance, num_samples, seed)
     result = run_ask(
         run,
         source,
@@ -94,7 +95,7 @@ def ask(
         out,
         task=task,
         classes=() if classes is None else tuple(name.strip() for name in classes.split(",")),
-        sampling=None if all(option is None for option in options) else Sampling(*options),  # type: ignore[arg-type]
+        sampling=None if all(option is None for option in options) else Sampling(*options),
         device=device,
         draw=draw,
     )

@@ -1,6 +1,6 @@
 """Recipes: the typed, torch-free description of a run.
 
-- `schema.py`: `RunConfig`, the recipe of `gensight train`; `data/`: its `data` section; `encodings.py`, `gaze.py`,
+- `schema.py`: `RunConfig`, the recipe of `gensight train`; `data/`: its `data` section; `encodings/`, `gaze.py`,
   `instruct.py`, `landmarks.py`, `classifier.py`: sections of targets and methods.
 - `pretrain.py`, `study.py`: the recipes of `gensight pretrain` and `gensight study`.
 - `loading/`: recipes found, read, overridden, checked and written; mistakes in the recipe's own words.

@@ -31,6 +31,16 @@ EstimateX0 = Callable[[Tensor, Tensor], Tensor]
 _STEP_NOISE = 1 << 20  # the stream of the noise that a sampler adds, of an item's randomness
 
 
+def find_sampler(name: str) -> SamplerName:
+    """The sampler of that name. ConfigError with the nearest one where there is none."""
+    for sampler in SAMPLERS:
+        if sampler == name:
+            return sampler
+    near = nearest(name, SAMPLERS)
+    hint = f"did you mean `{near}`?" if near else None
+    raise ConfigError(f"there is no sampler `{name}`", where="sampler", choices=SAMPLERS, hint=hint)
+
+
 @dataclass(frozen=True)
 class Sampling:
     """What a user sets of a prediction's sampling; None: as the run was made.
@@ -56,10 +66,8 @@ class Sampling:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        if self.sampler is not None and self.sampler not in SAMPLERS:
-            near = nearest(self.sampler, SAMPLERS)
-            hint = f"did you mean `{near}`?" if near else None
-            raise ConfigError(f"there is no sampler `{self.sampler}`", where="sampler", choices=SAMPLERS, hint=hint)
+        if self.sampler is not None:
+            find_sampler(self.sampler)
         for name in ("steps", "num_samples"):
             if (getattr(self, name) or 1) < 1:
                 raise ConfigError(f"{name}={getattr(self, name)} is not positive", where=name)

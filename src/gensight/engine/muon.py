@@ -4,7 +4,7 @@ Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024).
 networks learn from about half as many images as with AdamW.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -60,14 +60,19 @@ class Muon(torch.optim.Optimizer):
         super().__init__(groups, {"momentum": momentum, "betas": betas, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One step; parameters without a gradient stay as they are."""
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+        """One step, after the closure where there is one; parameters without a gradient stay as they are."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
         for group in self.param_groups:
             update = self._muon_step if group["is_muon"] else self._adam_step
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     parameter.mul_(1 - group["lr"] * group["weight_decay"])
                     update(parameter, parameter.grad, group)
+        return loss
 
     def _muon_step(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]

@@ -15,5 +15,5 @@ Adding a goal:
 1. Subclass `Goal` in `goals.py`; its `error` gives one number per image, differentiable in the features.
 2. Say in `heads.py` which kind of output it reads.
 3. Build it in `verbs/guidance/guide.py` from the user's options, refusing what does not fit.
-4. Test that one step of steering lowers it (`tests/guidance/test_goals.py`).
+4. Test that one step of steering lowers it (in `tests/guidance/`).
 """

@@ -10,7 +10,8 @@
 - `pretrain/`: an autoencoder and a denoiser learn from images without labels; what `gensight pretrain` trains.
 
 Adding a method:
-1. Make a folder `methods/NAME/` with `model.py` (networks), `loss.py` (one function per formula) and `method.py`.
+1. Make a folder `methods/NAME/` with `NAME/model.py` (networks), `NAME/loss.py` (one function per formula) and
+   `NAME/method.py`.
 2. Subclass `Method` with plain keyword arguments; draw all noise from the batch's keys (`diffusion/noise.py`). Two
    `players` take turns in each step, each with an optimiser, a schedule and a clipping of its own.
 3. Give what is sampled its own `sampling`, and let `predict`'s argument change it for one call. Trainings that come

@@ -54,6 +54,7 @@ class AngularError(Metric):
             if measure not in MEASURES:
                 raise ConfigError(f"no measure of normals is called `{measure}`", choices=MEASURES)
         self.measures, self.seed = tuple(measures), seed
+        self.protocol = PROTOCOLS[0]
         self.images: dict[str, _Measured] = {}
         self.skipped: set[str] = set()
 

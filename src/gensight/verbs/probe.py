@@ -82,10 +82,8 @@ def probe(
         layers: `all`, `decoder`, or names with commas between.
         samples: Number of training images, evenly spaced; all, if there are fewer.
         folds: Of the cross-validation.
-        noise: `none`, the clean image, as `method.timesteps=clean` reads it; `fixed`, noised to the timestep with the
-            same noise for every image.
-        combine: Largest number of layers to read together: from the best one on, layers are added at the best
-            timestep, each time the one that helps most, as long as the score is bettered by 2 %.
+        noise: `none`, the clean image; `fixed`, noised to the timestep with the same noise for every image.
+        combine: Largest number of layers to read together: layers are added to the best one while the score gains 2 %.
         device: `auto`, `cpu`, `cuda` ...
         announce: Called with the table and the preset that it suggests.
 
@@ -93,8 +91,7 @@ def probe(
         The folder.
 
     Raises:
-        ConfigError: A backbone without noise levels, an unknown layer, a timestep out of range, an encoding without
-            maps.
+        ConfigError: A backbone without noise levels, an unknown layer or timestep, an encoding without maps.
         DataError: No or too few labelled images.
         RunError: The folder holds a probe of other settings.
     """
@@ -118,13 +115,14 @@ def probe(
         table = _table(config, task, names, timesteps, scores, mean)
         best, score = _combine(measure, scores, table, names, timesteps, combine)
         preset = _write(out, config, task, noise, table, scores, mean, best, score)
-    for text in (
-        table.text(),
-        yaml.safe_dump(preset, sort_keys=False, width=110).rstrip(),
-        f"map: {out / 'probe.png'}",
-    ):
-        announce(text)
+    _announce(announce, table, preset, out)
     return out
+
+
+def _announce(announce: Announce, table: ProbeMap, preset: dict[str, Any], out: Path) -> None:
+    announce(table.text())
+    announce(yaml.safe_dump(preset, sort_keys=False, width=110).rstrip())
+    announce(f"map: {out / 'probe.png'}")
 
 
 def _settings(config: RunConfig, source: "_Source", num_samples: int, folds: int, noise: Noise) -> dict[str, Any]:

@@ -108,4 +108,4 @@ def test_help():
     code, said, _ = run("--help")
     assert code == 0
     assert max(map(len, said.splitlines())) <= 80
-    assert "gensight annotate edges PHOTOS --out labelled" in said
+    assert "gensight annotate detect PHOTOS --out people" in said

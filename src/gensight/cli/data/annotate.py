@@ -77,10 +77,7 @@ def annotate(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out",
-            metavar="FOLDER",
-            show_default=False,
-            help="The data set; INPUT itself if that is an annotated one.",
+            "--out", metavar="FOLDER", show_default=False, help="The data set; INPUT itself if that is annotated."
         ),
     ] = None,
     settings: Annotated[

@@ -18,7 +18,7 @@ from diffusers import DDIMScheduler
 from torch import Tensor, nn
 
 from gensight.backbones.diffusion import DiffusionBackbone
-from gensight.backbones.editor_folder import save_editor_folder
+from gensight.backbones.pipeline_folder import save_editor_folder
 from gensight.backbones.text import embed_each, embed_prompts
 from gensight.diffusion.sampling import SamplerName, build_scheduler, item_generators, run_sampler
 from gensight.diffusion.targets import Prediction

@@ -125,14 +125,12 @@ class Landmarks(Method):
         adversary_loss: AdversarialLoss = "least-squares",
     ) -> None:
         super().__init__()
-        if encoder == "backbone" or perceptual == "backbone":
-            _check_frozen(backbone)
+        _check_frozen(backbone, needed="backbone" in (encoder, perceptual))
         self.num_landmarks, self.reduced = num_landmarks, level_weights == "reduced"
-        self.perceptual_weight, self.equivariance = perceptual_weight, equivariance
-        self.separation, self.separation_reach = separation, separation_reach
-        self.warp, self.flip, self.warp_share = warp, flip, warp_share
-        self.jitter, self.jitter_targets = jitter, jitter_targets
-        self.adversary, self.adversary_loss = adversary, adversary_loss
+        self.perceptual_weight, self.equivariance, self.separation = perceptual_weight, equivariance, separation
+        self.separation_reach = separation_reach
+        self.warp, self.flip, self.warp_share, self.jitter = warp, flip, warp_share, jitter
+        self.jitter_targets, self.adversary, self.adversary_loss = jitter_targets, adversary, adversary_loss
         self.model = LandmarkModel(
             _shape(encoder, backbone, num_landmarks, shape_widths),
             num_landmarks,
@@ -310,8 +308,8 @@ def _shape(encoder: str, backbone: Backbone, num_landmarks: int, widths: tuple[i
     return ImageShape(num_landmarks, widths)
 
 
-def _check_frozen(backbone: Backbone) -> None:
-    if backbone.trainable:
+def _check_frozen(backbone: Backbone, needed: bool) -> None:
+    if needed and backbone.trainable:
         raise ConfigError(
             "landmarks compare or read the features of a frozen backbone, and this one is trained",
             where="backbone",
