@@ -165,7 +165,7 @@ class GazeMap(Encoding):
         error = float("nan")
         if subject.gaze is not None and len(subject.gaze.points):
             error = float(np.linalg.norm(told.points[0] - subject.gaze.points.mean(0)) / np.hypot(*item.sample.size))
-        pictures = [truth, draw_looks(image, prediction)]
+        pictures = [truth, draw_gaze_prediction(image, prediction)]
         return Panel(sheet(pictures, ["truth", "predicted"]), error, "of the diagonal")
 
 
@@ -224,7 +224,7 @@ def is_gaze(prediction: Prediction) -> bool:
     )
 
 
-def draw_looks(image: Array, prediction: Prediction) -> Array:
+def draw_gaze_prediction(image: Array, prediction: Prediction) -> Array:
     """uint8 RGB: everybody of a (merged) prediction; the maps are those of people who look into the image."""
     picture = image
     people = prediction.instances

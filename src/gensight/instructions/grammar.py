@@ -9,7 +9,7 @@ from gensight.errors import ConfigError
 
 Task = Literal["segment", "detect", "depth", "classify", "keypoints", "edges"]
 TASKS: tuple[Task, ...] = ("segment", "detect", "depth", "classify", "keypoints", "edges")
-OF_THE_IMAGE: tuple[Task, ...] = ("depth", "keypoints", "edges")  # they name no class
+IMAGE_TASKS: tuple[Task, ...] = ("depth", "keypoints", "edges")  # they name no class
 HELD_OUT_EVERY = 5  # every fifth template of a task is kept from training
 
 _SEGMENT = (
@@ -99,7 +99,7 @@ class Instruction:
     Attributes:
         text: The words.
         task: Of `TASKS`.
-        classes: The classes asked for, in the order of their colours; none of `OF_THE_IMAGE`.
+        classes: The classes asked for, in the order of their colours; none of `IMAGE_TASKS`.
     """
 
     text: str
@@ -214,7 +214,7 @@ def rephrased(
 
     Args:
         task: Of `TASKS`.
-        classes: Classes asked for, named in any order; none of `OF_THE_IMAGE`.
+        classes: Classes asked for, named in any order; none of `IMAGE_TASKS`.
         seed: Draws the template, the synonyms and the order of the names.
         synonyms: Other names of classes: one of them is said in place of the class, always. `classes` keep their names.
         part: Templates of training, or those kept from it.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gensight.errors import DataError
 from gensight.files.atomic import read_json
-from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Instruction, Task, as_task, filled, held_out, templates
+from gensight.instructions.grammar import IMAGE_TASKS, TASKS, Instruction, Task, as_task, filled, held_out, templates
 from gensight.instructions.paraphrase import LONGEST, Paraphraser
 
 Templates = Mapping[Task, tuple[str, ...]]
@@ -50,7 +50,7 @@ def wrong_with(text: object, task: Task) -> str | None:
     slots = _SLOT.findall(text)
     if any(slot not in _SLOTS for slot in slots) or "{" in _SLOT.sub("", text) or "}" in _SLOT.sub("", text):
         return "a template has no other braces than its slot"
-    if task in OF_THE_IMAGE:
+    if task in IMAGE_TASKS:
         return "this task asks for no class, so its templates have no slot" if slots else None
     return None if len(slots) == 1 else "a template has one slot for its classes"
 
@@ -60,7 +60,7 @@ def rephrased_templates(paraphraser: Paraphraser, task: Task, times: int) -> Ite
 
     Nothing that is kept for testing is shown to it, or comes back.
     """
-    kept, classes = set(held_out(task)), () if task in OF_THE_IMAGE else (_EXAMPLE,)
+    kept, classes = set(held_out(task)), () if task in IMAGE_TASKS else (_EXAMPLE,)
     known = {filled(one, classes).lower() for one in templates(task)}
     for _ in range(times):
         paraphraser.seed += 1
@@ -82,7 +82,7 @@ def as_template(text: str, task: Task) -> str | None:
     text = text.rstrip(".")
     if not re.match(r"I\b", text):
         text = text[:1].lower() + text[1:]
-    if task not in OF_THE_IMAGE:
+    if task not in IMAGE_TASKS:
         for form, slot in _FORMS:
             text = re.sub(rf"\b{form}\b", slot, text, flags=re.IGNORECASE)
     return text if wrong_with(text, task) is None else None

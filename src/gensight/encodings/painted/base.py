@@ -255,7 +255,7 @@ class PaintedTasks(Encoding):
         return self.of(item).panel(prediction, item)
 
 
-def asked_classes(item: Item) -> Sequence[str]:
+def query_classes(item: Item) -> Sequence[str]:
     """The classes that an item asks for; none without a query."""
     return () if item.query is None else item.query.options
 

@@ -11,9 +11,9 @@ from gensight.encodings.painted.base import (
     NUM_COLOURS,
     Painted,
     answer_prediction,
-    asked_classes,
     code_colours,
     nearest_codes,
+    query_classes,
 )
 from gensight.errors import ConfigError
 from gensight.geometry import (
@@ -115,7 +115,7 @@ class PaintedBoxes(Painted):
         ]
 
     def paint(self, item: Item, view: View, grid_size: Size) -> tuple[Array, Array] | None:
-        asked = asked_classes(item)
+        asked = query_classes(item)
         boxes = self._numbered(item.sample, asked)
         if boxes is None:
             return None
@@ -139,7 +139,7 @@ class PaintedBoxes(Painted):
 
     def read(self, picture: Array, item: Item, view: View) -> Prediction:
         """An instance per box, of the class that its colour says, with the mean confidence of that colour."""
-        asked = asked_classes(item) or ("object",)
+        asked = query_classes(item) or ("object",)
         self._check(asked)
         grid_size: Size = (picture.shape[0], picture.shape[1])
         found = self._filled(picture, len(asked)) if self.style == "filled" else self._outlines(picture)

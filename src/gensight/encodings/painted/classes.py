@@ -8,9 +8,9 @@ from gensight.encodings.class_label import label_panel
 from gensight.encodings.painted.base import (
     NUM_CLASS_COLOURS,
     Painted,
-    asked_classes,
     class_colours,
     colour_shares,
+    query_classes,
 )
 from gensight.encodings.panels import Panel
 from gensight.errors import ConfigError
@@ -54,7 +54,7 @@ class PaintedClass(Painted):
         return [Item((sample,), query=Query("classify the image", self.task, self.labels))]
 
     def paint(self, item: Item, view: View, grid_size: Size) -> tuple[Array, Array] | None:
-        asked, label = asked_classes(item), item.sample.label
+        asked, label = query_classes(item), item.sample.label
         if label is None or not asked:
             return None
         colours = class_colours(asked, self.labels)
@@ -63,7 +63,7 @@ class PaintedClass(Painted):
 
     def read(self, picture: Array, item: Item, view: View) -> Prediction:
         """`label_scores` of the options: their colours' shares of the picture; with none of them they add up to 1."""
-        asked = asked_classes(item) or self.labels
+        asked = query_classes(item) or self.labels
         shares = colour_shares(picture, class_colours(asked, self.labels))
         scores = {name: float(shares[number]) for number, name in enumerate(asked, start=1)}
         return Prediction(

@@ -13,7 +13,7 @@ from gensight.encodings.painted.boxes import PaintedBoxes
 from gensight.encodings.painted.masks import class_cells
 from gensight.errors import ConfigError
 from gensight.instructions.class_lists import several_classes
-from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Task, as_task, fixed
+from gensight.instructions.grammar import IMAGE_TASKS, TASKS, Task, as_task, fixed
 from gensight.readers.shared.class_maps import BACKGROUND, UNKNOWN, class_map
 from gensight.samples import Item, Query, Sample, View
 
@@ -108,7 +108,7 @@ class Instructed(PaintedTasks):
         return Item((sample,), query=Query(words, task, tuple(classes)))
 
     def _asked(self, task: str, sample: Sample) -> Iterator[tuple[str, ...]]:
-        if task in OF_THE_IMAGE:
+        if task in IMAGE_TASKS:
             yield from (() for _ in self.tasks[task].items(sample))
             return
         if task == "classify":

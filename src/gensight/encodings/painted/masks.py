@@ -9,11 +9,11 @@ from gensight.encodings.painted.base import (
     EVEN,
     Painted,
     answer_prediction,
-    asked_classes,
     cells_nearest,
     code_colours,
     image_nearest,
     nearest_codes,
+    query_classes,
 )
 from gensight.errors import DataError
 from gensight.readers.shared.class_maps import BACKGROUND, UNKNOWN, class_map
@@ -73,7 +73,7 @@ class PaintedMask(Painted):
         return [Item((sample,), query=Query(f"segment the {name}", self.task, (name,))) for name in sorted(shown)]
 
     def paint(self, item: Item, view: View, grid_size: Size) -> tuple[Array, Array] | None:
-        asked = asked_classes(item)
+        asked = query_classes(item)
         cells = class_cells(item.sample, asked, view, grid_size)
         if cells is None or not asked:
             return None
@@ -81,7 +81,7 @@ class PaintedMask(Painted):
 
     def read(self, picture: Array, item: Item, view: View) -> Prediction:
         """An instance per asked class that has a pixel; its confidence is the mean over its pixels."""
-        asked = asked_classes(item)
+        asked = query_classes(item)
         cells, sure = nearest_codes(picture, code_colours(max(1, len(asked))), self.threshold)
         numbers = image_nearest(cells, view, 0)
         instances = []
