@@ -55,9 +55,9 @@ def blobs(rng, size=(96, 128)) -> np.ndarray:
     return numbers
 
 
-def mask_item(numbers, asked) -> Item:
+def mask_item(numbers, queried) -> Item:
     classes = ClassMap(partial(given, numbers), NAMES)
-    return Item((sample(numbers.shape, extras={"segmentation": classes}),), query=Query("x", "segment", asked))
+    return Item((sample(numbers.shape, extras={"segmentation": classes}),), query=Query("x", "segment", queried))
 
 
 def box_item(boxes) -> Item:
@@ -174,9 +174,9 @@ def test_an_absent_class_is_black_and_gives_nothing():
 def test_boxes_of_several_classes(side):
     boxes = [("cat", (8.0, 10.0, 50.0, 60.0)), ("dog", (70.0, 12.0, 120.0, 40.0)), ("cat", (60.5, 60.25, 90.0, 88.0))]
     instances = tuple(Instance(name, np.array(box)) for name, box in boxes)
-    asked = Query("detect the dog and the bird and the cat", "detect", ("bird", "cat", "dog"))
+    queried = Query("detect the dog and the bird and the cat", "detect", ("bird", "cat", "dog"))
     encoding = PaintedBoxes(max_boxes=2)
-    prediction, _ = read_back(encoding, Item((sample(instances=instances),), query=asked), side)
+    prediction, _ = read_back(encoding, Item((sample(instances=instances),), query=queried), side)
     found = sorted((one.category, *one.box) for one in prediction.instances)
     assert [one[0] for one in found] == ["cat", "cat", "dog"]
     truth = sorted((name, *box) for name, box in boxes)
@@ -192,10 +192,10 @@ def test_one_class_has_the_same_colours_alone_as_first_of_several():
     assert np.array_equal(alone, PaintedBoxes(max_boxes=2).encode(both, (view,))["painted"])
 
 
-def test_classes_that_cannot_be_told_apart_are_refused():
+def test_too_many_classes_for_the_palette_are_refused():
     item = Item(box_item([(8.0, 10.0, 50.0, 60.0)]).samples, query=Query("x", "detect", ("cat", "dog")))
     view = whole_frame((96, 128), (96, 128))
-    with pytest.raises(ConfigError, match="ask for 1 or fewer at a time"):
+    with pytest.raises(ConfigError, match="name 1 or fewer at a time"):
         PaintedBoxes(style="outlines").encode(item, (view,))
     assert PaintedBoxes(max_boxes=124).most_classes == 5
 
@@ -246,12 +246,12 @@ def test_classes(side):
     item = Item((sample(label="class 21"),), query=Query("classify the image", "classify", labels))
     prediction, _ = read_back(PaintedClass(labels), item, side)
     assert max(prediction.label_scores, key=prediction.label_scores.get) == "class 21"
-    asked = Item((sample(label="cat"),), query=Query("is there a dog?", "classify", ("dog",)))
-    prediction, _ = read_back(PaintedClass(("cat", "dog")), asked, side)
+    queried = Item((sample(label="cat"),), query=Query("is there a dog?", "classify", ("dog",)))
+    prediction, _ = read_back(PaintedClass(("cat", "dog")), queried, side)
     assert prediction.label_scores == {"dog": pytest.approx(0, abs=0.001)}
 
 
-def test_classes_keep_the_colour_of_the_vocabulary_among_which_they_are_asked():
+def test_queried_classes_keep_the_colours_of_their_vocabulary():
     encoding, colours = PaintedClass(("cat", "dog", "bird")), code_colours(3)
     for options, expected in ((("cat", "dog", "bird"), 3), (("bird", "dog"), 3), (("dog", "bird", "elk"), 2)):
         item = Item((sample(label="bird"),), query=Query("what is this?", "classify", options))
@@ -314,7 +314,7 @@ def test_colours_lie_apart():
 
 
 @pytest.mark.parametrize("number", [0, 1, 727, 728, 999])
-def test_a_thousand_classes_are_told_apart_in_pictures_of_eight_bits(number):
+def test_a_thousand_classes_are_separated_in_8_bit_images(number):
     names = tuple(f"class {n}" for n in range(1000))
     encoding = PaintedClass(names)
     shown, view = (

@@ -169,7 +169,7 @@ class TestPose:
         assert caught.value.where == "the longest group is `v0`: 5 images"
 
     def test_data_without_tracks_are_refused(self):
-        with pytest.raises(DataError, match="does not say which points of its images correspond"):
+        with pytest.raises(DataError, match="has no correspondences between its images"):
             Correspondence().build_items(Listed(self.reader().samples, relations={}))
 
     def test_a_pair_that_nothing_joins_has_no_point_and_no_weight(self):
