@@ -32,10 +32,10 @@ class PoseImage(Encoding):
     was annotated.
 
     Bounds on its own encodings, measured on the synthetic people of `puppets` as the share of visible keypoints that
-    come back within 0.05 of the box's longer side: `subject`, in views cropped to the box, 96 % on 32 x 32 cells and 98
-    % on 64 x 64 (dots of a small head hide each other; the median error is 0.15 cells); `all`, in views of whole images
-    with one to three people, 76 % on 64 x 64 cells and 84 % on 128 x 128: people whose keypoints share cells are taken
-    for one, and limbs that lie on each other may change owners.
+    come back within 0.05 of the box's longer side: `subject`, in views cropped to the box, 96 % on 32 x 32 cells and
+    98 % on 64 x 64 (dots of a small head hide each other; the median error is 0.15 cells); `all`, in views of whole
+    images with one to three people, 76 % on 64 x 64 cells and 84 % on 128 x 128: people whose keypoints share cells are
+    taken for one, and limbs that lie on each other may change owners.
 
     Args:
         skeleton: The keypoints to draw. Instances with another skeleton are converted by name where they can be.

@@ -29,8 +29,8 @@ class Correspondence(Encoding):
     Output `descriptors`: one map of unit descriptors per image, (2, channels, grid_height, grid_width). Its target is
     where the descriptors are compared: `descriptors`, float32 (2, num_points, 2), the same points in pixels of both
     model frames; `descriptors_weight`, (num_points,), 1 for points that are seen in both images and lie in both model
-    frames, 0 for the rest (whose place is 0). Of more points than `num_points` an evenly spread,
-    deterministic subset is taken.
+    frames, 0 for the rest (whose place is 0). Of more points than `num_points` an evenly spread subset is
+    taken, the same each time.
 
     Bound, on descriptors whose cosine falls off within one to four cells: unbiased, and a root mean square error of
     0.15 of a cell.
