@@ -379,7 +379,7 @@ def test_tasks_under_one_output():
     assert both.decode(both.encode(item, (view,)), item, (view,)).depth is not None
     with pytest.raises(ConfigError, match="no painted task is called `None`"):
         both.encode(Item(item.samples), (view,))
-    with pytest.raises(ConfigError, match="named by what they are"):
+    with pytest.raises(ConfigError, match="must have its own task's name"):
         PaintedTasks({"detect": PaintedMask()})
 
 

@@ -223,7 +223,7 @@ def test_a_part_of_which_nothing_is_asked_is_refused(tmp_path):
     build_instruct(tmp_path / "pool", Settings((f"{source} test=null",), size=32, tasks=("segment",)))
     for path in (tmp_path / "pool" / "train").rglob("pairs.json"):
         path.write_text("[]")
-    with pytest.raises(DataError, match="nothing is asked of the part `train`"):
+    with pytest.raises(DataError, match="the part `train` has no pairs"):
         InstructPoolReader(tmp_path / "pool")
 
 
