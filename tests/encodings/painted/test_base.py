@@ -174,9 +174,9 @@ def test_an_absent_class_is_black_and_gives_nothing():
 def test_boxes_of_several_classes(side):
     boxes = [("cat", (8.0, 10.0, 50.0, 60.0)), ("dog", (70.0, 12.0, 120.0, 40.0)), ("cat", (60.5, 60.25, 90.0, 88.0))]
     instances = tuple(Instance(name, np.array(box)) for name, box in boxes)
-    queried = Query("detect the dog and the bird and the cat", "detect", ("bird", "cat", "dog"))
+    query = Query("detect the dog and the bird and the cat", "detect", ("bird", "cat", "dog"))
     encoding = PaintedBoxes(max_boxes=2)
-    prediction, _ = read_back(encoding, Item((sample(instances=instances),), query=queried), side)
+    prediction, _ = read_back(encoding, Item((sample(instances=instances),), query=query), side)
     found = sorted((one.category, *one.box) for one in prediction.instances)
     assert [one[0] for one in found] == ["cat", "cat", "dog"]
     truth = sorted((name, *box) for name, box in boxes)
@@ -246,8 +246,8 @@ def test_classes(side):
     item = Item((sample(label="class 21"),), query=Query("classify the image", "classify", labels))
     prediction, _ = read_back(PaintedClass(labels), item, side)
     assert max(prediction.label_scores, key=prediction.label_scores.get) == "class 21"
-    queried = Item((sample(label="cat"),), query=Query("is there a dog?", "classify", ("dog",)))
-    prediction, _ = read_back(PaintedClass(("cat", "dog")), queried, side)
+    yes_or_no = Item((sample(label="cat"),), query=Query("is there a dog?", "classify", ("dog",)))
+    prediction, _ = read_back(PaintedClass(("cat", "dog")), yes_or_no, side)
     assert prediction.label_scores == {"dog": pytest.approx(0, abs=0.001)}
 
 
@@ -261,7 +261,7 @@ def test_queried_classes_keep_the_colours_of_their_vocabulary():
         assert max(prediction.label_scores, key=prediction.label_scores.get) == "bird"
 
 
-def drawn(truth, subjects="people", num=3):
+def rendered(truth, subjects="people", num=3):
     return list(PuppetsReader(num, seed=5, size=(128, 128), truths=(truth, "boxes"), subjects=subjects))
 
 
@@ -269,7 +269,7 @@ def drawn(truth, subjects="people", num=3):
 def test_skeletons(side, least):
     """Share of the visible keypoints of one to three people that come back within 0.05 of the box's longer side."""
     encoding, right, total = PaintedKeypoints(OPENPOSE_18), 0, 0
-    for one in drawn("keypoints", num=6):
+    for one in rendered("keypoints", num=6):
         for item in encoding.items(one):
             prediction, _ = read_back(encoding, item, side)
             for subject in one.instances:
@@ -284,7 +284,7 @@ def test_skeletons(side, least):
 @pytest.mark.parametrize("side", SIDES)
 def test_edges(side):
     encoding = PaintedEdges()
-    for one in drawn("edges"):
+    for one in rendered("edges"):
         (item,) = encoding.items(one)
         prediction, view = read_back(encoding, item, side)
         found = prediction.maps["edges"].values[0]
@@ -327,7 +327,7 @@ def test_a_thousand_classes_are_separated_in_8_bit_images(number):
     assert max(scores, key=scores.get) == names[number]
 
 
-def test_shares_of_a_picture_say_what_is_undecided():
+def test_shares_of_a_picture_show_undecided_colours():
     colours = code_colours(10)
     for picture, expected in (
         (np.tile(colours[3], (8, 8, 1)), {3: 1.0}),
