@@ -137,7 +137,7 @@ def test_affine_truth_is_inverse_depth_and_no_target_of_metric_depth():
     with pytest.raises(DataError) as refused:
         DepthMap(stride=1).encode(item(inverse, "affine", key="frame-7"), (view,))
     assert str(refused.value) == (
-        "this depth has no unit, so a metric depth map cannot be taught with it\n"
+        "this depth has no unit, so it cannot supervise a metric depth map\n"
         "  where: frame-7\n"
         "  next:  set encoding.depth to affine, or label with metric depth"
     )

@@ -172,7 +172,7 @@ class DepthMap(_DepthEncoding):
             return inverse_depth(depth)
         if depth.kind != "metric":
             raise DataError(
-                "this depth has no unit, so a metric depth map cannot be taught with it",
+                "this depth has no unit, so it cannot supervise a metric depth map",
                 where=item.sample.key,
                 hint="set encoding.depth to affine, or label with metric depth",
             )

@@ -101,10 +101,10 @@ class GazeMap(Encoding):
                 cells = model_to_grid(points[seen], view.model_size, self.grid)
                 values = self._draw(cells)
                 point = points[seen].mean(0) / np.array(view.model_size[::-1])
-        taught = shown or (self.teach_empty and where is not None)
+        supervised = shown or (self.teach_empty and where is not None)
         return {
             MAP: torch.from_numpy(values),
-            f"{MAP}_weight": torch.full((1, 1, 1), float(taught)),
+            f"{MAP}_weight": torch.full((1, 1, 1), float(supervised)),
             IN_FRAME: torch.tensor([float(shown)]),
             f"{IN_FRAME}_weight": torch.tensor([float(where is not None)]),
             POINT: torch.from_numpy(point.astype(np.float32)),

@@ -76,12 +76,12 @@ class TestCorrespondence(EncodingContract):
 
     def test_unknown_queries_stay_unknown_and_the_truth_is_not_read(self, rng, view):
         item = self.item(rng)
-        asked = item.relation.tracks[0].copy()
-        asked[3] = np.nan
-        blind = Item(item.samples, relation=Relation("tracks", np.stack([asked, np.full_like(asked, np.nan)])))
+        queries = item.relation.tracks[0].copy()
+        queries[3] = np.nan
+        query_item = Item(item.samples, relation=Relation("tracks", np.stack([queries, np.full_like(queries, np.nan)])))
         outputs = self.answer(item, (view, view))
         full = self.encoding().decode(outputs, item, (view, view)).matches
-        found = self.encoding().decode(outputs, blind, (view, view)).matches
+        found = self.encoding().decode(outputs, query_item, (view, view)).matches
         assert np.isnan(found.points[3]).all()
         assert found.confidence[3] == 0
         kept = [np.delete(matches.points, 3, 0) for matches in (found, full)]
@@ -144,9 +144,9 @@ class TestPose:
         reader = self.reader()
         items = Correspondence().build_items(reader)
         assert reader.num_relations_read <= 2  # whether there are any; the shape checks look at one item too
-        asked = reader.num_relations_read
+        num_before = reader.num_relations_read
         assert all(item.relation is not None for item in items)
-        assert len(items) - 2 <= reader.num_relations_read - asked <= len(items)  # relations are cached
+        assert len(items) - 2 <= reader.num_relations_read - num_before <= len(items)  # relations are cached
 
     def test_pairs_depend_on_the_seed_and_repeat(self):
         keys = [[item.key for item in Correspondence(seed=seed).build_items(self.reader())] for seed in (1, 1, 2)]
