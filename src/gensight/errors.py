@@ -63,6 +63,6 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
 
 
 def first_line(error: BaseException) -> str:
-    """What another library's error says, in one line; its class's name where it says nothing."""
+    """The message of another library's error, in one line; its class's name where the message is empty."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

@@ -131,13 +131,13 @@ def warp_image(image: Array, view: View, fill: int = 0) -> Array:
 
     Shrinking is anti-aliased: an upright view whose edges lie on pixel borders takes the area mean; any other takes the
     mean of whole blocks of pixels, as near to the shrink as whole numbers come, before bilinear sampling. A mirrored
-    upright view is exactly the flipped picture of its twin. Outside the image the result is `fill`. Keeps the dtype
-    (uint8 or float32).
+    upright view is exactly the flipped picture of the unmirrored view. Outside the image the result is `fill`. Keeps
+    the dtype (uint8 or float32).
     """
     if view.matrix[0, 1] == 0 and view.matrix[1, 0] == 0 and view.matrix[1, 1] > 0:
         if view.matrix[0, 0] < 0:
-            twin = replace(view, matrix=mirroring(float(view.model_size[1])) @ view.matrix)
-            return np.ascontiguousarray(warp_image(image, twin, fill)[:, ::-1])
+            unmirrored = replace(view, matrix=mirroring(float(view.model_size[1])) @ view.matrix)
+            return np.ascontiguousarray(warp_image(image, unmirrored, fill)[:, ::-1])
         upright = _warp_upright(image, view, fill)
         if upright is not None:
             return upright

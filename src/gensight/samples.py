@@ -1,12 +1,12 @@
-"""The vocabulary that every other file speaks: Sample, Item, View, Batch, Prediction.
+"""The shared data types: Sample, Item, View, Batch, Prediction.
 
-Conventions, once and for all:
+Conventions:
 - Images are uint8 RGB, (height, width, 3), upright. Sizes are (height, width).
 - Points are (x, y) in pixels, continuous: the centre of the top-left pixel is (0.5, 0.5).
 - Boxes are (x_min, y_min, x_max, y_max) in the same continuous pixels, so width = x_max - x_min.
 - Unknown is absent (None, NaN or `Visibility.UNLABELLED`), never zero.
 
-Samples flow left to right: a reader yields Samples, an encoding says which Items they pose, transforms give each Item
+Data flow: a reader yields Samples, an encoding builds Items from them, transforms give each Item
 its Views, loading stacks Items into a Batch, a method turns a Batch into output tensors, and the encoding decodes
 those to Predictions in the image frame.
 """
@@ -29,8 +29,8 @@ Array = npt.NDArray[Any]
 class Visibility(IntEnum):
     """What is known of one keypoint."""
 
-    UNLABELLED = 0  # nobody looked: no loss, no score
-    ABSENT = 1  # somebody looked and it is not in the image: supervised as empty
+    UNLABELLED = 0  # not annotated: no loss, no score
+    ABSENT = 1  # annotated as not in the image: supervised as empty
     OCCLUDED = 2  # its place is known, but something hides it
     VISIBLE = 3
 
@@ -83,8 +83,8 @@ class Gaze:
         in_frame: Whether the target lies in the image; None if unknown.
         eye: float64 (2,) eye position, or None.
         in_frame_probability: A prediction's confidence that the target lies in the image; None for ground truth.
-        spread: How far apart several draws of a prediction lie, in pixels (root mean square distance from their mean);
-            None where there is one draw.
+        spread: How far apart several samples of a prediction lie, in pixels (root mean square distance from their
+            mean); None for a single sample.
     """
 
     points: Array
@@ -157,7 +157,7 @@ class Sample:
         label: Class of the whole image, or None.
         group: Video, subject or scene that the sample belongs to: for splits and for resampling. Defaults to `key`.
         path: Image file on disk, if there is one (its hash keys the feature cache).
-        extras: Anything a single reader knows and a single encoding asks for, by a documented name.
+        extras: Anything that a single reader provides and a single encoding needs, by a documented name.
     """
 
     key: str
@@ -179,7 +179,7 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """What is asked in words: a class, an instruction, options."""
+    """What to predict, in words: a class, an instruction, options."""
 
     text: str = ""
     task: str | None = None
@@ -188,14 +188,14 @@ class Query:
 
 @dataclass(frozen=True, eq=False)
 class Relation:
-    """What joins the images of a pair or triplet.
+    """The relation between the images of a pair or triplet.
 
     Attributes:
         kind: `tracks`: the same points, found in every image; `triplet`: the second image shows what the first one
             shows, the third does not; `same-different`: a pair that does, or does not.
         tracks: float64 (num_images, num_points, 2), (x, y) in each image's pixels, NaN where not visible; or None.
         same: Whether the two images show the same thing; or None.
-        boxes: float64 (num_images, 4), the region that is meant in each image; None for the whole images.
+        boxes: float64 (num_images, 4), the region of interest in each image; None for the whole images.
         provenance: Where the relation came from.
     """
 
@@ -208,7 +208,7 @@ class Relation:
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """What one training or test case asks: samples, the instance it is about, a query, a relation.
+    """One training or test case: samples, the instance it is about, a query, a relation.
 
     Attributes:
         samples: One, or more for a pair or triplet.
@@ -252,7 +252,7 @@ class View:
         image_size: (height, width) of the upright image.
         model_size: (height, width) of the network's input.
         matrix: float64 (3, 3), homogeneous, image pixels -> model pixels (affine: the last row is 0 0 1).
-        mirrored: Whether the map flips left and right, so that paired keypoints trade names.
+        mirrored: Whether the map flips left and right, so that paired keypoints swap names.
     """
 
     image_size: Size
@@ -278,7 +278,7 @@ class Batch:
     Attributes:
         items: B items.
         views: For each item, one View per sample.
-        keys: int64 (B,): random generator key of each item, drawn from (seed, draw, item). All noise comes from it.
+        keys: int64 (B,): random generator key of each item, derived from (seed, draw, item). All noise comes from it.
         images: One float32 (B, 3, height, width) tensor in [0, 1] per sample slot (1 for plain items, 2 for pairs);
             empty when features come from the cache.
         features: Cached backbone features per sample slot: name -> (B, channels, height, width); None without cache.
@@ -334,7 +334,7 @@ class Matches:
     """Where the points of an item's first image lie in its second one.
 
     Attributes:
-        points: float64 (num_points, 2), (x, y) in pixels of the second image; NaN where the question was NaN.
+        points: float64 (num_points, 2), (x, y) in pixels of the second image; NaN where the query was NaN.
         confidence: float32 (num_points,) in [0, 1].
     """
 
@@ -347,7 +347,7 @@ class Prediction:
     """What was read out of one item, in the image frame, every field with its confidence.
 
     Attributes:
-        sample_key: Key of the sample that it speaks of; predictions of the same image are merged by it.
+        sample_key: Key of the sample; predictions of the same image are merged by it.
         size: (height, width) of that image.
         instances: Predicted subjects, with `confidence`.
         depth: Or None.
@@ -356,7 +356,7 @@ class Prediction:
         similarities: Of an item that compares images: how alike the first one and each further one are, in [-1, 1];
             or None.
         maps: Named maps: what protocols need, and pictures.
-        item_key: Key of the item that was asked; empty once merged.
+        item_key: Key of the item; empty once merged.
         group: The sample's group.
     """
 

@@ -11,10 +11,10 @@ class Skeleton:
 
     Attributes:
         name: For example `coco-17`.
-        keypoints: Names, in the order of every array that speaks of this skeleton (K names).
+        keypoints: Names, in the order of all arrays of this skeleton (K names).
         edges: Pairs of keypoint indices that are drawn as limbs.
         mirror: For each keypoint the index of its left-right partner; itself where it has none.
-        sigmas: OKS fall-off per keypoint (COCO's `sigmas`, not doubled); None where nobody measured them.
+        sigmas: OKS fall-off per keypoint (COCO's `sigmas`, not doubled); None where they were not measured.
 
     Errors:
         DataError: two keypoints share a name, or edges, mirror or sigmas do not fit the keypoints.
@@ -55,7 +55,7 @@ def mirror_by_name(names: tuple[str, ...]) -> tuple[int, ...]:
 
 
 def _mirrored_names(name: str) -> set[str]:
-    """What the partner of a keypoint might be called."""
+    """Possible names of a keypoint's partner."""
     sides = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"))
     swaps = [pair for one in sides for pair in (one, one[::-1])]
     candidates = {name.replace(old, new) for old, new in swaps}
@@ -140,7 +140,7 @@ _LANDMARKS = "landmarks-"
 
 
 def landmark_skeleton(num_landmarks: int) -> Skeleton:
-    """Landmarks have numbers for names, and nothing joins or mirrors them."""
+    """A skeleton of numbered landmarks, without edges or left-right pairs."""
     return Skeleton(f"{_LANDMARKS}{num_landmarks}", tuple(f"landmark_{k}" for k in range(num_landmarks)))
 
 

@@ -1,4 +1,4 @@
-"""What every backbone must do. A member's test class inherits this and says how one is made."""
+"""Contract tests of backbones. The test class of each backbone inherits this and defines how to make one."""
 
 import pytest
 import torch

@@ -1,7 +1,7 @@
-"""What every encoding keeps: subclass `EncodingContract`, fill in three methods, and inherit the tests.
+"""Contract tests of encodings: subclass `EncodingContract`, fill in three methods, and inherit the tests.
 
-Encodings that relate images fill in two more: `answer` (their targets say where descriptors are compared, and are no
-descriptors) and `built_items` (one sample alone has no items).
+Encodings that relate images fill in two more: `answer` (their targets are the places where descriptors are compared,
+not descriptors) and `built_items` (one sample alone has no items).
 """
 
 import pickle
@@ -62,7 +62,7 @@ class EncodingContract:
             weight = targets[f"{name}_weight"]
             assert targets[name].dtype == weight.dtype == torch.float32
             assert set(weight.unique().tolist()) <= {0.0, 1.0}
-            if spec.kind in DESCRIPTORS:  # points or regions: their own tests say of what shape
+            if spec.kind in DESCRIPTORS:  # points or regions: their own tests check the shape
                 continue
             expected = (spec.channels,)
             if spec.kind != "vector":

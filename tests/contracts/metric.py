@@ -1,4 +1,4 @@
-"""What every metric promises. Inherit `MetricContract`, and say what a perfect and a worst answer are."""
+"""Contract tests of metrics. Inherit `MetricContract`, and define a perfect and a worst prediction."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What every reader must do: inherit `ReaderContract`, give it a `reader` fixture, and get these tests.
+"""Contract tests of readers: inherit `ReaderContract`, give it a `reader` fixture, and get these tests.
 
 A reader's test class gives:
 - `reader`: a fixture with a small data set of at least two samples.
@@ -26,7 +26,7 @@ class ReaderContract:
         """The samples, written in the format and opened again; None where the format has no writer."""
         return None
 
-    def test_it_says_what_it_is(self, reader):
+    def test_its_metadata(self, reader):
         assert reader.name
         assert isinstance(reader.categories, tuple)
         assert reader.folder is None or reader.folder.is_dir()

@@ -1,4 +1,4 @@
-"""What every teacher must do: inherit `TeacherContract`, give it `teacher` and `samples` fixtures, and get these tests.
+"""Contract tests of teachers: inherit `TeacherContract`, give it `teacher` and `samples` fixtures, and get these tests.
 
 A teacher's test class gives:
 - `teacher`: a fixture; a fresh one for each test.
@@ -30,7 +30,7 @@ class TeacherContract:
     def samples(self) -> list[Sample]:
         raise NotImplementedError("a teacher's test class gives a `samples` fixture")
 
-    def test_it_says_what_it_is(self, teacher):
+    def test_its_metadata(self, teacher):
         assert teacher.name
         assert teacher.version
         assert teacher.labels
@@ -46,30 +46,30 @@ class TeacherContract:
         teacher.prepare()
         labels = teacher.label(samples)
         assert len(labels) == (1 if teacher.unit == "video" else len(samples))
-        for sample, said in zip(samples, labels, strict=False):
-            self.check(sample, said, teacher, len(samples))
+        for sample, labelled in zip(samples, labels, strict=False):
+            self.check(sample, labelled, teacher, len(samples))
 
-    def check(self, sample: Sample, said: Labels, teacher: Teacher, num_frames: int) -> None:
-        filled = {name for name in vars(said) if name != "confidence" and getattr(said, name) is not None}
+    def check(self, sample: Sample, labelled: Labels, teacher: Teacher, num_frames: int) -> None:
+        filled = {name for name in vars(labelled) if name != "confidence" and getattr(labelled, name) is not None}
         assert filled
         assert filled <= set(teacher.labels)
-        assert 0 <= said.confidence <= 1
-        if said.edges is not None:
-            assert said.edges.dtype == np.float32
-            assert said.edges.shape == sample.size
-            assert said.edges.min() >= 0
-            assert said.edges.max() <= 1
-        if said.depth is not None:
-            assert said.depth.values.dtype == np.float32
-            assert said.depth.values.shape == sample.size
-        for picture in said.variants or ():
+        assert 0 <= labelled.confidence <= 1
+        if labelled.edges is not None:
+            assert labelled.edges.dtype == np.float32
+            assert labelled.edges.shape == sample.size
+            assert labelled.edges.min() >= 0
+            assert labelled.edges.max() <= 1
+        if labelled.depth is not None:
+            assert labelled.depth.values.dtype == np.float32
+            assert labelled.depth.values.shape == sample.size
+        for picture in labelled.variants or ():
             assert picture.dtype == np.uint8
             assert picture.shape == (*sample.size, 3)
-        for instance in said.instances or ():
+        for instance in labelled.instances or ():
             assert 0 <= instance.confidence <= 1
             assert instance.provenance.source == teacher.source
         frames = 0
-        for track in said.tracks or ():
+        for track in labelled.tracks or ():
             assert track.start == frames
             frames += len(track.points)
             assert track.points.dtype == track.confidence.dtype == np.float32
@@ -77,7 +77,7 @@ class TeacherContract:
             assert track.points.shape == (*track.visible.shape, 2) == (*track.confidence.shape, 2)
             assert track.queries.shape == track.visible.shape[1:]
             assert np.isfinite(track.points[track.visible]).all()
-        assert frames == (num_frames if said.tracks is not None else 0)
+        assert frames == (num_frames if labelled.tracks is not None else 0)
 
     def test_the_same_sample_gets_the_same_labels_alone(self, teacher, samples, tmp_path: Path):
         """What is written is the same bytes, whatever else is in the batch."""

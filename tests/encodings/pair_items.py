@@ -34,7 +34,7 @@ def descriptor_map(view: View, grid_size: Size, to_first: Array, scale: float) -
 
 
 class Listed(Reader):
-    """Samples from a list; relations from a dictionary, and how often they were asked for."""
+    """Samples from a list; relations from a dictionary, and how often they were read."""
 
     name = "listed"
 
@@ -45,7 +45,7 @@ class Listed(Reader):
         own_pairs: list[tuple[int, int]] | None = None,
     ) -> None:
         self.samples, self.relations, self.own_pairs = list(samples), relations, own_pairs
-        self.num_asked = 0
+        self.num_relations_read = 0
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -57,7 +57,7 @@ class Listed(Reader):
         return self.own_pairs
 
     def relation(self, first: int, second: int) -> Relation | None:
-        self.num_asked += 1
+        self.num_relations_read += 1
         if self.relations is None:
             return Relation("tracks", np.full((2, 1, 2), 1.0))
         return self.relations.get((first, second))

@@ -23,7 +23,7 @@ class TestClassLabel(EncodingContract):
         assert prediction.label_scores == {name: float(name == item.sample.label) for name in LABELS}
 
 
-def test_labels_of_another_vocabulary_pose_nothing_and_are_asked_all_the_same() -> None:
+def test_images_with_foreign_labels_are_no_training_items_but_are_predicted() -> None:
     encoding = ClassLabel(LABELS)
     assert encoding.items(blank_sample(label="horse")) == []
     [item] = encoding.items_to_predict(blank_sample(label="horse"))

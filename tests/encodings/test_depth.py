@@ -93,7 +93,7 @@ def test_a_flat_map_by_hand():
     np.testing.assert_allclose(targets["depth_image"][0], [[1 / 3, 1], [0, 0]], atol=1e-6)  # (10 + 0.5) / 2 is nearest
 
 
-def test_zero_and_negative_depth_are_unknown_and_far_depth_is_taught_as_far():
+def test_zero_and_negative_depth_are_unknown_and_far_depth_is_clipped():
     values = np.full((8, 8), 30.0)
     values[:4], values[4:, :4] = 0, 5
     targets = DepthMap(stride=4, far=10.0).encode(item(values), (whole_frame((8, 8), (8, 8)),))
@@ -101,7 +101,7 @@ def test_zero_and_negative_depth_are_unknown_and_far_depth_is_taught_as_far():
     assert targets["depth"][0, 1, 1] == 1
 
 
-def test_decoding_says_nothing_outside_of_the_view():
+def test_decoded_depth_is_unknown_outside_of_the_view():
     values = np.full((32, 64), 2.0)
     view = whole_frame((32, 64), (64, 64))
     found = DepthMap().decode(DepthMap().encode(item(values), (view,)), item(values), (view,))
@@ -129,7 +129,7 @@ def test_three_channels_are_equal_and_their_mean_is_decoded():
     )
 
 
-def test_affine_truth_is_inverse_depth_and_cannot_teach_metres():
+def test_affine_truth_is_inverse_depth_and_no_target_of_metric_depth():
     inverse = np.linspace(0, 7, 64).reshape(8, 8)
     view = whole_frame((8, 8), (8, 8))
     target = DepthMap(stride=1, kind="affine").encode(item(inverse, "affine"), (view,))["depth"][0]
@@ -137,7 +137,7 @@ def test_affine_truth_is_inverse_depth_and_cannot_teach_metres():
     with pytest.raises(DataError) as refused:
         DepthMap(stride=1).encode(item(inverse, "affine", key="frame-7"), (view,))
     assert str(refused.value) == (
-        "this depth has no unit, so a metric depth map cannot be taught with it\n"
+        "this depth has no unit, so it cannot supervise a metric depth map\n"
         "  where: frame-7\n"
         "  next:  set encoding.depth to affine, or label with metric depth"
     )
@@ -154,7 +154,7 @@ def test_depth_of_another_unit_is_refused(values):
         DepthMap().encode(item(values), (whole_frame((8, 8), (8, 8)),))
 
 
-def test_the_refusal_says_what_the_unit_may_be():
+def test_the_error_suggests_a_unit():
     with pytest.raises(DataError) as refused:
         check_metres(np.array([1500.0, 2100.0, 4000.0, 0.0, np.nan]), "frame-1", 0.5, 1000.0)
     assert str(refused.value) == (

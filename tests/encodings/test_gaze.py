@@ -41,7 +41,7 @@ class TestGazeMap(EncodingContract):
         cells = np.abs(view.matrix[:2, :2] @ (found - truth)) * 64 / np.array(view.model_size[::-1])
         assert cells.max() <= (0.51 if self.decoder == "argmax" else 0.1)
 
-    def test_out_of_frame_teaches_the_flag_alone(self, view):
+    def test_out_of_frame_supervises_the_flag_alone(self, view):
         for teach, weight in ((False, 0), (True, 1)):
             targets = GazeMap((16, 16), 1.0, teach_empty=teach).encode(item([], False), (view, view))
             assert (float(targets["gaze"].max()), float(targets["gaze_weight"])) == (0, weight)
@@ -66,20 +66,20 @@ def test_the_kernel_of_the_public_codes():
 
 
 def test_the_head_box_is_what_the_close_up_shows():
-    asked = item([[60, 60]])
-    scene, close_up = POLICY.views(asked)
+    gaze_item = item([[60, 60]])
+    scene, close_up = POLICY.views(gaze_item)
     known = box_image_to_model(np.array([18.0, 17.6, 42, 46.4]), scene) / np.array([96, 64, 96, 64])
     np.testing.assert_allclose(head_in_scene((scene, close_up)), known)
 
 
 def test_augmentation_moves_all_together_and_keeps_what_must_be_seen():
-    asked, seen = item([[100, 80]]), set()
+    gaze_item, seen = item([[100, 80]]), set()
     for seed in range(60):
-        scene, close_up = POLICY.views(asked, STRONG, [np.random.default_rng(seed)] * 2)
-        again = POLICY.views(asked, STRONG, [np.random.default_rng(seed)] * 2)
+        scene, close_up = POLICY.views(gaze_item, STRONG, [np.random.default_rng(seed)] * 2)
+        again = POLICY.views(gaze_item, STRONG, [np.random.default_rng(seed)] * 2)
         np.testing.assert_array_equal(scene.matrix, again[0].matrix)
         assert scene.mirrored == close_up.mirrored
-        targets = GazeMap((64, 64)).encode(asked, (scene, close_up))
+        targets = GazeMap((64, 64)).encode(gaze_item, (scene, close_up))
         assert float(targets["in_frame"]) == 1
         point = scene.matrix[:2, :2] @ [100, 80] + scene.matrix[:2, 2]
         np.testing.assert_allclose(targets["gaze_point"].numpy(), point / [96, 64], atol=1e-5)
@@ -103,13 +103,13 @@ def test_both_images_get_the_same_colours():
     ("head", "message"), [((200.0, 5, 260, 20), "lies outside the image"), (None, "nobody's head")]
 )
 def test_bad_heads(head, message):
-    asked = item([[60, 60]])
-    person = replace(asked.subject, head_box=None if head is None else np.array(head))
-    sample = replace(asked.sample, instances=(person,))
+    gaze_item = item([[60, 60]])
+    person = replace(gaze_item.subject, head_box=None if head is None else np.array(head))
+    sample = replace(gaze_item.sample, instances=(person,))
     with pytest.raises(DataError, match=message):
         POLICY.views(Item((sample, sample), instance=0))
 
 
-def test_an_image_without_a_head_asks_nothing():
+def test_an_image_without_a_head_has_no_items():
     assert GazeMap().items_to_predict(blank_sample(instances=(Instance("person"),))) == []
     assert torch.is_tensor(GazeMap().encode(item([[3, 3]]), POLICY.views(item([[3, 3]])))["gaze"])

@@ -136,7 +136,7 @@ def test_the_peak_is_one_at_a_cell_centre_and_sigma_is_a_share_of_the_grid():
     assert float(target[5, 4]) == pytest.approx(np.exp(-0.5), abs=1e-6)  # sigma: 16 / 8 = 2 cells
 
 
-def test_channels_mean_what_they_look_like_in_a_mirrored_view():
+def test_channels_stand_for_the_visible_side_in_a_mirrored_view():
     view = mirror_view(whole_frame((64, 64), (64, 64)))
     one = item([[32, 10], [10, 30], [50, 30]], size=(64, 64))
     maps = Heatmap(PAIR).encode(one, (view,))["heatmaps"]
@@ -187,7 +187,7 @@ def test_the_neck_of_coco_people_is_encoded():
     np.testing.assert_allclose(found.points[4], points[10], atol=0.01)
 
 
-def test_the_prediction_keeps_its_subject_and_the_maps_if_asked():
+def test_the_prediction_keeps_its_subject_and_optionally_the_maps():
     box = np.array([1.0, 2.0, 60.0, 50.0])
     one = item([[20, 20], [40, 20], [20, 30]], [3, 3, 1], box=box)
     view = mirror_view(around_box((96, 128), box, (64, 64)))
@@ -201,7 +201,7 @@ def test_the_prediction_keeps_its_subject_and_the_maps_if_asked():
     assert np.isfinite(instance.keypoints.points).all()
     assert instance.confidence == pytest.approx(float(instance.keypoints.confidence.mean()))
     kept = prediction.maps["heatmaps"]
-    for index in (0, 1):  # kept maps speak of the keypoint of their index, also in a mirrored view
+    for index in (0, 1):  # kept maps belong to the keypoint of their index, also in a mirrored view
         image_map = map_grid_to_image(kept.values[index], kept.view)
         row, column = divmod(int(image_map.argmax()), 128)
         assert np.hypot(*(np.array([column, row]) + 0.5 - one.subject.keypoints.points[index])) < 3

@@ -1,4 +1,4 @@
-"""Several targets asked at once."""
+"""Several targets predicted together."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What is drawn beside its truth, and the error that ranks it."""
+"""Panels: a prediction beside its ground truth, and the error that ranks it."""
 
 import numpy as np
 import pytest

@@ -107,7 +107,7 @@ def blurred(maps):
     return torch.from_numpy(np.stack([cv2.GaussianBlur(one, (0, 0), 0.8) for one in maps.numpy()]))
 
 
-def test_drawn_people_are_read_again(puppets):
+def test_synthetic_people_are_decoded(puppets):
     assert share_found(puppets, 128, lambda maps: maps) > 0.95
     assert share_found(puppets[::3], 256, lambda maps: maps) > 0.97
 
@@ -119,7 +119,7 @@ def test_blurred_dim_and_noisy_pictures_are_read_too(puppets):
     assert share_found(puppets[::2], 256, noise) > 0.93
 
 
-def test_several_people_are_told_apart():
+def test_several_people_are_separated():
     people = [person(np.array([x, 20]) + STANDING * [30, 60]) for x in (4.0, 45.0, 88.0)]
     one = sample(*people)
     view = whole_frame((96, 128), (192, 256))
@@ -166,7 +166,7 @@ def test_a_missing_arm_is_not_seen():
     assert (found.confidence[[3, 4]] < 0.5).all()
 
 
-def test_colours_mean_what_they_look_like_in_a_mirrored_view():
+def test_colours_stand_for_the_visible_side_in_a_mirrored_view():
     one = Item((sample(person(20 + STANDING * 60)),), 0)
     view = mirror_view(whole_frame((96, 128), (192, 256)))
     maps = PoseImage(OPENPOSE_18).encode(one, (view,))["pose"].numpy()

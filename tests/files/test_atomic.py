@@ -1,4 +1,4 @@
-"""Atomic writes leave the old file or the new one, and JSON says where it is broken."""
+"""Atomic writes leave the old file or the new one, and JSON errors state the place."""
 
 import errno
 import os
@@ -55,7 +55,7 @@ def test_permissions_of_the_former_file_are_kept(tmp_path):
     assert (tmp_path / "run.sh").stat().st_mode & 0o777 == 0o750
 
 
-def test_a_full_disk_is_told(tmp_path):
+def test_a_full_disk_is_reported(tmp_path):
     def fill() -> None:
         with atomic_path(tmp_path / "big.bin") as temporary:
             temporary.write_bytes(b"x")
@@ -91,7 +91,7 @@ def test_json_round_trip_of_plain_values(tmp_path):
     assert read_json(tmp_path / "v.json") == expected
 
 
-def test_json_refuses_what_it_cannot_say(tmp_path):
+def test_json_refuses_what_it_cannot_represent(tmp_path):
     with pytest.raises(TypeError):
         write_json(tmp_path / "v.json", {"a": object()})
     assert names(tmp_path) == []
@@ -105,6 +105,6 @@ def test_broken_json_names_line_and_column(tmp_path):
     assert caught.value.where == f"{path}, line 2, column 7"
 
 
-def test_missing_json_is_told(tmp_path):
+def test_missing_json_is_reported(tmp_path):
     with pytest.raises(DataError, match="file not found"):
         read_json(tmp_path / "none.json")

@@ -1,4 +1,4 @@
-"""Hashes: known values, and blind to the order of keys."""
+"""Hashes: known values, independent of the order of keys."""
 
 import hashlib
 
@@ -14,7 +14,7 @@ def test_file_hash_is_sha256(tmp_path):
     assert file_hash(tmp_path / "data.bin") == hashlib.sha256(data).hexdigest()
 
 
-def test_missing_file_is_told(tmp_path):
+def test_missing_file_is_reported(tmp_path):
     with pytest.raises(DataError, match="cannot be read: No such file"):
         file_hash(tmp_path / "none")
 

@@ -109,7 +109,7 @@ def test_exif_after_the_pixels_of_a_png_is_applied(tmp_path):
     assert image_size(tmp_path / "late.png") == (9, 6)
 
 
-def test_the_size_is_told_without_decoding(tmp_path, monkeypatch):
+def test_the_size_is_read_without_decoding(tmp_path, monkeypatch):
     write_image(tmp_path / "a.png", COLOUR)
     monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("pixels were decoded"))
     assert image_size(tmp_path / "a.png") == (6, 9)
@@ -152,7 +152,7 @@ def test_text_is_not_an_image(tmp_path):
         read_image(tmp_path / "a.jpg")
 
 
-def test_missing_file_is_told(tmp_path):
+def test_missing_file_is_reported(tmp_path):
     with pytest.raises(DataError, match="image not found"):
         read_image(tmp_path / "a.jpg")
 

@@ -61,7 +61,7 @@ def test_values_are_views_of_the_file(tmp_path):
     assert values.ctypes.data % module.ALIGNMENT == 0
 
 
-def test_size_on_disk_is_as_told(tmp_path):
+def test_size_on_disk_is_as_computed(tmp_path):
     store = TensorStore(tmp_path, LAYOUT)
     store.write({str(number): record(number) for number in range(9)})
     [data] = tmp_path.glob("*.data")
@@ -125,7 +125,7 @@ def test_a_torn_index_loses_its_last_entries_only(tmp_path, cut):
     kept = 4 - -(-cut // ENTRY.size)
     assert len(store) == kept
     assert_holds(store, range(kept))
-    store.write({str(number): record(number) for number in range(kept, 4)})  # goes on in a file of its own
+    store.write({str(number): record(number) for number in range(kept, 4)})  # continues in a file of its own
     assert_holds(TensorStore(tmp_path, LAYOUT), range(4))
 
 
@@ -180,19 +180,19 @@ def test_a_full_disk_leaves_what_was_written(tmp_path, monkeypatch):
     assert_holds(TensorStore(tmp_path, LAYOUT), range(3))
 
 
-def _write_for_ever(folder, number, told):
+def _write_for_ever(folder, number, pipe_end):
     store = TensorStore(folder, LAYOUT)
     while True:
         store.write({str(number): record(number)})
         number += 1
-        os.write(told, number.to_bytes(4, "little"))
+        os.write(pipe_end, number.to_bytes(4, "little"))
 
 
 def test_killed_writers_lose_nothing_they_finished(tmp_path):
     finished = 0
     for start in (0, 10_000):
-        listen, told = os.pipe()
-        process = multiprocessing.get_context("fork").Process(target=_write_for_ever, args=(tmp_path, start, told))
+        listen, pipe_end = os.pipe()
+        process = multiprocessing.get_context("fork").Process(target=_write_for_ever, args=(tmp_path, start, pipe_end))
         process.start()
         done = [int.from_bytes(os.read(listen, 4), "little") for _ in range(20)]
         time.sleep(0.005)
@@ -244,7 +244,7 @@ def test_claims_leave_out_what_exists(tmp_path):
         assert mine == ["1"]
 
 
-def test_room_on_the_disk_is_asked_first(tmp_path):
+def test_free_disk_space_is_checked_first(tmp_path):
     require_space(tmp_path / "not" / "yet", 1000)
     with pytest.raises(ResourceError, match=r"1000000\.0 GB are needed on disk, and .* GB are free"):
         require_space(tmp_path, 10**15)

@@ -30,7 +30,7 @@ def test_members_are_read_in_place(tmp_path: Path) -> None:
     assert str(members["one"]) == f"{path}, one"
 
 
-def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_unreadable_files_are_reported(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tar", one=b"x" * 4000)
     [member] = tar_members(path)
     path.write_bytes(path.read_bytes()[:1000])

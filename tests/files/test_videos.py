@@ -13,7 +13,7 @@ from gensight.files.videos import VideoWriter, open_video, read_frame
 
 
 def frame_of(index: int, height: int = 32, width: int = 48) -> np.ndarray:
-    """A smooth frame whose brightness tells its number."""
+    """A smooth frame whose brightness encodes its number."""
     image = np.zeros((height, width, 3), np.uint8)
     image[...] = 20 + 5 * index
     image[: height // 2, : width // 2, 0] = 200  # the top left corner is red

@@ -51,14 +51,14 @@ def test_english():
     assert filled("where are {the_many}?", ("mouse",)) == "where are the mice?"
 
 
-def test_verbs_agree_with_what_they_are_said_of():
+def test_verbs_agree_with_their_subjects():
     where = "where {is} {the}, and what area {does} {the} cover?"
     assert filled(where, ("cat",)) == "where is the cat, and what area does the cat cover?"
     assert filled(where, ("stairs",)) == "where are the stairs, and what area do the stairs cover?"
     assert "{is}" in "".join(templates("detect"))
     for task in ("segment", "detect"):
-        said = "\n".join(filled(one, ("cat", "dog")) for one in templates(task))
-        assert not any(wrong in said for wrong in ("dog is", "dog covers", "is the cat", "does the cat", "is a cat"))
+        texts = "\n".join(filled(one, ("cat", "dog")) for one in templates(task))
+        assert not any(wrong in texts for wrong in ("dog is", "dog covers", "is the cat", "does the cat", "is a cat"))
 
 
 def test_fixed():
@@ -69,12 +69,12 @@ def test_fixed():
     assert fixed("classify", ("cat", "dog")).text == "classify the image"
 
 
-def test_rephrased_repeats_itself_and_never_says_what_is_held_out():
+def test_rephrased_is_deterministic_and_never_uses_held_out_templates():
     for task in TASKS:
         kept = {filled(one, ("cat",)).lower() for one in held_out(task)}
-        said = {rephrased(task, ("cat",), seed).text.lower().rstrip(".") for seed in range(400)}
-        assert not said & {one.rstrip(".") for one in kept}
-        assert len(said) == len(templates(task)) - len(kept)
+        texts = {rephrased(task, ("cat",), seed).text.lower().rstrip(".") for seed in range(400)}
+        assert not texts & {one.rstrip(".") for one in kept}
+        assert len(texts) == len(templates(task)) - len(kept)
         assert rephrased(task, ("cat",), 7) == rephrased(task, ("cat",), 7)
         tested = {rephrased(task, ("cat",), seed, part="held-out").text.lower().rstrip(".") for seed in range(100)}
         assert tested == {one.rstrip(".") for one in kept}
@@ -87,7 +87,7 @@ def test_several_classes_are_named_in_any_order_and_keep_their_own():
     assert rephrased("detect", ("cat", "dog"), 5).classes == ("cat", "dog")
 
 
-def test_which_classes_are_asked_for_at_once():
+def test_queries_of_several_classes():
     names = ("cat", "dog", "bird", "cow")
     drawn = [several_classes(names, {"dog"}, 0.25, f"seed {number}") for number in range(400)]
     found = [one for one in drawn if one is not None]
@@ -100,7 +100,7 @@ def test_which_classes_are_asked_for_at_once():
     assert several_classes(names[:1], {"cat"}, 1.0, "a") is None
 
 
-def test_synonyms_are_said_and_classes_kept():
+def test_synonyms_appear_in_the_text_and_classes_are_kept():
     one = rephrased("segment", ("couch",), 3, synonyms={"couch": ("sofa", "settee")})
     assert one.classes == ("couch",)
     assert "couch" not in one.text
@@ -111,7 +111,7 @@ def test_everything():
     texts = {rephrased("segment", ("cat", "dog"), seed, everything=True).text.lower() for seed in range(50)}
     assert "segment everything" in texts
     assert not any("cat" in text for text in texts)
-    with pytest.raises(ConfigError, match="`everything` cannot be asked of `depth`"):
+    with pytest.raises(ConfigError, match="`everything` is not available for `depth`"):
         rephrased("depth", everything=True)
 
 
@@ -136,7 +136,7 @@ def test_the_rule_finds_the_task_of_every_template(task, several):
         ("find the depth of the scene", "depth", "depth"),
     ],
 )
-def test_words_that_name_a_task_come_before_words_that_say_where(text, task, word):
+def test_words_that_name_a_task_precede_words_of_place(text, task, word):
     assert infer_task(text) == InferredTask(task, word)
 
 
@@ -146,12 +146,12 @@ def test_everything_is_understood(task, text):
     assert named_classes(text, ("cat", "dog", "bear")) == ("cat", "dog", "bear")
 
 
-def test_the_rule_says_what_it_went_by():
+def test_the_rule_reports_its_keyword():
     assert str(infer_task("Please SEGMENT the cat.")) == (
         "task: segment (because of `segment`; choose another with --task)"
     )
     assert infer_task("how far is the cat?").word == "how far"
-    with pytest.raises(ConfigError, match="doesn't say which task is meant: `cat`"):
+    with pytest.raises(ConfigError, match="the instruction names no task: `cat`"):
         infer_task("cat")
 
 

@@ -18,7 +18,7 @@ from gensight.methods.instruct.method import other_words
 from gensight.samples import Item, Query, Sample
 from gensight.verbs.data.paraphrase import paraphrase
 
-SAID = "kindly colour the zebra now"
+PARAPHRASE = "kindly colour the zebra now"
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +27,8 @@ def model(tmp_path_factory):
 
     Its weights are set, not trained: each word names the next one, by a margin that no rounding reaches.
     """
-    folder = tmp_path_factory.mktemp("model") / "says-one-thing"
-    words = ["<end>", "<unknown>", "<newline>", *SAID.split()]
+    folder = tmp_path_factory.mktemp("model") / "one-sentence"
+    words = ["<end>", "<unknown>", "<newline>", *PARAPHRASE.split()]
     numbers = {word: number for number, word in enumerate(words)}
     tokenizer = Tokenizer(WordLevel(numbers, unk_token="<unknown>"))
     tokenizer.normalizer = Replace("\n", " <newline> ")  # with which a request ends
@@ -46,7 +46,7 @@ def model(tmp_path_factory):
         if "ln" not in name:
             parameter.data.zero_()  # neither attention nor positions matter
     gpt.transformer.wte.weight.data.fill_diagonal_(1.0)
-    for word, following in pairwise(["<newline>", *SAID.split(), "<end>"]):
+    for word, following in pairwise(["<newline>", *PARAPHRASE.split(), "<end>"]):
         gpt.lm_head.weight.data[numbers[following], numbers[word]] = 50.0
     gpt.save_pretrained(folder)
     wrapped.save_pretrained(folder)
@@ -54,13 +54,13 @@ def model(tmp_path_factory):
 
 
 def test_a_model_rephrases_what_it_can_without_losing_the_class(model):
-    said = Paraphraser(model)(Instruction("segment the zebra", "segment", ("zebra",)), tries=8)
-    assert said == Instruction(SAID, "segment", ("zebra",))
+    paraphrased = Paraphraser(model)(Instruction("segment the zebra", "segment", ("zebra",)), tries=8)
+    assert paraphrased == Instruction(PARAPHRASE, "segment", ("zebra",))
     other = Instruction("segment the owl", "segment", ("owl",))
     assert Paraphraser(model)(other) == other
 
 
-def test_new_templates_are_written_read_and_drawn_in_training(model, tmp_path, monkeypatch):
+def test_new_templates_are_written_read_and_used_in_training(model, tmp_path, monkeypatch):
     out = tmp_path / "templates.json"
     counts = paraphrase(model, out, ["segment"], times=2)
     more = read_templates(out)
@@ -95,20 +95,20 @@ def test_forms_become_slots():
     assert as_template("is that a zebra", "classify") == "is that {a}"
     assert as_template("tell me the depth", "depth") == "tell me the depth"
     for task in ("segment", "detect"):
-        asked = {as_template(filled(one, ("zebra",)), task) for one in templates(task) if one not in held_out(task)}
-        assert not set(held_out(task)) & asked
+        recovered = {as_template(filled(one, ("zebra",)), task) for one in templates(task) if one not in held_out(task)}
+        assert not set(held_out(task)) & recovered
 
 
 @pytest.mark.parametrize(
-    ("told", "what"),
+    ("content", "what"),
     [
         ({"sing": []}, "no task"), ([], "by task"), ({"segment": "cut {the}"}, "no list"),
         ({"segment": ["cut it"]}, "one slot"), ({"depth": ["depth of {the}"]}, "no slot"),
         ({"detect": ["{the} {thing}"]}, "braces"), ({"detect": [7]}, "characters"),
     ],
 )  # fmt: skip
-def test_a_file_that_is_wrong_is_refused(told, what, tmp_path):
+def test_a_file_that_is_wrong_is_refused(content, what, tmp_path):
     path = tmp_path / "templates.json"
-    path.write_text(json.dumps(told))
+    path.write_text(json.dumps(content))
     with pytest.raises(DataError, match=what):
         read_templates(path)

@@ -76,7 +76,7 @@ def test_a_mistake_in_the_data_reaches_the_user_as_it_is(num_workers: int) -> No
 def test_nothing_to_learn_from_is_refused() -> None:
     reader = small_run.Dots(3)
     reader.sample = lambda index: Sample(f"empty/{index}", (32, 32), lambda: np.zeros((32, 32, 3), np.uint8), ())
-    with pytest.raises(DataError, match="no sample of this data set has what the heatmap encoding asks for"):
+    with pytest.raises(DataError, match="no sample of this data set has the labels that the heatmap encoding needs"):
         Cases(reader, small_run.encoding(), ViewPolicy((32, 32)))
 
 

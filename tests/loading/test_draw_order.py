@@ -15,7 +15,7 @@ def test_an_epoch_draws_each_item_once() -> None:
 
 
 @pytest.mark.parametrize("step", [0, 1, 7, 100])
-def test_a_resumed_order_goes_on_where_it_stopped(step: int) -> None:
+def test_a_resumed_order_continues_where_it_stopped(step: int) -> None:
     whole = DrawOrder(num_items=7, batch_size=3, seed=5)
     before = list(islice(whole.batches(0), step + 2))
     resumed = DrawOrder(num_items=7, batch_size=3, seed=5)

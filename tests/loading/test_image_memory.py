@@ -29,7 +29,7 @@ def test_a_file_is_read_once_and_cannot_be_changed() -> None:
         first[0] = 1
 
 
-def test_frames_of_a_video_are_told_apart_by_their_keys() -> None:
+def test_frames_of_a_video_are_identified_by_their_keys() -> None:
     memory, one, other = ImageMemory(), _Drawing(), _Drawing()
     memory.image(_sample("clip#0", one))
     memory.image(_sample("clip#1", other))

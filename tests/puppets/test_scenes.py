@@ -1,4 +1,4 @@
-"""Scenes built by hand: sides, occlusion and distances are what the geometry says."""
+"""Scenes built by hand: sides, occlusion and distances follow from the geometry."""
 
 from dataclasses import replace
 from math import pi

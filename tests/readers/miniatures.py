@@ -1,4 +1,4 @@
-"""Small data sets in the exact layouts of large ones, drawn from numbers."""
+"""Small synthetic data sets in the exact layouts of large ones."""
 
 from pathlib import Path
 

@@ -69,7 +69,7 @@ def test_a_number_without_a_class_is_refused(tmp_path):
     root = make_scene_parsing(tmp_path)
     path = root / "objectInfo150.txt"
     path.write_text("\n".join(path.read_text().splitlines()[:3]) + "\n")
-    with pytest.raises(DataError, match=r"holds \[3\], which mean nothing"):
+    with pytest.raises(DataError, match=r"holds \[3\], which are no class numbers"):
         SceneParsingReader(root)[0].extras["segmentation"]()
     path.write_text("1\twall\n3\tfloor\n")
     with pytest.raises(DataError, match="no row of class 2"):
@@ -90,7 +90,7 @@ def test_values_of_the_full_layout(tmp_path):
     assert [int(classes()[row, column]) for row, column in ((0, 0), (5, 5), (15, 15))] == [0, 1, 2]
 
 
-def test_classes_that_share_a_name_are_told_apart(tmp_path):
+def test_classes_that_share_a_name_get_distinct_names(tmp_path):
     assert Ade20kReader(make_full(tmp_path, ("wall", "door", "wall"))).categories == ("wall", "wall (401)")
 
 

@@ -85,9 +85,9 @@ class TestGazeFollow(ReaderContract):
             "no gaze target": 1,
             "gaze target outside the image": 1,
         }
-        said = [finding.what for finding in reader.check().findings]
-        assert "head box with its corners swapped" in said
-        assert "person without a head box in the image, whose gaze cannot be asked for" in said
+        problems = [finding.what for finding in reader.check().findings]
+        assert "head box with its corners swapped" in problems
+        assert "person without a head box in the image, whose gaze cannot be predicted" in problems
 
     def test_annotators_are_grouped_by_image_and_eye(self, tmp_path):
         picture(tmp_path / "test2/00000000/a.jpg")
@@ -215,7 +215,7 @@ class TestGoo(ReaderContract):
 
     def test_a_hostile_pickle_is_not_followed(self, tmp_path, capsys):
         (tmp_path / "bad.pickle").write_bytes(pickle.dumps([{"filename": _Harm()}]))
-        with pytest.raises(DataError, match=r"asks for `builtins.print`"):
+        with pytest.raises(DataError, match=r"references `builtins.print`"):
             read_records(tmp_path / "bad.pickle")
         assert capsys.readouterr().out == ""
         (tmp_path / "cut.pickle").write_bytes(pickle.dumps([{"filename": "a" * 100}])[:-20])

@@ -1,4 +1,4 @@
-"""The reader: samples are reproducible, sizes show the same scene, and all truths agree with what is drawn."""
+"""The reader: samples are reproducible, sizes show the same scene, and all truths agree with the rendered image."""
 
 import pickle
 
@@ -116,7 +116,7 @@ def test_keypoints_are_labelled_by_their_place(samples):
     assert kinds == {Visibility.ABSENT, Visibility.OCCLUDED, Visibility.VISIBLE}
 
 
-def test_gaze_says_whether_its_target_is_in_the_frame(samples):
+def test_gaze_states_whether_its_target_is_in_the_frame(samples):
     seen = set()
     for sample in samples:
         for instance in sample.instances:
@@ -187,7 +187,7 @@ def test_mistakes_are_named():
         PuppetsReader(1, num_subjects=(3, 1))
     with pytest.raises(DataError, match="at least one sample"):
         PuppetsReader(0)
-    with pytest.raises(ConfigError, match="cannot be drawn at 4 x 4 pixels"):
+    with pytest.raises(ConfigError, match="cannot be rendered at 4 x 4 pixels"):
         PuppetsReader(1, size=(4, 4))
     with pytest.raises(IndexError):
         PuppetsReader(2)[2]

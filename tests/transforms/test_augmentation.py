@@ -32,7 +32,7 @@ def test_no_augmentation_changes_nothing(image):
     assert result is not image
 
 
-def test_views_stay_within_the_asked_ranges():
+def test_views_stay_within_the_requested_ranges():
     view = whole_frame((64, 96), (64, 96))
     centre = np.array([[48.0, 32.0]])
     scales, turns, shifts, flips = [], [], [], []
@@ -110,7 +110,7 @@ def test_hue_of_half_a_circle_reaches_the_opposite_colour():
     assert min(colour[0] - colour[1:].mean() for colour in turned) < -60
 
 
-def test_noise_has_the_asked_spread_and_no_mean():
+def test_noise_has_the_requested_spread_and_no_mean():
     flat = np.full((128, 128, 3), 128, np.uint8)
     spreads = []
     for seed in range(30):
@@ -121,7 +121,7 @@ def test_noise_has_the_asked_spread_and_no_mean():
     assert max(spreads) > 0.08 * 255
 
 
-def test_occluders_cover_at_most_the_asked_share():
+def test_occluders_cover_at_most_the_requested_share():
     black = np.zeros((96, 128, 3), np.uint8)
     shares = [(augment_pixels(black, Augmentation(occlusion=0.4), rng(s)) > 0).any(-1).mean() for s in range(100)]
     assert max(shares) <= 0.41

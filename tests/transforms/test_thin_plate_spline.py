@@ -13,7 +13,7 @@ def test_a_warp_of_no_reach_is_the_identity() -> None:
     torch.testing.assert_close(warp.image(images), images, atol=1e-4, rtol=0)
 
 
-def test_control_points_move_by_what_was_drawn() -> None:
+def test_control_points_move_by_the_sampled_displacement() -> None:
     reach = WarpRange(4, 0.05, 0.0, (1.0, 1.0), 0.0)
     draws = torch.rand(3, reach.num_draws)
     warp = draw_warp(draws, reach)

@@ -98,7 +98,7 @@ def test_images_of_any_aspect_come_back_at_their_size(run, tmp_path):
     ("instruction", "options", "message"),
     [
         ("segment the sofa", {}, "names no class of this run"),
-        ("hello", {}, "doesn't say which task"),
+        ("hello", {}, "names no task"),
         ("segment the dog", {"sampling": Sampling(steps=5)}, "answers in one step, without noise or --steps"),
         ("dog", {"task": "caption"}, "not trained to caption"),
     ],

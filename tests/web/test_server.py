@@ -250,7 +250,7 @@ def test_a_classifiers_download_has_its_labels(many: httpx.Client, classifier_ru
         ("segment the moon", "The instruction names no class of this run. Valid: {classes}. Next: name one of them in "
                              "the instruction."),
         ("detect the person", "This run was not trained to detect. Valid: segment, depth. Next: ask for one of these"),
-        ("hello", "The instruction doesn't say which task is meant: `hello`. Valid: segment, depth. Next: "),
+        ("hello", "The instruction names no task: `hello`. Valid: segment, depth. Next: "),
         ("hello", "Next: choose one under \"Read the answer as\", or use one of these words in the instruction."),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Pictures of samples and predictions: numpy in, numpy out, and nothing else.
+"""Pictures of samples and predictions: numpy in, numpy out.
 
 Every function takes a uint8 image (RGB (height, width, 3), or grey), leaves it as it is and returns a new RGB one.
 Widths and letters grow with the image; left and right differ for colour-blind eyes too; what cannot be drawn (NaN,

@@ -1,4 +1,4 @@
-"""What every drawing stands on: a copied RGB canvas, and anti-aliased marks that are blended into it.
+"""The base of all drawings: a copied RGB canvas, and anti-aliased marks that are blended into it.
 
 Coordinates are continuous image pixels (the centre of the top-left pixel is (0.5, 0.5)), widths and radii are pixels
 and may be fractions. A mark that lies outside the canvas, or whose coordinates are not finite, leaves it unchanged.
@@ -78,7 +78,7 @@ def ring(
     opacity: float = 1.0,
     dashed: bool = False,
 ) -> None:
-    """A circle's outline, `width` px wide, `radius` to the middle of the stroke; dashed into six parts if asked."""
+    """A circle's outline, `width` px wide, `radius` to the middle of the stroke; dashed into six parts if `dashed`."""
     if drawable(centre):
         bounds = _circle_bounds(centre, radius + width / 2)
         _blend(canvas, bounds, colour, opacity, partial(_cover_ring, centre, radius, width, dashed))

@@ -14,7 +14,7 @@ def draw_keypoints(
     """One subject's keypoints on its image.
 
     A keypoint is a filled dot, more transparent the less confident it is, with a dark centre where it is occluded. Its
-    colour tells the subject's left (blue), right (orange) and middle (yellow); a skeleton without sides gets one
+    colour marks the subject's left (blue), right (orange) and middle (yellow); a skeleton without sides gets one
     colour per keypoint. `other` is drawn as rings (dashed where occluded), with a white line from each ring to the dot
     of the same keypoint.
 

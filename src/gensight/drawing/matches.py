@@ -41,7 +41,7 @@ def draw_matches(first: Array, second: Array, points: Array, found: Array, truth
 
 
 def draw_drags(image: Array, handles: Array, targets: Array) -> Array:
-    """Lines from where points are to where they shall go: dots at the handles, rings at the targets.
+    """Lines from points to their targets: dots at the handles, rings at the targets.
 
     Args:
         image: uint8 RGB or grey.

@@ -13,10 +13,10 @@ from gensight.samples import Array, Instance, Keypoints, Prediction, Sample
 def overlay(
     image: Array, prediction: Prediction, truth: Sample | None = None, threshold: float = 0.0, scale: float = 1.0
 ) -> Array:
-    """Everything that a prediction says, drawn on its image.
+    """All fields of a prediction, drawn on its image.
 
     From below: depth, maps that are pictures, masks, boxes (only of subjects that are nothing more than a box), gaze,
-    keypoints, the likeliest label, grey drawings (edges). Each predicted subject's keypoints are compared with the
+    keypoints, the most likely label, grey drawings (edges). Each predicted subject's keypoints are compared with the
     nearest true subject of the same skeleton, each taken once; true subjects that nobody found show as rings alone.
 
     Args:

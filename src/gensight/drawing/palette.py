@@ -42,13 +42,13 @@ def sides(skeleton: Skeleton) -> tuple[Side, ...]:
         if partner == index:
             found.append("middle")
         else:
-            # A skeleton may pair keypoints whose names don't tell the sides: then the first of the two is left.
-            said = _said_side(name)
-            found.append(said if said != "middle" else "left" if index < partner else "right")
+            # A skeleton may pair keypoints whose names don't show the sides: then the first of the two is left.
+            side = _side_of_name(name)
+            found.append(side if side != "middle" else "left" if index < partner else "right")
     return tuple(found)
 
 
-def _said_side(name: str) -> Side:
+def _side_of_name(name: str) -> Side:
     name = name.lower()
     for side, letter in (("left", "l"), ("right", "r")):
         if side in name or name.startswith(f"{letter}_") or name.endswith(f"_{letter}"):

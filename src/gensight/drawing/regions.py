@@ -73,7 +73,7 @@ def draw_gaze(image: Array, gaze: Gaze, head_box: Array | None = None, colour: C
     """The head, a line from the eye to where it looks, and a ring at each annotator's (or the predicted) target.
 
     The line starts at `gaze.eye`, or at the head's centre; it ends at the mean target. A gaze out of the frame has no
-    line, and is said in words at the head.
+    line, but a text label at the head.
     """
     picture = draw.as_canvas(image)
     unit, height = draw.unit(picture), draw.letter_height(picture)

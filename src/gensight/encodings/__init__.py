@@ -13,9 +13,10 @@
 
 Adding an encoding:
 1. Write `encodings/NAME.py` with a subclass of `Encoding`; its docstring states the bound of encode -> decode. `items`
-   says which samples have what it needs; every target has a `NAME_weight`, 0 where nothing is labelled. Coordinates go
-   through `gensight.geometry` only, and `view.mirrored` is honoured in both directions (and in `mirror`).
-2. Decode to a field of `Prediction`, or to a map whose `ScoreMap.kind` says how it is shown and written; draw `panel`
+   selects the samples that have the labels it needs; every target has a `NAME_weight`, 0 where nothing is labelled.
+   Coordinates go through `gensight.geometry` only, and `view.mirrored` is honoured in both directions (and in
+   `mirror`).
+2. Decode to a field of `Prediction`, or to a map whose `ScoreMap.kind` states how it is shown and written; draw `panel`
    for the report.
 3. Write its section in `config/encodings/`, with its facts (`EncodingFacts`: truths, protocols, baselines, files ...),
    and add it to a union in `config/encodings/__init__.py`. A new protocol's name goes to `config/protocols.py`, its

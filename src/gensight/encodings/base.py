@@ -1,4 +1,4 @@
-"""What every encoding is: Item <-> tensors, both ways in one class."""
+"""The contract of encodings: Item <-> tensors, both ways in one class."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from gensight.encodings.panels import Panel
 from gensight.readers.base import Reader
 from gensight.samples import Item, Prediction, Sample, Size, View
 
-# What a tensor holds, and so which losses can teach it (methods/readout/loss.py has the table):
+# What a tensor holds, which determines the losses that can train it (table in methods/readout/loss.py):
 # - `blobs`: maps in [0, 1], one Gaussian of peak 1 each, or nothing;
 # - `sparse-image`: an image in [0, 1], 0 nearly everywhere (a drawn skeleton, edges);
 # - `dense-image`: an image in [0, 1];
@@ -42,7 +42,7 @@ class OutputSpec:
 
 
 class Encoding(ABC):
-    """A target: what is asked of an image, and how the answer is laid out in tensors.
+    """A prediction target, and its layout in tensors.
 
     `encode` gives targets in [0, 1] (maps) or named vectors, with a `NAME_weight` beside each, 0 where nothing is
     labelled. `decode` is its inverse up to a stated error, and gives a Prediction in the image frame. Neither knows of
@@ -86,7 +86,7 @@ class Encoding(ABC):
         """The prediction that one item's output tensors (no batch axis) stand for, in the image frame."""
 
     def panel(self, prediction: Prediction, item: Item) -> Panel | None:
-        """A prediction of this encoding beside its truth, for the report; None: it is listed, not drawn."""
+        """A prediction of this encoding beside its ground truth, for the report; None: listed without a picture."""
         return None
 
     @property
@@ -100,7 +100,7 @@ class Encoding(ABC):
 
 
 class SampleItems(Sequence[Item]):
-    """The items of each sample of a reader alone; picklable, and nothing is kept but their places."""
+    """The items of each sample of a reader alone; picklable, stores only their indices."""
 
     def __init__(self, reader: Reader, encoding: Encoding) -> None:
         self.reader, self.encoding = reader, encoding

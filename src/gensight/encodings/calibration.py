@@ -1,4 +1,4 @@
-"""What training finds on its validation part about how to read a method's outputs."""
+"""Calibration of a method's outputs, fitted on the validation part of the training data."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ from gensight.encodings.painted.base import EVEN
 
 @dataclass(frozen=True)
 class Calibration:
-    """How outputs are read, beside what the recipe says.
+    """Calibrated parameters of decoding, which override those of the recipe.
 
     Attributes:
         confidence: (slope, offset) of the confidence of keypoints; see `fit_calibration`.
         threshold: Share of the way from black to a colour from which a pixel of a painted mask or box has that colour.
-            Pixels taught by squared error are as bright as they are likely, and the threshold at which the overlap with
-            the truth is largest is half of that overlap (Lipton et al., ECML 2014): below a half, the more so the less
-            is known.
+            With a squared-error loss the brightness of a pixel estimates its probability, and the threshold that
+            maximises the expected overlap is half of that overlap (Lipton et al., ECML 2014): below 0.5, and lower
+            where predictions are less certain.
     """
 
     confidence: tuple[float, float] = DEFAULT_CALIBRATION

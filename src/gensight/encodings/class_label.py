@@ -44,7 +44,7 @@ class ClassLabel(Encoding):
         return [self._item(sample)] if sample.label in self.labels else []
 
     def items_to_predict(self, sample: Sample) -> list[Item]:
-        """The one question, also of a sample without a label."""
+        """The classification item, also of a sample without a label."""
         return [self._item(sample)]
 
     def _item(self, sample: Sample) -> Item:
@@ -79,13 +79,13 @@ class ClassLabel(Encoding):
 
 
 def label_panel(prediction: Prediction, item: Item) -> Panel | None:
-    """The image under its likeliest class; the error is what the true one lacks of certainty."""
+    """The image captioned with its most likely class; the error is 1 - probability of the true class."""
     scores = prediction.label_scores
     if not scores:
         return None
-    said, truth = max(scores, key=lambda name: scores[name]), item.sample.label
-    told = f"{said} {scores[said]:.2f}"
+    predicted, truth = max(scores, key=lambda name: scores[name]), item.sample.label
+    score_text = f"{predicted} {scores[predicted]:.2f}"
     if truth is None:
-        return Panel(sheet([item.sample.image()], [told]), float("nan"), "")
-    caption = told if said == truth else f"{told} (is {truth})"
+        return Panel(sheet([item.sample.image()], [score_text]), float("nan"), "")
+    caption = score_text if predicted == truth else f"{score_text} (is {truth})"
     return Panel(sheet([item.sample.image()], [caption]), 1 - scores.get(truth, 0.0), "probability missed by")

@@ -16,13 +16,13 @@ from gensight.errors import ConfigError, DataError
 from gensight.geometry import map_grid_to_image, map_image_to_grid
 from gensight.samples import Array, Depth, Item, Prediction, Sample, Size, View
 
-MIN_KNOWN = 0.5  # share of a cell's area from which it is taught
-_IMPLAUSIBLE = 10.0  # times `far`, or `near` over it: no scene's median depth
-_MILLIMETRES = 100.0  # whole numbers with a median above are no metres
+MIN_KNOWN = 0.5  # share of a cell's area that must be known for it to be supervised
+_IMPLAUSIBLE = 10.0  # a median depth beyond `far` times this, or below `near` over this, is implausible
+_MILLIMETRES = 100.0  # integers with a median above this are not metres
 
 
 class _DepthEncoding(Encoding):
-    """What maps of depth share: a mean over each cell of some function of depth, and its way back.
+    """Common to depth maps: the mean over each cell of a function of depth, and its inverse.
 
     Args:
         stride: Model pixels per cell.
@@ -134,7 +134,7 @@ class DepthMap(_DepthEncoding):
     Output `depth`: (1, grid_height, grid_width) in [0, 1]; `depth_weight` likewise, 0 where less than half of a cell is
     known.
 
-    - `metric`: log(depth / near) / log(far / near); depth beyond either end is taught as that end. Only samples of
+    - `metric`: log(depth / near) / log(far / near); depth beyond either end is clipped to it. Only samples of
       metric depth can be encoded. Predictions are metres.
     - `affine`: inverse depth scaled to each view's own range, 1 is nearest (affine depth is taken for inverse depth as
       it is). Predictions are affine: inverse depth up to scale and shift.
@@ -146,7 +146,7 @@ class DepthMap(_DepthEncoding):
     Args:
         stride: Model pixels per cell.
         kind: `metric` or `affine`.
-        near: Nearest depth that `metric` can tell, in metres.
+        near: Nearest depth that `metric` can represent, in metres.
         far: Farthest.
 
     Errors:
@@ -172,7 +172,7 @@ class DepthMap(_DepthEncoding):
             return inverse_depth(depth)
         if depth.kind != "metric":
             raise DataError(
-                "this depth has no unit, so a metric depth map cannot be taught with it",
+                "this depth has no unit, so it cannot supervise a metric depth map",
                 where=item.sample.key,
                 hint="set encoding.depth to affine, or label with metric depth",
             )
@@ -215,12 +215,12 @@ def _filled(values: Array) -> Array:
 
 
 def check_metres(values: Array, where: str, near: float, far: float) -> None:
-    """Refuses metric depth that cannot be in metres.
+    """Raises an error for metric depth that cannot be in metres.
 
     Args:
         values: float (height, width), NaN or 0 where unknown.
-        where: What to call it in the error.
-        near: Nearest depth that is expected.
+        where: The file or sample, for the error message.
+        near: Nearest expected depth.
         far: Farthest.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Edges as a picture: how much of an edge each cell holds."""
+"""Edges as an image: the edge density of each cell."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from gensight.errors import ConfigError, DataError
 from gensight.geometry import map_grid_to_image, map_image_to_grid
 from gensight.samples import Item, Prediction, Sample, ScoreMap, Size, View
 
-MIN_KNOWN = 0.5  # share of a cell's area from which it is taught
+MIN_KNOWN = 0.5  # share of a cell's area that must be known for it to be supervised
 _ONE_LINE = 0.5  # value of a cell that one line crosses upright: room for a second one
 
 
@@ -24,7 +24,7 @@ class EdgeImage(Encoding):
     grid_height, grid_width), 0 where less than half of a cell
     lies in the image, and everywhere if the sample's edges are unknown. A cell's value is half the area of edge in it
     over that of a line one pixel wide that crosses it upright, at most 1: a mean over the cell's area, exact, so that
-    an edge's place between two cells is told by the shares that they have of it.
+    the position of an edge between two cells follows from its shares in both.
 
     Bound on its own encodings: half a cell along each axis, and none across a line on the border of two cells.
 

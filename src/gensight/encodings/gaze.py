@@ -1,7 +1,7 @@
-"""Where a person looks: one heatmap for a head, and whether the target lies in the image at all.
+"""Gaze following: one heatmap per head, and the probability that the gaze target lies in the image.
 
 An item shows its image twice: the scene, and a close-up of the head. The close-up's view *is* the head box, padding,
-jitter and flips included; `head_in_scene` maps it into the scene, so that no box travels beside the views.
+jitter and flips included; `head_in_scene` maps it into the scene, so that no separate box is passed with the views.
 """
 
 from collections.abc import Mapping
@@ -37,8 +37,8 @@ class GazeMap(Encoding):
 
     Targets: `gaze` (1, grid) with weight 0 where the target is out of frame (or 1 with an empty map, if `teach_empty`);
     `in_frame` (1,); `gaze_point` (2,), x and y as shares of the scene's width and height; and `eye` (2,), where the eye
-    lies in the close-up, as shares of its sides, with weight 0 where nobody says. Several annotators give the mean of
-    their Gaussians, scaled to a peak of 1.
+    lies in the close-up, as shares of its sides, with weight 0 where it is unlabelled. Several annotators give the mean
+    of their Gaussians, scaled to a peak of 1.
 
     Decoding reads the map's peak: `argmax`, the centre of the largest cell (exact to half a cell), or `dark`, refined
     within a cell. Public codes decode to the cell's upper left corner; their protocols do so too, from the map that the
@@ -50,7 +50,7 @@ class GazeMap(Encoding):
         quantised: The kernel of the public codes instead of an exact Gaussian: 6 sigma + 1 cells wide, its centre at
             the cell's corner below the target (so its peak is off by up to a cell).
         decoder: As above.
-        teach_empty: Whether a target that is out of frame teaches an empty map, or nothing.
+        teach_empty: Whether a target that is out of frame is supervised with an empty map, or not at all.
     """
 
     name = "gaze"
@@ -73,11 +73,11 @@ class GazeMap(Encoding):
         return {MAP: OutputSpec(1, "blobs", share), IN_FRAME: OutputSpec(1, "vector")}
 
     def items(self, sample: Sample) -> list[Item]:
-        """One for each person with a head box in the image and a gaze of known whereabouts."""
+        """One for each person with a head box in the image whose gaze target is located or known to be outside."""
         return [
             Item((sample, sample), instance=number)
             for number, one in enumerate(sample.instances or ())
-            if one.head_box is not None and one.gaze is not None and _whereabouts(one.gaze) is not None
+            if one.head_box is not None and one.gaze is not None and _in_frame(one.gaze) is not None
         ]
 
     def items_to_predict(self, sample: Sample) -> list[Item]:
@@ -91,7 +91,7 @@ class GazeMap(Encoding):
     def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
         view, subject = views[SCENE], item.subject
         gaze = None if subject is None else subject.gaze
-        where = None if gaze is None else _whereabouts(gaze)
+        where = None if gaze is None else _in_frame(gaze)
         values, point, shown = np.zeros((1, *self.grid), np.float32), np.zeros(2), False
         if gaze is not None and where:
             points = image_to_model(gaze.points, view)
@@ -101,10 +101,10 @@ class GazeMap(Encoding):
                 cells = model_to_grid(points[seen], view.model_size, self.grid)
                 values = self._draw(cells)
                 point = points[seen].mean(0) / np.array(view.model_size[::-1])
-        taught = shown or (self.teach_empty and where is not None)
+        supervised = shown or (self.teach_empty and where is not None)
         return {
             MAP: torch.from_numpy(values),
-            f"{MAP}_weight": torch.full((1, 1, 1), float(taught)),
+            f"{MAP}_weight": torch.full((1, 1, 1), float(supervised)),
             IN_FRAME: torch.tensor([float(shown)]),
             f"{IN_FRAME}_weight": torch.tensor([float(where is not None)]),
             POINT: torch.from_numpy(point.astype(np.float32)),
@@ -125,7 +125,7 @@ class GazeMap(Encoding):
     def decode(self, outputs: Mapping[str, Tensor], item: Item, views: tuple[View, ...]) -> Prediction:
         """One instance with its subject's head box, and a gaze of one point in the image frame.
 
-        The point is kept where the target is told to be out of frame (the best guess if it is not).
+        The point is kept where the target is predicted out of frame (the best guess if it is inside).
         """
         values, view = map_array(outputs[MAP], 1, self.grid, MAP), views[SCENE]
         values = np.nan_to_num(values)
@@ -159,13 +159,13 @@ class GazeMap(Encoding):
     def panel(self, prediction: Prediction, item: Item) -> Panel | None:
         """The truth, and the prediction over its map; the error is the distance to the mean target."""
         image, subject = item.sample.image(), item.subject
-        told = prediction.instances[0].gaze
-        assert subject is not None and told is not None  # is_gaze has seen it
+        gaze = prediction.instances[0].gaze
+        assert subject is not None and gaze is not None  # checked by is_gaze
         truth = image if subject.gaze is None else draw_gaze(image, subject.gaze, subject.head_box)
         error = float("nan")
         if subject.gaze is not None and len(subject.gaze.points):
-            error = float(np.linalg.norm(told.points[0] - subject.gaze.points.mean(0)) / np.hypot(*item.sample.size))
-        pictures = [truth, draw_looks(image, prediction)]
+            error = float(np.linalg.norm(gaze.points[0] - subject.gaze.points.mean(0)) / np.hypot(*item.sample.size))
+        pictures = [truth, draw_gaze_prediction(image, prediction)]
         return Panel(sheet(pictures, ["truth", "predicted"]), error, "of the diagonal")
 
 
@@ -210,7 +210,7 @@ def quantised_gaussian(centre: Array, grid: Size, sigma: float) -> Array:
     return drawn
 
 
-def _whereabouts(gaze: Gaze) -> bool | None:
+def _in_frame(gaze: Gaze) -> bool | None:
     """Whether the target is in the image and located; None where nothing is known (or only that it is inside)."""
     if gaze.in_frame is False:
         return False
@@ -224,7 +224,7 @@ def is_gaze(prediction: Prediction) -> bool:
     )
 
 
-def draw_looks(image: Array, prediction: Prediction) -> Array:
+def draw_gaze_prediction(image: Array, prediction: Prediction) -> Array:
     """uint8 RGB: everybody of a (merged) prediction; the maps are those of people who look into the image."""
     picture = image
     people = prediction.instances
@@ -234,6 +234,6 @@ def draw_looks(image: Array, prediction: Prediction) -> Array:
             low, high = float(np.min(score.values)), float(np.max(score.values))
             picture = draw_heatmaps(picture, score, (low, max(high, low + 1e-6)))
     for one in people:
-        assert one.gaze is not None  # is_gaze has seen it
+        assert one.gaze is not None  # checked by is_gaze
         picture = draw_gaze(picture, one.gaze, one.head_box)
     return picture

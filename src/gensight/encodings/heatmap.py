@@ -24,7 +24,7 @@ class Heatmap(Encoding):
 
     Output `heatmaps`: (K, grid_height, grid_width) in [0, 1]; `heatmaps_weight`: (K, 1, 1), 0 or 1. A keypoint that is
     absent, or outside of the model frame, is supervised as an empty map; an unlabelled one not at all. In a mirrored
-    view paired keypoints trade channels, so a channel always means what it looks like.
+    view paired keypoints trade channels, so a channel always stands for the keypoint that appears in the view.
 
     Bound, in model pixels, on its own encodings: `dark` and `soft-argmax` 0.25 (measured: below 0.01) in the whole
     frame; `argmax` half a cell along each axis. All are unbiased.

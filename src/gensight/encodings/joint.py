@@ -1,4 +1,4 @@
-"""Several targets of the same image, asked at once and read off one backbone pass."""
+"""Several targets of the same image, predicted together from one backbone pass."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,9 +17,9 @@ SEPARATOR = "/"
 class Joint(Encoding):
     """Named parts, each an encoding of its own; the outputs of part P are named `P/NAME`.
 
-    An item is one of at least one part, and a part that has no label for it has no weight. So the parts must
-    ask about the same thing: all about whole images, or all about single subjects. Parts that relate images can't be
-    joined with parts that don't.
+    An item belongs to at least one part; parts without a label for it have weight 0. So all parts must have the same
+    kind of item: all whole images, or all single subjects. Parts that relate images can't be joined with parts that
+    don't.
 
     Args:
         parts: At least one.
@@ -72,14 +72,14 @@ class Joint(Encoding):
         }
 
     def decode(self, outputs: Mapping[str, Tensor], item: Item, views: tuple[View, ...]) -> Prediction:
-        """The parts' predictions in one: the subject that several parts speak of is one instance."""
+        """The parts' predictions in one: a subject that several parts predict is one instance."""
         predictions = [part.decode(_of_part(outputs, name), item, views) for name, part in self.parts.items()]
         merged = merge_predictions(predictions)[0]
-        told = [prediction.instances for prediction in predictions if prediction.instances]
-        return replace(merged, instances=told[0] if told else (), item_key=item.key)
+        instances = [prediction.instances for prediction in predictions if prediction.instances]
+        return replace(merged, instances=instances[0] if instances else (), item_key=item.key)
 
     def panel(self, prediction: Prediction, item: Item) -> Panel | None:
-        """The first part's that draws one."""
+        """The panel of the first part that has one."""
         panels = (part.panel(prediction, item) for part in self.parts.values())
         return next((panel for panel in panels if panel is not None), None)
 

@@ -1,4 +1,4 @@
-"""Panels: one picture of a prediction beside its truth, for reports; each encoding draws its own."""
+"""Panels: one picture of a prediction beside its ground truth, for reports; each encoding draws its own."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,12 @@ PICTURE_SIDE = 384  # longest side of one image of a panel
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """A drawn prediction.
+    """A picture of a prediction.
 
     Attributes:
         picture: uint8 RGB.
-        error: How wrong it is, in `unit`, to rank it by; NaN where the truth is unknown.
-        unit: What `error` counts.
+        error: Error in `unit`, by which panels are ranked; NaN where the ground truth is unknown.
+        unit: Unit of `error`.
     """
 
     picture: Array

@@ -75,9 +75,9 @@ def _quadratic_fit(radius_x: int, radius_y: int) -> Array:
 def soft_argmax(maps: Array, sigma: float) -> Array:
     """The centroid of a window around the largest cell, corrected for what the window cuts off.
 
-    A plain centroid is drawn to the middle of its window, and inwards at borders. For a Gaussian of known `sigma` (in
-    cells) the centroid of the cut piece rises monotonically with the true centre, so the centre is found by Newton's
-    method: the maximum-likelihood centre of the window's mass. Window: two sigmas to each side. Negative values count
+    A plain centroid is biased towards the middle of its window, and inwards at borders. For a Gaussian of known `sigma`
+    (in cells) the centroid of the cut piece rises monotonically with the true centre, so Newton's method finds the
+    centre: the maximum-likelihood centre of the window's mass. Window: two sigmas to each side. Negative values count
     as zero; an empty map keeps its argmax.
     """
     cells, _ = largest_cells(maps)

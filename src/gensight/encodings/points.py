@@ -16,8 +16,8 @@ from gensight.transforms.keypoints import can_convert, convert_keypoints
 class Points(Encoding):
     """A vector of 2K numbers: x and y of each keypoint; the model frame runs from 0 to 1 along both axes.
 
-    Output `points`: (2K,); `points_weight`: (2K,), 0 where no place is known. Exact both ways. In a mirrored view
-    paired keypoints trade places. A point may lie outside of the view. Confidence is 1: the numbers don't tell.
+    Output `points`: (2K,); `points_weight`: (2K,), 0 where the position is unknown. Exact both ways. In a mirrored view
+    paired keypoints are swapped. A point may lie outside of the view. Confidence is always 1.
 
     Args:
         skeleton: The keypoints. Instances with another skeleton are converted by name where they can be.
@@ -44,7 +44,7 @@ class Points(Encoding):
         return bool(convert_keypoints(keypoints, self.skeleton).located.any())
 
     def grid_size(self, model_size: Size) -> Size:
-        return model_size  # there are no maps: places are told to any fraction of a pixel
+        return model_size  # there are no maps: coordinates are continuous
 
     def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
         """Shares of the view and weights, each (2K,); an item without keypoints has weights of 0."""

@@ -1,4 +1,4 @@
-"""People as one picture: skeletons drawn in the colours of OpenPose, as pose-controlled image models take them."""
+"""Poses as one image: skeletons in the colours of OpenPose, as pose-controlled image models take them."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -27,14 +27,15 @@ class PoseImage(Encoding):
 
     Output `pose`: (3, grid_height, grid_width) in [0, 1], each cell the mean over its area. Located keypoints inside
     the model frame are drawn, occluded ones like visible ones, and limbs between two of them. In a mirrored view paired
-    keypoints trade names first, so a colour always means what it looks like. `pose_weight` is (1, grid_height,
-    grid_width): 0 where crowds and people without keypoints are (`all` only), and everywhere if nobody was annotated.
+    keypoints swap names first, so a colour always stands for the keypoint that appears in the view. `pose_weight` is
+    (1, grid_height, grid_width): 0 where crowds and people without keypoints are (`all` only), and everywhere if nobody
+    was annotated.
 
-    Bounds on its own encodings, measured on the drawn people of `puppets` as the share of visible keypoints that come
-    back within 0.05 of the box's longer side: `subject`, in views cropped to the box, 96 % on 32 x 32 cells and 98 % on
-    64 x 64 (dots of a small head hide each other; the median error is 0.15 cells); `all`, in views of whole images with
-    one to three people, 76 % on 64 x 64 cells and 84 % on 128 x 128: people whose keypoints share cells are taken for
-    one, and limbs that lie on each other may change owners.
+    Bounds on its own encodings, measured on the synthetic people of `puppets` as the share of visible keypoints that
+    come back within 0.05 of the box's longer side: `subject`, in views cropped to the box, 96 % on 32 x 32 cells and
+    98 % on 64 x 64 (dots of a small head hide each other; the median error is 0.15 cells); `all`, in views of whole
+    images with one to three people, 76 % on 64 x 64 cells and 84 % on 128 x 128: people whose keypoints share cells are
+    taken for one, and limbs that lie on each other may change owners.
 
     Args:
         skeleton: The keypoints to draw. Instances with another skeleton are converted by name where they can be.

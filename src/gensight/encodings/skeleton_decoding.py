@@ -1,9 +1,9 @@
-"""Keypoints read off pictures of skeletons in OpenPose colours, however dim and blurred.
+"""Keypoints decoded from images of skeletons in OpenPose colours, also dim and blurred ones.
 
 Each keypoint's colour gives a map of evidence, whose peaks are candidates. A person is the best choice of one candidate
 (or none) per keypoint on the tree of limbs, where a pair of candidates counts by how much of its limb's colour lies
 between them: pictorial structures (Felzenszwalb and Huttenlocher, IJCV 2005), solved exactly by dynamic programming.
-The limbs settle what colours leave open, since a limb's hue is also some keypoint's.
+Limbs resolve ambiguous colours, since a limb's hue is also that of a keypoint.
 """
 
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from gensight.skeletons import Skeleton
 
 _HUE_WIDTH = np.deg2rad(9.0)  # neighbouring hues of 18 lie 15 to 18 degrees of RGB apart
 _MIN_SMOOTHING = 0.7  # cells
-_DARK = 0.12  # a picture whose brightest cell is below shows nobody
-_MIN_DOT = 0.3  # share of a whole dot's evidence that speaks for a place
-_DRAWN = 0.45  # the same, from which a chosen place counts as drawn: limbs alone have less
+_DARK = 0.12  # a picture whose brightest cell is below this shows no person
+_MIN_DOT = 0.3  # minimum share of a whole dot's evidence for a candidate
+_DRAWN = 0.45  # the same, from which a chosen candidate counts as a dot: limbs alone have less
 _MIN_LIMB = 0.35  # the same, of a limb
-# Of a limb against a dot, and of a limb as long as the picture (of two that are as clear the shorter is meant): of a
-# picture of one person, and of several, where limbs tell whose dot is whose.
+# Weight of a limb relative to a dot, and penalty of a limb as long as the picture (of two equally clear limbs the
+# shorter one is chosen): for a picture of one person, and of several, where limbs assign dots to people.
 _LIMB_WEIGHT, _LENGTH_COST = (0.35, 0.7), (0.5, 1.0)
 _LONG = 4.0  # cells between two dots from which a limb counts in full
 _NUM_CANDIDATES = 8
@@ -39,8 +39,8 @@ class Found:
 
     Attributes:
         points: float64 (K, 2), cells; NaN where the picture has none of the keypoint's colour.
-        chosen: bool (K,): the keypoints that limbs and dots speak for. Of one person alone the others' points are
-            guesses, amidst their neighbours or at the strongest trace of their colour; of several people NaN.
+        chosen: bool (K,): keypoints supported by limbs and dots. With one person the other points are guesses, between
+            their neighbours or at the strongest trace of their colour; with several people they are NaN.
         drawn: bool (K,): those among them that have a dot, and not just a limb of its colour.
         brightness: float64 (K,) in [0, 1]: how much of a whole dot each point has.
     """
@@ -63,7 +63,7 @@ def find_people(picture: Array, skeleton: Skeleton, radius: float, half_width: f
         skeleton: Of K keypoints.
         radius: Of a dot, in cells.
         half_width: Of a limb, in cells.
-        num_people: The most to look for. 1 always gives one, and guesses for keypoints that are not drawn.
+        num_people: Maximum number. 1 always gives one person, with guesses for keypoints that are not drawn.
     """
     evidence = _evidence(picture, skeleton, radius)
     light = float(picture.max(initial=0.0))
@@ -164,7 +164,7 @@ def _peaks(scores: Array) -> tuple[Array, Array]:
 
 
 def _limbs(colour: Array, starts: Array, ends: Array, radius: float) -> tuple[Array, Array]:
-    """What a limb between each two candidates speaks for, and its length as a share of the picture's; 0 without one.
+    """Evidence of a limb between each two candidates, and its length as a share of the picture's; 0 without a limb.
 
     Both are float (num_starts + 1, num_ends + 1).
     """
@@ -178,7 +178,7 @@ def _limbs(colour: Array, starts: Array, ends: Array, radius: float) -> tuple[Ar
     places = (first + along * (last - first)).astype(np.float32)  # cells' centres are whole numbers
     lit = cv2.remap(colour, places[..., 0].reshape(-1, 1), places[..., 1].reshape(-1, 1), cv2.INTER_LINEAR)
     share = np.clip(lit.reshape(places.shape[:-1]), 0, 1).mean(-1)
-    open_part = np.clip((length[..., 0] - 2 * radius) / _LONG, 0, 1)  # what dots cover says nothing
+    open_part = np.clip((length[..., 0] - 2 * radius) / _LONG, 0, 1)  # no evidence where dots cover the limb
     evidence[:-1, :-1] = open_part * (share - _MIN_LIMB)
     share_of_picture[:-1, :-1] = length[..., 0] / max(colour.shape)
     return evidence, share_of_picture

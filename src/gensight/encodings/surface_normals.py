@@ -16,7 +16,7 @@ from gensight.samples import Array, Item, Prediction, Sample, ScoreMap, Size, Vi
 
 OUTPUT = "normals"
 INTRINSICS = "intrinsics"  # key in `Sample.extras`: float64 (3, 3), in continuous pixels of the image
-MIN_KNOWN = 0.5  # share of a cell's area from which it is taught
+MIN_KNOWN = 0.5  # share of a cell's area that must be known for it to be supervised
 _EDGE = 0.03  # second difference of inverse depth, over inverse depth: 0 on a plane
 _SIGNS = np.array([1.0, -1.0, -1.0])  # red is right, green is up, blue is towards the camera
 _SHORTEST = 1e-3  # of a direction
@@ -29,7 +29,7 @@ class SurfaceNormals(Encoding):
     (3, grid_height, grid_width) in [0, 1]: (1 + x) / 2, (1 - y) / 2 and (1 - z) / 2 of the mean over the cell, as a
     unit vector; `normals_weight`: (1, grid_height, grid_width), 0 where less than half of a cell is known. Normals are
     unknown where depth is, and across edges of depth. A view that mirrors or turns the image does the same to x and y,
-    so that a picture always means what it looks like; predictions are turned back.
+    so that colours always refer to the view that is seen; predictions are rotated back.
 
     Bound on its own encodings: the normal of a plane comes back to 0.5 degrees, but for a cell along the border of what
     is known; curved surfaces are as blurred as cells are wide.

@@ -83,7 +83,7 @@ def write_json(path: str | Path, value: Any, indent: int | None = None) -> None:
     Numpy scalars and arrays, paths and tuples become plain values; NaN and infinity, which JSON lacks, become null.
 
     Raises:
-        TypeError: The value holds something that JSON can't say.
+        TypeError: The value holds something that JSON can't represent.
     """
     text = json.dumps(_plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
     write_text(path, text if indent is None else text + "\n")

@@ -20,7 +20,7 @@ _PLAIN = "biuf"  # dtypes without Python objects
 
 
 def cache_folder() -> Path:
-    """Where things that can be made again are kept: $GENSIGHT_CACHE, or ~/.cache/gensight."""
+    """The folder of files that can be recomputed: $GENSIGHT_CACHE, or ~/.cache/gensight."""
     return Path(os.environ.get("GENSIGHT_CACHE") or Path.home() / ".cache" / "gensight")
 
 

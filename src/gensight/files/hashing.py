@@ -25,7 +25,7 @@ def value_hash(value: Any) -> str:
     """SHA-256 of a JSON-able value, 64 hexadecimal digits; the order of a mapping's keys does not matter.
 
     Raises:
-        TypeError: The value holds something that JSON can't say.
+        TypeError: The value holds something that JSON can't represent.
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

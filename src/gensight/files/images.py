@@ -47,7 +47,7 @@ def image_size(source: Source) -> Size:
     """(height, width) of the upright image, from the file's header alone.
 
     Raises:
-        DataError: As `read_image`, as far as the header tells.
+        DataError: As `read_image`, as far as the header shows it.
     """
     with _open(source) as image:
         width, height = image.size

@@ -20,10 +20,10 @@ class ProgressLine:
     """Redrawn twice a second on a terminal, and printed at each tenth of the way elsewhere.
 
     Args:
-        total: Number of steps in all, or None where nobody knows.
+        total: Number of steps in all, or None if unknown.
         label: What is being done.
         unit: What is counted, in the plural.
-        first: Steps done in earlier sittings.
+        first: Steps done in earlier runs.
     """
 
     def __init__(self, total: int | None, label: str, unit: str = "steps", first: int = 0) -> None:
@@ -35,7 +35,7 @@ class ProgressLine:
         self._open = False
 
     def show(self, done: int, note: str = "") -> None:
-        """Tells that `done` steps are done; `note` stands before the rate."""
+        """Reports that `done` steps are done; `note` stands before the rate."""
         if not self._due(done):
             return
         rate = (done - self.first) / max(time.monotonic() - self._begun, 1e-9)
@@ -77,7 +77,7 @@ def progress(values: Iterable[T], total: int | None, label: str, unit: str = "im
 
 
 def batches(values: Iterable[T], size: int, total: int | None, label: str, unit: str = "images") -> Iterator[list[T]]:
-    """Yields lists of `size` values, the last perhaps shorter. One counts as done when the next is asked for."""
+    """Yields lists of `size` values, the last perhaps shorter. One counts as done when the next is requested."""
     line, rest, done = ProgressLine(total, label, unit), iter(values), 0
     while batch := list(islice(rest, size)):
         yield batch
@@ -87,7 +87,7 @@ def batches(values: Iterable[T], size: int, total: int | None, label: str, unit:
     line.close()
 
 
-Announce = Callable[[str], None]  # a long job's words to whoever runs it: the command line prints them
+Announce = Callable[[str], None]  # receives the messages of a long job; the command line prints them
 
 
 def silent(text: str) -> None:

@@ -98,7 +98,7 @@ class TensorStore:
                 entry = entries[offset : offset + ENTRY.size]
                 digest, slot, checksum, own = ENTRY.unpack(entry)
                 if own != zlib.crc32(entry[:-4]) or slot >= num_slots:
-                    break  # being written, or torn for good: whatever follows it is not to be trusted either
+                    break  # incomplete: being written, or damaged, so what follows cannot be trusted either
                 self._records[digest] = (shard, slot, checksum)
                 self._read_to[shard] = start + offset + ENTRY.size
 
@@ -123,7 +123,7 @@ class TensorStore:
         without one is safe too. Claims are between processes, not between threads.
 
         Args:
-            keys: The records wanted.
+            keys: The requested records.
             wait: Wait for other processes' claims to end, instead of leaving those keys out.
         """
         if self._claims is None:
@@ -230,7 +230,7 @@ class _Shard:
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            raise ResourceError("the disk is full", where=self.path, hint="free some space, and go on") from error
+            raise ResourceError("the disk is full", where=self.path, hint="free some disk space, and resume") from error
         self.num_records += len(records)
 
 

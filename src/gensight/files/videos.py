@@ -50,7 +50,7 @@ class Video:
         self.size: Size = (height, width)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_cursor": None}  # a decoder can't travel
+        return {**self.__dict__, "_cursor": None}  # a decoder can't be pickled
 
     def frames(self, start: int = 0, stop: int | None = None, step: int = 1) -> Iterator[Array]:
         """Streams frames start, start + step, ... below `stop`, in constant memory.
@@ -141,20 +141,20 @@ class _Cursor:
         if video.key_frame(index) > 0:
             self.container.seek(video._times[index], stream=self.stream, backward=True)
         self.decoded = self.container.decode(self.stream)
-        self.position = video.key_frame(index)  # no frame before this one is asked for
+        self.position = video.key_frame(index)  # decoding starts here
 
     def reaches(self, index: int) -> bool:
         """Whether going forward to `index` is no slower than seeking to it."""
         return self.position <= index and self.video.key_frame(index) <= self.position
 
     def read(self, index: int) -> Array:
-        wanted = self.video._times[index]
+        target = self.video._times[index]
         try:
             for frame in self.decoded:
                 time = frame.pts if frame.pts is not None else frame.dts
-                if time is not None and time < wanted:
+                if time is not None and time < target:
                     continue
-                if time is None or time > wanted:
+                if time is None or time > target:
                     break
                 self.position = index + 1
                 return _upright(frame)
@@ -203,7 +203,7 @@ def read_frame(path: str | Path, index: int) -> Array:
 
 
 class VideoWriter:
-    """Writes frames to an H.264 mp4 that any player shows (yuv420p), atomically; a context manager.
+    """Writes frames to an H.264 mp4 that any video player shows (yuv420p), atomically; a context manager.
 
     The file appears once the block ends without an error. Odd sides are padded by one black row or column.
 

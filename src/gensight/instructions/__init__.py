@@ -1,12 +1,13 @@
-"""Instructions: what is asked of an image, in words.
+"""Instructions: tasks and classes in natural language.
 
-- `grammar`: templates of each task, with articles, plurals, questions and several classes; fixed, or drawn from a seed.
-- `tasks`: which task a free instruction means, by a small rule that says what it went by.
+- `grammar`: templates of each task, with articles, plurals, questions and several classes; fixed, or sampled from a
+  seed.
+- `tasks`: infers the task of a free instruction by a keyword rule, and reports the keyword.
 - `classes`: which classes of a vocabulary a free instruction names.
-- `paraphrase`: a language model from a local folder that says the same in other words, optional.
+- `paraphrase`: rephrases instructions with a language model from a local folder, optional.
 
 Adding a template: write it in `grammar` under its task. `{a}` is one with its article, `{the}` the class with `the`,
-`{many}` its plural, `{one}` the bare word; a template without a slot asks for everything. Every fifth template is held
+`{many}` its plural, `{one}` the bare word; a template without a slot covers all classes. Every fifth template is held
 out of training; a test counts both sorts.
 """
 

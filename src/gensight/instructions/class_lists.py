@@ -1,32 +1,32 @@
-"""Which classes are asked for at once, in training: `segment the cat and the dog`."""
+"""Queries of several classes at once, for training: `segment the cat and the dog`."""
 
 from collections.abc import Collection, Sequence
 from random import Random
 
-COUNTS = (2, 2, 3)  # classes of a question, drawn from these
+COUNTS = (2, 2, 3)  # numbers of classes in a query, sampled uniformly
 
 
 def several_classes(
     vocabulary: Sequence[str], shown: Collection[str], share: float, seed: str
 ) -> tuple[str, ...] | None:
-    """Two or three classes of a vocabulary, in its order, which is that of their colours; None but for a share.
+    """For a share of the queries two or three classes of a vocabulary, in its order (that of their colours); else None.
 
-    One of them is there where anything is; of the others each is there with an even chance, if that many are.
+    At least one class is visible if any is; each other one is visible with probability 1/2, if enough classes are.
 
     Args:
-        vocabulary: What can be asked of the image.
-        shown: What is there.
-        share: Of the questions, in [0, 1].
-        seed: Draws, and draws the same for the same text.
+        vocabulary: Classes that can be queried on the image.
+        shown: Classes that are visible in it.
+        share: Share of the queries with several classes, in [0, 1].
+        seed: Seeds the choice; the same text gives the same classes.
     """
     random = Random(seed)
     if len(vocabulary) < 2 or random.random() >= share:
         return None
-    there = [name for name in vocabulary if name in shown]
-    picked = {random.choice(there or list(vocabulary))}
+    visible = [name for name in vocabulary if name in shown]
+    picked = {random.choice(visible or list(vocabulary))}
     count = min(random.choice(COUNTS), len(vocabulary))
     while len(picked) < count:
-        wanted = there if random.random() < 0.5 else vocabulary
-        left = [name for name in wanted if name not in picked] or [name for name in vocabulary if name not in picked]
+        pool = visible if random.random() < 0.5 else vocabulary
+        left = [name for name in pool if name not in picked] or [name for name in vocabulary if name not in picked]
         picked.add(random.choice(left))
     return tuple(name for name in vocabulary if name in picked)

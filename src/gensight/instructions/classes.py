@@ -7,8 +7,8 @@ from gensight.errors import ConfigError
 from gensight.instructions.grammar import plural
 
 _EVERYTHING = ("everything", "every thing", "every object", "all classes", "all objects")
-_EVERYTHING_ELSE = "everything else"  # `keep the cat and blacken everything else` asks for the cat
-_UNLESS_NAMED = ("every pixel", "full segmentation")  # `mark every pixel that belongs to a cat` asks for the cat
+_EVERYTHING_ELSE = "everything else"  # `keep the cat and blacken everything else` names the cat only
+_UNLESS_NAMED = ("every pixel", "full segmentation")  # `mark every pixel that belongs to a cat` names the cat only
 
 
 def named_classes(
@@ -23,18 +23,18 @@ def named_classes(
         vocabulary: Names of classes.
         synonyms: Other names of classes.
     """
-    said = " ".join(re.findall(r"[a-z0-9']+", text.lower()))
-    if _says(said.replace(_EVERYTHING_ELSE, " "), _EVERYTHING):
+    normalized = " ".join(re.findall(r"[a-z0-9']+", text.lower()))
+    if _contains(normalized.replace(_EVERYTHING_ELSE, " "), _EVERYTHING):
         return tuple(vocabulary)
-    found = _found(said, vocabulary, synonyms or {})
-    return tuple(vocabulary) if not found and _says(said, _UNLESS_NAMED) else found
+    found = _found(normalized, vocabulary, synonyms or {})
+    return tuple(vocabulary) if not found and _contains(normalized, _UNLESS_NAMED) else found
 
 
-def _says(said: str, phrases: Sequence[str]) -> bool:
-    return any(re.search(rf"\b{phrase}\b", said) for phrase in phrases)
+def _contains(normalized: str, phrases: Sequence[str]) -> bool:
+    return any(re.search(rf"\b{phrase}\b", normalized) for phrase in phrases)
 
 
-def _found(said: str, vocabulary: Sequence[str], synonyms: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+def _found(normalized: str, vocabulary: Sequence[str], synonyms: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     words = {
         form.lower(): name
         for name in vocabulary
@@ -44,14 +44,14 @@ def _found(said: str, vocabulary: Sequence[str], synonyms: Mapping[str, Sequence
     found: list[tuple[int, str]] = []
     for form in sorted(words, key=len, reverse=True):
         pattern = rf"\b{re.escape(' '.join(re.findall(r'[a-z0-9]+', form)))}\b"
-        for match in re.finditer(pattern, said):
+        for match in re.finditer(pattern, normalized):
             found.append((match.start(), words[form]))
-            said = said[: match.start()] + " " * len(match.group()) + said[match.end() :]
+            normalized = normalized[: match.start()] + " " * len(match.group()) + normalized[match.end() :]
     return tuple(dict.fromkeys(name for _, name in sorted(found)))
 
 
 def in_vocabulary_order(names: Sequence[str], vocabulary: Sequence[str]) -> tuple[tuple[str, ...], str]:
-    """Classes as typed -> in the order of their colours, and what to say of it, if anything.
+    """Classes as typed -> in the order of their colours, and a note to show, or an empty text.
 
     Colours were learned in the vocabulary's order; where one is not in it, the typed order is all there is.
 

@@ -9,7 +9,7 @@ from gensight.errors import ConfigError
 
 Task = Literal["segment", "detect", "depth", "classify", "keypoints", "edges"]
 TASKS: tuple[Task, ...] = ("segment", "detect", "depth", "classify", "keypoints", "edges")
-OF_THE_IMAGE: tuple[Task, ...] = ("depth", "keypoints", "edges")  # they name no class
+IMAGE_TASKS: tuple[Task, ...] = ("depth", "keypoints", "edges")  # they name no class
 HELD_OUT_EVERY = 5  # every fifth template of a task is kept from training
 
 _SEGMENT = (
@@ -94,12 +94,12 @@ _LIKE_YOU = ("uni", "use", "euro", "one", "ute", "ufo")
 
 @dataclass(frozen=True)
 class Instruction:
-    """What is asked, and what it means.
+    """An instruction and its meaning.
 
     Attributes:
         text: The words.
         task: Of `TASKS`.
-        classes: The classes asked for, in the order of their colours; none of `OF_THE_IMAGE`.
+        classes: The queried classes, in the order of their colours; none for `IMAGE_TASKS`.
     """
 
     text: str
@@ -113,7 +113,7 @@ def as_task(name: str | None) -> Task | None:
 
 
 def article(word: str) -> str:
-    """`a` or `an`, by the sound that a word begins with, as far as its letters tell."""
+    """`a` or `an`, by the sound that a word begins with, guessed from its letters."""
     word = word.lower()
     if word.startswith(_SILENT):
         return "an"
@@ -183,15 +183,15 @@ def filled(template: str, names: Sequence[str]) -> str:
     """A template with its classes: articles, plurals, `and`, and verbs that agree with them."""
     if not names or "{" not in template:
         return template
-    said = list(names)
-    verbs = ("are", "do", "cover") if len(said) > 1 or is_plural(said[0]) else ("is", "does", "covers")
+    named = list(names)
+    verbs = ("are", "do", "cover") if len(named) > 1 or is_plural(named[0]) else ("is", "does", "covers")
     return template.format(
         **dict(zip(("is", "does", "covers"), verbs, strict=True)),
-        a=joined([name if is_plural(name) else f"{article(name)} {name}" for name in said]),
-        the=joined([f"the {name}" for name in said]),
-        the_many="the " + joined([plural(name) for name in said]),
-        many=joined([plural(name) for name in said]),
-        one=joined(said),
+        a=joined([name if is_plural(name) else f"{article(name)} {name}" for name in named]),
+        the=joined([f"the {name}" for name in named]),
+        the_many="the " + joined([plural(name) for name in named]),
+        many=joined([plural(name) for name in named]),
+        one=joined(named),
     )
 
 
@@ -210,16 +210,16 @@ def rephrased(
     everything: bool = False,
     more: Mapping[Task, Sequence[str]] | None = None,
 ) -> Instruction:
-    """An instruction drawn from a task's templates; the same for the same seed.
+    """An instruction sampled from a task's templates; the same for the same seed.
 
     Args:
         task: Of `TASKS`.
-        classes: Classes asked for, named in any order; none of `OF_THE_IMAGE`.
-        seed: Draws the template, the synonyms and the order of the names.
-        synonyms: Other names of classes: one of them is said in place of the class, always. `classes` keep their names.
+        classes: Queried classes, named in any order; none for `IMAGE_TASKS`.
+        seed: Seeds the choice of the template, the synonyms and the order of the names.
+        synonyms: Other names of classes: one of them always replaces the class in the text. `classes` keep their names.
         part: Templates of training, or those kept from it.
         more: Task -> templates of training beside the grammar's own.
-        everything: Say `segment everything` instead of naming all classes; of segmentation and detection.
+        everything: Use `segment everything` instead of naming all classes; for segmentation and detection.
 
     Raises:
         ConfigError: There is no such task, or `everything` of one that has no such instruction.
@@ -227,7 +227,7 @@ def rephrased(
     random = Random(f"{task} {seed}")
     several = task == "classify" and len(classes) != 1
     if everything and task not in _EVERYTHING:
-        raise ConfigError(f"`everything` cannot be asked of `{task}`", choices=_EVERYTHING)
+        raise ConfigError(f"`everything` is not available for `{task}`", choices=_EVERYTHING)
     if everything:
         choices = _EVERYTHING[task]
         choices = choices[-1:] if part == "held-out" else choices[:-1]
@@ -237,10 +237,10 @@ def rephrased(
             choices = (*choices, *more.get(task, ()))
         if task == "segment" and len(classes) > 1:
             choices = tuple(one for one in choices if "white" not in one)  # they have a colour each
-    said = [random.choice(list((synonyms or {}).get(name, ())) or [name]) for name in classes]
-    if len(said) > 1 and task != "classify":
-        random.shuffle(said)  # the order of the words means nothing: colours follow that of `classes`
-    text = filled(random.choice(choices), said)
+    named = [random.choice(list((synonyms or {}).get(name, ())) or [name]) for name in classes]
+    if len(named) > 1 and task != "classify":
+        random.shuffle(named)  # the order of the words means nothing: colours follow that of `classes`
+    text = filled(random.choice(choices), named)
     form = random.random()
     if form < 0.15:
         text = text[0].upper() + text[1:] + ("" if text.endswith("?") else ".")

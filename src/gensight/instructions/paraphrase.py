@@ -1,4 +1,4 @@
-"""A language model says an instruction in other words: optional, from a local folder, through transformers."""
+"""Rephrases instructions with a language model: optional, from a local folder, through transformers."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ LONGEST = 120  # characters
 
 
 class Paraphraser:
-    """Rephrases instructions with a text-generation model; what loses a class's name is refused and tried again.
+    """Rephrases instructions with a text-generation model; outputs that lose a class's name are rejected and retried.
 
     Args:
         folder: A transformers model that generates text (config.json, safetensors, tokenizer).

@@ -1,4 +1,4 @@
-"""Which task an instruction means, where nobody says: a rule of words, for decoding alone; the model reads the text."""
+"""The task of an instruction, where it is not given: a keyword rule, for decoding alone; the model reads the text."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from gensight.errors import ConfigError
 from gensight.instructions.grammar import TASKS, Task
 
 # In this order: the first row of which a word occurs decides. Words that name a task (`STRONG`) come before words that
-# also say where a thing is, or ask for anything (`WEAK`): `detect the cat near the sofa` is no question of depth.
+# can also state a place or appear in any task (`WEAK`): `detect the cat near the sofa` is not about depth.
 STRONG: tuple[tuple[Task, tuple[str, ...]], ...] = (
     ("segment", ("segment", "segments", "segmented", "segmenting", "segmentation", "mask", "masks", "masked",
                  "silhouette", "shape", "where exactly")),
@@ -48,10 +48,10 @@ def infer_task(text: str) -> InferredTask:
         ConfigError: No word of the rule occurs.
     """
     words = re.findall(r"[a-z]+", text.lower())
-    said = f" {' '.join(words)} "
-    for task, telling in (*STRONG, *WEAK):
-        places = {said.find(f" {word} "): word for word in telling if f" {word} " in said}
+    padded = f" {' '.join(words)} "
+    for task, keywords in (*STRONG, *WEAK):
+        places = {padded.find(f" {word} "): word for word in keywords if f" {word} " in padded}
         if places:
             return InferredTask(task, places[min(places)])
-    hint = "say so with --task, or use a word such as segment, detect, depth or classify"
-    raise ConfigError(f"the instruction doesn't say which task is meant: `{text}`", choices=TASKS, hint=hint)
+    hint = "name it with --task, or use a word such as segment, detect, depth or classify"
+    raise ConfigError(f"the instruction names no task: `{text}`", choices=TASKS, hint=hint)

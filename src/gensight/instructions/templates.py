@@ -1,4 +1,4 @@
-"""More templates than the grammar's own: a file that a language model wrote, and that somebody looked through."""
+"""Templates beside the grammar's own, from a file: written by a language model and reviewed by hand."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gensight.errors import DataError
 from gensight.files.atomic import read_json
-from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Instruction, Task, as_task, filled, held_out, templates
+from gensight.instructions.grammar import IMAGE_TASKS, TASKS, Instruction, Task, as_task, filled, held_out, templates
 from gensight.instructions.paraphrase import LONGEST, Paraphraser
 
 Templates = Mapping[Task, tuple[str, ...]]
@@ -25,11 +25,11 @@ def read_templates(path: Path) -> Templates:
     Raises:
         DataError: The file is missing or no JSON, names another task, or holds a text that is no template of its task.
     """
-    told = read_json(path)
-    if not isinstance(told, dict):
+    content = read_json(path)
+    if not isinstance(content, dict):
         raise DataError("templates are lists by task", where=path, choices=TASKS)
     found: dict[Task, tuple[str, ...]] = {}
-    for name, texts in told.items():
+    for name, texts in content.items():
         task = as_task(name)
         if task is None:
             raise DataError(f"no task is called `{name}`", where=path, choices=TASKS)
@@ -50,17 +50,17 @@ def wrong_with(text: object, task: Task) -> str | None:
     slots = _SLOT.findall(text)
     if any(slot not in _SLOTS for slot in slots) or "{" in _SLOT.sub("", text) or "}" in _SLOT.sub("", text):
         return "a template has no other braces than its slot"
-    if task in OF_THE_IMAGE:
-        return "this task asks for no class, so its templates have no slot" if slots else None
+    if task in IMAGE_TASKS:
+        return "this task has no classes, so its templates have no slot" if slots else None
     return None if len(slots) == 1 else "a template has one slot for its classes"
 
 
 def rephrased_templates(paraphraser: Paraphraser, task: Task, times: int) -> Iterator[str | None]:
-    """What a language model makes of each of a task's training templates, so many times; None where it fails.
+    """Paraphrases of each of a task's training templates by a language model, `times` rounds; None where it fails.
 
-    Nothing that is kept for testing is shown to it, or comes back.
+    Held-out templates are neither passed to the model nor returned.
     """
-    kept, classes = set(held_out(task)), () if task in OF_THE_IMAGE else (_EXAMPLE,)
+    kept, classes = set(held_out(task)), () if task in IMAGE_TASKS else (_EXAMPLE,)
     known = {filled(one, classes).lower() for one in templates(task)}
     for _ in range(times):
         paraphraser.seed += 1
@@ -69,11 +69,11 @@ def rephrased_templates(paraphraser: Paraphraser, task: Task, times: int) -> Ite
                 continue
             text = paraphraser(Instruction(filled(template, classes), task, classes)).text
             new = as_template(text, task)
-            said = None if new is None else filled(new, classes).lower()
-            if said is None or said in known:
+            example = None if new is None else filled(new, classes).lower()
+            if example is None or example in known:
                 yield None
                 continue
-            known.add(said)
+            known.add(example)
             yield new
 
 
@@ -82,7 +82,7 @@ def as_template(text: str, task: Task) -> str | None:
     text = text.rstrip(".")
     if not re.match(r"I\b", text):
         text = text[:1].lower() + text[1:]
-    if task not in OF_THE_IMAGE:
+    if task not in IMAGE_TASKS:
         for form, slot in _FORMS:
             text = re.sub(rf"\b{form}\b", slot, text, flags=re.IGNORECASE)
     return text if wrong_with(text, task) is None else None

@@ -39,13 +39,13 @@ class Cases:
 
     Args:
         reader: Where samples come from.
-        encoding: What is asked of them.
+        encoding: Defines the items and targets.
         policy: Which part of the image is shown.
         augmentation: None for testing.
         seed: Seeds the K fixed augmented views.
-        num_views: 0 augments every draw anew, by the draw's key; K > 0 draws from K fixed augmented views, by
+        num_views: 0 augments anew each time, by the draw's key; K > 0 uses K fixed augmented views of each item, by
             (seed, item, view), so that features can be cached.
-        features: Gives the cached features of (item, view, sample of the item) instead of pixels.
+        features: Returns cached features of (item, view, sample of the item), which replace pixels.
 
     Raises:
         DataError: If no sample gives an item.
@@ -67,7 +67,7 @@ class Cases:
         self._items = encoding.build_items(reader)
         if not self._items:
             raise DataError(
-                f"no sample of this data set has what the {encoding.name} encoding asks for",
+                f"no sample of this data set has the labels that the {encoding.name} encoding needs",
                 where=f"{reader.name}: {len(reader)} samples",
                 hint="look at it with `gensight datasets check`",
             )
@@ -97,7 +97,7 @@ class Cases:
         return Case(item, views, draw.key, images, targets)
 
     def _generator(self, draw: Draw, slot: int) -> np.random.Generator | None:
-        """Each image of an item is augmented by its own draw, unless the policy joins them."""
+        """Each image of an item is augmented independently, unless the policy joins them."""
         if self.augmentation is None:
             return None
         key = mix(self.seed, draw.index, draw.view) if self.num_views else draw.key

@@ -1,4 +1,4 @@
-"""Which item is drawn at which step: a pure function of (seed, step), so that resuming needs only the step."""
+"""The random order of items, a pure function of (seed, step), so that resuming needs only the step."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from gensight.diffusion.noise import mix
 
 @dataclass(frozen=True)
 class Draw:
-    """One item drawn for one batch.
+    """One item of one batch.
 
     Attributes:
         index: Index into the cases.

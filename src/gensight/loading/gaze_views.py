@@ -19,9 +19,9 @@ from gensight.transforms.views import around_box, stretched_box, stretched_frame
 class GazeViews(ViewPolicy):
     """The scene as `frame` (aspect kept) or `stretched-frame`; the head's box, grown by `padding` and stretched.
 
-    Augmentation draws once for both: a left-right flip, a random crop of the scene that keeps the head and, where it is
-    in the image, what is looked at, and a jitter of the head box, which the close-up and the scene's head prompt share.
-    Both views get the same draws of colours. Nothing is kept from one draw to the next.
+    Augmentation parameters are sampled once for both: a left-right flip, a random crop of the scene that keeps the head
+    and, where it is in the image, what is looked at, and a jitter of the head box, which the close-up and the scene's
+    head prompt share. Both views get the same colour augmentation. There is no state between items.
 
     Attributes:
         head_size: (height, width) of the close-up; None: as the scene.
@@ -31,7 +31,7 @@ class GazeViews(ViewPolicy):
     joint: ClassVar[bool] = True
 
     def view(self, item: Item, slot: int = 0) -> View:
-        """Raises DataError where the item is about nobody with a head box."""
+        """Raises DataError where the item has no person with a head box."""
         size = item.sample.size
         if slot == HEAD:
             return self._close_up(size, self._head(item))
@@ -46,7 +46,7 @@ class GazeViews(ViewPolicy):
         rng = generators[0] if generators else None
         if augmentation is None or rng is None:
             return self.view(item, SCENE), self.view(item, HEAD)
-        rng = rng.spawn(1)[0]  # leaves the draws of colours alone, which both images share
+        rng = rng.spawn(1)[0]  # leaves the colour augmentation unchanged, which both images share
         size, head = item.sample.size, self._head(item)
         scene = self.view(item, SCENE)
         shares, crops, edges, flips = rng.random(4), rng.random(), rng.uniform(-1, 1, 4), rng.random()
@@ -71,7 +71,7 @@ class GazeViews(ViewPolicy):
         subject = item.subject
         if subject is None or subject.head_box is None:
             raise DataError(
-                "nobody's head box is known in this image, so there is nobody to ask about",
+                "nobody's head box is known in this image, so gaze cannot be predicted",
                 where=item.key,
                 hint="give boxes of heads, with --boxes FILE or --detector NAME",
             )

@@ -10,7 +10,7 @@ LIMIT_BYTES = 256 * 2**20
 
 @dataclass(eq=False)
 class ImageMemory:
-    """Keeps the first images that fit, and never drops one. Only files are kept: what is drawn or computed is not.
+    """Keeps the first images that fit, and never drops one. Only images of files are kept, not rendered ones.
 
     Epochs go through a data set in a new order each time, so one that does not fit gains nothing from keeping what
     came last: every image would be dropped before it is seen again. Each loader process has its own memory.

@@ -13,7 +13,7 @@ from gensight.transforms.views import around_box, stretched_box
 class PairViews(ViewPolicy):
     """Crops every image of an item to its first sample's subject, and augments all of them alike.
 
-    So a subject that moves between two frames moves in the crop as well: that is what there is to learn from.
+    So a subject that moves between two frames moves in the crop as well: landmarks are learned from this motion.
 
     Attributes:
         own_boxes: Each image is cropped to its own first subject instead: for a subject that walks out of its box.

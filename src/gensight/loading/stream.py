@@ -1,6 +1,6 @@
 """Streams of batches: endless for training, each item once for testing.
 
-What a training step sees is a function of (seed, step) alone, so that a run resumes from its step and nothing else.
+The batch of a training step is a function of (seed, step) alone, so that a run resumes from its step alone.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ from gensight.samples import Batch
 
 
 class _CaseDataset(Dataset[Case | UserError]):
-    """Cases by draw. A user's mistake is handed over as a value: a worker would bury it in its own traceback."""
+    """Cases by draw. A user's mistake is returned as a value, since a worker would hide it in its own traceback."""
 
     def __init__(self, cases: Cases) -> None:
         self.cases = cases
@@ -60,7 +60,7 @@ class BatchStream:
 
     Args:
         cases: The training cases.
-        order: Which item is drawn when.
+        order: Which items each step gets.
         first_step: Step to begin with; a resumed run gives the step it has reached.
         num_workers: Loader processes; 0 loads in the training process.
         rank: This process among `world_size`.
@@ -86,11 +86,11 @@ class BatchStream:
 
 @runtime_checkable
 class Batches(Protocol):
-    """Where a training's batches come from."""
+    """A source of training batches."""
 
     @property
     def seed(self) -> int:
-        """Draws the batches, and whatever else of the training is random."""
+        """Seeds the batches, and everything else that is random in training."""
 
     def from_step(self, first: int, num_workers: int = 0, rank: int = 0, world_size: int = 1) -> Iterable[Batch]:
         """The endless stream from batch `first` on; of each, the share of process `rank` among `world_size`."""
@@ -102,7 +102,7 @@ class CaseBatches:
 
     Attributes:
         cases: The training cases.
-        order: Which item is drawn when.
+        order: Which items each step gets.
     """
 
     cases: Cases
@@ -133,7 +133,7 @@ class IndexedBatches:
     Attributes:
         source: Of items.
         batch_size: Items per global batch.
-        seed: Draws order and keys.
+        seed: Seeds order and keys.
     """
 
     source: IndexedSource

@@ -25,7 +25,7 @@ class ViewPolicy:
             the subject's box, grown to the model's aspect and padded; `stretched-box` the bare box, squashed to the
             model frame (as `readout-guidance-2024` has it).
         padding: Factor on the box's sides under `box`.
-        joint: Whether the images of an item are augmented by the same draws, or each by its own.
+        joint: Whether the images of an item are augmented with the same parameters, or independently.
     """
 
     size: Size

@@ -11,7 +11,7 @@ from gensight.encodings.painted.instructed import Instructed
 from gensight.errors import ConfigError
 from gensight.instructions.class_lists import COUNTS
 from gensight.instructions.classes import in_vocabulary_order, named_classes
-from gensight.instructions.grammar import OF_THE_IMAGE, fixed
+from gensight.instructions.grammar import IMAGE_TASKS, fixed
 from gensight.instructions.tasks import infer_task
 from gensight.samples import Item, Sample
 
@@ -59,7 +59,7 @@ def understand(
 
 def _classes(encoding: Instructed, text: str, task: str, chosen: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     """The classes in the order of their colours, and notes about them."""
-    if task in OF_THE_IMAGE:
+    if task in IMAGE_TASKS:
         if chosen:
             raise ConfigError(f"`{task}` is a task of the whole image, without classes", where="--classes")
         return (), []

@@ -12,10 +12,10 @@ from gensight.encodings.base import DESCRIPTORS, Encoding
 from gensight.encodings.painted.base import (
     OUTPUT,
     PaintedTasks,
-    asked_classes,
     code_colours,
     image_nearest,
     nearest_codes,
+    query_classes,
 )
 from gensight.encodings.painted.masks import PaintedMask
 from gensight.samples import Array, Instance, Item, Prediction, ScoreMap, View, merge_predictions
@@ -92,7 +92,7 @@ def _most_confident(painted: PaintedMask, answers: Iterator[ItemOutputs]) -> Pre
     names: list[str] = []
     numbers, most_sure = np.zeros((1, 1), np.int32), np.zeros((1, 1), np.float32)
     for item, views, outputs in answers:  # noqa: B007
-        names += asked_classes(item)
+        names += query_classes(item)
         picture = np.clip(outputs[OUTPUT].permute(1, 2, 0).numpy(), 0, 1)
         cells, sure = nearest_codes(picture, code_colours(1), painted.threshold)
         better = (cells == 1) & (sure > most_sure)

@@ -2,9 +2,9 @@
 
 `readers/puppets.py` makes Samples of it.
 
-- `staging`: draws a scene's description from a seed (`draw_scene`).
-- `scenes`: that description, in metres, and what there is to see at a moment (`Scene.at`).
-- `bodies/`: individuals, their poses, and the shapes that draw them: people, animals, heads, limbs.
+- `staging`: generates a scene's description from a seed (`draw_scene`).
+- `scenes`: that description, in metres, and what is visible at a moment (`Scene.at`).
+- `bodies/`: individuals, their poses, and their shapes: people, animals, heads, limbs.
 - `scenery/`: furniture and trees, rooms, ground, hills and sky; named colours and procedural tiles.
 - `shapes`, `vectors`, `camera`: convex pieces in metres; the pinhole camera that turns them into ordered polygons.
 - `render`: polygons to colour, metric depth and edges.

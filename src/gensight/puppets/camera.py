@@ -1,4 +1,4 @@
-"""The pinhole camera that looks at a scene, and what a scene looks like as polygons."""
+"""The pinhole camera of a scene, and the projection of a scene to polygons."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -214,7 +214,7 @@ class Projection:
 
 
 def oversampling(size: Size) -> int:
-    """Painted pixels per image pixel and axis: small images are drawn larger and averaged."""
+    """Painted pixels per image pixel and axis: small images are rendered larger and averaged."""
     return 2 if min(size) <= 256 else 1
 
 

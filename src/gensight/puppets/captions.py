@@ -37,7 +37,7 @@ def caption(
     """A sentence about a picture.
 
     Args:
-        scene: What is drawn.
+        scene: The rendered scene.
         seen: Share of the image that each visible entity covers, by entity index.
         places: Horizontal middle of each visible entity, as a share of the width.
         positions: World places of all entities.
@@ -76,7 +76,7 @@ def caption(
 
 
 def _relation(random: Random, places: dict[int, Number], positions: list[Vector], a: int, b: int) -> str:
-    """How entity `a` stands to entity `b` in the picture."""
+    """The spatial relation of entity `a` to entity `b` in the picture."""
     shift, behind = places[a] - places[b], positions[a][2] - positions[b][2]
     options = []
     if abs(shift) < 0.2 and behind > 0.5:

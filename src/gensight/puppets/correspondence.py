@@ -15,7 +15,7 @@ class Correspondences:
 
     Attributes:
         first: float64 (n, 2) image pixels in the first frame.
-        second: float64 (n, 2) image pixels in the second frame; NaN where the surface is not drawn at all or cannot be
+        second: float64 (n, 2) image pixels in the second frame; NaN where the surface is not rendered or cannot be
             followed (the sky, hair and hats), and possibly outside of the frame or behind something where not visible.
         visible: bool (n,): the place can be seen in the second frame.
     """

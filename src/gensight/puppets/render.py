@@ -273,7 +273,7 @@ def edge_map(projection: Projection) -> Array:
         table.append(surfaces.setdefault((piece.entity, piece.shape.material), len(surfaces) + 1))
     surface = np.array(table)[labels]
     if projection.oversampling == 1:
-        # Half a pixel must be told from a whole one.
+        # Borders must be resolved to half a pixel.
         labels, surface, depth = (of.repeat(2, axis=0).repeat(2, axis=1) for of in (labels, surface, depth))
     edges = np.zeros(labels.shape, dtype=np.float32)
     for before, after in (((slice(None), slice(-1)), (slice(None), slice(1, None))),

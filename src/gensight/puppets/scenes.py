@@ -1,6 +1,6 @@
-"""A scene: who and what stands where, how it moves and who looks at what, in metres and free of any image size.
+"""A scene: subjects and objects, their places, motion and gaze, in metres and independent of the image size.
 
-`staging.draw_scene` draws a description from a seed; `Scene.at` gives what there is to see at a moment.
+`staging.draw_scene` generates a description from a seed; `Scene.at` gives what is visible at a moment.
 """
 
 from dataclasses import dataclass
@@ -106,11 +106,11 @@ class Light:
 
 @dataclass(frozen=True)
 class Moment:
-    """What there is to see at one time.
+    """The state of a scene at one time.
 
     Attributes:
         entities: The surroundings (index 0), then the objects, then the subjects.
-        camera: Who sees it.
+        camera: The camera.
         keypoints: For each subject: float64 (K, 3) world places, (K, 3) outward normals (NaN: none), bool (K,) covered.
         heads: For each subject: a person's (head centre and eye middle in the world, half head height), or None.
         targets: For each subject: world place that it looks at, or None.

@@ -1,4 +1,4 @@
-"""What everything in a puppets scene is made of: convex hulls of balls, in metres.
+"""The primitives of puppets scenes: convex hulls of balls, in metres.
 
 World axes: x points right, y up, z away from the camera; the ground is y = 0. A body part, a face of a table and the
 floor are all a `Shape`: the convex hull of a few balls (radius 0 for the corners of flat things).
@@ -13,7 +13,7 @@ import numpy as np
 
 from gensight.samples import Array
 
-# Whole numbers are written without a point where they are meant as lengths, angles or colours.
+# Whole numbers are written without a decimal point where they are lengths, angles or colours.
 Number = float | int
 Vector = tuple[Number, Number, Number]
 Ball = tuple[Number, Number, Number, Number]
@@ -83,7 +83,7 @@ class Entity:
     """A subject, an object or the surroundings: shapes with one placement in the world.
 
     Attributes:
-        name: What it is called in captions and where its truths are kept, for example `person` or `table`.
+        name: Its name in captions and in the truths, for example `person` or `table`.
         shapes: In the entity's own frame.
         position: Origin in the world, metres.
         axes: float64 (3, 3): rows are the entity's own axes in the world.

@@ -1,4 +1,4 @@
-"""Draws a scene from a seed: who is there, what stands around them, where the camera is, who looks at what."""
+"""Generates a scene from a seed: subjects, surroundings, camera and gaze targets."""
 
 from dataclasses import replace
 from math import atan2, cos, hypot, pi, sin

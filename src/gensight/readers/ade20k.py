@@ -110,7 +110,7 @@ def _class_names(path: Path) -> list[tuple[str, ...]]:
         found.append(names)
     taken: set[str] = set()
     distinct: list[tuple[str, ...]] = []
-    for names in found:  # a few classes share their first name: then the first free one tells them apart
+    for names in found:  # a few classes share their first name: the first free one is used instead
         first = next((name for name in names if name not in taken), f"{names[0]} ({len(distinct) + 1})")
         taken.add(first)
         distinct.append((first, *(name for name in names if name != first)))
@@ -191,13 +191,13 @@ class Ade20kReader(Reader):
         paths = sorted(path for path in self._images.rglob("*.json") if not path.name.startswith("."))
         self._entries = [(path.relative_to(self._images).with_suffix("").as_posix(), _read(path)) for path in paths]
         if not self._entries:
-            raise DataError("the folder holds no annotation", where=self._images, hint="was all of it unpacked?")
+            raise DataError("the folder holds no annotation", where=self._images, hint="was it unpacked completely?")
         names: dict[int, tuple[str, ...]] = {}
         for _, entry in self._entries:
             for one in _wholes(entry):
                 names.setdefault(one.name_ndx, tuple(name.strip() for name in one.name.split(",")))
         self._numbers = tuple(sorted(names))
-        self._names = _told_apart({number: names[number] for number in self._numbers})
+        self._names = _distinct_names({number: names[number] for number in self._numbers})
         self.categories = tuple(self._names[number] for number in self._numbers)
         self.synonyms = {self._names[number]: names[number][1:] for number in self._numbers if len(names[number]) > 1}
 
@@ -260,7 +260,7 @@ def _wholes(entry: _Annotation) -> list[_Object]:
     return [one for one in entry.object if one.parts.part_level == 0]
 
 
-def _told_apart(names: dict[int, tuple[str, ...]]) -> dict[int, str]:
+def _distinct_names(names: dict[int, tuple[str, ...]]) -> dict[int, str]:
     """One name per number: the first that no other number has taken."""
     taken: set[str] = set()
     chosen = {}

@@ -1,4 +1,4 @@
-"""What every reader is: a lazy, picklable sequence of Samples, from one on-disk format."""
+"""The contract of readers: a lazy, picklable sequence of Samples, from one on-disk format."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from gensight.skeletons import Skeleton
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that `gensight datasets check` has to say: `level` is `error`, `warning` or `note`."""
+    """One finding of `gensight datasets check`: `level` is `error`, `warning` or `note`."""
 
     level: str
     what: str
@@ -23,7 +23,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a data set holds: shown by `datasets check` and by `--dry-run`; dropped rows are counted by reason."""
+    """The contents of a data set: shown by `datasets check` and by `--dry-run`; dropped rows are counted by reason."""
 
     num_samples: int
     num_instances: int
@@ -84,7 +84,7 @@ class Reader(Samples, ABC):
         return None
 
     def relation(self, first: int, second: int) -> Relation | None:
-        """What is known to join two samples: the same points in both. None where nobody knows.
+        """The known correspondences of two samples: the same points in both; None if unknown.
 
         `tracks` is (2, num_points, 2), NaN where a point is hidden or outside; it may hold no point.
         """

@@ -6,7 +6,7 @@ folders 1 to 20 of frames `NUMBER.jpg`; code/bbcpose.mat, a struct array whose e
 one struct of the test frames' joints `gt` (2, 7, n), then their frame numbers and their folders, (1, n) each. MATLAB
 counts pixels from 1, so 0.5 is taken off each coordinate. Nothing in these files is run.
 
-Adding another broadcast data set of this kind: give it its own reader; the crops below are this one's protocol.
+Another broadcast data set needs its own reader: the crops below are this one's protocol.
 """
 
 from functools import partial

@@ -1,7 +1,7 @@
 """Keypoint files of OpenPose: people of one image, without the image (Cao et al., "OpenPose", TPAMI 2021).
 
 A file is `{"people": [{"pose_keypoints_2d": [x, y, confidence, ...]}, ...]}`, in pixels whose top-left centre is
-(0, 0); a keypoint that was not found is 0, 0, 0. `canvas_width` and `canvas_height` may say the size of the image.
+(0, 0); a keypoint that was not found is 0, 0, 0. `canvas_width` and `canvas_height` may give the size of the image.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ _OF_BODY_25 = (0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18)
 def read_openpose(path: Path) -> tuple[Instance, ...]:
     """The people of a file, with 18 keypoints each (of the 25-keypoint model: those that both have).
 
-    A keypoint of confidence 0 was looked for and not found: absent. The person's confidence is the mean of the others.
+    A keypoint of confidence 0 was not found: absent. The person's confidence is the mean of the others.
 
     Raises:
         DataError: The file is no such json, or a person has another number of keypoints.
@@ -54,7 +54,7 @@ def _person(person: Any, where: str) -> Instance:
 
 
 def canvas_size(path: Path) -> Size | None:
-    """(height, width) of the image that a file says it is about; None where it does not say."""
+    """(height, width) of the image as a file states it; None where it does not."""
     content = read_json(path)
     if not isinstance(content, dict):
         return None

@@ -39,7 +39,7 @@ class _Trimap:
         trimap = read_label_map(self.path, self.size)
         table = np.array([IGNORED, 1 + self.species, 0, IGNORED], dtype=np.uint8)
         if trimap.max(initial=0) > _BORDER:
-            raise DataError(f"a trimap holds {int(trimap.max())}", where=self.path, hint="1, 2 and 3 are meant")
+            raise DataError(f"a trimap holds {int(trimap.max())}", where=self.path, hint="valid values are 1, 2 and 3")
         return table[trimap]
 
 
@@ -123,7 +123,7 @@ class PetsReader(Reader):
 
 
 def _breed(name: str) -> str:
-    """`american_bulldog_12` -> `american bulldog`; the first letter's case told cats from dogs, and is dropped."""
+    """`american_bulldog_12` -> `american bulldog`; the first letter's case, which marks cats and dogs, is dropped."""
     return name.rpartition("_")[0].replace("_", " ").lower()
 
 

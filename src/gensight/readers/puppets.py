@@ -1,4 +1,4 @@
-"""`PuppetsReader`: the built-in data set, drawn from a seed."""
+"""`PuppetsReader`: the built-in synthetic data set, rendered from a seed."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,7 +30,7 @@ _FACE = frozenset(
     OPENPOSE_18.keypoints.index(name) for name in ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 )
 _HEADWEAR = frozenset(("hat", "brim", "hair", "hair-left", "hair-right", "hair-fall", "hair-tail"))
-_MIN_PIXELS_SHARE = 2e-4  # of the image: what is seen of a subject that counts as being in the picture
+_MIN_PIXELS_SHARE = 2e-4  # of the image: smallest visible part of a subject that counts as in the picture
 
 
 class PuppetsReader(Reader):
@@ -38,7 +38,7 @@ class PuppetsReader(Reader):
 
     Sample i depends on the seed and i alone, and its scene is described in metres: another size shows the same picture
     larger, and a longer image shows more of it on both sides. Other seeds are other data sets, so each split takes its
-    own. Samples cost a few milliseconds, since visibility is found by drawing; `image()` draws the colours.
+    own. Samples cost a few milliseconds, since visibility comes from rendering; `image()` renders the colours.
 
     Args:
         num_samples: Number of images.
@@ -80,7 +80,7 @@ class PuppetsReader(Reader):
             )
         if min(size) < 8:
             raise ConfigError(
-                f"puppets cannot be drawn at {size[0]} x {size[1]} pixels", hint="choose sides of 8 or more"
+                f"puppets cannot be rendered at {size[0]} x {size[1]} pixels", hint="choose sides of 8 or more"
             )
         if not 0 <= num_subjects[0] <= num_subjects[1]:
             raise ConfigError(f"num_subjects={num_subjects} is not a range", hint="give the fewest, then the most")
@@ -206,7 +206,7 @@ class PuppetsReader(Reader):
         return replace(self.correspondences(first, second).relation, provenance=SYNTHETIC)
 
     def check(self) -> Summary:
-        """Draws up to 100 samples spread over the set and counts what they show."""
+        """Renders up to 100 samples spread over the set and counts what they show."""
         chosen = np.unique(np.linspace(0, len(self) - 1, min(len(self), 100)).astype(int)).tolist()
         counts = [len(self.sample(index).instances or ()) for index in chosen]
         findings = []
@@ -216,13 +216,13 @@ class PuppetsReader(Reader):
             )
         if len(chosen) < len(self):
             findings.append(
-                Finding("note", f"{len(chosen)} samples were drawn; the number of instances is estimated from them")
+                Finding("note", f"{len(chosen)} samples were rendered; the number of instances is estimated from them")
             )
         return Summary(len(self), round(sum(counts) / len(chosen) * len(self)), self.truths, tuple(findings))
 
 
 def visible_boxes(projection: Projection) -> dict[int, tuple[Array, int]]:
-    """For each entity that can be seen: the box around what is seen of it, and its number of pixels."""
+    """For each visible entity: the box around its visible pixels, and their number."""
     owners = projection.owners
     counts = np.bincount(owners.ravel() + 1, minlength=len(projection.entities) + 1)[1:]
     found = {}

@@ -1,6 +1,6 @@
 """Dividing a data set: pure functions over indices and groups, and the reader that shows only some samples.
 
-Every function returns ascending indices. A part that was asked for and would be empty is an error.
+Every function returns ascending indices. A requested part that would be empty is an error.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def split_by_seed(num: int, fractions: Sequence[float], seed: int) -> tuple[Indi
     Args:
         num: Number of samples.
         fractions: Shares in [0, 1], at most 1 in sum; what is left over belongs to no part.
-        seed: Draws the order.
+        seed: Seeds the order.
 
     Raises:
         DataError: A share above 0 gets no sample, or the shares add up to more than 1.
@@ -89,10 +89,10 @@ def split_by_group(groups: Sequence[str], test_groups: Sequence[str]) -> tuple[I
 def validation_from_train(train: Sequence[int], share: float, seed: int | None = None) -> tuple[Indices, Indices]:
     """(train, validation): a share of the training samples, at random by `seed`, or the last ones if it is None.
 
-    Frames of one video resemble their neighbours, so a random validation part of them flatters: take the last ones.
+    Neighbouring frames of a video are similar, so a random validation part gives optimistic scores: take the last ones.
 
     Raises:
-        DataError: Nothing is left for one of the parts; a share of 0 asks for an empty validation part.
+        DataError: Nothing is left for one of the parts; a share of 0 gives an empty validation part.
     """
     num_validation = round(len(train) * share)
     if (share > 0 and num_validation == 0) or num_validation >= len(train):

@@ -38,7 +38,7 @@ class VideoAttentionTargetReader(Reader):
         shows: Only these shows; None: all.
         smoothing: Whether head boxes are averaged over 11 rows of their track, as the original loader does, also for
             the test.
-        step: Every so-manieth frame of a clip.
+        step: Take every k-th frame of a clip (k = step).
         missing: What to do with frames that are not there: refuse (`error`), or leave them out and count (`drop`).
 
     Raises:

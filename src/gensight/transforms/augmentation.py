@@ -25,7 +25,7 @@ class Augmentation:
 
     Attributes:
         rotation: Largest turn to either side, degrees, about the model frame's centre.
-        scale: Smallest and largest magnification about the model frame's centre, drawn log-uniformly.
+        scale: Smallest and largest magnification about the model frame's centre, sampled log-uniformly.
         translation: Largest shift to either side, as a share of the model frame's width and height.
         flip: Probability of a left-right flip.
         brightness: All values are multiplied by a factor from [1 - b, 1 + b].
@@ -68,7 +68,7 @@ class Augmentation:
 def augment_view(view: View, augmentation: Augmentation, rng: np.random.Generator) -> View:
     """A randomly turned, scaled, shifted and perhaps flipped view, still one exact affine map.
 
-    Always draws the same number of values, so switching one part off leaves the others as they were.
+    Always consumes the same number of random values, so switching one part off leaves the others as they were.
     """
     turn, shift_x, shift_y = rng.uniform(-1, 1, 3)
     low, high = np.log(augmentation.scale)

@@ -68,7 +68,7 @@ class Warp:
 
 
 def draw_warp(uniform: Tensor, reach: WarpRange) -> Warp:
-    """Warps from uniform draws (batch, reach.num_draws) in [0, 1)."""
+    """Warps from uniform random numbers (batch, reach.num_draws) in [0, 1)."""
     signed = 2 * uniform - 1
     angle = signed[:, 0] * math.radians(reach.rotation)
     scale = reach.scale[0] + (reach.scale[1] - reach.scale[0]) * uniform[:, 1]

@@ -55,9 +55,9 @@ def blobs(rng, size=(96, 128)) -> np.ndarray:
     return numbers
 
 
-def mask_item(numbers, asked) -> Item:
+def mask_item(numbers, queried) -> Item:
     classes = ClassMap(partial(given, numbers), NAMES)
-    return Item((sample(numbers.shape, extras={"segmentation": classes}),), query=Query("x", "segment", asked))
+    return Item((sample(numbers.shape, extras={"segmentation": classes}),), query=Query("x", "segment", queried))
 
 
 def box_item(boxes) -> Item:
@@ -174,9 +174,9 @@ def test_an_absent_class_is_black_and_gives_nothing():
 def test_boxes_of_several_classes(side):
     boxes = [("cat", (8.0, 10.0, 50.0, 60.0)), ("dog", (70.0, 12.0, 120.0, 40.0)), ("cat", (60.5, 60.25, 90.0, 88.0))]
     instances = tuple(Instance(name, np.array(box)) for name, box in boxes)
-    asked = Query("detect the dog and the bird and the cat", "detect", ("bird", "cat", "dog"))
+    query = Query("detect the dog and the bird and the cat", "detect", ("bird", "cat", "dog"))
     encoding = PaintedBoxes(max_boxes=2)
-    prediction, _ = read_back(encoding, Item((sample(instances=instances),), query=asked), side)
+    prediction, _ = read_back(encoding, Item((sample(instances=instances),), query=query), side)
     found = sorted((one.category, *one.box) for one in prediction.instances)
     assert [one[0] for one in found] == ["cat", "cat", "dog"]
     truth = sorted((name, *box) for name, box in boxes)
@@ -192,10 +192,10 @@ def test_one_class_has_the_same_colours_alone_as_first_of_several():
     assert np.array_equal(alone, PaintedBoxes(max_boxes=2).encode(both, (view,))["painted"])
 
 
-def test_classes_that_cannot_be_told_apart_are_refused():
+def test_too_many_classes_for_the_palette_are_refused():
     item = Item(box_item([(8.0, 10.0, 50.0, 60.0)]).samples, query=Query("x", "detect", ("cat", "dog")))
     view = whole_frame((96, 128), (96, 128))
-    with pytest.raises(ConfigError, match="ask for 1 or fewer at a time"):
+    with pytest.raises(ConfigError, match="name 1 or fewer at a time"):
         PaintedBoxes(style="outlines").encode(item, (view,))
     assert PaintedBoxes(max_boxes=124).most_classes == 5
 
@@ -246,12 +246,12 @@ def test_classes(side):
     item = Item((sample(label="class 21"),), query=Query("classify the image", "classify", labels))
     prediction, _ = read_back(PaintedClass(labels), item, side)
     assert max(prediction.label_scores, key=prediction.label_scores.get) == "class 21"
-    asked = Item((sample(label="cat"),), query=Query("is there a dog?", "classify", ("dog",)))
-    prediction, _ = read_back(PaintedClass(("cat", "dog")), asked, side)
+    yes_or_no = Item((sample(label="cat"),), query=Query("is there a dog?", "classify", ("dog",)))
+    prediction, _ = read_back(PaintedClass(("cat", "dog")), yes_or_no, side)
     assert prediction.label_scores == {"dog": pytest.approx(0, abs=0.001)}
 
 
-def test_classes_keep_the_colour_of_the_vocabulary_among_which_they_are_asked():
+def test_queried_classes_keep_the_colours_of_their_vocabulary():
     encoding, colours = PaintedClass(("cat", "dog", "bird")), code_colours(3)
     for options, expected in ((("cat", "dog", "bird"), 3), (("bird", "dog"), 3), (("dog", "bird", "elk"), 2)):
         item = Item((sample(label="bird"),), query=Query("what is this?", "classify", options))
@@ -261,7 +261,7 @@ def test_classes_keep_the_colour_of_the_vocabulary_among_which_they_are_asked():
         assert max(prediction.label_scores, key=prediction.label_scores.get) == "bird"
 
 
-def drawn(truth, subjects="people", num=3):
+def rendered(truth, subjects="people", num=3):
     return list(PuppetsReader(num, seed=5, size=(128, 128), truths=(truth, "boxes"), subjects=subjects))
 
 
@@ -269,7 +269,7 @@ def drawn(truth, subjects="people", num=3):
 def test_skeletons(side, least):
     """Share of the visible keypoints of one to three people that come back within 0.05 of the box's longer side."""
     encoding, right, total = PaintedKeypoints(OPENPOSE_18), 0, 0
-    for one in drawn("keypoints", num=6):
+    for one in rendered("keypoints", num=6):
         for item in encoding.items(one):
             prediction, _ = read_back(encoding, item, side)
             for subject in one.instances:
@@ -284,7 +284,7 @@ def test_skeletons(side, least):
 @pytest.mark.parametrize("side", SIDES)
 def test_edges(side):
     encoding = PaintedEdges()
-    for one in drawn("edges"):
+    for one in rendered("edges"):
         (item,) = encoding.items(one)
         prediction, view = read_back(encoding, item, side)
         found = prediction.maps["edges"].values[0]
@@ -314,7 +314,7 @@ def test_colours_lie_apart():
 
 
 @pytest.mark.parametrize("number", [0, 1, 727, 728, 999])
-def test_a_thousand_classes_are_told_apart_in_pictures_of_eight_bits(number):
+def test_a_thousand_classes_are_separated_in_8_bit_images(number):
     names = tuple(f"class {n}" for n in range(1000))
     encoding = PaintedClass(names)
     shown, view = (
@@ -327,7 +327,7 @@ def test_a_thousand_classes_are_told_apart_in_pictures_of_eight_bits(number):
     assert max(scores, key=scores.get) == names[number]
 
 
-def test_shares_of_a_picture_say_what_is_undecided():
+def test_shares_of_a_picture_show_undecided_colours():
     colours = code_colours(10)
     for picture, expected in (
         (np.tile(colours[3], (8, 8, 1)), {3: 1.0}),
@@ -379,7 +379,7 @@ def test_tasks_under_one_output():
     assert both.decode(both.encode(item, (view,)), item, (view,)).depth is not None
     with pytest.raises(ConfigError, match="no painted task is called `None`"):
         both.encode(Item(item.samples), (view,))
-    with pytest.raises(ConfigError, match="named by what they are"):
+    with pytest.raises(ConfigError, match="must have its own task's name"):
         PaintedTasks({"detect": PaintedMask()})
 
 

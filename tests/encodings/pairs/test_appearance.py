@@ -1,4 +1,4 @@
-"""Triplets: which images, which part of them, and how alike they are said to be."""
+"""Triplets: their images, the compared regions, and the predicted similarities."""
 
 import pickle
 from dataclasses import replace
@@ -122,8 +122,8 @@ class TestBox(AppearanceContract):
 
     def test_images_of_unknown_subjects_are_compared_as_wholes(self, view):
         samples = tuple(replace(one, instances=None) for one in triplet().samples)
-        asked = Item(samples, relation=Relation("triplet"))
-        targets = self.encoding().encode(asked, (view,) * 3)
+        item = Item(samples, relation=Relation("triplet"))
+        targets = self.encoding().encode(item, (view,) * 3)
         assert targets["descriptors_weight"].tolist() == [0]
         assert (targets["descriptors"][:, 1:-1, 1:-1] == 1).all()
 
@@ -205,7 +205,7 @@ class TestPose:
         (boxed, _) = Appearance(region="box", negative="variant").build_items(Listed([*samples, *copies]))
         np.testing.assert_array_equal(boxed.relation.boxes, np.stack([BOXES[0]] * 3))  # as in its anchor
 
-    def test_varied_colours_are_drawn_for_each_image_and_repeat(self):
+    def test_varied_colours_are_random_for_each_image_and_repeat(self):
         reader = PuppetsReader(8, size=(32, 48), num_frames=2)
         plain = Appearance(seed=3).build_items(reader)[2]
         varied = Appearance(seed=3, colours="varied").build_items(reader)
@@ -243,7 +243,7 @@ class TestPose:
             ),
         ],
     )
-    def test_what_a_data_set_lacks_is_said(self, reader, fields, what):
+    def test_the_error_states_what_the_data_set_lacks(self, reader, fields, what):
         with pytest.raises(DataError) as caught:
             Appearance(**fields).build_items(reader)
         assert caught.value.what == what

@@ -74,14 +74,14 @@ class TestCorrespondence(EncodingContract):
         np.testing.assert_allclose(points[0], image_to_model(item.relation.tracks[0, 0], view), atol=1e-4)
         np.testing.assert_allclose(points[1], image_to_model(item.relation.tracks[1, 0], other), atol=1e-4)
 
-    def test_unknown_questions_stay_unknown_and_the_truth_is_not_read(self, rng, view):
+    def test_unknown_queries_stay_unknown_and_the_truth_is_not_read(self, rng, view):
         item = self.item(rng)
-        asked = item.relation.tracks[0].copy()
-        asked[3] = np.nan
-        blind = Item(item.samples, relation=Relation("tracks", np.stack([asked, np.full_like(asked, np.nan)])))
+        queries = item.relation.tracks[0].copy()
+        queries[3] = np.nan
+        query_item = Item(item.samples, relation=Relation("tracks", np.stack([queries, np.full_like(queries, np.nan)])))
         outputs = self.answer(item, (view, view))
         full = self.encoding().decode(outputs, item, (view, view)).matches
-        found = self.encoding().decode(outputs, blind, (view, view)).matches
+        found = self.encoding().decode(outputs, query_item, (view, view)).matches
         assert np.isnan(found.points[3]).all()
         assert found.confidence[3] == 0
         kept = [np.delete(matches.points, 3, 0) for matches in (found, full)]
@@ -143,12 +143,12 @@ class TestPose:
     def test_relations_are_read_on_demand(self):
         reader = self.reader()
         items = Correspondence().build_items(reader)
-        assert reader.num_asked <= 2  # whether there are any; the shape checks look at one item too
-        asked = reader.num_asked
+        assert reader.num_relations_read <= 2  # whether there are any; the shape checks look at one item too
+        num_before = reader.num_relations_read
         assert all(item.relation is not None for item in items)
-        assert len(items) - 2 <= reader.num_asked - asked <= len(items)  # what was asked before is remembered
+        assert len(items) - 2 <= reader.num_relations_read - num_before <= len(items)  # relations are cached
 
-    def test_the_seed_draws_and_repeats(self):
+    def test_pairs_depend_on_the_seed_and_repeat(self):
         keys = [[item.key for item in Correspondence(seed=seed).build_items(self.reader())] for seed in (1, 1, 2)]
         assert keys[0] == keys[1] != keys[2]
 
@@ -157,7 +157,7 @@ class TestPose:
         keys = [item.key for item in encoding.build_items(self.reader((10,)))]
         assert len(keys) == len(set(keys)) == 3 + 8 * 4 + 3  # the outermost frames have three partners only
 
-    def test_own_pairs_go_before_drawn_ones(self):
+    def test_own_pairs_go_before_random_ones(self):
         reader = Listed(self.reader().samples, own_pairs=[(0, 40 - 5), (2, 1), (2, 1)])
         items = Correspondence().build_items(reader)
         assert [tuple(one.key for one in item.samples) for item in items] == [("v0/0", "v2/35"), ("v0/2", "v0/1")]
@@ -169,7 +169,7 @@ class TestPose:
         assert caught.value.where == "the longest group is `v0`: 5 images"
 
     def test_data_without_tracks_are_refused(self):
-        with pytest.raises(DataError, match="does not say which points of its images correspond"):
+        with pytest.raises(DataError, match="has no correspondences between its images"):
             Correspondence().build_items(Listed(self.reader().samples, relations={}))
 
     def test_a_pair_that_nothing_joins_has_no_point_and_no_weight(self):

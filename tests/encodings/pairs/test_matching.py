@@ -39,7 +39,7 @@ def test_a_descriptor_at_a_cell_is_that_cells() -> None:
     torch.testing.assert_close(found[:, 0], torch.nn.functional.normalize(expected, dim=1))
 
 
-def test_what_was_taught_bilinear_shares_is_placed_exactly() -> None:
+def test_descriptors_trained_with_bilinear_shares_are_placed_exactly() -> None:
     """A softmax that equals the four cells' shares, as the loss wants it, gives the place without error."""
     rng = np.random.default_rng(1)
     points = torch.from_numpy(rng.uniform(1, [9, 7], (40, 2)))

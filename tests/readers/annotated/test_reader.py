@@ -52,8 +52,14 @@ def sample(key="a", **fields):
 def write(root, samples, labels=(), teachers=("t@1",), videos=()):
     """A data set whose samples carry `labels` entries, one list per sample."""
     rows = [
-        {"key": s.key, "image": copy_image(root, s.key, s.image()), "size": [20, 30], "group": s.group, "labels": said}
-        for s, said in zip(samples, labels or [[]] * len(samples), strict=True)
+        {
+            "key": s.key,
+            "image": copy_image(root, s.key, s.image()),
+            "size": [20, 30],
+            "group": s.group,
+            "labels": entries,
+        }
+        for s, entries in zip(samples, labels or [[]] * len(samples), strict=True)
     ]
     skeletons = {"coco-17": sample_skeletons(sample(instances=(person(),)))["coco-17"]}
     description = {"source": {"kind": "copies", "root": "."}, "teachers": [{"source": t} for t in teachers]}

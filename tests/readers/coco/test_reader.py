@@ -256,7 +256,7 @@ def test_broken_files(tmp_path):
 
 def test_a_resized_image_is_refused_when_it_is_read(root):
     write_image(root / "images" / "5.png", np.zeros((40, 60, 3), np.uint8))
-    with pytest.raises(DataError, match=r"40 x 60 \(height x width\), but labels\.json says 20 x 30"):
+    with pytest.raises(DataError, match=r"40 x 60 \(height x width\), but labels\.json states 20 x 30"):
         read(root)[0].image()
 
 

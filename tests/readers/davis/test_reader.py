@@ -1,4 +1,4 @@
-"""DAVIS: sequences, objects told apart by palette numbers or joined, boxes found in masks."""
+"""DAVIS: sequences, objects separated by palette numbers or joined, boxes found in masks."""
 
 from pathlib import Path
 
@@ -68,8 +68,8 @@ class TestBoxes(WritesDavis):
     @pytest.fixture(scope="class")
     def reader(self, tmp_path_factory):
         root = tmp_path_factory.mktemp("davis")
-        drawn = PuppetsReader(6, seed=4, size=(32, 48), truths=("masks", "identity"), num_frames=3)
-        write_davis(drawn, root)
+        rendered = PuppetsReader(6, seed=4, size=(32, 48), truths=("masks", "identity"), num_frames=3)
+        write_davis(rendered, root)
         return DavisReader(root, "train", boxes=True)
 
 

@@ -123,7 +123,7 @@ def test_values_of_a_multi_animal_project(multi):
     np.testing.assert_allclose(bert.keypoints.points[2], [14.5, 15.5])
 
 
-def test_names_are_no_identities_unless_the_project_says_so(multi):
+def test_names_are_no_identities_unless_the_project_declares_it(multi):
     rewrite(multi / "config.yaml", "identity: true", "identity: false")
     assert {instance.identity for instance in DeepLabCutReader(multi)[0].instances} == {None}
 

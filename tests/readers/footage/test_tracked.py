@@ -1,4 +1,4 @@
-"""A subject followed before a still camera: where it is, how wide its box, and what lies behind it."""
+"""A subject tracked in footage of a static camera: its position, box size and background."""
 
 from functools import partial
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_boxes_are_centred_on_the_subject_and_of_one_size() -> None:
     assert 12 <= sides[0, 0] <= 18
 
 
-def test_the_background_is_what_lies_behind_the_subject() -> None:
+def test_the_background_excludes_the_subject() -> None:
     tracker = Tracker.fit(samples())
     found = tracker.background(samples()[0])()
     assert found.shape == (*SIZE, 3)
@@ -55,13 +55,13 @@ def test_an_empty_frame_is_shown_whole() -> None:
 
 
 def test_too_few_frames_and_strange_recordings_are_refused() -> None:
-    with pytest.raises(DataError, match="4 frames do not tell a background"):
+    with pytest.raises(DataError, match="4 frames are too few to estimate the background"):
         Tracker.fit(samples()[:4])
     with pytest.raises(DataError, match="no background is known of this recording"):
         Tracker.fit(samples()).box(Sample("a.png", SIZE, scene, group="day-2"))
 
 
-def test_samples_of_nobody_get_a_subject(tmp_path: Path) -> None:
+def test_samples_without_a_subject_get_one(tmp_path: Path) -> None:
     for sample in samples():
         write_image(tmp_path / "day-1" / sample.key, sample.image())
     reader = FootageReader(tmp_path)

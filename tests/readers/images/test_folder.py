@@ -38,7 +38,7 @@ def test_a_folder_without_images_is_refused(tmp_path):
     assert ".png" in caught.value.choices
 
 
-def test_a_missing_folder_is_told(tmp_path):
+def test_a_missing_folder_is_reported(tmp_path):
     with pytest.raises(DataError, match="folder not found"):
         FolderReader(tmp_path / "none")
 

@@ -59,7 +59,7 @@ def test_shards_hold_the_same_samples_as_folders(pools: dict[str, Path]) -> None
         ]  # fmt: skip
 
 
-def test_objects_asked_for_with_others_are_there_once(pools: dict[str, Path]) -> None:
+def test_objects_of_queries_of_several_classes_are_not_repeated(pools: dict[str, Path]) -> None:
     for sample in InstructPoolReader(pools["folders"], "train"):
         boxes = [(one.category, *one.box) for one in sample.instances]
         assert len(boxes) == len(set(boxes))
@@ -90,9 +90,7 @@ def batches(root: Path, num_workers: int = 0) -> list[tuple[list[str], torch.Ten
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])
-def test_training_draws_the_same_from_shards_in_the_same_shuffled_order(
-    pools: dict[str, Path], num_workers: int
-) -> None:
+def test_training_gets_the_same_batches_from_shards_and_folders(pools: dict[str, Path], num_workers: int) -> None:
     folders, shards = batches(pools["folders"]), batches(pools["shards"], num_workers)
     assert [keys for keys, _ in folders] == [keys for keys, _ in shards]
     assert all(torch.equal(one, other) for (_, one), (_, other) in zip(folders, shards, strict=True))
@@ -167,7 +165,7 @@ def test_other_names_are_those_of_no_other_class(pets: Path) -> None:
     assert pickle.loads(pickle.dumps(reader)).synonyms == reader.synonyms
 
 
-def test_names_and_records_that_do_not_fit_are_told(pets: Path) -> None:
+def test_inconsistent_names_and_records_are_reported(pets: Path) -> None:
     record = next((pets / "train" / "00-pets" / "Abyssinian_1").glob("*-segment-cat.json"))
     kept = record.read_text()
     for change, message in (
@@ -191,8 +189,8 @@ def test_pools_without_flags_are_read(pools: dict[str, Path], tmp_path: Path) ->
     whole = InstructPoolReader(pools["folders"])[0]
     shutil.copytree(pools["folders"], tmp_path / "pool")
     for path in (tmp_path / "pool").rglob("*-detect-*.json"):
-        told = json.loads(path.read_text())
-        path.write_text(json.dumps({key: told[key] for key in told if key not in ("difficult", "crowds")}))
+        fields = json.loads(path.read_text())
+        path.write_text(json.dumps({key: fields[key] for key in fields if key not in ("difficult", "crowds")}))
     old = InstructPoolReader(tmp_path / "pool")[0]
     assert len(old.instances) == len(whole.instances)
     assert len(old.extras["voc_flags"]) == len(old.instances)

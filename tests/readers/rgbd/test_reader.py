@@ -23,14 +23,14 @@ KINECT = {"colour_intrinsics": (525, 525, 320, 240), "colour_offset": (-0.025, 0
 
 
 @pytest.fixture(scope="session")
-def drawn():
+def rendered():
     return PuppetsReader(6, **DRAWN)
 
 
 @pytest.fixture(scope="session")
-def written(drawn, tmp_path_factory):
+def written(rendered, tmp_path_factory):
     root = tmp_path_factory.mktemp("rgbd")
-    write_rgbd(drawn, root)
+    write_rgbd(rendered, root)
     return root
 
 
@@ -64,11 +64,11 @@ class TestRgbd(ReaderContract):
             np.testing.assert_array_equal(sample.extras[name], other.extras[name])
 
 
-def test_values(drawn, written):
+def test_values(rendered, written):
     reader = RgbdReader(written)
     assert [sample.key for sample in reader][2:4] == ["puppets-3_000000/frame-000002", "puppets-3_000001/frame-000000"]
     assert reader.groups == ["puppets-3_000000"] * 3 + ["puppets-3_000001"] * 3
-    for sample, other in zip(drawn, reader, strict=True):
+    for sample, other in zip(rendered, reader, strict=True):
         found, true = other.depth(), sample.depth().values
         assert found.kind == "metric"
         np.testing.assert_array_equal(np.isnan(found.values), np.isnan(true) | (true > 65.534))
@@ -78,19 +78,19 @@ def test_values(drawn, written):
 
 
 @pytest.mark.parametrize(("first", "second"), [(0, 1), (0, 2), (5, 3)])
-def test_tracks_are_the_correspondences_of_the_drawn_scene(drawn, written, first, second):
+def test_tracks_are_the_correspondences_of_the_rendered_scene(rendered, written, first, second):
     reader = RgbdReader(written)
     relation = reader.relation(first, second)
     assert (relation.kind, relation.provenance.source) == ("tracks", "reprojection@1")
     starts, ends = relation.tracks
     assert np.isfinite(starts).all()
-    true = correspond(drawn._frame(first)[2], drawn._frame(second)[2], starts)
+    true = correspond(rendered._frame(first)[2], rendered._frame(second)[2], starts)
     both = np.isfinite(ends).all(1) & true.visible
     assert both.sum() > 100
     distance = np.linalg.norm(ends - true.second, axis=1)[both]
     assert np.median(distance) < 0.02
     assert np.quantile(distance, 0.9) < 0.5
-    # What the scene hides is hidden, but for places that the depth test cannot tell apart.
+    # What the scene hides is hidden, except where the depth difference is below the tolerance.
     found = np.isfinite(ends).all(1)
     followed = np.isfinite(true.second).all(1)
     assert (found == true.visible)[followed].mean() > 0.95
@@ -266,16 +266,16 @@ def test_frames_that_lack_half_are_counted(root):
         RgbdReader(root / "empty")
 
 
-def test_writing_refuses_what_the_format_cannot_hold(drawn, tmp_path):
+def test_writing_refuses_what_the_format_cannot_hold(rendered, tmp_path):
     pixels = np.zeros((4, 4, 3), np.uint8)
     affine = Sample("a", (4, 4), lambda: pixels, depth=lambda: Depth(np.ones((4, 4), np.float32), "affine"))
     with pytest.raises(DataError, match="a sample without metric depth"):
         write_rgbd([affine], tmp_path)
     with pytest.raises(DataError, match="no samples to write"):
         write_rgbd([], tmp_path)
-    write_rgbd([drawn[0]], tmp_path)
+    write_rgbd([rendered[0]], tmp_path)
     with pytest.raises(DataError, match="the folder `puppets-3_000000` is there already"):
-        write_rgbd([drawn[1]], tmp_path)
+        write_rgbd([rendered[1]], tmp_path)
 
 
 # --- real data ---

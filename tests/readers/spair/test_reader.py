@@ -193,8 +193,8 @@ def test_a_pair_without_points_has_empty_tracks(root):
 
 
 def test_written_pairs_are_common_keypoints(tmp_path):
-    drawn = PuppetsReader(6, seed=5, size=(64, 64))
-    keys = write_spair(drawn, tmp_path)
+    rendered = PuppetsReader(6, seed=5, size=(64, 64))
+    keys = write_spair(rendered, tmp_path)
     reader = SpairReader(tmp_path)
     assert [(reader[a].key, reader[b].key) for a, b in reader.pairs()] == keys
     for first, second in reader.pairs():
@@ -204,4 +204,4 @@ def test_written_pairs_are_common_keypoints(tmp_path):
         np.testing.assert_allclose(tracks, np.stack([one.points[common] for one in points]))
         assert tracks.shape[1] > 0
     with pytest.raises(DataError, match="no two samples show the same keypoint of one class"):
-        write_spair([drawn[0]], tmp_path / "one")
+        write_spair([rendered[0]], tmp_path / "one")

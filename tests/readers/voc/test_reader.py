@@ -70,9 +70,9 @@ class TestPuppets(WritesVoc):
     @pytest.fixture(scope="class")
     def reader(self, tmp_path_factory):
         root = tmp_path_factory.mktemp("voc")
-        drawn = PuppetsReader(4, seed=1, size=(32, 48), truths=("boxes", "masks", "gaze"), subjects="all")
-        write_voc([drawn[i] for i in range(2)], root, "train")
-        write_voc([drawn[i] for i in range(2, 4)], root, "val")
+        rendered = PuppetsReader(4, seed=1, size=(32, 48), truths=("boxes", "masks", "gaze"), subjects="all")
+        write_voc([rendered[i] for i in range(2)], root, "train")
+        write_voc([rendered[i] for i in range(2, 4)], root, "val")
         return VocReader(root, "trainval")
 
 
@@ -128,7 +128,7 @@ def test_lists_that_are_wrong(root):
         VocReader(root, "train")
     assert caught.value.where.endswith("train.txt, row 3")
     (lists / "dog_train.txt").write_text("a  1\nb  2\n")
-    with pytest.raises(DataError, match="`2` says nothing of an image") as caught:
+    with pytest.raises(DataError, match="`2` is no label of an image") as caught:
         VocReader(root, "train", "dog")
     assert caught.value.where.endswith("dog_train.txt, row 2")
     (lists / "dog_train.txt").write_text("a -1\n")
@@ -187,7 +187,7 @@ def test_entities_are_not_expanded(tmp_path):
         read_annotation(path)
 
 
-def test_without_a_size_the_image_tells_it(root):
+def test_without_a_size_the_image_gives_it(root):
     path = root / "Annotations" / "c.xml"
     path.write_text(path.read_text().replace("<width>30</width><height>20</height>", "<width>0</width>"))
     assert VocReader(root, "train")[2].size == (20, 30)
@@ -207,7 +207,7 @@ def test_check_reads_masks(root):
 
 def test_a_resized_image_is_refused_when_it_is_read(root):
     write_image(root / "JPEGImages" / "a.jpg", np.zeros((40, 60, 3), np.uint8))
-    with pytest.raises(DataError, match=r"40 x 60 \(height x width\), but a\.xml says 20 x 30"):
+    with pytest.raises(DataError, match=r"40 x 60 \(height x width\), but a\.xml states 20 x 30"):
         VocReader(root, "train")[0].image()
 
 

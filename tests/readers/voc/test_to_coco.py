@@ -27,17 +27,17 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("drawn") / "VOC2012"
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("rendered") / "VOC2012"
     scenes = PuppetsReader(5, seed=3, size=(48, 64), truths=("boxes", "masks"), subjects="all")
     write_voc(scenes, root, "val")
     return root
 
 
-def test_what_is_read_back_is_what_was_there(drawn: Path, tmp_path: Path) -> None:
-    counts = voc_to_coco(drawn, tmp_path / "val.json", "val")
-    voc = VocReader(drawn, "val")
-    coco = CocoReader(drawn / "JPEGImages", tmp_path / "val.json", categories=None)
+def test_what_is_read_back_is_what_was_there(rendered: Path, tmp_path: Path) -> None:
+    counts = voc_to_coco(rendered, tmp_path / "val.json", "val")
+    voc = VocReader(rendered, "val")
+    coco = CocoReader(rendered / "JPEGImages", tmp_path / "val.json", categories=None)
     assert coco.categories == voc.categories
     assert counts == (5, sum(len(sample.instances or ()) for sample in voc))
     for ours, theirs in zip(coco, voc, strict=True):
@@ -53,11 +53,13 @@ def test_what_is_read_back_is_what_was_there(drawn: Path, tmp_path: Path) -> Non
                 assert one.area == other.mask().sum()
 
 
-def test_pycocotools_reads_the_same_masks(drawn: Path, tmp_path: Path) -> None:
-    voc_to_coco(drawn, tmp_path / "val.json", "val", task="Segmentation")
+def test_pycocotools_reads_the_same_masks(rendered: Path, tmp_path: Path) -> None:
+    voc_to_coco(rendered, tmp_path / "val.json", "val", task="Segmentation")
     with contextlib.redirect_stdout(io.StringIO()):
         theirs = COCO(str(tmp_path / "val.json"))
-    masks = [instance.mask for sample in VocReader(drawn, "val", task="Segmentation") for instance in sample.instances]
+    masks = [
+        instance.mask for sample in VocReader(rendered, "val", task="Segmentation") for instance in sample.instances
+    ]
     shown = [mask for mask in masks if mask is not None and mask().any()]
     read = [theirs.annToMask(entry) for entry in theirs.loadAnns(theirs.getAnnIds()) if "segmentation" in entry]
     assert len(read) == len(shown) > 0
@@ -101,7 +103,7 @@ def test_the_command(root: Path) -> None:
     assert "this file exists already" in result.stderr
 
 
-def test_mistakes_are_told_and_leave_nothing(root: Path, tmp_path: Path) -> None:
+def test_mistakes_are_reported_and_leave_nothing(root: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     with pytest.raises(ConfigError, match="valid: keep, ignore, drop"):
         datasets.voc_to_coco(root, out, "train", difficult="skip")

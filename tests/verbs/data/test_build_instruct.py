@@ -156,7 +156,7 @@ def test_more_labels_than_colours_are_refused_before_anything_is_written(roots, 
         build_instruct(tmp_path / "pool", Settings(roots[:1], size=32))
     assert not (tmp_path / "pool").exists()
     build_instruct(tmp_path / "pool", Settings(roots[:1], size=32, tasks=("segment",)))
-    with pytest.raises(ConfigError, match="4913 labels, but colours tell 4912 classes apart"):
+    with pytest.raises(ConfigError, match="4913 labels, but there are colours for 4912 classes"):
         PaintedClass([str(number) for number in range(4913)])
 
 
@@ -223,7 +223,7 @@ def test_a_part_of_which_nothing_is_asked_is_refused(tmp_path):
     build_instruct(tmp_path / "pool", Settings((f"{source} test=null",), size=32, tasks=("segment",)))
     for path in (tmp_path / "pool" / "train").rglob("pairs.json"):
         path.write_text("[]")
-    with pytest.raises(DataError, match="nothing is asked of the part `train`"):
+    with pytest.raises(DataError, match="the part `train` has no pairs"):
         InstructPoolReader(tmp_path / "pool")
 
 

@@ -107,7 +107,7 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
             "1 images of 1 a scene are too few for the parts train, val",
         ),
         (("puppets", tmp_path / "x", "davis", 8), DataError, "ask for 9 or more with --num"),
-        (("puppets", tmp_path / "x", "ap10k", 9), DataError, "draw them with --subjects animals"),
+        (("puppets", tmp_path / "x", "ap10k", 9), DataError, "generate them with --subjects animals"),
     ):
         with pytest.raises(error, match=said):
             write(*arguments)
@@ -123,5 +123,5 @@ def test_a_pickle_becomes_json_beside_it(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="this file exists already"):
         pickle_to_json(source)
     (tmp_path / "hostile.pickle").write_bytes(pickle.dumps([{"a": os.getcwd}]))
-    with pytest.raises(DataError, match="the pickle asks for"):
+    with pytest.raises(DataError, match="the pickle references"):
         pickle_to_json(tmp_path / "hostile.pickle")

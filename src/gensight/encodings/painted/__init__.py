@@ -1,1 +1,1 @@
-"""Answers painted as pictures: masks, boxes, depth, classes, skeletons and edges, asked for in words."""
+"""Predictions painted as images: masks, boxes, depth, classes, skeletons and edges, chosen by an instruction."""

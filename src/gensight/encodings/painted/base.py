@@ -1,6 +1,6 @@
-"""Answers painted as pictures: what is common to masks, boxes, depth and classes told by colours.
+"""Predictions painted as images: what masks, boxes, depth and classes share, and their colour codes.
 
-A painted answer is an RGB picture that covers the view, in [0, 1], named `painted`. Numbers are told by colours as far
+A painted answer is an RGB picture that covers the view, in [0, 1], named `painted`. Numbers are coded by colours as far
 apart as the cube allows (`code_colours`), and read back as the nearest one; how near it is, against the second
 nearest, is the confidence.
 """
@@ -23,11 +23,11 @@ from gensight.instructions.grammar import TASKS
 from gensight.samples import Array, Instance, Item, Prediction, Sample, Size, View
 
 OUTPUT = "painted"
-EVEN = 0.5  # threshold between black and a colour: as near to the one as to the other
+EVEN = 0.5  # threshold midway between black and a colour
 _LEVELS = (9, 17)  # of each channel: the second cube holds the first, and is used when that is full
-NUM_COLOURS = _LEVELS[0] ** 3 - 1  # that pixels tell apart: what is closer than 1/8 is less than pictures keep
+NUM_COLOURS = _LEVELS[0] ** 3 - 1  # for single pixels: differences below 1/8 are lost in decoding
 _DISTANCES = 1 << 22  # between pixels and colours, held at once
-NUM_CLASS_COLOURS = _LEVELS[1] ** 3 - 1  # that a whole picture of one colour tells apart: 1/16
+NUM_CLASS_COLOURS = _LEVELS[1] ** 3 - 1  # for a whole picture of one colour: 1/16
 
 
 @lru_cache(maxsize=32)
@@ -63,20 +63,20 @@ def code_colours(num: int) -> Array:
         ConfigError: More than `NUM_CLASS_COLOURS` colours.
     """
     if not 0 <= num <= NUM_CLASS_COLOURS:
-        raise ConfigError(f"a palette tells 1 to {NUM_CLASS_COLOURS} colours apart, not {num}")
+        raise ConfigError(f"a palette has 1 to {NUM_CLASS_COLOURS} colours, got {num}")
     return np.array(_codes(max(num, 1)), dtype=np.float32)[: num + 1]
 
 
-def class_colours(asked: Sequence[str], labels: Sequence[str]) -> Array:
-    """Black, and the colours of the classes of whole images that are asked: those of the vocabulary `labels` where
-    several of it are asked, since the words need not name them; else in the order of what is asked."""
-    if len(asked) > 1 and set(asked) <= set(labels):
-        return code_colours(len(labels))[[0, *(1 + labels.index(name) for name in asked)]]
-    return code_colours(len(asked))
+def class_colours(queried: Sequence[str], labels: Sequence[str]) -> Array:
+    """Black, and the colours of the queried classes of whole images: those of the vocabulary `labels` for several
+    classes of it, since the instruction need not name them; else in the order of `queried`."""
+    if len(queried) > 1 and set(queried) <= set(labels):
+        return code_colours(len(labels))[[0, *(1 + labels.index(name) for name in queried)]]
+    return code_colours(len(queried))
 
 
 def nearest_codes(picture: Array, colours: Array, threshold: float = EVEN) -> tuple[Array, Array]:
-    """Which colour each pixel is meant to be, and how sure that is.
+    """The nearest colour of each pixel, and its confidence.
 
     Args:
         picture: float (height, width, 3).
@@ -106,14 +106,14 @@ def _nearest(flat: Array, colours: Array, threshold: float) -> tuple[Array, Arra
 
 
 def colour_temperature(colours: Array) -> float:
-    """Of a palette, for the softmax of negative squared distances: 0.05 for ten colours, and e^-7.8 for the nearest
-    other on a colour itself."""
+    """Temperature of a palette for the softmax of negative squared distances: 0.05 for ten colours, and e^-7.8 for the
+    nearest other on a colour itself."""
     squared = _squared_distances(colours, colours)
     return 0.128 * float(squared[~np.eye(len(colours), dtype=bool)].min())
 
 
 def colour_shares(picture: Array, colours: Array) -> Array:
-    """How much of a picture is meant to be each colour: the mean over pixels of the softmax over colours.
+    """The share of a picture that each colour has: the mean over pixels of the softmax over colours.
 
     Args:
         picture: float (height, width, 3).
@@ -161,7 +161,7 @@ def _places(view: View, grid_size: Size) -> tuple[Array, Array]:
 
 
 class Painted(Encoding):
-    """An answer painted in RGB; its tasks differ in what is painted.
+    """A prediction painted in RGB; subclasses define what is painted.
 
     Output `painted`: (3, grid_height, grid_width) in [0, 1]; `painted_weight`: (1, grid_height, grid_width).
 
@@ -170,7 +170,7 @@ class Painted(Encoding):
     """
 
     task: str = ""
-    most_classes: int = NUM_COLOURS  # that can be asked for at once
+    most_classes: int = NUM_COLOURS  # in one query
 
     def __init__(self, stride: int = 1) -> None:
         if stride < 1:
@@ -211,7 +211,7 @@ class Painted(Encoding):
 
 
 class PaintedTasks(Encoding):
-    """Several painted tasks under one output: an item's query says which.
+    """Several painted tasks under one output: an item's query selects one.
 
     Args:
         tasks: Name of task (one of `TASKS`) -> its encoding; all of one stride.
@@ -221,7 +221,7 @@ class PaintedTasks(Encoding):
 
     def __init__(self, tasks: Mapping[str, Painted]) -> None:
         if not tasks or any(name != one.task for name, one in tasks.items()):
-            raise ConfigError("painted tasks are named by what they are", choices=TASKS)
+            raise ConfigError("each painted task must have its own task's name", choices=TASKS)
         if len({one.stride for one in tasks.values()}) > 1:
             raise ConfigError("painted tasks share one picture, so they have one stride")
         self.tasks = dict(tasks)
@@ -255,8 +255,8 @@ class PaintedTasks(Encoding):
         return self.of(item).panel(prediction, item)
 
 
-def asked_classes(item: Item) -> Sequence[str]:
-    """The classes that an item asks for; none without a query."""
+def query_classes(item: Item) -> Sequence[str]:
+    """The classes of an item's query; none without a query."""
     return () if item.query is None else item.query.options
 
 

@@ -11,9 +11,9 @@ from gensight.encodings.painted.base import (
     NUM_COLOURS,
     Painted,
     answer_prediction,
-    asked_classes,
     code_colours,
     nearest_codes,
+    query_classes,
 )
 from gensight.errors import ConfigError
 from gensight.geometry import (
@@ -30,9 +30,9 @@ _Found = tuple[int, tuple[int, int, int, int], float]
 
 
 class PaintedBoxes(Painted):
-    """The boxes of the asked classes: filled, each in a colour of its own on black, the largest below; or outlines.
+    """The boxes of the queried classes: filled, each in its own colour on black, the largest at the back; or outlines.
 
-    `filled` tells up to `max_boxes` instances of a class apart. Of several classes the largest boxes of each take the
+    `filled` separates up to `max_boxes` instances of a class. Of several classes the largest boxes of each take the
     first colours, in the classes' order, the second largest the next ones, and so on; so one class alone has the first
     `max_boxes` colours. A box that others cover to more than half of its visible edges may
     come back smaller. `outlines` paints white frames on the photograph as published (Gan et al., "InstructCV", ICLR
@@ -63,13 +63,13 @@ class PaintedBoxes(Painted):
     ) -> None:
         super().__init__(stride)
         if not 1 <= max_boxes <= 124:
-            raise ConfigError(f"1 to 124 boxes can be told apart by colour, not {max_boxes}")
+            raise ConfigError(f"max_boxes must be 1 to 124, the number of separable colours, got {max_boxes}")
         self.style, self.max_boxes, self.region, self.min_side = style, max_boxes, region, min_side
         self.threshold = threshold
         self.most_classes = 1 if style == "outlines" else NUM_COLOURS // max_boxes
 
     def _boxes(self, sample: Sample, name: str) -> list[Array] | None:
-        """Boxes of a class, largest first; None where nobody marked them."""
+        """Boxes of a class, largest first; None where none are annotated."""
         if sample.instances is None:
             return None
         chosen = [one for one in sample.instances if one.category == name and not one.is_crowd]
@@ -79,26 +79,26 @@ class PaintedBoxes(Painted):
             return None
         return sorted(known, key=lambda box: -float(np.prod(box[2:] - box[:2])))
 
-    def _numbered(self, sample: Sample, asked: Sequence[str]) -> list[tuple[int, Array]] | None:
-        """(number of the colour, box) of the asked classes, the largest box first; None where nobody marked them."""
-        self._check(asked)
+    def _numbered(self, sample: Sample, queried: Sequence[str]) -> list[tuple[int, Array]] | None:
+        """(number of the colour, box) of the queried classes, the largest box first; None where none are annotated."""
+        self._check(queried)
         found: list[tuple[int, Array]] = []
-        for place, name in enumerate(asked, start=1):
+        for place, name in enumerate(queried, start=1):
             boxes = self._boxes(sample, name)
             if boxes is None:
                 return None
-            found += [(rank * len(asked) + place, box) for rank, box in enumerate(boxes[: self.max_boxes])]
-        return sorted(found, key=lambda one: -float(np.prod(one[1][2:] - one[1][:2]))) if asked else None
+            found += [(rank * len(queried) + place, box) for rank, box in enumerate(boxes[: self.max_boxes])]
+        return sorted(found, key=lambda one: -float(np.prod(one[1][2:] - one[1][:2]))) if queried else None
 
-    def _check(self, asked: Sequence[str]) -> None:
-        if len(asked) > self.most_classes:
+    def _check(self, queried: Sequence[str]) -> None:
+        if len(queried) > self.most_classes:
             raise ConfigError(
-                f"boxes of {len(asked)} classes cannot be told apart at once ({self.style}, {self.max_boxes} a class)",
-                hint=f"ask for {self.most_classes} or fewer at a time",
+                f"boxes of {len(queried)} classes need too many colours ({self.style}, {self.max_boxes} a class)",
+                hint=f"name {self.most_classes} or fewer at a time",
             )
 
     def marked(self, sample: Sample) -> bool:
-        """Whether somebody looked for objects in this image, and gave all of them boxes (or head boxes)."""
+        """Whether all objects of this image are annotated with boxes (or head boxes)."""
         if sample.instances is None:
             return False
         known = [one.box if self.region == "box" else one.head_box for one in sample.instances if not one.is_crowd]
@@ -115,8 +115,8 @@ class PaintedBoxes(Painted):
         ]
 
     def paint(self, item: Item, view: View, grid_size: Size) -> tuple[Array, Array] | None:
-        asked = asked_classes(item)
-        boxes = self._numbered(item.sample, asked)
+        queried = query_classes(item)
+        boxes = self._numbered(item.sample, queried)
         if boxes is None:
             return None
         known = np.ones(grid_size, dtype=bool)
@@ -124,7 +124,7 @@ class PaintedBoxes(Painted):
             picture = _photograph(item.sample, view, grid_size)
         else:
             picture = np.zeros((*grid_size, 3), dtype=np.float32)
-        colours = code_colours(self.max_boxes * len(asked))
+        colours = code_colours(self.max_boxes * len(queried))
         for number, box in boxes:
             corners = points_box(image_to_grid(box_corners(box), view, grid_size))
             x0, y0, x1, y1 = (int(edge) for edge in np.rint(clip_box(corners, grid_size)))
@@ -138,14 +138,14 @@ class PaintedBoxes(Painted):
         return picture, known
 
     def read(self, picture: Array, item: Item, view: View) -> Prediction:
-        """An instance per box, of the class that its colour says, with the mean confidence of that colour."""
-        asked = asked_classes(item) or ("object",)
-        self._check(asked)
+        """An instance per box, of the class of its colour, with the mean confidence of that colour."""
+        queried = query_classes(item) or ("object",)
+        self._check(queried)
         grid_size: Size = (picture.shape[0], picture.shape[1])
-        found = self._filled(picture, len(asked)) if self.style == "filled" else self._outlines(picture)
+        found = self._filled(picture, len(queried)) if self.style == "filled" else self._outlines(picture)
         instances = []
         for number, cells, confidence in found:
-            name = asked[(number - 1) % len(asked)]
+            name = queried[(number - 1) % len(queried)]
             corners = grid_to_image(box_corners(np.array(cells, dtype=np.float64)), view, grid_size)
             box = clip_box(points_box(corners), item.sample.size)
             if self.region == "head":

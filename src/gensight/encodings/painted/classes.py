@@ -8,9 +8,9 @@ from gensight.encodings.class_label import label_panel
 from gensight.encodings.painted.base import (
     NUM_CLASS_COLOURS,
     Painted,
-    asked_classes,
     class_colours,
     colour_shares,
+    query_classes,
 )
 from gensight.encodings.panels import Panel
 from gensight.errors import ConfigError
@@ -21,8 +21,9 @@ class PaintedClass(Painted):
     """The class of the whole image as one colour all over: a class of the vocabulary has its own of `code_colours`.
 
     `query.options` are the classes to choose from, by default the whole vocabulary; of one class alone (`is there a
-    cat?`) white says yes and black no. Black is no class where there are several. Several classes keep the colours of
-    the vocabulary, since the words need not name them; where one is not in it, colours follow the order of the options.
+    cat?`) white is yes and black is no. With several classes black stands for none of them. Several classes keep the
+    colours of the vocabulary, since the instruction need not name them; where one is not in it, colours follow the
+    order of the options.
 
     Bound on its own encodings: none; the right class, with confidence 1.
 
@@ -42,7 +43,7 @@ class PaintedClass(Painted):
             raise ConfigError("a painted class needs at least one label, each only once")
         if len(labels) > NUM_CLASS_COLOURS:
             raise ConfigError(
-                f"{len(labels)} labels, but colours tell {NUM_CLASS_COLOURS} classes apart",
+                f"{len(labels)} labels, but there are colours for {NUM_CLASS_COLOURS} classes",
                 where="encoding.labels", hint="name fewer labels, or leave `classify` out of the tasks",
             )  # fmt: skip
         self.labels = tuple(labels)
@@ -54,18 +55,18 @@ class PaintedClass(Painted):
         return [Item((sample,), query=Query("classify the image", self.task, self.labels))]
 
     def paint(self, item: Item, view: View, grid_size: Size) -> tuple[Array, Array] | None:
-        asked, label = asked_classes(item), item.sample.label
-        if label is None or not asked:
+        queried, label = query_classes(item), item.sample.label
+        if label is None or not queried:
             return None
-        colours = class_colours(asked, self.labels)
-        colour = colours[asked.index(label) + 1] if label in asked else colours[0]
+        colours = class_colours(queried, self.labels)
+        colour = colours[queried.index(label) + 1] if label in queried else colours[0]
         return np.broadcast_to(colour, (*grid_size, 3)).copy(), np.ones(grid_size, dtype=bool)
 
     def read(self, picture: Array, item: Item, view: View) -> Prediction:
         """`label_scores` of the options: their colours' shares of the picture; with none of them they add up to 1."""
-        asked = asked_classes(item) or self.labels
-        shares = colour_shares(picture, class_colours(asked, self.labels))
-        scores = {name: float(shares[number]) for number, name in enumerate(asked, start=1)}
+        queried = query_classes(item) or self.labels
+        shares = colour_shares(picture, class_colours(queried, self.labels))
+        scores = {name: float(shares[number]) for number, name in enumerate(queried, start=1)}
         return Prediction(
             item.sample.key, item.sample.size, label_scores=scores, item_key=item.key, group=item.sample.group
         )

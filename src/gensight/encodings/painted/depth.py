@@ -16,7 +16,7 @@ from gensight.geometry import (
 )
 from gensight.samples import Array, Depth, Item, Prediction, Query, Sample, Size, View
 
-MIN_KNOWN = 0.5  # share of a cell's area from which depth is taught
+MIN_KNOWN = 0.5  # share of a cell's area that must be known for it to be supervised
 
 
 class PaintedDepth(Painted):
@@ -29,7 +29,7 @@ class PaintedDepth(Painted):
     Args:
         stride: Model pixels per cell.
         scale: `log` or `linear`.
-        near: Nearest depth that `log` can tell, in metres.
+        near: Nearest depth that `log` can represent, in metres.
         far: Farthest depth, in metres.
     """
 

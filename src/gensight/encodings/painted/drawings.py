@@ -1,4 +1,4 @@
-"""Skeletons and edges as painted answers: the drawings that readouts and guidance use, asked for in words."""
+"""Skeletons and edges as painted answers, chosen by an instruction: the images that readouts and guidance use."""
 
 import torch
 
@@ -25,7 +25,7 @@ class _Drawing(Painted):
         self._drawn, self._output = drawn, output
 
     def items(self, sample: Sample) -> list[Item]:
-        """One per sample that has what is drawn."""
+        """One per sample that has the labels."""
         query = Query(fixed(self.task).text, self.task, ())
         return [Item((sample,), query=query) for _ in self._drawn.items(sample)]
 
@@ -45,9 +45,9 @@ class _Drawing(Painted):
 class PaintedKeypoints(_Drawing):
     """Everybody's skeleton in OpenPose's colours on black.
 
-    Bound on its own encodings, measured on 71 drawn people, one to three in an image: 78 % of the visible keypoints
+    Bound on its own encodings, measured on 71 synthetic people, one to three in an image: 78 % of the visible keypoints
     come back within 0.05 of the box's longer side at 64 px, 83 % at 128 px. Larger answers are read at about 128
-    cells, which tells nearly as much (85 % on 256) and is many times as fast.
+    cells, which is nearly as accurate (85 % on 256) and many times as fast.
 
     Args:
         skeleton: The keypoints to draw.

@@ -1,4 +1,4 @@
-"""Painted tasks asked in words: which classes a sample is asked about, what is there and what is not."""
+"""Painted tasks chosen by instructions: which classes are queried of each sample, present and absent ones."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
@@ -13,37 +13,37 @@ from gensight.encodings.painted.boxes import PaintedBoxes
 from gensight.encodings.painted.masks import class_cells
 from gensight.errors import ConfigError
 from gensight.instructions.class_lists import several_classes
-from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Task, as_task, fixed
+from gensight.instructions.grammar import IMAGE_TASKS, TASKS, Task, as_task, fixed
 from gensight.readers.shared.class_maps import BACKGROUND, UNKNOWN, class_map
 from gensight.samples import Item, Query, Sample, View
 
 VOCABULARY = "vocabulary"  # key in `Sample.extras`: what was looked for in this image, where data sets are pooled
-SHOWN = "shown"  # target: the class at each place, whatever is asked
-LABEL = "label"  # target: the class of the whole image, whatever is asked
+SHOWN = "shown"  # target: the class at each pixel, independent of the query
+LABEL = "label"  # target: the class of the whole image, independent of the query
 Asking = Literal["sampled", "all"]
 _SHOWN_STRIDE = 4
 
 
 class Instructed(PaintedTasks):
-    """Painted tasks whose items ask for classes by name.
+    """Painted tasks whose items query classes by name.
 
-    Of segmentation and detection an item asks for one class; what is absent is asked too, and its answer is black. A
-    share of the samples is asked for two or three classes at once besides, whose colours follow the order of
-    `categories`. Of classification, `sampled` chooses among all labels, and asks yes or no of the right one and of
-    wrong ones; `all` chooses among all labels. `all` asks every class of the vocabulary of every image, whatever it
-    shows: for scoring.
+    In segmentation and detection an item queries one class; absent classes are queried too, and their answer is black.
+    A share of the samples has an additional query of two or three classes, whose colours follow the order of
+    `categories`. In classification, `sampled` chooses among all labels, and adds yes-or-no queries of the right label
+    and of wrong ones; `all` chooses among all labels. For scoring, `all` queries every class of the vocabulary on every
+    image.
 
     Args:
         tasks: Name of task -> its encoding; see `PaintedTasks`.
         categories: Classes of pixels and objects.
         labels: Classes of whole images.
-        negatives: Absent classes asked of each sample and task, when `sampled`.
-        seed: Draws them, by the sample's key.
+        negatives: Absent classes queried per sample and task, when `sampled`.
+        seed: Seeds their choice, with the sample's key.
         asking: `sampled` or `all`.
-        several: Share of samples that are asked for several classes at once, for each task, when `sampled`.
-        repeats: Name of task -> how often its questions are asked of a sample, when `sampled`; of classification, the
-            choice among all labels. Depth is one question, where masks are asked class by class.
-        shown: Whether targets tell, beside the answer, what the image shows: `shown` (1, height / 4, width / 4), the
+        several: Share of samples with a query of several classes at once, for each task, when `sampled`.
+        repeats: Name of task -> how often its items are repeated per sample, when `sampled`; in classification, the
+            choice among all labels. Balances depth, one item per sample, with masks, one item per class.
+        shown: Whether targets include all visible classes beside the answer: `shown` (1, height / 4, width / 4), the
             number of the class at each cell's centre, in the order of `categories` from 1; 0 none of them, -1 unknown;
             and `label` (1,), the place of the image's class in `labels`, -1 unknown.
 
@@ -73,14 +73,14 @@ class Instructed(PaintedTasks):
         self.repeats, self.shown = repeats or {}, shown
 
     def for_scoring(self) -> "Instructed":
-        """The same, asking all classes of every image."""
+        """The same, querying all classes of every image."""
         return Instructed(self.tasks, self.categories, self.labels, self.negatives, self.seed, "all")
 
     def items(self, sample: Sample) -> list[Item]:
-        """One per task and class asked; none of a task that nobody labelled in this sample."""
+        """One per task and query; none of a task without labels in this sample."""
         return [
             item
-            for task in self.tasks for classes in self._asked(task, sample)
+            for task in self.tasks for classes in self._queries(task, sample)
             for item in [self.item(sample, task, classes)] * self._times(task, classes)
         ]  # fmt: skip
 
@@ -103,12 +103,12 @@ class Instructed(PaintedTasks):
         return torch.from_numpy(cells.astype(np.int64))[None]
 
     def item(self, sample: Sample, task: str, classes: Sequence[str], text: str | None = None) -> Item:
-        """What is asked of a sample, in these words or in the task's usual ones."""
+        """An item that queries classes of a sample, with this instruction or the task's usual one."""
         words = fixed(_task(task), classes).text if text is None else text
         return Item((sample,), query=Query(words, task, tuple(classes)))
 
-    def _asked(self, task: str, sample: Sample) -> Iterator[tuple[str, ...]]:
-        if task in OF_THE_IMAGE:
+    def _queries(self, task: str, sample: Sample) -> Iterator[tuple[str, ...]]:
+        if task in IMAGE_TASKS:
             yield from (() for _ in self.tasks[task].items(sample))
             return
         if task == "classify":
@@ -124,7 +124,7 @@ class Instructed(PaintedTasks):
         absent = [name for name in known if name not in shown]
         shown -= self._crowds(task, sample)
         yield from ((name,) for name in known if name in shown)
-        yield from ((name,) for name in self._drawn(absent, task, sample))
+        yield from ((name,) for name in self._sampled(absent, task, sample))
         together = several_classes(known, shown, self.several, f"{self.seed} {sample.key} {task} several")
         if together is not None and len(together) <= self.tasks[task].most_classes:
             yield together
@@ -137,16 +137,16 @@ class Instructed(PaintedTasks):
         if self.asking == "sampled":
             yield (sample.label,)
             absent = [name for name in known if name != sample.label]
-            yield from ((name,) for name in self._drawn(absent, "classify", sample))
+            yield from ((name,) for name in self._sampled(absent, "classify", sample))
 
     def _shown(self, task: str, sample: Sample) -> set[str] | None:
-        """Classes that the sample shows; None where nobody looked."""
+        """Classes that the sample shows; None without annotation."""
         if task == "segment":
             classes = class_map(sample, self.categories)
             if classes is None:
                 return None
-            asked = (item.query.options[0] for item in self.tasks[task].items(sample) if item.query is not None)
-            return set(asked) - {BACKGROUND}
+            labelled = (item.query.options[0] for item in self.tasks[task].items(sample) if item.query is not None)
+            return set(labelled) - {BACKGROUND}
         boxes = self.tasks[task]
         assert isinstance(boxes, PaintedBoxes)
         return {one.category for one in sample.instances or ()} if boxes.marked(sample) else None
@@ -164,7 +164,7 @@ class Instructed(PaintedTasks):
         own = sample.extras.get(VOCABULARY)
         return names if own is None else tuple(name for name in names if name in own[key])
 
-    def _drawn(self, absent: list[str], task: str, sample: Sample) -> list[str]:
+    def _sampled(self, absent: list[str], task: str, sample: Sample) -> list[str]:
         return Random(f"{self.seed} {sample.key} {task}").sample(absent, min(self.negatives, len(absent)))
 
 

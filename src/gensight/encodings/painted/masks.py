@@ -9,11 +9,11 @@ from gensight.encodings.painted.base import (
     EVEN,
     Painted,
     answer_prediction,
-    asked_classes,
     cells_nearest,
     code_colours,
     image_nearest,
     nearest_codes,
+    query_classes,
 )
 from gensight.errors import DataError
 from gensight.readers.shared.class_maps import BACKGROUND, UNKNOWN, class_map
@@ -47,7 +47,7 @@ def class_cells(sample: Sample, names: Sequence[str], view: View, grid_size: Siz
 
 
 class PaintedMask(Painted):
-    """The asked classes' pixels on black: one class white, several in the colours of `code_colours`, in order.
+    """Pixels of the queried classes on black: one class white, several in the colours of `code_colours`, in order.
 
     Bound on its own encodings: a pixel is right if the centre of its cell lies in the same class; so borders move by
     at most half a cell (measured in the round-trip tests at 64 to 512 px).
@@ -73,19 +73,19 @@ class PaintedMask(Painted):
         return [Item((sample,), query=Query(f"segment the {name}", self.task, (name,))) for name in sorted(shown)]
 
     def paint(self, item: Item, view: View, grid_size: Size) -> tuple[Array, Array] | None:
-        asked = asked_classes(item)
-        cells = class_cells(item.sample, asked, view, grid_size)
-        if cells is None or not asked:
+        queried = query_classes(item)
+        cells = class_cells(item.sample, queried, view, grid_size)
+        if cells is None or not queried:
             return None
-        return code_colours(len(asked))[np.maximum(cells, 0)], cells != UNKNOWN
+        return code_colours(len(queried))[np.maximum(cells, 0)], cells != UNKNOWN
 
     def read(self, picture: Array, item: Item, view: View) -> Prediction:
-        """An instance per asked class that has a pixel; its confidence is the mean over its pixels."""
-        asked = asked_classes(item)
-        cells, sure = nearest_codes(picture, code_colours(max(1, len(asked))), self.threshold)
+        """An instance per queried class that has a pixel; its confidence is the mean over its pixels."""
+        queried = query_classes(item)
+        cells, sure = nearest_codes(picture, code_colours(max(1, len(queried))), self.threshold)
         numbers = image_nearest(cells, view, 0)
         instances = []
-        for number, name in enumerate(asked, start=1):
+        for number, name in enumerate(queried, start=1):
             if (numbers == number).mean() > self.min_share:
                 confidence = float(sure[cells == number].mean()) if (cells == number).any() else 0.0
                 instances.append(Instance(name, mask=_Region(numbers, number), confidence=confidence))

@@ -1,4 +1,4 @@
-"""Appearance: descriptors by which images of the same thing are told from images of another."""
+"""Appearance similarity: descriptors that separate images of the same subject from images of others."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,14 +22,14 @@ from gensight.transforms.augmentation import Augmentation, augment_pixels
 Compare = Literal["cells", "mean"]
 Colours = Literal["own", "varied"]
 _LIGHT = Augmentation(brightness=0.4, contrast=0.4, saturation=0.5, hue=0.5)  # any hue may become any other
-_LEAST = 1e-3  # cells' worth of a region below which nothing of it is in view
+_LEAST = 1e-3  # area of a region in cells below which it counts as out of view
 
 
 class Appearance(Encoding):
     """Triplets: an anchor, another image of its group (video, scene), and an image that shows something else.
 
-    Output `descriptors`: one map of descriptors per image, (3, channels, grid_height, grid_width). Its target says what
-    part of each cell is compared, in [0, 1], and so also how:
+    Output `descriptors`: one map of descriptors per image, (3, channels, grid_height, grid_width). Its target is
+    the part of each cell that is compared, in [0, 1]; its shape depends on `compare`:
 
     - `compare="cells"`: (1, grid_height, grid_width), the part of the grid that the regions of all images have in
       common. Similarity is the mean cosine of corresponding cells (Luo et al., "Readout Guidance", CVPR 2024).
@@ -41,7 +41,7 @@ class Appearance(Encoding):
     With a region of `box` or `mask` an item is about one subject: the anchor's `Item.instance`, and the only instance
     of each other sample. A subject is found again by its identity, or, where it has none, as the only one of its
     category in both images. The other image of a group and the negative (a subject of the same category, where another
-    group has one) are drawn from the seed.
+    group has one) are chosen at random from the seed.
 
     Args:
         stride: Model pixels per cell.
@@ -49,10 +49,10 @@ class Appearance(Encoding):
         negative: `other-group`, or the anchor's `variant`: an altered copy, a sample whose `extras["variant_of"]` is
             the anchor's key. Variants are never anchor or positive.
         distance: Fewest and most frames between anchor and positive, counted within a group.
-        seed: Draws the triplets.
+        seed: Seeds the choice of triplets.
         compare: `cells` or `mean`; None: cells for whole images, mean for boxes and masks.
         colours: The images' `own`, or `varied`: each of the three has its hues turned and its saturation, brightness
-            and contrast changed by chance, so that it has to be known by something else.
+            and contrast changed at random, so that colour is no cue.
 
     Errors:
         ConfigError: a value out of its range.
@@ -94,18 +94,18 @@ class Appearance(Encoding):
         return Panel(sheet([sample.image() for sample in item.samples], captions), float(error), "margin missed by")
 
     def items(self, sample: Sample) -> list[Item]:
-        """None: one image has nothing to be compared with."""
+        """None: the encoding compares several images."""
         return []
 
     def items_to_predict(self, sample: Sample) -> list[Item]:
-        """None: a question is an image and others to compare it with."""
+        """None: the encoding compares several images."""
         return []
 
     def build_items(self, reader: Reader) -> Sequence[Item]:
         """One triplet for each sample (each subject in it) that has a partner; pixels are read on demand.
 
         Raises:
-            DataError: If there is no triplet, saying what the data set lacks.
+            DataError: If there is no triplet; the message states what the data set lacks.
         """
         triplets = draw_triplets(reader, self.region, self.negative == "variant", self.distance, self.seed)
         return Triplets(reader, triplets, self.seed if self.colours == "varied" else None)
@@ -117,10 +117,10 @@ class Appearance(Encoding):
     def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
         """Regions (1 or 3, grid_height, grid_width) in [0, 1] and weight (1,)."""
         regions = self._regions(item, views)
-        told = item.relation is not None and all(
+        has_subjects = item.relation is not None and all(
             self.region == "image" or subject_of(item, slot) is not None for slot in range(len(item.samples))
         )
-        weight = float(told and bool((regions.sum((1, 2)) > _LEAST).all()))
+        weight = float(has_subjects and bool((regions.sum((1, 2)) > _LEAST).all()))
         return {"descriptors": torch.from_numpy(regions), "descriptors_weight": torch.tensor([weight])}
 
     def decode(self, outputs: Mapping[str, Tensor], item: Item, views: tuple[View, ...]) -> Prediction:
@@ -151,12 +151,12 @@ class Appearance(Encoding):
 
 
 class Triplets(Sequence[Item]):
-    """Triplets of a reader's samples as items; nothing is kept but their indices. Picklable.
+    """Triplets of a reader's samples as items; only indices are stored. Picklable.
 
     Args:
         reader: Of the samples.
         triplets: Which samples.
-        light: Draws the colours in which each image is shown; None: in its own.
+        light: Seeds the random colours of each image; None: original colours.
     """
 
     def __init__(self, reader: Reader, triplets: Sequence[Triplet], light: int | None = None) -> None:
@@ -197,7 +197,7 @@ class Triplets(Sequence[Item]):
 
 @dataclass(frozen=True, eq=False)
 class _Lit:
-    """`image()` of a sample in a light of its own, drawn from the numbers of `seed`."""
+    """`image()` of a sample with random colours, from the numbers of `seed`."""
 
     sample: Sample
     seed: tuple[int, ...]
@@ -250,5 +250,5 @@ def region_similarities(descriptors: Tensor, regions: Tensor) -> Tensor:
     if regions.shape[1] == 1:
         cosines = (descriptors[:, :1] * descriptors[:, 1:]).sum(2)
         return (cosines * regions).sum((-2, -1)) / regions.sum((-2, -1)).clamp(min=1e-6)
-    means = (descriptors * regions[:, :, None]).sum((-2, -1))  # the length of a mean does not turn it
+    means = (descriptors * regions[:, :, None]).sum((-2, -1))  # the cosine ignores the length of a mean
     return functional.cosine_similarity(means[:, :1], means[:, 1:], dim=-1)

@@ -17,7 +17,7 @@ from gensight.geometry import grid_to_image, image_to_grid, image_to_model, insi
 from gensight.readers.base import Reader
 from gensight.samples import Array, Item, Matches, Prediction, Relation, Sample, Size, View
 
-_NUM_PROBED = 8  # pairs looked at before a data set is said to know no tracks
+_NUM_PROBED = 8  # pairs probed before a data set counts as one without tracks
 _NUM_KEPT = 2000  # pairs whose tracks are kept: about 32 kB each
 _SLACK = 1  # px that a track may lie outside of its image, by rounding
 _CURVE_BITS = 8
@@ -29,8 +29,8 @@ class Correspondence(Encoding):
     Output `descriptors`: one map of unit descriptors per image, (2, channels, grid_height, grid_width). Its target is
     where the descriptors are compared: `descriptors`, float32 (2, num_points, 2), the same points in pixels of both
     model frames; `descriptors_weight`, (num_points,), 1 for points that are seen in both images and lie in both model
-    frames, 0 for the rest (whose place is 0). Of more points than `num_points` an even choice is taken, the same each
-    time.
+    frames, 0 for the rest (whose place is 0). Of more points than `num_points` an evenly spread subset is
+    taken, the same each time.
 
     Bound, on descriptors whose cosine falls off within one to four cells: unbiased, and a root mean square error of
     0.15 of a cell.
@@ -40,7 +40,7 @@ class Correspondence(Encoding):
             no pairs themselves.
         num_points: Most points compared in one pair.
         stride: Model pixels per cell.
-        seed: Draws the pairs.
+        seed: Seeds the choice of pairs.
         pairs_per_sample: How many pairs each sample begins, at most.
         temperature: Of the softmax that refines a match; see `encodings.matching`.
 
@@ -87,27 +87,27 @@ class Correspondence(Encoding):
         return Panel(shrunk(picture, 2 * PICTURE_SIDE), float(np.median(known)) if len(known) else float("nan"), "px")
 
     def items(self, sample: Sample) -> list[Item]:
-        """None: one image has nothing to correspond to."""
+        """None: the encoding relates pairs of images."""
         return []
 
     def items_to_predict(self, sample: Sample) -> list[Item]:
-        """None: a question is a pair of images and the points to find."""
+        """None: an item is a pair of images and the points to find."""
         return []
 
     def build_items(self, reader: Reader) -> Sequence[Item]:
-        """The data set's own pairs, or one (or more) for each sample, drawn from the seed; tracks are read on demand.
+        """The data set's own pairs, or one (or more) for each sample, chosen from the seed; tracks are read on demand.
 
         Samples whose group is too short for the distance begin no pair. A pair without a common point stays among the
         items, with weights of 0.
 
         Raises:
-            DataError: If there is no pair at all, or nothing is known to join the images of any.
+            DataError: If there is no pair, or no pair has known correspondences.
         """
         own = reader.pairs()
         pairs = list(dict.fromkeys(own)) if own is not None else self._draw(reader)
         if pairs and all(reader.relation(*pairs[number]) is None for number in _spread(len(pairs), _NUM_PROBED)):
             raise DataError(
-                "this data set does not say which points of its images correspond",
+                "this data set has no correspondences between its images",
                 where=f"{reader.name}: {len(reader)} samples",
                 hint="annotate tracks with `gensight annotate`, or take RGB-D images with poses, SPair or puppets",
             )
@@ -149,13 +149,14 @@ class Correspondence(Encoding):
     def decode(self, outputs: Mapping[str, Tensor], item: Item, views: tuple[View, ...]) -> Prediction:
         """Where the points of the item's first track lie in its second image; those that are NaN stay so.
 
-        A match's confidence is the cosine of the two descriptors, at least 0. The prediction speaks of the first image.
+        A match's confidence is the cosine of the two descriptors, at least 0. The prediction is in the frame of the
+        first image.
         """
         first, second = outputs["descriptors"].detach().cpu().float()
         matches = None
         if item.relation is not None and item.relation.tracks is not None:
-            asked = image_to_grid(item.relation.tracks[0], views[0], _size(first))
-            found, confidence = find_points(first, second, asked, self.temperature)
+            queries = image_to_grid(item.relation.tracks[0], views[0], _size(first))
+            found, confidence = find_points(first, second, queries, self.temperature)
             matches = Matches(grid_to_image(found, views[1], _size(second)), confidence)
         return Prediction(
             sample_key=item.sample.key,
@@ -167,14 +168,14 @@ class Correspondence(Encoding):
 
 
 class Pairs(Sequence[Item]):
-    """Pairs of a reader's samples as items: their indices, and the tracks of the first that were asked for. Picklable.
+    """Pairs of a reader's samples as items: their indices, and a cache of the first tracks that were read. Picklable.
 
-    A pair that the reader knows nothing of has tracks without a point.
+    A pair without known correspondences has tracks without a point.
     """
 
     def __init__(self, reader: Reader, pairs: Sequence[tuple[int, int]]) -> None:
         self.reader, self.pairs = reader, pairs
-        self._relations: dict[int, Relation] = {}  # a reprojection or a drawn scene costs more than a training step
+        self._relations: dict[int, Relation] = {}  # a reprojection or a rendered scene costs more than a training step
 
     def __len__(self) -> int:
         return len(self.pairs)

@@ -1,4 +1,4 @@
-"""Which samples of a group go together: frames of a video, a range of frames apart."""
+"""Pairs of samples of a group: frames of a video, a range of frames apart."""
 
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Pairs of images of one subject, and the landmarks that are learned from them."""
+"""Pairs of images of one subject, from which landmarks are learned without labels."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal, overload
@@ -21,7 +21,7 @@ Pairs = Literal["temporal", "warped", "both"]
 class LandmarkPairs(Encoding):
     """A frame and another one of its group (video), or the frame alone, which the method then warps.
 
-    Nothing is labelled: the target is empty and weighs nothing. Output `landmarks`: (3K,), x and y of each landmark as
+    Nothing is labelled: the target is empty, with weight 0. Output `landmarks`: (3K,), x and y of each landmark as
     shares of the view (the model frame runs from 0 to 1), then their confidence in [0, 1].
 
     Args:
@@ -29,10 +29,10 @@ class LandmarkPairs(Encoding):
         pairs: `temporal`: another frame of the group; `warped`: the frame alone; `both`: another frame, where the
             group has one, else the frame twice.
         distance: Fewest and most frames between the two, counted within a group.
-        pairs_per_sample: Partners drawn for each frame.
-        seed: Draws the partners.
+        pairs_per_sample: Random partners of each frame.
+        seed: Seeds the choice of partners.
         background: Whether what lies behind the first frame's subject, as its reader knows it, is the last image.
-        boxed: Whether frames are cropped to their subject: those that tell neither its box nor a keypoint are left out.
+        boxed: Whether frames are cropped to their subject: those with neither its box nor a keypoint are left out.
 
     Errors:
         ConfigError: a value out of its range.
@@ -57,7 +57,7 @@ class LandmarkPairs(Encoding):
         self.skeleton = landmark_skeleton(num_landmarks)
         self.pairs, self.distance, self.pairs_per_sample = pairs, (distance[0], distance[1]), pairs_per_sample
         self.seed, self.background, self.boxed = seed, background, boxed
-        self.num_samples = 1  # of a question; training items have two unless pairs are warps
+        self.num_samples = 1  # of an item to predict; training items have two unless pairs are warps
 
     @property
     def outputs(self) -> dict[str, OutputSpec]:
@@ -104,7 +104,7 @@ class LandmarkPairs(Encoding):
         return found
 
     def grid_size(self, model_size: Size) -> Size:
-        return model_size  # there are no maps: places are told to any fraction of a pixel
+        return model_size  # there are no maps: coordinates are continuous
 
     def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
         length = 3 * len(self.skeleton)

@@ -73,8 +73,8 @@ def find_points(first: Tensor, second: Tensor, points: Array, temperature: float
     known = np.isfinite(points).all(1)
     found, confidence = np.full(points.shape, np.nan), np.zeros(len(points), np.float32)
     if known.any():
-        asked = torch.from_numpy(np.asarray(points[known], dtype=np.float32))
-        queries = sample_descriptors(first[None].float(), asked[None])[0]
+        located = torch.from_numpy(np.asarray(points[known], dtype=np.float32))
+        queries = sample_descriptors(first[None].float(), located[None])[0]
         found[known], confidence[known] = find_descriptors(queries, second, temperature)
     return found, confidence
 
@@ -83,8 +83,8 @@ def find_descriptors(queries: Tensor, second: Tensor, temperature: float = TEMPE
     """Where descriptors are found in a map: the most similar cell, refined to a fraction of a cell.
 
     The place is the mean of the cells around the best one, weighted by exp(cosine / temperature). Descriptors that
-    were taught a point's bilinear shares as probabilities of the four cells around it, at this temperature, give the
-    exact place back.
+    were trained with a point's bilinear shares as probabilities of the four cells around it, at this temperature, give
+    the exact place back.
 
     Args:
         queries: (num_points, channels), of unit length.

@@ -1,4 +1,4 @@
-"""Drawing triplets from a data set: an anchor, another image of its group, and an image of something else."""
+"""Random triplets of a data set: an anchor, another image of its group, and an image of something else."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ Triplet = tuple[Place, Place, Place]
 
 @dataclass(frozen=True)
 class _Seen:
-    """A subject in one image: where, what it is called, what kind of thing it is; the image's key and size."""
+    """A subject in one image: its place, name and category; the image's key and size."""
 
     place: Place
     name: str
@@ -65,10 +65,10 @@ def draw_triplets(reader: Reader, region: Region, variants: bool, distance: Rang
         region: What is compared.
         variants: Whether negatives are the anchors' altered copies; else they are of other groups.
         distance: Fewest and most frames between anchor and positive, within the group.
-        seed: Draws positives and negatives.
+        seed: Seeds the choice of positives and negatives.
 
     Raises:
-        DataError: If there is none, saying what the data set lacks.
+        DataError: If there is none; the message states what the data set lacks.
     """
     seen, copies = _survey(reader, region)
     members = members_by_group(reader.groups, sorted(seen))
@@ -99,7 +99,7 @@ def draw_triplets(reader: Reader, region: Region, variants: bool, distance: Rang
 def _lack(
     members: Mapping[str, Sequence[int]], distance: Range, paired: bool, variants: bool, region: Region
 ) -> DataError:
-    """Why there is no triplet."""
+    """The error that states why there is no triplet."""
     lengths = [len(indices) for indices in members.values()]
     if not any(partners(place, length, distance) for length in lengths for place in range(length)):
         return short_groups(members, distance)

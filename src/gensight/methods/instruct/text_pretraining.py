@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from gensight.backbones.text import embed_each
 from gensight.diffusion.noise import item_keys
 from gensight.diffusion.sampling import Sampling
-from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Instruction, Task, as_task, rephrased
+from gensight.instructions.grammar import IMAGE_TASKS, TASKS, Instruction, Task, as_task, rephrased
 from gensight.instructions.templates import Templates
 from gensight.methods.base import Method, Stage
 from gensight.methods.loss import Loss
@@ -159,7 +159,7 @@ def _drawn(
     names: Sequence[str] = ()
     if task == "classify":
         names = labels if draw.random() < 0.3 else draw.sample(list(labels), 1)
-    elif task not in OF_THE_IMAGE:
+    elif task not in IMAGE_TASKS:
         chosen = draw.sample(range(len(categories)), min(len(categories), draw.choice((1, 1, 1, 1, 2, 3))))
         names = [categories[index] for index in sorted(chosen)]
     return rephrased(task, tuple(names), draw.getrandbits(31), more=more)

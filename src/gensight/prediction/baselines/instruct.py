@@ -11,7 +11,7 @@ from torch import Tensor
 from gensight.encodings.painted.base import OUTPUT
 from gensight.encodings.painted.instructed import Instructed
 from gensight.files.progress import progress
-from gensight.instructions.grammar import OF_THE_IMAGE, TASKS, Task, fixed, rephrased
+from gensight.instructions.grammar import IMAGE_TASKS, TASKS, Task, fixed, rephrased
 from gensight.loading.cases import Cases
 from gensight.loading.views import ViewPolicy
 from gensight.samples import Item, Prediction, View
@@ -119,7 +119,7 @@ def _other(item: Item, questions: list[_Question]) -> str:
 def _questions(encoding: Instructed) -> list[_Question]:
     found: list[_Question] = []
     for task in encoding.tasks:
-        if task in OF_THE_IMAGE:
+        if task in IMAGE_TASKS:
             found.append((task, ()))
         elif task == "classify":
             found.append((task, encoding.labels))

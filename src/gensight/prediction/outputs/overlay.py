@@ -1,11 +1,11 @@
 """The one rule by which a prediction is drawn on its image."""
 
 from gensight.drawing import overlay
-from gensight.encodings.gaze import draw_looks, is_gaze
+from gensight.encodings.gaze import draw_gaze_prediction, is_gaze
 from gensight.samples import Array, Prediction
 
 
 def draw_prediction(image: Array, prediction: Prediction) -> Array:
     """uint8 RGB: a (merged) prediction on its image: of gaze the map, head and line to the target; anything else as
     `gensight.drawing.overlay` draws it."""
-    return draw_looks(image, prediction) if is_gaze(prediction) else overlay(image, prediction)
+    return draw_gaze_prediction(image, prediction) if is_gaze(prediction) else overlay(image, prediction)

@@ -1,1 +1,1 @@
-"""The subjects: people and animals, their heads and limbs, and what they do."""
+"""The subjects: people and animals, their heads and limbs, and their poses."""

@@ -1,4 +1,4 @@
-"""Animals: individuals, where their joints lie in a pose, and the shapes that draw them.
+"""Animals: individuals, the joints of their poses, and their shapes.
 
 The frame is the body's own, as for people: (left, up, forward) in metres, the ground at height 0.
 """
@@ -16,7 +16,7 @@ from gensight.puppets.vectors import between, dot
 
 @dataclass(frozen=True)
 class Animal:
-    """One individual: its species, drawn proportions and coat; the same in every frame."""
+    """One individual: its species, random proportions and coat; the same in every frame."""
 
     word: str
     species: Species
@@ -154,7 +154,7 @@ def _lying_legs(h: Number, sign: Number, wide: Number, shoulder: Vector, hip: Ve
 
 
 def animal_shapes(animal: Animal, joints: dict[str, Vector], head: Head, view: Vector) -> list[Shape]:
-    """Everything that draws the animal; `view` is the unit vector towards the camera in the body's frame."""
+    """All shapes of the animal; `view` is the unit vector towards the camera in the body's frame."""
     h, radius = animal.height, animal.trunk * animal.height
     chest, rump, coat = joints["chest"], joints["rump"], animal.coat
     belly = between(chest, rump, 0.5)

@@ -1,4 +1,4 @@
-"""Heads of people: where they point, and the skull, hair, face and hat that are seen of them."""
+"""Heads of people: their direction, and the visible parts of skull, hair, face and hat."""
 
 from dataclasses import dataclass
 from math import atan2, cos, hypot, pi, radians, sin

@@ -49,7 +49,7 @@ def body_shapes(person: Person, joints: dict[str, Vector], view: Vector) -> list
 def _clothes(
     person: Person, joints: dict[str, Vector], waist: Vector, neck: Vector, thick: Number, view: Vector
 ) -> list[Shape]:
-    """What tells the front of a trunk from its back, and skirts."""
+    """Details that mark the front of a trunk, and skirts."""
     h, shapes = person.height, []
     pelvis = between(joints["left_hip"], joints["right_hip"], 0.5)
     if view[2] > 0.25:

@@ -1,4 +1,4 @@
-"""People: who they are (`Person`), where their joints lie in a pose, and the shapes that draw them.
+"""People: individuals (`Person`), the joints of their poses, and their shapes.
 
 Everything is in the body's own frame: (left, up, forward) in metres, the ground at height 0 below the hips.
 """

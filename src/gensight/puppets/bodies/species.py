@@ -1,4 +1,4 @@
-"""Kinds of animals: proportions, coats and what they do."""
+"""Animal species: proportions, coats and stances."""
 
 from dataclasses import dataclass
 

@@ -1,1 +1,1 @@
-"""What stands around the subjects: furniture, trees, rooms, ground and sky; colours and procedural tiles."""
+"""The surroundings of the subjects: furniture, trees, rooms, ground and sky; colours and procedural tiles."""

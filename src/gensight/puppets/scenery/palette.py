@@ -1,4 +1,4 @@
-"""Named colours, each a range: what a caption calls red is drawn in many reds."""
+"""Named colours, each a range: a caption's `red` is rendered in many reds."""
 
 from colorsys import hsv_to_rgb
 from random import Random

@@ -1,4 +1,4 @@
-"""Procedural texture tiles, drawn once per process: each says how much of the second colour lies where."""
+"""Procedural texture tiles, rendered once per process: the share of the second colour at each texel."""
 
 from collections.abc import Callable
 from functools import cache

@@ -1,4 +1,4 @@
-"""What one teacher says of one image, as a line of JSON and files beside it, and back. See docs/dataset-format.md."""
+"""Labels of one image by one teacher, as a line of JSON and files beside it, and back. See docs/dataset-format.md."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,15 +35,15 @@ def key_path(key: str) -> PurePosixPath:
 
 
 def write_labels(root: Path, folder: str, key: str, sample: Sample, confidence: float) -> Entry:
-    """What a sample knows, as a `labels` entry; its maps are written to `root/maps/folder`.
+    """A sample's labels as a `labels` entry; its maps are written to `root/maps/folder`.
 
     Args:
         root: The data set's folder.
-        folder: Whose maps they are: a teacher's folder below `maps`.
+        folder: A teacher's folder below `maps`.
         key: The image's key.
         sample: Only its instances, depth, edges, caption, label and `extras["variants"]` (callables that give uint8
             RGB images) are looked at; None is not written.
-        confidence: Of what is no instance.
+        confidence: Of all labels but instances.
     """
     base = PurePosixPath(MAPS) / folder / key_path(key)
     entry: Entry = {"confidence": plain(confidence)}
@@ -84,7 +84,7 @@ def write_depth(root: Path, name: str, depth: Depth) -> Entry:
 
 
 def plain(value: float) -> float:
-    """A confidence as it is written: float32 digits beyond the sixth say nothing."""
+    """A confidence rounded for writing: float32 digits beyond the sixth are noise."""
     return round(float(value), 6)
 
 
@@ -244,11 +244,11 @@ class ImageFile(_Map):
 def merge_labels(
     sample: Sample, entries: Sequence[Mapping[str, Any]], root: Path, skeletons: Skeletons, min_confidence: float = 0.0
 ) -> Sample:
-    """A sample with everything that its teachers say, in their order.
+    """A sample with the labels of all its teachers, in their order.
 
     Instances are added up; one that `completes` an earlier one takes its place. Of depth, edges, captions and labels
-    the last teacher's stands; `extras["provenance"]` says whose, by field name. What is less confident than
-    `min_confidence` is left out: instances, single keypoints (which become unlabelled), maps, captions.
+    the last teacher's is kept; `extras["provenance"]` names it, by field name. Labels below `min_confidence` are left
+    out: instances, single keypoints (which become unlabelled), maps, captions.
 
     Raises:
         KeyError, TypeError, ValueError: An entry is not as `write_labels` writes it.
@@ -275,8 +275,8 @@ def merge_labels(
 def merge_instances(entries: Sequence[Mapping[str, Any]]) -> list[Entry] | None:
     """All instances of an image's `labels` entries, as JSON, each with an id of its own within the image.
 
-    One that `completes` an earlier one takes its place, and leaves as it was what it does not say. None where no
-    teacher looked for instances.
+    One that `completes` an earlier one replaces it, and keeps the fields that it lacks. None where no teacher labelled
+    instances.
     """
     lists = [entry["instances"] for entry in entries if "instances" in entry]
     if not lists:

@@ -24,7 +24,7 @@ _AGAIN = "annotate the images again, or restore the file"
 
 
 class _Description(msgspec.Struct):
-    """What tells a description from other files of its name."""
+    """The field that identifies a description among other files of its name."""
 
     format: str = ""
 
@@ -42,7 +42,7 @@ def is_annotated(root: str | Path) -> bool:
 
 
 def is_described(root: str | Path) -> bool:
-    """Whether a folder's `dataset.json` says that it is of this format: others use that name too.
+    """Whether a folder's `dataset.json` is of this format: other formats use that file name too.
 
     Raises:
         DataError: The file is not JSON.
@@ -55,7 +55,7 @@ def is_described(root: str | Path) -> bool:
     except msgspec.ValidationError:
         return False
     except (msgspec.DecodeError, UnicodeDecodeError):
-        read_json(path)  # says where it is broken
+        read_json(path)  # its error states where the file is broken
         return False
 
 
@@ -81,15 +81,15 @@ def read_description(root: str | Path) -> dict[str, Any]:
 
 
 class AnnotatedReader(Reader):
-    """Images and what teachers say of them, merged in the order in which the teachers came.
+    """Images and their labels by teachers, merged in the order of the teachers.
 
-    Instances and `extras["provenance"]` (by field name) say whose label it is and how confident; `extras["variants"]`
+    Instances and `extras["provenance"]` (by field name) give each label's teacher and confidence; `extras["variants"]`
     are callables that give other pictures with the image's layout. `relation` knows the point tracks of videos.
 
     Args:
         root: The data set's folder.
-        images: Where the source's images lie now, if they were moved; by default where `dataset.json` says.
-        min_confidence: What is less confident is left out: instances, single keypoints, track points, maps, captions.
+        images: Where the source's images lie now, if they were moved; by default the folder in `dataset.json`.
+        min_confidence: Less confident labels are left out: instances, single keypoints, track points, maps, captions.
         variants: Whether the variants of images are samples too, behind all others: unlabelled, of their image's group,
             with its key in `extras["variant_of"]`.
 
@@ -228,7 +228,7 @@ class AnnotatedReader(Reader):
         return self._videos
 
     def relation(self, first: int, second: int) -> Relation | None:
-        """The points that the last teacher saw in both frames; None if they are no frames of one tracked video."""
+        """The points that the last teacher tracked in both frames; None if they are no frames of one tracked video."""
         common = self._common((first, second))
         if common is None:
             return None
@@ -288,7 +288,7 @@ class AnnotatedReader(Reader):
         counts: Counter[str] = Counter()
         strangers: dict[str, list[str]] = {}
         lost: list[str] = []
-        twins: dict[str, list[str]] = {}
+        by_hash: dict[str, list[str]] = {}
         lines = [(key, self.row(index)) for index, key in enumerate(self._keys)]
         for key, row in [*lines, *((group, video) for group, video in self._videos.items())]:
             for entry in row["labels"]:
@@ -297,14 +297,14 @@ class AnnotatedReader(Reader):
                     strangers.setdefault(entry["teacher"], []).append(key)
                 lost += [file for file in entry_files(entry) if not (self.root / file).is_file()]
             if "image" in row:
-                twins.setdefault(str(row["image"].get("sha256")), []).append(key)
+                by_hash.setdefault(str(row["image"].get("sha256")), []).append(key)
         for teacher, keys in strangers.items():
             yield _finding("error", f"label of `{teacher}`, which `{DESCRIPTION}` does not list", keys)
         if lost:
             yield _finding("error", "map or track file that is missing", lost)
         for key, value in counts.items():
             yield Finding("note", f"labels of {key}", count=value)
-        for keys in twins.values():
+        for keys in by_hash.values():
             if len(keys) > 1:
                 yield Finding("warning", "images of the same content", _names(keys), len(keys))
         for skipped in self.description.get("skipped", ()):

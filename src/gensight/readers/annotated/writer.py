@@ -32,7 +32,7 @@ FORMAT, VERSION = "gensight-annotated", 1
 DESCRIPTION, SAMPLES, IMAGES = "dataset.json", "samples", "images"
 COCO, COCO_CAPTIONS = "coco.json", "coco-captions.json"
 _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.\w+")  # what `atomic_path` calls a file that it writes
-OWN = "source"  # whose labels those are that the data set was made from
+OWN = "source"  # the teacher name of labels that come from the source data set
 
 
 def write_annotated(samples: Iterable[Sample], root: str | Path) -> None:
@@ -62,7 +62,7 @@ def sample_skeletons(sample: Sample) -> dict[str, Entry]:
 
 
 def copy_image(root: Path, key: str, pixels: Array) -> Entry:
-    """Copies an image into the data set; what a row's `image` says of it."""
+    """Copies an image into the data set; returns the row's `image` entry."""
     name = f"{IMAGES}/{key_path(key)}"
     name = name if name.lower().endswith(".png") else f"{name}.png"
     write_image(root / name, pixels)
@@ -72,7 +72,7 @@ def copy_image(root: Path, key: str, pixels: Array) -> Entry:
 def write_tracks(
     root: Path, folder: str, group: str, number: int, points: Array, visible: Array, confidence: Array, queries: Array
 ) -> Entry:
-    """Writes one stretch of tracks as .npy files; their names."""
+    """Writes one stretch of tracks as .npy files; returns their names."""
     entry: Entry = {}
     arrays = {"points": points, "visible": visible, "confidence": confidence, "queries": queries}
     for name, array in arrays.items():
@@ -97,7 +97,7 @@ def commit(
         root: The data set's folder.
         description: `source`, `teachers` and whatever else belongs in `dataset.json`; counts are added.
         rows: One per image, streamed once.
-        videos: One per video that has tracks; asked for after the rows.
+        videos: One per video that has tracks; iterated after the rows.
         skeletons: Name -> definition, of every skeleton that an instance has; others are left out.
         unfinished: Folders below `maps` that others are writing to, which are left alone.
 
@@ -196,12 +196,12 @@ def read_lines(path: Path) -> Iterator[Entry]:
 
 def _write_coco(root: Path, rows: Path, skeletons: Mapping[str, Entry]) -> None:
     """Writes `coco.json` and `coco-captions.json`, streamed, as far as COCO can hold the labels of image files."""
-    said: set[str] = set()
+    fields: set[str] = set()
     for row in read_lines(rows):
         if "video" not in row["image"]:
-            said.update(*row["labels"])
-    for name, wanted in ((COCO, "instances"), (COCO_CAPTIONS, "caption")):
-        if wanted not in said:
+            fields.update(*row["labels"])
+    for name, field in ((COCO, "instances"), (COCO_CAPTIONS, "caption")):
+        if field not in fields:
             (root / name).unlink(missing_ok=True)
             continue
         with atomic_path(root / name) as temporary, temporary.open("w", encoding="utf-8") as file:
@@ -289,7 +289,7 @@ class _Coco:
 
 
 def _sweep(root: Path, named: set[str], unfinished: Collection[str]) -> None:
-    """Removes files that the data set no longer names, and what killed writers left."""
+    """Removes files that the data set no longer names, and those that killed writers left."""
     spared = tuple(f"{MAPS}/{folder}/" for folder in unfinished)
     for folder in (SAMPLES, MAPS):
         below = sorted((root / folder).rglob("*"), reverse=True) if (root / folder).is_dir() else []

@@ -41,5 +41,5 @@ def _renamed_instance(one: Instance, sample: Sample) -> Instance:
         return one
     if one.keypoints.skeleton.keypoints != ANIMAL_17.keypoints:
         what = f"AP-10K holds animals: keypoints of `{one.keypoints.skeleton.name}` don't fit"
-        raise DataError(what, where=sample.key, hint="draw them with --subjects animals")
+        raise DataError(what, where=sample.key, hint="generate them with --subjects animals")
     return replace(one, keypoints=replace(one.keypoints, skeleton=_AP10K))

@@ -301,18 +301,18 @@ def _sorted_by_image(
     }
 
 
-def _look_up(wanted: Array, known: Array, annotation: Array, what: str, source: Path) -> Array:
-    """int32 index of each wanted id among the known ones."""
+def _look_up(ids: Array, known: Array, annotation: Array, what: str, source: Path) -> Array:
+    """int32 index of each id among the known ones."""
     order = np.argsort(known)
-    place = np.searchsorted(known, wanted, sorter=order) if len(known) else np.zeros(len(wanted), np.int64)
+    place = np.searchsorted(known, ids, sorter=order) if len(known) else np.zeros(len(ids), np.int64)
     index = order[np.minimum(place, len(known) - 1)] if len(known) else place
-    strange = known[index] != wanted if len(known) else np.ones(len(wanted), bool)
+    strange = known[index] != ids if len(known) else np.ones(len(ids), bool)
     if strange.any():
         first = int(strange.argmax())
         article = "an" if what == "image" else "a"
         raise DataError(
             f"{int(strange.sum())} annotations name {article} {what} that the file does not list, the first {what} "
-            f"{wanted[first]}",
+            f"{ids[first]}",
             where=f"{source}, annotation {annotation[first]}", hint=f"list the {what}, or remove the annotations",
         )  # fmt: skip
     return index.astype(np.int32)

@@ -217,7 +217,7 @@ def _skeleton(category: Category) -> Skeleton | None:
 
 
 def _listed(root: Path, names: Iterable[str]) -> Array:
-    """bool: whether each file is there; every folder is listed once instead of asking for each file."""
+    """bool: whether each file is there; every folder is listed once, which is faster than a look-up per file."""
     folders: dict[str, set[str]] = {}
     present = []
     for name in names:

@@ -2,7 +2,7 @@
 
 Runs go down the columns, from the left, and begin with background. Compressed runs are COCO's text form: each count,
 from the third on as the difference to the last but one, in groups of 5 bits from the lowest, one character each
-(code 48 and up); bit 5 says that another group follows, bit 4 of the last group is the sign.
+(code 48 and up); bit 5 marks that another group follows, bit 4 of the last group is the sign.
 """
 
 from collections.abc import Mapping, Sequence
@@ -93,7 +93,7 @@ def polygon_to_mask(polygon: Sequence[float], size: Size) -> Array:
     """bool (height, width): the pixels of a polygon [x, y, x, y, ...], the same ones as COCO's own tools take.
 
     The outline is traced on the fine grid. Wherever it crosses the middle of a pixel column, inside and outside
-    trade places from there downwards, so the parity of the crossings above a pixel tells where it lies.
+    swap from there downwards, so the parity of the crossings above a pixel decides which it is.
     """
     height, width = size
     corners = np.asarray(polygon, dtype=np.float64).reshape(-1, 2)

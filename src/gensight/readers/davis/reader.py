@@ -29,7 +29,7 @@ from gensight.readers.shared.listings import (
 from gensight.samples import Array, Instance, Sample, Size
 
 VERSION = 1  # of the boxes in the cache folder
-_CATEGORY = "object"  # DAVIS doesn't say what its objects are
+_CATEGORY = "object"  # DAVIS has no object classes
 
 
 class DavisReader(Reader):
@@ -39,7 +39,7 @@ class DavisReader(Reader):
     `SEQUENCE/NUMBER`, the same in all frames. Frames without an annotation are unlabelled (`instances` is None).
 
     Palette annotations (2017) hold a number per object; grey ones (2016) are one object wherever they aren't 0. Which
-    objects a sequence has is read off its first annotation, as DAVIS means it, so an object that hides in a frame is
+    objects a sequence has is read from its first annotation, as DAVIS defines it, so an object hidden in a frame is
     still listed there, with an empty mask. With `boxes` all annotations are read when the folder is opened for the
     first time (a few milliseconds a frame; later openings find the boxes in the cache folder): instances then have
     boxes, and each frame lists what is seen in it.
@@ -47,7 +47,7 @@ class DavisReader(Reader):
     Args:
         root: The folder that holds JPEGImages.
         part: Name of a list, such as `train` or `val`; None: every sequence.
-        year: Edition: where the lists are, and whether objects are told apart (2017) or are one (2016).
+        year: Edition: where the lists are, and whether objects are separate (2017) or merged into one (2016).
         resolution: Folder of that name below JPEGImages and Annotations.
         boxes: Whether to find the objects' boxes.
         missing: What to do with sequences that the list names and that are not there: refuse (`error`), or leave them
@@ -79,8 +79,8 @@ class DavisReader(Reader):
         self.dropped: dict[str, int] = {}
         if part is not None:
             path = self._list(part, resolution)
-            wanted = list(dict.fromkeys(_sequence(row) for row in read_list(path)))
-            there, self.dropped = keep_present(wanted, set(there).__contains__, "sequences", path, missing)
+            listed = list(dict.fromkeys(_sequence(row) for row in read_list(path)))
+            there, self.dropped = keep_present(listed, set(there).__contains__, "sequences", path, missing)
         self._frames: list[tuple[str, str, str]] = []  # sequence, frame, file
         for sequence in there:
             files = files_by_stem(self._images / sequence)
@@ -155,7 +155,7 @@ class DavisReader(Reader):
         )
 
     def _find_boxes(self) -> dict[str, Array]:
-        """Columns `frame` (ascending), `number` and `box` of all that is seen: from the cache, or from the masks."""
+        """Columns `frame` (ascending), `number` and `box` of all visible objects: from the cache, or from the masks."""
         cached = cache_folder() / "davis" / f"{self._boxes_key()}.columns"
         if cached.is_file():
             try:

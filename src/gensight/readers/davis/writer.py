@@ -23,7 +23,7 @@ def write_davis(
 ) -> None:
     """Writes one part of a DAVIS folder: a sequence per group, its frames numbered in the order they come in.
 
-    A second call with another part adds to the folder. Kept are masks and who is who: an object's number is the order
+    A second call with another part adds to the folder. Kept are masks and identities: an object's number is the order
     in which its identity first shows (instances without one are numbered within their frame). Objects without a mask
     are left out; where masks overlap, the later object's is kept. In the 2016 edition all objects of a frame are one.
 

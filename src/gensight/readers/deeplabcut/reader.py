@@ -1,7 +1,7 @@
 """DeepLabCut projects, single- and multi-animal: config.yaml and labeled-data/VIDEO/CollectedData_SCORER.csv or .h5.
 
-DeepLabCut's coordinates have 0 at the centre of the first pixel, so 0.5 is added. An empty cell means that nobody
-labelled the keypoint; it knows no occlusion, so every labelled keypoint counts as visible.
+DeepLabCut's coordinates have 0 at the centre of the first pixel, so 0.5 is added. An empty cell is an
+unlabelled keypoint; the format has no occlusion, so every labelled keypoint counts as visible.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,9 +29,9 @@ class DeepLabCutReader(Reader):
     """The labelled frames of a DeepLabCut project, in the order of its label tables; the videos' folders are sorted.
 
     A sample's key is its image's path from the project, its group the video. Instances (category `animal`) carry
-    keypoints, and an identity where the project says that names are individuals (`identity: true`); an animal without
-    any labelled keypoint in a frame is left out of it. A multi-animal project is read by its `multianimalbodyparts`;
-    name some of its `uniquebodyparts` in `bodyparts` to read those instead.
+    keypoints, and an identity where the project declares that names are individuals (`identity: true`); an animal
+    without any labelled keypoint in a frame is left out of it. A multi-animal project is read by its
+    `multianimalbodyparts`; name some of its `uniquebodyparts` in `bodyparts` to read those instead.
 
     Args:
         root: The project's folder.
@@ -109,7 +109,7 @@ class DeepLabCutReader(Reader):
         return check_samples(self.sample, len(self), self._findings, self.dropped)
 
     def _tables(self, scorer: str) -> list[LabelTable]:
-        """One label table per video folder; folders without one hold frames that nobody labelled yet."""
+        """One label table per video folder; folders without one hold unlabelled frames."""
         labeled = self.root / "labeled-data"
         if not labeled.is_dir():
             raise DataError("the project has no folder `labeled-data`", where=self.root, hint="is it the right folder?")

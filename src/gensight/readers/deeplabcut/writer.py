@@ -22,7 +22,7 @@ Labels = list[tuple[str | None, Array]]  # (identity, points in DeepLabCut's con
 def write_deeplabcut(samples: Iterable[Sample], root: str | Path, scorer: str = "gensight") -> None:
     """Writes config.yaml, labeled-data/VIDEO/IMAGE.png and CollectedData_SCORER.csv, one image in memory at a time.
 
-    A sample's group names its video; samples that stand alone go to the video `frames`. What the format knows is
+    A sample's group names its video; samples without a group go to the video `frames`. What the format knows is
     kept: located keypoints, and identities. It is a multi-animal project if an image has several subjects or one has
     an identity. Occluded keypoints become ordinary ones, crowds and everything else are left out.
 
@@ -101,7 +101,7 @@ def _table(
 
 
 def _config(skeleton: Skeleton, individuals: list[str], has_identity: bool, scorer: str, root: Path) -> str:
-    """The keys that readers of labels ask for; DeepLabCut fills in the others."""
+    """The keys that label readers need; DeepLabCut fills in the others."""
     parts = list(skeleton.keypoints)
     config = {
         "Task": skeleton.name,

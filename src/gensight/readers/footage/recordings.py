@@ -25,9 +25,10 @@ class FootageReader(Reader):
 
     Args:
         root: The folder, or one video.
-        step: Take every so-manieth frame of each video, and of each folder.
-        long_side: Frames are reduced to so many pixels along their longer side; those of videos are then decoded once,
-            in order, and kept in memory. None: as they are, each decoded when it is asked for, which is slow at random.
+        step: Take every k-th frame of each video, and of each folder (k = step).
+        long_side: Frames are downscaled to this many pixels along their longer side; those of videos are then decoded
+            once, in order, and kept in memory. None: original size, each decoded on access, which is slow in random
+            order.
 
     Raises:
         DataError: The root is missing or holds nothing that can be read, or `step` is less than 1.
@@ -37,7 +38,7 @@ class FootageReader(Reader):
 
     def __init__(self, root: str | Path, step: int = 1, long_side: int | None = None) -> None:
         if step < 1:
-            raise DataError(f"a step of {step} frames leads nowhere", where=root, hint="choose 1 or more")
+            raise DataError(f"a step of {step} frames is too small", where=root, hint="choose 1 or more")
         self.root, self.long_side = Path(root), long_side
         self._readers: list[Reader] = []
         self._places: list[tuple[int, int, str, str]] = []  # reader, index in it, folder of its keys, group

@@ -1,4 +1,4 @@
-"""A subject followed through footage of a camera that stands still: what differs from the background is the subject."""
+"""Tracks the subject in footage of a static camera by background subtraction."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ NUM_FRAMES = 40  # of each recording, evenly spaced: their median is its backgro
 FEWEST_FRAMES = 5  # with fewer the subject itself is part of the median
 _LONG_SIDE = 192  # px at which frames are compared
 _SHARE = 0.4  # of the largest difference: what is above it belongs to the subject
-_LEAST = 12.0  # grey levels: below it nothing is there
+_LEAST = 12.0  # grey levels: smaller differences are noise
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Tracker:
 
     Boxes are squares around the subject's centre of mass, as wide as the subject usually is (the median over the
     recording of the longer side of what differs), so that the scale of a crop does not change with a pose.
-    No label is looked at.
+    Labels are not used.
 
     Attributes:
         recordings: By name, see `recording_of`.
@@ -82,7 +82,7 @@ class Tracker:
         return np.concatenate([centre - half, centre + half])
 
     def background(self, sample: Sample) -> "Background":
-        """What lies behind the subject, at the sample's size; DataError as for `box`."""
+        """The background of the sample's recording, at the sample's size; DataError as for `box`."""
         return Background(self._recording(sample).background, sample.size)
 
     def _recording(self, sample: Sample) -> _Recording:
@@ -105,7 +105,7 @@ class Background:
 
 
 class TrackedReader(Reader):
-    """Another reader's samples, whose subject has the box that a tracker finds; samples of nobody get a subject.
+    """Another reader's samples, whose subject has the box that a tracker finds; samples without a subject get one.
 
     `extras["background"]` of a sample is the `Background` of its recording.
 
@@ -147,7 +147,7 @@ class TrackedReader(Reader):
 
 
 def recording_of(sample: Sample) -> str:
-    """The camera that a sample is of: its group, or its folder where every image is a group of its own."""
+    """The recording of a sample: its group, or its folder where every image is a group of its own."""
     return sample.group if sample.group != sample.key else Path(sample.key).parent.as_posix()
 
 
@@ -166,7 +166,7 @@ def _reduced(image: Array) -> Array:
 def _recording(name: str, frames: Sequence[Array]) -> _Recording:
     if len(frames) < FEWEST_FRAMES:
         raise DataError(
-            f"{len(frames)} frames do not tell a background from what moves before it",
+            f"{len(frames)} frames are too few to estimate the background",
             where=name,
             hint=f"give {FEWEST_FRAMES} or more frames of one camera that stands still, boxes, or view.track=false",
         )

@@ -27,7 +27,7 @@ class VideoReader(Reader):
 
     Args:
         path: The video file.
-        step: Take every so-manieth frame, from the first.
+        step: Take every k-th frame, from the first (k = step).
 
     Raises:
         DataError: The file is missing, not a video, or has no frame; or `step` is less than 1.
@@ -37,7 +37,7 @@ class VideoReader(Reader):
 
     def __init__(self, path: str | Path, step: int = 1) -> None:
         if step < 1:
-            raise DataError(f"a step of {step} frames leads nowhere", where=path, hint="choose 1 or more")
+            raise DataError(f"a step of {step} frames is too small", where=path, hint="choose 1 or more")
         self.path = Path(path)
         self.step = step
         video = open_video(path)

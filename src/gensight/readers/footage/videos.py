@@ -17,7 +17,7 @@ class VideosReader(Reader):
 
     Args:
         root: The folder.
-        step: Take every so-manieth frame of each video.
+        step: Take every k-th frame of each video (k = step).
 
     Raises:
         DataError: The folder is missing or holds no video, or a video can't be read.

@@ -1,7 +1,7 @@
 """GazeFollow (Recasens et al., NeurIPS 2015) in its extended release (Chong et al., CVPR 2020), and its writer.
 
 The layout: train/NNNNNNNN/NNNNNNNN.jpg, test2/NNNNNNNN/NNNNNNNN.jpg, train_annotations_release.txt and
-test_annotations_release.txt; `gazefollow_tables.py` says what the rows hold.
+test_annotations_release.txt; `tables.py` describes the rows.
 """
 
 from collections.abc import Iterable
@@ -33,8 +33,8 @@ TRAIN, TEST = "train_annotations_release.txt", "test_annotations_release.txt"
 class GazeFollowReader(Reader):
     """The images of one annotation file, each with its annotated people.
 
-    Keys are the paths in the file. Test files have several annotators for a person, told apart from other people of
-    the image by the eye (the public codes that group by image alone merge people). Gaze is in pixels; a target that is
+    Keys are the paths in the file. Test files have several annotators per person; people of one image are separated by
+    the eye position (public code that groups by image alone merges people). Gaze is in pixels; a target that is
     out of frame has no points. Rows marked invalid, without a target, with a target outside the image or without a
     head box are dropped and counted; swapped corners of head boxes are put right.
 
@@ -93,7 +93,7 @@ class GazeFollowReader(Reader):
 
     @property
     def persons(self) -> list[Person]:
-        """Everybody, in the order of the samples."""
+        """All people, in the order of the samples."""
         return [person for _, persons in self._images for person in persons]
 
     @property
@@ -112,14 +112,14 @@ class GazeFollowReader(Reader):
 
 
 def head_findings(reader: Reader) -> list[Finding]:
-    """People whose head box is unknown or lies outside the image, so that nothing can be asked about them."""
+    """People whose head box is unknown or lies outside the image, so that their gaze cannot be predicted."""
     without = [
         f"{sample.key}, annotation {one.id}"
         for sample in _readable(reader)
         for one in sample.instances or ()
         if one.gaze is not None and one.head_box is None
     ]
-    what = "person without a head box in the image, whose gaze cannot be asked for"
+    what = "person without a head box in the image, whose gaze cannot be predicted"
     return [Finding("warning", what, without[0], len(without))] if without else []
 
 
@@ -134,8 +134,8 @@ def _readable(reader: Reader) -> Iterable[Sample]:
 def write_gazefollow(samples: Iterable[Sample], root: str | Path, part: str = "train", suffix: str = ".jpg") -> None:
     """Writes one part (`train` or `test`) of a GazeFollow folder: images in numbered folders, and its rows.
 
-    Kept are people with a head box and a gaze whose whereabouts are known; in the test part those that look into the
-    image, one row per annotator.
+    Kept are people with a head box and a known gaze target, in or out of frame; in the test part those that look into
+    the image, one row per annotator.
 
     Args:
         samples: At least one.

@@ -25,7 +25,7 @@ _MAT_KEYS = ("test_path", "test_gaze", "test_eyes", "test_bbox")
 
 
 def read_annotations(path: Path, tally: Tally) -> list[Person]:
-    """The persons of a training or test file, told apart by the number of columns, or of a .mat file.
+    """The persons of a training or test file (recognised by the number of columns), or of a .mat file.
 
     Raises:
         DataError: The file is missing, is none of these, or a row of it isn't.

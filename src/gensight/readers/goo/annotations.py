@@ -1,4 +1,4 @@
-"""GOO's annotation files: pickles, read without executing what they ask for, or the same records as json.
+"""GOO's annotation files: pickles, read without executing code from them, or the same records as json.
 
 A pickle may name any function to be called while it is read. `read_records` follows none but the few that rebuild
 numbers and arrays of numbers; anything else is refused by its name.
@@ -67,7 +67,7 @@ def _unpickle(path: Path) -> Any:
         return _NumbersOnly(io.BytesIO(path.read_bytes()), encoding="latin1").load()
     except _RefusedError as error:
         raise DataError(
-            f"the pickle asks for `{error}`, which numbers and texts have no need of: it was not followed",
+            f"the pickle references `{error}`, which is not allowed: nothing was executed",
             where=path,
             hint="do not open this file with other tools; get it from the authors' own page",
         ) from None
@@ -97,6 +97,6 @@ def pickle_to_json(source: str | Path, target: str | Path) -> int:
     try:
         json.dumps(records, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise DataError(f"a record holds what json cannot say: {error}", where=source) from error
+        raise DataError(f"a record holds what json cannot represent: {error}", where=source) from error
     write_json(target, records)
     return len(records)

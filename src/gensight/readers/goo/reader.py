@@ -34,8 +34,8 @@ Head = Literal["box", "point"]
 class GooReader(Reader):
     """The images of one record file: the shopper is the first instance, the products follow as `product-NN`.
 
-    `Sample.extras["gazed_object"]` is the index of the product that is looked at, where the record says. Records whose
-    gaze or head lies outside the image, or that have no head, are dropped and counted.
+    `Sample.extras["gazed_object"]` is the index of the product that is looked at, where the record gives it. Records
+    whose gaze or head lies outside the image, or that have no head, are dropped and counted.
 
     Args:
         root: The folder that the records' file names start from.

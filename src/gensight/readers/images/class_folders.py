@@ -2,7 +2,7 @@
 
     ROOT/train/CLASS/*.jpg, ROOT/val/CLASS/*.jpg       or ROOT/CLASS/*.jpg (part="")
 
-Class names are the folders' names, unless a file in ROOT says what they mean: `LOC_synset_mapping.txt` or `words.txt`,
+Class names are the folders' names, unless a file in ROOT maps them to words: `LOC_synset_mapping.txt` or `words.txt`,
 with rows of a folder's name and its synonyms (`n01440764 tench, Tinca tinca`).
 """
 
@@ -52,7 +52,9 @@ class ImageFoldersReader(Reader):
         self.labels = tuple(of[0] for of in names.values())
         if len(set(self.labels)) < len(self.labels):
             twice = next(name for name in self.labels if self.labels.count(name) > 1)
-            raise DataError(f"two folders mean `{twice}`", where=self.root, hint="merge them, or tell them apart")
+            raise DataError(
+                f"two folders mean `{twice}`", where=self.root, hint="merge them, or give them different names"
+            )
         self.synonyms = {of[0]: of[1:] for of in names.values() if len(of) > 1}
 
     def __len__(self) -> int:

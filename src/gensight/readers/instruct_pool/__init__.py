@@ -1,1 +1,1 @@
-"""Pools of instructions: pairs of pictures with the words between them."""
+"""Pooled instruction data sets: pairs of an image and a painted answer, each with an instruction."""

@@ -1,7 +1,7 @@
-"""What `gensight datasets build-instruct` wrote, as samples: one per image, its truths read back from the answers.
+"""Data sets of `gensight datasets build-instruct` as samples: one per image, labels decoded from the answers.
 
 Plain folders and tar shards give the same samples under the same keys. Shards are not unpacked: they are indexed by
-their headers when opened, and read in place, so that samples are drawn in any order, the same one as from folders.
+their headers when opened, and read in place, so random access gives the same samples in the same order as folders.
 """
 
 import io
@@ -46,7 +46,7 @@ class _Settings(msgspec.Struct):
 
 
 class _Described(msgspec.Struct):
-    """Of dataset.json, what reading asks for."""
+    """The fields of dataset.json that the reader needs."""
 
     settings: _Settings
     vocabularies: dict[str, _Vocabulary]
@@ -54,14 +54,15 @@ class _Described(msgspec.Struct):
 
 
 class Crowd(msgspec.Struct, rename={"category": "class"}):
-    """A box around a group, which no question asks for."""
+    """A box around a group, which is no target of any query."""
 
     category: str
     box: _Box
 
 
 class Record(msgspec.Struct):
-    """Of a pair's json file, what reading asks for; boxes in pixels of the original image, whose size is `image_size`.
+    """The fields of a pair's json file that the reader needs; boxes in pixels of the original image, whose size is
+    `image_size`.
 
     `difficult` goes with `boxes`; `crowds` are those of the whole image.
     """
@@ -80,7 +81,7 @@ class Record(msgspec.Struct):
 
 @dataclass(frozen=True)
 class _Masks:
-    """The class of each pixel, from one answer per class that was asked."""
+    """The class of each pixel, from one answer per queried class."""
 
     answers: tuple[tuple[int, Stored], ...]  # number of the class, its answer
     size: tuple[int, int]
@@ -99,7 +100,7 @@ class _Masks:
 
 @dataclass(frozen=True)
 class _Metres:
-    """Depth of an answer of 16 bits; NaN where it says 0."""
+    """Depth of a 16-bit answer; NaN where it is 0."""
 
     answer: Stored
     scale: str
@@ -123,7 +124,7 @@ class StoredImage:
 
 
 class _Folders(Sequence[StoredImage]):
-    """Of plain folders: PART/SOURCE/IMAGE/, those of which something is asked."""
+    """Images in plain folders PART/SOURCE/IMAGE/, those that have pairs."""
 
     def __init__(self, folder: Path) -> None:
         listed = (path for path in folder.glob("*/*/pairs.json") if path.stat().st_size > len("[]"))
@@ -140,7 +141,8 @@ class _Folders(Sequence[StoredImage]):
 
 
 class _Shards(Sequence[StoredImage]):
-    """Of tar shards: members SOURCE/IMAGE/PAIR.{source.jpg,target.png,json}, the photograph once for each pair."""
+    """Images in tar shards: members SOURCE/IMAGE/PAIR.{source.jpg,target.png,json}, the photograph once for each
+    pair."""
 
     def __init__(self, shards: Sequence[Path]) -> None:
         found: dict[tuple[str, str], dict[str, dict[str, Stored]]] = {}
@@ -186,7 +188,7 @@ def has_part(root: Path, part: str) -> bool:
 
 
 def stored_images(root: Path, part: str) -> Sequence[StoredImage]:
-    """The images of a part of which something is asked, by source and name. Raises DataError for damaged shards."""
+    """The images of a part that have pairs, by source and name. Raises DataError for damaged shards."""
     shards = shards_of(root, part)
     return _Shards(shards) if shards else _Folders(root / part)
 
@@ -194,8 +196,8 @@ def stored_images(root: Path, part: str) -> Sequence[StoredImage]:
 class InstructPoolReader(Reader):
     """A part of a pooled data set, in plain folders or in tar shards.
 
-    Masks, boxes, depth and labels are those of the stored pictures (their size, not the original one's). What was
-    looked for in an image is the vocabulary of the data set that it came from: `Sample.extras["vocabulary"]`.
+    Masks, boxes, depth and labels are those of the stored pictures (their size, not the original one's). The classes
+    that were annotated in an image are the vocabulary of its source data set: `Sample.extras["vocabulary"]`.
 
     Args:
         root: The folder that was built.
@@ -217,7 +219,7 @@ class InstructPoolReader(Reader):
         self._images = stored_images(self._root, part)
         if not self._images:
             known = [name for name in PARTS if has_part(self._root, name)]
-            what = f"nothing is asked of the part `{part}`" if part in known else f"there is no part `{part}`"
+            what = f"the part `{part}` has no pairs" if part in known else f"there is no part `{part}`"
             raise DataError(what, where=root, choices=[name for name in known if name != part])
 
     def __len__(self) -> int:
@@ -229,7 +231,7 @@ class InstructPoolReader(Reader):
 
     def sample(self, index: int) -> Sample:
         image = self._images[index]
-        records = [(answer, read_record(told)) for answer, told in image.pairs]
+        records = [(answer, read_record(stored)) for answer, stored in image.pairs]
         first = records[0][1]
         vocabulary = self._vocabulary(image)
         by_task = {task: [pair for pair in records if pair[1].task == task] for task in _tasks(records)}
@@ -268,12 +270,12 @@ class InstructPoolReader(Reader):
 
 def _described(root: Path) -> _Described:
     path = root / "dataset.json"
-    told = read_json(path)
-    if not isinstance(told, dict) or told.get("format") != FORMAT or "vocabularies" not in told:
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("format") != FORMAT or "vocabularies" not in content:
         hint = "build one, or finish it, with `gensight datasets build-instruct`"
         raise DataError("this folder holds no finished data set of instructions", where=root, hint=hint)
     try:
-        return msgspec.convert(told, _Described)
+        return msgspec.convert(content, _Described)
     except msgspec.ValidationError as error:
         raise DataError(
             f"this describes no data set of instructions: {error}", where=path, hint=_BUILD_AGAIN
@@ -288,24 +290,24 @@ def _tasks(records: _Pairs) -> dict[str, None]:
 
 
 def _class_map(records: _Pairs, categories: Sequence[str], size: tuple[int, int]) -> ClassMap:
-    """Of the answers that tell one class; what nobody knows has the number after the last class."""
+    """From the answers to single classes; unknown pixels have the number after the last class."""
     classes = (BACKGROUND, *categories)
-    told = []
+    answers = []
     for answer, one in records:
         if len(one.classes) == 1 and one.classes[0] != BACKGROUND:
             if one.classes[0] not in classes:
                 what = f"`{one.classes[0]}` is no category of this image's source"
                 raise DataError(what, where=str(answer), hint=_BUILD_AGAIN)
-            told.append((classes.index(one.classes[0]), answer))
-    return ClassMap(_Masks(tuple(told), size, len(classes)), classes, (len(classes),))
+            answers.append((classes.index(one.classes[0]), answer))
+    return ClassMap(_Masks(tuple(answers), size, len(classes)), classes, (len(classes),))
 
 
 def _objects(records: Sequence[Record], size: tuple[int, int]) -> tuple[tuple[Instance, ...], tuple[VocFlags, ...]]:
-    """What was asked for, then the crowds; each with its flags."""
+    """The objects of the queried classes, then the crowds; each with its flags."""
     found: list[Instance] = []
     difficult: list[bool] = []
     for one in records:
-        if len(one.classes) != 1:  # asked of several classes at once: each is asked alone as well
+        if len(one.classes) != 1:  # a query of several classes: each has its own query as well
             continue
         boxes = one.boxes or ()
         found += [Instance(one.classes[0], box=_scaled(box, one, size)) for box in boxes]
@@ -334,14 +336,16 @@ def _synonyms(vocabularies: Iterable[_Vocabulary], names: Collection[str]) -> di
     return {name: tuple(dict.fromkeys(others)) for name, others in found.items() if others}
 
 
-def read_record(told: Stored) -> Record:
+def read_record(stored: Stored) -> Record:
     """A pair's record. Raises DataError for anything else."""
     try:
-        record = msgspec.json.decode(told.read(), type=Record)
+        record = msgspec.json.decode(stored.read(), type=Record)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise DataError(f"no record of a pair: {error}", where=str(told), hint=_BUILD_AGAIN) from error
+        raise DataError(f"no record of a pair: {error}", where=str(stored), hint=_BUILD_AGAIN) from error
     if min(*record.size, *record.image_size) < 1:
-        raise DataError(f"a size of {record.size}, {record.image_size} originally", where=str(told), hint=_BUILD_AGAIN)
+        raise DataError(
+            f"a size of {record.size}, {record.image_size} originally", where=str(stored), hint=_BUILD_AGAIN
+        )
     return record
 
 

@@ -23,7 +23,7 @@ class DepthPng:
     Attributes:
         path: The PNG.
         size: (height, width) of the colour image.
-        unit: Metres that a step means.
+        unit: Metres per step.
         packing: `rotated`: the number's lowest three bits were moved to the top, as SUN RGB-D stores them.
         farthest: Depths beyond it, in metres, become it; None leaves them.
     """
@@ -61,7 +61,7 @@ class DepthPair:
 def read_pairs(path: Path, root: Path, missing: Missing) -> tuple[list[DepthPair], dict[str, int]]:
     """The rows of a list: a colour image, a depth image, and what else there may be (a focal length).
 
-    Rows whose depth is `None` have none and are dropped. Leading slashes are meant from `root`.
+    Rows whose depth is `None` have none and are dropped. Leading slashes refer to `root`.
 
     Raises:
         DataError: A row names fewer than two files, or files are missing and that is an error.

@@ -11,7 +11,7 @@ from gensight.readers.shared.listings import numbers, read_text
 from gensight.samples import Array
 
 MILLIMETRES = 0.001
-PLAUSIBLE = (0.1, 100.0)  # metres: the median depth of an image that anybody took
+PLAUSIBLE = (0.1, 100.0)  # metres: range of plausible median depths of an image
 _UNITS = {MILLIMETRES: "millimetres", 1.0: "metres", 0.0001: "tenths of millimetres", 0.0002: "5000 to the metre",
           0.01: "centimetres"}  # fmt: skip
 _PINHOLE = "write fx 0 cx / 0 fy cy / 0 0 1, in pixels of the depth image"
@@ -57,7 +57,7 @@ def _unmeasured(values: Array) -> Array:
 
 
 def check_unit(paths: list[Path], unit: float) -> None:
-    """Refuses a unit that makes the median depth of some images implausible.
+    """Rejects a unit that makes the median depth of some images implausible.
 
     Raises:
         DataError: Naming the median and the units that would make it plausible.

@@ -160,8 +160,8 @@ def _open_mat(path: Path, depth: str) -> tuple[int, tuple[int, int], tuple[str, 
         raise DataError("file not found", where=path, hint="name nyu_depth_v2_labeled.mat")
     try:
         with h5py.File(path, "r") as file:
-            wanted = ("images", depth, "labels", "names", "scenes")
-            absent = [name for name in wanted if name not in file]
+            required = ("images", depth, "labels", "names", "scenes")
+            absent = [name for name in required if name not in file]
             if absent:
                 raise DataError(f"the file has no {' and no '.join(absent)}", where=path, hint=_MAT_HINT)
             shape = file["images"].shape

@@ -1,7 +1,7 @@
 """RGB-D folders: colour, metric depth, camera poses; correspondences by reprojection.
 
-The layout, which is that of 7-Scenes: NAME.color.png or .jpg, NAME.depth.png (16-bit grey, in millimetres unless told
-otherwise; 0 and 65535 where nothing was measured), NAME.pose.txt (4 x 4, depth camera to world, metres; axes x right,
+The layout, which is that of 7-Scenes: NAME.color.png or .jpg, NAME.depth.png (16-bit grey, in millimetres by
+default; 0 and 65535 where nothing was measured), NAME.pose.txt (4 x 4, depth camera to world, metres; axes x right,
 y down, z forward), and camera-intrinsics.txt (3 x 3, of the depth image, 0 at the centre of its first pixel) in the
 same folder or above it. Each folder of frames is a group, in which time is the order of names.
 
@@ -39,7 +39,7 @@ from gensight.samples import Array, Depth, Provenance, Relation, Sample, Size
 COLOUR, DEPTH, POSE, INTRINSICS = ".color", ".depth.png", ".pose.txt", "camera-intrinsics.txt"
 _SUFFIXES = (".png", ".jpg", ".jpeg")
 _CACHED_VIEWS = 16
-_LOOKED_AT = 3  # depth images that opening reads
+_LOOKED_AT = 3  # depth images that are checked when the folder is opened
 _REPROJECTED = Provenance("reprojection@1")
 
 
@@ -79,7 +79,7 @@ class RgbdReader(Reader):
 
     Args:
         root: The folder.
-        depth_unit: Metres that a step of the depth images means.
+        depth_unit: Metres per step of the depth images.
         intrinsics: (fx, fy, cx, cy) of the depth camera as `camera-intrinsics.txt` counts, where there is no such file.
         colour_intrinsics: The same of the colour camera, where it isn't registered with the depth.
         colour_offset: (x, y, z) in metres: a point's coordinates in the colour camera minus those in the depth camera.

@@ -26,7 +26,7 @@ def write_rgbd(samples: Iterable[Sample], root: str | Path, depth_unit: float = 
     Args:
         samples: Each with metric depth.
         root: The folder.
-        depth_unit: Metres that a step of the depth images means.
+        depth_unit: Metres per step of the depth images.
 
     Raises:
         DataError: There is no sample, one has no metric depth, a group is there already, or its intrinsics change.

@@ -1,1 +1,1 @@
-"""What several readers share: lists of names, class and label maps, annotators of gaze, checks."""
+"""Shared by several readers: lists of names, class and label maps, annotators of gaze, checks."""

@@ -1,4 +1,4 @@
-"""What `datasets check` looks at in any reader: files exist and decode, labels are plausible."""
+"""Checks of `datasets check` for any reader: files exist and decode, labels are plausible."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 

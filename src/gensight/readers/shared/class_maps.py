@@ -1,4 +1,4 @@
-"""Class maps: the class of every pixel, and what the numbers mean."""
+"""Class maps: the class number of every pixel, and the names of the classes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class ClassMap:
     Attributes:
         source: Returns an integer array (height, width) when called; picklable.
         names: `names[number]` is a pixel's class; `background` is a class like any other.
-        ignored: Numbers that say nothing: no loss, no score.
+        ignored: Numbers without a label: no loss, no score.
     """
 
     source: Callable[[], Array]
@@ -34,7 +34,7 @@ class ClassMap:
         unknown = np.setdiff1d(np.unique(numbers), [*range(len(self.names)), *self.ignored])
         if len(unknown):
             hint = f"there are {len(self.names)} classes"
-            raise DataError(f"a label map holds {unknown[:3].tolist()}, which mean nothing", hint=hint)
+            raise DataError(f"a label map holds {unknown[:3].tolist()}, which are no class numbers", hint=hint)
         return numbers
 
     def places_in(self, names: Sequence[str]) -> Array:

@@ -1,8 +1,8 @@
-"""What readers of gaze data share: rows of annotators as persons, head boxes made sound, missing images.
+"""Shared by readers of gaze data: rows of annotators as persons, head boxes made sound, missing images.
 
 Annotation files of this field state fractions of the image in one place and pixels in another; each reader converts to
-the project's pixels once the image's size is known. A `Person` holds what the file says, in fractions of the image for
-gaze and eye.
+the project's pixels once the image's size is known. A `Person` holds the values of the file, in fractions of the image
+for gaze and eye.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ import numpy as np
 from gensight.readers.base import Finding
 from gensight.samples import HUMAN, Array, Gaze, Instance, Provenance, Size
 
-MOST_ANNOTATORS = 20  # what the public evaluation codes have room for
+MOST_ANNOTATORS = 20  # maximum of the public evaluation codes
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,13 +25,13 @@ class Person:
     Attributes:
         path: The image, relative to the data set's root.
         gaze: float64 (num_annotators, 2), fractions of the image; empty where the target is out of frame or unknown.
-        in_frame: Whether the target lies in the image; None if nobody says.
+        in_frame: Whether the target lies in the image; None if unknown.
         eye: float64 (2,), fractions of the image; or None.
         body: float64 (4,) x, y, width, height in fractions of the image; or None.
         head: float64 (4,) corners in pixels of the image; or None.
         number: The annotation's id, or None.
         row: Line of the file, counted from 1, for messages.
-        source: Where the image came from, as the file says.
+        source: Where the image came from, according to the file.
     """
 
     path: str
@@ -47,7 +47,7 @@ class Person:
 
 @dataclass
 class Tally:
-    """Rows that were left out and rows that were mended, counted by reason, with the first places of each."""
+    """Rows that were left out and rows that were corrected, counted by reason, with the first places of each."""
 
     dropped: Counter[str] = field(default_factory=Counter)
     mended: Counter[str] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""What readers of folders share: lists of names, the files that a folder holds, images of a stated size."""
+"""Shared by readers of folders: lists of names, the files that a folder holds, images of a stated size."""
 
 import os
 import re
@@ -98,12 +98,12 @@ def keep_present(
 
 
 def read_sized(path: Path, size: Size, source: Path) -> Array:
-    """The image, which must be as large as `source` says: otherwise its labels belong to other pixels."""
+    """The image, which must have the size that `source` states: otherwise its labels belong to other pixels."""
     image = read_image(path)
     if image.shape[:2] == size:
         return image
     found = f"{image.shape[0]} x {image.shape[1]}"
-    what = f"the upright image is {found} (height x width), but {source.name} says {size[0]} x {size[1]}"
+    what = f"the upright image is {found} (height x width), but {source.name} states {size[0]} x {size[1]}"
     hint = "was it resized, or labelled without its EXIF rotation? Use the image that was labelled"
     raise DataError(what, where=path, hint=hint)
 

@@ -1,4 +1,4 @@
-"""Classes of whole images, of data sets that mark objects only."""
+"""Image classes for data sets that annotate objects only."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,8 +7,8 @@ from gensight.readers.base import Reader, Summary
 from gensight.samples import Sample
 
 
-class OneKindReader(Reader):
-    """A reader whose images are of the class of their objects, where these are all of one class.
+class SingleClassReader(Reader):
+    """A reader that labels an image with the class of its objects, if all objects are of one class.
 
     Args:
         reader: Whose labels are unknown; its categories become the labels.
@@ -42,12 +42,12 @@ class OneKindReader(Reader):
 
 
 def with_labels(reader: Reader) -> Reader:
-    """The reader itself where it has labels, or nothing to make them of."""
-    return reader if reader.labels or not _marks_objects(reader) else OneKindReader(reader)
+    """The reader itself if it has labels, or no objects to derive them from; else a `SingleClassReader`."""
+    return reader if reader.labels or not _marks_objects(reader) else SingleClassReader(reader)
 
 
 def _marks_objects(reader: Reader) -> bool:
-    """Whether it tells kinds of objects apart, in images that have no class of their own."""
+    """Whether it has several object classes, and images without a class of their own."""
     if len(reader.categories) < 2:
         return False
     return any(sample.instances is not None and sample.label is None for sample in reader)

@@ -53,7 +53,7 @@ class _Pair(msgspec.Struct):
 
 
 class SpairReader(Reader):
-    """The images that the pairs of one part speak of, and the pairs.
+    """The images of the pairs of one part, and the pairs.
 
     Keys are `CLASS/NAME`; the class is label and group. Each image has one instance with its box and the parts that are
     seen in it, under `SPAIR_PARTS`. `relation` gives a pair's points and boxes, in either order of its images.
@@ -96,8 +96,8 @@ class SpairReader(Reader):
             kind: files_by_stem(self.root / "JPEGImages" / kind) for kind in dict.fromkeys(kind for kind, _, _ in named)
         }
         self.categories = tuple(sorted(self._files))
-        wanted = list(dict.fromkeys(f"{kind}/{name}" for kind, *pair in named for name in pair))
-        self._keys, absent = keep_present(wanted, self._is_there, "images", path, missing)
+        named_images = list(dict.fromkeys(f"{kind}/{name}" for kind, *pair in named for name in pair))
+        self._keys, absent = keep_present(named_images, self._is_there, "images", path, missing)
         self.dropped |= absent
         self._images = {key: self._read_image_labels(key) for key in self._keys}
         place = {key: index for index, key in enumerate(self._keys)}

@@ -45,7 +45,7 @@ class VocReader(Reader):
     Args:
         root: The folder that holds JPEGImages, such as `VOCdevkit/VOC2012`.
         part: The list: `train`, `val`, `trainval`, or any other.
-        category: Read only the images that show this class, as CLASS_PART.txt says, and only its objects.
+        category: Read only the images that show this class, according to CLASS_PART.txt, and only its objects.
         task: Folder of the lists: `Main`, or `Segmentation` for images that have masks.
         missing: What to do with images or annotations that the list names and that are not there: refuse (`error`),
             or leave them out and count (`drop`).
@@ -111,7 +111,7 @@ class VocReader(Reader):
                     counts[f"only difficult {category}"] += 1
                 case other:
                     hint = "rows are a name and -1, 0 or 1"
-                    raise DataError(f"`{other}` says nothing of an image", where=f"{path}, row {row}", hint=hint)
+                    raise DataError(f"`{other}` is no label of an image", where=f"{path}, row {row}", hint=hint)
         if not kept:
             raise DataError(f"the list has no image with a {category}", where=path)
         return _distinct(kept, path), {reason: count for reason, count in counts.items() if count}

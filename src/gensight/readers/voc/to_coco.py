@@ -26,7 +26,7 @@ def voc_to_coco(
 
     Boxes become continuous ones (VOC's first pixel is 1, and its boxes include their last pixel), masks compressed
     runs, for images in SegmentationObject; `area` is the mask's, else the box's. Images are numbered from 1 in the
-    order of the list and named as in JPEGImages, categories from 1 in VOC's order. What COCO has no word for is kept
+    order of the list and named as in JPEGImages, categories from 1 in VOC's order. Attributes that COCO lacks are kept
     beside its own fields: `difficult`, `truncated` and `occluded` (0 or 1), and `pose` where the annotation has one.
 
     Args:

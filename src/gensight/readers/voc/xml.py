@@ -16,7 +16,7 @@ _SHAPE = "an annotation holds <size> and, for each <object>, a <name> and a <bnd
 
 @dataclass(frozen=True)
 class VocFlags:
-    """What VOC says of an object besides its class and box.
+    """VOC's attributes of an object besides its class and box.
 
     Attributes:
         difficult: Hard to recognise; VOC's evaluation ignores it.
