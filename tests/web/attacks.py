@@ -293,14 +293,9 @@ def _others(scene: Scene) -> Iterator[tuple[Probe, tuple[str, str]]]:
     for number, inputs in scene.questions.items():
         if inputs == ["state"]:  # earlier answers
             body = {"fn_index": number, "session_hash": "PATH", "data": [None], "event_data": {"index": 0, "value": 0}}
-            result = API + "/queue/data?session_hash=PATH"
-            yield (
-                Probe("other visitors", "his history", API + "/queue/join", body, result=result),
-                (
-                    scene.session,
-                    "never-was",
-                ),
-            )
+            pair, result = (scene.session, "never-was"), API + "/queue/data?session_hash=PATH"
+            yield Probe("other visitors", "his history", API + "/queue/join", body, result=result), pair
+            yield Probe("other visitors", "his history, at once", API + "/run/predict", body), pair
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class Server:
     def __init__(self, folder: Path, token: str | None = None) -> None:
         self.visitors = Visitors("127.0.0.1" if token is None else "0.0.0.0", 8000, token)
         self.files = ServedFiles(folder)
-        questions = Questions({0: ("text", "file")}, 0, self.files, self.visitors)
+        questions = Questions({0: ("text", "file"), 1: ("text",)}, {1}, 0, self.files, self.visitors)
         self.guard = Guard(_echo, self.visitors, self.files, questions, max_upload_bytes=2_000_000)
 
     def ask(self, method: str, path: str, body: bytes = b"", query: str = "", **headers: str) -> Answered:
@@ -72,6 +72,15 @@ def test_a_question_is_passed_on_without_what_gradio_need_not_know(server: Serve
     assert reached["headers"] == ["content-length", "content-type", "host", "user-agent"]
     assert b"default-src 'self'" in headers[b"content-security-policy"]
     assert headers[b"x-content-type-options"] == b"nosniff"
+
+
+def test_functions_are_run_at_once_only_where_the_page_says_so(server: Server) -> None:
+    queued = json.dumps({"data": ["run", None], "fn_index": 0, "session_hash": "s"}).encode()
+    direct = json.dumps({"data": ["run"], "fn_index": 1, "session_hash": "s"}).encode()
+
+    statuses = [server.ask("POST", f"/gradio_api/{path}", body)[0]
+                for path in ("queue/join", "run/predict") for body in (queued, direct)]  # fmt: skip
+    assert statuses == [200, 404, 404, 200]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def files(tmp_path: Path) -> ServedFiles:
 @pytest.fixture
 def questions(files: ServedFiles) -> Questions:
     slots = {0: ("text", "file", "state"), 3: ("text",)}
-    return Questions(slots, 0, files, Visitors("127.0.0.1", 8000))  # type: ignore[arg-type]
+    return Questions(slots, (), 0, files, Visitors("127.0.0.1", 8000))  # type: ignore[arg-type]
 
 
 def test_only_what_is_known_is_passed_on(questions: Questions, files: ServedFiles) -> None:
@@ -28,7 +28,7 @@ def test_only_what_is_known_is_passed_on(questions: Questions, files: ServedFile
     sent = {"data": ["run", image, [{"path": "/etc/passwd"}]], "fn_index": 0, "session_hash": "s", "event_id": "e",
             "trigger_id": 7, "batched": True, "event_data": {"index": [1, 2.5], "value": {"path": "/x"}}}  # fmt: skip
 
-    built = json.loads(questions.from_page(json.dumps(sent).encode(), "a"))
+    built = json.loads(questions.from_page(json.dumps(sent).encode(), "a", direct=False))
 
     assert built == {
         "data": ["run", {"path": key, "orig_name": "cat.png"}, None], "fn_index": 0, "trigger_id": 7,
@@ -52,7 +52,7 @@ def test_other_questions_are_refused(questions: Questions, change: dict[str, Any
     sent = {"data": ["run", None, None], "fn_index": 0, "session_hash": "s", **change}
 
     with pytest.raises(RefusedError) as caught:
-        questions.from_page(json.dumps(sent).encode(), "a")
+        questions.from_page(json.dumps(sent).encode(), "a", direct=False)
 
     assert caught.value.status == status
     assert (caught.value.reason == NOT_TAKEN) == (status == 403)

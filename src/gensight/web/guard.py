@@ -23,7 +23,7 @@ from gensight.web.messages import (
     respond,
     send_file,
 )
-from gensight.web.outputs import rewrite_json, rewrite_stream
+from gensight.web.outputs import name_by_keys, rewrite_json, rewrite_stream
 from gensight.web.payloads import UNREADABLE, Questions, RefusedError
 from gensight.web.served_files import ServedFiles
 from gensight.web.visitors import NOBODY, VISITOR, Visitors, is_foreign
@@ -116,6 +116,8 @@ class Guard:
             return self._upload
         if writes and path == f"{API}/queue/join":
             return self._question_of_page
+        if writes and path == f"{API}/run/predict":
+            return self._direct_question_of_page
         if writes and path == f"{API}/call/ask":
             return self._question_of_program
         raise NO_PAGE
@@ -171,7 +173,12 @@ class Guard:
         await respond(call, 200, json.dumps(keys).encode(), [(b"content-type", b"application/json")])
 
     async def _question_of_page(self, call: Call) -> None:
-        await self._pass_on(call, body=self.questions.from_page(await self._body(call), call.visitor))
+        await self._pass_on(call, body=self.questions.from_page(await self._body(call), call.visitor, direct=False))
+
+    async def _direct_question_of_page(self, call: Call) -> None:
+        body = self.questions.from_page(await self._body(call), call.visitor, direct=True)
+        send = rewrite_json(call.send, lambda answer: name_by_keys(answer, self.files, call.visitor))
+        await self._pass_on(call, body=body, send=send)
 
     async def _question_of_program(self, call: Call) -> None:
         def sign(answer: dict[str, Any]) -> None:

@@ -69,7 +69,7 @@ def _line(line: bytes, files: ServedFiles, visitor: str) -> bytes:
 
 
 def rewrite_json(send: Send, change: Callable[[dict[str, Any]], None]) -> Send:
-    """Sends a response of JSON, once it is whole, with a change made to it."""
+    """Sends a response of a JSON object, once it is whole, with a change made to it; an error may be plain text."""
     start: Message = {}
     parts: list[bytes] = []
 
@@ -82,8 +82,8 @@ def rewrite_json(send: Send, change: Callable[[dict[str, Any]], None]) -> Send:
         if message.get("more_body", False):
             return
         body = b"".join(parts)
-        value = json.loads(body)
-        if isinstance(value, dict):
+        if start["status"] < 300 or body.startswith(b"{"):
+            value = json.loads(body)
             change(value)
             body = json.dumps(value).encode()
         kept = [pair for pair in start.get("headers", []) if pair[0].lower() != b"content-length"]

@@ -171,8 +171,9 @@ def build_page(page: Page) -> gr.Blocks:
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
-def slots_of(blocks: gr.Blocks) -> tuple[dict[int, tuple[Slot, ...]], int]:
-    """What each of the page's functions takes, by its number, and the number of the one that programs call."""
+def functions_of(blocks: gr.Blocks) -> tuple[dict[int, tuple[Slot, ...]], set[int], int]:
+    """The page's functions: what each takes, by its number; those that do not wait in the queue; the one that programs
+    call."""
     kinds: dict[str, Slot] = {"image": "file", "state": "state", "textbox": "text", "dropdown": "text"}
     taken = {
         number: tuple(kinds[one.get_block_name()] for one in function.inputs)
@@ -180,7 +181,7 @@ def slots_of(blocks: gr.Blocks) -> tuple[dict[int, tuple[Slot, ...]], int]:
         if function.fn is not None
     }
     (named,) = (number for number, function in blocks.fns.items() if function.api_name == PROGRAMS)
-    return taken, named
+    return taken, {number for number in taken if not blocks.fns[number].queue}, named
 
 
 def theme() -> gr.themes.Base:

@@ -6,7 +6,7 @@ and every other field (`url`, `meta`, `size`, `event_id`, `batched` ...) is left
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, TypeGuard
 
 from gensight.web.served_files import NOT_TAKEN, ServedFiles
@@ -38,23 +38,26 @@ class Questions:
 
     Args:
         slots: Of the page's functions.
+        direct: Numbers of those that are run at once; the others wait in the queue.
         named: Number of the function that programs call.
         files: That may be named.
         visitors: Their sessions.
     """
 
-    def __init__(self, slots: Slots, named: int, files: ServedFiles, visitors: Visitors) -> None:
-        self.slots, self.named, self.files, self.visitors = slots, named, files, visitors
+    def __init__(
+        self, slots: Slots, direct: Collection[int], named: int, files: ServedFiles, visitors: Visitors
+    ) -> None:
+        self.slots, self.direct, self.named, self.files, self.visitors = slots, direct, named, files, visitors
 
-    def from_page(self, body: bytes, visitor: str) -> bytes:
-        """A question of the page's own script, for the queue.
+    def from_page(self, body: bytes, visitor: str, direct: bool) -> bytes:
+        """A question of the page's own script, for the queue or to be run at once.
 
         Raises:
             RefusedError: It names no function, no session, or a file that is not this visitor's.
         """
         question = _read(body)
         number, session = question.get("fn_index"), question.get("session_hash")
-        if not _is_integer(number) or number not in self.slots:
+        if not _is_integer(number) or number not in self.slots or (number in self.direct) != direct:
             raise RefusedError(404, "There is no such page.")
         trigger = question.get("trigger_id")
         built = {

@@ -97,7 +97,7 @@ def _launched(
 ) -> Iterator[None]:
     from starlette.middleware import Middleware
 
-    from gensight.web.page import CSS, Page, build_page, slots_of, theme
+    from gensight.web.page import CSS, Page, build_page, functions_of, theme
 
     offered = {
         run: _copied(trained, folder / "examples" / str(number), limits, examples)
@@ -105,7 +105,7 @@ def _launched(
     }
     files = ServedFiles(folder)
     blocks: Any = build_page(Page(loaded, offered, AnswerStore(folder / "answers"), files, limits))
-    questions = Questions(*slots_of(blocks), files, visitors)
+    questions = Questions(*functions_of(blocks), files, visitors)
     guard = Middleware(Guard, visitors=visitors, files=files, questions=questions, max_upload_bytes=limits.max_bytes)
     try:
         blocks.launch(
