@@ -71,7 +71,7 @@ def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_says_everything_that_is_known(page: str) -> None:
     text = " ".join(" ".join(Tags(page).text).split())
-    metrics = ("mean-px", "pck-box@0.10", "readout", "random-twin", "mean-position", "scratch")
+    metrics = ("mean-px", "pck-box@0.10", "readout", "random-weights", "mean-position", "scratch")
     learning = ("training loss", "validation loss", "validation mean-px")
     cost = ("1.23 M", "8.4 min", "2 CPU cores, 16 GB", "21.4", "1.21 GiB", "480.0 k")
     facts = ("Four points on a drawn mouse", "deeplabcut (data/openfield)", "tiny (frozen)", "1,200 steps", "12 images")

@@ -55,7 +55,7 @@ def test_the_table_by_hand() -> None:
 def test_the_table_of_a_whole_run(tmp_path: Path) -> None:
     folder = write_fake_run(tmp_path / "run", num_items=2)
     text = scores_table_text(json.loads((folder / "metrics.json").read_text()))
-    assert all(name in text for name in ("readout", "random-twin", "mean-position", "scratch", "pck-box@0.10 ↑"))
+    assert all(name in text for name in ("readout", "random-weights", "mean-position", "scratch", "pck-box@0.10 ↑"))
     assert scores_table_text({"scores": []}).startswith("test, 0 images")
     with pytest.raises(RunError, match="missing required field `scores`"):
         scores_table_text({})

@@ -41,7 +41,7 @@ def recipe(folders: Path, **changes: object) -> RunConfig:
         "backbone": {"kind": "transformers", "id": str(folders / "resnet")},
         "method": {"kind": "classifier"},
         "training": {"epochs": 3, "batch_size": 4, "optimiser": "sgd", "learning_rate": 0.05, "validate_every": 3},
-        "evaluation": {"protocols": ["classification"], "baselines": ["most-frequent", "random-twin"]},
+        "evaluation": {"protocols": ["classification"], "baselines": ["most-frequent", "random-weights"]},
         **changes,
     }
     return RunConfig.model_validate(values)
@@ -64,7 +64,7 @@ def test_a_run_keeps_its_classes_and_is_scored_beside_its_baselines(run: Path) -
     encoding = TrainedRun.load(run, "cpu").config.encoding
     assert encoding.labels == ("blue", "green", "red")
     scores = json.loads((run / "metrics.json").read_text())["scores"]
-    assert [one["model"] for one in scores] == ["classifier", "most-frequent", "random-twin"]
+    assert [one["model"] for one in scores] == ["classifier", "most-frequent", "random-weights"]
     assert [one["protocol"] for one in scores[0]["results"]] == ["top-1", "top-5", "balanced-accuracy", "ece"]
     for one in scores[0]["results"]:
         assert one["interval"][0] <= one["value"] <= one["interval"][1]

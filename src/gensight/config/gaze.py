@@ -41,7 +41,7 @@ class GazeMapConfig(EncodingSection):
             "in-frame-ap",
         ),
         usual_protocols=("gazefollow", "in-frame-ap"),
-        baselines=("centre-gaze", "mean-gaze", "eye-point", "head-direction", "head-pixels", "random-twin"),
+        baselines=("centre-gaze", "mean-gaze", "eye-point", "head-direction", "head-pixels", "random-weights"),
         usual_baselines=("centre-gaze", "mean-gaze", "head-pixels", "head-direction"),
     )  # fmt: skip
     grid: ImageSize = Field(default=(64, 64), description="Height and width of the heatmap, in cells.")

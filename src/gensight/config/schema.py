@@ -246,8 +246,9 @@ class EvaluationConfig(Section):
     )
     baselines: tuple[Baseline | TeacherBaseline, ...] | None = Field(
         default=None,
-        description="Scored beside the run: what looks at nothing or at bare pixels, the same head on random weights "
-        "(random-twin), a network from scratch, `teacher:MODEL` (a pose model of transformers); none: the usual ones.",
+        description="Scored beside the run: learning-free baselines, "
+        "the same head on random weights (random-weights), a network from scratch, `teacher:MODEL` (a pose model of "
+        "transformers); none: the usual ones.",
     )
     depth_range: tuple[Positive, Positive] = Field(
         default=(1e-3, 10.0), description="Nearest and farthest true depth that is scored, in metres."

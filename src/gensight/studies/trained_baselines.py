@@ -1,4 +1,4 @@
-"""The trained baselines that stand beside a run: the random-weight twin, and a network from scratch."""
+"""The trained baselines that are scored beside a run: the same network with random weights, and one from scratch."""
 
 from collections.abc import Callable
 
@@ -28,11 +28,11 @@ def untrained_answer(baseline: str, experiment: Experiment, device: str) -> Answ
 def baseline_config(config: RunConfig, baseline: str) -> RunConfig | None:
     """The recipe of a trained baseline; None for one that needs no training, or that this run already is."""
     match baseline:
-        case "random-twin":
+        case "random-weights":
             if config.backbone.kind == "scratch" or config.backbone.random_weights:
                 return None
             backbone = config.backbone.model_copy(update={"random_weights": True})
-            return config.model_copy(update={"name": f"{config.name}-random-twin", "backbone": backbone})
+            return config.model_copy(update={"name": f"{config.name}-random-weights", "backbone": backbone})
         case "scratch":
             if config.backbone.kind == "scratch":
                 return None

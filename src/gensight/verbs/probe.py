@@ -50,7 +50,7 @@ WORTH = 0.02  # a further layer must better the score by this share of it
 
 @dataclass(frozen=True)
 class Cell:
-    """One measurement: layers read together, at one timestep, of the backbone or of its twin with random weights."""
+    """One measurement: layers read together, at one timestep, of the backbone or of a random-weights copy."""
 
     layers: tuple[str, ...]
     timestep: int
@@ -210,7 +210,7 @@ class _Source:
         self._backbones: dict[bool, DiffusionBackbone] = {}
 
     def backbone(self, random_weights: bool) -> DiffusionBackbone:
-        """The frozen backbone, or its twin with random weights; loaded once."""
+        """The frozen backbone, or the same network with random weights; loaded once."""
         if random_weights not in self._backbones:
             changes = {"layers": None, "trainable": "frozen", "random_weights": random_weights}
             section = self.config.backbone.model_copy(update=changes)
@@ -353,8 +353,8 @@ def _write(
     score: Score,
 ) -> dict[str, Any]:
     low, high = score.interval
-    twin = min if task.in_pixels else max
-    random = twin(one.value for cell, one in scores.items() if cell.random_weights)
+    best_of = min if task.in_pixels else max
+    random = best_of(one.value for cell, one in scores.items() if cell.random_weights)
     digits = 2 if task.in_pixels else 3
     chosen = (
         f"{config.encoding.kind} on {len(task.items)} items of {config.data.kind}: {score.value:.{digits}f} "

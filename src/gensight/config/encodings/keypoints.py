@@ -25,7 +25,7 @@ class HeatmapConfig(EncodingSection):
         protocols=KEYPOINT_PROTOCOLS,
         usual_protocols=("pck-box", "mean-px"),
         baselines=("mean-position", *TRAINED),
-        usual_baselines=("mean-position", "random-twin"),
+        usual_baselines=("mean-position", "random-weights"),
         pose_teachers=True,
     )
     skeleton: SkeletonName = Field(
@@ -51,7 +51,7 @@ class PoseImageConfig(EncodingSection):
         protocols=KEYPOINT_PROTOCOLS,
         usual_protocols=("pck-box", "mean-px"),
         baselines=("mean-position", "mean-map", *TRAINED),
-        usual_baselines=("mean-position", "random-twin"),
+        usual_baselines=("mean-position", "random-weights"),
         pose_teachers=True,
     )
     skeleton: SkeletonName = Field(default="openpose-18", description="Which keypoints are drawn.")
@@ -70,7 +70,7 @@ class PoseImageConfig(EncodingSection):
             protocols=("coco-oks",),
             usual_protocols=("coco-oks",),
             baselines=("mean-map", *TRAINED),
-            usual_baselines=("random-twin",),
+            usual_baselines=("random-weights",),
             pose_teachers=False,
         )
 

@@ -23,7 +23,7 @@ class CorrespondenceConfig(EncodingSection):
         protocols=("pck-img", "pck-box"),
         usual_protocols=("pck-img",),
         baselines=("no-motion", "raw-pixels", "sift", "optical-flow", *TRAINED),
-        usual_baselines=("no-motion", "raw-pixels", "sift", "random-twin"),
+        usual_baselines=("no-motion", "raw-pixels", "sift", "random-weights"),
     )
     distance: Distance = Field(
         default=(2, 23), description="Fewest and most frames between the two images, where the data defines no pairs."
@@ -45,7 +45,7 @@ class AppearanceConfig(EncodingSection):
         protocols=("two-alternative", "same-different-auc"),
         usual_protocols=("two-alternative",),
         baselines=("colour-histogram", *TRAINED),
-        usual_baselines=("colour-histogram", "random-twin"),
+        usual_baselines=("colour-histogram", "random-weights"),
     )
     distance: Distance = Field(default=(1, 1000), description="Fewest and most frames between anchor and positive.")
     region: Literal["image", "box", "mask"] = Field(default="image", description="What is compared.")

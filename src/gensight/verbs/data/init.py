@@ -144,7 +144,7 @@ def _training(found: Survey, name: str) -> tuple[Section, dict[str, str]]:
             "cache": {"views": views},
             "evaluation": {
                 "protocols": ["coco-oks", "pck-box"] if named else ["mean-px", "median-px", "rmse-px"],
-                "baselines": ["mean-position", "random-twin", "scratch"],
+                "baselines": ["mean-position", "random-weights", "scratch"],
             },
         }
     )
