@@ -51,7 +51,7 @@ def test_folds_that_are_names_become_folder_names() -> None:
 
 
 def test_arms_are_compared_with_the_reference_or_what_they_name() -> None:
-    config = study(arms={"all": {}, "few": {}, "twin": {"against": "few"}})
+    config = study(arms={"all": {}, "few": {}, "other": {"against": "few"}})
     assert [config.against(arm) for arm in config.arms] == [None, "all", "few"]
 
 

@@ -1,4 +1,4 @@
-"""Names of protocols and baselines. Which of them an encoding has, its own section says (`EncodingFacts`)."""
+"""Names of protocols and baselines. Each encoding's section states which of them it has (`EncodingFacts`)."""
 
 from typing import Literal
 
@@ -19,5 +19,5 @@ Baseline = Literal[
     "centre-gaze", "mean-gaze", "eye-point", "head-direction", "head-pixels",
     "most-frequent", "shuffled-instructions", "held-out-paraphrases",
 ]  # fmt: skip
-TEACHER = "teacher:"  # before a pose model's hub id or folder: that model, scored as a baseline
+TEACHER = "teacher:"  # prefix of a pose model's hub id or folder: that model, scored as a baseline
 TRAINED: tuple[Baseline, ...] = ("random-weights", "scratch")

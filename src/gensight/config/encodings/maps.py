@@ -59,8 +59,8 @@ class DepthMapConfig(EncodingSection):
     depth: Literal["metric", "affine"] = Field(
         default="metric", description="metric: metres; affine: right up to one scale and shift per image."
     )
-    near: Positive = Field(default=0.1, description="Nearest depth that can be told, in metres.")
-    far: Positive = Field(default=10.0, description="Farthest depth that can be told, in metres.")
+    near: Positive = Field(default=0.1, description="Nearest depth that can be represented, in metres.")
+    far: Positive = Field(default=10.0, description="Farthest depth that can be represented, in metres.")
     stride: PositiveInteger = Field(default=4, description="Input pixels per cell.")
 
     @model_validator(mode="after")

@@ -34,7 +34,7 @@ class CorrespondenceConfig(EncodingSection):
 
 
 class AppearanceConfig(EncodingSection):
-    """Descriptors by which images of the same thing are told from images of another."""
+    """Descriptors that separate images of one object or scene from images of others."""
 
     kind: Literal["appearance"] = "appearance"
     kind_facts: ClassVar[EncodingFacts] = EncodingFacts(
@@ -55,7 +55,7 @@ class AppearanceConfig(EncodingSection):
     )
     colours: Literal["own", "varied"] = Field(
         default="own",
-        description="varied: each image's hues and light are changed by chance, so that colours tell little.",
+        description="varied: each image's hues and light are changed at random, so that colours say little.",
     )
     stride: PositiveInteger = Field(default=8, description="Input pixels per cell of the descriptors.")
 
@@ -81,7 +81,7 @@ class LandmarkPairsConfig(EncodingSection):
     distance: Distance = Field(
         default=(3, 40), description="Fewest and most frames between the two images of a temporal pair."
     )
-    pairs_per_sample: PositiveInteger = Field(default=4, description="Partners drawn for each frame.")
+    pairs_per_sample: PositiveInteger = Field(default=4, description="Partner frames sampled for each frame.")
 
     @property
     def skeleton_name(self) -> str:

@@ -1,4 +1,4 @@
-"""`section.key=value` on the command line: how it changes what a recipe file says."""
+"""`section.key=value` on the command line: how it changes a recipe's values."""
 
 import copy
 import json
