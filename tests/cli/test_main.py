@@ -155,7 +155,7 @@ def test_wrong_checkpoint() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(("train", "demo"), "to go on where it stopped: gensight"), (("evaluate", "r"), "to start it again: gensight")],
+    [(("train", "demo"), "to resume: gensight"), (("evaluate", "r"), "to start it again: gensight")],
 )
 def test_interruption_ends_with_130_and_one_line(
     stub: Callable[..., Calls], arguments: tuple[str, ...], said: str

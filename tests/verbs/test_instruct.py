@@ -99,7 +99,7 @@ def test_images_of_any_aspect_come_back_at_their_size(run, tmp_path):
     [
         ("segment the sofa", {}, "names no class of this run"),
         ("hello", {}, "doesn't say which task"),
-        ("segment the dog", {"sampling": Sampling(steps=5)}, "answers in one step, without noise or --steps"),
+        ("segment the dog", {"sampling": Sampling(steps=5)}, "is one-step: it has no noise and no --steps"),
         ("dog", {"task": "caption"}, "not trained to caption"),
     ],
 )

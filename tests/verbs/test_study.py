@@ -78,7 +78,7 @@ def test_ctrl_c_ends_the_study_and_tells_how_to_go_on(
     monkeypatch.setattr(module, "train", interrupted)
     result = CliRunner().invoke(app, ["study", str(recipe), "--out", str(tmp_path / "out")])
     assert result.exit_code == 130
-    assert "go on where it stopped" in result.stderr
+    assert "to resume: " in result.stderr
 
 
 def test_overrides_change_the_study_or_its_runs(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

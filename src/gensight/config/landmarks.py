@@ -87,7 +87,7 @@ class LandmarksConfig(MethodSection):
     background: Literal["none", "full", "low-resolution", "recorded"] = Field(
         default="full",
         description="Whether the background is painted separately, so that landmarks avoid it; low-resolution: mask "
-        "has a quarter of the resolution, for plain backgrounds; recorded: it is what view.track found, not painted.",
+        "at a quarter of the resolution, for plain backgrounds; recorded: it is what view.track found, not painted.",
     )
     background_width: PositiveInteger = Field(default=32, description="Channels of the mask's and background's nets.")
     perceptual: Literal["backbone", "vgg19", "pixels"] = Field(

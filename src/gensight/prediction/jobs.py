@@ -18,7 +18,7 @@ from gensight.prediction.trained_run import TrainedRun
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """One run, what is asked of it, and where its predictions go."""
+    """One run, its request, and the writer of its predictions."""
 
     run: TrainedRun
     request: Request

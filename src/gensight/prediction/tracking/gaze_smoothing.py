@@ -40,7 +40,7 @@ class GazeSmoother:
         self._tracks: list[tuple[_Track, int]] = []  # and the frames that each has seen
 
     def __call__(self, items: Sequence[Item], predictions: Sequence[Prediction]) -> list[Prediction]:
-        """Predictions of one or several whole frames, one per item and in order, smoothed."""
+        """Smoothed predictions of one or several whole frames, one per item, in order."""
         pairs = groupby(zip(items, predictions, strict=True), key=lambda pair: pair[0].sample.key)
         return [smoothed for _, people in pairs for smoothed in self._frame(list(people))]
 

@@ -1,4 +1,4 @@
-"""Boxes of a user's own footage: the subject is followed before the background of its recording."""
+"""Boxes of a user's own footage: the subject is tracked against the background of its recording."""
 
 from gensight.files.videos import open_video
 from gensight.prediction.sources import Source
@@ -7,7 +7,7 @@ from gensight.readers.footage.video import VideoReader
 
 
 def track_source(source: Source) -> Tracker | None:
-    """A tracker of a folder's or video's recordings; None for a single image, which has no background to tell from.
+    """A tracker of a folder's or video's recordings; None for a single image, which has no background to subtract.
 
     Raises:
         DataError: If a recording has too few frames, or frames of several sizes.
