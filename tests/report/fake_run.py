@@ -1,4 +1,4 @@
-"""A run folder as training and evaluation would leave it, with drawn images and made-up but plausible numbers."""
+"""A run folder as training and evaluation would leave it, with synthetic images and made-up but plausible numbers."""
 
 import csv
 from pathlib import Path
@@ -17,7 +17,7 @@ MODELS = {"readout": 4.0, "random-weights": 14.0, "mean-position": 70.0, "scratc
 
 CONFIG = """\
 name: {name}
-description: Four points on a drawn mouse, read out of a frozen backbone.
+description: Four points on a synthetic mouse, read out of a frozen backbone.
 seed: 0
 data: {{kind: deeplabcut, root: data/openfield}}
 view: {{size: [240, 320], crop: frame}}

@@ -83,7 +83,7 @@ def test_intervals_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("interval", "higher_is_better", "said"),
+    ("interval", "higher_is_better", "expected"),
     [
         ((1.0, 2.0), True, "better"),
         ((1.0, 2.0), False, "worse"),
@@ -95,5 +95,5 @@ def test_intervals_in_words() -> None:
         ((1.0, 2.0), None, ""),
     ],
 )
-def test_verdicts(interval: tuple[float | None, float | None], higher_is_better: bool | None, said: str) -> None:
-    assert verdict(Comparison("p", "a", "b", 0.0, interval), higher_is_better) == said
+def test_verdicts(interval: tuple[float | None, float | None], higher_is_better: bool | None, expected: str) -> None:
+    assert verdict(Comparison("p", "a", "b", 0.0, interval), higher_is_better) == expected

@@ -19,7 +19,7 @@ class Alike(Teacher):
     """Called `alike`, with a model and two settings."""
 
     name = "alike"
-    told_apart_by: ClassVar[tuple[str, ...]] = ("way",)
+    identity_settings: ClassVar[tuple[str, ...]] = ("way",)
 
     def __init__(self, version: str = "1", model: str | None = "/a/sam", way: str = "boxes", least: float = 0.5):
         self.version, self.model_location, self.way, self.least = version, model, way, least

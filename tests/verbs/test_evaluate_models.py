@@ -206,7 +206,7 @@ def test_a_run_is_scored_beside_a_specialist_on_the_same_items(model: Callable[[
     ("name", "problem"),
     [
         ("resnet50", "`resnet50` names no model"),
-        ("transformers:{vit}", "answers `classify`, and `four` asks nothing of the kind"),
+        ("transformers:{vit}", "answers `classify`, and `four` has no query of that task"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(

@@ -163,7 +163,7 @@ def test_mistakes_of_the_call(tmp_path: Path) -> None:
         import_weights("other", file, tmp_path / "run")
     with pytest.raises(ConfigError, match="unknown head `gaze`"):
         import_weights("readout-guidance", file, tmp_path / "run", head="gaze")
-    with pytest.raises(ConfigError, match=r"method\.order is what the file makes it"):
+    with pytest.raises(ConfigError, match=r"method\.order is set by the file"):
         import_weights("readout-guidance", file, tmp_path / "run", overrides=["method.order=native"])
     several = released_file(tmp_path / "several.pt", SD, TIME, num_timesteps=2)
     with pytest.raises(RunError, match="aggregates 2 noise levels"):

@@ -1,4 +1,4 @@
-"""A whole probe on a small saved pipeline, stopped and gone on with."""
+"""A whole probe on a small saved pipeline, stopped and resumed."""
 
 import json
 from pathlib import Path
@@ -142,7 +142,7 @@ def test_networks_without_noise_levels_are_refused(tmp_path: Path) -> None:
 def test_encodings_without_maps_are_refused(recipe: RunConfig, tmp_path: Path, kind: str) -> None:
     values = recipe.model_dump(mode="json") | {"encoding": {"kind": kind, "stride": 8}, "evaluation": {}}
     values["data"]["num_frames"] = 2
-    with pytest.raises(ConfigError, match=f"a probe reads one map per image, and the {kind} encoding asks for"):
+    with pytest.raises(ConfigError, match=f"a probe reads one map per image, and the {kind} encoding has"):
         probe(RunConfig.model_validate(values), tmp_path / "out", **SMALL)
 
 

@@ -1,4 +1,4 @@
-"""What came of a run, on one page: reads the result files of run folders, never a model, a data set or the network.
+"""The results of a run on one page: reads the result files of run folders, never a model, a data set or the network.
 
     from gensight.report import scores_table_text, write_report
 

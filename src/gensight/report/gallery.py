@@ -12,7 +12,7 @@ PICTURES_PER_GROUP = 8
 
 
 def gallery(run: Run) -> dict[str, Any]:
-    """The worst, middle and best items of a run that have pictures, drawn, as the page's template wants them."""
+    """The worst, middle and best items of a run that have pictures, as overlays for the page's template."""
     ranked, relative = ranked_items(run)
     pictured = [(place, entry) for place, entry in enumerate(ranked, 1) if picture_path(run, entry.item) is not None]
     count = min(PICTURES_PER_GROUP, max(1, len(pictured) // 3))

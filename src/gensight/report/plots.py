@@ -62,7 +62,7 @@ class Series:
     """How one model of one run looks in every plot.
 
     Attributes:
-        label: What the legend says.
+        label: The legend's text.
         colour: Number of the page's series colour.
         dash: Number of the line style.
     """

@@ -1,9 +1,11 @@
-"""`gensight probe`: what each layer of a backbone tells at each noise level, by ridge regression on cached features.
+"""`gensight probe`: how well each layer of a backbone predicts a target at each noise level.
+
+Predictions are ridge regressions on cached features.
 
 A probe's folder:
 
-settings.json      what was asked; a probe of other settings is refused
-results/           one file for each cell that was measured: a probe that was stopped goes on after the last
+settings.json      the arguments; a probe of other settings is refused
+results/           one file for each cell that was measured: a stopped probe resumes after the last
 cache/             features of the noise level at work; removed at the end of each
 probe.json         all scores with intervals, the best choice, and the baselines
 probe.png          the map
@@ -106,7 +108,7 @@ def probe(
     chosen = evenly_spaced(range(len(reader)), min(samples, len(reader)))
     cases = Cases(Subset(reader, chosen), experiment.encoding, experiment.policy)
     task = Task.open(cases, folds)
-    source = _Source(config, cases, noise, out / "cache", device)
+    source = _ProbeFeatures(config, cases, noise, out / "cache", device)
     names = _layer_names(layers, source.backbone(False))
     _check_timesteps(timesteps, source.backbone(False))
     with only_writer(out):
@@ -127,7 +129,9 @@ def probe(
     return out
 
 
-def _settings(config: RunConfig, source: "_Source", num_samples: int, folds: int, noise: Noise) -> dict[str, Any]:
+def _settings(
+    config: RunConfig, source: "_ProbeFeatures", num_samples: int, folds: int, noise: Noise
+) -> dict[str, Any]:
     """All that a probe's results depend on but their cells."""
     return {
         "recipe": dump_config(config),
@@ -164,11 +168,11 @@ def _check_timesteps(timesteps: Sequence[int], backbone: DiffusionBackbone) -> N
         raise ConfigError(f"timesteps are from 0 to {last}, got {', '.join(odd)}", where="--timesteps")
 
 
-def _layer_names(asked: str, backbone: DiffusionBackbone) -> list[str]:
+def _layer_names(layers: str, backbone: DiffusionBackbone) -> list[str]:
     every = unet_layers(backbone.unet, backbone.stride)
-    if asked == "all":
+    if layers == "all":
         return [layer.name for layer in every]
-    names = None if asked == "decoder" else [name.strip() for name in asked.split(",") if name.strip()]
+    names = None if layers == "decoder" else [name.strip() for name in layers.split(",") if name.strip()]
     return [layer.name for layer in choose_layers(every, names)]
 
 
@@ -195,14 +199,14 @@ class _FixedNoise(Backbone):
         noise: Tensor | None = None,
     ) -> Features:
         shape = self.backbone.latent_shape((images.shape[-2], images.shape[-1]))
-        drawn = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(images.device)
-        return self.backbone.features(images, timestep, text, drawn.expand(len(images), *shape))
+        fixed = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(images.device)
+        return self.backbone.features(images, timestep, text, fixed.expand(len(images), *shape))
 
     def fingerprint(self) -> str:
         return value_hash({"backbone": self.backbone.fingerprint(), "noise": 0})
 
 
-class _Source:
+class _ProbeFeatures:
     """The features of a probe's images, at one timestep at a time."""
 
     def __init__(self, config: RunConfig, cases: Cases, noise: Noise, cache: Path, device: str) -> None:
@@ -232,7 +236,7 @@ class _Source:
 class _Measure:
     """Scores cells, and keeps what was measured in a folder."""
 
-    def __init__(self, task: Task, source: _Source, folder: Path) -> None:
+    def __init__(self, task: Task, source: _ProbeFeatures, folder: Path) -> None:
         self.task, self.source, self.folder = task, source, folder
         self.device = "cpu" if source.device.startswith("mps") else source.device  # which lacks double precision
 

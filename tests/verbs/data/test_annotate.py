@@ -78,14 +78,14 @@ def test_python_users_bring_their_own_teacher_and_reader(tmp_path):
     ("arguments", "said"),
     [
         (("edgs", "IMAGES", "--out", "OUT"), "there is no teacher called `edgs`"),
-        (("edges", "IMAGES"), "where shall the data set be written?"),
+        (("edges", "IMAGES"), "no folder is given for the data set"),
         (("edges", "IMAGES", "--out", "OUT", "--engine", "rey"), "did you mean `ray`?"),
         (("edges", "IMAGES", "--out", "OUT", "--sheet", "worst"), "valid: spread, least-confident, none"),
         (("edges", "IMAGES", "--out", "OUT", "--shard", "3/2"), "`3/2` is no part of the work"),
         (("edges", "IMAGES", "root=x", "--out", "OUT"), "is a path, and takes no `root=x`"),
         (("edges", "pupets", "--out", "OUT"), "did you mean `puppets`?"),
         (("edges", "IMAGES", "--out", "OUT", "--set", "blur"), "write --set NAME=VALUE"),
-        (("tracks", "IMAGES", "--out", "OUT"), "say so: --frames"),
+        (("tracks", "IMAGES", "--out", "OUT"), "pass --frames"),
         (("pose:nowhere/at-all", "IMAGES", "--out", "OUT", "--set", "local_files_only=true"), "nowhere/at-all"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A pooled data set from miniatures: parts, negatives, lossless answers, going on, shards."""
+"""A pooled data set from miniatures: parts, negatives, lossless answers, resuming, shards."""
 
 import io
 import json
@@ -99,14 +99,14 @@ def test_shards(roots, tmp_path):
     assert counts["train"]["images"] == 4
 
 
-def test_several_classes_are_asked_of_a_set_share(roots, tmp_path):
+def test_several_classes_are_queried_for_a_set_share(roots, tmp_path):
     build_instruct(tmp_path / "none", Settings(roots[:1], size=32, several=0.0))
     build_instruct(tmp_path / "all", Settings(roots[:1], size=32, several=1.0))
     none, every = (list(records(tmp_path / name / "train").values()) for name in ("none", "all"))
-    asked = [one for one in every if one["task"] == "segment" and len(one["classes"]) > 1]
-    assert [one["classes"] for one in asked] == [["cat", "dog"]] * 4  # one question for each image
-    assert all("cat" in one["instruction"] and "dog" in one["instruction"] and one["present"] for one in asked)
-    assert len(every) == len(none) + len(asked)
+    several = [one for one in every if one["task"] == "segment" and len(one["classes"]) > 1]
+    assert [one["classes"] for one in several] == [["cat", "dog"]] * 4  # one query for each image
+    assert all("cat" in one["instruction"] and "dog" in one["instruction"] and one["present"] for one in several)
+    assert len(every) == len(none) + len(several)
     path = next(path for path, one in records(tmp_path / "all").items() if one["classes"] == ["cat", "dog"])
     assert path.stem.endswith("segment-cat-dog")
     # the one that is there keeps its place in the palette: cats are white, dogs are not
@@ -152,7 +152,7 @@ def test_files_in_the_way_are_named(roots, tmp_path):
 
 def test_more_labels_than_colours_are_refused_before_anything_is_written(roots, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "NUM_CLASS_COLOURS", 2)
-    with pytest.raises(ConfigError, match=r"colours tell 2 classes of images apart, but there are 3: 3 of 00-pets"):
+    with pytest.raises(ConfigError, match=r"there are colours for 2 classes of images, but 3 classes: 3 of 00-pets"):
         build_instruct(tmp_path / "pool", Settings(roots[:1], size=32))
     assert not (tmp_path / "pool").exists()
     build_instruct(tmp_path / "pool", Settings(roots[:1], size=32, tasks=("segment",)))
@@ -217,13 +217,13 @@ def test_images_of_which_nothing_is_asked_are_left_out(tmp_path, images_per_shar
 
 def test_a_part_of_which_nothing_is_asked_is_refused(tmp_path):
     source = half_blank(tmp_path)
-    with pytest.raises(DataError, match=r"nothing is asked of the part `test`.*segment"):
+    with pytest.raises(DataError, match=r"no query for the part `test`.*segment"):
         build_instruct(tmp_path / "pool", Settings((source,), size=32, tasks=("segment",)))
     assert not (tmp_path / "pool").exists()
     build_instruct(tmp_path / "pool", Settings((f"{source} test=null",), size=32, tasks=("segment",)))
     for path in (tmp_path / "pool" / "train").rglob("pairs.json"):
         path.write_text("[]")
-    with pytest.raises(DataError, match="nothing is asked of the part `train`"):
+    with pytest.raises(DataError, match="no query for the part `train`"):
         InstructPoolReader(tmp_path / "pool")
 
 
@@ -286,6 +286,6 @@ def test_the_command_says_what_was_made(roots, tmp_path):
     result = CliRunner().invoke(app, call)
     assert result.exit_code == 0, result.output
     assert "train: 3 images" in result.output
-    assert "(1 left out: nothing is asked of them)" in result.output
+    assert "(1 left out: no task applies to them)" in result.output
     assert "boxes are those of heads: 00-pets" in result.output
     assert json.loads((tmp_path / "pool" / "dataset.json").read_text())["settings"]["far"] == 8

@@ -1,7 +1,7 @@
-"""What a linear reading of feature maps is worth: ridge regression from each cell's features to the target's cells.
+"""Scores of linear readouts of feature maps: ridge regression from each cell's features to the target's cells.
 
-The mean target is what is told without looking; the regression says what the features add to it (`heads/ridge.py`), so
-a layer that tells nothing scores as the mean target does.
+The mean target is the baseline; the regression predicts what the features add to it (`heads/ridge.py`), so
+a layer without information scores as the mean target does.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -51,7 +51,7 @@ class Task:
     """Labelled images, and how they are divided for cross-validation.
 
     Attributes:
-        encoding: What is asked.
+        encoding: The target.
         output: Name of its only output.
         spec: That output.
         items, views: One of each per image.
@@ -107,7 +107,7 @@ class Task:
 def _places(
     encoding: Encoding, output: str, items: Sequence[Item], views: Sequence[tuple[View, ...]], maps: Tensor
 ) -> Array:
-    """float64 (images, channels, 2): where each blob map says that its point is, in model pixels."""
+    """float64 (images, channels, 2): the point of each blob map, in model pixels."""
     places = []
     for item, view, one in zip(items, views, maps, strict=True):
         instances = encoding.decode({output: one}, item, view).instances
@@ -121,7 +121,7 @@ def probed_output(encoding: Encoding) -> tuple[str, OutputSpec]:
     outputs = list(encoding.outputs.items())
     if len(outputs) != 1 or outputs[0][1].kind not in PROBED:
         raise ConfigError(
-            f"a probe reads one map per image, and the {encoding.name} encoding asks for "
+            f"a probe reads one map per image, and the {encoding.name} encoding has "
             f"{', '.join(f'{name} ({spec.kind})' for name, spec in outputs)}",
             where="encoding.kind",
             choices=["heatmap", "pose-image", "edge-image", "depth-image", "depth-map"],
@@ -151,10 +151,10 @@ def divide(groups: Sequence[str], num_folds: int) -> tuple[tuple[tuple[int, ...]
 
 
 def score_features(task: Task, maps: Maps, device: str = "cpu") -> Score:
-    """How well each cell's target is told by its features, on images that the regression did not learn from.
+    """How well each cell's target is predicted from its features, on images that the regression did not learn from.
 
     Args:
-        task: What is asked.
+        task: The target and its folds.
         maps: The features, on the targets' grid.
         device: Where the sums are made.
     """
@@ -169,7 +169,7 @@ def score_features(task: Task, maps: Maps, device: str = "cpu") -> Score:
 
 
 def score_mean(task: Task) -> Score:
-    """The mean target of the other folds' images as the answer to each: what looks at nothing."""
+    """The mean target of the other folds' images as the prediction for each."""
     predicted = torch.zeros_like(task.targets)
     for fold in task.folds:
         others = _others(task, fold)

@@ -1,4 +1,4 @@
-"""Points followed through videos: the interface of trackers, and OpenCV's optical flow as the one that is always there.
+"""Points followed through videos: the interface of trackers, and OpenCV's optical flow as the default.
 
 The protocol is that of Luo et al., "Readout Guidance", CVPR 2024: points on a grid, chosen in every 16th frame,
 followed forwards and backwards, over at most 128 frames at a time, and only those on the object where masks are known.
@@ -133,7 +133,7 @@ class TrackTeacher(Teacher):
 
     Args:
         grid: Points are chosen on a grid x grid lattice.
-        query_interval: Points are chosen in every so-manieth frame of a stretch.
+        query_interval: Points are chosen in every k-th frame of a stretch.
         longest: Frames of a stretch; longer videos are cut into several, with points of their own.
         masks: `auto`: use the instances' masks where there are any; `ignore`.
         tracker: Who follows them; `OpticalFlow` if None.
@@ -204,7 +204,7 @@ class TrackTeacher(Teacher):
         return tracks, confidence
 
     def _mask(self, sample: Sample) -> Array | None:
-        """bool (height, width): where any instance is; None where nobody knows."""
+        """bool (height, width): where any instance is; None where it is unknown."""
         if self.masks == "ignore" or sample.instances is None:
             return None
         masks = [instance.mask() for instance in sample.instances if instance.mask is not None]
