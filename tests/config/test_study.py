@@ -75,6 +75,6 @@ def test_a_study_is_written_and_read_back(tmp_path: Path) -> None:
     assert load_study_recipe(path) == study()
 
 
-def test_the_recipe_of_another_verb_tells_its_command() -> None:
+def test_the_recipe_of_another_verb_names_its_command() -> None:
     with pytest.raises(ConfigError, match="run `gensight study openfield-study`"):
         load_recipe("openfield-study")

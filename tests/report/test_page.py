@@ -69,7 +69,7 @@ def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_report([plain, folder], parent / "report.html").read_text()
 
 
-def test_says_everything_that_is_known(page: str) -> None:
+def test_shows_everything_that_is_known(page: str) -> None:
     text = " ".join(" ".join(Tags(page).text).split())
     metrics = ("mean-px", "pck-box@0.10", "readout", "random-weights", "mean-position", "scratch")
     learning = ("training loss", "validation loss", "validation mean-px")
@@ -128,7 +128,7 @@ def test_follows_the_readers_theme_and_screen(page: str) -> None:
     assert "var(--series-0)" in page
 
 
-def test_says_what_is_absent(folder: Path, tmp_path: Path) -> None:
+def test_names_what_is_absent(folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "bare"
     shutil.copytree(folder, run, ignore=shutil.ignore_patterns("model", "log", "predictions.json"))
     metrics = json.loads((run / "metrics.json").read_text())

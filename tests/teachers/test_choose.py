@@ -17,7 +17,7 @@ def test_by_name():
 
 
 @pytest.mark.parametrize(
-    ("name", "settings", "said"),
+    ("name", "settings", "message"),
     [
         ("edgs", {}, r"there is no teacher called `edgs`\n  valid: edges, tracks, .*\n.*did you mean `edges`\?"),
         ("edges", {"resolutoin": 3}, r"has no setting `resolutoin`\n.*\n  valid: resolution, blur\n.*`resolution`"),
@@ -26,6 +26,6 @@ def test_by_name():
         ("edges", {"resolution": "large"}, "a setting of the teacher `edges` has the wrong type"),
     ],
 )
-def test_mistakes(name, settings, said):
-    with pytest.raises(ConfigError, match=said):
+def test_mistakes(name, settings, message):
+    with pytest.raises(ConfigError, match=message):
         choose_teacher(name, settings)

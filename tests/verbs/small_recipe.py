@@ -1,4 +1,4 @@
-"""A whole training in seconds: drawn people at 64 px, a small saved pipeline or a network from scratch."""
+"""A whole training in seconds: synthetic people at 64 px, a small saved pipeline or a network from scratch."""
 
 from pathlib import Path
 

@@ -79,7 +79,7 @@ def test_the_run_gives_what_the_released_network_gives(
 
 
 @pytest.mark.slow
-def test_the_run_is_scored_and_says_where_it_comes_from(tmp_path: Path, pipelines: dict[str, Path]) -> None:
+def test_the_run_is_scored_and_records_its_origin(tmp_path: Path, pipelines: dict[str, Path]) -> None:
     file = released_file(tmp_path / "head.pt", SD, TIME, channels=18, tanh=False)
     options = [str(file), "--out", str(tmp_path / "run"), "--backbone", str(pipelines["sd"])]
     done = CliRunner().invoke(app, ["import-weights", "readout-guidance", *options, SMALL, "data.num_test=2"])

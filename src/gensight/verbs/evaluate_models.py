@@ -106,9 +106,9 @@ def evaluate_models(
     path = (folder if out is None else Path(out)) / FILE_NAME
     write_json(path, {"recipe": name, "split": "test", "models": entries}, indent=1)
     for one in entries:
-        announce(f"{one['task']}: {one['num_items']} questions")
+        announce(f"{one['task']}: {one['num_items']} queries")
         if one["unknown_classes"]:
-            announce(f"  the model has no word for: {', '.join(one['unknown_classes'])}")
+            announce(f"  unknown to the model: {', '.join(one['unknown_classes'])}")
         announce(scores_table_text({**one, "split": "test", "cost": {}}))
     announce(f"scores: {path}")
     return scored

@@ -73,7 +73,7 @@ def test_a_folder_or_missing_file_is_no_recipe(tmp_path: Path) -> None:
     assert "there is no such recipe file" in message(tmp_path / "none.yaml")
 
 
-def test_recipe_of_the_other_verb_tells_its_command() -> None:
+def test_recipe_of_the_other_verb_names_its_command() -> None:
     assert "next:  run `gensight pretrain tiny`" in message("tiny")
     with pytest.raises(ConfigError, match="run `gensight train demo`"):
         load_pretrain_recipe("demo")

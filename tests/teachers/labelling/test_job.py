@@ -362,5 +362,5 @@ class TestBadInput:
     def test_a_folder_of_something_else(self, images, tmp_path):
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "thesis.tex").write_text("precious")
-        with pytest.raises(DataError, match="holds something else than a data set"):
+        with pytest.raises(DataError, match="holds something other than a data set"):
             job(images, tmp_path / "out")

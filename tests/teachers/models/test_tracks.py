@@ -87,7 +87,7 @@ def test_long_videos_are_cut_and_points_are_chosen_again():
 
 
 class Still(Tracker):
-    """Says that nothing moves: a learned tracker stands here."""
+    """A tracker without motion, in place of a learned one."""
 
     name = "still"
 
@@ -103,8 +103,8 @@ def test_any_tracker_will_do():
     assert teacher.fingerprint() != TrackTeacher(grid=2).fingerprint()
 
 
-@pytest.mark.parametrize(("settings", "said"), [({"grid": 0}, "grid is 0"), ({"longest": 1}, "longest is 1"),
+@pytest.mark.parametrize(("settings", "message"), [({"grid": 0}, "grid is 0"), ({"longest": 1}, "longest is 1"),
                                                 ({"masks": "none"}, "unknown value 'none'")])  # fmt: skip
-def test_impossible_settings(settings, said):
-    with pytest.raises(ConfigError, match=said):
+def test_impossible_settings(settings, message):
+    with pytest.raises(ConfigError, match=message):
         TrackTeacher(**settings)

@@ -69,7 +69,7 @@ def test_depth_is_stored_without_loss(roots, tmp_path):
     assert (steps > 0).mean() > 0.9
 
 
-def test_an_interrupted_build_goes_on_and_gives_the_same(roots, tmp_path):
+def test_an_interrupted_build_resumes_and_gives_the_same(roots, tmp_path):
     settings = Settings(roots[:1], size=32)
     build_instruct(tmp_path / "whole", settings)
     build_instruct(tmp_path / "cut", settings)
@@ -204,7 +204,7 @@ def half_blank(tmp_path, test=("Abyssinian_9", "beagle_4")):
 
 
 @pytest.mark.parametrize("images_per_shard", [0, 2])
-def test_images_of_which_nothing_is_asked_are_left_out(tmp_path, images_per_shard):
+def test_images_without_queries_are_left_out(tmp_path, images_per_shard):
     settings = Settings((half_blank(tmp_path, ("beagle_4",)),), size=32, tasks=("segment",),
                         images_per_shard=images_per_shard)  # fmt: skip
     for _ in range(2):
@@ -215,7 +215,7 @@ def test_images_of_which_nothing_is_asked_are_left_out(tmp_path, images_per_shar
     assert [sample.key.rpartition("/")[2] for sample in reader] == ["Abyssinian_2", "american_bulldog_7", "beagle_3"]
 
 
-def test_a_part_of_which_nothing_is_asked_is_refused(tmp_path):
+def test_a_part_without_queries_is_refused(tmp_path):
     source = half_blank(tmp_path)
     with pytest.raises(DataError, match=r"no query for the part `test`.*segment"):
         build_instruct(tmp_path / "pool", Settings((source,), size=32, tasks=("segment",)))
@@ -227,7 +227,7 @@ def test_a_part_of_which_nothing_is_asked_is_refused(tmp_path):
         InstructPoolReader(tmp_path / "pool")
 
 
-def test_heads_are_asked_for_and_stored_as_boxes(roots, tmp_path):
+def test_heads_are_queried_and_stored_as_boxes(roots, tmp_path):
     settings = Settings((f"{roots[0]} test=null",), size=32, tasks=("detect",), box_region="head")
     built = build_instruct(tmp_path / "heads", settings)
     assert built.heads == ("00-pets",)
@@ -239,10 +239,12 @@ def test_heads_are_asked_for_and_stored_as_boxes(roots, tmp_path):
     assert build_instruct(tmp_path / "whole", Settings(mixed, size=32)).heads == ()
 
 
-def test_pools_of_before_there_were_regions_go_on(roots, tmp_path):
+def test_pools_of_before_there_were_regions_resume(roots, tmp_path):
     build_instruct(tmp_path, Settings(roots[:1], size=32))
-    told = json.loads((tmp_path / "dataset.json").read_text())
-    assert told["hash"] == module.value_hash({k: v for k, v in told["settings"].items() if k != "box_region"})
+    description = json.loads((tmp_path / "dataset.json").read_text())
+    assert description["hash"] == module.value_hash(
+        {k: v for k, v in description["settings"].items() if k != "box_region"}
+    )
 
 
 @pytest.mark.parametrize("images_per_shard", [0, 2])
@@ -263,7 +265,7 @@ def test_strays_of_another_build_are_named(roots, tmp_path):
         build_instruct(tmp_path, Settings(roots[:1], size=32))
 
 
-def test_difficult_objects_are_told(tmp_path):
+def test_difficult_objects_are_marked(tmp_path):
     root = test_voc.make(tmp_path / "voc")
     build_instruct(tmp_path / "pool", Settings((f"voc root={root} test=null validation_share=0",), size=32))
     sample = next(one for one in InstructPoolReader(tmp_path / "pool") if one.key.endswith("/a"))
@@ -278,7 +280,7 @@ def test_one_image_is_in_one_part_of_all_sources(roots, tmp_path):
         build_instruct(tmp_path / "pool", Settings((roots[0], other), size=32))
 
 
-def test_the_command_says_what_was_made(roots, tmp_path):
+def test_the_command_prints_what_was_made(roots, tmp_path):
     call = ["build-instruct", "--from", f"{half_blank(tmp_path, ())} test=null", "--out", str(tmp_path / "pool"),
             "--size", "32", "--tasks", "segment, detect", "--box-region", "auto", "--far", "8"]  # fmt: skip
     for path in (tmp_path / "pets" / "annotations" / "xmls").glob("Abyssinian_1.xml"):

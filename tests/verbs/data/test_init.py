@@ -203,7 +203,7 @@ def test_data_sets_of_known_layouts_get_the_recipe_that_fits(tmp_path: Path, lay
     assert len(build_readers(config.data.model_copy(update=few)).train) > 0
 
 
-def test_layouts_without_a_recipe_say_what_learns_them(tmp_path: Path) -> None:
+def test_layouts_without_a_recipe_name_what_learns_them(tmp_path: Path) -> None:
     root = write("puppets", tmp_path / "voc", format="voc", num_samples=4, size="64x64", seed=1)
     with pytest.raises(
         ConfigError, match="this is PASCAL VOC: its masks, boxes and classes are learned together, by instructions"

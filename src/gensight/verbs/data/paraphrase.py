@@ -45,6 +45,6 @@ def paraphrase(model: Path, out: Path, tasks: Sequence[str] = TASKS, times: int 
         found[task] = [one for one in new if one is not None]
     if not any(found.values()):
         hint = "try a model that was tuned to follow instructions, or --times"
-        raise DataError("the model gave no new template that keeps the slot for the class", where=model, hint=hint)
+        raise DataError("the model wrote nothing that keeps the class's name and is new", where=model, hint=hint)
     write_json(out, found, indent=1)
     return {task: len(new) for task, new in found.items()}
