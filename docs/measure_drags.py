@@ -3,7 +3,7 @@
 python docs/measure_drags.py RUN EVALUATOR OUT [SCENES [WEIGHT]]       # 0-49; 0.02, or 0 for what is carried alone
 
 RUN and EVALUATOR read correspondence (docs/guidance.md). The handles are the person's visible keypoints; they are
-dragged to the side with more room. Writes a folder for each scene, and sheet.png: sources, unguided images, dragged images.
+dragged to the side with more room. Writes a folder for each scene, and sheet.png: source, unguided, dragged.
 """
 
 import contextlib

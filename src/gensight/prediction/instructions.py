@@ -1,4 +1,4 @@
-"""An instruction in words: which task and classes it means, and the items that it makes of an image.
+"""Instructions: the task and classes of one, and its items of an image.
 
 Several classes are queried in one picture where training had so many in one, else one by one; `merging.py` joins the
 answers.

@@ -8,7 +8,7 @@
 - `scores_table_text`: the scores of a `metrics.json` for the terminal.
 
 Where to look: `results` (what a run folder holds, and reading it), `errors_px` (errors and their ranking), `plots`
-(inline SVG), `pictures` and `gallery` (overlays, and which items are shown), `tables` (numbers in words), `page` and
+(inline SVG), `pictures` and `gallery` (overlays, and which items are shown), `tables` (numbers as text), `page` and
 `page.html.jinja` (the page).
 
 Adding a section to the page:

@@ -29,7 +29,7 @@ def gallery(run: Run) -> dict[str, Any]:
     }
     return {
         "run": run.name,
-        "rows": [{"title": title, "tiles": drawn} for title, drawn in tiles.items() if drawn],
+        "rows": [{"title": title, "tiles": shown} for title, shown in tiles.items() if shown],
         "relative": relative,
         "drawn": any(entry.item.panel is not None for entry in ranked),
         "num_items": len(ranked),

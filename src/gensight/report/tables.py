@@ -1,4 +1,4 @@
-"""Numbers in words, and the score table for the terminal."""
+"""Numbers as text, and the score table for the terminal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal

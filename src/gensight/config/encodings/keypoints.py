@@ -45,7 +45,7 @@ class PoseImageConfig(EncodingSection):
 
     kind: Literal["pose-image"] = "pose-image"
     kind_facts: ClassVar[EncodingFacts] = EncodingFacts(
-        finds="a drawn skeleton",
+        finds="a skeleton image",
         truths=("keypoints", "boxes"),
         files=("maps", "keypoints"),
         protocols=KEYPOINT_PROTOCOLS,

@@ -106,7 +106,7 @@ def _teacher(entry: Entry) -> str:
 def _section(reader: AnnotatedReader, index: int, confidence: float) -> str:
     row, sample = reader.row(index), reader[index]
     video = reader.videos.get(sample.group, {"labels": []})
-    who = ", ".join(entry["teacher"] for entry in [*row["labels"], *video["labels"]]) or "nobody"
+    who = ", ".join(entry["teacher"] for entry in [*row["labels"], *video["labels"]]) or "no teacher"
     words = [f"labelled by {who}", f"least confidence {confidence:.2f}"]
     if sample.label is not None:
         words.append(f"class {sample.label}")

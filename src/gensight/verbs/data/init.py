@@ -162,7 +162,7 @@ def _split(found: Survey) -> tuple[dict[str, Any], str]:
     """How to divide a DeepLabCut project, and why."""
     if len(found.groups) >= 4:
         test = list(found.groups[-max(1, len(found.groups) // 5) :])
-        note = f"There are {len(found.groups)} videos: scores on unseen ones say how it will do on the next."
+        note = f"There are {len(found.groups)} videos: scores on unseen ones estimate those on new videos."
         return {"kind": "videos", "test": test, "validation": _validation_share(found.num_images)}, note
     note = "Frames of one video resemble their neighbours, so parts are contiguous and not sampled at random."
     return {"kind": "blocks", "num_blocks": 5, "test_block": 4, "validation": _validation_share(found.num_images)}, note

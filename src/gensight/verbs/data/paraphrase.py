@@ -36,7 +36,7 @@ def paraphrase(model: Path, out: Path, tasks: Sequence[str] = TASKS, times: int 
             raise ConfigError(f"no task is called `{name}`", where="--tasks", choices=TASKS)
         chosen.append(task)
     if out.exists():
-        raise DataError("the file exists, perhaps with somebody's changes", where=out, hint="name a new one with --out")
+        raise DataError("the file exists, and may have been edited", where=out, hint="name a new one with --out")
     paraphraser = Paraphraser(model, seed)
     found: dict[Task, list[str]] = {}
     for task in dict.fromkeys(chosen):

@@ -71,8 +71,8 @@ def transfer(run: Path, pose: Path, looks: Path, out: Path, device: str = "auto"
     poses, giver = open_source(Path(pose)), open_source(Path(looks))
     path, moving = Path(out), poses.frame_rate is not None
     if moving != (path.suffix.lower() in VIDEO_SUFFIXES):
-        want = "a video (.mp4)" if moving else "a picture (.png)"
-        raise ConfigError(f"{poses.path.name} is redrawn as {want}", where=str(path), hint="choose another --out")
+        output = "a video (.mp4)" if moving else "a picture (.png)"
+        raise ConfigError(f"{poses.path.name} is redrawn as {output}", where=str(path), hint="choose another --out")
     landmark_run = LandmarkRun.open(run, device)
     tracker = track_source(giver) if landmark_run.trained.config.view.track else None
     shown = landmark_run.crop([next(giver.samples())], tracker)
