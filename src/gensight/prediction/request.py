@@ -25,7 +25,7 @@ Kind = Literal["image", "boxes", "heads", "words", "pair"]
 
 
 @runtime_checkable
-class Run(Protocol):
+class RunAttributes(Protocol):
     """The attributes of a run that a request needs; `TrainedRun` has them."""
 
     @property
@@ -40,7 +40,7 @@ class Run(Protocol):
     def encoding(self) -> Encoding: ...
 
 
-def request_kind(run: Run) -> Kind:
+def request_kind(run: RunAttributes) -> Kind:
     """What a run is given beside an image: nothing, boxes of subjects (or nothing), heads, words, another image."""
     match run.config.encoding.facts.items:
         case "words":
@@ -79,7 +79,7 @@ class Request:
     sampling: Sampling | None = None
     note: str = ""
 
-    def resolve(self, run: Run) -> "Request":
+    def resolve(self, run: RunAttributes) -> "Request":
         """The request with its task, classes and points.
 
         Raises:
@@ -117,7 +117,7 @@ class Request:
         """The key of an image's noise: the same for all instructions about an image."""
         return 0 if self.instruction is None else mix(0, *sample.key.encode())
 
-    def _with_instruction(self, run: Run) -> "Request":
+    def _with_instruction(self, run: RunAttributes) -> "Request":
         if not isinstance(run.encoding, Instructed):
             raise ConfigError(
                 f"a run of method.kind={run.config.method.kind} takes no instruction", where=run.folder.root,
@@ -127,7 +127,7 @@ class Request:
         found = understand(run.encoding, self.instruction, self.task, self.classes, str(run.folder.root))
         return replace(self, task=found.task, classes=found.classes, note=found.note)
 
-    def _with_pairs(self, run: Run) -> "Request":
+    def _with_pairs(self, run: RunAttributes) -> "Request":
         assert self.reference is not None  # the caller has checked it
         match str(run.config.encoding.kind):
             case "correspondence":
@@ -141,7 +141,7 @@ class Request:
                 raise ConfigError(f"this run reads single images ({kind}), and compares none",
                                   where=run.folder.root, hint=hint)  # fmt: skip
 
-    def _refuse(self, run: Run) -> None:
+    def _refuse(self, run: RunAttributes) -> None:
         kind = request_kind(run)
         if kind == "words":
             raise ConfigError(

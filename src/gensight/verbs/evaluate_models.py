@@ -28,7 +28,7 @@ _AFFINE = "depth-affine"
 
 
 @dataclass(frozen=True, eq=False)
-class ModelScores:
+class SpecialistScores:
     """A specialist's scores, the run's on the same items, and their paired differences.
 
     Attributes:
@@ -70,7 +70,7 @@ def evaluate_models(
     device: str = "auto",
     out: Path | None = None,
     announce: Announce = silent,
-) -> list[ModelScores]:
+) -> list[SpecialistScores]:
     """Scores models of the transformers library on the test part of a run or a recipe.
 
     Each model answers the items of its task, and is scored by the recipe's protocols of that task; a run is
@@ -128,7 +128,7 @@ def _run(run_or_recipe: str, checkpoint: str, device: str) -> TrainedRun | None:
 
 def _score_model(
     specialist: Specialist, trained: TrainedRun | None, experiment: Experiment, cases: Cases
-) -> ModelScores:
+) -> SpecialistScores:
     items = [item for item in (cases.item(index) for index in range(len(cases))) if _has_task(item, specialist.task)]
     metrics = _metrics(experiment, specialist)
     if not items or not metrics:
@@ -153,7 +153,7 @@ def _score_model(
         answered = (pair for some in batches for pair in zip(trained.predict_items(some), some, strict=True))
         own = _scored(progress(answered, len(items), "evaluate the run", "items"), _metrics(experiment, specialist))
     unknown = tuple(name for name in queried if name not in known)
-    return ModelScores(specialist.name, specialist.task, len(items), unknown, results, own)
+    return SpecialistScores(specialist.name, specialist.task, len(items), unknown, results, own)
 
 
 def _has_task(item: Item, task: str) -> bool:

@@ -43,7 +43,7 @@ from gensight.loading.cases import Cases
 from gensight.readers.splits import Subset, evenly_spaced
 from gensight.report.probe_map import ProbeMap
 from gensight.samples import Size
-from gensight.studies.probe.scores import Maps, Score, Task, probed_output, score_features, score_mean
+from gensight.studies.probe.scores import Maps, ProbeScore, Task, probed_output, score_features, score_mean
 
 Noise = Literal["none", "fixed"]
 NOISES: tuple[Noise, ...] = get_args(Noise)
@@ -51,7 +51,7 @@ WORTH = 0.02  # a further layer must better the score by this share of it
 
 
 @dataclass(frozen=True)
-class Cell:
+class ProbeCell:
     """One measurement: layers read together, at one timestep, of the backbone or of a random-weights copy."""
 
     layers: tuple[str, ...]
@@ -114,8 +114,8 @@ def probe(
     with only_writer(out):
         _check_folder(out, _settings(config, source, len(chosen), folds, noise))
         measure = _Measure(task, source, out / "results")
-        grid = [Cell((name,), timestep) for timestep in timesteps for name in names]
-        scores = measure([*grid, *(Cell((name,), timesteps[0], random_weights=True) for name in names)])
+        grid = [ProbeCell((name,), timestep) for timestep in timesteps for name in names]
+        scores = measure([*grid, *(ProbeCell((name,), timesteps[0], random_weights=True) for name in names)])
         mean = score_mean(task)
         table = _table(config, task, names, timesteps, scores, mean)
         best, score = _combine(measure, scores, table, names, timesteps, combine)
@@ -240,7 +240,7 @@ class _Measure:
         self.task, self.source, self.folder = task, source, folder
         self.device = "cpu" if source.device.startswith("mps") else source.device  # which lacks double precision
 
-    def __call__(self, cells: Sequence[Cell]) -> dict[Cell, Score]:
+    def __call__(self, cells: Sequence[ProbeCell]) -> dict[ProbeCell, ProbeScore]:
         """The scores of cells; those of one timestep share the backbone's pass."""
         scores = {cell: _read_score(self._path(cell)) for cell in cells if self._path(cell).is_file()}
         missing = [cell for cell in cells if cell not in scores]
@@ -256,24 +256,24 @@ class _Measure:
         line.close()
         return {cell: scores[cell] for cell in cells}
 
-    def _path(self, cell: Cell) -> Path:
+    def _path(self, cell: ProbeCell) -> Path:
         return self.folder / f"{value_hash(_cell_json(cell))[:16]}.json"
 
 
-def _by_pass(cells: Sequence[Cell]) -> Iterator[tuple[bool, int, list[Cell]]]:
+def _by_pass(cells: Sequence[ProbeCell]) -> Iterator[tuple[bool, int, list[ProbeCell]]]:
     for key in dict.fromkeys((cell.random_weights, cell.timestep) for cell in cells):
         yield *key, [cell for cell in cells if (cell.random_weights, cell.timestep) == key]
 
 
-def _cell_json(cell: Cell) -> dict[str, Any]:
+def _cell_json(cell: ProbeCell) -> dict[str, Any]:
     return {"layers": list(cell.layers), "timestep": cell.timestep, "random_weights": cell.random_weights}
 
 
-def _read_score(path: Path) -> Score:
+def _read_score(path: Path) -> ProbeScore:
     kept = read_json(path)
     # JSON has no NaN: it is written as null.
     low, high = (np.nan if bound is None else bound for bound in kept["interval"])
-    return Score(np.nan if kept["value"] is None else kept["value"], (low, high), tuple(kept["penalties"]))
+    return ProbeScore(np.nan if kept["value"] is None else kept["value"], (low, high), tuple(kept["penalties"]))
 
 
 def _maps(features: CachedFeatures, layers: Sequence[str], task: Task) -> Maps:
@@ -292,14 +292,14 @@ def _table(
     task: Task,
     names: Sequence[str],
     timesteps: Sequence[int],
-    scores: dict[Cell, Score],
-    mean: Score,
+    scores: dict[ProbeCell, ProbeScore],
+    mean: ProbeScore,
 ) -> ProbeMap:
     values = np.array(
         [
             [
-                *(scores[Cell((name,), timestep)].value for timestep in timesteps),
-                scores[Cell((name,), timesteps[0], random_weights=True)].value,
+                *(scores[ProbeCell((name,), timestep)].value for timestep in timesteps),
+                scores[ProbeCell((name,), timesteps[0], random_weights=True)].value,
             ]
             for name in names
         ]
@@ -321,21 +321,21 @@ def _backbone_name(config: RunConfig) -> str:
 
 
 def _combine(
-    measure: Callable[[Sequence[Cell]], dict[Cell, Score]],
-    scores: dict[Cell, Score],
+    measure: Callable[[Sequence[ProbeCell]], dict[ProbeCell, ProbeScore]],
+    scores: dict[ProbeCell, ProbeScore],
     table: ProbeMap,
     names: Sequence[str],
     timesteps: Sequence[int],
     most: int,
-) -> tuple[Cell, Score]:
+) -> tuple[ProbeCell, ProbeScore]:
     """Greedy forward selection of layers at the best timestep."""
     row, column = table.best(len(timesteps))
-    best = Cell((names[row],), timesteps[column])
+    best = ProbeCell((names[row],), timesteps[column])
     score = scores[best]
     sign = 1 if table.smaller_is_better else -1
     while len(best.layers) < min(most, len(names)):
         further = [name for name in names if name not in best.layers]
-        cells = [Cell(tuple(n for n in names if n in (*best.layers, name)), best.timestep) for name in further]
+        cells = [ProbeCell(tuple(n for n in names if n in (*best.layers, name)), best.timestep) for name in further]
         found = measure(cells)
         scores |= found
         cell = min(cells, key=lambda one: sign * found[one].value)
@@ -351,10 +351,10 @@ def _write(
     task: Task,
     noise: Noise,
     table: ProbeMap,
-    scores: dict[Cell, Score],
-    mean: Score,
-    best: Cell,
-    score: Score,
+    scores: dict[ProbeCell, ProbeScore],
+    mean: ProbeScore,
+    best: ProbeCell,
+    score: ProbeScore,
 ) -> dict[str, Any]:
     low, high = score.interval
     best_of = min if task.in_pixels else max

@@ -29,7 +29,7 @@ _PEAK = 0.5  # a blob whose target never rises above it is not in the image
 
 
 @dataclass(frozen=True)
-class Score:
+class ProbeScore:
     """What was found.
 
     Attributes:
@@ -150,7 +150,7 @@ def divide(groups: Sequence[str], num_folds: int) -> tuple[tuple[tuple[int, ...]
     return tuple(numbers), "whole groups of images"
 
 
-def score_features(task: Task, maps: Maps, device: str = "cpu") -> Score:
+def score_features(task: Task, maps: Maps, device: str = "cpu") -> ProbeScore:
     """How well each cell's target is predicted from its features, on images that the regression did not learn from.
 
     Args:
@@ -168,7 +168,7 @@ def score_features(task: Task, maps: Maps, device: str = "cpu") -> Score:
     return _score(task, predicted, tuple(penalties))
 
 
-def score_mean(task: Task) -> Score:
+def score_mean(task: Task) -> ProbeScore:
     """The mean target of the other folds' images as the prediction for each."""
     predicted = torch.zeros_like(task.targets)
     for fold in task.folds:
@@ -212,7 +212,7 @@ def _apply(linear: Linear, maps: Tensor) -> Tensor:
     return answers.mT.unflatten(-1, maps.shape[-2:]).float()
 
 
-def _score(task: Task, predicted: Tensor, penalties: tuple[float, ...] = ()) -> Score:
+def _score(task: Task, predicted: Tensor, penalties: tuple[float, ...] = ()) -> ProbeScore:
     statistics = _place_errors(task, predicted) if task.in_pixels else _squares(task, predicted)
 
     def value(sums: Array) -> Array:
@@ -220,7 +220,7 @@ def _score(task: Task, predicted: Tensor, penalties: tuple[float, ...] = ()) -> 
         return ratio if task.in_pixels else 1 - ratio
 
     low, high = interval(statistics, value, task.groups, num_resamples=_NUM_RESAMPLES)
-    return Score(float(value(statistics.sum(0, keepdims=True))[0]), (low, high), penalties)
+    return ProbeScore(float(value(statistics.sum(0, keepdims=True))[0]), (low, high), penalties)
 
 
 def _place_errors(task: Task, predicted: Tensor) -> Array:

@@ -21,7 +21,7 @@ from gensight.instructions.grammar import Task
 from gensight.readers.base import Reader
 from gensight.readers.instruct_pool.reader import LEVELS, StoredImage, read_picture, read_record, stored_images
 from gensight.samples import Array
-from gensight.verbs.data.pool_pairs import Pair, PooledSource, Settings, pairs
+from gensight.verbs.data.pool_pairs import PooledPair, PooledSource, Settings, pairs
 
 _SHOWN = 12  # images on a contact sheet
 
@@ -93,7 +93,7 @@ def _write_shards(
                     _add(tar, f"{source.name}/{name}/{last}", image, pair)
 
 
-def _add(tar: tarfile.TarFile, key: str, image: bytes, pair: Pair) -> None:
+def _add(tar: tarfile.TarFile, key: str, image: bytes, pair: PooledPair) -> None:
     record = json.dumps(pair.record, default=np.ndarray.tolist).encode()
     for suffix, data in (("source.jpg", image), ("target.png", pair.target), ("json", record)):
         member = tarfile.TarInfo(f"{key}.{suffix}")

@@ -102,7 +102,7 @@ class Settings:
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class PooledPair:
     """One instruction and its answer; `target` is a PNG."""
 
     name: str
@@ -166,7 +166,7 @@ def queries_of(
 
 def pairs(
     sample: Sample, source: PooledSource, settings: Settings, encodings: Mapping[Task, Painted]
-) -> tuple[View, list[Pair]]:
+) -> tuple[View, list[PooledPair]]:
     """(how the image is stored, its instructions and answers)."""
     view = _view(sample.size, settings.size)
     sample = with_region(sample, source.region)
@@ -230,7 +230,7 @@ def _pair(
     encoding: Painted,
     view: View,
     settings: Settings,
-) -> Pair:
+) -> PooledPair:
     task, classes, present = query
     seed = Random(f"{settings.seed} {sample.key} {task} {classes}").getrandbits(32)
     phrase = fixed(task, classes) if settings.phrasing == "fixed" else rephrased(task, classes, seed)
@@ -245,7 +245,7 @@ def _pair(
         "size": view.model_size, "label": sample.label if task == "classify" else None,
         **(_boxes(sample, classes) if task == "detect" else {"boxes": None}),
     }  # fmt: skip
-    return Pair(f"{number:02d}-{task}-{what}", _png(task, *painted), record)
+    return PooledPair(f"{number:02d}-{task}-{what}", _png(task, *painted), record)
 
 
 def _boxes(sample: Sample, classes: Sequence[str]) -> dict[str, Any]:
