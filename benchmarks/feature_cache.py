@@ -49,7 +49,7 @@ def _pixels(seed: int) -> Array:
 
 
 class Unasked(Encoding):
-    """Asks nothing of an image, so that features are all that is timed."""
+    """An encoding without targets, so that only features are timed."""
 
     name = "unasked"
 

@@ -40,8 +40,8 @@ def main() -> None:
     rng = np.random.default_rng(0)
     cases = [(rng.random((64, 64)).astype(np.float32), rng.random((10, 2))) for _ in range(min(options.people, 500))]
     begun = time.process_time()
-    asked = (cases[number % len(cases)] for number in range(options.people))
-    ours = [auc_of_points(resized(values, SIZE), point_cells(points, SIZE)) for values, points in asked]
+    pairs = (cases[number % len(cases)] for number in range(options.people))
+    ours = [auc_of_points(resized(values, SIZE), point_cells(points, SIZE)) for values, points in pairs]
     ours_each = (time.process_time() - begun) / options.people
     shown = [(resized(values, SIZE), point_cells(points, SIZE)) for values, points in cases[: options.compared]]
     begun = time.process_time()

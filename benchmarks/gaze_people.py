@@ -1,4 +1,4 @@
-"""What eight people of one image cost beside one, for each gaze method (processor time of `predict`, best of a few).
+"""What eight people of one image cost beside one, for each gaze method (CPU time of `predict`, best of a few).
 
     python benchmarks/gaze_people.py [--repeats 5]
 
@@ -32,7 +32,7 @@ STEPS = 10
 
 
 def people(count: int, size: tuple[int, int], head_size: tuple[int, int]) -> Batch:
-    """One drawn scene, asked about heads in `count` places."""
+    """One synthetic scene, with `count` heads to predict."""
     sample = PuppetsReader(1, seed=1, size=(256, 256))[0]
     heads = [(np.array([20.0 + 25 * n, 40, 50 + 25 * n, 70]), 1.0) for n in range(count)]
     policy, encoding = GazeViews(size, "stretched-frame", 1.2, head_size), GazeMap()
@@ -45,7 +45,7 @@ def people(count: int, size: tuple[int, int], head_size: tuple[int, int]) -> Bat
 
 
 def seconds(method: Method, batch: Batch, repeats: int) -> float:
-    """The least processor time of a prediction."""
+    """The least CPU time of a prediction."""
     times = []
     for _ in range(repeats):
         begun = time.process_time()
@@ -91,8 +91,8 @@ def main() -> None:
         if isinstance(method, DiffusionGaze):
             method.encoder.register_forward_hook(count)
             method.predict(people(8, (128, 128), (side, side)))
-        told = f"; encoders ran {runs} time for 8 people and {STEPS} steps" if runs else ""
-        print(f"{name:<24} one {1e3 * one:7.1f} ms, eight {1e3 * eight:7.1f} ms: {eight / one:.2f} times{told}")
+        counted = f"; encoders ran {runs} time for 8 people and {STEPS} steps" if runs else ""
+        print(f"{name:<24} one {1e3 * one:7.1f} ms, eight {1e3 * eight:7.1f} ms: {eight / one:.2f} times{counted}")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def main() -> int:
     print(
         f"memory above the weights: {normal['peak'] / 1e9:.2f} GB, checkpointed {low['peak'] / 1e9:.2f} GB: "
         f"{ratio:.2f} x (target {MAX_RATIO} or less); gradients differ by {difference:.1e} of the largest; "
-        f"processor time {normal['seconds']:.0f} s and {low['seconds']:.0f} s: {'met' if met else 'MISSED'}"
+        f"CPU time {normal['seconds']:.0f} s and {low['seconds']:.0f} s: {'met' if met else 'MISSED'}"
     )
     return 0 if met else 1
 

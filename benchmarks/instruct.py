@@ -4,7 +4,7 @@
 
 On `tiny` both ways run end to end, from pixels and words to a painted answer. Weights play no part in the times, so
 untrained editors are measured. With `--sd15` the parts of a model shaped like SD 1.5 (random weights, 512 px; some
-minutes and 6 GB on a CPU) are timed one by one, and its 300 calls are counted, not run. Times are processor time.
+minutes and 6 GB on a CPU) are timed one by one, and its 300 calls are counted, not run. Times are CPU times.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def _compare(backbone: DiffusionBackbone, images: int, side: int, steps: int, re
     editor = Editor(backbone).eval()
     pixels, texts = torch.rand(images, 3, side, side), ["segment the dog"] * images
     one, many = _times(editor, pixels, texts, repeat), 0.0
-    print(f"tiny, {images} image(s) of {side} px, milliseconds of processor time")
+    print(f"tiny, {images} image(s) of {side} px, milliseconds of CPU time")
     for name, seconds in one.items():
         print(f"  {name:10s} {1e3 * seconds:9.2f}")
     editor.calls = 0
@@ -50,9 +50,9 @@ def _compare(backbone: DiffusionBackbone, images: int, side: int, steps: int, re
         backbone.decode_latent(latents)
 
     many = _time(sampled, 1)
-    print(f"one step, end to end    {1e3 * one['one step']:9.2f}   1 U-Net call an image")
+    print(f"one-step, end to end    {1e3 * one['one-step']:9.2f}   1 U-Net call an image")
     print(f"{steps} steps, end to end   {1e3 * many:9.2f}   {editor.calls // images} U-Net calls an image")
-    print(f"ratio                   {many / one['one step']:9.1f}")
+    print(f"ratio                   {many / one['one-step']:9.1f}")
 
 
 def _times(editor: Editor, pixels: torch.Tensor, texts: list[str], repeat: int) -> dict[str, float]:
@@ -75,7 +75,7 @@ def _times(editor: Editor, pixels: torch.Tensor, texts: list[str], repeat: int) 
         "encoder": lambda: editor.image_latents(pixels),
         "U-Net": lambda: editor.denoise(zeros, last, latents, text),
         "decoder": lambda: backbone.decode_latent(latents),
-        "one step": one_step,
+        "one-step": one_step,
     }
     return {name: _time(part, repeat) for name, part in parts.items()}
 
@@ -84,7 +84,7 @@ def _times(editor: Editor, pixels: torch.Tensor, texts: list[str], repeat: int) 
 def _count(backbone: DiffusionBackbone, steps: int) -> None:
     editor = Editor(backbone).eval()
     times = _times(editor, torch.rand(1, 3, 512, 512), ["segment the dog"], 1)
-    print("shaped like SD 1.5, one image of 512 px, seconds of processor time")
+    print("shaped like SD 1.5, one image of 512 px, seconds of CPU time")
     for name, seconds in times.items():
         print(f"  {name:10s} {seconds:9.2f}")
     others = times["text"] + times["encoder"] + times["decoder"]

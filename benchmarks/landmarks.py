@@ -1,6 +1,6 @@
 """Training step of landmarks (K = 30, 128 px, batch 8, with background) against a plain transcription of the formulas.
 
-The transcription has the same networks, weights and losses, and does what the formulas say, as they stand: parts are
+The transcription has the same networks, weights and losses, and follows the formulas literally: parts are
 rendered and painted at the images' resolution, and brought down to that of each scale of the decoder; each part's map
 times each channel of what is pooled or painted is a five-dimensional tensor, summed up afterwards; coordinates minus
 means are kept for each cell before the covariances multiply them; every image goes through the shape encoder by itself;
@@ -8,7 +8,7 @@ SPADE normalises, scales and shifts in one operation after the other; tensors li
 shrinking is not quite painting the shrunk, so the first losses agree to a hundredth.
 
 Each side runs in processes of its own, so that its peak memory is its own, in turn, twice; its faster one counts.
-Targets: at least 1.3 x faster, at most 0.75 x the memory that a step adds to the process. Times are processor seconds
+Targets: at least 1.3 x faster, at most 0.75 x the memory that a step adds to the process. Times are CPU seconds
 of one thread, so that other programs change them little.
 """
 
@@ -106,7 +106,7 @@ def transcribe() -> None:
 
 
 def measure(side: str) -> dict[str, float]:
-    """Fastest of a few steps in processor seconds, the memory they add in MB, and the first loss."""
+    """Fastest of a few steps in CPU seconds, the memory they add in MB, and the first loss."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     if side == "plain":

@@ -1,4 +1,4 @@
-"""How fast puppets are drawn: images per second on one core at 128 x 128, with keypoints, boxes and captions.
+"""How fast puppets are rendered: images per second on one core at 128 x 128, with keypoints, boxes and captions.
 
 command: python benchmarks/puppets.py [NUM_IMAGES]
 target:  at least 60 images/s
@@ -19,7 +19,7 @@ def main(num_images: int = 500) -> int:
     """Prints the mean rate and that of the quickest tenth (an idle core); 1 if that misses the target."""
     cv2.setNumThreads(1)
     reader = PuppetsReader(num_images, seed=0, truths=("keypoints", "boxes", "caption"), subjects="all")
-    for sample in PuppetsReader(40, seed=1, subjects="all"):  # draws the textures
+    for sample in PuppetsReader(40, seed=1, subjects="all"):  # makes the textures
         sample.image()
     spent = []
     for block in range(BLOCKS):

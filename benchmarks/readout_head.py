@@ -3,7 +3,7 @@
 Each side runs in processes of its own, so that its peak memory is its own, in turn, twice, and its fastest step counts;
 the same network, features and optimiser.
 Targets on a CPU: at least 3.5 x faster, at most 0.6 x the peak memory (of the whole process, libraries included).
-Times are processor seconds of one thread, so that other programs on the machine change them little.
+Times are CPU seconds of one thread, so that other programs on the machine change them little.
 Part of the gain is memory layout, which the native order chooses for itself: the third side is the reference order
 given its features channels-last, for comparison and without a target.
 """
@@ -28,7 +28,7 @@ MIN_SPEEDUP, MAX_MEMORY = 3.5, 0.6
 
 
 def measure(order: str, layout: str) -> dict[str, float]:
-    """Fastest of a few steps in processor seconds, and the peak memory of this process in MB."""
+    """Fastest of a few steps in CPU seconds, and the peak memory of this process in MB."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     layers = [Layer(str(i), c, s) for i, (c, s) in enumerate(zip(CHANNELS, STRIDES, strict=True))]

@@ -1,6 +1,6 @@
 """Inference with three heads on one backbone pass against one head: an SD 1.5-shaped U-Net, random weights, 512 px.
 
-Pose image, depth image and edges are read off one pass; the other side reads the pose image alone. Processor seconds of
+Pose image, depth image and edges are read off one pass; the other side reads the pose image alone. CPU seconds of
 the same process, sides in turn, the fastest of each. Target: three heads cost at most 1.3 x one.
 """
 
@@ -36,7 +36,7 @@ def main() -> int:
     one, three = (min(taken) for taken in seconds.values())
     met = three <= MAX_RATIO * one
     print(
-        f"one head {one:.1f} s, three heads {three:.1f} s of processor time an image: {three / one:.2f} x "
+        f"one head {one:.1f} s, three heads {three:.1f} s of CPU time an image: {three / one:.2f} x "
         f"(target {MAX_RATIO} or less): {'met' if met else 'MISSED'}"
     )
     return 0 if met else 1

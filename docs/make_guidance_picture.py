@@ -1,6 +1,6 @@
-"""The picture of docs/guidance.md: images without guidance, then images of the same noise with guidance to something.
+"""The picture of docs/guidance.md: images without guidance, then images of the same noise with guidance.
 
-python docs/make_guidance_picture.py docs/guidance/guided.jpg WANTED FOLDER [WANTED FOLDER ...]    # of gensight guide
+python docs/make_guidance_picture.py docs/guidance/guided.jpg TARGET FOLDER [TARGET FOLDER ...]    # of gensight guide
 """
 
 import sys
@@ -17,8 +17,8 @@ SEEDS, TILE = (0, 6, 12, 18, 24, 30, 36), 128
 def main(out: Path, pairs: list[tuple[Path, Path]]) -> None:
     blank = np.full((TILE, TILE, 3), 255, np.uint8)
     tiles = [blank, *(read_image(pairs[0][1] / f"unguided-{seed}.png") for seed in SEEDS)]
-    for wanted, folder in pairs:
-        tiles += [read_image(wanted), *(read_image(folder / f"guided-{seed}.png") for seed in SEEDS)]
+    for target, folder in pairs:
+        tiles += [read_image(target), *(read_image(folder / f"guided-{seed}.png") for seed in SEEDS)]
     write_image(out, np.asarray(contact_sheet(tiles, len(SEEDS) + 1, tile=(TILE, TILE))))
 
 

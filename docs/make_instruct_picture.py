@@ -1,6 +1,6 @@
-"""What one model told in words answers, beside the truth: evenly spaced test images of a run, good and bad alike.
+"""Answers of one instruction-following model, beside the truth: evenly spaced test images of a run, good and bad alike.
 
-python docs/make_instruct_picture.py runs/told docs/instruct/drawn.jpg [NUM_IMAGES]
+python docs/make_instruct_picture.py runs/instruct-puppets docs/instruct/drawn.jpg [NUM_IMAGES]
 
 In each row: the image; then for one class that it shows, one that it doesn't, its boxes, its depth and its class, the
 answer on the left and the truth on the right.
@@ -15,8 +15,8 @@ import torch
 from gensight.assembly.readers import build_readers
 from gensight.diffusion.noise import mix
 from gensight.drawing import contact_sheet
-from gensight.encodings.painted.instructed import Instructed
 from gensight.encodings.painted.base import OUTPUT
+from gensight.encodings.painted.instructed import Instructed
 from gensight.files.images import write_image
 from gensight.geometry import warp_image
 from gensight.loading.cases import Case, collate
@@ -35,7 +35,7 @@ def main(folder: Path, out: Path, num_images: int) -> None:
     captions: list[str] = []
     for index in np.linspace(0, len(test) - 1, num_images).round().astype(int):
         sample = test[int(index)]
-        items = asked(run.encoding, sample)
+        items = items_of(run.encoding, sample)
         if len(items) < 5:
             continue
         tiles.append(warp_image(sample.image(), run.policy.view(items[0])))
@@ -46,7 +46,7 @@ def main(folder: Path, out: Path, num_images: int) -> None:
     write_image(out, contact_sheet(tiles, 6, captions, tile=(TILE, 2 * TILE + 4)))
 
 
-def asked(encoding: Instructed, sample: Sample) -> list[Item]:
+def items_of(encoding: Instructed, sample: Sample) -> list[Item]:
     """Mask of a class that is there, of one that isn't, boxes, depth, class: as far as they are labelled."""
     items = [item for item in encoding.items(sample) if item.query is not None]
     shown = {one.category for one in sample.instances or ()}

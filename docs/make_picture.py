@@ -21,8 +21,8 @@ def main(folder: Path, out: Path) -> None:
     run = read_run(folder)
     items = run.predictions.items if run.predictions is not None else []
     step = max(1, len(items) // (COLUMNS * ROWS))
-    drawn = [draw_item(run, item) for item in items[::step][: COLUMNS * ROWS]]
-    tiles = [cv2.resize(picture, (TILE, TILE), interpolation=cv2.INTER_AREA) for picture in drawn]
+    overlays = [draw_item(run, item) for item in items[::step][: COLUMNS * ROWS]]
+    tiles = [cv2.resize(picture, (TILE, TILE), interpolation=cv2.INTER_AREA) for picture in overlays]
     write_image(out, np.asarray(contact_sheet(tiles, COLUMNS)))
 
 

@@ -1,9 +1,9 @@
-"""Drags 50 drawn people 16 pixels to the side, each in a picture of its own, and says how near they come.
+"""Drags 50 synthetic people 16 pixels to the side, each in an image of its own, and measures the remaining distance.
 
-python docs/measure_drags.py RUN JUDGE OUT [SCENES [WEIGHT]]       # 0-49; 0.02, or 0 for what is carried alone
+python docs/measure_drags.py RUN EVALUATOR OUT [SCENES [WEIGHT]]       # 0-49; 0.02, or 0 for what is carried alone
 
-RUN and JUDGE read correspondence (docs/guidance.md). The handles are the person's visible keypoints; the way is to the
-side where there is more room. Writes a folder for each scene, and sheet.png: pictures, unguided twins, dragged.
+RUN and EVALUATOR read correspondence (docs/guidance.md). The handles are the person's visible keypoints; they are
+dragged to the side with more room. Writes a folder for each scene, and sheet.png: source, unguided, dragged.
 """
 
 import contextlib
@@ -28,14 +28,14 @@ SIDE, SHIFT, SEED = 128, 16, 4243
 SHOWN = 14
 
 
-def scenes(wanted: tuple[int, ...]) -> dict[int, tuple[np.ndarray, np.ndarray, int, str]]:
+def scenes(numbers: tuple[int, ...]) -> dict[int, tuple[np.ndarray, np.ndarray, int, str]]:
     """Number -> picture, handles (n, 2), signed shift, caption; of people who fill the picture's middle."""
     truths = ("keypoints", "boxes", "caption")
     reader = PuppetsReader(4000, SEED, (SIDE, SIDE), truths, num_subjects=(1, 1))
     found: dict[int, tuple[np.ndarray, np.ndarray, int, str]] = {}
     number = 0
     for index in range(len(reader)):
-        if number > max(wanted):
+        if number > max(numbers):
             break
         sample = reader.sample(index)
         if len(sample.instances) != 1:
@@ -51,16 +51,16 @@ def scenes(wanted: tuple[int, ...]) -> dict[int, tuple[np.ndarray, np.ndarray, i
         if not big or len(points) < 8 or left + shift < 2 or right + shift > SIDE - 2:
             continue
         if ends.min() >= 2 and ends.max() <= SIDE - 2:
-            if number in wanted:
+            if number in numbers:
                 found[number] = (sample.image(), points, shift, str(sample.caption))
             number += 1
     return found
 
 
-def main(run: Path, judge: Path, out: Path, wanted: tuple[int, ...], weight: float) -> None:
+def main(run: Path, judge: Path, out: Path, numbers: tuple[int, ...], weight: float) -> None:
     rows: list[dict[str, object]] = []
     shown: list[np.ndarray] = []
-    for number, (picture, handles, shift, caption) in scenes(wanted).items():
+    for number, (picture, handles, shift, caption) in scenes(numbers).items():
         folder = out / f"{number:02d}"
         folder.mkdir(parents=True, exist_ok=True)
         write_image(folder / "source.png", picture)

@@ -1,9 +1,9 @@
 """Accuracy and time of a trained gaze-diffusion run against its number of sampling steps: a table and a plot.
 
-    python benchmarks/of_runs/gaze_steps.py RUN [--people 200] [--steps 1 2 5 10 50 250] [--draws 1] [--part test]
+    python benchmarks/of_runs/gaze_steps.py RUN [--people 200] [--steps 1 2 5 10 50 250] [--samples 1] [--part test]
 
 The first people of the test (or validation) part are scored under the `gazefollow` protocol; the encoders run once for
-each number of steps. Times are processor time a person, encoders included, without reading images and scoring.
+each number of steps. Times are CPU time a person, encoders included, without reading images and scoring.
 """
 
 import argparse
@@ -76,9 +76,9 @@ def _plot(rows, out: Path) -> None:
         axis.set(xscale="log", xlabel="steps", ylabel=name)
         axis.set_xticks(steps, [str(step) for step in steps])
         axis.minorticks_off()
-        twin = axis.twinx()
-        twin.plot(steps, times, color="grey", linestyle=":")
-        twin.set(yscale="log", ylabel="ms a person (dotted)")
+        right = axis.twinx()
+        right.plot(steps, times, color="grey", linestyle=":")
+        right.set(yscale="log", ylabel="ms a person (dotted)")
     figure.savefig(out, dpi=110)
     print(f"plot: {out}")
 

@@ -21,7 +21,7 @@ from gensight.prediction.trained_run import TrainedRun
 from gensight.samples import Array, Size
 
 if TYPE_CHECKING:
-    from gensight.verbs.evaluate import Scored
+    from gensight.verbs.evaluate import ScoredModel
 
 __all__ = ["backbone", "evaluate", "gaze", "guide", "instruct", "landmarks", "load", "readout", "train"]
 
@@ -72,7 +72,7 @@ def load(run: str | Path, device: str = "auto") -> TrainedRun:
     return TrainedRun.load(run, device)
 
 
-def evaluate(run: str | Path | TrainedRun, device: str = "auto") -> "list[Scored]":
+def evaluate(run: str | Path | TrainedRun, device: str = "auto") -> "list[ScoredModel]":
     """Scores a finished run and its baselines on its test part; rewrites metrics.json and the report.
 
     Returns:

@@ -66,21 +66,21 @@ def test_a_dry_run_trains_nothing(stub: Callable[..., Calls], monkeypatch: pytes
     assert (config.name, device, calls) == ("demo", "cpu", [])
 
 
-def test_train_says_what_is_next(stub: Callable[..., Calls]) -> None:
+def test_train_prints_the_next_command(stub: Callable[..., Calls]) -> None:
     stub("train", Path("runs/demo"))
     assert run("train", "demo").stdout == "next: gensight predict runs/demo IMAGES_OR_VIDEO\n"
 
 
-@pytest.mark.parametrize(("rank", "said"), [("0", "next: gensight predict runs/demo IMAGES_OR_VIDEO\n"), ("1", "")])
-def test_of_several_processes_the_first_one_says_it(
-    stub: Callable[..., Calls], monkeypatch: pytest.MonkeyPatch, rank: str, said: str
+@pytest.mark.parametrize(("rank", "expected"), [("0", "next: gensight predict runs/demo IMAGES_OR_VIDEO\n"), ("1", "")])
+def test_of_several_processes_the_first_one_prints_it(
+    stub: Callable[..., Calls], monkeypatch: pytest.MonkeyPatch, rank: str, expected: str
 ) -> None:
     stub("train", Path("runs/demo"))
     monkeypatch.setenv("RANK", rank)
-    assert run("train", "demo").stdout == said
+    assert run("train", "demo").stdout == expected
 
 
-def test_train_on_a_run_folder_goes_on_with_it(stub: Callable[..., Calls], tmp_path: Path) -> None:
+def test_train_on_a_run_folder_resumes_it(stub: Callable[..., Calls], tmp_path: Path) -> None:
     calls = stub("train", tmp_path)
     (tmp_path / "config.yaml").write_text("name: mine\ndata: {kind: puppets}\n")
     assert run("train", str(tmp_path)).exit_code == 0
@@ -134,7 +134,7 @@ def test_a_users_mistake_ends_with_2_and_no_traceback(stub: Callable[..., Calls]
     assert result.stderr == "error: this folder is not a run\n  where: r\n  next:  train one\n"
 
 
-def test_a_wrong_recipe_is_told_before_anything_heavy_is_imported() -> None:
+def test_a_wrong_recipe_is_reported_before_anything_heavy_is_imported() -> None:
     code = (
         "import sys\nfrom gensight.cli.main import main\nsys.argv = ['gensight', 'train', 'demo', 'trainin.steps=3']\n"
         "try: main()\nexcept SystemExit as end: print(end.code, 'torch' in sys.modules)"
@@ -152,17 +152,17 @@ def test_wrong_checkpoint() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
-    [(("train", "demo"), "to go on where it stopped: gensight"), (("evaluate", "r"), "to start it again: gensight")],
+    ("arguments", "expected"),
+    [(("train", "demo"), "to resume: gensight"), (("evaluate", "r"), "to start it again: gensight")],
 )
 def test_interruption_ends_with_130_and_one_line(
-    stub: Callable[..., Calls], arguments: tuple[str, ...], said: str
+    stub: Callable[..., Calls], arguments: tuple[str, ...], expected: str
 ) -> None:
     stub(arguments[0], KeyboardInterrupt())
     result = run(*arguments)
     assert result.exit_code == 130
     assert result.stderr.startswith("interrupted; ")
-    assert said in result.stderr
+    assert expected in result.stderr
     assert result.stderr.count("\n") == 1
 
 

@@ -99,7 +99,7 @@ def test_a_backbones_folder_is_made_absolute_and_a_hub_id_stays(section: Any, tm
         ({"data": {"kind": "folder", "root": "x"}}, "data.kind=folder has no labels, and method.kind=readout"),
         ({"cache": {"mode": "on"}, "backbone": {"kind": "scratch"}}, "backbone.kind=scratch is trained"),
         ({"cache": {"mode": "on"}, "backbone": {"kind": "tiny", "trainable": "lora"}}, "backbone.trainable=lora"),
-        ({"cache": {"mode": "on"}, "method": {"timesteps": [100]}}, "method.timesteps draws noise anew"),
+        ({"cache": {"mode": "on"}, "method": {"timesteps": [100]}}, "method.timesteps samples new noise"),
         ({"cache": {"mode": "on"}, "view": {"augment": {"flip": 0.5}}}, "view.augment changes each image anew"),
         ({"view": {"augment": {"scale": [2, 1]}}}, r"scale is \[smallest, largest\], got \[2.0, 1.0\]"),
     ],

@@ -51,7 +51,7 @@ def test_folds_that_are_names_become_folder_names() -> None:
 
 
 def test_arms_are_compared_with_the_reference_or_what_they_name() -> None:
-    config = study(arms={"all": {}, "few": {}, "twin": {"against": "few"}})
+    config = study(arms={"all": {}, "few": {}, "other": {"against": "few"}})
     assert [config.against(arm) for arm in config.arms] == [None, "all", "few"]
 
 
@@ -75,6 +75,6 @@ def test_a_study_is_written_and_read_back(tmp_path: Path) -> None:
     assert load_study_recipe(path) == study()
 
 
-def test_the_recipe_of_another_verb_tells_its_command() -> None:
+def test_the_recipe_of_another_verb_names_its_command() -> None:
     with pytest.raises(ConfigError, match="run `gensight study openfield-study`"):
         load_recipe("openfield-study")

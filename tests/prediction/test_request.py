@@ -69,7 +69,7 @@ def test_what_runs_take(run: FakeRun, kind: Kind) -> None:
         (keypoints("box"), Request(heads=BOXES), "only gaze runs take the boxes of heads"),
         (keypoints("box"), Request(instruction="segment the cat"), "takes no instruction"),
         (keypoints("box"), Request(reference=SAMPLE), r"this run reads single images \(heatmap\)"),
-        (keypoints("box"), Request(sampling=Sampling(steps=2)), "answers in one step, without noise or --steps"),
+        (keypoints("box"), Request(sampling=Sampling(steps=2)), "is one-step: it has no noise and no --steps"),
         (gaze(), Request(), "needs the boxes of heads, and none are known"),
         (gaze(), Request(boxes=BOXES), "needs the boxes of heads"),
         (pairs("appearance"), Request(), r"compares images \(appearance\)[\s\S]*gensight match"),

@@ -1,4 +1,4 @@
-"""Runs on one backbone share its pass, and say what they would have said alone."""
+"""Runs on one backbone share its pass, and predict the same as alone."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def backbone(tmp_path_factory: pytest.TempPathFactory) -> Backbone:
     return load_diffusion(str(save_pipeline(tmp_path_factory.mktemp("sd") / "pipeline")))
 
 
-def test_the_same_question_is_asked_once(backbone: Backbone) -> None:
+def test_the_same_input_is_computed_once(backbone: Backbone) -> None:
     memo, images = FeatureMemo(backbone), torch.rand(2, 3, 32, 32)
     first, again = memo.features(images), memo.features(images.clone())
     assert again is first
@@ -25,7 +25,7 @@ def test_the_same_question_is_asked_once(backbone: Backbone) -> None:
         assert torch.equal(first.maps[name], maps)
 
 
-def test_another_question_is_asked_anew(backbone: Backbone) -> None:
+def test_another_input_is_computed_again(backbone: Backbone) -> None:
     memo, images = FeatureMemo(backbone), torch.rand(1, 3, 32, 32)
     noise = torch.randn(1, *backbone.latent_shape((32, 32)))
     questions = [{}, {"timestep": 30}, {"timestep": 30, "noise": noise}, {"timestep": 30, "noise": noise + 1}]

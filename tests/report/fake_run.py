@@ -1,4 +1,4 @@
-"""A run folder as training and evaluation would leave it, with drawn images and made-up but plausible numbers."""
+"""A run folder as training and evaluation would leave it, with synthetic images and made-up but plausible numbers."""
 
 import csv
 from pathlib import Path
@@ -13,11 +13,11 @@ from gensight.files.images import write_image
 KEYPOINTS = ("snout", "leftear", "rightear", "tailbase")
 EDGES = ((0, 1), (0, 2), (1, 3), (2, 3))
 SIZE = (240, 320)
-MODELS = {"readout": 4.0, "random-twin": 14.0, "mean-position": 70.0, "scratch": 7.0}
+MODELS = {"readout": 4.0, "random-weights": 14.0, "mean-position": 70.0, "scratch": 7.0}
 
 CONFIG = """\
 name: {name}
-description: Four points on a drawn mouse, read out of a frozen backbone.
+description: Four points on a synthetic mouse, read out of a frozen backbone.
 seed: 0
 data: {{kind: deeplabcut, root: data/openfield}}
 view: {{size: [240, 320], crop: frame}}
@@ -101,7 +101,7 @@ def _metrics(errors: dict[str, Any], keypoints: tuple[str, ...]) -> dict[str, An
     ]
     scores[-1]["cost"] = {"parameters_trained": 480_000, "training_minutes": 4.0, "hardware": "2 CPU cores"}
     differences = []
-    for baseline in ("random-twin", "mean-position", "scratch"):
+    for baseline in ("random-weights", "mean-position", "scratch"):
         gap = distances["readout"].mean(1) - distances[baseline].mean(1)
         spread = 1.96 * gap.std() / np.sqrt(len(gap))
         interval = [gap.mean() - spread, gap.mean() + spread]

@@ -23,7 +23,7 @@ def test_errors_come_from_the_rows_of_a_pixel_protocol(run: Run) -> None:
         assert np.concatenate(list(errors.values())).mean() == pytest.approx(model.results[0].value)
 
 
-def test_without_rows_the_predictions_tell_the_models_errors(run: Run) -> None:
+def test_without_rows_the_predictions_give_the_models_errors(run: Run) -> None:
     scores = [
         msgspec.structs.replace(model, results=[msgspec.structs.replace(score, rows=[]) for score in model.results])
         for model in run.metrics.scores

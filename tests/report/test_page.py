@@ -69,12 +69,18 @@ def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_report([plain, folder], parent / "report.html").read_text()
 
 
-def test_says_everything_that_is_known(page: str) -> None:
+def test_shows_everything_that_is_known(page: str) -> None:
     text = " ".join(" ".join(Tags(page).text).split())
-    metrics = ("mean-px", "pck-box@0.10", "readout", "random-twin", "mean-position", "scratch")
+    metrics = ("mean-px", "pck-box@0.10", "readout", "random-weights", "mean-position", "scratch")
     learning = ("training loss", "validation loss", "validation mean-px")
     cost = ("1.23 M", "8.4 min", "2 CPU cores, 16 GB", "21.4", "1.21 GiB", "480.0 k")
-    facts = ("Four points on a drawn mouse", "deeplabcut (data/openfield)", "tiny (frozen)", "1,200 steps", "12 images")
+    facts = (
+        "Four points on a synthetic mouse",
+        "deeplabcut (data/openfield)",
+        "tiny (frozen)",
+        "1,200 steps",
+        "12 images",
+    )
     reproduce = ("gensight train", "config.yaml", "torch 2.13.0", "kind: heatmap", "5f0c9a1be2d34c77")
     notes = ("3 groups of images were resampled", "12 of 12 items have a picture")
     for words in (*metrics, *learning, *cost, *facts, *reproduce, *notes, "snout", "rank 12 of 12", "better"):
@@ -122,7 +128,7 @@ def test_follows_the_readers_theme_and_screen(page: str) -> None:
     assert "var(--series-0)" in page
 
 
-def test_says_what_is_absent(folder: Path, tmp_path: Path) -> None:
+def test_names_what_is_absent(folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "bare"
     shutil.copytree(folder, run, ignore=shutil.ignore_patterns("model", "log", "predictions.json"))
     metrics = json.loads((run / "metrics.json").read_text())

@@ -12,7 +12,7 @@ def probe_map(unit: str = "px") -> ProbeMap:
     return ProbeMap("tiny, heatmap", unit, ["down.0", "mid", "up.0"], ["1", "50", "random, 1"], values, 8.5)
 
 
-def test_best_leaves_the_random_twin_out() -> None:
+def test_best_leaves_the_random_weights_out() -> None:
     assert probe_map().best(2) == (1, 0)
     assert probe_map("R²").best(2) == (2, 1)
 

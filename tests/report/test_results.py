@@ -18,7 +18,7 @@ def folder(tmp_path: Path) -> Path:
 def test_reads_what_was_written(folder: Path) -> None:
     run = read_run(folder)
     assert run.name == "mouse"
-    assert [model.model for model in run.metrics.scores] == ["readout", "random-twin", "mean-position", "scratch"]
+    assert [model.model for model in run.metrics.scores] == ["readout", "random-weights", "mean-position", "scratch"]
     assert run.metrics.scores[0].results[1].unit == "%"
     assert len(run.metrics.differences) == 3
     assert run.card is not None

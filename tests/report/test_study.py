@@ -1,4 +1,4 @@
-"""The comparison of a study, drawn from its numbers alone."""
+"""The comparison of a study, made from its numbers alone."""
 
 from pathlib import Path
 from typing import Any

@@ -55,7 +55,7 @@ def test_the_table_by_hand() -> None:
 def test_the_table_of_a_whole_run(tmp_path: Path) -> None:
     folder = write_fake_run(tmp_path / "run", num_items=2)
     text = scores_table_text(json.loads((folder / "metrics.json").read_text()))
-    assert all(name in text for name in ("readout", "random-twin", "mean-position", "scratch", "pck-box@0.10 ↑"))
+    assert all(name in text for name in ("readout", "random-weights", "mean-position", "scratch", "pck-box@0.10 ↑"))
     assert scores_table_text({"scores": []}).startswith("test, 0 images")
     with pytest.raises(RunError, match="missing required field `scores`"):
         scores_table_text({})
@@ -83,7 +83,7 @@ def test_intervals_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("interval", "higher_is_better", "said"),
+    ("interval", "higher_is_better", "expected"),
     [
         ((1.0, 2.0), True, "better"),
         ((1.0, 2.0), False, "worse"),
@@ -95,5 +95,5 @@ def test_intervals_in_words() -> None:
         ((1.0, 2.0), None, ""),
     ],
 )
-def test_verdicts(interval: tuple[float | None, float | None], higher_is_better: bool | None, said: str) -> None:
-    assert verdict(Comparison("p", "a", "b", 0.0, interval), higher_is_better) == said
+def test_verdicts(interval: tuple[float | None, float | None], higher_is_better: bool | None, expected: str) -> None:
+    assert verdict(Comparison("p", "a", "b", 0.0, interval), higher_is_better) == expected

@@ -1,4 +1,4 @@
-"""Small things to label, and teachers that are quick and can be told to fail."""
+"""Small things to label, and teachers that are quick and can be made to fail."""
 
 import hashlib
 from collections.abc import Sequence

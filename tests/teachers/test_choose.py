@@ -1,4 +1,4 @@
-"""Teachers by name: every mistake is told with what is valid."""
+"""Teachers by name: every mistake is reported with what is valid."""
 
 import pytest
 
@@ -17,15 +17,15 @@ def test_by_name():
 
 
 @pytest.mark.parametrize(
-    ("name", "settings", "said"),
+    ("name", "settings", "message"),
     [
         ("edgs", {}, r"there is no teacher called `edgs`\n  valid: edges, tracks, .*\n.*did you mean `edges`\?"),
         ("edges", {"resolutoin": 3}, r"has no setting `resolutoin`\n.*\n  valid: resolution, blur\n.*`resolution`"),
         ("edges:canny", {}, "the teacher `edges` has no choice of models"),
-        ("run", {}, r"needs to be told which one\n.*\n.*run:FOLDER"),
+        ("run", {}, r"needs a model\n.*\n.*run:FOLDER"),
         ("edges", {"resolution": "large"}, "a setting of the teacher `edges` has the wrong type"),
     ],
 )
-def test_mistakes(name, settings, said):
-    with pytest.raises(ConfigError, match=said):
+def test_mistakes(name, settings, message):
+    with pytest.raises(ConfigError, match=message):
         choose_teacher(name, settings)

@@ -19,7 +19,7 @@ class Alike(Teacher):
     """Called `alike`, with a model and two settings."""
 
     name = "alike"
-    told_apart_by: ClassVar[tuple[str, ...]] = ("way",)
+    identity_settings: ClassVar[tuple[str, ...]] = ("way",)
 
     def __init__(self, version: str = "1", model: str | None = "/a/sam", way: str = "boxes", least: float = 0.5):
         self.version, self.model_location, self.way, self.least = version, model, way, least
@@ -63,7 +63,7 @@ def test_two_models_whose_folders_are_called_alike(tiny_model, tmp_path, job):
     assert second.name == "masks:sam"  # whoever called keeps the teacher as it was
 
 
-def test_the_two_ways_of_asking_one_model(tiny_model, tmp_path, job):
+def test_the_two_ways_of_prompting_one_model(tiny_model, tmp_path, job):
     folder = tiny_model("sam")
     job(QuickTeacher())
     boxes = BoxMaskTeacher(str(folder), device="cpu")
@@ -100,6 +100,6 @@ def test_names_are_counted_on_and_found_again():
     assert named_apart(Alike("4", "/b/sam"), listed).name == "alike#2"
 
 
-def test_data_sets_that_do_not_say_where_the_model_was_keep_their_name():
+def test_data_sets_without_the_models_location_keep_their_name():
     old = [{key: value for key, value in entry.items() if key != "model"} for entry in entries(Alike())]
     assert named_apart(Alike("2", "/b/sam"), old).name == "alike"

@@ -1,4 +1,4 @@
-"""A trained run as a teacher: it completes boxes, says how sure it is, and leaves out what it doubts."""
+"""A trained run as a teacher: it completes boxes, gives its confidence, and leaves out unsure keypoints."""
 
 from pathlib import Path
 

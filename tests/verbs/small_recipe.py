@@ -1,4 +1,4 @@
-"""A whole training in seconds: drawn people at 64 px, a small saved pipeline or a network from scratch."""
+"""A whole training in seconds: synthetic people at 64 px, a small saved pipeline or a network from scratch."""
 
 from pathlib import Path
 
@@ -23,7 +23,10 @@ def small_recipe(folder: Path, backbone: str = "scratch", **changes: object) -> 
         "method": {"kind": "readout", "projection": 16, "bottleneck": 8, "widths": [8, 8]},
         "training": {"steps": 6, "batch_size": 4, "validate_every": 3, "schedule": "cosine"},
         "cache": {"mode": "auto", "views": 2},
-        "evaluation": {"protocols": ["pck-box", "mean-px", "coco-oks"], "baselines": ["mean-position", "random-twin"]},
+        "evaluation": {
+            "protocols": ["pck-box", "mean-px", "coco-oks"],
+            "baselines": ["mean-position", "random-weights"],
+        },
         **changes,
     }
     return RunConfig.model_validate(values)

@@ -143,12 +143,12 @@ def test_sampling_that_cannot_be(many: TrainedRun, sampling: Sampling, message: 
         Request(instruction="segment the cat", sampling=sampling).resolve(many)
 
 
-def test_answers_say_how_they_were_sampled(many: TrainedRun, image: Path) -> None:
-    drawn: list[str] = []
+def test_answers_record_how_they_were_sampled(many: TrainedRun, image: Path) -> None:
+    samplers: list[str] = []
     method = many.method
     assert isinstance(method, Instruct)
     sample = method.editor.sample
-    method.editor.sample = lambda *args: (drawn.append(args[4]), sample(*args))[1]  # type: ignore[method-assign, func-returns-value]
+    method.editor.sample = lambda *args: (samplers.append(args[4]), sample(*args))[1]  # type: ignore[method-assign, func-returns-value]
     before = method.sampling
     sampling = Sampling("ddim", 1, num_samples=2, seed=4)
     _, written = follow(many, image, "segment the cat", sampling=sampling)
@@ -158,7 +158,7 @@ def test_answers_say_how_they_were_sampled(many: TrainedRun, image: Path) -> Non
         "way": "many-step", "sampler": "ddim", "steps": 1, "text_guidance": 7.5, "image_guidance": 1.5,
         "num_samples": 2, "seed": 4,
     }  # fmt: skip
-    assert drawn == ["ddim", "ddim"]
+    assert samplers == ["ddim", "ddim"]
     _, written = follow(many, image, "estimate the depth", sampling=Sampling(text_guidance=1.0))
     assert (written["text_guidance"], written["image_guidance"], written["seed"]) == (1.0, 1.0, 0)
     assert method.sampling == before  # it is not changed by a request
@@ -240,7 +240,7 @@ class TestFolders:
         assert name != folder_name(Request(instruction=text, task="depth"))
 
 
-def test_a_python_user_asks_the_same(many: TrainedRun, image: Path) -> None:
+def test_the_python_call_gives_the_same(many: TrainedRun, image: Path) -> None:
     pixels = np.random.default_rng(1).integers(0, 255, (40, 50, 3), np.uint8)
     single = many.predict(pixels, instruction="estimate the depth", sampling=Sampling(steps=1))
     assert isinstance(single, Prediction)

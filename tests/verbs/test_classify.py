@@ -41,7 +41,7 @@ def recipe(folders: Path, **changes: object) -> RunConfig:
         "backbone": {"kind": "transformers", "id": str(folders / "resnet")},
         "method": {"kind": "classifier"},
         "training": {"epochs": 3, "batch_size": 4, "optimiser": "sgd", "learning_rate": 0.05, "validate_every": 3},
-        "evaluation": {"protocols": ["classification"], "baselines": ["most-frequent", "random-twin"]},
+        "evaluation": {"protocols": ["classification"], "baselines": ["most-frequent", "random-weights"]},
         **changes,
     }
     return RunConfig.model_validate(values)
@@ -64,14 +64,14 @@ def test_a_run_keeps_its_classes_and_is_scored_beside_its_baselines(run: Path) -
     encoding = TrainedRun.load(run, "cpu").config.encoding
     assert encoding.labels == ("blue", "green", "red")
     scores = json.loads((run / "metrics.json").read_text())["scores"]
-    assert [one["model"] for one in scores] == ["classifier", "most-frequent", "random-twin"]
+    assert [one["model"] for one in scores] == ["classifier", "most-frequent", "random-weights"]
     assert [one["protocol"] for one in scores[0]["results"]] == ["top-1", "top-5", "balanced-accuracy", "ece"]
     for one in scores[0]["results"]:
         assert one["interval"][0] <= one["value"] <= one["interval"][1]
     assert scores[0]["results"][1]["value"] == 1  # of three classes
 
 
-def test_predictions_are_kept_with_their_truth_and_drawn(run: Path) -> None:
+def test_predictions_are_kept_with_their_truth_and_pictures(run: Path) -> None:
     items = json.loads((run / "predictions.json").read_text())["items"]
     assert len(items) == 6
     for item in items:
@@ -88,13 +88,13 @@ def test_predict_names_the_class_of_each_image(run: Path, tmp_path: Path) -> Non
         noise = np.random.default_rng(number).integers(0, 255, (*size, 3))
         write_image(images / f"{number}.png", noise.astype(np.uint8))
     out = predict(run, images, tmp_path / "out", device="cpu")
-    told = json.loads((out / "labels.json").read_text())
-    assert [one["image"] for one in told] == ["0.png", "1.png"]
-    for one in told:
+    labels = json.loads((out / "labels.json").read_text())
+    assert [one["image"] for one in labels] == ["0.png", "1.png"]
+    for one in labels:
         assert next(iter(one["likeliest"])) == one["label"]
         assert one["confidence"] == max(one["likeliest"].values())
     rows = list(csv.DictReader((out / "labels.csv").open()))
-    assert [(row["image"], row["label"]) for row in rows] == [(one["image"], one["label"]) for one in told]
+    assert [(row["image"], row["label"]) for row in rows] == [(one["image"], one["label"]) for one in labels]
     assert (out / "overlays/1.png.jpg").is_file()
     (tmp_path / "boxes.json").write_text("[]")
     with pytest.raises(ConfigError, match="looks at whole images"):
@@ -125,7 +125,7 @@ def test_what_does_not_go_together_is_refused(folders: Path) -> None:
         train(recipe(folders, view={"size": [20, 16]}), folders / "odd", device="cpu")
 
 
-def test_drawn_scenes_of_one_kind_of_subject_are_classified(tmp_path: Path, folders: Path) -> None:
+def test_synthetic_scenes_of_one_kind_of_subject_are_classified(tmp_path: Path, folders: Path) -> None:
     data = {"kind": "puppets", "num_train": 6, "num_validation": 0, "num_test": 3, "size": [32, 32], "subjects": "all",
             "num_subjects": [1, 1]}  # fmt: skip
     out = train(

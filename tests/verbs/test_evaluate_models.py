@@ -1,4 +1,4 @@
-"""Specialists of the transformers library, tiny and with random weights, on the questions of a recipe and of a run."""
+"""Specialists of the transformers library, tiny and with random weights, on the queries of a recipe and of a run."""
 
 import json
 from collections.abc import Callable
@@ -81,7 +81,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return get
 
 
-def asked(one: Sample, task: str, *options: str) -> Item:
+def query_item(one: Sample, task: str, *options: str) -> Item:
     return Item((one,), query=Query(task, task, options))
 
 
@@ -92,7 +92,7 @@ def asked(one: Sample, task: str, *options: str) -> Item:
         ("dpt", "depth"), ("depth-anything", "depth"), ("zoedepth", "depth"), ("detr", "detect"), ("rt-detr", "detect"),
     ],
 )  # fmt: skip
-def test_what_a_folder_holds_is_told_by_its_config(model: Callable[[str], Path], family: str, task: str) -> None:
+def test_the_task_is_read_from_the_config(model: Callable[[str], Path], family: str, task: str) -> None:
     assert task_of(model(family)) == task
 
 
@@ -100,7 +100,7 @@ def test_what_a_folder_holds_is_told_by_its_config(model: Callable[[str], Path],
 def test_a_classifier_answers_by_the_options_names(model: Callable[[str], Path], family: str) -> None:
     specialist, one = Specialist(str(model(family)), "cpu"), sample((40, 60))
     shares = specialist.teacher.probabilities(one)
-    answer = specialist(asked(one, "classify", "hound", "teddy bear", "cat")).label_scores
+    answer = specialist(query_item(one, "classify", "hound", "teddy bear", "cat")).label_scores
 
     assert sum(shares.values()) == pytest.approx(1, abs=1e-5)
     assert answer == {"hound": shares["dog, hound"], "teddy bear": shares["Teddy_bear"], "cat": 0}
@@ -123,20 +123,20 @@ def test_a_segmenter_gives_each_pixel_its_likeliest_class(model: Callable[[str],
     specialist, one = Specialist(str(model(family)), "cpu"), sample((40, 60))
     best = SegmentTeacher(str(model(family)), "cpu").probabilities(one).argmax(0)
 
-    said = specialist(asked(one, "segment", "person", "hound", "teddy bear")).instances
-    together = np.sum([instance.mask() for instance in said], axis=0)
+    instances = specialist(query_item(one, "segment", "person", "hound", "teddy bear")).instances
+    together = np.sum([instance.mask() for instance in instances], axis=0)
     np.testing.assert_array_equal(together, np.ones((40, 60)))
-    for instance in said:
+    for instance in instances:
         number = ["person", "hound", "teddy bear"].index(instance.category)
         np.testing.assert_array_equal(instance.mask(), best == number)
-    assert specialist(asked(one, "segment", "cat")).instances == ()
+    assert specialist(query_item(one, "segment", "cat")).instances == ()
 
 
-def test_a_detector_gives_all_its_boxes_of_the_asked_class(model: Callable[[str], Path]) -> None:
+def test_a_detector_gives_all_its_boxes_of_the_queried_class(model: Callable[[str], Path]) -> None:
     specialist, one = Specialist(str(model("detr")), "cpu"), sample((40, 60))
-    people = specialist(asked(one, "detect", "person")).instances
-    cats = specialist(asked(one, "detect", "cat")).instances
-    both = specialist(asked(one, "detect", "person", "cat")).instances
+    people = specialist(query_item(one, "detect", "person")).instances
+    cats = specialist(query_item(one, "detect", "cat")).instances
+    both = specialist(query_item(one, "detect", "person", "cat")).instances
 
     assert len(people) + len(cats) == len(both) == 5
     assert {instance.category for instance in cats} <= {"cat"}
@@ -150,7 +150,7 @@ def test_names_of_a_class() -> None:
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four tasks of drawn scenes, in words."""
+    """Four tasks on synthetic scenes, by instructions."""
     values: dict[str, object] = {
         "name": "four",
         "data": {"kind": "puppets", "num_train": 4, "num_validation": 2, "num_test": 3, "size": [48, 64],
@@ -166,7 +166,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_specialists_are_scored_on_a_recipes_questions(
+def test_specialists_are_scored_on_a_recipes_queries(
     model: Callable[[str], Path], recipe: Path, tmp_path: Path
 ) -> None:
     announced: list[str] = []
@@ -180,7 +180,7 @@ def test_specialists_are_scored_on_a_recipes_questions(
     assert scored[2].num_items == 3
     written = json.loads((tmp_path / "models.json").read_text())
     assert [one["scores"][0]["model"] for one in written["models"]] == [one.model for one in scored]
-    assert any("has no word for" in text for text in announced)
+    assert any("unknown to the model" in text for text in announced)
 
 
 def test_a_run_is_scored_beside_a_specialist_on_the_same_items(model: Callable[[str], Path], tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_a_run_is_scored_beside_a_specialist_on_the_same_items(model: Callable[[
     ("name", "problem"),
     [
         ("resnet50", "`resnet50` names no model"),
-        ("transformers:{vit}", "answers `classify`, and `four` asks nothing of the kind"),
+        ("transformers:{vit}", "answers `classify`, and `four` has no query of that task"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(

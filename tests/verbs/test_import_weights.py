@@ -82,7 +82,7 @@ def test_the_run_gives_what_the_released_network_gives(
 
 
 @pytest.mark.slow
-def test_the_run_is_scored_and_says_where_it_comes_from(tmp_path: Path, pipelines: dict[str, Path]) -> None:
+def test_the_run_is_scored_and_records_its_origin(tmp_path: Path, pipelines: dict[str, Path]) -> None:
     file = released_file(tmp_path / "head.pt", SD, TIME, channels=18, tanh=False)
     options = [str(file), "--out", str(tmp_path / "run"), "--backbone", str(pipelines["sd"])]
     done = CliRunner().invoke(app, ["import-weights", "readout-guidance", *options, SMALL, "data.num_test=2"])
@@ -166,7 +166,7 @@ def test_mistakes_of_the_call(tmp_path: Path) -> None:
         import_weights("other", file, tmp_path / "run")
     with pytest.raises(ConfigError, match="unknown head `gaze`"):
         import_weights("readout-guidance", file, tmp_path / "run", head="gaze")
-    with pytest.raises(ConfigError, match=r"method\.order is what the file makes it"):
+    with pytest.raises(ConfigError, match=r"method\.order is set by the file"):
         import_weights("readout-guidance", file, tmp_path / "run", overrides=["method.order=native"])
     several = released_file(tmp_path / "several.pt", SD, TIME, num_timesteps=2)
     with pytest.raises(RunError, match="aggregates 2 noise levels"):

@@ -1,4 +1,4 @@
-"""Told in words, from end to end: a pool is built, learned from, scored, asked, exported and imported again."""
+"""Instruction following, end to end: a pool is built, learned from, scored, queried, exported and imported again."""
 
 import json
 from pathlib import Path
@@ -83,12 +83,12 @@ def test_images_of_any_aspect_come_back_at_their_size(run, tmp_path):
     out = ask(run, folder, "How deep is this picture?", tmp_path / "depth", device="cpu").folder
     assert cv2.imread(str(out / "depth" / "wide.png.png"), cv2.IMREAD_UNCHANGED).shape == (40, 90)
     out = ask(run, folder, "find all dogs", tmp_path / "boxes", device="cpu", draw=False).folder
-    told = json.loads((out / "answers.json").read_text())
-    assert (told["task"], told["classes"], len(told["answers"])) == ("detect", ["dog"], 2)
+    written = json.loads((out / "answers.json").read_text())
+    assert (written["task"], written["classes"], len(written["answers"])) == ("detect", ["dog"], 2)
     both = "segment the dog and the person"
     out = ask(run, folder, both, tmp_path / "both", device="cpu", draw=False).folder
-    told = json.loads((out / "answers.json").read_text())
-    assert told["classes"] == ["person", "dog"]  # in the order of their colours, that of the vocabulary
+    written = json.loads((out / "answers.json").read_text())
+    assert written["classes"] == ["person", "dog"]  # in the order of their colours, that of the vocabulary
     out = ask(run, folder, "what is this?", tmp_path / "label", device="cpu", draw=False).folder
     answers = json.loads((out / "answers.json").read_text())["answers"]
     assert set(answers[0]["label_scores"]) >= {"person", "dog", "bear"}
@@ -99,7 +99,7 @@ def test_images_of_any_aspect_come_back_at_their_size(run, tmp_path):
     [
         ("segment the sofa", {}, "names no class of this run"),
         ("hello", {}, "names no task"),
-        ("segment the dog", {"sampling": Sampling(steps=5)}, "answers in one step, without noise or --steps"),
+        ("segment the dog", {"sampling": Sampling(steps=5)}, "is one-step: it has no noise and no --steps"),
         ("dog", {"task": "caption"}, "not trained to caption"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Skeletons and edges asked for in words: learned from, scored, and predicted."""
+"""Skeletons and edges by instructions: learned from, scored, and predicted."""
 
 import json
 
@@ -36,6 +36,6 @@ def test_keypoints_and_edges_are_learned_scored_and_predicted(tmp_path):
     cv2.imwrite(str(tmp_path / "photo.png"), np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8))
     for words, task in (("draw the edges", "edges"), ("show the keypoints", "keypoints")):
         out = ask(run, tmp_path / "photo.png", words, tmp_path / task, device="cpu").folder
-        told = json.loads((out / "answers.json").read_text())
-        assert (told["task"], told["classes"], len(told["answers"])) == (task, [], 1)
+        answers = json.loads((out / "answers.json").read_text())
+        assert (answers["task"], answers["classes"], len(answers["answers"])) == (task, [], 1)
     assert cv2.imread(str(next((tmp_path / "edges").rglob("edges/*.png")))) is not None

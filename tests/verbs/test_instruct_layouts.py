@@ -59,11 +59,11 @@ def ade20k_full(root: Path) -> str:
     moved = root / "images" / "ADE" / "validation"
     shutil.move(other / "images" / "ADE" / "training", moved)
     for path in [*moved.rglob("*.json")]:
-        told = json.loads(path.read_text())
-        for one in told["annotation"]["object"]:
+        content = json.loads(path.read_text())
+        for one in content["annotation"]["object"]:
             if one["name"] == "lamp":
                 one["name_ndx"] = 402
-        path.write_text(json.dumps(told))
+        path.write_text(json.dumps(content))
         classes = np.zeros((*miniatures.SIZE, 3), np.uint8)
         classes[2:10, 3:9], classes[12:20, 10:30] = (10, 56, 5), (10, 146, 6)
         miniatures.write_image(path.with_name(f"{path.stem}_seg.png"), classes)
@@ -93,7 +93,7 @@ def image_folders(root: Path) -> str:
 
 @dataclass(frozen=True)
 class Layout:
-    """What a layout is known to tell."""
+    """A known layout and its labels."""
 
     make: Callable[[Path], str]
     tasks: tuple[str, ...]
@@ -129,17 +129,17 @@ def test_a_layout_is_built_read_learned_from_and_scored(
     built = build_instruct(tmp_path / "pool", Settings((source,), size=32, negatives=2))
     assert set(built.parts) == {"train", "test"}
 
-    asked = set()
+    tasks = set()
     for part, counts in built.parts.items():
         reader = InstructPoolReader(tmp_path / "pool", part)
         assert len(reader) == counts["images"]
         assert (len(reader.categories), len(reader.labels)) == (layout.categories, layout.labels)
         assert not [one for one in reader.check().findings if one.level == "error"]
-        asked |= told(tmp_path / "pool" / part)
+        tasks |= tasks_of(tmp_path / "pool" / part)
         for sample in reader:
             if "segmentation" in sample.extras:
                 sample.extras["segmentation"]()
-    assert asked == set(layout.tasks)
+    assert tasks == set(layout.tasks)
 
     config = load_recipe(
         "instruct-puppets-one-step",
@@ -161,6 +161,6 @@ def test_a_layout_is_built_read_learned_from_and_scored(
         assert all(value is not None and math.isfinite(value) for value in found.values())
 
 
-def told(folder: Path) -> set[str]:
+def tasks_of(folder: Path) -> set[str]:
     """The tasks of a part."""
     return {json.loads(path.read_text())["task"] for path in folder.rglob("[0-9]*-*.json")}

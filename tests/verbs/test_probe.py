@@ -1,4 +1,4 @@
-"""A whole probe on a small saved pipeline, stopped and gone on with."""
+"""A whole probe on a small saved pipeline, stopped and resumed."""
 
 import json
 from pathlib import Path
@@ -59,7 +59,7 @@ def test_what_is_written(done: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_stopped_probe_goes_on(
+def test_a_stopped_probe_resumes(
     recipe: RunConfig, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured = []
@@ -108,7 +108,7 @@ def test_another_probe_is_not_overwritten(recipe: RunConfig, done: Path) -> None
         probe(recipe, done, **{**SMALL, "samples": 9})
 
 
-def test_unknown_layers_are_told_the_choices(recipe: RunConfig, tmp_path: Path) -> None:
+def test_unknown_layers_are_refused_with_the_choices(recipe: RunConfig, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         probe(recipe, tmp_path / "out", **{**SMALL, "layers": "up_blocks.2.resnet.0"})
     assert "the U-Net has no layer 'up_blocks.2.resnet.0'" in str(caught.value)
@@ -118,7 +118,7 @@ def test_unknown_layers_are_told_the_choices(recipe: RunConfig, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"timesteps": [1, 1000]}, "timesteps are from 0 to 999, got 1000"),
         ({"timesteps": []}, "at least one timestep is needed"),
@@ -128,8 +128,8 @@ def test_unknown_layers_are_told_the_choices(recipe: RunConfig, tmp_path: Path) 
         ({"layers": " , "}, "no layer is asked for"),
     ],
 )
-def test_mistakes_of_the_call(recipe: RunConfig, tmp_path: Path, changes: dict[str, Any], told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
+def test_mistakes_of_the_call(recipe: RunConfig, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         probe(recipe, tmp_path / "out", **{**SMALL, **changes})
 
 
@@ -142,7 +142,7 @@ def test_networks_without_noise_levels_are_refused(tmp_path: Path) -> None:
 def test_encodings_without_maps_are_refused(recipe: RunConfig, tmp_path: Path, kind: str) -> None:
     values = recipe.model_dump(mode="json") | {"encoding": {"kind": kind, "stride": 8}, "evaluation": {}}
     values["data"]["num_frames"] = 2
-    with pytest.raises(ConfigError, match=f"a probe reads one map per image, and the {kind} encoding asks for"):
+    with pytest.raises(ConfigError, match=f"a probe reads one map per image, and the {kind} encoding has"):
         probe(RunConfig.model_validate(values), tmp_path / "out", **SMALL)
 
 

@@ -11,7 +11,7 @@ from gensight.errors import ConfigError
 from gensight.verbs.recipes import recipes, show_recipe
 
 
-def test_list_tells_every_recipe_with_its_verb() -> None:
+def test_list_has_every_recipe_with_its_verb() -> None:
     lines = recipes()
     assert {line.name for line in lines} == set(list_recipes())
     assert {line.name: line.verb for line in lines}["tiny"] == "pretrain"

@@ -1,4 +1,4 @@
-"""`gensight study` in seconds: two arms, two seeds, drawn people."""
+"""`gensight study` in seconds: two arms, two seeds, synthetic people."""
 
 import json
 from pathlib import Path
@@ -69,7 +69,7 @@ def test_finished_runs_are_skipped_and_an_unscored_one_is_scored(
     (folder / "kept.json").rename(folder / "wide/seed-1/metrics.json")
 
 
-def test_ctrl_c_ends_the_study_and_tells_how_to_go_on(
+def test_ctrl_c_ends_the_study_and_prints_how_to_resume(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*args: object, **options: object) -> None:
@@ -78,7 +78,7 @@ def test_ctrl_c_ends_the_study_and_tells_how_to_go_on(
     monkeypatch.setattr(module, "train", interrupted)
     result = CliRunner().invoke(app, ["study", str(recipe), "--out", str(tmp_path / "out")])
     assert result.exit_code == 130
-    assert "go on where it stopped" in result.stderr
+    assert "to resume: " in result.stderr
 
 
 def test_overrides_change_the_study_or_its_runs(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +102,7 @@ def test_overrides_change_the_study_or_its_runs(recipe: Path, tmp_path: Path, mo
     assert [line.split() for line in listed] == [["wide/seed-7", "to", "do"], ["narrow/seed-0", "to", "do"]]
 
 
-def test_mistakes_are_told_before_anything_is_run(recipe: Path, tmp_path: Path) -> None:
+def test_mistakes_are_reported_before_anything_is_run(recipe: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no arm `wid`(.|\n)*did you mean `wide`\?"):
         study(load_study_recipe(recipe), out=tmp_path / "out", only=["wid"])
     config = load_study_recipe(recipe, ["arms.narrow.changes={method.projektion: 8}"])

@@ -46,7 +46,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_scores_carry_intervals_baselines_and_differences(run: Path) -> None:
     metrics = json.loads((run / "metrics.json").read_text())
-    assert [score["model"] for score in metrics["scores"]] == ["readout", "mean-position", "random-twin"]
+    assert [score["model"] for score in metrics["scores"]] == ["readout", "mean-position", "random-weights"]
     protocols = [result["protocol"] for result in metrics["scores"][0]["results"]]
     assert protocols == ["pck-box@0.05", "pck-box@0.10", "pck-box@0.20", "mean-px", "coco-oks"]
     for score in metrics["scores"]:
@@ -61,12 +61,12 @@ def test_the_run_folder_holds_what_it_should(run: Path) -> None:
     names = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
     expected = {
         "config.yaml", "model/weights.safetensors", "model/card.json", "checkpoints/last.ckpt", "log/metrics.csv",
-        "metrics.json", "predictions.json", "report.html", "baselines/random-twin/model/weights.safetensors",
+        "metrics.json", "predictions.json", "report.html", "baselines/random-weights/model/weights.safetensors",
     }  # fmt: skip
     assert expected <= names
     assert not [name for name in load_file(run / "model/weights.safetensors") if name.startswith("backbone")]
     page = (run / "report.html").read_text()
-    assert "random-twin" in page
+    assert "random-weights" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
 
 
@@ -232,9 +232,9 @@ def test_the_recipes_of_baselines(tmp_path: Path) -> None:
     assert baseline_config(recipe, "scratch") is None
     other = small_recipe(tmp_path, "diffusers")
     assert baseline_config(other, "scratch").backbone.kind == "scratch"
-    twin = baseline_config(other, "random-twin")
-    assert isinstance(twin, RunConfig)
-    assert twin.backbone.random_weights
+    random = baseline_config(other, "random-weights")
+    assert isinstance(random, RunConfig)
+    assert random.backbone.random_weights
 
 
 def test_an_unknown_device_is_named(tmp_path: Path) -> None:

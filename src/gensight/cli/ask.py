@@ -36,7 +36,7 @@ Classes = Annotated[
 Sampler = Annotated[
     str | None,
     typer.Option(
-        "--sampler", metavar=SAMPLERS, show_default="the run's", help="Of runs of many steps, as all that follows."
+        "--sampler", metavar=SAMPLERS, show_default="the run's", help="Of many-step runs, as all that follows."
     ),
 ]
 Steps = Annotated[int | None, typer.Option("--steps", min=1, show_default="the run's", help="Sampling steps.")]
@@ -77,7 +77,7 @@ def ask(
     """Follow an instruction on images or a video.
 
     RUN is an instruction-following run. Answers are written as answers.json, with masks and depth as PNG; pictures, or
-    an mp4, have them drawn in.
+    an mp4, show the answers.
 
     \b
     Example:

@@ -4,7 +4,7 @@ import typer
 
 
 def doctor() -> None:
-    """Tell what this machine can run, and what is missing."""
+    """Show what this machine can run, and what is missing."""
     from gensight.verbs.doctor import doctor as examine
 
     checks = examine()

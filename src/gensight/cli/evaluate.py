@@ -43,8 +43,8 @@ def evaluate(
     """Score a run on its test data, beside its baselines.
 
     Every score has its protocol's name and a 95 % interval. Writes metrics.json, predictions.json and report.html to
-    the run folder. With --model: a specialist (classifier, segmenter, depth model, detector) on the very same
-    questions, by the same protocols, beside the run; or on a recipe's test data, without any run. Writes models.json.
+    the run folder. With --model: a specialist (classifier, segmenter, depth model, detector) on the same
+    queries, by the same protocols, beside the run; or on a recipe's test data, without any run. Writes models.json.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`gensight landmarks`: what is done with landmarks once they are learned."""
+"""`gensight landmarks`: keypoints, tables and pictures from learned landmarks."""
 
 from pathlib import Path
 from typing import Annotated

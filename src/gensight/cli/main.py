@@ -33,7 +33,7 @@ class _Verbs(TyperGroup):
 
 def _interrupted(verb: str | None) -> str:
     command = shlex.join(["gensight", *sys.argv[1:]])
-    outcome = "go on where it stopped" if verb in RESUMED_BY_THE_SAME_COMMAND else "start it again"
+    outcome = "resume" if verb in RESUMED_BY_THE_SAME_COMMAND else "start it again"
     return f"interrupted; to {outcome}: {command}"
 
 
@@ -49,11 +49,11 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> bool:
-    if asked:
+def _version(show: bool) -> bool:
+    if show:
         typer.echo(f"gensight {__version__}")
         raise typer.Exit
-    return asked
+    return show
 
 
 @app.callback()

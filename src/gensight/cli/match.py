@@ -32,7 +32,7 @@ def match(
 ) -> None:
     """Find points of an image in others, or compare images.
 
-    A run of a correspondence recipe writes matches.csv and draws the pairs of points; a run of an appearance recipe
+    A run of a correspondence recipe writes matches.csv and pictures of the matches; a run of an appearance recipe
     writes similarities.csv, most alike first.
 
     \b

@@ -21,10 +21,10 @@ Images = Annotated[
     Path, typer.Argument(metavar="INPUT", show_default=False, help="An image, a folder of images, or a video.")
 ]
 Draw = Annotated[
-    bool, typer.Option("--draw/--no-draw", help="Also write the images, or the video, with what was found drawn in.")
+    bool, typer.Option("--draw/--no-draw", help="Also write the images, or the video, with the predictions drawn in.")
 ]
 Device = Annotated[
-    str, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; auto takes the best there is.")
+    str, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; auto takes the best one available.")
 ]
 Checkpoint = Annotated[str, typer.Option("--checkpoint", metavar="best|last", help="Which weights of the run.")]
 Seed = Annotated[

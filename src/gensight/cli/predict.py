@@ -26,7 +26,7 @@ Detector = Annotated[
         metavar="MODEL",
         show_default=False,
         help="Finds the people first: `detect`, or a detection model's hub id or folder; instead of --boxes. "
-        "For gaze also a keypoint run's folder, which finds one head in each image, weakly: look at the overlays.",
+        "For gaze also a keypoint run's folder, which finds one head in each image, unreliably: look at the overlays.",
     ),
 ]
 Threshold = Annotated[float, typer.Option("--detector-threshold", min=0, max=1, help="Least score of a detection.")]
@@ -59,7 +59,7 @@ def predict(
     """Find what a run was trained for in images or a video.
 
     Keypoints are written as COCO-results json and a DeepLabCut-style csv, depth and edges as PNG; pictures, or an mp4,
-    have them drawn in. Runs that follow instructions answer to `gensight ask`.
+    show the predictions. For instruction-following runs use `gensight ask`.
 
     \b
     Example:

@@ -35,4 +35,4 @@ def recipes(
     width = max(len(line.name) for line in lines)
     for line in lines:
         typer.echo(f"{line.name:<{width}}  {line.verb:<8}  {line.description}")
-    typer.echo("\nshow one: gensight recipes NAME; run one: gensight train NAME (or pretrain, where the list says so)")
+    typer.echo("\nshow one: gensight recipes NAME; run one: gensight train NAME (or the other verb in the list)")

@@ -34,9 +34,9 @@ def serve(
     ] = None,
     device: Device = "auto",
 ) -> None:
-    """Ask trained runs about images on a web page.
+    """Apply trained runs to images on a web page.
 
-    Upload an image or take one with the webcam, mark boxes or type an instruction where the run wants it, see what
+    Upload an image or take one with the webcam, mark boxes or type an instruction where the run takes one, see what
     was found, and download it. The page works offline and sends nothing anywhere. Needs the extra `serve`.
 
     \b

@@ -32,7 +32,7 @@ def study(
 ) -> None:
     """Compare variants of a recipe over folds and seeds.
 
-    The same command goes on where it stopped. KEY=VALUE changes the study (seeds=[0] folds=[3,4]) or, for every other
+    The same command resumes a study. KEY=VALUE changes the study (seeds=[0] folds=[3,4]) or, for every other
     key, the recipe of all its runs.
 
     \b

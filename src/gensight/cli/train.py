@@ -18,12 +18,12 @@ def train(
     device: Device = "auto",
     seed: Seed = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Build everything, run one batch, tell memory and time, and stop.")
+        bool, typer.Option("--dry-run", help="Build everything, run one batch, print memory and time, and stop.")
     ] = False,
 ) -> None:
-    """Train a recipe, or go on with a run that was interrupted.
+    """Train a recipe, or resume an interrupted run.
 
-    The same command goes on where it stopped. RECIPE may also be a run folder: the run in it goes on.
+    The same command resumes the run. RECIPE may also be a run folder: the run in it is resumed.
 
     \b
     Examples:

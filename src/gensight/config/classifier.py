@@ -18,7 +18,7 @@ class ClassConfig(EncodingSection):
         files=("labels",),
         protocols=("classification", "top-1"),
         usual_protocols=("classification",),
-        baselines=("most-frequent", "random-twin"),
+        baselines=("most-frequent", "random-weights"),
         usual_baselines=("most-frequent",),
         label_of_objects=True,
     )

@@ -41,7 +41,7 @@ class GazeMapConfig(EncodingSection):
             "in-frame-ap",
         ),
         usual_protocols=("gazefollow", "in-frame-ap"),
-        baselines=("centre-gaze", "mean-gaze", "eye-point", "head-direction", "head-pixels", "random-twin"),
+        baselines=("centre-gaze", "mean-gaze", "eye-point", "head-direction", "head-pixels", "random-weights"),
         usual_baselines=("centre-gaze", "mean-gaze", "head-pixels", "head-direction"),
     )  # fmt: skip
     grid: ImageSize = Field(default=(64, 64), description="Height and width of the heatmap, in cells.")
@@ -53,7 +53,7 @@ class GazeMapConfig(EncodingSection):
         default="argmax", description="argmax: the largest cell's centre; dark: refined within it."
     )
     teach_empty: Flag = Field(
-        default=False, description="Whether a target out of frame teaches an empty map, or nothing."
+        default=False, description="Whether a target out of frame is trained as an empty map, or ignored."
     )
     head_size: ImageSize | None = Field(
         default=None, description="Height and width of the head's close-up, in pixels; none: as view.size."
@@ -111,13 +111,14 @@ class _Encoders(MethodSection):
     encodings: ClassVar[tuple[str, ...]] = ("gaze",)
     encoder: Literal["resnet50", "small", "backbone"] = Field(
         default="resnet50",
-        description="What sees scene and head: two ResNet-50 with a fifth stage, two small ones, or the recipe's "
+        description="Encoders of scene and head: two ResNet-50 with a fifth stage, two small ones, or the recipe's "
         "backbone (which the others leave unused).",
     )
     layout: Literal["tokens", "attended"] = Field(
-        default="tokens", description="attended: the scene is first weighed by a soft attention that the head steers."
+        default="tokens",
+        description="attended: the scene is first weighted by attention from the head.",
     )
-    positions: Flag = Field(default=True, description="Whether the tokens are told their places.")
+    positions: Flag = Field(default=True, description="Whether tokens get positional embeddings.")
     weights: FolderOrId | None = Field(
         default=None, description="Hub id or folder of ImageNet weights, such as microsoft/resnet-50; none: random."
     )
@@ -140,7 +141,8 @@ class GazeConvolutionalConfig(_Encoders):
 
     kind: Literal["gaze-convolutional"] = "gaze-convolutional"
     layout: Literal["tokens", "attended"] = Field(
-        default="attended", description="attended: the scene is first weighed by a soft attention that the head steers."
+        default="attended",
+        description="attended: the scene is first weighted by attention from the head.",
     )
     map_weight: Positive = Field(default=100.0, description="Weight of the heatmap's squared error.")
     in_frame_weight: NonNegative = Field(default=1.0, description="Weight of the in/out loss.")
@@ -163,7 +165,7 @@ class GazeDiffusionConfig(_Encoders):
     zero_terminal_snr: Flag = Field(default=False, description="Whether the last level is pure noise.")
     target: Literal["epsilon", "x0", "v"] = Field(default="x0", description="What the network predicts.")
     scale: Positive = Field(default=0.1, description="Maps are denoised in [-scale, scale]; smaller is noisier.")
-    normalise: Flag = Field(default=True, description="Divide what the network sees by its standard deviation.")
+    normalise: Flag = Field(default=True, description="Divide the network's input by its standard deviation.")
     sigma_range: tuple[Positive, Positive] | None = Field(
         default=(7.0, 10.0), description="Gaussians get a random width between these, in cells; none: encoding.sigma."
     )

@@ -1,4 +1,4 @@
-"""Sections of recipes that are told in words: painted encodings, and the method."""
+"""Sections of instruction-following recipes: painted encodings, and the method."""
 
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
@@ -26,7 +26,7 @@ PaintedTask = Literal["segment", "detect", "depth", "classify", "keypoints", "ed
 
 
 class PaintedConfig(EncodingSection):
-    """Answers painted as pictures: masks, boxes, depth, classes, skeletons and edges, asked for in words."""
+    """Answers painted as pictures: masks, boxes, depth, classes, skeletons and edges, selected by an instruction."""
 
     kind: Literal["painted"] = "painted"
     kind_facts: ClassVar[EncodingFacts] = EncodingFacts(
@@ -43,7 +43,7 @@ class PaintedConfig(EncodingSection):
         usual_baselines=_BASELINES,
     )  # fmt: skip
     tasks: tuple[PaintedTask, ...] = Field(
-        default=("segment", "detect", "depth", "classify"), min_length=1, description="What is asked."
+        default=("segment", "detect", "depth", "classify"), min_length=1, description="The tasks."
     )
     categories: tuple[Name, ...] | None = Field(
         default=None, description="Classes of pixels and objects; none: those of the data, which the run then keeps."
@@ -51,23 +51,23 @@ class PaintedConfig(EncodingSection):
     labels: tuple[Name, ...] | None = Field(
         default=None, description="Classes of whole images; none: those of the data, which the run then keeps."
     )
-    negatives: NonNegativeInteger = Field(default=1, description="Absent classes asked per image and task.")
+    negatives: NonNegativeInteger = Field(default=1, description="Absent classes queried per image and task.")
     several: Share = Field(
-        default=0.2, description="Share of images asked for several classes at once, for each task (in training)."
+        default=0.2, description="Share of images queried for several classes at once, for each task (in training)."
     )
     repeats: dict[PaintedTask, PositiveInteger] = Field(
         default_factory=dict,
-        description="How often training asks a task's questions of an image; of classify, the choice among all. "
-        "Depth is one question, masks are asked class by class.",
+        description="How often training repeats a task's queries of an image; of classify, the choice among all. "
+        "Depth is one query, masks are queried class by class.",
     )
     box_style: Literal["filled", "outlines"] = Field(
         default="filled", description="filled: boxes on black, each its colour; outlines: on the photograph."
     )
-    max_boxes: Integer = Field(default=6, ge=1, le=124, description="Boxes of a class that are told apart.")
+    max_boxes: Integer = Field(default=6, ge=1, le=124, description="Boxes of a class that have distinct colours.")
     box_region: Literal["box", "head"] = Field(default="box", description="Boxes of objects, or of their heads.")
     depth_scale: Literal["log", "linear"] = Field(default="log", description="How depth becomes grey.")
-    near: Positive = Field(default=0.1, description="Nearest depth that logarithmic grey can tell, in metres.")
-    far: Positive = Field(default=10.0, description="Farthest depth that grey can tell, in metres.")
+    near: Positive = Field(default=0.1, description="Nearest depth that logarithmic grey can represent, in metres.")
+    far: Positive = Field(default=10.0, description="Farthest depth that grey can represent, in metres.")
     skeleton: SkeletonName = Field(default="data", description="Which keypoints are drawn.")
     min_share: Share = Field(default=0.002, description="Predicted masks of a smaller share of the image are dropped.")
     stride: PositiveInteger = Field(default=1, description="Input pixels per cell of the answer.")
@@ -98,7 +98,7 @@ class PaintedConfig(EncodingSection):
 
     def check(self, recipe: Any) -> None:
         if recipe.evaluation.flip_test and "keypoints" in self.tasks:
-            raise ValueError("no evaluation.flip_test with encoding.tasks of keypoints: colours tell left from right")
+            raise ValueError("no evaluation.flip_test with encoding.tasks of keypoints: colours encode left and right")
 
 
 _OF_ONE_STEP = {"train_decoder", "latent_weight", "overlap_weight", "decoded_share", "class_weight"}
@@ -117,7 +117,7 @@ class InstructConfig(MethodSection):
         default="many-step", description="many-step: sampled from noise; one-step: predicted at once, end to end."
     )
     phrasing: Literal["fixed", "rephrased"] = Field(
-        default="rephrased", description="fixed: one instruction per task; rephrased: other words at each draw."
+        default="rephrased", description="fixed: one instruction per task; rephrased: other words each time."
     )
     templates: Location | None = Field(
         default=None, description="More templates for `rephrased`: a file of `gensight datasets paraphrase`."
@@ -147,15 +147,15 @@ class InstructConfig(MethodSection):
         default=0, description="Steps that teach the text encoder words alone, before all else; needs train_text."
     )
     image_channels: Literal["zero", "copied"] = Field(
-        default="zero", description="How the image's input channels begin (many-step; copied in one-step)."
+        default="zero", description="Initial weights of the image channels (many-step; copied in one-step)."
     )
     noise_channels: Literal["kept", "zero"] = Field(
         default="kept",
-        description="How the noise's input channels begin; zero: for a model trained in one step (many-step).",
+        description="Initial weights of the noise channels; zero: for a model first trained one-step (many-step).",
     )
     noise_levels: Literal["uniform", "late", "last"] = Field(
         default="uniform",
-        description="Noise in training; late: the noisier of two draws; last: half at the last level (many-step).",
+        description="Noise in training; late: the noisier of two samples; last: half at the last level (many-step).",
     )
     zero_terminal_snr: Flag = Field(
         default=False, description="Whether the noise schedule is changed to end in pure noise (v-prediction)."
@@ -189,6 +189,6 @@ class InstructConfig(MethodSection):
             raise ValueError("method.kind=instruct changes the backbone: set backbone.trainable to lora or full")
 
     def options(self) -> dict[str, Any]:
-        """What its way is made of."""
+        """The parts of its `way`."""
         others = _OF_MANY_STEPS if self.way == "one-step" else _OF_ONE_STEP
         return self.model_dump(exclude={"kind", "way", *others})

@@ -46,7 +46,7 @@ class JitterConfig(Section):
 
 
 class AdversaryConfig(Section):
-    """A discriminator that tells reconstructions from frames, at several scales."""
+    """A discriminator between reconstructions and frames, at several scales."""
 
     weight: NonNegative = Field(default=0.0, description="Of the adversarial loss; 0: there is no discriminator.")
     num_scales: PositiveInteger = Field(default=2, description="Discriminators, each at half the former's size.")
@@ -86,8 +86,8 @@ class LandmarksConfig(MethodSection):
     )
     background: Literal["none", "full", "low-resolution", "recorded"] = Field(
         default="full",
-        description="Whether the background is painted apart, so that landmarks keep off it; low-resolution: its mask "
-        "has a quarter of the resolution, for plain backgrounds; recorded: it is what view.track found, not painted.",
+        description="Whether the background is painted separately, so that landmarks avoid it; low-resolution: mask "
+        "at a quarter of the resolution, for plain backgrounds; recorded: it is what view.track found, not painted.",
     )
     background_width: PositiveInteger = Field(default=32, description="Channels of the mask's and background's nets.")
     perceptual: Literal["backbone", "vgg19", "pixels"] = Field(
@@ -114,7 +114,7 @@ class LandmarksConfig(MethodSection):
     warp: WarpConfig = Field(default=WarpConfig(), description="Of warped pairs and of the equivariance error.")
     warp_share: Share = Field(default=0.5, description="Of encoding.pairs=both, how many pairs are warped.")
     jitter: JitterConfig = Field(default=JitterConfig(), description="Colours of the image that gives the pose.")
-    adversary: AdversaryConfig = Field(default=AdversaryConfig(), description="The adversarial player.")
+    adversary: AdversaryConfig = Field(default=AdversaryConfig(), description="The discriminator.")
 
     @model_validator(mode="after")
     def _fits(self) -> "LandmarksConfig":

@@ -107,7 +107,7 @@ class PretrainConfig(Section):
     verb: Literal["pretrain"] = Field(default="pretrain", description="Which command the recipe is for.")
     name: Name = Field(default="backbone", description="Names the output folder.")
     description: Text = Field(default="", description="One line, shown by `gensight recipes` and on the card.")
-    seed: Integer = Field(default=0, description="Draws initial weights, noise and the order of images.")
+    seed: Integer = Field(default=0, description="Seed of initial weights, noise and the order of images.")
     data: Data = Field(description="Images to learn from; labels are not used.")
     num_images: PositiveInteger | None = Field(
         default=None,

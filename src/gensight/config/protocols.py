@@ -1,4 +1,4 @@
-"""Names of protocols and baselines. Which of them an encoding has, its own section says (`EncodingFacts`)."""
+"""Names of protocols and baselines. Each encoding's section states which of them it has (`EncodingFacts`)."""
 
 from typing import Literal
 
@@ -14,10 +14,10 @@ Protocol = Literal[
     "seg", "seg-oracle-classes", "coco-box", "voc07", "voc12", "classification", "top-1",
 ]  # fmt: skip
 Baseline = Literal[
-    "mean-position", "mean-map", "no-motion", "raw-pixels", "sift", "optical-flow", "colour-histogram", "random-twin",
-    "scratch",
+    "mean-position", "mean-map", "no-motion", "raw-pixels", "sift", "optical-flow", "colour-histogram",
+    "random-weights", "scratch",
     "centre-gaze", "mean-gaze", "eye-point", "head-direction", "head-pixels",
     "most-frequent", "shuffled-instructions", "held-out-paraphrases",
 ]  # fmt: skip
-TEACHER = "teacher:"  # before a pose model's hub id or folder: that model, scored as a baseline
-TRAINED: tuple[Baseline, ...] = ("random-twin", "scratch")
+TEACHER = "teacher:"  # prefix of a pose model's hub id or folder: that model, scored as a baseline
+TRAINED: tuple[Baseline, ...] = ("random-weights", "scratch")

@@ -97,7 +97,7 @@ class _DiffusionConfig(BackboneSection):
         "found best, at the timestep that goes with them.",
     )
     timestep: NonNegativeInteger = Field(
-        default=1, description="Noise level told to the U-Net, 0 (clean) to 999 (noise)."
+        default=1, description="Timestep passed to the U-Net, 0 (clean) to 999 (noise)."
     )
     trainable: Literal["frozen", "lora", "full"] = Field(
         default="frozen", description="frozen: only the head learns; lora: also low-rank adapters; full: everything."
@@ -108,7 +108,7 @@ class _DiffusionConfig(BackboneSection):
     )
     time_embedding: Literal["network", "reversed"] = Field(
         default="network",
-        description="What heads are told of the noise level: what the U-Net was told; reversed: what the heads that "
+        description="Timestep passed to the heads; that of the U-Net, or reversed: what the heads that "
         "Readout Guidance released were trained with.",
     )
 
@@ -130,7 +130,7 @@ class DiffusersConfig(_DiffusionConfig):
 
 
 class ScratchConfig(BackboneSection):
-    """A plain convolutional encoder, trained with the head: the honest baseline."""
+    """A plain convolutional encoder, trained from scratch with the head."""
 
     kind: Literal["scratch"] = "scratch"
     widths: Widths = Field(default=(32, 64, 128, 256), description="Channels at each scale, finest first.")
@@ -157,7 +157,7 @@ class ReadoutConfig(MethodSection):
         description="native: bottleneck at each layer's own resolution; reference: upsample first (slow).",
     )
     time_conditioning: Flag = Field(
-        default=True, description="Tell the head the noise level, where the backbone has one."
+        default=True, description="Condition the head on the timestep, where the backbone has one."
     )
     loss: Literal["mse", "cross-entropy", "softmax"] = Field(
         default="mse",
@@ -171,7 +171,7 @@ class ReadoutConfig(MethodSection):
     )
 
     def why_features_change(self) -> str | None:
-        return None if self.timesteps == "clean" else "method.timesteps draws noise anew at each step"
+        return None if self.timesteps == "clean" else "method.timesteps samples new noise at each step"
 
 
 Method = Annotated[
@@ -246,8 +246,9 @@ class EvaluationConfig(Section):
     )
     baselines: tuple[Baseline | TeacherBaseline, ...] | None = Field(
         default=None,
-        description="Scored beside the run: what looks at nothing or at bare pixels, the same head on random weights "
-        "(random-twin), a network from scratch, `teacher:MODEL` (a pose model of transformers); none: the usual ones.",
+        description="Scored beside the run: learning-free baselines, "
+        "the same head on random weights (random-weights), a network from scratch, `teacher:MODEL` (a pose model of "
+        "transformers); none: the usual ones.",
     )
     depth_range: tuple[Positive, Positive] = Field(
         default=(1e-3, 10.0), description="Nearest and farthest true depth that is scored, in metres."
@@ -262,11 +263,11 @@ class RunConfig(Section):
     verb: Literal["train"] = Field(default="train", description="Which command the recipe is for.")
     name: Name = Field(default="run", description="Names the run folder.")
     description: Text = Field(default="", description="One line, shown by `gensight recipes` and in the report.")
-    seed: Integer = Field(default=0, description="Draws initial weights, the order of samples and augmentation.")
+    seed: Integer = Field(default=0, description="Seed of initial weights, the order of samples and augmentation.")
     data: Data = Field(description="Images and labels.")
     view: ViewConfig = Field(default=ViewConfig(), description="What the network sees of an image.")
-    encoding: Encoding = Field(default=HeatmapConfig(), description="What is asked, and how the answer is laid out.")
-    backbone: Backbone = Field(default=TinyConfig(), description="What already knows about images.")
+    encoding: Encoding = Field(default=HeatmapConfig(), description="The target, and how it is laid out in tensors.")
+    backbone: Backbone = Field(default=TinyConfig(), description="The pretrained model whose features are read.")
     method: Method = Field(default=ReadoutConfig(), description="How the target is learned.")
     training: TrainingConfig = Field(default=TrainingConfig(), description="How long and how fast to learn.")
     cache: CacheConfig = Field(default=CacheConfig(), description="Features kept on disk.")

@@ -5,7 +5,7 @@
 - `MethodSection`: a way to learn; which encodings it takes, and what it needs of the rest of the recipe.
 - `DataSection`: a data set; whether it has labels, and by which files its folder is recognised.
 
-A fact that depends on a field is a property. Whoever needs a fact asks the section: there are no tables by kind.
+A fact that depends on a field is a property. Facts are read from the section: there are no tables by kind.
 """
 
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ OutputFiles = Literal["maps", "keypoints", "gaze", "labels", "answers"]
 
 @dataclass(frozen=True, kw_only=True)
 class EncodingFacts:
-    """What the package must know of an encoding without importing it.
+    """Facts about an encoding that are needed before it is imported.
 
     Attributes:
         finds: What its predictions are, as the end of a sentence: `Finds ...`.
-        items: What a prediction is asked about: `image`: an image, or one subject in it, as view.crop says; `head`: one
+        items: What a prediction is about: `image`: an image, or one subject in it, as set by view.crop; `head`: one
             head in an image; `pair`, `triplet`: images that are compared; `words`: an image and an instruction.
         truths: What it needs of samples (`readers.puppets.TRUTHS`).
-        views: How its images are shown: `whole-or-box`: as view.crop says; `gaze`: the scene and a close-up of the
+        views: How its images are shown: `whole-or-box`: as set by view.crop; `gaze`: the scene and a close-up of the
             head; `pair`: two images of one subject.
         files: What `gensight predict` writes: `maps` (PNG files), tables of `keypoints`, `gaze` and `labels`, or
             `answers` to instructions.
@@ -55,7 +55,7 @@ class EncodingFacts:
 
     @classmethod
     def of_parts(cls, parts: Sequence["EncodingFacts"]) -> "EncodingFacts":
-        """The facts of several encodings that are learned together; what an item is, the first one says."""
+        """The facts of several encodings that are learned together; `items` and `views` are those of the first one."""
         first = parts[0]
         return cls(
             finds=" and ".join(dict.fromkeys(part.finds for part in parts)),
@@ -146,7 +146,7 @@ class MethodSection(Section):
 
     @property
     def side_targets(self) -> tuple[str, ...]:
-        """What it wants of the encoding beside the target: `background`, `shown`."""
+        """What it needs from the encoding beside the target: `background`, `shown`."""
         return ()
 
     def check(self, recipe: Any) -> None:
@@ -181,7 +181,7 @@ class DataSection(Section):
 
     Attributes:
         labelled: Whether it has labels of any sort.
-        layout: What `gensight init` knows it by; None where it looks into the files instead, or not at all.
+        layout: How `gensight init` recognises it; None where it looks into the files instead, or not at all.
     """
 
     labelled: ClassVar[bool] = True

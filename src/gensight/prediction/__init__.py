@@ -1,6 +1,6 @@
 """A trained run applied to images, folders and videos: one way to answer.
 
-- `request.py`: `Request`, what is asked about an image: the whole of it, boxes, heads, an instruction, or how another
+- `request.py`: `Request`, what to predict about an image: the whole of it, boxes, heads, an instruction, or how another
   image compares. `instructions.py`, `pairs.py`, `sampling_choice.py` resolve its parts against a run.
 - `predictor.py`: `Predictor`, requests about images -> predictions, batch by batch; `batch_predictor.py` below it, from
   batches to predictions; `merging.py`, the answers to one image's items as one.
@@ -8,7 +8,7 @@
 - `sources.py`, `pixels.py`: images, folders, videos, arrays and boxes of the user.
 - `jobs.py`: several runs on one source; `shared_backbone.py`: on one backbone's pass.
 - `exporting.py`: a run as ONNX networks.
-- `outputs/`: one writer per kind of files, and the one rule by which predictions are drawn.
+- `outputs/`: one writer per kind of files, and the one rule for drawing predictions.
 - `detection/`, `tracking/`: where subjects are. `scoring/`: predictions against their truth.
 - `baselines/`: predictors without a trained model, for comparison.
 """

@@ -1,7 +1,7 @@
 """A trained run as networks of plain tensors, and as ONNX files that answer the same.
 
 Head boxes are shares of the scene's sides. What stays outside: cutting the view out of an image, and reading points off
-maps. `export.json` beside the networks says what each takes and gives, in which frame.
+maps. `export.json` beside the networks describes their inputs, outputs and frames.
 
 | run | networks | inputs | outputs |
 |---|---|---|---|
@@ -45,7 +45,7 @@ _EXAMPLES, _CHECKED = 2, 3  # items that a network is traced with, and another n
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """One file to be.
+    """One network to export.
 
     Attributes:
         name: Of the file.
@@ -75,7 +75,7 @@ def networks(trained: TrainedRun) -> list[Network]:
     """The networks of a run, on the CPU in evaluation mode.
 
     Raises:
-        ConfigError: If the run's method draws noise in prediction or compares images: no single network says that.
+        ConfigError: If the run's method samples noise in prediction or compares images: one network cannot do that.
     """
     method, size = trained.method.to("cpu").eval(), trained.config.view.size
     match method:
@@ -134,7 +134,7 @@ def export_onnx(network: Network, folder: Path) -> float:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter speaks of torchvision, of deprecations inside torch, and of axes that share a name."""
+    """The exporter warns about torchvision, deprecations inside torch, and axes that share a name."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

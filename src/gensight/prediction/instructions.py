@@ -1,4 +1,4 @@
-"""An instruction in words: which task and classes it means, and the items that it makes of an image.
+"""Instructions: the task and classes of one, and its items of an image.
 
 Several classes are queried in one picture where training had so many in one, else one by one; `merging.py` joins the
 answers.
@@ -17,7 +17,7 @@ from gensight.samples import Item, Sample
 
 
 @dataclass(frozen=True)
-class Instruction:
+class ResolvedInstruction:
     """An instruction as it was understood.
 
     Attributes:
@@ -33,7 +33,7 @@ class Instruction:
 
 def understand(
     encoding: Instructed, text: str, task: str | None = None, classes: Sequence[str] = (), where: str = ""
-) -> Instruction:
+) -> ResolvedInstruction:
     """The task and the classes of an instruction.
 
     Args:
@@ -54,7 +54,7 @@ def understand(
     if task not in encoding.tasks:
         raise ConfigError(f"this run was not trained to {task}", where=where, choices=encoding.tasks, hint=hint)
     found, notes = _classes(encoding, text, task, classes)
-    return Instruction(task, found, "; ".join([note, *notes]))
+    return ResolvedInstruction(task, found, "; ".join([note, *notes]))
 
 
 def _classes(encoding: Instructed, text: str, task: str, chosen: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:

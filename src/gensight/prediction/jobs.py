@@ -11,14 +11,14 @@ from gensight.files.progress import batches
 from gensight.prediction.detection.finder import BoxFinder
 from gensight.prediction.outputs.choice import open_writer
 from gensight.prediction.request import Request, request_kind
-from gensight.prediction.sources import Boxes, Source
+from gensight.prediction.sources import Boxes, PredictionSource
 from gensight.prediction.tracking.gaze_smoothing import GazeSmoother
 from gensight.prediction.trained_run import TrainedRun
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """One run, what is asked of it, and where its predictions go."""
+    """One run, its request, and the writer of its predictions."""
 
     run: TrainedRun
     request: Request
@@ -60,7 +60,7 @@ def plan_jobs(runs: Sequence[TrainedRun], folder: Path, with_boxes: bool, is_vid
     ]
 
 
-def write_predictions(jobs: Sequence[Job], source: Source, finder: BoxFinder, draw: bool) -> None:
+def write_predictions(jobs: Sequence[Job], source: PredictionSource, finder: BoxFinder, draw: bool) -> None:
     """Predicts on all images of a source; runs that share a backbone see the same batches one after the other."""
     unit = "images" if source.frame_rate is None else "frames"
     batch_size = min(job.run.config.evaluation.batch_size for job in jobs)

@@ -30,8 +30,8 @@ def points_inside(sample: Sample, points: Array) -> Array:
 
 
 def pair_item(reference: Sample, sample: Sample, points: Array | None) -> Item:
-    """Where are the points of `reference` in `sample`; without points, how alike are the images."""
-    if points is None:  # a triplet whose third image says nothing new
+    """The item that finds points of `reference` in `sample`; without points, one that compares the images."""
+    if points is None:  # a triplet whose third image repeats the second
         return Item((reference, sample, sample), relation=Relation("triplet"))
     tracks = np.stack([points, np.full_like(points, np.nan)])
     return Item((reference, sample), relation=Relation("tracks", tracks))

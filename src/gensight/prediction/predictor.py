@@ -60,7 +60,7 @@ class Predictor(BatchPredictor):
         smooth: Smooth | None = None,
         watch: Watch | None = None,
     ) -> Iterator[tuple[Sample, Prediction]]:
-        """Each image with its merged prediction, in the image frame; an empty one where nothing is asked about it.
+        """Each image with its merged prediction, in the image frame; an empty one where it has no items.
 
         Batches hold items of as many images as fit; those about one image lie next to each other.
 

@@ -1,4 +1,4 @@
-"""What is asked about an image: nothing but the image, boxes, heads, an instruction, or how another image compares."""
+"""Requests: predictions about whole images, boxes, heads, an instruction, or a comparison with another image."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,8 +25,8 @@ Kind = Literal["image", "boxes", "heads", "words", "pair"]
 
 
 @runtime_checkable
-class Run(Protocol):
-    """What a request must know of a run; `TrainedRun` is one."""
+class RunAttributes(Protocol):
+    """The attributes of a run that a request needs; `TrainedRun` has them."""
 
     @property
     def folder(self) -> RunFolder: ...
@@ -40,7 +40,7 @@ class Run(Protocol):
     def encoding(self) -> Encoding: ...
 
 
-def request_kind(run: Run) -> Kind:
+def request_kind(run: RunAttributes) -> Kind:
     """What a run is given beside an image: nothing, boxes of subjects (or nothing), heads, words, another image."""
     match run.config.encoding.facts.items:
         case "words":
@@ -55,7 +55,7 @@ def request_kind(run: Run) -> Kind:
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What is asked about images; by default about each as a whole.
+    """A request about images; by default about each as a whole.
 
     Attributes:
         boxes: Sample key -> (box, score) of each subject, for runs that look at one subject at a time.
@@ -79,7 +79,7 @@ class Request:
     sampling: Sampling | None = None
     note: str = ""
 
-    def resolve(self, run: Run) -> "Request":
+    def resolve(self, run: RunAttributes) -> "Request":
         """The request with its task, classes and points.
 
         Raises:
@@ -98,7 +98,7 @@ class Request:
     def items(self, sample: Sample, encoding: Encoding) -> list[Item]:
         """The items of one image; none where no box is given for it. The request must be resolved."""
         if self.instruction is not None:
-            assert isinstance(encoding, Instructed) and self.task is not None  # `resolve` has seen to it
+            assert isinstance(encoding, Instructed) and self.task is not None  # `resolve` has checked it
             bare = replace(sample, instances=())
             return instruction_items(encoding, bare, self.task, self.classes, self.instruction)
         if self.reference is not None:
@@ -114,21 +114,21 @@ class Request:
         return len(self.classes)
 
     def noise_key(self, sample: Sample) -> int:
-        """What the noise of an image's answers is drawn by: one for all queries in words about an image."""
+        """The key of an image's noise: the same for all instructions about an image."""
         return 0 if self.instruction is None else mix(0, *sample.key.encode())
 
-    def _with_instruction(self, run: Run) -> "Request":
+    def _with_instruction(self, run: RunAttributes) -> "Request":
         if not isinstance(run.encoding, Instructed):
             raise ConfigError(
                 f"a run of method.kind={run.config.method.kind} takes no instruction", where=run.folder.root,
                 hint="use `gensight predict RUN IMAGES` for it",
             )  # fmt: skip
-        assert self.instruction is not None  # the caller has seen it
+        assert self.instruction is not None  # the caller has checked it
         found = understand(run.encoding, self.instruction, self.task, self.classes, str(run.folder.root))
         return replace(self, task=found.task, classes=found.classes, note=found.note)
 
-    def _with_pairs(self, run: Run) -> "Request":
-        assert self.reference is not None  # the caller has seen it
+    def _with_pairs(self, run: RunAttributes) -> "Request":
+        assert self.reference is not None  # the caller has checked it
         match str(run.config.encoding.kind):
             case "correspondence":
                 given = self.points
@@ -141,7 +141,7 @@ class Request:
                 raise ConfigError(f"this run reads single images ({kind}), and compares none",
                                   where=run.folder.root, hint=hint)  # fmt: skip
 
-    def _refuse(self, run: Run) -> None:
+    def _refuse(self, run: RunAttributes) -> None:
         kind = request_kind(run)
         if kind == "words":
             raise ConfigError(

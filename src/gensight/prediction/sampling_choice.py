@@ -1,4 +1,4 @@
-"""Whether a run can be sampled as a request wants it."""
+"""Whether a run can be sampled with a request's settings."""
 
 from torch import Tensor
 
@@ -16,8 +16,8 @@ def check_sampling(method: Method, sampling: Sampling | None) -> None:
         return
     if own is None:
         named = _options(unknown)
-        hint = "leave it out, or ask a run of method.way=many-step"
-        raise ConfigError(f"this run answers in one step, without noise or {named}", where=named, hint=hint)
+        hint = "leave it out, or use a run of method.way=many-step"
+        raise ConfigError(f"this run is one-step: it has no noise and no {named}", where=named, hint=hint)
     if unknown:
         named = _options(unknown)
         raise ConfigError(f"this run is sampled without {named}", where=named, hint="leave it out")

@@ -11,11 +11,11 @@ from gensight.samples import Size
 
 
 class FeatureMemo(Backbone):
-    """A frozen backbone that remembers its last answers, so that the next head which asks the same pays nothing.
+    """A frozen backbone that caches its last outputs, so that further heads with the same input cost no pass.
 
     Args:
         backbone: Frozen.
-        size: Number of answers to remember: one for each noise level in use.
+        size: Number of outputs to cache: one for each noise level in use.
     """
 
     def __init__(self, backbone: Backbone, size: int = 4) -> None:

@@ -22,7 +22,7 @@ GivenBoxes = Array | Sequence[Any] | Mapping[str, Any]  # see `boxes_by_key`
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class PredictionSource:
     """What to predict on.
 
     Attributes:
@@ -46,20 +46,20 @@ class Source:
             yield from self.reader
 
 
-def open_source(path: Path) -> Source:
+def open_source(path: Path) -> PredictionSource:
     """An image, a folder of images, or a video. Raises DataError for anything else."""
     if path.is_dir():
         reader = FolderReader(path)
-        return Source(path, len(reader), None, reader)
+        return PredictionSource(path, len(reader), None, reader)
     if not path.is_file():
         raise DataError("there is no such image, folder or video", where=path)
     suffix = path.suffix.lower()
     if suffix in VIDEO_SUFFIXES:
         video = VideoReader(path)
-        return Source(path, len(video), float(open_video(path).rate), video)
+        return PredictionSource(path, len(video), float(open_video(path).rate), video)
     if suffix in IMAGE_SUFFIXES:
         image_size(path)
-        return Source(path, 1, None, None)
+        return PredictionSource(path, 1, None, None)
     raise DataError(
         "neither an image nor a video",
         where=path,

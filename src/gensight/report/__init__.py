@@ -1,4 +1,4 @@
-"""What came of a run, on one page: reads the result files of run folders, never a model, a data set or the network.
+"""The results of a run on one page: reads the result files of run folders, never a model, a data set or the network.
 
     from gensight.report import scores_table_text, write_report
 
@@ -8,7 +8,7 @@
 - `scores_table_text`: the scores of a `metrics.json` for the terminal.
 
 Where to look: `results` (what a run folder holds, and reading it), `errors_px` (errors and their ranking), `plots`
-(inline SVG), `pictures` and `gallery` (overlays, and which items are shown), `tables` (numbers in words), `page` and
+(inline SVG), `pictures` and `gallery` (overlays, and which items are shown), `tables` (numbers as text), `page` and
 `page.html.jinja` (the page).
 
 Adding a section to the page:

@@ -12,7 +12,7 @@ PICTURES_PER_GROUP = 8
 
 
 def gallery(run: Run) -> dict[str, Any]:
-    """The worst, middle and best items of a run that have pictures, drawn, as the page's template wants them."""
+    """The worst, middle and best items of a run that have pictures, as overlays for the page's template."""
     ranked, relative = ranked_items(run)
     pictured = [(place, entry) for place, entry in enumerate(ranked, 1) if picture_path(run, entry.item) is not None]
     count = min(PICTURES_PER_GROUP, max(1, len(pictured) // 3))
@@ -29,7 +29,7 @@ def gallery(run: Run) -> dict[str, Any]:
     }
     return {
         "run": run.name,
-        "rows": [{"title": title, "tiles": drawn} for title, drawn in tiles.items() if drawn],
+        "rows": [{"title": title, "tiles": shown} for title, shown in tiles.items() if shown],
         "relative": relative,
         "drawn": any(entry.item.panel is not None for entry in ranked),
         "num_items": len(ranked),

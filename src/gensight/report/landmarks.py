@@ -1,4 +1,4 @@
-"""The page of a run of landmarks: what was found in some frames, and how steadily."""
+"""The page of a run of landmarks: what was found in some frames, and how consistently."""
 
 import html
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ class Frame:
 
 
 def write_landmark_page(name: str, frames: Sequence[Frame], out: Path) -> Path:
-    """Writes the page; a landmark whose mask is below one half on average is said to lie on the background."""
+    """Writes the page; a landmark whose mask is below one half on average is marked as background."""
     rows = []
     for frame in frames:
         pictures = [("frame", frame.image), ("landmarks", draw_landmarks(frame)), ("part maps", draw_parts(frame))]

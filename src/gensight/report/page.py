@@ -29,7 +29,7 @@ _PLOTTED_PROTOCOLS = 6
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class ScoredRun:
     """One model of one run, and how it looks in every plot."""
 
     run: Run
@@ -72,7 +72,7 @@ def page_template(name: str) -> jinja2.Template:
 
 
 def _distinct(runs: Sequence[Run]) -> list[Run]:
-    """Runs of the same name are told apart by their folders."""
+    """Runs of the same name are labelled by their folders."""
     names = [run.name for run in runs]
     labels = [
         f"{name} ({run.folder})" if names.count(name) > 1 else name for run, name in zip(runs, names, strict=True)
@@ -83,12 +83,12 @@ def _distinct(runs: Sequence[Run]) -> list[Run]:
     ]
 
 
-def _scored(runs: Sequence[Run]) -> list[Scored]:
+def _scored(runs: Sequence[Run]) -> list[ScoredRun]:
     """All models of all runs: one run's models differ by colour; several runs do, and their models by line style."""
     several = len(runs) > 1
     keys = _keys(runs)
     return [
-        Scored(
+        ScoredRun(
             run,
             model,
             Series(f"{keys[number]} · {model.model}", number, place) if several else Series(model.model, place, place),
@@ -187,7 +187,7 @@ def _num_images(run: Run) -> int:
 
 
 def _headlines(runs: Sequence[Run]) -> Iterator[dict[str, Any]]:
-    """For each run its model's first score, and what sets it apart from each baseline."""
+    """For each run its model's first score, and its difference to each baseline."""
     for run in runs:
         if not run.metrics.scores or not run.metrics.scores[0].results:
             continue
@@ -214,7 +214,7 @@ def _protocol_head(score: Score) -> dict[str, str]:
     }
 
 
-def _score_row(one: Scored, protocols: Sequence[Score], scored: Sequence[Scored]) -> dict[str, Any]:
+def _score_row(one: ScoredRun, protocols: Sequence[Score], scored: Sequence[ScoredRun]) -> dict[str, Any]:
     mine = {score.protocol: score for score in one.model.results}
     cells = []
     for protocol in protocols:
@@ -250,8 +250,8 @@ def _best(values: Sequence[float | None], higher_is_better: bool) -> float | Non
     return max(known) if higher_is_better else min(known)
 
 
-def _notes(scored: Sequence[Scored]) -> list[str]:
-    """What the metrics remarked, each once, with the models it holds for."""
+def _notes(scored: Sequence[ScoredRun]) -> list[str]:
+    """The notes of the metrics, each once, with the models it holds for."""
     found: dict[str, list[str]] = {}
     for one in scored:
         for score in one.model.results:
@@ -281,7 +281,7 @@ def _difference_text(difference: Comparison) -> str:
     return f"{value} {interval_text(difference.interval, difference.unit, sign=True)}".rstrip()
 
 
-def _score_plots(scored: Sequence[Scored], protocols: Sequence[Score]) -> list[Markup]:
+def _score_plots(scored: Sequence[ScoredRun], protocols: Sequence[Score]) -> list[Markup]:
     found = []
     for protocol in protocols[:_PLOTTED_PROTOCOLS]:
         entries = []
@@ -298,7 +298,7 @@ def _score_plots(scored: Sequence[Scored], protocols: Sequence[Score]) -> list[M
     return found
 
 
-def _part_tables(scored: Sequence[Scored], protocols: Sequence[Score]) -> list[dict[str, Any]]:
+def _part_tables(scored: Sequence[ScoredRun], protocols: Sequence[Score]) -> list[dict[str, Any]]:
     """Per protocol the values of its parts (keypoints, thresholds) for every model."""
     tables = []
     for protocol in protocols:
@@ -316,7 +316,7 @@ def _part_tables(scored: Sequence[Scored], protocols: Sequence[Score]) -> list[d
 # --- Errors, curves ---
 
 
-def _error_plots(runs: Sequence[Run], scored: Sequence[Scored]) -> dict[str, Markup | None]:
+def _error_plots(runs: Sequence[Run], scored: Sequence[ScoredRun]) -> dict[str, Markup | None]:
     by_keypoint = [(one, errors_by_keypoint(one.run, one.model)) for one in scored]
     by_keypoint = [(one, errors) for one, errors in by_keypoint if errors]
     pooled = [(one, np.concatenate(list(errors.values()))) for one, errors in by_keypoint]
@@ -351,7 +351,7 @@ def _curve_plots(runs: Sequence[Run]) -> list[Markup]:
 # --- Cost ---
 
 
-def _costs(scored: Sequence[Scored]) -> list[dict[str, Any]]:
+def _costs(scored: Sequence[ScoredRun]) -> list[dict[str, Any]]:
     """One row for the trained model of each run, and one for each baseline that states its cost."""
     rows = []
     for one in scored:

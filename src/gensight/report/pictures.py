@@ -1,4 +1,4 @@
-"""Overlays of predictions and labels, drawn anew from the pictures that a run folder keeps."""
+"""Overlays of predictions and labels, drawn from the pictures that a run folder keeps."""
 
 import base64
 import io
@@ -74,7 +74,7 @@ def has_sides(run: Run) -> bool:
 
 
 def to_samples(run: Run, item: PredictedItem) -> tuple[Prediction, Sample]:
-    """An item of `predictions.json` as the vocabulary that drawing speaks."""
+    """An item of `predictions.json` as the types that `drawing` takes."""
     where = f"{run.folder / 'predictions.json'}: {item.sample_key}"
     skeleton = _skeleton(run.predictions.skeleton if run.predictions is not None else None)
     predicted = tuple(
@@ -99,7 +99,7 @@ def _skeleton(facts: SkeletonFacts | None) -> Skeleton:
         return Skeleton("unknown", ())
     count = len(facts.keypoints)
     edges = tuple((a, b) for a, b in facts.edges if 0 <= a < count and 0 <= b < count)
-    # Without a usable list of partners the names tell them.
+    # Without a usable list of partners they are inferred from the names.
     mirror = tuple(facts.mirror) if sorted(facts.mirror) == list(range(count)) else ()
     return Skeleton(facts.name, tuple(facts.keypoints), edges, mirror)
 

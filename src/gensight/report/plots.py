@@ -62,7 +62,7 @@ class Series:
     """How one model of one run looks in every plot.
 
     Attributes:
-        label: What the legend says.
+        label: The legend's text.
         colour: Number of the page's series colour.
         dash: Number of the line style.
     """
@@ -206,14 +206,14 @@ def plot_curves(title: str, curves: Sequence[tuple[Series, Array]], smooth: bool
     def paint(axes: Axes) -> None:
         for series, points in curves:
             steps, values = points[:, 0], points[:, 1]
-            drawn = values
+            curve = values
             if smooth and len(values) >= 40:
                 axes.plot(*_thinned(steps, values), color=series.ink, alpha=0.25, linewidth=0.8)
-                drawn = _running_mean(values, max(3, len(values) // 40))
+                curve = _running_mean(values, max(3, len(values) // 40))
             few = "o" if len(values) <= 25 else ""
             label = _short(series.label)
             axes.plot(
-                *_thinned(steps, drawn), color=series.ink, linestyle=series.stroke, marker=few, ms=3.5, label=label
+                *_thinned(steps, curve), color=series.ink, linestyle=series.stroke, marker=few, ms=3.5, label=label
             )
         lowest = min(points[:, 1].min() for _, points in curves)
         highest = max(points[:, 1].max() for _, points in curves)

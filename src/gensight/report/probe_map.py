@@ -1,4 +1,4 @@
-"""What each layer tells at each noise level: as text, and as a picture."""
+"""The score of each layer at each noise level: as text, and as a picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

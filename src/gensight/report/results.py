@@ -1,7 +1,7 @@
 """What a run folder holds for the report, as typed values.
 
 Read are `config.yaml` and `metrics.json`, which must be there, and `model/card.json`, `log/metrics.csv`,
-`predictions.json` and `pictures/`, which may be absent (None, or empty). Keys that nobody here knows are skipped, so
+`predictions.json` and `pictures/`, which may be absent (None, or empty). Unknown keys are skipped, so
 that a newer run can be read; a known key of a wrong type is an error that names the file and the key.
 """
 
@@ -39,7 +39,7 @@ class Score(msgspec.Struct, frozen=True):
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What a model cost: each None where nobody measured it."""
+    """What a model cost: each None where it was not measured."""
 
     images_per_second: float | None = None
     peak_memory_bytes: float | None = None
@@ -106,7 +106,7 @@ class TrueInstance(msgspec.Struct, frozen=True):
 class PredictedItem(msgspec.Struct, frozen=True):
     """One item of the test split; `image` is a path inside the run folder, `error_px` one number per keypoint.
 
-    What is no set of keypoints has a drawn `panel` (a path too) instead, and one `error`.
+    Other predictions have a `panel` (a path to a picture) instead, and one `error`.
     """
 
     sample_key: str

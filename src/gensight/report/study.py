@@ -1,6 +1,6 @@
 """A study's comparison: tables for the terminal and for Markdown, and one self-contained HTML page.
 
-Everything is drawn from the content of `study.json` alone.
+Everything is made from the content of `study.json` alone.
 """
 
 from collections.abc import Mapping, Sequence

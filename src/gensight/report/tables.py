@@ -1,4 +1,4 @@
-"""Numbers in words, and the score table for the terminal."""
+"""Numbers as text, and the score table for the terminal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -26,7 +26,7 @@ def interval_text(interval: Interval, unit: str, sign: bool = False) -> str:
 
 
 def verdict(difference: Comparison, higher_is_better: bool | None) -> Verdict:
-    """What a paired difference says of the model: `better` or `worse` only if its interval leaves out zero."""
+    """The verdict of a paired difference: `better` or `worse` only if its interval excludes zero."""
     low, high = difference.interval
     if low is None or high is None or higher_is_better is None:
         return ""

@@ -1,1 +1,1 @@
-"""Many runs compared: probes, studies over folds and seeds, trained baselines; and a run tried before it is trained."""
+"""Many runs compared: probes, studies over folds and seeds, trained baselines; and dry runs."""

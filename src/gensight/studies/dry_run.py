@@ -1,4 +1,4 @@
-"""`--dry-run`: everything is built and a few batches are run, to say what a training will take; nothing is written."""
+"""`--dry-run`: everything is built and a few batches are run, to measure time and memory; nothing is written."""
 
 import time
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class DryRun:
         data: Kind of the data set.
         num_samples: Part -> number of samples.
         num_items: Training items.
-        keypoints: Name of the skeleton and number of its keypoints; None where nothing asks for keypoints.
+        keypoints: Name of the skeleton and number of its keypoints; None where the run has no keypoints.
         num_trained, num_parameters: Numbers of parameters.
         backbone: Its kind.
         batch_size, steps: Of the recipe.

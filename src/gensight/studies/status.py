@@ -1,4 +1,4 @@
-"""How far a study has come: told without loading anything heavy."""
+"""The state of a study's runs, read without loading anything heavy."""
 
 from pathlib import Path
 

@@ -29,7 +29,7 @@ class Finished:
 
 @dataclass
 class Arm:
-    """One line of the summary: an arm, or a baseline that its runs trained or scored beside themselves."""
+    """One line of the summary: an arm, or a baseline of its runs."""
 
     name: str
     num_planned: int

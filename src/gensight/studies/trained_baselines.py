@@ -1,4 +1,4 @@
-"""The trained baselines that stand beside a run: the random-weight twin, and a network from scratch."""
+"""The trained baselines that are scored beside a run: the same network with random weights, and one from scratch."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ MIN_STEPS = 20
 
 
 def untrained_answer(baseline: str, experiment: Experiment, device: str) -> Answer | None:
-    """A baseline that needs no training here: one that learns nothing, or a teacher. None for the others."""
+    """A baseline that needs no training here: a learning-free one, or a teacher. None for the others."""
     if not baseline.startswith(TEACHER):
         return untrained_baseline(baseline, experiment)
     assert experiment.skeleton is not None  # the schema lets only keypoint encodings ask for it
@@ -26,13 +26,13 @@ def untrained_answer(baseline: str, experiment: Experiment, device: str) -> Answ
 
 
 def baseline_config(config: RunConfig, baseline: str) -> RunConfig | None:
-    """The recipe of a trained baseline; None for one that needs no training, or that this run already is."""
+    """The recipe of a trained baseline; None for one that needs no training, or that equals this run."""
     match baseline:
-        case "random-twin":
+        case "random-weights":
             if config.backbone.kind == "scratch" or config.backbone.random_weights:
                 return None
             backbone = config.backbone.model_copy(update={"random_weights": True})
-            return config.model_copy(update={"name": f"{config.name}-random-twin", "backbone": backbone})
+            return config.model_copy(update={"name": f"{config.name}-random-weights", "backbone": backbone})
         case "scratch":
             if config.backbone.kind == "scratch":
                 return None
@@ -61,7 +61,7 @@ def untrained_baselines(config: RunConfig, run: RunFolder) -> list[str]:
 
 
 def with_steps_for(experiment: Experiment, minutes: float, device: str) -> Experiment:
-    """With as many steps as fit into `minutes` of training on this machine, by a measurement."""
+    """With as many steps as fit into `minutes` of training on this machine, as measured."""
     steps = max(MIN_STEPS, round(60 * minutes / measure_steps(experiment, device).seconds_per_step))
     config = experiment.config
     training = config.training.model_copy(update={"steps": steps, "max_minutes": None})

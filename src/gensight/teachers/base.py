@@ -2,11 +2,11 @@
 
 Adding a teacher:
 1. Write `teachers/NAME.py` with a subclass of `Teacher` whose constructor takes plain keyword arguments that JSON can
-   hold (and `device`), loads nothing, and sets `version`; weights are loaded by `prepare`, which says which files are
-   missing and where to put them.
+   hold (and `device`), loads nothing, and sets `version`; weights are loaded by `prepare`, which names the files that
+   are missing, and where to put them.
 2. `label` gets samples (pixels through `sample.image()`; labels of earlier teachers in the other fields) and gives one
    `Labels` each, in the image frame of `samples.py`.
-3. `settings` names everything that changes what the labels say; it makes the fingerprint under which work is kept.
+3. `settings` names everything that changes the labels; it makes the fingerprint under which work is kept.
 4. Add it to `teachers/choose.py`, or to the table in `teachers/catalogue.py` if it is a transformers model.
 5. Write `tests/teachers/test_NAME.py` with a class that inherits `tests.contracts.teacher.TeacherContract`.
 """
@@ -43,7 +43,7 @@ class Tracks:
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """What a teacher says of one image (or, a `video` teacher, of one video). None: it says nothing about that.
+    """A teacher's labels of one image (or, a `video` teacher, of one video). None: it does not label that.
 
     Attributes:
         instances: Subjects; () where it looked and found none. One with the `id` of an instance that the sample
@@ -72,17 +72,17 @@ class Teacher(ABC):
     """Labels images, or whole videos.
 
     Teachers are deterministic: the same sample gets the same labels, whatever else is in the batch and whichever
-    process asks, so that a job may be cut into shards or resumed.
+    process runs it, so that a job may be cut into shards or resumed.
 
     Attributes:
         name: What the command line calls it, with its model if it has a choice of them: `edges`, `depth:MODEL`.
         version: What made the labels: a version of the algorithm, a model's revision or weights' hash (known without
             loading the weights; short).
         labels: The fields of `Labels` that it fills.
-        needs: Labels that a sample must already have (a pose teacher asks for boxes): `label` raises a DataError with
+        needs: Labels that a sample must already have (a pose teacher needs boxes): `label` raises a DataError with
             a hint where they are missing.
         uses: Labels that it looks at where they are there. Where `needs` or `uses` change, its labels are made anew.
-        told_apart_by: Settings by which teachers of one name are told apart: their labels are kept side by side. A
+        identity_settings: Settings that distinguish teachers of one name: their labels are kept side by side. A
             change of any other setting makes the labels anew.
         model_location: Hub id or absolute folder of its model; None if it has no choice of them. Of two models whose
             folders have the same name, `teachers/names.py` gives the second another name.
@@ -95,7 +95,7 @@ class Teacher(ABC):
     labels: ClassVar[tuple[LabelName, ...]] = ()
     needs: ClassVar[tuple[LabelName, ...]] = ()
     uses: ClassVar[tuple[LabelName, ...]] = ()
-    told_apart_by: ClassVar[tuple[str, ...]] = ()
+    identity_settings: ClassVar[tuple[str, ...]] = ()
     model_location: str | None = None
     unit: ClassVar[Literal["image", "video"]] = "image"
 
@@ -108,7 +108,7 @@ class Teacher(ABC):
         """
 
     def settings(self) -> Mapping[str, Any]:
-        """Everything that changes what the labels say, as JSON-able values; device and batch size do not."""
+        """Everything that changes the labels, as JSON-able values; device and batch size do not."""
         return {}
 
     def prepare(self) -> None:  # noqa: B027  (a classical teacher has nothing to load)

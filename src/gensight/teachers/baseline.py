@@ -1,4 +1,4 @@
-"""A pose teacher as a baseline: asked what a run is asked, and scored by the same metrics."""
+"""A pose teacher as a baseline, on the same items and metrics as a run."""
 
 import numpy as np
 
@@ -13,11 +13,11 @@ from gensight.transforms.keypoints import can_convert, convert_keypoints
 class PoseTeacherBaseline:
     """Answers keypoint items with a pose model's keypoints, in the skeleton of a run.
 
-    The crop is the model's own (the item's box padded by 1.25); what the run is shown plays no part.
+    The crop is the model's own (the item's box padded by 1.25); the run's view is not used.
 
     Args:
         teacher: Any of `pose:MODEL`; its category filter is not used.
-        skeleton: The keypoints that are asked for; the neck is the midpoint of the shoulders.
+        skeleton: The target keypoints; the neck is the midpoint of the shoulders.
 
     Raises:
         ConfigError: The model does not know these keypoints.

@@ -45,7 +45,7 @@ def choose_teacher(name: str, settings: Mapping[str, Any] | None = None, device:
         raise ConfigError(f"the teacher `{kind}` has no choice of models", where=name, hint=f"write `{kind}`")
     if "source" in parameters:
         if not model and parameters["source"].default is inspect.Parameter.empty:
-            raise ConfigError(f"the teacher `{kind}` needs to be told which one", where=name,
+            raise ConfigError(f"the teacher `{kind}` needs a model", where=name,
                               hint=f"write {kind}:FOLDER")  # fmt: skip
         given |= {"source": model} if model else {}
     if "device" in parameters:

@@ -21,7 +21,7 @@ def named_apart(teacher: Teacher, entries: Sequence[Entry]) -> Teacher:
     """The teacher; under another name, `NAME#2` and so on, where its own is another teacher's in the data set.
 
     A newer version of a teacher, or one with other settings, keeps the name and takes the former one's place. Another
-    model, such as a folder that happens to be called alike, or another way of asking (`Teacher.told_apart_by`), is
+    model, such as a folder of the same name, or another way of prompting (`Teacher.identity_settings`), is
     another teacher, and the labels of both are kept.
 
     Args:
@@ -42,7 +42,7 @@ def named_apart(teacher: Teacher, entries: Sequence[Entry]) -> Teacher:
 def _is_same(teacher: Teacher, entry: Entry) -> bool:
     """Whether an entry is this teacher's, in this or another version."""
     settings = teacher.settings()
-    if any(entry["settings"].get(key) != settings.get(key) for key in teacher.told_apart_by):
+    if any(entry["settings"].get(key) != settings.get(key) for key in teacher.identity_settings):
         return False
-    # Entries of earlier releases don't say where the model was; and a folder may have been moved.
+    # Entries of earlier releases don't have the model's location; and a folder may have been moved.
     return entry.get("model") in (None, teacher.model_location) or entry["version"] == teacher.version

@@ -61,7 +61,7 @@ class RunTeacher(Teacher):
         if self._run is None:
             run = TrainedRun.load(self.folder, self.device_name)
             if request_kind(run) not in ("image", "boxes"):
-                raise ConfigError("this run needs more than an image, so it labels none", where=self.folder,
+                raise ConfigError("this run needs more than an image, so it cannot label images", where=self.folder,
                                   hint="choose a run with keypoints, depth or edges")  # fmt: skip
             self._run = run
 

@@ -1,8 +1,9 @@
-"""A specialist, any model of the transformers library, as a baseline: asked what a run is asked, scored as it is.
+"""A specialist, any model of the transformers library, as a baseline, on the same queries and metrics as a run.
 
-Which one a folder holds is told by its `config.json`: a classifier (ResNet, ViT ...), a segmenter (SegFormer,
-Mask2Former), a depth model (DPT, ZoeDepth, Depth Anything), a detector (DETR, RT-DETR ...). Classes meet by name: a
-model's `tabby, tabby cat` and a data set's `Tabby_cat` are one, and what a model does not know it never says.
+The model's task is read from its `config.json`: a classifier (ResNet, ViT ...), a segmenter (SegFormer,
+Mask2Former), a depth model (DPT, ZoeDepth, Depth Anything), a detector (DETR, RT-DETR ...). Classes are matched by
+name: a model's `tabby, tabby cat` and a data set's `Tabby_cat` are one; a class that a model does not know is never
+predicted.
 """
 
 import json
@@ -62,11 +63,11 @@ class Specialist:
 
     @property
     def metric_depth(self) -> bool:
-        """Whether it tells metres."""
+        """Whether its depth is in metres."""
         return isinstance(self.teacher, DepthTeacher) and self.teacher.depth_kind == "metric"
 
     def knows(self, names: Sequence[str]) -> list[str]:
-        """Those of a data set's classes that the model has a word for."""
+        """Those of a data set's classes that the model knows."""
         if isinstance(self.teacher, ClassTeacher | SegmentTeacher):
             known = {word for name in self.teacher.classes for word in words(name)}
         elif isinstance(self.teacher, DetectionTeacher):
@@ -76,10 +77,10 @@ class Specialist:
         return [name for name in names if words(name) & known]
 
     def __call__(self, item: Item) -> Prediction:
-        """One image's answer to one question. ConfigError for a question of another task."""
-        asked = "depth" if item.query is None else item.query.task
-        if asked != self.task:
-            raise ConfigError(f"`{self.name}` answers `{self.task}`, not `{asked}`", where=item.key)
+        """One image's answer to one query. ConfigError for a query of another task."""
+        task = "depth" if item.query is None else item.query.task
+        if task != self.task:
+            raise ConfigError(f"`{self.name}` answers `{self.task}`, not `{task}`", where=item.key)
         sample, options = item.sample, () if item.query is None else item.query.options
         prediction = Prediction(sample.key, sample.size, item_key=item.key, group=sample.group)
         match self.teacher:
@@ -94,16 +95,16 @@ class Specialist:
 
     def _labels(self, sample: Sample, options: Sequence[str]) -> dict[str, float]:
         """Shares of the options, or of all that the model knows where there are none."""
-        assert isinstance(self.teacher, ClassTeacher)  # as __call__ has seen
+        assert isinstance(self.teacher, ClassTeacher)  # as __call__ has checked
         shares = self._once(sample)
-        assert isinstance(shares, dict)  # what a classifier says
+        assert isinstance(shares, dict)  # a classifier's output
         if not options:
             return dict(shares)
         return {name: sum(share for known, share in shares.items() if words(known) & words(name)) for name in options}
 
     def _masks(self, teacher: SegmentTeacher, sample: Sample, options: Sequence[str]) -> tuple[Instance, ...]:
         scores = self._once(sample)
-        assert isinstance(scores, np.ndarray)  # what a segmenter says
+        assert isinstance(scores, np.ndarray)  # a segmenter's output
         best, found = scores.argmax(0), []
         for name in options:
             numbers = [number for number, known in enumerate(teacher.classes) if words(known) & words(name)]
@@ -115,7 +116,7 @@ class Specialist:
 
     def _boxes(self, sample: Sample, options: Sequence[str]) -> tuple[Instance, ...]:
         boxes = self._once(sample)
-        assert isinstance(boxes, tuple)  # what a detector says
+        assert isinstance(boxes, tuple)  # a detector's output
         return tuple(
             Instance(name, box=one.box, confidence=one.confidence)
             for name in options
@@ -124,14 +125,14 @@ class Specialist:
         )
 
     def _once(self, sample: Sample) -> object:
-        """What the model says of an image, kept while its questions follow each other."""
+        """The model's output for an image, kept while its queries follow each other."""
         if self._seen is None or self._seen[0] is not sample:
             match self.teacher:
                 case ClassTeacher() | SegmentTeacher():
-                    said: object = self.teacher.probabilities(sample)
+                    answer: object = self.teacher.probabilities(sample)
                 case _:
-                    said = self.teacher.label([sample])[0].instances
-            self._seen = (sample, said)
+                    answer = self.teacher.label([sample])[0].instances
+            self._seen = (sample, answer)
         return self._seen[1]
 
 

@@ -1,4 +1,4 @@
-"""`gensight ask`: an instruction to an instruction-following run, about an image, a folder or a video."""
+"""`gensight ask`: an instruction-following run applied to an image, a folder or a video."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ def ask(
 
     Raises:
         ConfigError: Another run, a task that it wasn't trained for, missing classes, sampling of a
-            run in one step, or a folder with the answers to another instruction.
+            one-step run, or a folder with the answers to another instruction.
     """
     opened = open_source(Path(source))
     trained = TrainedRun.load(run, device)

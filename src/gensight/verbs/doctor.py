@@ -27,7 +27,7 @@ CPU_NEEDS = {"Stable Diffusion 1.x and 2.x at 512 px": 10, "Stable Diffusion XL 
 
 @dataclass(frozen=True)
 class Check:
-    """One finding: `level` is `ok`, `note` (works, but ...) or `missing`; `hint` says what to do about it."""
+    """One finding: `level` is `ok`, `note` (works, but ...) or `missing`; `hint` is what to do about it."""
 
     level: str
     name: str

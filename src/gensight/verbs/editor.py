@@ -1,4 +1,4 @@
-"""Runs told in words, to and from diffusers: folders of InstructPix2Pix's layout."""
+"""Instruction-following runs, to and from diffusers: folders of InstructPix2Pix's layout."""
 
 import tempfile
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from gensight.prediction.trained_run import TrainedRun
 def export_editor(run: Path, out: Path) -> Path:
     """Writes a run as a folder that diffusers' `StableDiffusionInstructPix2PixPipeline` loads.
 
-    Adapters are merged. A run in one step is then used with one step, guidance_scale=1 and latents of zeros.
+    Adapters are merged. A one-step run is then used with one step, guidance_scale=1 and latents of zeros.
 
     Raises:
         ConfigError: Another method's run.
@@ -68,7 +68,7 @@ def import_editor(source: str, out: Path, overrides: Sequence[str] = (), setting
         folder = str(pipeline)
     config = resolve_vocabulary(_load(_recipe_values(folder, out.name), overrides))
     backbone = build_backbone(config)
-    assert isinstance(backbone, DiffusionBackbone)  # the recipe says so
+    assert isinstance(backbone, DiffusionBackbone)  # set by the recipe
     if backbone.unet.config.in_channels == backbone.vae.config.latent_channels:
         hint = "train it: gensight train instruct-puppets backbone.kind=diffusers backbone.id=FOLDER ..."
         raise RunError("this model sees no image beside its latent, so it is no editor", where=folder, hint=hint)

@@ -34,7 +34,7 @@ Keep = Callable[[Prediction, Item], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class ScoredModel:
     """One model's scores on the test part, and what it cost; `card` is None for a baseline that is not trained."""
 
     model: str
@@ -63,7 +63,7 @@ def evaluate(
     baselines: bool = True,
     detections: Path | None = None,
     experiment: Experiment | None = None,
-) -> list[Scored]:
+) -> list[ScoredModel]:
     """Scores a finished run on its test part and writes metrics.json, predictions.json, pictures and report.html.
 
     On COCO data also coco_results.json, which COCO's own evaluation code takes.
@@ -111,14 +111,16 @@ def _score_run(
     experiment: Experiment,
     boxes: Boxes | None,
     keep: Keep = lambda prediction, item: None,
-) -> Scored:
+) -> ScoredModel:
     answers = trained.predictor.each(cases, trained.config.evaluation.batch_size)
     scored = _score(name, answers, len(cases), experiment, keep)
     scored = _with_detected(scored, trained.predict_items, experiment, boxes)
     return replace(scored, card=trained.folder.read_card())
 
 
-def _with_detected(scored: Scored, answers: AnswerItems, experiment: Experiment, boxes: Boxes | None) -> Scored:
+def _with_detected(
+    scored: ScoredModel, answers: AnswerItems, experiment: Experiment, boxes: Boxes | None
+) -> ScoredModel:
     if boxes is None:
         return scored
     result = score_detected(scored.model, answers, experiment, boxes)
@@ -127,7 +129,7 @@ def _with_detected(scored: Scored, answers: AnswerItems, experiment: Experiment,
 
 def _score_baselines(
     run: TrainedRun, experiment: Experiment, cases: Cases, boxes: Boxes | None, device: str, checkpoint: str
-) -> list[Scored]:
+) -> list[ScoredModel]:
     scored = []
     for baseline in experiment.config.baselines:
         other_words = reworded(baseline, cases)
@@ -146,15 +148,15 @@ def _score_baselines(
     return scored
 
 
-def _score_answer(name: str, answer: Answer, cases: Cases, experiment: Experiment, boxes: Boxes | None) -> Scored:
+def _score_answer(name: str, answer: Answer, cases: Cases, experiment: Experiment, boxes: Boxes | None) -> ScoredModel:
     items = (cases.item(index) for index in range(len(cases)))
     scored = _score(name, ((answer(item), item) for item in items), len(cases), experiment)
-    return _with_detected(scored, lambda asked: [answer(item) for item in asked], experiment, boxes)
+    return _with_detected(scored, lambda items: [answer(item) for item in items], experiment, boxes)
 
 
 def _score(
     name: str, answers: Answers, count: int, experiment: Experiment, keep: Keep = lambda prediction, item: None
-) -> Scored:
+) -> ScoredModel:
     metrics = build_metrics(experiment.config, experiment.skeleton)
     seconds, begun = 0.0, time.perf_counter()
     for prediction, item in progress(answers, count, f"evaluate {name}", "items"):
@@ -163,10 +165,10 @@ def _score(
             metric.update(prediction, item)
         keep(prediction, item)
         begun = time.perf_counter()
-    return Scored(name, [result for metric in metrics for result in metric.compute()], seconds, count)
+    return ScoredModel(name, [result for metric in metrics for result in metric.compute()], seconds, count)
 
 
-def _metrics(scored: list[Scored]) -> dict[str, Any]:
+def _metrics(scored: list[ScoredModel]) -> dict[str, Any]:
     model = scored[0]
     differences = [
         {"model": model.model, "baseline": other.model, **paired_difference(own, against).to_json()}

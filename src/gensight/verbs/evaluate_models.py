@@ -1,4 +1,4 @@
-"""`gensight evaluate RUN_OR_RECIPE --model transformers:FOLDER_OR_ID`: specialists on the very same questions."""
+"""`gensight evaluate RUN_OR_RECIPE --model transformers:FOLDER_OR_ID`: specialists on the same queries."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ _AFFINE = "depth-affine"
 
 
 @dataclass(frozen=True, eq=False)
-class ModelScores:
+class SpecialistScores:
     """A specialist's scores, the run's on the same items, and their paired differences.
 
     Attributes:
         model: The specialist's name.
-        task: What it was asked.
-        num_items: How many questions.
-        unknown: Classes that were asked and that the specialist has no word for: it never says them.
+        task: Its task.
+        num_items: Number of queries.
+        unknown: Queried classes that the specialist does not know: it never predicts them.
         results: Of the specialist.
         own: Of the run, in the same order; empty for a recipe that was not trained.
     """
@@ -70,10 +70,10 @@ def evaluate_models(
     device: str = "auto",
     out: Path | None = None,
     announce: Announce = silent,
-) -> list[ModelScores]:
+) -> list[SpecialistScores]:
     """Scores models of the transformers library on the test part of a run or a recipe.
 
-    Each model is asked the items of its task, and scored by those of the recipe's protocols that speak of it; a run is
+    Each model answers the items of its task, and is scored by the recipe's protocols of that task; a run is
     scored anew on the same items. An affine depth model is scored by `depth-affine` alone.
 
     Args:
@@ -86,7 +86,7 @@ def evaluate_models(
         announce: Called with the tables.
 
     Raises:
-        ConfigError: A model answers no question of the recipe, or none of its classes.
+        ConfigError: A model answers no query of the recipe, or none of its classes.
         RunError: A model's or the run's files are missing or damaged.
     """
     trained = _run(run_or_recipe, checkpoint, device)
@@ -102,13 +102,13 @@ def evaluate_models(
     cases = experiment.test_cases()
     scored = [_score_model(Specialist(_source(model), device), trained, experiment, cases) for model in models]
     name = experiment.config.name
-    told = [one.to_json(name) for one in scored]
+    entries = [one.to_json(name) for one in scored]
     path = (folder if out is None else Path(out)) / FILE_NAME
-    write_json(path, {"recipe": name, "split": "test", "models": told}, indent=1)
-    for one in told:
-        announce(f"{one['task']}: {one['num_items']} questions")
+    write_json(path, {"recipe": name, "split": "test", "models": entries}, indent=1)
+    for one in entries:
+        announce(f"{one['task']}: {one['num_items']} queries")
         if one["unknown_classes"]:
-            announce(f"  the model has no word for: {', '.join(one['unknown_classes'])}")
+            announce(f"  unknown to the model: {', '.join(one['unknown_classes'])}")
         announce(scores_table_text({**one, "split": "test", "cost": {}}))
     announce(f"scores: {path}")
     return scored
@@ -128,21 +128,21 @@ def _run(run_or_recipe: str, checkpoint: str, device: str) -> TrainedRun | None:
 
 def _score_model(
     specialist: Specialist, trained: TrainedRun | None, experiment: Experiment, cases: Cases
-) -> ModelScores:
-    items = [item for item in (cases.item(index) for index in range(len(cases))) if _asks(item, specialist.task)]
+) -> SpecialistScores:
+    items = [item for item in (cases.item(index) for index in range(len(cases))) if _has_task(item, specialist.task)]
     metrics = _metrics(experiment, specialist)
     if not items or not metrics:
         raise ConfigError(
             f"`{specialist.name}` answers `{specialist.task}`, and `{experiment.config.name}` "
-            + ("asks nothing of the kind" if not items else "has no protocol that can score it"),
+            + ("has no query of that task" if not items else "has no protocol that can score it"),
             where="--model",
             hint=f"its protocols are {', '.join(experiment.config.protocols)}",
         )
-    asked = tuple(dict.fromkeys(name for item in items if item.query for name in item.query.options))
-    known = specialist.knows(asked)
-    if asked and not known:
+    queried = tuple(dict.fromkeys(name for item in items if item.query for name in item.query.options))
+    known = specialist.knows(queried)
+    if queried and not known:
         raise ConfigError(
-            f"`{specialist.name}` knows none of the classes that are asked", where="--model", choices=asked[:20]
+            f"`{specialist.name}` knows none of the queried classes", where="--model", choices=queried[:20]
         )
     answers = progress(((specialist(item), item) for item in items), len(items), f"evaluate {specialist.name}", "items")
     results = _scored(answers, metrics)
@@ -150,20 +150,20 @@ def _score_model(
     if trained is not None:
         size = trained.config.evaluation.batch_size
         batches = (items[start : start + size] for start in range(0, len(items), size))
-        said = (pair for some in batches for pair in zip(trained.predict_items(some), some, strict=True))
-        own = _scored(progress(said, len(items), "evaluate the run", "items"), _metrics(experiment, specialist))
-    unknown = tuple(name for name in asked if name not in known)
-    return ModelScores(specialist.name, specialist.task, len(items), unknown, results, own)
+        answered = (pair for some in batches for pair in zip(trained.predict_items(some), some, strict=True))
+        own = _scored(progress(answered, len(items), "evaluate the run", "items"), _metrics(experiment, specialist))
+    unknown = tuple(name for name in queried if name not in known)
+    return SpecialistScores(specialist.name, specialist.task, len(items), unknown, results, own)
 
 
-def _asks(item: Item, task: str) -> bool:
+def _has_task(item: Item, task: str) -> bool:
     if item.query is not None:
         return item.query.task == task
     return task == "depth" and item.sample.depth is not None
 
 
 def _metrics(experiment: Experiment, specialist: Specialist) -> list[Metric]:
-    """Fresh ones of the recipe's protocols that speak of the specialist's task."""
+    """New metrics of the recipe's protocols for the specialist's task."""
     found = []
     for metric in build_metrics(experiment.config, experiment.skeleton):
         if isinstance(metric, PerQueryMetric):

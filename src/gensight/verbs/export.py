@@ -44,7 +44,7 @@ def export(
 
 
 def _description(trained: TrainedRun, parts: list[Network], differences: dict[str, float]) -> dict[str, Any]:
-    """What whoever runs the networks must know."""
+    """What users of the networks must know."""
     config, skeleton = trained.config, trained.skeleton
     described: dict[str, Any] = {
         "run": config.name,

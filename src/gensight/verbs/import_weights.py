@@ -87,12 +87,12 @@ def import_weights(
             hint="such heads can be run from Python: gensight.heads.released.read_released_head(...).networks(layers)",
         )
     name = backbone or released.config.model_id
-    asked = head or guess_head(released.config, file)
-    values = _recipe_values(released.config, asked, MOVED.get(name, name), file)
+    target = head or guess_head(released.config, file)
+    values = _recipe_values(released.config, target, MOVED.get(name, name), file)
     _refuse_fixed(overrides)
     config = _load(values, overrides)
     model = build_backbone(config)
-    assert isinstance(model, DiffusionBackbone)  # the recipe says so
+    assert isinstance(model, DiffusionBackbone)  # set by the recipe
     names = _check_layers(released, model.layers, model.time_channels, file, name)
     if names is not None:
         model.read_layers(names)
@@ -105,7 +105,7 @@ def import_weights(
     run = RunFolder(Path(out))
     run.create(config)
     save_weights(method.trained_state(), run.weights)
-    run.write_card(_card(released, config, model, method, skeleton, Path(file), asked))
+    run.write_card(_card(released, config, model, method, skeleton, Path(file), target))
     return run.root
 
 
@@ -135,7 +135,7 @@ def _recipe_values(config: ReleasedConfig, head: str, backbone: str, file: Path)
             raise RunError(
                 f"a head for keypoints makes 18 maps (or 17), this one makes {config.output_channels}",
                 where=file,
-                hint=f"say what it reads: --head {'|'.join(ENCODINGS)}",
+                hint=f"name what it reads: --head {'|'.join(ENCODINGS)}",
             )
         encoding["skeleton"] = _SKELETONS[config.output_channels]
     clean = config.eval_mode if config.eval_mode is not None else head == "keypoints"
@@ -172,9 +172,9 @@ def _refuse_fixed(overrides: Sequence[str]) -> None:
         key = override.partition("=")[0]
         if any(key == fixed or key.startswith(f"{fixed}.") for fixed in _FIXED):
             raise ConfigError(
-                f"{key} is what the file makes it, and can't be changed",
+                f"{key} is set by the file, and can't be changed",
                 where=override,
-                hint="say what the head reads with --head" if key == "encoding.kind" else "leave it out",
+                hint="name what the head reads with --head" if key == "encoding.kind" else "leave it out",
             )
 
 
@@ -227,7 +227,7 @@ def _method(
         raise RunError(
             f"the head {_described(channels, tanh)}, but {config.encoding.kind} {_described(*expected)}",
             where=file,
-            hint=f"say what it reads: --head {'|'.join(ENCODINGS)}",
+            hint=f"name what it reads: --head {'|'.join(ENCODINGS)}",
         )
     method = build_method(config, backbone, encoding)
     assert isinstance(method, Readout)  # the recipe is a readout's

@@ -1,4 +1,4 @@
-"""What a training has come to, in words: the scores, the report, and the next command."""
+"""A finished training as text: the scores, the report, and the next command."""
 
 from pathlib import Path
 

@@ -43,7 +43,7 @@ def predict(
         also: Further runs; those on the same backbone are read off the same pass. Each then writes to a folder of its
             own below `out`, by its name.
         detector: Instead of `boxes`: a detection teacher that finds the people first (`detect`, `detect:MODEL`), or a
-            keypoint run's folder, which finds one head in each image, weakly.
+            keypoint run's folder, which finds one head in each image, unreliably.
         detector_threshold: Least score of a detection.
         smooth: Frames of a video over which gaze is averaged; 1: not at all.
 

@@ -1,9 +1,11 @@
-"""`gensight probe`: what each layer of a backbone tells at each noise level, by ridge regression on cached features.
+"""`gensight probe`: how well each layer of a backbone predicts a target at each noise level.
+
+Predictions are ridge regressions on cached features.
 
 A probe's folder:
 
-settings.json      what was asked; a probe of other settings is refused
-results/           one file for each cell that was measured: a probe that was stopped goes on after the last
+settings.json      the arguments; a probe of other settings is refused
+results/           one file for each cell that was measured: a stopped probe resumes after the last
 cache/             features of the noise level at work; removed at the end of each
 probe.json         all scores with intervals, the best choice, and the baselines
 probe.png          the map
@@ -41,7 +43,7 @@ from gensight.loading.cases import Cases
 from gensight.readers.splits import Subset, evenly_spaced
 from gensight.report.probe_map import ProbeMap
 from gensight.samples import Size
-from gensight.studies.probe.scores import Maps, Score, Task, probed_output, score_features, score_mean
+from gensight.studies.probe.scores import Maps, ProbeScore, Task, probed_output, score_features, score_mean
 
 Noise = Literal["none", "fixed"]
 NOISES: tuple[Noise, ...] = get_args(Noise)
@@ -49,8 +51,8 @@ WORTH = 0.02  # a further layer must better the score by this share of it
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One measurement: layers read together, at one timestep, of the backbone or of its twin with random weights."""
+class ProbeCell:
+    """One measurement: layers read together, at one timestep, of the backbone or of a random-weights copy."""
 
     layers: tuple[str, ...]
     timestep: int
@@ -103,14 +105,14 @@ def probe(
     chosen = evenly_spaced(range(len(reader)), min(samples, len(reader)))
     cases = Cases(Subset(reader, chosen), experiment.encoding, experiment.policy)
     task = Task.open(cases, folds)
-    source = _Source(config, cases, noise, out / "cache", device)
+    source = _ProbeFeatures(config, cases, noise, out / "cache", device)
     names = _layer_names(layers, source.backbone(False))
     _check_timesteps(timesteps, source.backbone(False))
     with only_writer(out):
         _check_folder(out, _settings(config, source, len(chosen), folds, noise))
         measure = _Measure(task, source, out / "results")
-        grid = [Cell((name,), timestep) for timestep in timesteps for name in names]
-        scores = measure([*grid, *(Cell((name,), timesteps[0], random_weights=True) for name in names)])
+        grid = [ProbeCell((name,), timestep) for timestep in timesteps for name in names]
+        scores = measure([*grid, *(ProbeCell((name,), timesteps[0], random_weights=True) for name in names)])
         mean = score_mean(task)
         table = _table(config, task, names, timesteps, scores, mean)
         best, score = _combine(measure, scores, table, names, timesteps, combine)
@@ -125,7 +127,9 @@ def _announce(announce: Announce, table: ProbeMap, preset: dict[str, Any], out: 
     announce(f"map: {out / 'probe.png'}")
 
 
-def _settings(config: RunConfig, source: "_Source", num_samples: int, folds: int, noise: Noise) -> dict[str, Any]:
+def _settings(
+    config: RunConfig, source: "_ProbeFeatures", num_samples: int, folds: int, noise: Noise
+) -> dict[str, Any]:
     """All that a probe's results depend on but their cells."""
     return {
         "recipe": dump_config(config),
@@ -162,11 +166,11 @@ def _check_timesteps(timesteps: Sequence[int], backbone: DiffusionBackbone) -> N
         raise ConfigError(f"timesteps are from 0 to {last}, got {', '.join(odd)}", where="--timesteps")
 
 
-def _layer_names(asked: str, backbone: DiffusionBackbone) -> list[str]:
+def _layer_names(layers: str, backbone: DiffusionBackbone) -> list[str]:
     every = unet_layers(backbone.unet, backbone.stride)
-    if asked == "all":
+    if layers == "all":
         return [layer.name for layer in every]
-    names = None if asked == "decoder" else [name.strip() for name in asked.split(",") if name.strip()]
+    names = None if layers == "decoder" else [name.strip() for name in layers.split(",") if name.strip()]
     return [layer.name for layer in choose_layers(every, names)]
 
 
@@ -193,14 +197,14 @@ class _FixedNoise(Backbone):
         noise: Tensor | None = None,
     ) -> Features:
         shape = self.backbone.latent_shape((images.shape[-2], images.shape[-1]))
-        drawn = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(images.device)
-        return self.backbone.features(images, timestep, text, drawn.expand(len(images), *shape))
+        fixed = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(images.device)
+        return self.backbone.features(images, timestep, text, fixed.expand(len(images), *shape))
 
     def fingerprint(self) -> str:
         return value_hash({"backbone": self.backbone.fingerprint(), "noise": 0})
 
 
-class _Source:
+class _ProbeFeatures:
     """The features of a probe's images, at one timestep at a time."""
 
     def __init__(self, config: RunConfig, cases: Cases, noise: Noise, cache: Path, device: str) -> None:
@@ -208,7 +212,7 @@ class _Source:
         self._backbones: dict[bool, DiffusionBackbone] = {}
 
     def backbone(self, random_weights: bool) -> DiffusionBackbone:
-        """The frozen backbone, or its twin with random weights; loaded once."""
+        """The frozen backbone, or the same network with random weights; loaded once."""
         if random_weights not in self._backbones:
             changes = {"layers": None, "trainable": "frozen", "random_weights": random_weights}
             section = self.config.backbone.model_copy(update=changes)
@@ -230,11 +234,11 @@ class _Source:
 class _Measure:
     """Scores cells, and keeps what was measured in a folder."""
 
-    def __init__(self, task: Task, source: _Source, folder: Path) -> None:
+    def __init__(self, task: Task, source: _ProbeFeatures, folder: Path) -> None:
         self.task, self.source, self.folder = task, source, folder
         self.device = "cpu" if source.device.startswith("mps") else source.device  # which lacks double precision
 
-    def __call__(self, cells: Sequence[Cell]) -> dict[Cell, Score]:
+    def __call__(self, cells: Sequence[ProbeCell]) -> dict[ProbeCell, ProbeScore]:
         """The scores of cells; those of one timestep share the backbone's pass."""
         scores = {cell: _read_score(self._path(cell)) for cell in cells if self._path(cell).is_file()}
         missing = [cell for cell in cells if cell not in scores]
@@ -250,24 +254,24 @@ class _Measure:
         line.close()
         return {cell: scores[cell] for cell in cells}
 
-    def _path(self, cell: Cell) -> Path:
+    def _path(self, cell: ProbeCell) -> Path:
         return self.folder / f"{value_hash(_cell_json(cell))[:16]}.json"
 
 
-def _by_pass(cells: Sequence[Cell]) -> Iterator[tuple[bool, int, list[Cell]]]:
+def _by_pass(cells: Sequence[ProbeCell]) -> Iterator[tuple[bool, int, list[ProbeCell]]]:
     for key in dict.fromkeys((cell.random_weights, cell.timestep) for cell in cells):
         yield *key, [cell for cell in cells if (cell.random_weights, cell.timestep) == key]
 
 
-def _cell_json(cell: Cell) -> dict[str, Any]:
+def _cell_json(cell: ProbeCell) -> dict[str, Any]:
     return {"layers": list(cell.layers), "timestep": cell.timestep, "random_weights": cell.random_weights}
 
 
-def _read_score(path: Path) -> Score:
+def _read_score(path: Path) -> ProbeScore:
     kept = read_json(path)
     # JSON has no NaN: it is written as null.
     low, high = (np.nan if bound is None else bound for bound in kept["interval"])
-    return Score(np.nan if kept["value"] is None else kept["value"], (low, high), tuple(kept["penalties"]))
+    return ProbeScore(np.nan if kept["value"] is None else kept["value"], (low, high), tuple(kept["penalties"]))
 
 
 def _maps(features: CachedFeatures, layers: Sequence[str], task: Task) -> Maps:
@@ -286,14 +290,14 @@ def _table(
     task: Task,
     names: Sequence[str],
     timesteps: Sequence[int],
-    scores: dict[Cell, Score],
-    mean: Score,
+    scores: dict[ProbeCell, ProbeScore],
+    mean: ProbeScore,
 ) -> ProbeMap:
     values = np.array(
         [
             [
-                *(scores[Cell((name,), timestep)].value for timestep in timesteps),
-                scores[Cell((name,), timesteps[0], random_weights=True)].value,
+                *(scores[ProbeCell((name,), timestep)].value for timestep in timesteps),
+                scores[ProbeCell((name,), timesteps[0], random_weights=True)].value,
             ]
             for name in names
         ]
@@ -315,21 +319,21 @@ def _backbone_name(config: RunConfig) -> str:
 
 
 def _combine(
-    measure: Callable[[Sequence[Cell]], dict[Cell, Score]],
-    scores: dict[Cell, Score],
+    measure: Callable[[Sequence[ProbeCell]], dict[ProbeCell, ProbeScore]],
+    scores: dict[ProbeCell, ProbeScore],
     table: ProbeMap,
     names: Sequence[str],
     timesteps: Sequence[int],
     most: int,
-) -> tuple[Cell, Score]:
+) -> tuple[ProbeCell, ProbeScore]:
     """Greedy forward selection of layers at the best timestep."""
     row, column = table.best(len(timesteps))
-    best = Cell((names[row],), timesteps[column])
+    best = ProbeCell((names[row],), timesteps[column])
     score = scores[best]
     sign = 1 if table.smaller_is_better else -1
     while len(best.layers) < min(most, len(names)):
         further = [name for name in names if name not in best.layers]
-        cells = [Cell(tuple(n for n in names if n in (*best.layers, name)), best.timestep) for name in further]
+        cells = [ProbeCell(tuple(n for n in names if n in (*best.layers, name)), best.timestep) for name in further]
         found = measure(cells)
         scores |= found
         cell = min(cells, key=lambda one: sign * found[one].value)
@@ -345,14 +349,14 @@ def _write(
     task: Task,
     noise: Noise,
     table: ProbeMap,
-    scores: dict[Cell, Score],
-    mean: Score,
-    best: Cell,
-    score: Score,
+    scores: dict[ProbeCell, ProbeScore],
+    mean: ProbeScore,
+    best: ProbeCell,
+    score: ProbeScore,
 ) -> dict[str, Any]:
     low, high = score.interval
-    twin = min if task.in_pixels else max
-    random = twin(one.value for cell, one in scores.items() if cell.random_weights)
+    best_of = min if task.in_pixels else max
+    random = best_of(one.value for cell, one in scores.items() if cell.random_weights)
     digits = 2 if task.in_pixels else 3
     chosen = (
         f"{config.encoding.kind} on {len(task.items)} items of {config.data.kind}: {score.value:.{digits}f} "

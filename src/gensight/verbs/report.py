@@ -1,4 +1,4 @@
-"""`gensight report`: one page for one or several runs, drawn from their result files alone."""
+"""`gensight report`: one page for one or several runs, made from their result files alone."""
 
 from pathlib import Path
 

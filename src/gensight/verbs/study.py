@@ -1,4 +1,4 @@
-"""`gensight study`: one recipe over folds and seeds, in several variants, and what sets them apart."""
+"""`gensight study`: one recipe over folds and seeds, in several variants, and their paired differences."""
 
 import time
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def study(
 ) -> Path:
     """Runs every run of a study that has not been run, and writes the comparison.
 
-    Each run is an ordinary run folder, `OUT/ARM/fold-F-seed-S`. A study that was stopped goes on where it stopped, in
+    Each run is an ordinary run folder, `OUT/ARM/fold-F-seed-S`. A stopped study resumes where it stopped, in
     the middle of a run too.
 
     Args:
@@ -47,7 +47,7 @@ def study(
         The study's folder, with study.json (numbers), study.md (tables) and study.html.
 
     Raises:
-        ConfigError: For an unknown arm, or mistakes in the recipe of any run; told before the first run.
+        ConfigError: For an unknown arm, or mistakes in the recipe of any run; raised before the first run.
         RunError: If no run has been finished.
     """
     folder = study_folder(config, out)

@@ -42,7 +42,7 @@ def train(config: RunConfig, out: Path | None = None, device: str = "auto") -> P
     """
     folder = default_run_folder(config) if out is None else Path(out)
     device = choose_device(device)
-    # A run says what it read, whatever later versions have.
+    # The run's own record, whatever later versions have.
     experiment = Experiment.open(resolve_preset(config)).with_steps()
     config, run = experiment.config, RunFolder(folder)
     if not is_first_process():  # the first one writes

@@ -57,7 +57,7 @@ class Saved:
     """An answer's files.
 
     Attributes:
-        caption: The question and the image.
+        caption: The instruction (or the run) and the image.
         overlay: Picture for the page.
         target: Likewise.
         rows: As `Answer`.
@@ -72,16 +72,16 @@ class Saved:
 
 
 def answer(trained: TrainedRun, sample: Sample, question: Question) -> Answer:
-    """A run's answer to a question about an image.
+    """A run's answer to a query about an image.
 
     Raises:
-        ConfigError: The question lacks something, or can't be read.
+        ConfigError: The query lacks something, or can't be read.
     """
     request = request_of(trained, sample, question)
     (prediction,) = trained.predictor.answer([sample], request, keep_maps=True)
     image = sample.image()
-    target, drawn = draw_target(image, prediction), draw_prediction(image, prediction)
-    return Answer(sample, prediction, target, drawn, tuple(rows(prediction)), request)
+    target, overlay = draw_target(image, prediction), draw_prediction(image, prediction)
+    return Answer(sample, prediction, target, overlay, tuple(rows(prediction)), request)
 
 
 def draw_target(image: Array, prediction: Prediction) -> Array:
@@ -93,8 +93,8 @@ def draw_target(image: Array, prediction: Prediction) -> Array:
         return draw_depth(prediction.depth)
     heat = [*_maps(prediction, "heatmaps"), *_maps(prediction, MAP)]
     if heat:
-        drawn = [draw_heatmaps(black, score, opacity=1.0) for score in heat]
-        return np.maximum.reduce(drawn)
+        pictures = [draw_heatmaps(black, score, opacity=1.0) for score in heat]
+        return np.maximum.reduce(pictures)
     return _drawn_on(black, prediction)
 
 
@@ -132,7 +132,7 @@ def rows(prediction: Prediction) -> Iterator[Row]:
 
 
 def _depth_rows(prediction: Prediction) -> Iterator[Row]:
-    assert prediction.depth is not None  # the caller has looked
+    assert prediction.depth is not None  # checked by the caller
     known = prediction.depth.values[np.isfinite(prediction.depth.values)]
     unit = " m" if prediction.depth.kind == "metric" else " (up to scale and shift)"
     for name, percent in (("2 % of the pixels", 2), ("half of the pixels", 50), ("98 % of the pixels", 98)):

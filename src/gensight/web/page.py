@@ -15,7 +15,7 @@ from gensight.prediction.trained_run import TrainedRun
 from gensight.samples import Array, Sample
 from gensight.web.answers import COLUMNS, AnswerStore, Saved, answer, message
 from gensight.web.payloads import Slot
-from gensight.web.questions import Asks, Question, asks, read_boxes, with_corner
+from gensight.web.questions import InputKind, Question, input_kind, read_boxes, with_corner
 from gensight.web.served_files import NOT_TAKEN, ServedFiles
 from gensight.web.uploads import Limits, read_upload
 from gensight.web.visitors import visitor_of
@@ -96,15 +96,15 @@ def describe(trained: TrainedRun) -> str:
     what = trained.config.encoding.facts.finds
     if trained.skeleton is not None:
         what = f"{len(trained.skeleton.keypoints)} keypoints of {trained.skeleton.name}"
-    needed: dict[Asks, str] = {
+    needed: dict[InputKind, str] = {
         "image": "It looks at the whole image.",
         "boxes": "It looks at one subject: mark its box by clicking two opposite corners in the image, or leave it "
         "out if the subject fills the image.",
         "heads": "Mark each head by clicking two opposite corners in the image.",
         "words": "Say in words what to do.",
     }
-    answers = "Answers instructions." if asks(trained) == "words" else f"Finds {what}."
-    return f"{answers} {needed[asks(trained)]}"
+    answers = "Answers instructions." if input_kind(trained) == "words" else f"Finds {what}."
+    return f"{answers} {needed[input_kind(trained)]}"
 
 
 def build_page(page: Page) -> gr.Blocks:
@@ -120,9 +120,9 @@ def build_page(page: Page) -> gr.Blocks:
                 about = gr.Markdown(describe(first), elem_id="about")
                 image = _image_input()
                 words = gr.Textbox(label="Instruction", placeholder="segment the cat", lines=1, max_lines=3,
-                                   visible=asks(first) == "words", elem_id="instruction")  # fmt: skip
+                                   visible=input_kind(first) == "words", elem_id="instruction")  # fmt: skip
                 task = gr.Dropdown(list(_INFERRED), value=_BY_WORDS, label="Read the answer as", elem_id="task",
-                                   visible=asks(first) == "words")  # fmt: skip
+                                   visible=input_kind(first) == "words")  # fmt: skip
                 boxes = gr.Textbox(label=_boxes_label(first), lines=2, elem_id="boxes", visible=_takes_boxes(first),
                                    info="x_min y_min x_max y_max in pixels, one box a line")  # fmt: skip
                 marked = gr.Image(label="Marked", interactive=False, visible=False, buttons=[], elem_id="marked")
@@ -261,7 +261,7 @@ class _Actions:
 
     def choose(self, run: str) -> tuple[Any, ...]:
         trained = self.page.runs[run]
-        by_words = asks(trained) == "words"
+        by_words = input_kind(trained) == "words"
         return (
             describe(trained),
             gr.Textbox(visible=by_words),
@@ -298,8 +298,8 @@ def _gallery(page: Page, run: str) -> list[str]:
 
 
 def _takes_boxes(trained: TrainedRun) -> bool:
-    return asks(trained) in ("boxes", "heads")
+    return input_kind(trained) in ("boxes", "heads")
 
 
 def _boxes_label(trained: TrainedRun) -> str:
-    return "Boxes of heads" if asks(trained) == "heads" else "Box of the subject"
+    return "Boxes of heads" if input_kind(trained) == "heads" else "Box of the subject"

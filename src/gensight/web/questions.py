@@ -1,4 +1,4 @@
-"""What a visitor asks of an image: boxes as typed or clicked, an instruction in words -> a Request."""
+"""A visitor's input beside the image: boxes as typed or clicked, an instruction -> a Request."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from gensight.prediction.request import Request, request_kind
 from gensight.prediction.trained_run import TrainedRun
 from gensight.samples import Array, Sample
 
-Asks = Literal["image", "boxes", "heads", "words"]
+InputKind = Literal["image", "boxes", "heads", "words"]
 MAX_BOXES = 20
 _MAX_LETTERS = 500
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked beside the image, as a visitor types it.
+    """What a visitor types beside the image.
 
     Attributes:
         boxes: One a line, `x_min y_min x_max y_max` in pixels.
-        instruction: In words.
-        task: Of the instruction: how the answer is decoded; empty: inferred from the words.
+        instruction: Such as "segment the cat".
+        task: Of the instruction: how the answer is decoded; empty: inferred from the instruction.
     """
 
     boxes: str = ""
@@ -33,7 +33,7 @@ class Question:
     task: str = ""
 
 
-def asks(trained: TrainedRun) -> Asks:
+def input_kind(trained: TrainedRun) -> InputKind:
     """What a run takes beside an image: nothing, boxes of subjects or of heads, or words.
 
     Raises:
@@ -44,7 +44,7 @@ def asks(trained: TrainedRun) -> Asks:
         return kind
     landmarks = str(trained.config.method.kind) == "landmarks"
     raise ConfigError(
-        f"this run compares images ({trained.config.encoding.kind}), and the page asks about one at a time",
+        f"this run compares images ({trained.config.encoding.kind}), and the page takes one at a time",
         where=trained.folder.root,
         hint="fit keypoints to its landmarks (`gensight landmarks --help`), and serve the run that this makes"
         if landmarks
@@ -53,12 +53,12 @@ def asks(trained: TrainedRun) -> Asks:
 
 
 def request_of(trained: TrainedRun, sample: Sample, question: Question) -> Request:
-    """The resolved request of a question about an image.
+    """The resolved request of a visitor's query about an image.
 
     Raises:
         ConfigError: Something that the run needs is missing, or can't be read.
     """
-    kind = asks(trained)
+    kind = input_kind(trained)
     if kind == "words":
         return _instruction(trained, question).resolve(trained)
     boxes = [(box, 1.0) for box in read_boxes(question.boxes, sample.size)]
@@ -78,12 +78,12 @@ def _instruction(trained: TrainedRun, question: Question) -> Request:
         raise ConfigError("no instruction is given", hint='type one, such as "segment the cat"')
     if len(text) > _MAX_LETTERS:
         raise ConfigError(f"the instruction is longer than {_MAX_LETTERS} letters", hint="shorten it")
-    assert isinstance(trained.encoding, Instructed)  # as the run's method wants it
+    assert isinstance(trained.encoding, Instructed)  # as the run's method requires
     return Request(instruction=text, task=_task(question.task, text, tuple(trained.encoding.tasks)))
 
 
 def _task(chosen: str, text: str, tasks: Sequence[str]) -> str:
-    """The task that was chosen, or that the words mean: one of the run's."""
+    """The chosen task, or the one inferred from the words: one of the run's."""
     try:
         task = chosen or infer_task(text).task
     except ConfigError as error:

@@ -21,7 +21,7 @@ from gensight.web.answers import AnswerStore
 from gensight.web.guard import Guard
 from gensight.web.outputs import name_by_keys
 from gensight.web.payloads import Questions
-from gensight.web.questions import asks
+from gensight.web.questions import input_kind
 from gensight.web.served_files import EVERYONE, ServedFiles
 from gensight.web.uploads import Limits, read_upload
 from gensight.web.visitors import Visitors, is_loopback
@@ -129,7 +129,7 @@ def load_runs(runs: Sequence[Path], device: str) -> dict[str, TrainedRun]:
     for run in runs:
         RunFolder(Path(run)).read_card()  # says what is wrong with the folder before any weights are read
         trained = TrainedRun.load(run, device)
-        asks(trained)
+        input_kind(trained)
         name = trained.config.name
         if name in loaded:
             name = f"{name} ({Path(run).resolve().name})"

@@ -1,4 +1,4 @@
-"""Recipes by name and path, overrides, and what is said about every mistake."""
+"""Recipes by name and path, overrides, and the message about every mistake."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -73,7 +73,7 @@ def test_a_folder_or_missing_file_is_no_recipe(tmp_path: Path) -> None:
     assert "there is no such recipe file" in message(tmp_path / "none.yaml")
 
 
-def test_recipe_of_the_other_verb_tells_its_command() -> None:
+def test_recipe_of_the_other_verb_names_its_command() -> None:
     assert "next:  run `gensight pretrain tiny`" in message("tiny")
     with pytest.raises(ConfigError, match="run `gensight train demo`"):
         load_pretrain_recipe("demo")
@@ -142,7 +142,7 @@ def test_override_into_a_section_that_the_file_leaves_out(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "expected"),
     [
         ("training.steps", "`training.steps` is not an override\n  where: FILE\n  next:  write section.key=value"),
         ("training..steps=3", "`training..steps=3` is not an override"),
@@ -158,8 +158,8 @@ def test_override_into_a_section_that_the_file_leaves_out(write: Write) -> None:
         ("view.augment=strong", "view.augment: must be a section with keys of its own, got 'strong'"),
     ],
 )  # fmt: skip
-def test_bad_override(write: Write, override: str, said: str) -> None:
-    assert said in message(write("name: x\ndata: {kind: puppets}"), override)
+def test_bad_override(write: Write, override: str, expected: str) -> None:
+    assert expected in message(write("name: x\ndata: {kind: puppets}"), override)
 
 
 # --- mistakes in files
@@ -175,15 +175,15 @@ def test_one_mistake_in_full(write: Write) -> None:
 
 
 def test_keys_that_a_mapping_does_not_know() -> None:
-    said = message("instruct-puppets", "data.root=pool", "encoding.repeats={dept: 2, classify: 0}")
-    assert "encoding.repeats.dept: unknown value 'dept'" in said
-    assert "valid: segment, detect, depth, classify" in said
-    assert "did you mean `depth`?" in said
-    assert "encoding.repeats.classify: must be at least 1, got 0" in said
+    text = message("instruct-puppets", "data.root=pool", "encoding.repeats={dept: 2, classify: 0}")
+    assert "encoding.repeats.dept: unknown value 'dept'" in text
+    assert "valid: segment, detect, depth, classify" in text
+    assert "did you mean `depth`?" in text
+    assert "encoding.repeats.classify: must be at least 1, got 0" in text
 
 
 def test_all_mistakes_at_once(write: Write) -> None:
-    said = message(
+    text = message(
         write(
             "data: {kind: deeplabcut, rot: x, split: {kind: blocks, num_blocks: 1}}\n"
             "view:\n  crop: boxx\n  padding: big\n"
@@ -192,7 +192,7 @@ def test_all_mistakes_at_once(write: Write) -> None:
         ),
         "evaluation.flip_test=maybe",
     )
-    assert said == (
+    assert text == (
         "8 mistakes\n"
         "  1. data.root: must be given\n"
         "     where: FILE, line 1\n"
@@ -222,7 +222,7 @@ def test_all_mistakes_at_once(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("data: [1", "not valid YAML: expected ',' or ']', but got '<stream end>' (while parsing a flow sequence)\n"
                      "  where: FILE, line 1, column 9"),
@@ -241,8 +241,8 @@ def test_all_mistakes_at_once(write: Write) -> None:
         ("data: {num_train: 3}", "data.kind: must be given\n  where: FILE, line 1\n  valid: puppets, coco, deeplabcut"),
     ],
 )  # fmt: skip
-def test_bad_file(write: Write, text: str, said: str) -> None:
-    assert said in message(write(text))
+def test_bad_file(write: Write, text: str, expected: str) -> None:
+    assert expected in message(write(text))
 
 
 def test_file_that_is_no_text(tmp_path: Path) -> None:

@@ -29,12 +29,12 @@ def triplet(*colours) -> Item:
 
 
 def test_shares_of_colours_are_intersected() -> None:
-    told = ColourHistogram()(triplet((RED, RED), (RED, BLUE), (GREEN, BLUE)))
-    assert told.similarities == pytest.approx((0.5, 0.0))
-    assert (told.sample_key, told.item_key) == ("a", "a+b+c|0")
+    found = ColourHistogram()(triplet((RED, RED), (RED, BLUE), (GREEN, BLUE)))
+    assert found.similarities == pytest.approx((0.5, 0.0))
+    assert (found.sample_key, found.item_key) == ("a", "a+b+c|0")
 
 
 @pytest.mark.parametrize("region", ["box", "mask"])
 def test_only_the_subject_counts(region) -> None:
-    told = ColourHistogram(region)(triplet((RED, GREEN), (BLUE, GREEN), (RED, RED)))
-    assert told.similarities == pytest.approx((1.0, 0.0))
+    found = ColourHistogram(region)(triplet((RED, GREEN), (BLUE, GREEN), (RED, RED)))
+    assert found.similarities == pytest.approx((1.0, 0.0))

@@ -1,4 +1,4 @@
-"""Baselines of gaze: on heads whose bright side tells where they look, each finds what it can know."""
+"""Baselines of gaze: on heads whose bright side shows where they look, each predicts what its input allows."""
 
 import numpy as np
 import pytest

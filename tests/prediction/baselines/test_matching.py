@@ -78,9 +78,9 @@ def test_hidden_points_stay_unknown_and_the_truth_is_not_read(name) -> None:
     tracks = item.relation.tracks.copy()
     tracks[0, :3] = np.nan
     tracks[1] = np.nan
-    blind = baseline(Item(item.samples, relation=Relation("tracks", tracks))).matches
-    assert np.isnan(blind.points[:3]).all()
-    np.testing.assert_allclose(blind.points[3:], baseline(item).matches.points[3:], atol=MATCHED_PX, rtol=0)
+    unseen = baseline(Item(item.samples, relation=Relation("tracks", tracks))).matches
+    assert np.isnan(unseen.points[:3]).all()
+    np.testing.assert_allclose(unseen.points[3:], baseline(item).matches.points[3:], atol=MATCHED_PX, rtol=0)
     nothing = Item(item.samples, relation=Relation("tracks", np.full((2, 2, 2), np.nan)))
     assert np.isnan(baseline(nothing).matches.points).all()
     without = Item(item.samples, relation=Relation("tracks", np.zeros((2, 0, 2))))

@@ -30,7 +30,7 @@ class Found:
 
 
 class Detector:
-    """Finds what it is told."""
+    """Finds the given instances."""
 
     def __init__(self, answers: dict[str, tuple[Instance, ...] | None]) -> None:
         self.answers = answers

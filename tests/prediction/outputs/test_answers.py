@@ -21,8 +21,8 @@ def write(folder: Path, described: dict[str, Any], prediction: Prediction, frame
         files.open(stack)
         files.add(prediction)
         files.close()
-    told: dict[str, Any] = json.loads((folder / "answers.json").read_text())
-    return told
+    answers: dict[str, Any] = json.loads((folder / "answers.json").read_text())
+    return answers
 
 
 def cat(key: str) -> Prediction:
@@ -31,10 +31,10 @@ def cat(key: str) -> Prediction:
 
 def test_a_videos_files_are_named_by_their_frames(tmp_path: Path) -> None:
     depth = Depth(np.ones((2, 2), np.float32))
-    told = write(tmp_path, {"task": "depth"}, Prediction("clip.mp4#000003", (2, 2), depth=depth), frames=True)
-    assert told["answers"][0]["depth"] == "depth/000003.png"
-    told = write(tmp_path / "cat", CAT, cat("clip.mp4#000003"), frames=True)
-    assert told["answers"][0]["instances"][0]["mask"] == "masks/000003-cat.png"
+    written = write(tmp_path, {"task": "depth"}, Prediction("clip.mp4#000003", (2, 2), depth=depth), frames=True)
+    assert written["answers"][0]["depth"] == "depth/000003.png"
+    written = write(tmp_path / "cat", CAT, cat("clip.mp4#000003"), frames=True)
+    assert written["answers"][0]["instances"][0]["mask"] == "masks/000003-cat.png"
     assert (tmp_path / "cat/masks/000003-cat.png").is_file()
 
 

@@ -32,9 +32,9 @@ def write(folder: Path, frame_rate: float | None, pictures: Pictures | None, tim
 
 def test_an_image_has_a_picture(tmp_path: Path) -> None:
     assert write(tmp_path, None, OVERLAYS) == {"overlays/folder/a.png.jpg"}
-    drawn = read_image(tmp_path / "overlays/folder/a.png.jpg")
-    assert drawn.shape == (*SIZE, 3)
-    assert drawn.std() > 1
+    overlay = read_image(tmp_path / "overlays/folder/a.png.jpg")
+    assert overlay.shape == (*SIZE, 3)
+    assert overlay.std() > 1
 
 
 def test_a_video_has_one(tmp_path: Path) -> None:

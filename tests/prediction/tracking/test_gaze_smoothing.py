@@ -13,13 +13,13 @@ ENCODING = GazeMap((16, 16), 1.0)
 SIZE = (64, 64)
 
 
-def asked(frame, heads):
+def gaze_items(frame, heads):
     people = tuple(Instance("person", head_box=np.array(head, float)) for head in heads)
     sample = Sample(f"{frame}", SIZE, lambda: np.zeros((*SIZE, 3), np.uint8), instances=people)
     return [Item((sample, sample), instance=number) for number in range(len(people))]
 
 
-def told(item, cell, inside=0.9):
+def gaze_prediction(item, cell, inside=0.9):
     values = torch.zeros(1, 16, 16)
     values[0, cell[1], cell[0]] = 1
     outputs = {MAP: values, IN_FRAME: torch.tensor([inside])}
@@ -33,8 +33,8 @@ def points(predictions):
 def test_one_stray_frame_changes_nothing_and_a_lasting_look_does():
     smoother, seen = GazeSmoother(ENCODING, 3), []
     for frame, cell in enumerate([(2, 2), (2, 2), (12, 9), (2, 2), (12, 9), (12, 9), (12, 9)]):
-        items = asked(frame, [(10, 10, 20, 20)])
-        seen += points(smoother(items, [told(items[0], cell)]))
+        items = gaze_items(frame, [(10, 10, 20, 20)])
+        seen += points(smoother(items, [gaze_prediction(items[0], cell)]))
     here, there = (10.0, 10.0), (50.0, 38.0)
     assert seen[:4] == [here] * 4
     assert seen[-1] == there
@@ -43,22 +43,22 @@ def test_one_stray_frame_changes_nothing_and_a_lasting_look_does():
 def test_people_are_followed_when_their_order_changes():
     smoother = GazeSmoother(ENCODING, 10)
     left, right = (5, 5, 15, 15), (40, 5, 50, 15)
-    items = asked(0, [left, right])
-    smoother(items, [told(items[0], (1, 1)), told(items[1], (9, 9))])
-    items = asked(1, [right, left])
-    swapped = smoother(items, [told(items[0], (9, 9), 0.5), told(items[1], (1, 1))])
+    items = gaze_items(0, [left, right])
+    smoother(items, [gaze_prediction(items[0], (1, 1)), gaze_prediction(items[1], (9, 9))])
+    items = gaze_items(1, [right, left])
+    swapped = smoother(items, [gaze_prediction(items[0], (9, 9), 0.5), gaze_prediction(items[1], (1, 1))])
     assert points(swapped) == [(38.0, 38.0), (6.0, 6.0)]
     assert swapped[0].instances[0].gaze.in_frame_probability == pytest.approx(0.7)
 
 
 def test_somebody_new_and_somebody_back_after_long_begin_anew():
     smoother, head = GazeSmoother(ENCODING, 2), (10, 10, 20, 20)
-    first = asked(0, [head])
-    smoother(first, [told(first[0], (1, 1))])
+    first = gaze_items(0, [head])
+    smoother(first, [gaze_prediction(first[0], (1, 1))])
     for frame in (1, 2):
-        smoother(other := asked(frame, [(40, 40, 50, 50)]), [told(other[0], (3, 3))])
-    back = asked(3, [head])
-    [found] = smoother(back, [told(back[0], (8, 8), 0.2)])
+        smoother(other := gaze_items(frame, [(40, 40, 50, 50)]), [gaze_prediction(other[0], (3, 3))])
+    back = gaze_items(3, [head])
+    [found] = smoother(back, [gaze_prediction(back[0], (8, 8), 0.2)])
     assert points([found]) == [(34.0, 34.0)]
     assert found.instances[0].gaze.in_frame_probability == pytest.approx(0.2)
 
@@ -66,7 +66,7 @@ def test_somebody_new_and_somebody_back_after_long_begin_anew():
 def test_one_frame_is_no_average():
     smoother = GazeSmoother(ENCODING, 1)
     for frame, cell in enumerate([(1, 1), (8, 3)]):
-        items = asked(frame, [(10, 10, 20, 20)])
-        plain = told(items[0], cell)
+        items = gaze_items(frame, [(10, 10, 20, 20)])
+        plain = gaze_prediction(items[0], cell)
         [found] = smoother(items, [plain])
         assert points([found]) == points([plain])

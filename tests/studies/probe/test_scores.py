@@ -1,4 +1,4 @@
-"""Ridge readings of features that are known to tell all, something or nothing."""
+"""Ridge regression on features with all, some or no information."""
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ def test_features_that_hold_the_target(task: Task) -> None:
     assert max(score.penalties) <= 1e-4
 
 
-def test_features_that_tell_nothing_score_as_the_mean_target(task: Task) -> None:
+def test_features_without_information_score_as_the_mean_target(task: Task) -> None:
     constant = torch.arange(64.0).view(1, 1, 8, 8).expand(len(task.items), 1, 8, 8)
     features = torch.nn.functional.interpolate(constant, task.targets.shape[-2:])
     score, mean = score_features(task, lambda numbers: features[list(numbers)]), score_mean(task)
@@ -72,7 +72,7 @@ def test_noisier_features_score_worse(task: Task) -> None:
     assert scores == sorted(scores, reverse=not task.in_pixels)
 
 
-def test_an_image_never_tells_of_itself(depths: Task) -> None:
+def test_an_image_is_never_predicted_from_itself(depths: Task) -> None:
     """Features that name the image, and nothing else, are worth nothing."""
     count = len(depths.items)
     features = torch.eye(count)[:, :, None, None].expand(count, count, *depths.targets.shape[-2:])

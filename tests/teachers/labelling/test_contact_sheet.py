@@ -1,4 +1,4 @@
-"""The contact sheet: self-contained, with everything that was said, the worst first if asked."""
+"""The contact sheet: self-contained, with all labels, the least confident first on request."""
 
 import re
 
@@ -23,7 +23,7 @@ def labelled(tmp_path_factory):
     return folder / "out"
 
 
-def test_all_that_was_said(labelled, tmp_path):
+def test_all_labels_are_shown(labelled, tmp_path):
     page = write_contact_sheet(labelled, tmp_path / "page.html", num_images=3).read_text()
     assert re.findall("<h2>(.*?)</h2>", page) == ["v0/000.png", "v1/000.png", "v1/003.png"]
     for words in ("quick@1", "edges@1", "tracks@1", "instances: 1 thing", "depth: ", "points seen here", "picture "):

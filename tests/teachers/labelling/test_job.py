@@ -130,7 +130,7 @@ class TestResuming:
 
         with monkeypatch.context() as patched:
             patched.setattr("gensight.teachers.labelling.shards.os.write", full)
-            with pytest.raises(ResourceError, match=r"the disk is full.*\n.*\n.*goes on where it stopped"):
+            with pytest.raises(ResourceError, match=r"the disk is full.*\n.*\n.*resumes where it stopped"):
                 job(images, tmp_path / "out")
         second = QuickTeacher()
         job(images, tmp_path / "out", second)
@@ -316,7 +316,7 @@ class TestVideos:
         assert not [finding for finding in reader.check().findings if finding.level != "note"]
 
     def test_single_images_are_no_video(self, images, tmp_path):
-        with pytest.raises(ConfigError, match=r"these are single images\n.*\n.*say so: --frames"):
+        with pytest.raises(ConfigError, match=r"these are single images\n.*\n.*pass --frames"):
             job(images, tmp_path / "out", TrackTeacher())
 
 
@@ -362,5 +362,5 @@ class TestBadInput:
     def test_a_folder_of_something_else(self, images, tmp_path):
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "thesis.tex").write_text("precious")
-        with pytest.raises(DataError, match="holds something else than a data set"):
+        with pytest.raises(DataError, match="holds something other than a data set"):
             job(images, tmp_path / "out")

@@ -70,7 +70,7 @@ def test_a_query_of_sigmoids_may_be_two_things_and_one_of_a_softmax_one(tiny_mod
     assert found[0].confidence == pytest.approx(1 / (1 + np.exp(-1.0)), abs=1e-4)
 
 
-def test_only_the_category_and_the_scores_asked_for(tiny_model):
+def test_only_the_chosen_category_and_scores(tiny_model):
     teacher = DetectionTeacher(str(tiny_model("rt-detr-v2")), device="cpu", category="cat", threshold=0.6)
     logits = [[5.0, -9.0, -9.0], [-9.0, 1.0, -9.0], [-9.0, 0.0, -9.0]]
     teacher._model = Stub(logits, [[0.5, 0.5, 0.5, 0.5]] * 3)

@@ -36,7 +36,7 @@ def test_a_border_is_found_where_it_is(height, width):
     assert edges[:, width // 2 :].max() == 0
 
 
-def test_a_soft_map_tells_strong_from_weak():
+def test_a_soft_map_separates_strong_and_weak_edges():
     image = halves(80, 120, 40)
     image[:, 90:] = 225
     edges = EdgeTeacher().find(image)

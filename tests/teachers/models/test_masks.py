@@ -19,17 +19,17 @@ FAMILIES = (
 
 
 class Stub:
-    """Answers each prompt with a disc about it, and remembers what it was asked."""
+    """Answers each prompt with a disc about it, and records the prompts."""
 
     def __init__(self, grid: int, model_side: int, radius: float, overlaps=(0.9,)) -> None:
         self.grid, self.side, self.radius, self.overlaps = grid, model_side, radius, overlaps
-        self.asked = []
+        self.prompts = []
 
     def get_image_embeddings(self, values):
         return values
 
     def __call__(self, image_embeddings, multimask_output, input_boxes=None, input_points=None):
-        self.asked.append(input_boxes if input_points is None else input_points)
+        self.prompts.append(input_boxes if input_points is None else input_points)
         centres = input_points[0, :, 0] if input_boxes is None else input_boxes[0].reshape(-1, 2, 2).mean(1)
         cells = (torch.arange(self.grid) + 0.5) * self.side / self.grid - 0.5
         far = (cells[None, None, :] - centres[:, 0, None, None]) ** 2 + (
@@ -76,7 +76,7 @@ def test_prompts_and_masks_keep_to_the_image_frame(tiny_model, family):
     (found,) = teacher.label([one])[0].instances
     _, view = teacher.preprocessing(one.image())
     corners = image_to_model(np.array([[21.0, 8.0], [45.0, 30.0]]), view)
-    np.testing.assert_allclose(teacher._model.asked[0].reshape(2, 2) + 0.5, corners, atol=1e-5)
+    np.testing.assert_allclose(teacher._model.prompts[0].reshape(2, 2) + 0.5, corners, atol=1e-5)
     y, x = np.mgrid[0:40, 0:80] + 0.5
     at = image_to_model(np.stack([x, y], axis=-1), view) - image_to_model(np.array([33.0, 19.0]), view)
     distance = np.linalg.norm(at, axis=-1)
@@ -119,7 +119,7 @@ def test_stability_by_hand():
     assert stability(np.full((2, 2), -3.0)) == 0
 
 
-def test_the_two_ways_of_asking_are_told_apart(tiny_model):
+def test_the_two_ways_of_prompting_are_two_teachers(tiny_model):
     folder = str(tiny_model("sam"))
     assert BoxMaskTeacher(folder).fingerprint() != GridMaskTeacher(folder).fingerprint()
     assert BoxMaskTeacher(folder).needs == ("instances",)

@@ -62,7 +62,7 @@ def test_pixels_are_those_of_the_libraries_own_processors(case, size, tmp_path):
 
 
 @pytest.mark.parametrize("case", ["detr", "sam", "depth-anything", "zoedepth"])
-def test_the_view_says_where_a_pixel_went(case, tmp_path):
+def test_the_view_maps_pixels_back(case, tmp_path):
     """A bright square's centre of mass lies where the view maps it to."""
     kind, options, teacher, family = CASES[case]
     if case == "zoedepth":  # it shrinks without smoothing, so only a grown picture keeps its centre of mass

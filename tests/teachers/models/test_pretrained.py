@@ -31,7 +31,7 @@ def test_a_folder_that_is_not_there(tmp_path):
     assert "config.json, preprocessor_config.json and model.safetensors" in message
 
 
-def test_an_id_that_is_not_in_the_cache_says_what_to_copy():
+def test_an_id_that_is_not_in_the_cache_names_what_to_copy():
     with pytest.raises(RunError) as caught:
         DepthTeacher("nobody/no-such-model", local_files_only=True).prepare()
     message = str(caught.value)

@@ -7,7 +7,7 @@ import pytest
 
 from gensight.errors import ConfigError
 from gensight.samples import Instance, Sample
-from gensight.teachers.models.tracks import OpticalFlow, Tracker, TrackTeacher
+from gensight.teachers.models.tracks import OpticalFlowTracker, PointTracker, TrackTeacher
 from tests.contracts.teacher import TeacherContract
 from tests.teachers.images import Pixels
 from tests.teachers.samples import moving
@@ -40,7 +40,7 @@ class TestTrackTeacher(TeacherContract):
 def test_a_moving_picture_is_followed_both_ways(query):
     frames = moving(6, (2, 1))
     points = np.array([[22.5, 22.5], [40.0, 30.25], [50.5, 40.5]], dtype=np.float32)
-    tracks, confidence = OpticalFlow().follow(frames, query, points)
+    tracks, confidence = OpticalFlowTracker().follow(frames, query, points)
     assert (confidence > 0.5).all()
     expected = points + (query - np.arange(6))[:, None, None] * np.array([2, 1])
     np.testing.assert_allclose(tracks, expected, atol=0.15)
@@ -48,7 +48,9 @@ def test_a_moving_picture_is_followed_both_ways(query):
 
 def test_a_point_that_leaves_is_lost_for_good():
     frames = moving(8, (6, 0))
-    tracks, confidence = OpticalFlow().follow([*frames, *frames[::-1]], 0, np.array([[20.0, 30.0]], dtype=np.float32))
+    tracks, confidence = OpticalFlowTracker().follow(
+        [*frames, *frames[::-1]], 0, np.array([[20.0, 30.0]], dtype=np.float32)
+    )
     assert (confidence[:3] > 0).all()
     assert (confidence[5:] == 0).all()
     assert np.isnan(tracks[5:]).all()
@@ -58,7 +60,7 @@ def test_a_point_that_is_covered_is_lost():
     frames = [frame.copy() for frame in moving(5, (0, 0))]
     for frame in frames[2:]:
         frame[15:45, 25:55] = 128
-    _, confidence = OpticalFlow().follow(frames, 0, np.array([[40.0, 30.0], [10.0, 10.0]], dtype=np.float32))
+    _, confidence = OpticalFlowTracker().follow(frames, 0, np.array([[40.0, 30.0], [10.0, 10.0]], dtype=np.float32))
     assert (confidence[2:, 0] == 0).all()
     assert (confidence[:, 1] > 0.5).all()
 
@@ -86,8 +88,8 @@ def test_long_videos_are_cut_and_points_are_chosen_again():
     np.testing.assert_allclose(at_query[:9], at_query[9:])
 
 
-class Still(Tracker):
-    """Says that nothing moves: a learned tracker stands here."""
+class Still(PointTracker):
+    """A tracker without motion, in place of a learned one."""
 
     name = "still"
 
@@ -103,8 +105,8 @@ def test_any_tracker_will_do():
     assert teacher.fingerprint() != TrackTeacher(grid=2).fingerprint()
 
 
-@pytest.mark.parametrize(("settings", "said"), [({"grid": 0}, "grid is 0"), ({"longest": 1}, "longest is 1"),
+@pytest.mark.parametrize(("settings", "message"), [({"grid": 0}, "grid is 0"), ({"longest": 1}, "longest is 1"),
                                                 ({"masks": "none"}, "unknown value 'none'")])  # fmt: skip
-def test_impossible_settings(settings, said):
-    with pytest.raises(ConfigError, match=said):
+def test_impossible_settings(settings, message):
+    with pytest.raises(ConfigError, match=message):
         TrackTeacher(**settings)

@@ -18,18 +18,18 @@ def run(*arguments: object) -> tuple[int, str, str]:
 
 def test_a_folder_then_its_data_set(tmp_path):
     images, out = pictures(tmp_path / "images", 3), tmp_path / "out"
-    code, said, _ = run("edges", images, "--out", out, "--set", "resolution=64", "--batch-size", 2)
+    code, printed, _ = run("edges", images, "--out", out, "--set", "resolution=64", "--batch-size", 2)
     assert code == 0
-    assert said == f"labelled 3 images\ndata set: {out}\nlook at it: {out / 'contact-sheet.html'}\n"
+    assert printed == f"labelled 3 images\ndata set: {out}\nlook at it: {out / 'contact-sheet.html'}\n"
     assert AnnotatedReader(out).description["teachers"][0]["settings"]["resolution"] == 64
-    code, said, _ = run("edges", out, "--set", "resolution=64", "--sheet", "none")
-    assert said == f"labelled 0 images; 3 were labelled already\ndata set: {out}\n"
+    code, printed, _ = run("edges", out, "--set", "resolution=64", "--sheet", "none")
+    assert printed == f"labelled 0 images; 3 were labelled already\ndata set: {out}\n"
 
 
-def test_shards_say_what_is_left(tmp_path):
+def test_shards_print_what_is_left(tmp_path):
     images, out = pictures(tmp_path / "images", 4), tmp_path / "out"
-    _, said, _ = run("edges", images, "--out", out, "--shard", "1/2", "--batch-size", 1)
-    assert said == "labelled 2 images\n2 images are left to other shards; the last one makes the data set\n"
+    _, printed, _ = run("edges", images, "--out", out, "--shard", "1/2", "--batch-size", 1)
+    assert printed == "labelled 2 images\n2 images are left to other shards; the last one makes the data set\n"
     assert run("edges", images, "--out", out, "--shard", "2/2", "--batch-size", 1)[1].startswith("labelled 2 images\nd")
 
 
@@ -51,12 +51,12 @@ def test_a_kind_of_data_set(tmp_path):
     assert (code, "made from another source" in errors) == (2, True)
 
 
-def test_skipped_images_are_told(tmp_path):
+def test_skipped_images_are_reported(tmp_path):
     images = pictures(tmp_path / "images", 3)
     (images / "01.png").write_bytes((images / "01.png").read_bytes()[:-300])
-    code, said, errors = run("edges", images, "--out", tmp_path / "out")
+    code, printed, errors = run("edges", images, "--out", tmp_path / "out")
     assert code == 0
-    assert said.startswith("labelled 3 images\n")
+    assert printed.startswith("labelled 3 images\n")
     assert "skipped 01.png: cannot be read as an image" in errors
     assert "skipped 1 images that can't be read" in errors
 
@@ -75,25 +75,25 @@ def test_python_users_bring_their_own_teacher_and_reader(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "printed"),
     [
         (("edgs", "IMAGES", "--out", "OUT"), "there is no teacher called `edgs`"),
-        (("edges", "IMAGES"), "where shall the data set be written?"),
+        (("edges", "IMAGES"), "no folder is given for the data set"),
         (("edges", "IMAGES", "--out", "OUT", "--engine", "rey"), "did you mean `ray`?"),
         (("edges", "IMAGES", "--out", "OUT", "--sheet", "worst"), "valid: spread, least-confident, none"),
         (("edges", "IMAGES", "--out", "OUT", "--shard", "3/2"), "`3/2` is no part of the work"),
         (("edges", "IMAGES", "root=x", "--out", "OUT"), "is a path, and takes no `root=x`"),
         (("edges", "pupets", "--out", "OUT"), "did you mean `puppets`?"),
         (("edges", "IMAGES", "--out", "OUT", "--set", "blur"), "write --set NAME=VALUE"),
-        (("tracks", "IMAGES", "--out", "OUT"), "say so: --frames"),
+        (("tracks", "IMAGES", "--out", "OUT"), "pass --frames"),
         (("pose:nowhere/at-all", "IMAGES", "--out", "OUT", "--set", "local_files_only=true"), "nowhere/at-all"),
     ],
 )
-def test_mistakes_end_with_2(tmp_path, arguments, said):
+def test_mistakes_end_with_2(tmp_path, arguments, printed):
     places = {"IMAGES": str(pictures(tmp_path / "images", 1)), "OUT": str(tmp_path / "out")}
     code, _, errors = run(*(places.get(argument, argument) for argument in arguments))
     assert code == 2, errors
-    assert said in errors
+    assert printed in errors
     assert "Traceback" not in errors
     assert not (tmp_path / "out").exists()
 
@@ -105,7 +105,7 @@ def test_another_out_than_the_data_set(tmp_path):
 
 
 def test_help():
-    code, said, _ = run("--help")
+    code, printed, _ = run("--help")
     assert code == 0
-    assert max(map(len, said.splitlines())) <= 80
-    assert "gensight annotate detect PHOTOS --out people" in said
+    assert max(map(len, printed.splitlines())) <= 80
+    assert "gensight annotate detect PHOTOS --out people" in printed

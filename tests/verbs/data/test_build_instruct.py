@@ -1,4 +1,4 @@
-"""A pooled data set from miniatures: parts, negatives, lossless answers, going on, shards."""
+"""A pooled data set from miniatures: parts, negatives, lossless answers, resuming, shards."""
 
 import io
 import json
@@ -69,7 +69,7 @@ def test_depth_is_stored_without_loss(roots, tmp_path):
     assert (steps > 0).mean() > 0.9
 
 
-def test_an_interrupted_build_goes_on_and_gives_the_same(roots, tmp_path):
+def test_an_interrupted_build_resumes_and_gives_the_same(roots, tmp_path):
     settings = Settings(roots[:1], size=32)
     build_instruct(tmp_path / "whole", settings)
     build_instruct(tmp_path / "cut", settings)
@@ -99,14 +99,14 @@ def test_shards(roots, tmp_path):
     assert counts["train"]["images"] == 4
 
 
-def test_several_classes_are_asked_of_a_set_share(roots, tmp_path):
+def test_several_classes_are_queried_for_a_set_share(roots, tmp_path):
     build_instruct(tmp_path / "none", Settings(roots[:1], size=32, several=0.0))
     build_instruct(tmp_path / "all", Settings(roots[:1], size=32, several=1.0))
     none, every = (list(records(tmp_path / name / "train").values()) for name in ("none", "all"))
-    asked = [one for one in every if one["task"] == "segment" and len(one["classes"]) > 1]
-    assert [one["classes"] for one in asked] == [["cat", "dog"]] * 4  # one question for each image
-    assert all("cat" in one["instruction"] and "dog" in one["instruction"] and one["present"] for one in asked)
-    assert len(every) == len(none) + len(asked)
+    several = [one for one in every if one["task"] == "segment" and len(one["classes"]) > 1]
+    assert [one["classes"] for one in several] == [["cat", "dog"]] * 4  # one query for each image
+    assert all("cat" in one["instruction"] and "dog" in one["instruction"] and one["present"] for one in several)
+    assert len(every) == len(none) + len(several)
     path = next(path for path, one in records(tmp_path / "all").items() if one["classes"] == ["cat", "dog"])
     assert path.stem.endswith("segment-cat-dog")
     # the one that is there keeps its place in the palette: cats are white, dogs are not
@@ -152,7 +152,7 @@ def test_files_in_the_way_are_named(roots, tmp_path):
 
 def test_more_labels_than_colours_are_refused_before_anything_is_written(roots, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "NUM_CLASS_COLOURS", 2)
-    with pytest.raises(ConfigError, match=r"colours tell 2 classes of images apart, but there are 3: 3 of 00-pets"):
+    with pytest.raises(ConfigError, match=r"there are colours for 2 classes of images, but 3 classes: 3 of 00-pets"):
         build_instruct(tmp_path / "pool", Settings(roots[:1], size=32))
     assert not (tmp_path / "pool").exists()
     build_instruct(tmp_path / "pool", Settings(roots[:1], size=32, tasks=("segment",)))
@@ -204,7 +204,7 @@ def half_blank(tmp_path, test=("Abyssinian_9", "beagle_4")):
 
 
 @pytest.mark.parametrize("images_per_shard", [0, 2])
-def test_images_of_which_nothing_is_asked_are_left_out(tmp_path, images_per_shard):
+def test_images_without_queries_are_left_out(tmp_path, images_per_shard):
     settings = Settings((half_blank(tmp_path, ("beagle_4",)),), size=32, tasks=("segment",),
                         images_per_shard=images_per_shard)  # fmt: skip
     for _ in range(2):
@@ -215,9 +215,9 @@ def test_images_of_which_nothing_is_asked_are_left_out(tmp_path, images_per_shar
     assert [sample.key.rpartition("/")[2] for sample in reader] == ["Abyssinian_2", "american_bulldog_7", "beagle_3"]
 
 
-def test_a_part_of_which_nothing_is_asked_is_refused(tmp_path):
+def test_a_part_without_queries_is_refused(tmp_path):
     source = half_blank(tmp_path)
-    with pytest.raises(DataError, match=r"nothing is asked of the part `test`.*segment"):
+    with pytest.raises(DataError, match=r"no query for the part `test`.*segment"):
         build_instruct(tmp_path / "pool", Settings((source,), size=32, tasks=("segment",)))
     assert not (tmp_path / "pool").exists()
     build_instruct(tmp_path / "pool", Settings((f"{source} test=null",), size=32, tasks=("segment",)))
@@ -227,7 +227,7 @@ def test_a_part_of_which_nothing_is_asked_is_refused(tmp_path):
         InstructPoolReader(tmp_path / "pool")
 
 
-def test_heads_are_asked_for_and_stored_as_boxes(roots, tmp_path):
+def test_heads_are_queried_and_stored_as_boxes(roots, tmp_path):
     settings = Settings((f"{roots[0]} test=null",), size=32, tasks=("detect",), box_region="head")
     built = build_instruct(tmp_path / "heads", settings)
     assert built.heads == ("00-pets",)
@@ -239,10 +239,12 @@ def test_heads_are_asked_for_and_stored_as_boxes(roots, tmp_path):
     assert build_instruct(tmp_path / "whole", Settings(mixed, size=32)).heads == ()
 
 
-def test_pools_of_before_there_were_regions_go_on(roots, tmp_path):
+def test_pools_of_before_there_were_regions_resume(roots, tmp_path):
     build_instruct(tmp_path, Settings(roots[:1], size=32))
-    told = json.loads((tmp_path / "dataset.json").read_text())
-    assert told["hash"] == module.value_hash({k: v for k, v in told["settings"].items() if k != "box_region"})
+    description = json.loads((tmp_path / "dataset.json").read_text())
+    assert description["hash"] == module.value_hash(
+        {k: v for k, v in description["settings"].items() if k != "box_region"}
+    )
 
 
 @pytest.mark.parametrize("images_per_shard", [0, 2])
@@ -263,7 +265,7 @@ def test_strays_of_another_build_are_named(roots, tmp_path):
         build_instruct(tmp_path, Settings(roots[:1], size=32))
 
 
-def test_difficult_objects_are_told(tmp_path):
+def test_difficult_objects_are_marked(tmp_path):
     root = test_voc.make(tmp_path / "voc")
     build_instruct(tmp_path / "pool", Settings((f"voc root={root} test=null validation_share=0",), size=32))
     sample = next(one for one in InstructPoolReader(tmp_path / "pool") if one.key.endswith("/a"))
@@ -278,7 +280,7 @@ def test_one_image_is_in_one_part_of_all_sources(roots, tmp_path):
         build_instruct(tmp_path / "pool", Settings((roots[0], other), size=32))
 
 
-def test_the_command_says_what_was_made(roots, tmp_path):
+def test_the_command_prints_what_was_made(roots, tmp_path):
     call = ["build-instruct", "--from", f"{half_blank(tmp_path, ())} test=null", "--out", str(tmp_path / "pool"),
             "--size", "32", "--tasks", "segment, detect", "--box-region", "auto", "--far", "8"]  # fmt: skip
     for path in (tmp_path / "pets" / "annotations" / "xmls").glob("Abyssinian_1.xml"):
@@ -286,6 +288,6 @@ def test_the_command_says_what_was_made(roots, tmp_path):
     result = CliRunner().invoke(app, call)
     assert result.exit_code == 0, result.output
     assert "train: 3 images" in result.output
-    assert "(1 left out: nothing is asked of them)" in result.output
+    assert "(1 left out: no task applies to them)" in result.output
     assert "boxes are those of heads: 00-pets" in result.output
     assert json.loads((tmp_path / "pool" / "dataset.json").read_text())["settings"]["far"] == 8

@@ -86,7 +86,7 @@ def test_check_takes_recipes(tmp_path: Path) -> None:
     assert {name: summary.num_samples for name, summary in parts.items()} == {"train": 1, "test": 1}
 
 
-def test_mistakes_are_told(tmp_path: Path) -> None:
+def test_mistakes_are_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="`coko` is neither a kind of data set nor a recipe"):
         check("coko", [])
     with pytest.raises(ConfigError) as caught:
@@ -95,7 +95,7 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
     assert "did you mean `root`?" in str(caught.value)
     assert "data." not in str(caught.value)
     (tmp_path / "file").touch()
-    for arguments, error, said in (
+    for arguments, error, text in (
         (("coco", tmp_path / "x"), ConfigError, "valid: puppets"),
         (("puppets", tmp_path / "x", "yolo"), ConfigError, "valid: coco, deeplabcut, voc, davis, rgbd, spair, ap10k"),
         (("puppets", tmp_path / "x", "coco", 1, "big"), ConfigError, "write HEIGHTxWIDTH"),
@@ -109,7 +109,7 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
         (("puppets", tmp_path / "x", "davis", 8), DataError, "ask for 9 or more with --num"),
         (("puppets", tmp_path / "x", "ap10k", 9), DataError, "generate them with --subjects animals"),
     ):
-        with pytest.raises(error, match=said):
+        with pytest.raises(error, match=text):
             write(*arguments)
 
 

@@ -178,7 +178,7 @@ def test_a_handful_of_labels_still_divides_and_fewer_are_refused(tmp_path: Path)
         init(deeplabcut(tmp_path / "seven", videos=1, frames=7), tmp_path / "seven.yaml")
 
 
-KNOWN = {  # what `datasets write` makes of drawn scenes -> the section that reads it, and what the recipe learns
+KNOWN = {  # what `datasets write` makes of synthetic scenes -> the section that reads it, and what the recipe learns
     "davis": ("davis", "appearance"),
     "rgbd": ("rgbd", "depth-map"),
     "spair": ("spair", "correspondence"),
@@ -203,10 +203,10 @@ def test_data_sets_of_known_layouts_get_the_recipe_that_fits(tmp_path: Path, lay
     assert len(build_readers(config.data.model_copy(update=few)).train) > 0
 
 
-def test_layouts_without_a_recipe_say_what_learns_them(tmp_path: Path) -> None:
+def test_layouts_without_a_recipe_name_what_learns_them(tmp_path: Path) -> None:
     root = write("puppets", tmp_path / "voc", format="voc", num_samples=4, size="64x64", seed=1)
     with pytest.raises(
-        ConfigError, match="this is PASCAL VOC: its masks, boxes and classes are learned together, in words"
+        ConfigError, match="this is PASCAL VOC: its masks, boxes and classes are learned together, by instructions"
     ) as caught:
         init(root, tmp_path / "r.yaml")
     assert f'--from "voc root={root}"' in str(caught.value.hint)
@@ -226,7 +226,7 @@ def test_the_real_sets_are_recognised(shared_data: Path) -> None:
 
 
 def test_labels_that_annotate_wrote(tmp_path: Path) -> None:
-    root = write("puppets", tmp_path / "drawn", format="annotated", num_samples=12, size="64x64", seed=1)
+    root = write("puppets", tmp_path / "puppets", format="annotated", num_samples=12, size="64x64", seed=1)
     config = load_recipe(init(root, tmp_path / "r.yaml").recipe)
     assert (config.data.kind, config.encoding.kind, config.view.crop) == ("annotated", "heatmap", "box")
     tracked = tmp_path / "tracked"

@@ -114,5 +114,5 @@ def test_an_ablation_is_scored_and_compared(tmp_path: Path) -> None:
     assert protocols == ["keypoints-px@50", "on-subject", "mask-iou"]
     bare = next(arm for arm in summary["arms"] if arm["arm"] == "no-background")
     assert len(bare["results"]) == 2  # without a background there is no mask
-    blind = {f"{arm}: mean-position" for arm in arms}
-    assert {d["model"] for d in summary["differences"]} == {"no-background", *blind}
+    means = {f"{arm}: mean-position" for arm in arms}
+    assert {d["model"] for d in summary["differences"]} == {"no-background", *means}

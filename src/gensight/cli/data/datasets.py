@@ -40,7 +40,7 @@ def check(
 ) -> None:
     """Look at every image and label of a data set.
 
-    Tells what it holds and what is wrong with it, and ends with 1 if anything is.
+    Prints what it holds and what is wrong with it; the exit code is 1 if anything is.
 
     \b
     Examples:
@@ -79,8 +79,10 @@ def write(
     ] = "coco",
     num: Annotated[int, typer.Option("--num", metavar="N", min=1, help="Number of images.")] = 100,
     size: Annotated[str, typer.Option("--size", metavar="HxW", help="Height and width in pixels.")] = "128x128",
-    subjects: Annotated[str, typer.Option("--subjects", metavar="people|animals|all", help="Who is drawn.")] = "people",
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Draws the scenes.")] = 0,
+    subjects: Annotated[
+        str, typer.Option("--subjects", metavar="people|animals|all", help="Which subjects.")
+    ] = "people",
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the scenes.")] = 0,
     frames: Annotated[
         int | None,
         typer.Option(
@@ -118,7 +120,7 @@ def pickle_to_json(
         typer.Option("--out", metavar="FILE", show_default=False, help="By default beside it, with the suffix .json."),
     ] = None,
 ) -> None:
-    """Turn a pickle of GOO's annotations into json, without following what it asks for.
+    """Turn a pickle of GOO's annotations into json, without running anything that it names.
 
     \b
     Example:
@@ -168,21 +170,19 @@ def voc_to_coco(
 class PoolOptions(OptionGroup):
     """What a pool of instructions holds."""
 
-    tasks: Annotated[str, typer.Option("--tasks", metavar="A,B", help="What is asked.")] = (
-        "segment,detect,depth,classify"
-    )
+    tasks: Annotated[str, typer.Option("--tasks", metavar="A,B", help="The tasks.")] = "segment,detect,depth,classify"
     size: Annotated[int, typer.Option("--size", metavar="PX", help="Longer side of the pictures.")] = 256
-    phrasing: Annotated[str, typer.Option("--phrasing", metavar="fixed|rephrased", help="How it is asked.")] = (
+    phrasing: Annotated[str, typer.Option("--phrasing", metavar="fixed|rephrased", help="Wording of instructions.")] = (
         "rephrased"
     )
-    negatives: Annotated[int, typer.Option("--negatives", min=0, help="Absent classes asked per image and task.")] = 1
+    negatives: Annotated[int, typer.Option("--negatives", min=0, help="Absent classes queried per image and task.")] = 1
     several: Annotated[
-        float, typer.Option("--several", min=0, max=1, help="Share of images asked for several classes at once.")
+        float, typer.Option("--several", min=0, max=1, help="Share of images queried for several classes at once.")
     ] = 0.2
     depth_scale: Annotated[str, typer.Option("--depth-scale", metavar="log|linear", help="How depth is painted.")] = (
         "log"
     )
-    far: Annotated[float, typer.Option("--far", metavar="METRES", help="Farthest depth that is told.")] = 10.0
+    far: Annotated[float, typer.Option("--far", metavar="METRES", help="Farthest depth that grey represents.")] = 10.0
     boxes: Annotated[str, typer.Option("--boxes", metavar="filled|outlines", help="How boxes are painted.")] = "filled"
     box_region: Annotated[
         str,
@@ -196,7 +196,7 @@ class PoolOptions(OptionGroup):
     images_per_shard: Annotated[
         int, typer.Option("--images-per-shard", min=0, help="Write tar shards for clusters; 0: plain folders.")
     ] = 0
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Draws phrases and negatives.")] = 0
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of phrases and negatives.")] = 0
 
 
 @app.command("build-instruct")
@@ -213,7 +213,7 @@ def build_instruct(
 ) -> None:
     """Pool data sets into pictures, instructions and painted answers.
 
-    Official parts are kept, and an interrupted build goes on.
+    Official parts are kept, and an interrupted build is resumed.
 
     \b
     Examples:
@@ -225,7 +225,7 @@ def build_instruct(
     choices = asdict(pool) | {"tasks": [task.strip() for task in pool.tasks.split(",")]}
     built = run_build(out, Settings.checked(sources, box_style=choices.pop("boxes"), **choices))
     for part, counts in built.parts.items():
-        left_out = f" ({counts['left_out']} left out: nothing is asked of them)" if counts["left_out"] else ""
+        left_out = f" ({counts['left_out']} left out: no task applies to them)" if counts["left_out"] else ""
         typer.echo(f"{part}: {counts['images']} images, {counts['pairs']} pairs{left_out}")
     if built.heads:
         typer.echo(f"boxes are those of heads: {', '.join(built.heads)}")
@@ -242,7 +242,7 @@ def paraphrase(
     times: Annotated[int, typer.Option("--times", min=1, help="How often each template is rephrased.")] = 1,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of sampling.")] = 0,
 ) -> None:
-    """Have a language model put the instructions into more words, for training.
+    """Have a language model rephrase the instructions, for training.
 
     Look through the file and take out what is wrong; then train with method.templates=FILE. What is kept for testing
     is not shown to the model.

@@ -1,4 +1,4 @@
-"""`gensight editor`: runs told in words, to and from diffusers."""
+"""`gensight editor`: instruction-following runs, to and from diffusers."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from gensight.cli.options import Overrides, Run
 
-app = typer.Typer(help="Runs told in words, to and from diffusers' InstructPix2Pix folders.", no_args_is_help=True)
+app = typer.Typer(help="Instruction models, to and from diffusers' InstructPix2Pix folders.", no_args_is_help=True)
 
 
 @app.command("export")

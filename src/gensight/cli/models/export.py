@@ -18,7 +18,7 @@ def export(
 ) -> None:
     """Write a run's networks as ONNX, checked against the run.
 
-    For keypoints, maps and classes read off single images, and for gaze. export.json says what each network takes
+    For keypoints, maps and classes read off single images, and for gaze. export.json describes what each network takes
     and gives.
 
     \b

@@ -29,7 +29,7 @@ def import_weights(
             "--head",
             metavar="WHAT",
             show_default=False,
-            help="keypoints, pose, edges, depth, correspondence or appearance; by default what FILE lets one tell.",
+            help="keypoints, pose, edges, depth, correspondence or appearance; by default inferred from FILE.",
         ),
     ] = None,
 ) -> None:

@@ -18,12 +18,12 @@ def pretrain(
     device: Device = "auto",
     seed: Seed = None,
     workers: Annotated[
-        int, typer.Option("--workers", metavar="N", min=0, help="Processes that load or draw images.")
+        int, typer.Option("--workers", metavar="N", min=0, help="Processes that load or render images.")
     ] = 2,
 ) -> None:
     """Train a backbone on images or videos without labels.
 
-    The same command goes on where it stopped.
+    The same command resumes an interrupted training.
 
     \b
     Examples:
@@ -34,7 +34,7 @@ def pretrain(
 
     config = load_pretrain_recipe(recipe, with_seed(overrides, seed))
 
-    from gensight.verbs.pretrain import pretrain as run_pretrain  # after the recipe's mistakes are told
+    from gensight.verbs.pretrain import pretrain as run_pretrain  # after the recipe's mistakes are reported
 
     folder = run_pretrain(config, out, device=device, workers=workers)
     typer.echo(f"backbone: {folder}")

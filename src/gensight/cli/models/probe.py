@@ -29,10 +29,10 @@ def probe(
     ] = None,
     device: Device = "auto",
 ) -> None:
-    """Measure which layers of a backbone tell most of a target.
+    """Measure which layers of a backbone predict a target best.
 
     By ridge regression on cached features, cross-validated, beside random weights and the mean target. The same
-    command goes on where it stopped.
+    command resumes an interrupted probe.
 
     \b
     Examples:

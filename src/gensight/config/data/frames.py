@@ -23,7 +23,7 @@ class VideoData(DataSection):
     kind: Literal["video"] = "video"
     labelled: ClassVar[bool] = False
     path: Location = Field(description="The video file.")
-    step: PositiveInteger = Field(default=1, description="Take every so-manieth frame.")
+    step: PositiveInteger = Field(default=1, description="Take every k-th frame.")
 
 
 class VideosData(DataSection):
@@ -32,7 +32,7 @@ class VideosData(DataSection):
     kind: Literal["videos"] = "videos"
     labelled: ClassVar[bool] = False
     root: Location = Field(description="Folder of the videos.")
-    step: PositiveInteger = Field(default=1, description="Take every so-manieth frame of each video.")
+    step: PositiveInteger = Field(default=1, description="Take every k-th frame of each video.")
 
 
 class FootageData(DataSection):
@@ -41,7 +41,7 @@ class FootageData(DataSection):
     kind: Literal["footage"] = "footage"
     labelled: ClassVar[bool] = False
     root: Location = Field(description="A video, or a folder of videos and of folders of frames.")
-    step: PositiveInteger = Field(default=1, description="Take every so-manieth frame of each.")
+    step: PositiveInteger = Field(default=1, description="Take every k-th frame of each.")
     long_side: PositiveInteger | None = Field(
         default=None,
         description="Reduce frames to this many pixels, and keep those of videos in memory: much faster; none: do not.",

@@ -34,9 +34,9 @@ class GazeFollowData(DataSection):
     missing: Missing = Field(default="error", description=_MISSING)
     validation_share: Share = Field(default=0.04, description="Share of the training images kept for validation.")
     num_test: PositiveInteger | None = Field(
-        default=None, description="Score so many images, drawn by `seed`; none: all. Its scores say so."
+        default=None, description="Score this many images, sampled by `seed`; none: all. Stated with the scores."
     )
-    seed: Integer = Field(default=0, description="Draws the images that are kept from training, and `num_test`.")
+    seed: Integer = Field(default=0, description="Seed that samples the validation images and the `num_test` images.")
 
     @property
     def scored_subset(self) -> str:
@@ -57,7 +57,7 @@ class VideoAttentionTargetData(DataSection):
     smoothing: Flag = Field(
         default=True, description="Average head boxes over 11 rows of a track, as the original loader does."
     )
-    step: PositiveInteger = Field(default=1, description="Train on every so-manieth frame of a clip.")
+    step: PositiveInteger = Field(default=1, description="Train on every k-th frame of a clip.")
     missing: Missing = Field(default="error", description=_MISSING)
 
 
@@ -76,4 +76,4 @@ class GooData(DataSection):
     )
     missing: Missing = Field(default="error", description=_MISSING)
     validation_share: Share = Field(default=0.05, description="Share of the training images kept for validation.")
-    seed: Integer = Field(default=0, description="Draws the images that are kept from training.")
+    seed: Integer = Field(default=0, description="Seed that samples the validation images.")

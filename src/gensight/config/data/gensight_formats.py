@@ -15,7 +15,8 @@ class AnnotatedData(DataSection):
     kind: Literal["annotated"] = "annotated"
     root: Location = Field(description="Folder that holds dataset.json.")
     images: Location | None = Field(
-        default=None, description="Where the source's images are, if they were moved; none: where dataset.json says."
+        default=None,
+        description="Where the source's images are, if they were moved; none: as in dataset.json.",
     )
     min_confidence: Share = Field(default=0.0, description="Labels less confident than this are left out.")
     variants: Flag = Field(default=False, description="Read the variants of images too, as negatives for appearance.")

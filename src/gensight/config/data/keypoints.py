@@ -40,7 +40,7 @@ class CocoData(DataSection):
     test_share: Share = Field(
         default=0.2, description="Share of the training images kept for the test, where none is given."
     )
-    seed: Integer = Field(default=0, description="Draws the images that are kept from training.")
+    seed: Integer = Field(default=0, description="Seed that samples the validation and test images.")
 
 
 class DeepLabCutData(DataSection):

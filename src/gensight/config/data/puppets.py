@@ -1,4 +1,4 @@
-"""Data sets that are drawn, and need nothing on disk."""
+"""Synthetic data sets: rendered from a seed, nothing on disk."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ from gensight.config.sections import DataSection
 
 
 class PuppetsData(DataSection):
-    """People and animals drawn over procedural scenes, from a seed; needs nothing on disk."""
+    """Synthetic people and animals in procedural scenes, rendered from a seed; needs nothing on disk."""
 
     kind: Literal["puppets"] = "puppets"
     num_train: PositiveInteger = Field(default=2000, description="Number of training images.")
@@ -17,8 +17,8 @@ class PuppetsData(DataSection):
         default=100, description="Number of images that choose the best checkpoint."
     )
     num_test: NonNegativeInteger = Field(default=200, description="Number of images that are scored.")
-    size: ImageSize = Field(default=(128, 128), description="Height and width of the drawn images, in pixels.")
-    subjects: Literal["people", "animals", "all"] = Field(default="people", description="Who is drawn.")
+    size: ImageSize = Field(default=(128, 128), description="Height and width of the rendered images, in pixels.")
+    subjects: Literal["people", "animals", "all"] = Field(default="people", description="Which subjects are rendered.")
     num_subjects: tuple[NonNegativeInteger, NonNegativeInteger] = Field(
         default=(1, 3), description="Fewest and most subjects in a scene."
     )
@@ -30,4 +30,4 @@ class PuppetsData(DataSection):
     num_frames: PositiveInteger = Field(
         default=1, description="Consecutive images that show one scene in motion, for targets that relate images."
     )
-    seed: Integer = Field(default=0, description="Draws the scenes; train, validation and test never share one.")
+    seed: Integer = Field(default=0, description="Seed of the scenes; train, validation and test never share one.")

@@ -43,7 +43,7 @@ class VocData(DataSection):
         default="error", description="Images or annotations that are not there: refuse, or leave out and count."
     )
     validation_share: Share = Field(default=0.05, description="Share of the training images kept for validation.")
-    seed: Integer = Field(default=0, description="Draws the images that are kept from training.")
+    seed: Integer = Field(default=0, description="Seed that samples the validation images.")
 
 
 class DavisData(DataSection):
@@ -57,7 +57,7 @@ class DavisData(DataSection):
     )  # fmt: skip
     root: Location = Field(description="Folder that holds JPEGImages.")
     year: Literal[2016, 2017] = Field(
-        default=2017, description="Edition: where its lists are, and whether objects are one (2016) or told apart."
+        default=2017, description="Edition: where its lists are, and whether objects are merged (2016) or separate."
     )
     resolution: Name = Field(default="480p", description="Folder below JPEGImages and Annotations.")
     boxes: Flag = Field(
@@ -85,7 +85,7 @@ class RgbdData(DataSection):
         "where poses are known, seven-scenes-correspondence learns the same points in two frames",
     )  # fmt: skip
     root: Location = Field(description="Folder of the frames, or of folders of frames.")
-    depth_unit: Positive = Field(default=0.001, description="Metres that a step of the depth images means.")
+    depth_unit: Positive = Field(default=0.001, description="Metres per unit of the depth images.")
     intrinsics: Camera | None = Field(
         default=None, description="fx, fy, cx, cy of the depth camera, where there is no camera-intrinsics.txt."
     )

@@ -24,10 +24,10 @@ class _Shares(Section):
 
 
 class SeedSplit(_Shares):
-    """Parts drawn at random."""
+    """Parts sampled at random."""
 
     kind: Literal["seed"] = "seed"
-    seed: Integer = Field(default=0, description="Draws the parts; the same seed gives the same parts.")
+    seed: Integer = Field(default=0, description="Seed of the split; the same seed gives the same parts.")
 
 
 class OrderSplit(_Shares):
@@ -74,7 +74,7 @@ class ListsSplit(Section):
     train: Name = Field(default="train", description="Name of the list to train on.")
     test: Name | None = Field(default="val", description="Name of the list that is scored; none: nothing is.")
     validation: Share = Field(
-        default=0.1, description="Share of the training samples, drawn at random, that chooses the best checkpoint."
+        default=0.1, description="Share of the training samples, sampled at random, that chooses the best checkpoint."
     )
 
 
@@ -85,4 +85,4 @@ class OfficialLists(DataSection):
     """What data sets share whose own lists name the parts but for the validation part."""
 
     validation_share: Share = Field(default=0.05, description="Share of the training images kept for validation.")
-    seed: Integer = Field(default=0, description="Draws the images that are kept from training.")
+    seed: Integer = Field(default=0, description="Seed that samples the validation images.")

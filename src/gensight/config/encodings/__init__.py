@@ -82,7 +82,7 @@ class JointConfig(EncodingSection):
 
     def why_features_change(self, view_size: ImageSize) -> str | None:
         levels = (part for part, level in self.timesteps.items() if level != "clean")
-        return next((f"encoding.timesteps.{part} draws noise anew at each step" for part in levels), None)
+        return next((f"encoding.timesteps.{part} samples new noise at each step" for part in levels), None)
 
 
 Encoding = Annotated[Single | JointConfig, Field(discriminator="kind")]

@@ -1,4 +1,4 @@
-"""Targets that are keypoints: heatmaps, a drawn skeleton, numbers."""
+"""Targets that are keypoints: heatmaps, a skeleton image, coordinates."""
 
 from dataclasses import replace
 from typing import ClassVar, Literal
@@ -25,7 +25,7 @@ class HeatmapConfig(EncodingSection):
         protocols=KEYPOINT_PROTOCOLS,
         usual_protocols=("pck-box", "mean-px"),
         baselines=("mean-position", *TRAINED),
-        usual_baselines=("mean-position", "random-twin"),
+        usual_baselines=("mean-position", "random-weights"),
         pose_teachers=True,
     )
     skeleton: SkeletonName = Field(
@@ -36,22 +36,22 @@ class HeatmapConfig(EncodingSection):
     )
     stride: PositiveInteger = Field(default=4, description="Input pixels per heatmap cell.")
     decoder: Literal["dark", "argmax", "soft-argmax"] = Field(
-        default="dark", description="How a place is read off a heatmap; argmax is exact to half a cell only."
+        default="dark", description="How a position is decoded from a heatmap; argmax is exact to half a cell only."
     )
 
 
 class PoseImageConfig(EncodingSection):
-    """A drawn skeleton in the colours of OpenPose, as pose-controlled image models take it."""
+    """A skeleton image in the colours of OpenPose, as pose-controlled image models take it."""
 
     kind: Literal["pose-image"] = "pose-image"
     kind_facts: ClassVar[EncodingFacts] = EncodingFacts(
-        finds="a drawn skeleton",
+        finds="a skeleton image",
         truths=("keypoints", "boxes"),
         files=("maps", "keypoints"),
         protocols=KEYPOINT_PROTOCOLS,
         usual_protocols=("pck-box", "mean-px"),
         baselines=("mean-position", "mean-map", *TRAINED),
-        usual_baselines=("mean-position", "random-twin"),
+        usual_baselines=("mean-position", "random-weights"),
         pose_teachers=True,
     )
     skeleton: SkeletonName = Field(default="openpose-18", description="Which keypoints are drawn.")
@@ -62,7 +62,7 @@ class PoseImageConfig(EncodingSection):
 
     @property
     def facts(self) -> EncodingFacts:
-        """Of all instances, the question is about everybody, not about one subject."""
+        """With all instances, a prediction is about everybody in the image, not about one subject."""
         if self.instances == "subject":
             return self.kind_facts
         return replace(
@@ -70,7 +70,7 @@ class PoseImageConfig(EncodingSection):
             protocols=("coco-oks",),
             usual_protocols=("coco-oks",),
             baselines=("mean-map", *TRAINED),
-            usual_baselines=("random-twin",),
+            usual_baselines=("random-weights",),
             pose_teachers=False,
         )
 

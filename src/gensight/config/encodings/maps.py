@@ -20,7 +20,7 @@ class EdgeImageConfig(EncodingSection):
         protocols=("edges-f",),
         usual_protocols=("edges-f",),
         baselines=("mean-map", *TRAINED),
-        usual_baselines=("mean-map", "random-twin"),
+        usual_baselines=("mean-map", "random-weights"),
     )
     channels: Literal[1, 3] = Field(default=1, description="Grey, or the same value three times as published.")
     stride: PositiveInteger = Field(default=4, description="Input pixels per cell.")
@@ -37,7 +37,7 @@ class DepthImageConfig(EncodingSection):
         protocols=("depth-affine",),
         usual_protocols=("depth-affine",),
         baselines=("mean-map", *TRAINED),
-        usual_baselines=("mean-map", "random-twin"),
+        usual_baselines=("mean-map", "random-weights"),
     )
     channels: Literal[1, 3] = Field(default=3, description="Grey, or the same value three times as published.")
     stride: PositiveInteger = Field(default=4, description="Input pixels per cell.")
@@ -54,13 +54,13 @@ class DepthMapConfig(EncodingSection):
         protocols=("depth-metric", "depth-median-scaled", "depth-affine"),
         usual_protocols=("depth-metric", "depth-affine"),
         baselines=("mean-map", *TRAINED),
-        usual_baselines=("mean-map", "random-twin"),
+        usual_baselines=("mean-map", "random-weights"),
     )
     depth: Literal["metric", "affine"] = Field(
         default="metric", description="metric: metres; affine: right up to one scale and shift per image."
     )
-    near: Positive = Field(default=0.1, description="Nearest depth that can be told, in metres.")
-    far: Positive = Field(default=10.0, description="Farthest depth that can be told, in metres.")
+    near: Positive = Field(default=0.1, description="Nearest depth that can be represented, in metres.")
+    far: Positive = Field(default=10.0, description="Farthest depth that can be represented, in metres.")
     stride: PositiveInteger = Field(default=4, description="Input pixels per cell.")
 
     @model_validator(mode="after")
@@ -81,6 +81,6 @@ class NormalsConfig(EncodingSection):
         protocols=("angular-error",),
         usual_protocols=("angular-error",),
         baselines=("mean-map", *TRAINED),
-        usual_baselines=("mean-map", "random-twin"),
+        usual_baselines=("mean-map", "random-weights"),
     )
     stride: PositiveInteger = Field(default=4, description="Input pixels per cell.")

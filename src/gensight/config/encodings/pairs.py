@@ -23,7 +23,7 @@ class CorrespondenceConfig(EncodingSection):
         protocols=("pck-img", "pck-box"),
         usual_protocols=("pck-img",),
         baselines=("no-motion", "raw-pixels", "sift", "optical-flow", *TRAINED),
-        usual_baselines=("no-motion", "raw-pixels", "sift", "random-twin"),
+        usual_baselines=("no-motion", "raw-pixels", "sift", "random-weights"),
     )
     distance: Distance = Field(
         default=(2, 23), description="Fewest and most frames between the two images, where the data defines no pairs."
@@ -34,7 +34,7 @@ class CorrespondenceConfig(EncodingSection):
 
 
 class AppearanceConfig(EncodingSection):
-    """Descriptors by which images of the same thing are told from images of another."""
+    """Descriptors that separate images of one object or scene from images of others."""
 
     kind: Literal["appearance"] = "appearance"
     kind_facts: ClassVar[EncodingFacts] = EncodingFacts(
@@ -45,7 +45,7 @@ class AppearanceConfig(EncodingSection):
         protocols=("two-alternative", "same-different-auc"),
         usual_protocols=("two-alternative",),
         baselines=("colour-histogram", *TRAINED),
-        usual_baselines=("colour-histogram", "random-twin"),
+        usual_baselines=("colour-histogram", "random-weights"),
     )
     distance: Distance = Field(default=(1, 1000), description="Fewest and most frames between anchor and positive.")
     region: Literal["image", "box", "mask"] = Field(default="image", description="What is compared.")
@@ -55,7 +55,7 @@ class AppearanceConfig(EncodingSection):
     )
     colours: Literal["own", "varied"] = Field(
         default="own",
-        description="varied: each image's hues and light are changed by chance, so that colours tell little.",
+        description="varied: each image's hues and light are changed at random, so that colours say little.",
     )
     stride: PositiveInteger = Field(default=8, description="Input pixels per cell of the descriptors.")
 
@@ -81,7 +81,7 @@ class LandmarkPairsConfig(EncodingSection):
     distance: Distance = Field(
         default=(3, 40), description="Fewest and most frames between the two images of a temporal pair."
     )
-    pairs_per_sample: PositiveInteger = Field(default=4, description="Partners drawn for each frame.")
+    pairs_per_sample: PositiveInteger = Field(default=4, description="Partner frames sampled for each frame.")
 
     @property
     def skeleton_name(self) -> str:

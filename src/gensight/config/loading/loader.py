@@ -57,7 +57,7 @@ def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> RunC
         overrides: `section.key=value` each; values are YAML.
 
     Raises:
-        ConfigError: Telling every mistake of the file and of the overrides at once.
+        ConfigError: Listing every mistake of the file and of the overrides at once.
     """
     return _load(RunConfig, recipe_path(name_or_path), overrides)
 
@@ -158,7 +158,7 @@ def _check_verb(values: dict[str, Any], model: type[Section], path: Path) -> Non
 
 
 def _with_source(problem: Problem, document: Document, overrides: list[Override], path: Path) -> Problem:
-    """Says which override or which line of the file the problem comes from."""
+    """Names the override or the line of the file that the problem comes from."""
     override = source_of(problem.path, problem.path in document.lines, overrides)
     if override:
         return replace(problem, where=override)

@@ -1,4 +1,4 @@
-"""`section.key=value` on the command line: how it changes what a recipe file says."""
+"""`section.key=value` on the command line: how it changes a recipe's values."""
 
 import copy
 import json
@@ -82,7 +82,7 @@ def _set(values: dict[str, Any], override: Override, root: type[Section]) -> Pro
 
 
 def _seed(info: FieldInfo | None) -> dict[str, Any]:
-    """What a section that the recipe leaves out starts from: its default's kind, where it has one."""
+    """The values of a section that the recipe does not have: its default's kind, where it has one."""
     kind = getattr(info.default, "kind", None) if info else None
     return {} if kind is None else {"kind": kind}
 

@@ -34,7 +34,7 @@ def dotted(path: Path) -> str:
 
 
 def raise_all(problems: Sequence[Problem], where: str) -> None:
-    """Raises one ConfigError that tells every problem; does nothing if there is none."""
+    """Raises one ConfigError that lists every problem; does nothing if there is none."""
     if not problems:
         return
     if len(problems) == 1:
@@ -78,7 +78,7 @@ def all_paths(section: type[Section], prefix: Path = ()) -> Iterator[Path]:
 
 
 @dataclass(frozen=True)
-class _Place:
+class _KeyLocation:
     """Where pydantic's location points in the schema: path without union tags, section around it, field at its end."""
 
     path: Path
@@ -87,11 +87,11 @@ class _Place:
     allowed: list[type[Section]] = field(default_factory=list)
 
 
-def _place(root: type[Section], location: tuple[str | int, ...]) -> _Place:
-    place = _Place((), None, None, [root])
+def _place(root: type[Section], location: tuple[str | int, ...]) -> _KeyLocation:
+    place = _KeyLocation((), None, None, [root])
     for element in location:
         if len(place.allowed) > 1:  # pydantic names the kind as a step of its own
-            place = _Place(place.path, place.around, place.info, [kinds(place.allowed)[str(element)]])
+            place = _KeyLocation(place.path, place.around, place.info, [kinds(place.allowed)[str(element)]])
             continue
         if element == "[key]":  # the key itself is wrong, and named already
             continue
@@ -99,7 +99,7 @@ def _place(root: type[Section], location: tuple[str | int, ...]) -> _Place:
         info = around.model_fields.get(str(element)) if around else None
         info = info or (place.info if isinstance(element, int) or _is_mapping(place.info) else None)
         allowed = sections(info.annotation) if info and not isinstance(element, int) else []
-        place = _Place((*place.path, element), around, info, allowed)
+        place = _KeyLocation((*place.path, element), around, info, allowed)
     return place
 
 
@@ -152,7 +152,7 @@ def _did_you_mean(word: object, choices: Iterable[str]) -> str | None:
     return f"did you mean `{near}`?" if near else None
 
 
-def _unknown_key(place: _Place, root: type[Section]) -> Problem:
+def _unknown_key(place: _KeyLocation, root: type[Section]) -> Problem:
     key = str(place.path[-1])
     valid = tuple(place.around.model_fields) if place.around else ()
     others = [kind for kind, section in kinds(_siblings(root, place.path[:-1])).items() if key in section.model_fields]

@@ -1,1 +1,1 @@
-"""Learning-free baselines: what a score is worth is seen beside them."""
+"""Baselines without a trained network, reported beside every score."""

@@ -1,4 +1,4 @@
-"""Telling images apart without learning."""
+"""Appearance similarity without learning: colour histograms."""
 
 import cv2
 import numpy as np

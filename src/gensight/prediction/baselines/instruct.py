@@ -1,4 +1,4 @@
-"""Baselines of an instruction-following model: answers that ignore the image, and the model given other words."""
+"""Baselines of an instruction-following model: answers without the image, the model with other instructions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,9 +21,9 @@ _Question = tuple[str | None, tuple[str, ...]]
 
 
 class MostFrequentAnswer:
-    """To every question the answer that training gave it most: it looks at nothing.
+    """Answers every query with its most frequent training answer; the image is ignored.
 
-    Pixels of masks and boxes take the mean of the training answers to that question, and so the majority where one
+    Pixels of masks and boxes take the mean of the training answers to that query, and so the majority where one
     colour has it; depth, skeletons and edges their mean; a class the most frequent label.
 
     Args:

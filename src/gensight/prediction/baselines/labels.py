@@ -1,4 +1,4 @@
-"""What stands beside a classifier: an answer without looking."""
+"""The baseline of classifiers: class frequencies, the image is ignored."""
 
 from collections import Counter
 
@@ -8,7 +8,7 @@ from gensight.samples import Item, Prediction
 
 
 class MostFrequentLabel:
-    """To every image the shares that the classes have in training; the most probable is the most frequent one.
+    """Predicts for every image the class frequencies of the training part; the most frequent class wins.
 
     Args:
         cases: Training cases.

@@ -89,7 +89,7 @@ class SiftMatching:
 
 
 class OpticalFlow:
-    """Follows points by dense optical flow from the first image to the second, in one step however far apart they are.
+    """Follows points by dense optical flow from the first image to the second, directly, whatever the distance in time.
 
     DIS flow (Kroeger et al., ECCV 2016). The confidence falls with the distance at which the flow back misses the
     start.

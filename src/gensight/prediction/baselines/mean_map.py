@@ -1,4 +1,4 @@
-"""A predictor of maps that looks at nothing: the mean of what it was taught."""
+"""The mean-map baseline: predicts the mean of the training maps, and ignores the image."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Baselines that ignore the image or learn nothing: every score is reported beside them."""
+"""Baselines that ignore the image or are learning-free; every score is reported beside them."""
 
 import warnings
 from collections.abc import Callable
@@ -28,7 +28,7 @@ Answer = Callable[[Item], Prediction]
 
 
 def untrained_baseline(name: str, experiment: Experiment) -> Answer | None:
-    """A baseline that learns nothing, or no more than a mean; None for those that are trained as runs."""
+    """A learning-free baseline, or a mean; None for those that are trained as runs."""
     match name:
         case "mean-position":
             assert experiment.skeleton is not None  # the schema lets only keypoint encodings ask for it

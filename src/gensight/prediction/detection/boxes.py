@@ -23,7 +23,7 @@ _ENTRY = '{"image_id": ..., "category_id": ..., "bbox": [x, y, width, height], "
 
 @runtime_checkable
 class Detected(Protocol):
-    """What a detector says of an image."""
+    """What a detector finds in an image."""
 
     @property
     def instances(self) -> tuple[Instance, ...] | None: ...
@@ -97,8 +97,8 @@ def read_detections(
         if key not in boxes:
             continue
         num_known += 1
-        wanted = category_id is None or category in (None, category_id)
-        if wanted and score >= threshold and min(width, height) > 0:
+        matches = category_id is None or category in (None, category_id)
+        if matches and score >= threshold and min(width, height) > 0:
             boxes[key].append((np.array([x, y, x + width, y + height]), score))
     if entries and not num_known:
         raise DataError(

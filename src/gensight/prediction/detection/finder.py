@@ -1,4 +1,4 @@
-"""Where the subjects of images are: in a file's boxes, a detector's, a tracker's, or nowhere known."""
+"""Boxes of subjects: from a file, a detector or a tracker; or none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

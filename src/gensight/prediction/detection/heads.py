@@ -1,7 +1,7 @@
-"""Heads found by one of the project's own keypoint runs: one in each image, and weakly.
+"""Heads found by one of the project's own keypoint runs: one in each image, unreliably.
 
-A head is a square around the nose, eyes and ears that the run is sure of. Where a detection model's weights or boxes in
-a file are available, those are better.
+A head is a square around the nose, eyes and ears that the run predicts with confidence. A detection model, or boxes
+in a file, are better where available.
 """
 
 from collections.abc import Sequence

@@ -19,14 +19,16 @@ from gensight.prediction.outputs.matches import MatchFiles, SimilarityFiles
 from gensight.prediction.outputs.openpose import OpenPoseFiles
 from gensight.prediction.outputs.overlay import draw_prediction
 from gensight.prediction.outputs.writer import Files, Pictures, PredictionWriter
-from gensight.prediction.request import Request, Run
+from gensight.prediction.request import Request, RunAttributes
 from gensight.readers.shared.listings import plain_name
 from gensight.samples import Array, Prediction
 
 _SLUG_LENGTH = 40
 
 
-def open_writer(run: Run, request: Request, folder: Path, frame_rate: float | None, draw: bool) -> PredictionWriter:
+def open_writer(
+    run: RunAttributes, request: Request, folder: Path, frame_rate: float | None, draw: bool
+) -> PredictionWriter:
     """The writer of a run's predictions.
 
     Args:
@@ -40,7 +42,7 @@ def open_writer(run: Run, request: Request, folder: Path, frame_rate: float | No
     return PredictionWriter(folder, files, frame_rate, pictures_of(request) if draw else None)
 
 
-def writers_of(run: Run, request: Request, folder: Path, frames: bool) -> list[Files]:
+def writers_of(run: RunAttributes, request: Request, folder: Path, frames: bool) -> list[Files]:
     """One per kind of files; `frames`: whether the predictions are a video's."""
     if request.reference is not None:
         return [SimilarityFiles(folder) if request.points is None else MatchFiles(folder, request.points)]
@@ -76,7 +78,7 @@ def pictures_of(request: Request) -> Pictures | None:
     return Pictures("matches", "matches.mp4", draw)
 
 
-def describe_instruction(run: Run, request: Request) -> dict[str, Any]:
+def describe_instruction(run: RunAttributes, request: Request) -> dict[str, Any]:
     """An instruction and how its answers are sampled (of runs that sample), as values for JSON."""
     method, encoding, task = run.method, run.encoding, request.task
     assert isinstance(method, Instruct) and isinstance(encoding, Instructed) and task is not None  # it is resolved

@@ -31,7 +31,7 @@ class JsonList:
 
 
 class KeypointFiles:
-    """Writes `predictions.json` (COCO results), `images.json` (what they speak of) and `keypoints.csv` (DeepLabCut).
+    """Writes `predictions.json` (COCO results), `images.json` (their images) and `keypoints.csv` (DeepLabCut).
 
     Args:
         folder: Where.

@@ -1,4 +1,4 @@
-"""The one rule by which a prediction is drawn on its image."""
+"""The one rule for drawing a prediction on its image."""
 
 from gensight.drawing import overlay
 from gensight.encodings.gaze import draw_gaze_prediction, is_gaze

@@ -80,10 +80,10 @@ class PredictionWriter:
             files.add(prediction)
         if self.pictures is None:
             return
-        drawn = self.pictures.draw(image(), prediction)
+        picture = self.pictures.draw(image(), prediction)
         if self._video is not None:
-            self._video.write(drawn)
+            self._video.write(picture)
         else:
             path = self.folder / self.pictures.folder / f"{prediction.sample_key}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_image(path, drawn)
+            write_image(path, picture)

@@ -1,4 +1,4 @@
-"""How bright a pixel of a painted mask must be, by the validation part."""
+"""The brightness threshold of painted masks, chosen on the validation part."""
 
 from collections.abc import Sequence
 

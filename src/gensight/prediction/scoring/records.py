@@ -1,4 +1,4 @@
-"""Predictions and their truths as `predictions.json` has them, with the pictures that the report draws on."""
+"""Predictions and their truths as `predictions.json` has them, with the pictures that the report uses."""
 
 from pathlib import Path
 from typing import Any
@@ -33,13 +33,13 @@ def record(
         return {**entry, "image": f"{pictures.name}/{name}", **_keypoints(prediction, item, skeleton)}
     if prediction.label_scores:
         entry |= {"label": item.sample.label, "label_scores": top_labels(prediction)}
-    drawn = encoding.panel(prediction, item)
-    if drawn is None:
+    panel = encoding.panel(prediction, item)
+    if panel is None:
         return entry
     name = f"{value_hash(item.key)[:16]}.jpg"
     pictures.mkdir(parents=True, exist_ok=True)
-    write_image(pictures / name, drawn.picture)
-    return {**entry, "panel": f"{pictures.name}/{name}", "error": plain(drawn.error), "error_unit": drawn.unit}
+    write_image(pictures / name, panel.picture)
+    return {**entry, "panel": f"{pictures.name}/{name}", "error": plain(panel.error), "error_unit": panel.unit}
 
 
 def _keypoints(prediction: Prediction, item: Item, skeleton: Skeleton) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Scores of a method on the validation cases, and the confidence that they teach."""
+"""Scores of a method on the validation cases, and the confidence calibrated on them."""
 
 import numpy as np
 import torch
@@ -92,6 +92,6 @@ def _confidence(
     grid = encoding.grid_size((height, width))
     reach = 2 * encoding.sigma_cells(grid) * encoding.stride
     correct = (np.isfinite(errors) & (np.nan_to_num(errors, nan=np.inf) <= reach)).ravel()
-    # Where nearly all is right, nothing would tell what an empty map means: one beside each answer says it.
+    # If nearly all answers are right, no wrong ones calibrate empty maps: add one empty map for each answer.
     empty = np.zeros(correct.size)
     return fit_calibration(np.concatenate([peaks.ravel(), empty]), np.concatenate([correct, empty.astype(bool)]))

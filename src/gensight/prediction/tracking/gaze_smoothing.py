@@ -28,7 +28,7 @@ class GazeSmoother:
     """An exponential average over the frames of each person, who is followed by the overlap of head boxes.
 
     The share of a new frame is 1 / `num_frames`; a person's first frames are averaged evenly until that share is
-    reached. Whoever is not seen for `num_frames` frames begins anew.
+    reached. A person who is not seen for `num_frames` frames starts again.
 
     Args:
         encoding: Of the run; reads peaks.
@@ -40,7 +40,7 @@ class GazeSmoother:
         self._tracks: list[tuple[_Track, int]] = []  # and the frames that each has seen
 
     def __call__(self, items: Sequence[Item], predictions: Sequence[Prediction]) -> list[Prediction]:
-        """Predictions of one or several whole frames, one per item and in order, smoothed."""
+        """Smoothed predictions of one or several whole frames, one per item, in order."""
         pairs = groupby(zip(items, predictions, strict=True), key=lambda pair: pair[0].sample.key)
         return [smoothed for _, people in pairs for smoothed in self._frame(list(people))]
 
@@ -74,7 +74,7 @@ class GazeSmoother:
 def _answer(item: Item, prediction: Prediction) -> tuple[Array, Array, float]:
     """(head box, map, probability) of one person."""
     subject, gaze = item.subject, prediction.instances[0].gaze
-    assert subject is not None, "gaze items are about somebody"
+    assert subject is not None, "gaze items have a subject"
     assert subject.head_box is not None, "gaze items have a head"
     assert gaze is not None, "gaze is what was predicted"
     assert gaze.in_frame_probability is not None, "gaze is what was predicted"
@@ -82,7 +82,7 @@ def _answer(item: Item, prediction: Prediction) -> tuple[Array, Array, float]:
 
 
 def _nearest(head: Array, others: Sequence[Array], taken: set[int]) -> int | None:
-    """Which of the heads overlaps most, enough, and is not taken yet."""
+    """The free head that overlaps most, where that is enough."""
     overlaps = [0.0 if number in taken else _overlap(head, other) for number, other in enumerate(others)]
     best = int(np.argmax(overlaps)) if overlaps else 0
     return best if overlaps and overlaps[best] >= MIN_OVERLAP else None

@@ -1,13 +1,13 @@
-"""Boxes of a user's own footage: the subject is followed before the background of its recording."""
+"""Boxes of a user's own footage: the subject is tracked against the background of its recording."""
 
 from gensight.files.videos import open_video
-from gensight.prediction.sources import Source
+from gensight.prediction.sources import PredictionSource
 from gensight.readers.footage.tracked import NUM_FRAMES, Tracker
 from gensight.readers.footage.video import VideoReader
 
 
-def track_source(source: Source) -> Tracker | None:
-    """A tracker of a folder's or video's recordings; None for a single image, which has no background to tell from.
+def track_source(source: PredictionSource) -> Tracker | None:
+    """A tracker of a folder's or video's recordings; None for a single image, which has no background to subtract.
 
     Raises:
         DataError: If a recording has too few frames, or frames of several sizes.

@@ -1,1 +1,1 @@
-"""What each layer of a backbone knows at each noise level, by ridge regression."""
+"""How well each layer of a backbone predicts a target at each noise level, by ridge regression."""

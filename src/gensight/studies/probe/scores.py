@@ -1,7 +1,7 @@
-"""What a linear reading of feature maps is worth: ridge regression from each cell's features to the target's cells.
+"""Scores of linear readouts of feature maps: ridge regression from each cell's features to the target's cells.
 
-The mean target is what is told without looking; the regression says what the features add to it (`heads/ridge.py`), so
-a layer that tells nothing scores as the mean target does.
+The mean target is the baseline; the regression predicts what the features add to it (`heads/ridge.py`), so
+a layer without information scores as the mean target does.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +29,7 @@ _PEAK = 0.5  # a blob whose target never rises above it is not in the image
 
 
 @dataclass(frozen=True)
-class Score:
+class ProbeScore:
     """What was found.
 
     Attributes:
@@ -51,7 +51,7 @@ class Task:
     """Labelled images, and how they are divided for cross-validation.
 
     Attributes:
-        encoding: What is asked.
+        encoding: The target.
         output: Name of its only output.
         spec: That output.
         items, views: One of each per image.
@@ -107,7 +107,7 @@ class Task:
 def _places(
     encoding: Encoding, output: str, items: Sequence[Item], views: Sequence[tuple[View, ...]], maps: Tensor
 ) -> Array:
-    """float64 (images, channels, 2): where each blob map says that its point is, in model pixels."""
+    """float64 (images, channels, 2): the point of each blob map, in model pixels."""
     places = []
     for item, view, one in zip(items, views, maps, strict=True):
         instances = encoding.decode({output: one}, item, view).instances
@@ -121,7 +121,7 @@ def probed_output(encoding: Encoding) -> tuple[str, OutputSpec]:
     outputs = list(encoding.outputs.items())
     if len(outputs) != 1 or outputs[0][1].kind not in PROBED:
         raise ConfigError(
-            f"a probe reads one map per image, and the {encoding.name} encoding asks for "
+            f"a probe reads one map per image, and the {encoding.name} encoding has "
             f"{', '.join(f'{name} ({spec.kind})' for name, spec in outputs)}",
             where="encoding.kind",
             choices=["heatmap", "pose-image", "edge-image", "depth-image", "depth-map"],
@@ -150,11 +150,11 @@ def divide(groups: Sequence[str], num_folds: int) -> tuple[tuple[tuple[int, ...]
     return tuple(numbers), "whole groups of images"
 
 
-def score_features(task: Task, maps: Maps, device: str = "cpu") -> Score:
-    """How well each cell's target is told by its features, on images that the regression did not learn from.
+def score_features(task: Task, maps: Maps, device: str = "cpu") -> ProbeScore:
+    """How well each cell's target is predicted from its features, on images that the regression did not learn from.
 
     Args:
-        task: What is asked.
+        task: The target and its folds.
         maps: The features, on the targets' grid.
         device: Where the sums are made.
     """
@@ -168,8 +168,8 @@ def score_features(task: Task, maps: Maps, device: str = "cpu") -> Score:
     return _score(task, predicted, tuple(penalties))
 
 
-def score_mean(task: Task) -> Score:
-    """The mean target of the other folds' images as the answer to each: what looks at nothing."""
+def score_mean(task: Task) -> ProbeScore:
+    """The mean target of the other folds' images as the prediction for each."""
     predicted = torch.zeros_like(task.targets)
     for fold in task.folds:
         others = _others(task, fold)
@@ -212,7 +212,7 @@ def _apply(linear: Linear, maps: Tensor) -> Tensor:
     return answers.mT.unflatten(-1, maps.shape[-2:]).float()
 
 
-def _score(task: Task, predicted: Tensor, penalties: tuple[float, ...] = ()) -> Score:
+def _score(task: Task, predicted: Tensor, penalties: tuple[float, ...] = ()) -> ProbeScore:
     statistics = _place_errors(task, predicted) if task.in_pixels else _squares(task, predicted)
 
     def value(sums: Array) -> Array:
@@ -220,7 +220,7 @@ def _score(task: Task, predicted: Tensor, penalties: tuple[float, ...] = ()) -> 
         return ratio if task.in_pixels else 1 - ratio
 
     low, high = interval(statistics, value, task.groups, num_resamples=_NUM_RESAMPLES)
-    return Score(float(value(statistics.sum(0, keepdims=True))[0]), (low, high), penalties)
+    return ProbeScore(float(value(statistics.sum(0, keepdims=True))[0]), (low, high), penalties)
 
 
 def _place_errors(task: Task, predicted: Tensor) -> Array:

@@ -1,4 +1,4 @@
-"""The contact sheet: one HTML page that shows what teachers said of some images, for a person to judge."""
+"""The contact sheet: one HTML page that shows the teachers' labels of some images, for a person to check."""
 
 import base64
 import html
@@ -76,7 +76,7 @@ def write_contact_sheet(
     skipped = reader.description.get("skipped", [])
     if skipped:
         summary += f"; {len(skipped)} more could not be read"
-    title = f"{Path(root).resolve().name}: what the teachers said"
+    title = f"{Path(root).resolve().name}: labels of the teachers"
     write_text(path, _PAGE.format(title=html.escape(title), summary=html.escape(summary), width=_WIDTH,
                                   teachers="".join(map(_teacher, reader.description["teachers"])),
                                   sections=sections))  # fmt: skip
@@ -84,9 +84,11 @@ def write_contact_sheet(
 
 
 def _confidence(row: Entry) -> float:
-    """The least confident thing that anybody said of an image; 1 where nothing was said."""
-    said = [float(entry.get("confidence", 1.0)) for entry in row["labels"]]
-    return min([*said, *(float(instance["score"]) for instance in merge_instances(row["labels"]) or ())], default=1.0)
+    """The lowest confidence of an image's labels; 1 where it has none."""
+    confidences = [float(entry.get("confidence", 1.0)) for entry in row["labels"]]
+    return min(
+        [*confidences, *(float(instance["score"]) for instance in merge_instances(row["labels"]) or ())], default=1.0
+    )
 
 
 def _chosen(rows: Sequence[tuple[int, float]], num: int, order: str) -> list[tuple[int, float]]:
@@ -104,7 +106,7 @@ def _teacher(entry: Entry) -> str:
 def _section(reader: AnnotatedReader, index: int, confidence: float) -> str:
     row, sample = reader.row(index), reader[index]
     video = reader.videos.get(sample.group, {"labels": []})
-    who = ", ".join(entry["teacher"] for entry in [*row["labels"], *video["labels"]]) or "nobody"
+    who = ", ".join(entry["teacher"] for entry in [*row["labels"], *video["labels"]]) or "no teacher"
     words = [f"labelled by {who}", f"least confidence {confidence:.2f}"]
     if sample.label is not None:
         words.append(f"class {sample.label}")

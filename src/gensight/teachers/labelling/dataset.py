@@ -1,4 +1,4 @@
-"""From finished work to the data set: the same bytes, however often the work was interrupted and whoever did it."""
+"""From finished work to the data set: the same bytes, however often the work was interrupted, on any machine."""
 
 import shutil
 from collections.abc import Iterator, Mapping
@@ -13,10 +13,10 @@ from gensight.readers.annotated.writer import OWN, commit
 from gensight.teachers.base import Teacher
 from gensight.teachers.labelling.labeller import describe_teacher, inputs_hash, preceding, teacher_folder, video_inputs
 from gensight.teachers.labelling.shards import WORK, Work, exclusive
-from gensight.teachers.labelling.sources import Source, is_unchanged
+from gensight.teachers.labelling.sources import LabellingSource, is_unchanged
 
 
-class Progress:
+class LabellingProgress:
     """What is known of each image of a source by now: from the data set, and from the work that is under way.
 
     Args:
@@ -25,7 +25,7 @@ class Progress:
         out: The data set's folder; it need not exist.
     """
 
-    def __init__(self, source: Source, teacher: Teacher, out: Path) -> None:
+    def __init__(self, source: LabellingSource, teacher: Teacher, out: Path) -> None:
         self.source, self.teacher, self.out = source, teacher, out
         self.known = AnnotatedReader(out) if is_annotated(out) else None
         self.work = Work(out / WORK / teacher_folder(teacher))
@@ -42,7 +42,7 @@ class Progress:
         return None if self.known is None or index is None else self.known.row(index)
 
     def skipped(self, key: str) -> Entry | None:
-        """What the data set says of an image that could not be read."""
+        """The data set's entry of an image that could not be read."""
         return self._skipped.get(key)
 
     def is_done(self, index: int) -> bool:
@@ -60,7 +60,7 @@ class Progress:
                            and entry.get("inputs") == inputs_hash(self._shown(old), self._reads)
                            for entry in old["labels"])  # fmt: skip
             return skipped is not None and self._listed and is_unchanged(place, skipped["image"])
-        except DataError:  # it was there before: whoever labels it will find out
+        except DataError:  # it was there before; labelling it will show whether it can be read
             return False
 
     def is_video_done(self, indices: tuple[int, ...]) -> bool:
@@ -129,7 +129,7 @@ class Assembled:
     Attributes:
         num_left: Images that other shards have yet to label; the data set is not touched while there are any.
         skipped: Images that can't be read: key and problem.
-        num_stale: Labels of other teachers that were left out since they were made from labels that are no more.
+        num_stale: Labels of other teachers that were left out since the labels that they were made from are gone.
     """
 
     num_left: int = 0
@@ -137,7 +137,7 @@ class Assembled:
     num_stale: int = 0
 
 
-def assemble(source: Source, teacher: Teacher, out: Path, batch_size: int) -> Assembled:
+def assemble(source: LabellingSource, teacher: Teacher, out: Path, batch_size: int) -> Assembled:
     """Makes all finished work of a teacher part of the data set, once nothing of it is missing.
 
     Every shard calls it when it is through, so that the last one does it; calling it again does nothing.
@@ -147,7 +147,7 @@ def assemble(source: Source, teacher: Teacher, out: Path, batch_size: int) -> As
         ResourceError: The disk is full; the data set is then as it was.
     """
     with exclusive(out):
-        progress = Progress(source, teacher, out)
+        progress = LabellingProgress(source, teacher, out)
         left = sum(len(progress.left(task)) for task in progress.tasks(batch_size))
         if left:
             return Assembled(num_left=left)
@@ -170,7 +170,7 @@ def _remove_work(out: Path, folder: str) -> None:
 class _Assembly:
     """One pass over all images."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: LabellingProgress) -> None:
         self.progress = progress
         self.teachers = _with_teacher(progress.teachers, describe_teacher(progress.teacher))
         self._order = {OWN: -1} | {entry["source"]: place for place, entry in enumerate(self.teachers)}
@@ -235,7 +235,7 @@ class _Assembly:
         return {name: base[name] for name in ("key", "image", "size", "group")} | {"labels": labels}
 
     def _fresh(self, labels: list[Entry]) -> list[Entry]:
-        """Without the labels that were made from others that are no more."""
+        """Without the labels whose inputs are gone."""
         kept: list[Entry] = []
         for entry in labels:
             if "inputs" in entry and entry["inputs"] != inputs_hash(kept, self._reads[entry["teacher"]]):

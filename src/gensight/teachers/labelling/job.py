@@ -15,10 +15,10 @@ from gensight.files.progress import ProgressLine
 from gensight.readers.annotated.labels import Entry, key_path
 from gensight.readers.annotated.reader import is_annotated, read_description
 from gensight.teachers.base import Teacher
-from gensight.teachers.labelling.dataset import Progress, assemble
+from gensight.teachers.labelling.dataset import LabellingProgress, assemble
 from gensight.teachers.labelling.labeller import Labeller, teacher_folder
 from gensight.teachers.labelling.shards import WORK, Shard, WorkFile
-from gensight.teachers.labelling.sources import Source
+from gensight.teachers.labelling.sources import LabellingSource
 from gensight.teachers.names import named_apart
 
 Task = tuple[int, ...]
@@ -35,7 +35,7 @@ class Outcome:
         num_labelled: Images that were labelled now; the others of this shard were labelled already.
         num_left: Images that other shards have yet to label; the data set is made once it is 0.
         skipped: Images that can't be read: key and problem.
-        num_stale: Labels of other teachers that were left out, since they were made from labels that are no more.
+        num_stale: Labels of other teachers that were left out, since the labels that they were made from are gone.
     """
 
     folder: Path
@@ -52,7 +52,7 @@ def label_here(labeller: Labeller, tasks: Sequence[Task]) -> Iterator[Entry]:
 
 
 def run_job(
-    source: Source,
+    source: LabellingSource,
     teacher: Teacher,
     out: Path,
     shard: Shard | None = None,
@@ -61,7 +61,7 @@ def run_job(
 ) -> Outcome:
     """Labels a source, or one shard of it, and assembles the data set if nothing else is missing.
 
-    Killed at any moment and started again, it goes on where it stopped and makes the same bytes. Shards may run at
+    Killed at any moment and started again, it resumes where it stopped and makes the same bytes. Shards may run at
     the same time on machines that share the folder; whichever finishes last assembles the data set.
 
     Args:
@@ -75,13 +75,13 @@ def run_job(
     Raises:
         ConfigError: Another process labels this part, or the teacher can't label this kind of source.
         DataError: `out` holds something else, no image can be read, or an image lacks a label that the teacher needs.
-        ResourceError: The disk is full: the same command goes on once there is space.
+        ResourceError: The disk is full: the same command resumes once there is space.
     """
     shard = shard or Shard()
     _check(source, teacher, out)
     if is_annotated(out):
         teacher = named_apart(teacher, read_description(out)["teachers"])
-    progress = Progress(source, teacher, out)
+    progress = LabellingProgress(source, teacher, out)
     tasks = progress.tasks(batch_size)
     mine = [tasks[number] for number in shard.of(len(tasks))]
     left = [part for task in mine if (part := progress.left(task))]
@@ -99,11 +99,11 @@ def run_job(
     return Outcome(out, num_images, num_left, assembled.num_left, tuple(assembled.skipped), assembled.num_stale)
 
 
-def _check(source: Source, teacher: Teacher, out: Path) -> None:
+def _check(source: LabellingSource, teacher: Teacher, out: Path) -> None:
     if teacher.unit == "video" and source.kind == "images":
         raise ConfigError(
             f"`{teacher.name}` follows points through videos, and these are single images", where=source.root,
-            hint="if the images of each folder are the frames of one video, say so: --frames",
+            hint="if the images of each folder are the frames of one video, pass --frames",
         )  # fmt: skip
     for key in source.keys:
         key_path(key)
@@ -115,11 +115,12 @@ def _check(source: Source, teacher: Teacher, out: Path) -> None:
         made_from = read_description(out)["source"]
         if made_from != source.described(out):
             raise DataError(
-                f"this data set was made from another source: {_said(made_from)}, not {_said(source.described(out))}",
+                f"this data set was made from another source: {_source_text(made_from)}, "
+                f"not {_source_text(source.described(out))}",
                 where=out, hint="choose another --out, or name that source",
             )  # fmt: skip
     elif any(path.name != WORK for path in out.iterdir() if not path.name.startswith(".")) and not _ours(out):
-        raise DataError("this folder holds something else than a data set", where=out,
+        raise DataError("this folder holds something other than a data set", where=out,
                         hint="choose a new or empty one with --out")  # fmt: skip
 
 
@@ -128,6 +129,6 @@ def _ours(out: Path) -> bool:
     return (out / WORK).is_dir()
 
 
-def _said(source: dict[str, Any]) -> str:
+def _source_text(source: dict[str, Any]) -> str:
     rest = "".join(f", {name} {value}" for name, value in source.items() if name not in ("kind", "root"))
     return f"{source['kind']} in {source['root']}{rest}"

@@ -14,13 +14,13 @@ from gensight.readers.annotated.reader import AnnotatedReader, is_annotated
 from gensight.readers.annotated.writer import OWN, copy_image, sample_skeletons, write_tracks
 from gensight.samples import Array, Instance, Sample
 from gensight.teachers.base import Labels, Teacher
-from gensight.teachers.labelling.sources import Source, image_identity
+from gensight.teachers.labelling.sources import LabellingSource, image_identity
 
 _CARRIED = ("box", "keypoints", "mask", "head_box", "gaze", "area", "identity")
 
 
 class UnreadableImageError(DataError):
-    """A frame of a video that its teacher asked for can't be read."""
+    """A frame of a video that its teacher needs can't be read."""
 
     def __init__(self, key: str, error: DataError) -> None:
         super().__init__(error.what, where=error.where, hint=error.hint)
@@ -39,7 +39,7 @@ class _Decoded:
 
 @dataclass(frozen=True, eq=False)
 class _Guarded:
-    """Reads an image, and says which one if it can't."""
+    """Reads an image; the error names it."""
 
     key: str
     read: Callable[[], Array]
@@ -80,7 +80,7 @@ def preceding(labels: Sequence[Entry], teachers: Sequence[Mapping[str, Any]], na
 
 
 def inputs_hash(labels: Sequence[Entry], reads: Sequence[str]) -> str | None:
-    """What tells whether the labels that a teacher read are still the same; None if it reads none."""
+    """A hash of the labels that a teacher read, to see whether they changed; None if it reads none."""
     if not reads:
         return None
     read = [[entry.get(name) for name in reads] for entry in labels if any(name in entry for name in reads)]
@@ -96,7 +96,7 @@ class Labeller:
         out: The data set's folder; maps are written there, and labels that are there already are shown.
     """
 
-    def __init__(self, source: Source, teacher: Teacher, out: Path) -> None:
+    def __init__(self, source: LabellingSource, teacher: Teacher, out: Path) -> None:
         self.source, self.teacher, self.out = source, teacher, out
         self._is_prepared = False
 
@@ -172,36 +172,36 @@ class Labeller:
         return sample, [row["own"]]
 
     def _label_images(self, shown: Sequence[tuple[Entry, Sample]]) -> dict[str, Entry]:
-        """Adds a label to each row; gives the skeletons that the labels speak of."""
+        """Adds a label to each row; gives the skeletons that the labels use."""
         if not shown:
             return {}
         labels = self.teacher.label([sample for _, sample in shown])
         skeletons: dict[str, Entry] = {}
-        for (row, sample), said in zip(shown, labels, strict=True):
-            row["label"] = self._stamp(self._entry(sample, said), row["shown"])
-            for instance in said.instances or ():
+        for (row, sample), found in zip(shown, labels, strict=True):
+            row["label"] = self._stamp(self._entry(sample, found), row["shown"])
+            for instance in found.instances or ():
                 skeletons |= sample_skeletons(replace(sample, instances=(instance,)))
         return skeletons
 
     def _stamp(self, entry: Entry, inputs: str | None) -> Entry:
         return {"teacher": self.teacher.source} | entry | ({} if inputs is None else {"inputs": inputs})
 
-    def _entry(self, sample: Sample, said: Labels) -> Entry:
-        extras = {} if said.variants is None else {"variants": tuple(_Decoded(picture) for picture in said.variants)}
+    def _entry(self, sample: Sample, found: Labels) -> Entry:
+        extras = {} if found.variants is None else {"variants": tuple(_Decoded(picture) for picture in found.variants)}
         bare = Sample(
             sample.key,
             sample.size,
             sample.image,
-            depth=None if said.depth is None else _Decoded(said.depth),
-            edges=None if said.edges is None else _Decoded(said.edges),
-            caption=said.caption,
-            label=said.label,
+            depth=None if found.depth is None else _Decoded(found.depth),
+            edges=None if found.edges is None else _Decoded(found.edges),
+            caption=found.caption,
+            label=found.label,
             extras=extras,
         )
-        entry = write_labels(self.out, teacher_folder(self.teacher), sample.key, bare, said.confidence)
-        if said.instances is not None:
+        entry = write_labels(self.out, teacher_folder(self.teacher), sample.key, bare, found.confidence)
+        if found.instances is not None:
             known = {instance.id: instance for instance in sample.instances or ()}
-            entry["instances"] = [_instance_entry(instance, known) for instance in said.instances]
+            entry["instances"] = [_instance_entry(instance, known) for instance in found.instances]
         return entry
 
     def _label_video(self, shown: Sequence[tuple[Entry, Sample]]) -> Entry | None:
@@ -209,7 +209,7 @@ class Labeller:
         shown = list(shown)
         while shown:
             try:
-                (said,) = self.teacher.label([sample for _, sample in shown])
+                (found,) = self.teacher.label([sample for _, sample in shown])
                 break
             except UnreadableImageError as error:
                 for row, sample in shown:
@@ -225,10 +225,10 @@ class Labeller:
             | write_tracks(
                 self.out, folder, group, number, track.points, track.visible, track.confidence, track.queries
             )
-            for number, track in enumerate(said.tracks or ())
+            for number, track in enumerate(found.tracks or ())
         ]
         inputs = video_inputs(row["shown"] for row, _ in shown)
-        label = self._stamp({"confidence": float(said.confidence), "tracks": tracks}, inputs)
+        label = self._stamp({"confidence": float(found.confidence), "tracks": tracks}, inputs)
         return {"group": group, "frames": [sample.key for _, sample in shown], "label": label}
 
 

@@ -1,4 +1,4 @@
-"""Work in progress: append-only files, one per shard, from which a killed job goes on.
+"""Work in progress: append-only files, one per shard, from which a killed job resumes.
 
 One line is one batch (or one video), written whole once all of its files are on disk. A line that a kill or a full
 disk cut short is cut off; its batch is labelled again, to the same bytes.
@@ -92,7 +92,7 @@ def _disk(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            hint = "free some space and run the same command: it goes on where it stopped"
+            hint = "free some space and run the same command: it resumes where it stopped"
             raise ResourceError("the disk is full", where=path, hint=hint) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise ResourceError("no permission to write here", where=path,
@@ -124,7 +124,7 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 
 class Work:
-    """All lines of one teacher's shards, by image and by video; read again as they are asked for.
+    """All lines of one teacher's shards, by image and by video; read again on demand.
 
     Args:
         folder: The teacher's folder below `work`; it need not exist.

@@ -1,4 +1,4 @@
-"""What a teacher is shown: images, folders, videos, or any data set, each image with where it is and what it holds."""
+"""Inputs of labelling jobs: images, folders, videos, or any data set, each image with where it is and what it holds."""
 
 import os
 from bisect import bisect_right
@@ -24,20 +24,20 @@ Kind = Literal["images", "frames", "video", "videos", "data", "copies"]
 
 
 @dataclass(frozen=True)
-class Place:
+class ImageLocation:
     """Where an image lies: a file, a frame of a video file, or nowhere on disk (both None)."""
 
     path: Path | None = None
     frame: int | None = None
 
 
-class Source:
+class LabellingSource:
     """A sequence of images to label, in a fixed order; picklable.
 
     Attributes:
         kind: `images`: single files; `frames`: files, each folder of them being a video; `video`, `videos`: all
             frames; `data`: a data set, whose own labels are taken over.
-        root: Folder that `Place` paths lie below; None where the images are nowhere on disk.
+        root: Folder that `ImageLocation` paths lie below; None where the images are nowhere on disk.
         settings: What else `dataset.json` keeps, so that the source can be opened again.
         keys: Of all images.
         has_labels: Whether its samples have labels that the data set takes over.
@@ -56,7 +56,7 @@ class Source:
         """Raises DataError if the image's header can't be read."""
         raise NotImplementedError
 
-    def place(self, index: int, sample: Sample | None = None) -> Place:
+    def place(self, index: int, sample: Sample | None = None) -> ImageLocation:
         raise NotImplementedError
 
     @property
@@ -70,7 +70,7 @@ class Source:
         return {"kind": self.kind, "root": root, **self.settings}
 
 
-class ImageFiles(Source):
+class ImageFiles(LabellingSource):
     """Image files below a folder; with `frames` each folder of them is a video."""
 
     def __init__(self, root: Path, keys: Sequence[str], frames: bool = False, single: bool = False) -> None:
@@ -87,9 +87,9 @@ class ImageFiles(Source):
     def _group(self, index: int) -> str:
         return Path(self.keys[index]).parent.as_posix() if self.kind == "frames" else self.keys[index]
 
-    def place(self, index: int, sample: Sample | None = None) -> Place:
+    def place(self, index: int, sample: Sample | None = None) -> ImageLocation:
         assert self.root is not None
-        return Place(self.root / self.keys[index])
+        return ImageLocation(self.root / self.keys[index])
 
     @property
     def groups(self) -> list[str]:
@@ -104,7 +104,7 @@ class _Read:
         return read_image(self.path)
 
 
-class VideoFiles(Source):
+class VideoFiles(LabellingSource):
     """The frames of videos, each of which is a group."""
 
     def __init__(self, root: Path, videos: Sequence[VideoReader], step: int, single: bool) -> None:
@@ -126,9 +126,9 @@ class VideoFiles(Source):
         sample = self.videos[number].sample(place)
         return Sample(self.keys[index], sample.size, sample.image, group=self._prefixes[number] + sample.group)
 
-    def place(self, index: int, sample: Sample | None = None) -> Place:
+    def place(self, index: int, sample: Sample | None = None) -> ImageLocation:
         number, place = self._video(index)
-        return Place(self.videos[number].path, place * self.videos[number].step)
+        return ImageLocation(self.videos[number].path, place * self.videos[number].step)
 
     @property
     def groups(self) -> list[str]:
@@ -145,12 +145,12 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 
-class DataSource(Source):
+class DataSource(LabellingSource):
     """Any readers' samples, with the labels that they have; images that are no files are copied.
 
     Args:
         readers: One after the other; their keys must differ.
-        settings: What tells this data from another one, for `dataset.json`.
+        settings: Identifies this data, for `dataset.json`.
     """
 
     has_labels = True
@@ -168,22 +168,24 @@ class DataSource(Source):
         number = bisect_right(self._ends, index)
         return self.readers[number].sample(index - (self._ends[number - 1] if number else 0))
 
-    def place(self, index: int, sample: Sample | None = None) -> Place:
+    def place(self, index: int, sample: Sample | None = None) -> ImageLocation:
         sample = sample or self.sample(index)
-        return Place() if self.root is None or sample.path is None else Place(_absolute(Path(sample.path)))
+        return (
+            ImageLocation() if self.root is None or sample.path is None else ImageLocation(_absolute(Path(sample.path)))
+        )
 
     @property
     def groups(self) -> list[str]:
         return [group for reader in self.readers for group in reader.groups]
 
 
-def open_source(path: Path, frames: bool = False, step: int = 1) -> Source:
+def open_source(path: Path, frames: bool = False, step: int = 1) -> LabellingSource:
     """An image, a folder of images, a video, a folder of videos, or the source of an annotated data set.
 
     Args:
         path: What to label. A folder with images is one of images, whatever else lies there.
         frames: Whether the images of one folder are the frames of one video.
-        step: Takes every so-manieth frame of videos.
+        step: Takes every k-th frame of videos.
 
     Raises:
         DataError: It is none of these, or holds nothing.
@@ -208,7 +210,7 @@ def open_source(path: Path, frames: bool = False, step: int = 1) -> Source:
                     hint="convert it to one of these")  # fmt: skip
 
 
-def _reopened(folder: Path) -> Source:
+def _reopened(folder: Path) -> LabellingSource:
     """What a data set was made from."""
     source = read_description(folder)["source"]
     root = folder / source["root"]
@@ -234,13 +236,13 @@ class AnnotatedSource(DataSource):
     def described(self, out: Path) -> dict[str, Any]:
         return self.description
 
-    def place(self, index: int, sample: Sample | None = None) -> Place:
+    def place(self, index: int, sample: Sample | None = None) -> ImageLocation:
         image = self.reader.row(index)["image"]
-        return Place() if "copy" in image else Place(_absolute(self.reader.images / image["file"]))
+        return ImageLocation() if "copy" in image else ImageLocation(_absolute(self.reader.images / image["file"]))
 
 
-def image_identity(place: Place) -> dict[str, Any]:
-    """What tells whether an image file is still the same: its content's hash, size and time of change.
+def image_identity(place: ImageLocation) -> dict[str, Any]:
+    """Identity of an image file, to see whether it changed: its content's hash, size and time of change.
 
     Raises:
         DataError: The file can't be read.
@@ -267,7 +269,7 @@ def _hash(path: Path, size: int, modified: int) -> str:
     return file_hash(path)
 
 
-def is_unchanged(place: Place, known: dict[str, Any]) -> bool:
+def is_unchanged(place: ImageLocation, known: dict[str, Any]) -> bool:
     """Whether the image is the one that `image_identity` described; images on no disk never change."""
     if place.path is None:
         return True

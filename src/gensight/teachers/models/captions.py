@@ -67,7 +67,7 @@ class CaptionTeacher(PretrainedTeacher):
 
     def prepare(self) -> None:
         super().prepare()
-        self.tokenizer  # noqa: B018  (what is missing is told before the first image)
+        self.tokenizer  # noqa: B018  (missing files are reported before the first image)
 
     @torch.inference_mode()
     def label_image(self, sample: Sample) -> Labels:

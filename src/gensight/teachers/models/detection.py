@@ -73,7 +73,7 @@ class DetectionTeacher(PretrainedTeacher):
         return {int(index): str(name) for index, name in self.model.config.id2label.items()}
 
     def prepare(self) -> None:
-        """As of every pretrained teacher; ConfigError if the model does not know the category that is asked for."""
+        """As of every pretrained teacher; ConfigError if the model does not know the chosen category."""
         super().prepare()
         known = list(dict.fromkeys(self._model.config.id2label.values()))
         if self.category is not None and self.category not in known:

@@ -71,7 +71,7 @@ class SegmentAnything(PretrainedTeacher):
         "sam2_video": {"size": {"height": 1024, "width": 1024}, "do_pad": False},
     }
     labels = ("instances",)
-    told_apart_by = ("prompts",)
+    identity_settings = ("prompts",)
 
     @torch.inference_mode()
     def label_image(self, sample: Sample) -> Labels:
@@ -146,7 +146,7 @@ class BoxMaskTeacher(SegmentAnything):
 class GridMaskTeacher(SegmentAnything):
     """The masks of everything that a grid of points hits ("everything mode": Kirillov et al., ICCV 2023, appendix B).
 
-    Each point asks for three masks. Those are kept whose estimated overlap and whose stability are high, and of masks
+    Each point prompts three masks. Those are kept whose estimated overlap and whose stability are high, and of masks
     whose boxes nearly agree the best. They are objects without a name.
 
     Args:

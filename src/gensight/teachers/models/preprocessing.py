@@ -1,7 +1,7 @@
-"""How a pretrained model wants its image: what its preprocessing file says, done here, with the exact map it makes.
+"""The preprocessing of a pretrained model, read from its preprocessing file, with the exact map to the image.
 
-The libraries' own processors need torchvision for the newer families and keep their coordinates to themselves. This
-follows the same file (`preprocessor_config.json`) and gives the View, so that what a model says comes back to the image
+The libraries' own processors need torchvision for the newer families and do not give their coordinates. This
+follows the same file (`preprocessor_config.json`) and gives the View, so that outputs are mapped back to the image
 frame exactly. Tests hold the pixels equal to the libraries' Pillow processors where there are such.
 """
 

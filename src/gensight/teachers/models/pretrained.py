@@ -25,7 +25,7 @@ class PretrainedTeacher(Teacher):
     images are prepared by `Preprocessing`. Images pass one at a time, so that an image's labels never depend on what
     else was in the batch.
 
-    Subclasses say what they are with the class attributes below, and give `label_image`.
+    Subclasses set the class attributes below, and define `label_image`.
 
     Attributes:
         kind: The word before the colon of its name.
@@ -61,7 +61,7 @@ class PretrainedTeacher(Teacher):
         return model_folder(self.source_of_weights, self.local_files_only)
 
     @cached_property
-    def version(self) -> str:  # type: ignore[override]  # known when first asked: it needs the files
+    def version(self) -> str:  # type: ignore[override]  # known at first use: it needs the files
         """The first 12 digits of the hub's commit, or of a hash over the folder's configuration and weights."""
         if self.folder.parent.name == "snapshots":
             return self.folder.name[:12]
@@ -134,14 +134,14 @@ class PretrainedTeacher(Teacher):
 
     @abstractmethod
     def label_image(self, sample: Sample) -> Labels:
-        """What the loaded model says of one image."""
+        """The loaded model's labels of one image."""
 
 
 def boxed_instances(sample: Sample, category: str | None, teacher: str) -> list[Instance]:
     """The instances of a sample that have a box and are of a category (any, if None); crowds are left out.
 
     Raises:
-        DataError: Nobody looked for instances in the image.
+        DataError: Instances are not annotated in the image.
     """
     if sample.instances is None:
         raise DataError(

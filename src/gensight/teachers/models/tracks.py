@@ -1,4 +1,4 @@
-"""Points followed through videos: the interface of trackers, and OpenCV's optical flow as the one that is always there.
+"""Points followed through videos: the interface of trackers, and OpenCV's optical flow as the default.
 
 The protocol is that of Luo et al., "Readout Guidance", CVPR 2024: points on a grid, chosen in every 16th frame,
 followed forwards and backwards, over at most 128 frames at a time, and only those on the object where masks are known.
@@ -16,7 +16,7 @@ from gensight.samples import Array, Sample
 from gensight.teachers.base import LabelName, Labels, Teacher, Tracks
 
 
-class Tracker(ABC):
+class PointTracker(ABC):
     """Follows points through a stretch of frames that it has as a whole; deterministic.
 
     Adding a learned tracker: subclass this, and hand it to `TrackTeacher`, which chooses the points and cuts the video.
@@ -47,7 +47,7 @@ class Tracker(ABC):
         """Loads weights. Raises RunError if they are absent: which files, and where to put them."""
 
 
-class OpticalFlow(Tracker):
+class OpticalFlowTracker(PointTracker):
     """Pyramidal Lucas-Kanade (Bouguet, 2000, by OpenCV) from frame to frame, checked forwards and backwards.
 
     A point is lost for good in the first frame from which it doesn't lead back (Kalal et al., "Forward-Backward Error",
@@ -126,17 +126,17 @@ class OpticalFlow(Tracker):
 
 
 class TrackTeacher(Teacher):
-    """Tracks of a grid of points through a video, by any `Tracker`.
+    """Tracks of a grid of points through a video, by any `PointTracker`.
 
     Where the frames that points are chosen in have instances with masks, only points on one of them are kept, and a
     point that leaves all masks of a later frame counts as hidden there.
 
     Args:
         grid: Points are chosen on a grid x grid lattice.
-        query_interval: Points are chosen in every so-manieth frame of a stretch.
+        query_interval: Points are chosen in every k-th frame of a stretch.
         longest: Frames of a stretch; longer videos are cut into several, with points of their own.
         masks: `auto`: use the instances' masks where there are any; `ignore`.
-        tracker: Who follows them; `OpticalFlow` if None.
+        tracker: Who follows them; `OpticalFlowTracker` if None.
     """
 
     name = "tracks"
@@ -151,7 +151,7 @@ class TrackTeacher(Teacher):
         query_interval: int = 16,
         longest: int = 128,
         masks: str = "auto",
-        tracker: Tracker | None = None,
+        tracker: PointTracker | None = None,
     ) -> None:
         for value, name, least in ((grid, "grid", 1), (query_interval, "query_interval", 1), (longest, "longest", 2)):
             if value < least:
@@ -159,7 +159,7 @@ class TrackTeacher(Teacher):
         if masks not in ("auto", "ignore"):
             raise ConfigError(f"unknown value '{masks}'", where="tracks: masks", choices=("auto", "ignore"))
         self.grid, self.query_interval, self.longest, self.masks = grid, query_interval, longest, masks
-        self.tracker = tracker or OpticalFlow()
+        self.tracker = tracker or OpticalFlowTracker()
 
     def settings(self) -> Mapping[str, Any]:
         return {
@@ -204,7 +204,7 @@ class TrackTeacher(Teacher):
         return tracks, confidence
 
     def _mask(self, sample: Sample) -> Array | None:
-        """bool (height, width): where any instance is; None where nobody knows."""
+        """bool (height, width): where any instance is; None where it is unknown."""
         if self.masks == "ignore" or sample.instances is None:
             return None
         masks = [instance.mask() for instance in sample.instances if instance.mask is not None]

@@ -24,7 +24,7 @@ from gensight.teachers.names import model_names
 
 
 class VariantTeacher(Teacher):
-    """SDEdit (Meng et al., ICLR 2022): what else could look like this from afar.
+    """SDEdit (Meng et al., ICLR 2022): other images with the same coarse layout.
 
     The image is encoded, noised to `strength` of the schedule, and denoised by DDIM (Song et al., ICLR 2021, eta 0)
     towards its caption, with classifier-free guidance; without a caption towards the empty prompt. The noise belongs to
@@ -39,7 +39,7 @@ class VariantTeacher(Teacher):
         resolution: The longer side is made this many pixels, and both sides multiples of what the backbone can take;
             None: the side that it was trained at.
         num_variants: Pictures per image.
-        seed: Draws the noise.
+        seed: Of the noise.
     """
 
     labels: ClassVar[tuple[LabelName, ...]] = ("variants",)
@@ -67,7 +67,7 @@ class VariantTeacher(Teacher):
         self._backbone: DiffusionBackbone | None = None
 
     @cached_property
-    def version(self) -> str:  # type: ignore[override]  # known when first asked: it needs the files
+    def version(self) -> str:  # type: ignore[override]  # known at first use: it needs the files
         """The first 12 digits of a hash over the backbone's weights."""
         folder = tiny_folder()
         if self.source_of_weights != "tiny":
@@ -92,7 +92,7 @@ class VariantTeacher(Teacher):
 
     @property
     def backbone(self) -> DiffusionBackbone:
-        """The diffusion model, loaded when first asked for."""
+        """The diffusion model, loaded at first use."""
         self.prepare()
         assert self._backbone is not None
         return self._backbone

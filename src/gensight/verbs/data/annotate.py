@@ -16,7 +16,7 @@ from gensight.teachers.choose import choose_teacher
 from gensight.teachers.labelling.contact_sheet import ORDERS, write_contact_sheet
 from gensight.teachers.labelling.job import Engine, Outcome, label_here, run_job
 from gensight.teachers.labelling.shards import Shard
-from gensight.teachers.labelling.sources import DataSource, Source, open_source
+from gensight.teachers.labelling.sources import DataSource, LabellingSource, open_source
 from gensight.verbs.data.datasets import KINDS
 
 ENGINES = ("local", "ray")
@@ -66,11 +66,11 @@ def annotate(
         batch_size: Images that the teacher is shown at once.
         device: `auto`, `cpu`, `cuda` ...
         frames: Whether the images of one folder are the frames of one video.
-        step: Takes every so-manieth frame of videos.
+        step: Takes every k-th frame of videos.
         sheet: Contact sheet: `spread`, `least-confident` or `none`.
 
     Raises:
-        ConfigError, DataError, RunError, ResourceError: As the teacher and `run_job` say.
+        ConfigError, DataError, RunError, ResourceError: As documented by the teacher and `run_job`.
     """
     _require(engine, ENGINES, "--engine")
     _require(sheet, SHEETS, "--sheet")
@@ -97,9 +97,9 @@ def _engine(engine: str, num_workers: int | None, num_gpus: float, address: str 
 
 def _open(
     source: str | Path | Reader, out: str | Path | None, overrides: Sequence[str], frames: bool, step: int
-) -> tuple[Source, Path]:
+) -> tuple[LabellingSource, Path]:
     if isinstance(source, Reader):
-        opened: Source = DataSource([source])
+        opened: LabellingSource = DataSource([source])
     elif str(source) in KINDS and not Path(source).exists():
         opened = _data_source(str(source), overrides)
     elif overrides:
@@ -116,11 +116,11 @@ def _open(
                                   hint=f"leave --out out, or copy {path} first and annotate the copy")  # fmt: skip
             return opened, path
     if out is None:
-        raise ConfigError("where shall the data set be written?", where="--out", hint="name a new folder: --out FOLDER")
+        raise ConfigError("no folder is given for the data set", where="--out", hint="name a new folder: --out FOLDER")
     return opened, Path(out)
 
 
-def _data_source(kind: str, overrides: Sequence[str]) -> Source:
+def _data_source(kind: str, overrides: Sequence[str]) -> LabellingSource:
     section = load_data(kind, list(overrides))
     return DataSource(_undivided(build_readers(section).parts), {"data": section.model_dump(mode="json")})
 

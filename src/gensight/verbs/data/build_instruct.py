@@ -1,18 +1,18 @@
 """`gensight datasets build-instruct`: data sets of several kinds -> pairs of pictures with an instruction.
 
-Every pair is an image, what is asked of it, and the painted answer. Official parts are kept, an image is in one part
-only, absent classes are asked too (their answer is black), and answers are stored without loss:
+Every pair is an image, an instruction, and the painted answer. Official parts are kept, an image is in one part
+only, absent classes are queried too (their answer is black), and answers are stored without loss:
 
-- `target.png` is RGBA, alpha 0 where nobody knows the answer; of depth it is grey of 16 bits, 0 where unknown, else
+- `target.png` is RGBA, alpha 0 where the answer is unknown; of depth it is grey of 16 bits, 0 where unknown, else
   1 + 65534 * grey.
 - Where a data set marks objects but has no labels of images, an image whose objects are of one class is of that class.
-- A record (json) has the instruction and one that is held out of training, the task, the classes asked and whether they
-  are there, boxes in pixels of the original image (difficult ones and crowds marked), the label, and that image's size.
-- Images of which nothing is asked are left out.
+- A record (json) has the instruction and one that is held out of training, the task, the classes queried and whether
+  they are there, boxes in pixels of the original image (difficult ones and crowds marked), the label, and its size.
+- Images that no task applies to are left out.
 
 Plain folders: OUT/PART/SOURCE/IMAGE/{source.jpg, NN-task-class.png, NN-task-class.json}. Shards: OUT/PART-NNNNNN.tar in
 the layout of WebDataset (KEY.source.jpg, KEY.target.png, KEY.json; KEY is SOURCE/IMAGE/NN-task-class). Both are read
-back by `data.kind=instruct-pool`. An interrupted build goes on where it stopped.
+back by `data.kind=instruct-pool`. An interrupted build is resumed.
 """
 
 import math
@@ -36,8 +36,16 @@ from gensight.readers.base import Reader
 from gensight.readers.instruct_pool.reader import FORMAT, NEAR
 from gensight.readers.shared.listings import plain_name
 from gensight.readers.shared.single_annotation import with_labels
-from gensight.verbs.data.pool_files import Place, Places, evenly, write_part
-from gensight.verbs.data.pool_pairs import MULTIPLE, TASKS, Settings, Source, asked_of, encodings_of, with_region
+from gensight.verbs.data.pool_files import PooledImage, PooledImages, evenly, write_part
+from gensight.verbs.data.pool_pairs import (
+    MULTIPLE,
+    TASKS,
+    PooledSource,
+    Settings,
+    encodings_of,
+    queries_of,
+    with_region,
+)
 
 _TRUTHS = ("boxes", "masks", "depth")
 
@@ -47,8 +55,8 @@ class Built:
     """What a build made.
 
     Attributes:
-        parts: Part -> `images`, `pairs`, and `left_out`, images of which nothing is asked.
-        heads: Names of the sources whose heads `detect` asks for.
+        parts: Part -> `images`, `pairs`, and `left_out`, images that no task applies to.
+        heads: Names of the sources whose heads are the targets of `detect`.
     """
 
     parts: dict[str, dict[str, int]]
@@ -56,16 +64,16 @@ class Built:
 
 
 def build_instruct(out: Path, settings: Settings) -> Built:
-    """Builds a pooled data set, or goes on with one.
+    """Builds a pooled data set, or resumes an interrupted build.
 
     Raises:
         ConfigError: No source, an unknown task, a size that is none, more labels than colours, `out` is a file.
-        DataError: A source cannot be read, an image is in two parts, nothing is asked of a part, or the folder holds
+        DataError: A source cannot be read, an image is in two parts, a part has no pair, or the folder holds
             another data set.
     """
     _check(out, settings)
-    sources: list[Source] = []
-    parts: dict[str, Places] = {}
+    sources: list[PooledSource] = []
+    parts: dict[str, PooledImages] = {}
     seen: dict[tuple[str, str], str] = {}
     for number, text in enumerate(settings.sources):
         source, keys, readers = _open(text, number, settings.box_region)
@@ -74,10 +82,10 @@ def build_instruct(out: Path, settings: Settings) -> Built:
         for part, reader in readers.items():
             names = _names([key for _, key in keys[part]], f"{source.name}, {part}")
             chosen = evenly(len(reader), settings.limit)
-            parts.setdefault(part, []).extend(Place(source, reader, index, names[index]) for index in chosen)
+            parts.setdefault(part, []).extend(PooledImage(source, reader, index, names[index]) for index in chosen)
     encodings = encodings_of(settings, _labels(sources, settings))
     for part, places in parts.items():
-        _require_questions(part, places, settings, encodings)
+        _require_queries(part, places, settings, encodings)
     _claim(out, settings)
     counts = {part: write_part(out, part, places, settings, encodings) for part, places in parts.items()}
     vocabularies = {source.name: source.vocabulary for source in sources}
@@ -89,11 +97,11 @@ def _check(out: Path, settings: Settings) -> None:
     if not settings.sources:
         raise ConfigError("a pooled data set needs a source", where="--from", hint="such as --from 'pets root=PATH'")
     if not settings.tasks:
-        raise ConfigError("nothing is asked", where="--tasks", choices=TASKS)
+        raise ConfigError("no task is given", where="--tasks", choices=TASKS)
     if settings.size < MULTIPLE or settings.size % MULTIPLE:
         raise ConfigError(f"pictures of {settings.size} px", where="--size", hint=f"use a multiple of {MULTIPLE}")
     if not (math.isfinite(settings.far) and settings.far > NEAR):
-        raise ConfigError(f"a farthest depth of {settings.far:g} m", where="--far", hint=f"more than {NEAR} m is meant")
+        raise ConfigError(f"a farthest depth of {settings.far:g} m", where="--far", hint=f"choose more than {NEAR} m")
     for path in (out, *out.parents):
         if path.is_file():
             raise ConfigError("this is a file, not a folder", where=path, hint="name a new folder with --out")
@@ -104,15 +112,15 @@ def _described(settings: Settings) -> dict[str, Any]:
 
 
 def _hash(settings: Settings) -> str:
-    """Of what decides the content; the same as before there were regions, where whole boxes are asked for."""
-    told = asdict(settings)
+    """Hash of the settings that decide the content, without `box_region=box`: older data sets keep theirs."""
+    values = asdict(settings)
     if settings.box_region == "box":
-        del told["box_region"]
-    return value_hash(told)
+        del values["box_region"]
+    return value_hash(values)
 
 
 def _claim(out: Path, settings: Settings) -> None:
-    """Refuses a folder of something else; an interrupted build of the same settings goes on."""
+    """Refuses a folder of something else; an interrupted build of the same settings is resumed."""
     path = out / "dataset.json"
     if path.is_file():
         known = read_json(path)
@@ -127,7 +135,9 @@ def _claim(out: Path, settings: Settings) -> None:
 Keys = dict[str, list[tuple[str | None, str]]]  # part -> (path, key) of its images
 
 
-def _open(text: str, number: int, region: Literal["box", "head", "auto"]) -> tuple[Source, Keys, dict[str, Reader]]:
+def _open(
+    text: str, number: int, region: Literal["box", "head", "auto"]
+) -> tuple[PooledSource, Keys, dict[str, Reader]]:
     """The source, its images and its readers, by part."""
     kind, readers = _readers(text)
     keys: Keys = {part: [] for part in readers}
@@ -139,7 +149,7 @@ def _open(text: str, number: int, region: Literal["box", "head", "auto"]) -> tup
             heads = heads or any(one.head_box is not None for one in sample.instances or ())
     if region == "auto":
         region = "head" if heads and not whole else "box"
-    source = Source(
+    source = PooledSource(
         f"{number:02d}-{kind}",
         _joined(reader.categories for reader in readers.values()),
         _joined(reader.labels for reader in readers.values()),
@@ -175,13 +185,13 @@ def _joined_synonyms(synonyms: Iterable[Mapping[str, tuple[str, ...]]]) -> dict[
     return found
 
 
-def _labels(sources: Sequence[Source], settings: Settings) -> tuple[str, ...]:
+def _labels(sources: Sequence[PooledSource], settings: Settings) -> tuple[str, ...]:
     """Of all sources, in the order of their colours. ConfigError for more than there are colours."""
     labels = _joined(source.labels for source in sources)
     if "classify" in settings.tasks and len(labels) > NUM_CLASS_COLOURS:
-        told = ", ".join(f"{len(source.labels)} of {source.name}" for source in sources if source.labels)
+        counts = ", ".join(f"{len(source.labels)} of {source.name}" for source in sources if source.labels)
         raise ConfigError(
-            f"colours tell {NUM_CLASS_COLOURS} classes of images apart, but there are {len(labels)}: {told}",
+            f"there are colours for {NUM_CLASS_COLOURS} classes of images, but {len(labels)} classes: {counts}",
             where="--from", hint="leave `classify` out of --tasks, or leave out a data set",
         )  # fmt: skip
     return labels
@@ -207,7 +217,7 @@ def _names(keys: Sequence[str], where: str) -> list[str]:
         DataError: Two images have one key.
     """
     plain = [plain_name(_SUFFIX.sub("", key)) for key in keys]
-    times = Counter(name.lower() for name in plain)  # some disks take upper case for lower case
+    times = Counter(name.lower() for name in plain)  # some file systems ignore case
     names = [
         name
         if times[name.lower()] == 1 and len(name) <= _LONGEST
@@ -220,15 +230,15 @@ def _names(keys: Sequence[str], where: str) -> list[str]:
     return names
 
 
-def _require_questions(part: str, places: Places, settings: Settings, encodings: Mapping[Task, Painted]) -> None:
-    """Raises DataError where nothing is asked of a part; the first image that is asked something ends the search."""
+def _require_queries(part: str, places: PooledImages, settings: Settings, encodings: Mapping[Task, Painted]) -> None:
+    """Raises DataError where a part has no query; the first image with one ends the search."""
     for place in places:
         sample = with_region(place.reader[place.number], place.source.region)
-        if any(True for _ in asked_of(sample, place.source, settings, encodings)):
+        if any(True for _ in queries_of(sample, place.source, settings, encodings)):
             return
     names = ", ".join(dict.fromkeys(place.source.name for place in places))
     without = {"test": ", or build without it: test=null", "validation": ", or build without it: validation_share=0"}
     raise DataError(
-        f"nothing is asked of the part `{part}`: no image of it is labelled for {', '.join(settings.tasks)}",
-        where=names, hint=f"ask for other tasks{without.get(part, '')}",
+        f"no query for the part `{part}`: no image of it is labelled for {', '.join(settings.tasks)}",
+        where=names, hint=f"choose other tasks{without.get(part, '')}",
     )  # fmt: skip

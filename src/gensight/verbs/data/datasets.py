@@ -38,7 +38,7 @@ class Format:
         write: Its writer; with `parts` it is called once for each.
         truths: What of the built-in data set it can hold.
         parts: Names of its official parts and their shares of the scenes; empty where it has none.
-        num_frames: Images of one scene where nobody says: more than one where the format is about time.
+        num_frames: Images of one scene by default: more than one where the format is about time.
         fewest: Scenes that each part needs.
     """
 
@@ -144,7 +144,7 @@ def write(
         num_samples: Number of images.
         size: `HEIGHTxWIDTH` in pixels.
         subjects: `people`, `animals` or `all`.
-        seed: Draws the scenes.
+        seed: Of the scenes.
         num_frames: Consecutive images that show one scene in motion; None: as the format needs.
 
     Returns:

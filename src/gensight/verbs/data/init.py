@@ -17,7 +17,7 @@ from gensight.skeletons import COCO_17
 from gensight.verbs.data.layouts import Recognised, recipe_for, recognise
 from gensight.verbs.data.survey import Survey, survey
 
-SUBJECT_SIDE = 64  # model pixels along a subject's longer side: enough to tell its keypoints apart
+SUBJECT_SIDE = 64  # model pixels along a subject's longer side: enough to separate its keypoints
 LONGEST_SIDE = 640
 SHORTEST_SIDE = 128
 UNIT = 32  # sides are multiples of it, so that every backbone takes them
@@ -144,7 +144,7 @@ def _training(found: Survey, name: str) -> tuple[Section, dict[str, str]]:
             "cache": {"views": views},
             "evaluation": {
                 "protocols": ["coco-oks", "pck-box"] if named else ["mean-px", "median-px", "rmse-px"],
-                "baselines": ["mean-position", "random-twin", "scratch"],
+                "baselines": ["mean-position", "random-weights", "scratch"],
             },
         }
     )
@@ -162,9 +162,9 @@ def _split(found: Survey) -> tuple[dict[str, Any], str]:
     """How to divide a DeepLabCut project, and why."""
     if len(found.groups) >= 4:
         test = list(found.groups[-max(1, len(found.groups) // 5) :])
-        note = f"There are {len(found.groups)} videos: scores on unseen ones say how it will do on the next."
+        note = f"There are {len(found.groups)} videos: scores on unseen ones estimate those on new videos."
         return {"kind": "videos", "test": test, "validation": _validation_share(found.num_images)}, note
-    note = "Frames of one video resemble their neighbours, so parts are contiguous and not drawn at random."
+    note = "Frames of one video resemble their neighbours, so parts are contiguous and not sampled at random."
     return {"kind": "blocks", "num_blocks": 5, "test_block": 4, "validation": _validation_share(found.num_images)}, note
 
 

@@ -43,13 +43,13 @@ def _matches(folder: Path, pattern: str) -> bool:
 
 
 def _annotated(description: Mapping[str, Any]) -> Recognised | None:
-    """What `gensight annotate` wrote, by what its teachers told; None for keypoints, which any survey finds."""
+    """A data set of `gensight annotate`, by the labels of its teachers; None for keypoints, which any survey finds."""
     if description["skeletons"]:
         return None
-    told = {label for teacher in description["teachers"] for label in teacher.get("labels", ())}
-    title = f"labels of teachers ({', '.join(sorted(told)) or 'none'})"
+    labels = {label for teacher in description["teachers"] for label in teacher.get("labels", ())}
+    title = f"labels of teachers ({', '.join(sorted(labels)) or 'none'})"
     for label, recipe in (("tracks", "davis-correspondence"), ("depth", "puppets-depth"), ("edges", "puppets-edges")):
-        if label in told:
+        if label in labels:
             return Recognised("annotated", FolderLayout(title, (), recipe, ("data.split.kind=seed",)))
     return Recognised("annotated", FolderLayout(title, (), None))
 
@@ -58,7 +58,7 @@ def recipe_for(found: Recognised, folder: Path, name: str) -> RunConfig:
     """The recipe for a data set of a known layout.
 
     Raises:
-        ConfigError: Where no recipe trains on it directly: it says what does.
+        ConfigError: Where no recipe trains on it directly; the hint names the commands that do.
     """
     layout = found.layout
     if layout.recipe is None:
@@ -67,7 +67,7 @@ def recipe_for(found: Recognised, folder: Path, name: str) -> RunConfig:
             "then gensight train instruct-puppets data.root=runs/pool"
         )
         raise ConfigError(
-            f"this is {layout.title}: its masks, boxes and classes are learned together, in words",
+            f"this is {layout.title}: its masks, boxes and classes are learned together, by instructions",
             where=folder,
             hint=f"{hint}; {layout.advice}" if layout.advice else hint,
         )

@@ -36,7 +36,7 @@ def paraphrase(model: Path, out: Path, tasks: Sequence[str] = TASKS, times: int 
             raise ConfigError(f"no task is called `{name}`", where="--tasks", choices=TASKS)
         chosen.append(task)
     if out.exists():
-        raise DataError("the file exists, perhaps with somebody's changes", where=out, hint="name a new one with --out")
+        raise DataError("the file exists, and may have been edited", where=out, hint="name a new one with --out")
     paraphraser = Paraphraser(model, seed)
     found: dict[Task, list[str]] = {}
     for task in dict.fromkeys(chosen):
@@ -45,8 +45,6 @@ def paraphrase(model: Path, out: Path, tasks: Sequence[str] = TASKS, times: int 
         found[task] = [one for one in new if one is not None]
     if not any(found.values()):
         hint = "try a model that was tuned to follow instructions, or --times"
-        raise DataError(
-            "the model said nothing that keeps a class's name and says something new", where=model, hint=hint
-        )
+        raise DataError("the model wrote nothing that keeps the class's name and is new", where=model, hint=hint)
     write_json(out, found, indent=1)
     return {task: len(new) for task, new in found.items()}

@@ -21,27 +21,27 @@ from gensight.instructions.grammar import Task
 from gensight.readers.base import Reader
 from gensight.readers.instruct_pool.reader import LEVELS, StoredImage, read_picture, read_record, stored_images
 from gensight.samples import Array
-from gensight.verbs.data.pool_pairs import Pair, Settings, Source, pairs
+from gensight.verbs.data.pool_pairs import PooledPair, PooledSource, Settings, pairs
 
 _SHOWN = 12  # images on a contact sheet
 
 
-class Place(NamedTuple):
+class PooledImage(NamedTuple):
     """An image that is pooled: `name` is its own among those of its source and part."""
 
-    source: Source
+    source: PooledSource
     reader: Reader
     number: int
     name: str
 
 
-Places = list[Place]
+PooledImages = list[PooledImage]
 
 
 def write_part(
-    out: Path, part: str, places: Places, settings: Settings, encodings: Mapping[Task, Painted]
+    out: Path, part: str, places: PooledImages, settings: Settings, encodings: Mapping[Task, Painted]
 ) -> dict[str, int]:
-    """Writes what is not there yet of a part, and its contact sheet; counts what is there then."""
+    """Writes the missing images of a part, and its contact sheet; counts all images of the part."""
     write = _write_shards if settings.images_per_shard else _write_folders
     write(out, part, places, settings, encodings)
     images = stored_images(out, part)
@@ -55,8 +55,10 @@ def write_part(
     return {"images": len(images), "pairs": num_pairs, "left_out": len(places) - len(images)}
 
 
-def _write_folders(out: Path, part: str, places: Places, settings: Settings, encodings: Mapping[Task, Painted]) -> None:
-    """A folder per image; `pairs.json`, written last, says that it is whole, and is all where nothing is asked."""
+def _write_folders(
+    out: Path, part: str, places: PooledImages, settings: Settings, encodings: Mapping[Task, Painted]
+) -> None:
+    """A folder per image; `pairs.json`, written last, marks it as complete; without pairs it is the only file."""
     for source, reader, index, name in progress(places, len(places), part):
         folder = out / part / source.name / name
         done = folder / "pairs.json"
@@ -72,8 +74,10 @@ def _write_folders(out: Path, part: str, places: Places, settings: Settings, enc
         write_json(done, [pair.name for pair in found])
 
 
-def _write_shards(out: Path, part: str, places: Places, settings: Settings, encodings: Mapping[Task, Painted]) -> None:
-    """Tar files of so many images each; one that is there is whole."""
+def _write_shards(
+    out: Path, part: str, places: PooledImages, settings: Settings, encodings: Mapping[Task, Painted]
+) -> None:
+    """Tar files of `images_per_shard` images each; one that exists is complete."""
     step = settings.images_per_shard
     for first in progress(range(0, len(places), step), -(-len(places) // step), part, "shards"):
         path = out / f"{part}-{first // step:06d}.tar"
@@ -89,7 +93,7 @@ def _write_shards(out: Path, part: str, places: Places, settings: Settings, enco
                     _add(tar, f"{source.name}/{name}/{last}", image, pair)
 
 
-def _add(tar: tarfile.TarFile, key: str, image: bytes, pair: Pair) -> None:
+def _add(tar: tarfile.TarFile, key: str, image: bytes, pair: PooledPair) -> None:
     record = json.dumps(pair.record, default=np.ndarray.tolist).encode()
     for suffix, data in (("source.jpg", image), ("target.png", pair.target), ("json", record)):
         member = tarfile.TarInfo(f"{key}.{suffix}")
@@ -105,14 +109,14 @@ def _write_sheet(path: Path, images: Sequence[StoredImage]) -> None:
         photograph = read_picture(image.photograph)
         gap = np.full((len(photograph), 4, 3), 255, np.uint8)
         count = len(image.pairs)
-        for answer, told in (image.pairs[place % count], image.pairs[(place + count // 2) % count])[:count]:
+        for answer, record in (image.pairs[place % count], image.pairs[(place + count // 2) % count])[:count]:
             tiles.append(np.concatenate([photograph, gap, _colours(read_picture(answer))], axis=1))
-            captions.append(read_record(told).instruction)
+            captions.append(read_record(record).instruction)
     write_image(path, contact_sheet(tiles, 4, captions, tile=(180, 420)))
 
 
 def _colours(answer: Array) -> Array:
-    """uint8 RGB of a stored answer, black where it says nothing."""
+    """uint8 RGB of a stored answer, black where it is unknown."""
     if answer.ndim == 2:
         grey = np.rint(255 * np.maximum(answer.astype(np.float64) - 1, 0) / LEVELS).astype(np.uint8)
         return np.dstack([grey, grey, grey])

@@ -1,4 +1,4 @@
-"""What is asked of an image that is pooled, in words, and the answers as they are stored."""
+"""Instructions about a pooled image, and the answers as they are stored."""
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,15 +37,15 @@ class Settings:
         tasks: Of `TASKS`.
         size: Longer side of the pictures, in pixels.
         phrasing: `fixed`, one instruction per task and class, or `rephrased`.
-        negatives: Absent classes asked per image and task.
+        negatives: Absent classes queried per image and task.
         depth_scale: `log` or `linear`.
         far: Farthest depth, in metres.
         box_style: `filled` or `outlines`.
         limit: Images taken of each part of each source, evenly spaced; None: all.
         images_per_shard: 0 writes plain folders.
-        seed: Draws phrases and negatives.
-        several: Share of images asked for several classes at once, for each of segmentation and detection.
-        box_region: What `detect` asks for: `box`, whole objects; `head`, their heads; `auto`: heads, of the sources
+        seed: Of phrases and negatives.
+        several: Share of images queried for several classes at once, for each of segmentation and detection.
+        box_region: Targets of `detect`: `box`, whole objects; `head`, their heads; `auto`: heads, of the sources
             that mark no whole objects.
     """
 
@@ -80,7 +80,7 @@ class Settings:
         far: float = 10.0,
         box_region: str = "box",
     ) -> "Settings":
-        """Settings of words that somebody typed. Raises ConfigError for one that is none of the choices."""
+        """Settings from command-line values. Raises ConfigError for one that is none of the choices."""
         chosen: dict[str, Any] = {}
         for key, value, choices in (
             ("phrasing", phrasing, ("fixed", "rephrased")),
@@ -102,7 +102,7 @@ class Settings:
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class PooledPair:
     """One instruction and its answer; `target` is a PNG."""
 
     name: str
@@ -111,7 +111,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Source:
+class PooledSource:
     """A data set that is pooled, over all its parts.
 
     Attributes:
@@ -119,7 +119,7 @@ class Source:
         categories: Classes of pixels and objects.
         labels: Classes of whole images.
         synonyms: Other names of either.
-        region: Whether `detect` asks for objects or for their heads.
+        region: Whether the targets of `detect` are objects or their heads.
     """
 
     name: str
@@ -135,7 +135,7 @@ class Source:
 
 
 def encodings_of(settings: Settings, labels: Sequence[str]) -> dict[Task, Painted]:
-    """Of the tasks that are asked; `labels`: of all sources, in the order of their colours."""
+    """Encodings of the chosen tasks; `labels`: of all sources, in the order of their colours."""
     known: dict[Task, Painted] = {
         "segment": PaintedMask(), "detect": PaintedBoxes(style=settings.box_style),
         "depth": PaintedDepth(scale=settings.depth_scale, near=NEAR, far=settings.far),
@@ -146,33 +146,33 @@ def encodings_of(settings: Settings, labels: Sequence[str]) -> dict[Task, Painte
 
 
 def with_region(sample: Sample, region: Region) -> Sample:
-    """The sample, whose boxes are those of heads where these are meant."""
+    """The sample, whose boxes are those of heads where `region` is `head`."""
     if region == "box" or sample.instances is None:
         return sample
     return replace(sample, instances=tuple(replace(one, box=one.head_box) for one in sample.instances))
 
 
-_Question = tuple[Task, tuple[str, ...], bool]  # the task, the classes asked, and whether one of them is there
+_PoolQuery = tuple[Task, tuple[str, ...], bool]  # the task, the classes queried, and whether one of them is there
 
 
-def asked_of(
-    sample: Sample, source: Source, settings: Settings, encodings: Mapping[Task, Painted]
-) -> Iterator[_Question]:
+def queries_of(
+    sample: Sample, source: PooledSource, settings: Settings, encodings: Mapping[Task, Painted]
+) -> Iterator[_PoolQuery]:
     random = Random(f"{settings.seed} {sample.key}")
     for task, encoding in encodings.items():
-        for classes, present in _questions(task, sample, source, encoding, settings, random):
+        for classes, present in _queries(task, sample, source, encoding, settings, random):
             yield task, classes, present
 
 
 def pairs(
-    sample: Sample, source: Source, settings: Settings, encodings: Mapping[Task, Painted]
-) -> tuple[View, list[Pair]]:
+    sample: Sample, source: PooledSource, settings: Settings, encodings: Mapping[Task, Painted]
+) -> tuple[View, list[PooledPair]]:
     """(how the image is stored, its instructions and answers)."""
     view = _view(sample.size, settings.size)
     sample = with_region(sample, source.region)
     return view, [
-        _pair(number, question, sample, source, encodings[question[0]], view, settings)
-        for number, question in enumerate(asked_of(sample, source, settings, encodings))
+        _pair(number, query, sample, source, encodings[query[0]], view, settings)
+        for number, query in enumerate(queries_of(sample, source, settings, encodings))
     ]
 
 
@@ -183,10 +183,10 @@ def _view(size: tuple[int, int], side: int) -> View:
     return whole_frame(size, (height, width))
 
 
-def _questions(
-    task: Task, sample: Sample, source: Source, encoding: Painted, settings: Settings, random: Random
+def _queries(
+    task: Task, sample: Sample, source: PooledSource, encoding: Painted, settings: Settings, random: Random
 ) -> Iterator[tuple[tuple[str, ...], bool]]:
-    """(classes asked, whether one is there): what is there, some that isn't, and for a share several at once."""
+    """(classes queried, whether one is there): those present, some absent ones, and for a share several at once."""
     items = encoding.items(sample)
     if task == "depth":
         yield from (((), True) for _ in items)
@@ -211,39 +211,45 @@ def _questions(
 
 
 def _absent(task: Task, sample: Sample, categories: Sequence[str], shown: list[str]) -> list[str]:
-    """Classes that somebody looked for in this image and did not find."""
+    """Classes that are annotated in this data set and absent from this image."""
     if task == "segment":
         classes = class_map(sample, categories)
         known: Sequence[str] = () if classes is None else classes.classes
     else:
         marked = sample.instances is not None and all(one.box is not None for one in sample.instances)
-        known = categories if marked else ()  # where objects have no boxes, only negatives would be asked
+        known = categories if marked else ()  # where objects have no boxes, there would be only negatives
         shown = [*shown, *(one.category for one in sample.instances or ())]  # crowds are there too
     return [name for name in known if name not in shown and name != BACKGROUND]
 
 
 def _pair(
-    number: int, question: _Question, sample: Sample, source: Source, encoding: Painted, view: View, settings: Settings
-) -> Pair:
-    task, classes, present = question
+    number: int,
+    query: _PoolQuery,
+    sample: Sample,
+    source: PooledSource,
+    encoding: Painted,
+    view: View,
+    settings: Settings,
+) -> PooledPair:
+    task, classes, present = query
     seed = Random(f"{settings.seed} {sample.key} {task} {classes}").getrandbits(32)
-    told = fixed(task, classes) if settings.phrasing == "fixed" else rephrased(task, classes, seed)
+    phrase = fixed(task, classes) if settings.phrasing == "fixed" else rephrased(task, classes, seed)
     other = rephrased(task, classes, seed, source.synonyms, part="held-out")
-    painted = encoding.paint(Item((sample,), query=Query(told.text, task, classes)), view, view.model_size)
+    painted = encoding.paint(Item((sample,), query=Query(phrase.text, task, classes)), view, view.model_size)
     if painted is None:
-        raise DataError(f"this sample cannot answer `{told.text}`", where=sample.key)
+        raise DataError(f"this sample cannot answer `{phrase.text}`", where=sample.key)
     what = "all" if task == "classify" and len(classes) > 1 else "-".join(map(plain_name, classes)) or "image"
     record = {
-        "instruction": told.text, "held_out_instruction": other.text, "task": task, "classes": classes,
+        "instruction": phrase.text, "held_out_instruction": other.text, "task": task, "classes": classes,
         "present": present, "sample": sample.key, "group": sample.group, "image_size": sample.size,
         "size": view.model_size, "label": sample.label if task == "classify" else None,
         **(_boxes(sample, classes) if task == "detect" else {"boxes": None}),
     }  # fmt: skip
-    return Pair(f"{number:02d}-{task}-{what}", _png(task, *painted), record)
+    return PooledPair(f"{number:02d}-{task}-{what}", _png(task, *painted), record)
 
 
 def _boxes(sample: Sample, classes: Sequence[str]) -> dict[str, Any]:
-    """Boxes of the classes, which of them are difficult, and the image's crowds, which nobody is asked for."""
+    """Boxes of the classes, which of them are difficult, and the image's crowds, which are no targets."""
     instances = sample.instances or ()
     flags = sample.extras.get("voc_flags") or (None,) * len(instances)
     boxes, difficult, crowds = [], [], []

@@ -132,7 +132,7 @@ def _visible(path: Path, root: Path) -> bool:
 
 
 def _header(path: Path) -> _Header | None:
-    """What a COCO keypoint json says of itself; None for any other json."""
+    """The head of a COCO keypoint json; None for any other json."""
     try:
         header = msgspec.json.decode(path.read_bytes(), type=_Header)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -235,5 +235,5 @@ def _unlabelled(root: Path) -> Survey:
     raise ConfigError(
         "nothing here that gensight can read: no DeepLabCut project, no COCO keypoint json, no images, no videos",
         where=root,
-        hint="name the folder that holds them; `gensight datasets list` tells the formats",
+        hint="name the folder that holds them; `gensight datasets list` shows the formats",
     )

@@ -1,1 +1,1 @@
-"""`gensight landmarks`: what is done with landmarks once they are learned."""
+"""`gensight landmarks`: keypoints, tables and pictures from learned landmarks."""

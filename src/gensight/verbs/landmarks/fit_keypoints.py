@@ -1,7 +1,7 @@
-"""`gensight landmarks fit-keypoints`: labelled keypoints as linear functions of learned landmarks, and what that costs.
+"""`gensight landmarks fit-keypoints`: labelled keypoints as linear functions of learned landmarks, and their error.
 
 Protocols: the regressors of `methods.landmarks.regression` by name, the number of labelled frames, and the split of the
-labels' data section; with blocks every labelled frame is scored once, by a regression that did not see its block.
+labels' data section; with blocks every labelled frame is scored once, by a regression fitted without its block.
 """
 
 from collections.abc import Sequence
@@ -153,7 +153,7 @@ def fit_keypoints(
     curve = label_curve(_divided(train, test, blocks), counts)
     folder.create(config)
     method = build_method(config, build_backbone(config), experiment.encoding)
-    assert isinstance(method, LandmarkKeypoints)  # as the config says
+    assert isinstance(method, LandmarkKeypoints)  # set by the config
     method.landmarks.load_trained_state(landmarks.trained_state())
     method.fit(train.landmarks, train.points, train.known, regressor)
     save_weights(method.trained_state(), folder.weights)
@@ -298,9 +298,9 @@ def answered_places(name: str, labelled: Labelled, frames: Labelled) -> Array:
     return places_in_image(_fitted(labelled.landmarks, labelled, frames.landmarks, regressor), frames)
 
 
-def _fitted(seen: Array, labelled: Labelled, asked: Array, regressor: Regressor) -> Array:
+def _fitted(seen: Array, labelled: Labelled, queried: Array, regressor: Regressor) -> Array:
     weights, offset = fit(seen, labelled.points, labelled.known, regressor)
-    return np.asarray(asked @ weights + offset)
+    return np.asarray(queried @ weights + offset)
 
 
 def places_in_image(shares: Array, frames: Labelled) -> Array:
@@ -312,7 +312,7 @@ def places_in_image(shares: Array, frames: Labelled) -> Array:
 
 
 def misses(answer: Array, frames: Labelled) -> tuple[Array, Array]:
-    """Which keypoints are located, bool (num_frames, K), and how far from there an answer is, px, likewise."""
+    """Which keypoints are located, bool (num_frames, K), and the distance of an answer to them in px, likewise."""
     located = frames.known.reshape(len(frames), -1, 2)[..., 0]
     return located, np.linalg.norm(answer - places_in_image(frames.points, frames), axis=-1)
 
@@ -320,9 +320,9 @@ def misses(answer: Array, frames: Labelled) -> tuple[Array, Array]:
 def _point(name: str, num_labels: int, answered: Sequence[tuple[Array, Labelled]]) -> CurvePoint:
     statistics, distances, groups = [], [], []
     for answer, frames in answered:
-        located, apart = misses(answer, frames)
-        statistics.append(np.stack([np.where(located, apart, 0).sum(1), located.sum(1)], axis=1))
-        distances.append(apart[located])
+        located, distance = misses(answer, frames)
+        statistics.append(np.stack([np.where(located, distance, 0).sum(1), located.sum(1)], axis=1))
+        distances.append(distance[located])
         groups += frames.groups
     rows, all_distances = np.concatenate(statistics), np.concatenate(distances)
     low, high = interval(rows, lambda sums: sums[..., 0] / np.maximum(sums[..., 1], 1e-12), groups)

@@ -15,7 +15,7 @@ from gensight.geometry import warp_image
 from gensight.loading.cases import stack_images
 from gensight.methods.landmarks.method import Landmarks
 from gensight.prediction.request import subject_items
-from gensight.prediction.sources import Boxes, Source
+from gensight.prediction.sources import Boxes, PredictionSource
 from gensight.prediction.tracking.subject import track_source
 from gensight.prediction.trained_run import TrainedRun
 from gensight.readers.footage.tracked import Tracker
@@ -63,11 +63,13 @@ class LandmarkRun:
     @property
     def config(self) -> LandmarksConfig:
         config = self.trained.config.method
-        assert isinstance(config, LandmarksConfig)  # `open` has seen to it
+        assert isinstance(config, LandmarksConfig)  # `open` has checked it
         return config
 
-    def crops(self, opened: Source, size: int = BATCH, step: int = 1, label: str = "landmarks") -> Iterator[Crops]:
-        """The frames of a source, so many at a time; of a run with boxes, those that its tracker finds."""
+    def crops(
+        self, opened: PredictionSource, size: int = BATCH, step: int = 1, label: str = "landmarks"
+    ) -> Iterator[Crops]:
+        """The frames of a source, `size` at a time; of a run with boxes, those that its tracker finds."""
         tracker = track_source(opened) if self.trained.config.view.track else None
         total = -(-opened.num_samples // step)
         for some in batches(islice(opened.samples(), 0, None, step), size, total, label, "frames"):

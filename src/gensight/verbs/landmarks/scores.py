@@ -1,4 +1,4 @@
-"""What landmarks learned on drawn people are worth: keypoints fitted to them, parts on the subject, the mask."""
+"""Scores of landmarks learned on synthetic people: keypoints fitted to them, parts on the subject, the mask."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,13 +25,13 @@ NUM_LABELS, NUM_TEST = 50, 100
 
 
 def score_landmarks(folder: Path, device: str = "auto") -> list[Result]:
-    """Scores a run of landmarks on fresh drawn scenes, and writes `metrics.json`, as `gensight study` compares it.
+    """Scores a run of landmarks on new synthetic scenes, and writes `metrics.json`, as `gensight study` compares it.
 
     - `keypoints-px@50`: mean distance of keypoints fitted to 50 labelled scenes by ridge regression, image px.
     - `on-subject`: share of landmarks inside the subject's silhouette.
     - `mask-iou`: of the foreground mask at one half and the silhouette, where the background is factored out.
 
-    Beside it stands `mean-position`: the mean of the labelled scenes' keypoints, which looks at nothing.
+    The baseline is `mean-position`: the mean of the labelled scenes' keypoints.
 
     Args:
         folder: A finished run of landmarks, trained on puppets.
@@ -44,30 +44,32 @@ def score_landmarks(folder: Path, device: str = "auto") -> list[Result]:
     run = LandmarkRun.open(folder, device)
     data = run.trained.config.data
     if not isinstance(data, PuppetsData):
-        raise ConfigError("landmarks are scored by themselves on drawn people only", where=f"data.kind={data.kind}")
+        raise ConfigError("landmarks alone are scored on synthetic data (puppets) only", where=f"data.kind={data.kind}")
     train, test = (_scenes(data, part, count) for part, count in ((10, NUM_LABELS), (11, NUM_TEST)))
     assert train.skeleton is not None  # one kind of subject has keypoints of its own
     encoding = Points(train.skeleton)
     known = read_labelled(Cases(train, encoding, run.trained.policy), run.landmarks, "read labelled scenes")
-    asked = read_labelled(Cases(test, encoding, run.trained.policy), run.landmarks, "read test scenes")
+    test_labels = read_labelled(Cases(test, encoding, run.trained.policy), run.landmarks, "read test scenes")
     inside, overlap = _parts(run, test)
-    fitted, blind = (_keypoints(answered_places(name, known, asked), asked) for name in ("ridge", "mean-position"))
+    fitted, mean = (
+        _keypoints(answered_places(name, known, test_labels), test_labels) for name in ("ridge", "mean-position")
+    )
     results = [fitted, _result("on-subject", inside, "%", True)]
     if overlap:
         results.append(_result("mask-iou", overlap, "%", True))
     cost = {"training_minutes": run.trained.folder.read_card().training_minutes}
     scores = [
         {"model": run.trained.config.name, "results": [one.to_json() for one in results], "cost": cost},
-        {"model": "mean-position", "results": [blind.to_json()]},
+        {"model": "mean-position", "results": [mean.to_json()]},
     ]
     write_json(run.trained.folder.metrics, {"scores": scores}, indent=1)
     return results
 
 
-def _keypoints(places: Array, asked: Labelled) -> Result:
+def _keypoints(places: Array, test_labels: Labelled) -> Result:
     """The score of keypoints (num_frames, J, 2) in image pixels."""
-    located, apart = misses(places, asked)
-    errors = np.where(located, apart, 0).sum(1) / located.sum(1)
+    located, distance = misses(places, test_labels)
+    errors = np.where(located, distance, 0).sum(1) / located.sum(1)
     return _result(f"keypoints-px@{NUM_LABELS}", errors.tolist(), "px", False)
 
 

@@ -60,8 +60,8 @@ def transfer(run: Path, pose: Path, looks: Path, out: Path, device: str = "auto"
     Args:
         run: A finished run of landmarks.
         pose: Image or video whose poses are taken.
-        looks: Image or video whose subject and background are taken; of a video the first frame. A run that draws
-            before recorded backgrounds keeps the pose's.
+        looks: Image or video whose subject and background are taken; of a video the first frame. A run with
+            recorded backgrounds keeps the pose's.
         out: A picture of pose, looks and result side by side; of a video an mp4 with a frame of these for each frame.
         device: `auto`, `cpu`, `cuda` ...
 
@@ -71,8 +71,8 @@ def transfer(run: Path, pose: Path, looks: Path, out: Path, device: str = "auto"
     poses, giver = open_source(Path(pose)), open_source(Path(looks))
     path, moving = Path(out), poses.frame_rate is not None
     if moving != (path.suffix.lower() in VIDEO_SUFFIXES):
-        want = "a video (.mp4)" if moving else "a picture (.png)"
-        raise ConfigError(f"{poses.path.name} is redrawn as {want}", where=str(path), hint="choose another --out")
+        output = "a video (.mp4)" if moving else "a picture (.png)"
+        raise ConfigError(f"{poses.path.name} is redrawn as {output}", where=str(path), hint="choose another --out")
     landmark_run = LandmarkRun.open(run, device)
     tracker = track_source(giver) if landmark_run.trained.config.view.track else None
     shown = landmark_run.crop([next(giver.samples())], tracker)
@@ -165,7 +165,7 @@ def _check_table(path: Path) -> None:
         raise ConfigError(f"`{path.name}` is no kind of table", where="--out", choices=[".csv", ".parquet"])
     if path.suffix == ".parquet":
         try:
-            import pyarrow  # noqa: F401  # an optional extra: told before the frames are read
+            import pyarrow  # noqa: F401  # an optional extra: checked before the frames are read
         except ModuleNotFoundError as error:
             raise ConfigError(
                 "Parquet needs the package pyarrow, which is not installed",
