@@ -1,7 +1,7 @@
 """A small frozen image classifier's encoder, EfficientNet-Lite0, whose weights come from the package index.
 
 Tan & Le, "EfficientNet" (ICML 2019), in the variant for mobile devices: no squeeze-and-excitation, ReLU6. Pretraining
-pulls features towards its maps and judges reconstructions by them.
+pulls features towards its maps and compares reconstructions by them.
 """
 
 from collections.abc import Sequence

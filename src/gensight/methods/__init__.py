@@ -4,7 +4,7 @@
 - `gaze/`: where somebody looks, in three ways.
 - `readout/`: a small head reads a target out of a backbone's features.
 - `landmarks/`: a subject's parts, found by redrawing one frame in the pose of another; without labels, with one or two
-  players; and keypoints fitted to them.
+  optimizer groups; and keypoints fitted to them.
 - `instruct/`: an image and an instruction become a painted answer, in many steps or in one.
 - `classifier/`: the class of the whole image, by one linear layer on a backbone's pooled features.
 - `pretrain/`: an autoencoder and a denoiser learn from images without labels; what `gensight pretrain` trains.
@@ -12,7 +12,7 @@
 Adding a method:
 1. Make a folder `methods/NAME/` with `model.py` (networks), `loss.py` (one function per formula) and `method.py`.
 2. Subclass `Method` with plain keyword arguments; draw all noise from the batch's keys (`diffusion/noise.py`). Two
-   `players` take turns in each step, each with an optimiser, a schedule and a clipping of its own.
+   `optimizer_groups` take turns in each step, each with an optimiser, a schedule and a clipping of its own.
 3. Give what is sampled its own `sampling`, and let `predict`'s argument change it for one call. Trainings that come
    before the method's own are its `stages`; it has no loop of its own.
 4. Refuse outputs or backbones that it cannot work with in `__init__`, naming both sides (ConfigError).

@@ -17,12 +17,13 @@ class Method(nn.Module, ABC):
     """A way of learning.
 
     Attributes:
-        players: Who takes optimiser steps: one name, or a generator and a discriminator.
+        optimizer_groups: Names of the parameter sets that have an optimiser each: one, or a generator and a
+            discriminator.
         sampling: How predictions are sampled where `predict` is given nothing else, every field that applies set; None
             for a method that computes its predictions in one pass.
     """
 
-    players: tuple[str, ...] = ("model",)
+    optimizer_groups: tuple[str, ...] = ("model",)
     sampling: Sampling | None = None
 
     def stages(self, seed: int = 0) -> Sequence["Stage"]:
@@ -30,8 +31,8 @@ class Method(nn.Module, ABC):
         return ()
 
     @abstractmethod
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
-        """The terms that a player minimises, at least one: the total is the sum of their means by their weights.
+    def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
+        """The loss terms of an optimizer group, at least one: the total is the sum of their means by their weights.
 
         A term keeps its sum and its count, so that several processes, each with a part of the batch, divide by the
         counts of all; whatever is averaged over a mask is a term of its own. `total_loss` adds the terms up.
@@ -47,8 +48,8 @@ class Method(nn.Module, ABC):
         """
 
     @abstractmethod
-    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
-        """Groups for torch.optim: `params`, and `lr_scale` where a group's rate differs from the run's."""
+    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
+        """Parameter groups for torch.optim of an optimizer group: `params`, and `lr_scale` for a rate other than the run's."""
 
     def trained_state(self) -> dict[str, Tensor]:
         """The tensors that a run saves: parameters that are trained, and buffers of the trained modules.

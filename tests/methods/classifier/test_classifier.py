@@ -79,12 +79,12 @@ def test_a_training_that_was_stopped_ends_in_the_same_weights(tmp_path: Path) ->
     method, count = small.method(), 0
     losses = method.losses
 
-    def stopping(batch: Batch, player: str = "model") -> dict[str, Tensor]:
+    def stopping(batch: Batch, group: str = "model") -> dict[str, Tensor]:
         nonlocal count
         count += 1
         if count == 6:
             raise StoppedError
-        return losses(batch, player)
+        return losses(batch, group)
 
     method.losses = stopping  # type: ignore[method-assign]
     with pytest.raises(StoppedError):

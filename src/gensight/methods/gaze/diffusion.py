@@ -135,7 +135,7 @@ class DiffusionGaze(Method):
 
     # --- Learning ---
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
+    def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         seen = self.encoder(batch)
         x0 = scale_input(self._maps(batch), self.scale)
         timesteps = item_timesteps(batch.keys, 0, len(self.alphas_cumprod), _STEP).to(x0.device)
@@ -254,7 +254,7 @@ class DiffusionGaze(Method):
     def _estimate(self, output: Tensor, x_t: Tensor, timesteps: Tensor) -> Tensor:
         return targets.clean_estimate(output, x_t, timesteps, self.alphas_cumprod, self.prediction)
 
-    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
         return [{"params": [p for p in self.parameters() if p.requires_grad], "lr_scale": 1.0}]
 
 

@@ -153,7 +153,7 @@ class FrozenGaze(Method):
         logits = functional.interpolate(logits, size=self.grid, mode="bilinear", align_corners=False)
         return logits, self.in_frame(hidden[:, 0]).squeeze(-1)
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
+    def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         hidden, direction = self._see_all(batch)
         logits, inside = self._outputs(hidden, batch.views[0][SCENE].model_size)
         target = batch.targets[MAP]
@@ -182,7 +182,7 @@ class FrozenGaze(Method):
         maps = logits.sigmoid() if self.loss == "bce" else (logits - largest).exp()
         return {MAP: maps, IN_FRAME: inside.sigmoid()[:, None]}
 
-    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
         own = [p for n, p in self.named_parameters() if not n.startswith("backbone.") and p.requires_grad]
         groups: list[dict[str, Any]] = [{"params": own, "lr_scale": 1.0}]
         backbone = [p for p in self.backbone.parameters() if p.requires_grad]

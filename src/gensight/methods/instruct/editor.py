@@ -71,7 +71,7 @@ class Editor(nn.Module):
                     scale = float(backbone.vae.config.scaling_factor)
                     weight[:, self.latent_channels :] = scale * weight[:, : self.latent_channels]
             if one_step:
-                tell_as(backbone.unet, told=len(backbone.scheduler.alphas_cumprod) - 1, known=0)
+                map_timestep(backbone.unet, told=len(backbone.scheduler.alphas_cumprod) - 1, known=0)
         backbone.unet.conv_in.requires_grad_(backbone.trainable)
         if train_text:
             backbone.text_encoders.requires_grad_(True)
@@ -208,7 +208,7 @@ def widen_input(unet: Any, channels: int) -> None:
 
 
 @torch.no_grad()
-def blind_to_noise(unet: Any, channels: int) -> None:
+def zero_noise_channels(unet: Any, channels: int) -> None:
     """Zeroes the weights by which the noisy latent enters, in place.
 
     An editor in one step saw zeros there in all its training. Shown noise, it would lose what it knows before it
@@ -218,7 +218,7 @@ def blind_to_noise(unet: Any, channels: int) -> None:
 
 
 @torch.no_grad()
-def tell_as(unet: Any, told: int, known: int) -> None:
+def map_timestep(unet: Any, told: int, known: int) -> None:
     """Makes the U-Net take timestep `told` for `known`, in place; all others are shifted by as much.
 
     The embedding's first layer sees sines of the timestep: its bias takes up their difference.

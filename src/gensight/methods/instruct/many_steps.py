@@ -10,7 +10,7 @@ from gensight.diffusion.noise import item_noise, item_timesteps, item_uniform
 from gensight.diffusion.sampling import SamplerName, Sampling
 from gensight.diffusion.targets import add_noise, target
 from gensight.errors import ConfigError
-from gensight.methods.instruct.editor import Editor, blind_to_noise
+from gensight.methods.instruct.editor import Editor, zero_noise_channels
 from gensight.methods.instruct.method import Instruct, asked_task
 from gensight.methods.loss import Loss
 from gensight.samples import Batch, Item
@@ -31,7 +31,7 @@ class ManySteps(Instruct):
         drop_text, drop_image, drop_both: Shares of items.
         image_channels: How the image's input channels begin: `zero` (InstructPix2Pix), or `copied` from the noise's.
         noise_channels: How the noisy latent's input channels begin: as they are, or at `zero`, for a model that was
-            trained in one step; see `blind_to_noise`.
+            trained in one step; see `zero_noise_channels`.
         noise_levels: Of training: `uniform` (InstructPix2Pix), or `late`, the noisier of two draws. What an answer is
             about is settled where there is most noise; where there is little it is seen already. `last`: half of the
             items at the last level, from which answers are drawn, and the others late.
@@ -79,7 +79,7 @@ class ManySteps(Instruct):
         copied = image_channels == "copied"
         editor = Editor(backbone, train_text, copied=copied, zero_terminal_snr=zero_terminal_snr)
         if noise_channels == "zero":
-            blind_to_noise(backbone.unet, editor.latent_channels)
+            zero_noise_channels(backbone.unet, editor.latent_channels)
         super().__init__(editor, **shared)
         self.drop_text, self.drop_image, self.drop_both = drop_text, drop_image, drop_both
         self.noise_levels = noise_levels

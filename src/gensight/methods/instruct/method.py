@@ -21,7 +21,7 @@ from gensight.instructions.templates import Templates, read_templates
 from gensight.methods.base import Method, Stage
 from gensight.methods.instruct.editor import Editor
 from gensight.methods.instruct.text_pretraining import SentenceBatches, text_pretraining
-from gensight.methods.instruct.visible_classes import FeatureReader, LabelReader, ShownReader
+from gensight.methods.instruct.visible_classes import FeatureReader, LabelReader, VisibleClassReader
 from gensight.methods.loss import Loss
 from gensight.samples import Batch, Item
 
@@ -35,8 +35,8 @@ class Instruct(Method):
     Args:
         editor: The model, whose backbone is trained whole or through adapters.
         phrasing: `fixed`, the items' own words; `rephrased`, other words of the training grammar at each draw.
-        shown_weight: Of the class at each place of every image, read off the U-Net's features; see `ShownReader`.
-        label_weight: Of the image's label, read off them too, where there is a vocabulary of labels.
+        shown_weight: Weight of predicting the class at each place from the U-Net's features; see `VisibleClassReader`.
+        label_weight: Weight of predicting the image's label from them, where there is a vocabulary of labels.
         words_first: Steps of `text_pretraining`, before all else.
         tasks, categories: What can be asked, and the vocabulary of classes of pixels and objects.
         labels: The vocabulary of classes of images, in the order of their colours.
@@ -74,7 +74,7 @@ class Instruct(Method):
         self.words_first, self.templates = words_first, templates
         self.tasks, self.categories, self.labels = tuple(tasks), tuple(categories), tuple(labels)
         self.shown_weight, self.label_weight = shown_weight, label_weight
-        self.shown = ShownReader(backbone.unet, len(self.categories)) if shown_weight else None
+        self.shown = VisibleClassReader(backbone.unet, len(self.categories)) if shown_weight else None
         self.label = LabelReader(backbone.unet, len(self.labels)) if label_weight and self.labels else None
         self.register_buffer("alphas_cumprod", backbone.scheduler.alphas_cumprod.float().clone(), False)
 
@@ -87,7 +87,7 @@ class Instruct(Method):
         sentences = SentenceBatches(self.tasks, self.categories, self.labels, seed, self._more_templates)
         return [text_pretraining(backbone.tokenizers, backbone.text_encoders, sentences, self.words_first)]
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
+    def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         answer, weight = batch.targets[OUTPUT], batch.targets[f"{OUTPUT}_weight"]
         answer, weight = _grown(answer, batch.image), _grown(weight, batch.image)
         with torch.no_grad():
@@ -168,7 +168,7 @@ class Instruct(Method):
     def _answers(self, batch: Batch, image_latents: Tensor, texts: list[str], sampling: Sampling | None) -> Tensor:
         """(B, 3, height, width) in [0, 1]."""
 
-    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
         return [{"params": [p for p in self.parameters() if p.requires_grad], "lr_scale": 1.0}]
 
 

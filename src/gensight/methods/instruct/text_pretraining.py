@@ -85,7 +85,7 @@ class TextPretraining(Method):
         device = next(self.encoders.parameters()).device
         return embed_each(texts, self.tokenizers, list(self.encoders), device)
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
+    def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         meant = [_instruction(item) for item in batch.items]
         return {"instruction": Loss.over(self.reader.loss(self._embed([one.text for one in meant]), meant))}
 
@@ -95,7 +95,7 @@ class TextPretraining(Method):
         tasks, classes = self.reader.logits(self._embed([_instruction(item).text for item in batch.items]))
         return {"task": tasks, "classes": classes}
 
-    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
         return [{"params": [*(p for p in self.encoders.parameters() if p.requires_grad), *self.reader.parameters()]}]
 
 

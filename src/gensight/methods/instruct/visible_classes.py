@@ -60,7 +60,7 @@ class FeatureReader(nn.Module, ABC):
         """(sum, weight) of the cross-entropy over cells; -1 is unknown."""
 
 
-class ShownReader(FeatureReader):
+class VisibleClassReader(FeatureReader):
     """Reads the class at each place, 0 none, from the output of an up block at half the depth."""
 
     def __init__(self, unet: Any, num_classes: int) -> None:

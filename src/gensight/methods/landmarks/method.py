@@ -1,4 +1,4 @@
-"""Landmarks without labels, as a Method: one or two players."""
+"""Landmarks without labels, as a Method: one or two optimizer groups."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +79,7 @@ class Landmarks(Method):
         warp_share: Of pairs that could be either, how many are warped.
         jitter: How far colours are changed.
         jitter_targets: Whether the image to reconstruct has the changed colours too.
-        adversary: Weight of the adversarial loss; 0: one player.
+        adversary: Weight of the adversarial loss; 0: no discriminator.
         adversary_scales: Number of discriminators.
         adversary_layers: Strided convolutions of each.
         adversary_width: Channels of its first convolution.
@@ -148,16 +148,16 @@ class Landmarks(Method):
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         self.space = _space(encoder, perceptual, backbone, vgg_weights)
         if adversary:
-            self.players = ("model", "discriminator")
+            self.optimizer_groups = ("model", "discriminator")
             self.discriminator = PatchDiscriminator(num_landmarks, adversary_scales, adversary_layers, adversary_width)
         # The generator's images of a batch, for the discriminator's turn with the same batch; gone when that is.
         self._redrawn: WeakKeyDictionary[Batch, tuple[Tensor, Tensor]] = WeakKeyDictionary()
 
     # --- Method ---
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
+    def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         pair = self.pair(batch)
-        if player == "discriminator":
+        if group == "discriminator":
             return {"verdict": Loss.of_mean(self._judge(batch, pair), len(batch))}
         extra, warp = [], None
         if self.equivariance:
@@ -192,8 +192,8 @@ class Landmarks(Method):
             "covariances": found.covariance,
         }
 
-    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
-        module = self.discriminator if player == "discriminator" else self.model
+    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
+        module = self.discriminator if group == "discriminator" else self.model
         return [{"params": [p for p in module.parameters() if p.requires_grad], "lr_scale": 1.0}]
 
     def trained_state(self) -> dict[str, Tensor]:
