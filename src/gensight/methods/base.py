@@ -49,7 +49,7 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
-        """Parameter groups for torch.optim of an optimizer group: `params`, and `lr_scale` for a rate other than the run's."""
+        """torch.optim's parameter groups of an optimizer group: `params`, and `lr_scale` for a rate unlike the run's."""
 
     def trained_state(self) -> dict[str, Tensor]:
         """The tensors that a run saves: parameters that are trained, and buffers of the trained modules.

@@ -244,7 +244,7 @@ def test_only_drags_start_late_and_without_noise(
         guide([place / run], tmp_path, GuidanceTargets(**given), late, STEERING, film=False)  # type: ignore[arg-type]
 
 
-def test_a_judge_reads_what_a_guide_reads(place: Path, tmp_path: Path) -> None:
+def test_an_evaluator_needs_a_guiding_run_of_the_same_output(place: Path, tmp_path: Path) -> None:
     targets = GuidanceTargets(drags=("10,10:40,40",))
     with pytest.raises(ConfigError, match="no guiding run without an evaluator does"):
         guide([place / "points"], tmp_path, targets, sampling(), STEERING, evaluators=[place / "evaluator"])
