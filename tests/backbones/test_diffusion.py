@@ -290,20 +290,20 @@ def test_casting_the_whole_never_casts_the_vae(folders):
     assert all(torch.equal(tensor, before[name]) for name, tensor in backbone.vae.state_dict().items())
 
 
-def test_random_twin(folder):
-    trained, twin = load_diffusion(folder), load_diffusion(folder, random_weights=True, seed=1)
+def test_random_weights(folder):
+    trained, random = load_diffusion(folder), load_diffusion(folder, random_weights=True, seed=1)
     again, other = (load_diffusion(folder, random_weights=True, seed=seed) for seed in (1, 2))
-    assert twin.layers == trained.layers
-    shapes = [{name: tensor.shape for name, tensor in b.state_dict().items()} for b in (trained, twin)]
+    assert random.layers == trained.layers
+    shapes = [{name: tensor.shape for name, tensor in b.state_dict().items()} for b in (trained, random)]
     assert shapes[0] == shapes[1]
-    assert len({trained.fingerprint(), twin.fingerprint(), other.fingerprint()}) == 3
-    assert twin.fingerprint() == again.fingerprint()
+    assert len({trained.fingerprint(), random.fingerprint(), other.fingerprint()}) == 3
+    assert random.fingerprint() == again.fingerprint()
     for part in ("unet", "vae", "text_encoders"):
-        tensors = zip(getattr(trained, part).parameters(), getattr(twin, part).parameters(), strict=True)
+        tensors = zip(getattr(trained, part).parameters(), getattr(random, part).parameters(), strict=True)
         assert any(not torch.equal(a, b) for a, b in tensors), part
 
 
-def test_making_a_twin_leaves_the_global_generator_alone(folders):
+def test_random_weights_leave_the_global_generator_alone(folders):
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)

@@ -1,4 +1,4 @@
-"""Guidance goals: the distance of a generated image from a target, as an error that is differentiable in the features of the noisy latent."""
+"""Guidance goals: the error of a generated image, differentiable in the features of the noisy latent."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass

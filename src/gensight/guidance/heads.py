@@ -50,7 +50,7 @@ def guiding_head(method: Readout, name: str) -> GuidingHead:
         name: The run's, for errors.
 
     Raises:
-        ConfigError: The backbone generates nothing, was trained with the head, or the head was trained at one noise level only.
+        ConfigError: The backbone generates no images, was trained with the head, or the head has one noise level.
     """
     part, spec = next(iter(method.parts.items()))
     if not isinstance(method.backbone, DiffusionBackbone):

@@ -309,10 +309,10 @@ def _check_tensors(config: ReleasedConfig, tensors: dict[str, Any], time_channel
         "wrongly shaped": wrong,
         "not finite numbers": broken,
     }
-    told = [f"{kind}: {_some(names)}" for kind, names in problems.items() if names]
-    if told:
+    descriptions = [f"{kind}: {_some(names)}" for kind, names in problems.items() if names]
+    if descriptions:
         raise RunError(
-            f"the head's tensors are not those of its config; {'; '.join(told)}",
+            f"the head's tensors are not those of its config; {'; '.join(descriptions)}",
             where=path,
             hint="the file may be damaged or of another format; get it again from who published it",
         )

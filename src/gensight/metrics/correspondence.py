@@ -116,8 +116,8 @@ class MatchingPck(Metric):
         check_answer(prediction, item)
         if item.relation is None or item.relation.tracks is None:
             raise DataError(f"`{self.protocol}` needs pairs of images with tracks", where=item.key)
-        asked, truth = item.relation.tracks
-        scored = np.isfinite(asked).all(1) & np.isfinite(truth).all(1)
+        queried, truth = item.relation.tracks
+        scored = np.isfinite(queried).all(1) & np.isfinite(truth).all(1)
         if not scored.any():
             self._pointless.add(item.key)
             return

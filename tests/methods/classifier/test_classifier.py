@@ -98,7 +98,7 @@ def test_sgd_with_momentum_learns_the_colours(tmp_path: Path) -> None:
     method = small.method()
     train(tmp_path, method, replace(SGD, steps=60))
     batch = small.batch(12)
-    said = method.eval().predict(batch)["class"].argmax(1)
-    assert (said == batch.targets["class"].argmax(1)).float().mean() > 0.8
+    predicted = method.eval().predict(batch)["class"].argmax(1)
+    assert (predicted == batch.targets["class"].argmax(1)).float().mean() > 0.8
     rows = (tmp_path / "log/metrics.csv").read_text().splitlines()
     assert "loss" in rows[0].split(",")
