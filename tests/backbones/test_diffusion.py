@@ -409,7 +409,7 @@ def test_missing_weights(copy):
     next((copy / "unet").glob("*.safetensors")).unlink()
     with pytest.raises(RunError, match="the pipeline's unet has no safetensors weights"):
         load_diffusion(copy)
-    load_diffusion(copy, random_weights=True)  # the twin needs none
+    load_diffusion(copy, random_weights=True)  # random weights need none
 
 
 def test_missing_vocabulary(copy):

@@ -1,4 +1,4 @@
-"""Training ends in the same weights whether or not it was interrupted, and says what went wrong."""
+"""Training ends in the same weights whether or not it was interrupted, and reports what went wrong."""
 
 import math
 import multiprocessing

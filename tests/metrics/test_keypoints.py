@@ -59,8 +59,8 @@ class TestPckBox(_KeypointContract):
         assert result.notes == ("2 labelled keypoints had no predicted point",)
 
     def test_one_group_is_said(self):
-        predictions = [item(f"{n}", subject(np.full((3, 2), 120.0)), group="video") for n in range(3)]
-        assert "of one group" in score(self.metric(), answers("perfect", predictions)).notes[0]
+        items = [item(f"{n}", subject(np.full((3, 2), 120.0)), group="video") for n in range(3)]
+        assert "of one group" in score(self.metric(), answers("perfect", items)).notes[0]
 
 
 def test_thresholds_of_one_metric_are_scored_as_metrics_of_their_own():
@@ -228,13 +228,13 @@ def test_coco_labels_are_scored_as_openpose():
     scored_item = item("a", subject(points))
     neck = points[[5, 6]].mean(0)
     order = [COCO_17.keypoints.index(name) if name != "neck" else 0 for name in OPENPOSE_18.keypoints]
-    predictions = points[order]
-    predictions[1] = neck
+    reordered = points[order]
+    reordered[1] = neck
     prediction = answer(scored_item, points)
     object.__setattr__(
         prediction.instances[0],
         "keypoints",
-        Keypoints(OPENPOSE_18, predictions, np.full(18, 3, np.int8), np.ones(18, np.float32)),
+        Keypoints(OPENPOSE_18, reordered, np.full(18, 3, np.int8), np.ones(18, np.float32)),
     )
     result = score(PixelError(OPENPOSE_18, "mean"), [(prediction, scored_item)])
     assert result.value == pytest.approx(0)

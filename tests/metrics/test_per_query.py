@@ -1,4 +1,4 @@
-"""Models that are asked for one thing at a time are scored on all that they said, and on their task alone."""
+"""Models with one query at a time are scored on all their answers, and on their task alone."""
 
 import numpy as np
 import pytest

@@ -62,7 +62,7 @@ class Optimisation:
 
         Args:
             groups: All parameters that are trained.
-            names: `id` of a parameter -> its name in the method, by which Muon tells outer layers.
+            names: `id` of a parameter -> its name in the method, by which Muon recognises outer layers.
         """
         if self.muon_rate is not None:
             named = [((names or {}).get(id(one), ""), one) for group in groups for one in group["params"]]

@@ -1,4 +1,4 @@
-"""Appearance scores: whether images of the same thing are told from images of another."""
+"""Appearance scores: whether images of the same thing are more similar than images of different things."""
 
 from collections.abc import Callable, Sequence
 
@@ -119,7 +119,7 @@ class SameDifferentAuc(AppearanceMetric):
 
     The probability that a random pair of the same thing is more alike than a random pair of different ones, also of
     another triplet; ties count half (Hanley and McNeil, Radiology 1982). One threshold must serve all images, so it
-    asks for more than two-alternative does. Rows have the two-alternative share.
+    is harder than two-alternative. Rows have the two-alternative share.
     """
 
     protocol = "same-different-auc"

@@ -1,7 +1,7 @@
 """Classification of whole images: top-1, top-5, balanced accuracy, and how well confidence is calibrated.
 
 - `top-1`, `top-5`: share of images whose true class is among the most probable 1 or 5. Classes that tie with the true
-  one come before it, so that an answer that says nothing scores nothing.
+  one come before it, so that equal probabilities for all classes score 0.
 - `balanced-accuracy`: the mean over true classes of top-1 (Brodersen et al., ICPR 2010).
 - `ece`: expected calibration error (Guo et al., ICML 2017): in 15 bins of equal width of the highest probability, the
   mean gap between it and the share that is right, weighted by images.

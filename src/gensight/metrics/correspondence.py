@@ -83,7 +83,7 @@ class MatchingPck(Metric):
       image's only instance. Pairs without one are left out and counted in the results' notes.
 
     Averages: `point`: the share of all points; `image`: each pair's share, averaged over pairs. A point that was not
-    predicted is wrong. Pairs without a common point say nothing and are left out. Rows and resampling are by first
+    predicted is wrong. Pairs without a common point are left out. Rows and resampling are by first
     image. There is one result for each average and threshold.
 
     Raises:

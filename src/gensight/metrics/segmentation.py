@@ -4,9 +4,9 @@
   (Long et al., CVPR 2015, section 5): `seg/miou` is the mean over classes of intersection / union, over the classes
   that the truth or a prediction shows; `seg/pixel-accuracy` the share of labelled pixels that are right;
   `seg/class-accuracy` the mean over classes that the truth shows of that share.
-- `seg-oracle-classes`: the same, but predicted classes that an image doesn't show are dropped first. It says how good
-  masks are where somebody has told which classes are there, and is never comparable with `seg`.
-- `mask`: the mask that an item asks for: `mask/iou`, `mask/dice`, and `mask/boundary-f` (Perazzi et al., "A benchmark
+- `seg-oracle-classes`: the same, but predicted classes that an image doesn't show are dropped first. It scores
+  masks given oracle classes, and is never comparable with `seg`.
+- `mask`: the mask of an item's query: `mask/iou`, `mask/dice`, and `mask/boundary-f` (Perazzi et al., "A benchmark
   dataset ... for video object segmentation", CVPR 2016, section 5.2: boundaries matched within 0.8 % of the diagonal),
   means over items. Two empty masks agree: 1.
 
@@ -38,7 +38,7 @@ _UNKNOWN = -1
 
 
 def painted_classes(instances: Sequence[Instance], names: Sequence[str], size: tuple[int, int]) -> Array:
-    """int32 (height, width): the class of each pixel by predicted masks; len(names) where nothing was said.
+    """int32 (height, width): the class of each pixel by predicted masks; len(names) where nothing was predicted.
 
     Raises:
         DataError: A mask of another size.
@@ -83,7 +83,7 @@ class Segmentation(Metric):
         self._skipped: set[str] = set()
 
     def update(self, prediction: Prediction, item: Item) -> None:
-        """Counts one image's pixels. Images without a labelled pixel say nothing and are counted in the notes.
+        """Counts one image's pixels. Images without a labelled pixel are left out and counted in the notes.
 
         Raises:
             DataError: An image without classes, a mask of another size, or a second prediction of one image.
@@ -177,7 +177,7 @@ def segmentation_metric(protocol: str, names: Sequence[str], seed: int = 0) -> S
 
 
 class MaskScores(Metric):
-    """Measures of the masks that items ask for, a result each: the mean over items, images weighted alike.
+    """Measures of the masks of items' queries, a result each: the mean over items, images weighted alike.
 
     The truth is the class in `item.query.options` (several: their union); without a query, the item's instance, or all
     instances. The answer is the union of the predicted masks.
@@ -237,10 +237,10 @@ class MaskScores(Metric):
 
 
 def asked_mask(item: Item) -> tuple[Array, Array]:
-    """bool (height, width) twice: the mask that an item asks for, and where the truth is known.
+    """bool (height, width) twice: the mask of an item's query, and where the truth is known.
 
     Raises:
-        DataError: Nobody knows the masks of this image.
+        DataError: The masks of this image are not labelled.
     """
     sample, everywhere = item.sample, np.ones(item.sample.size, dtype=bool)
     options = () if item.query is None else item.query.options

@@ -45,7 +45,7 @@ class TestCocoOks(MetricContract):
         assert result.value == pytest.approx(0.6 * 51 / 101)
         assert result.parts["AR"] == pytest.approx(0.6 * 0.5)
         assert [row["score"] for row in result.rows] == pytest.approx([np.exp(-0.25), 0.0])
-        # Told the other way round, the false alarm comes first: precision 1/2.
+        # In the other order of confidence, the false alarm comes first: precision 1/2.
         predictions = [
             (answer(scored_item, p.instances[0].keypoints.points, 1 - p.instances[0].confidence), scored_item)
             for p, scored_item in predictions
@@ -148,10 +148,10 @@ def noisy(sample: Sample, generator: np.random.Generator, spread: float, extra: 
         height, width = sample.size
         count = len(COCO_17) if not found else len(found[0])
         found.append(generator.uniform(0, (width, height), (count, 2)))
-    return Prediction(sample.key, sample.size, tuple(_told(points, generator) for points in found))
+    return Prediction(sample.key, sample.size, tuple(_instance_of(points, generator) for points in found))
 
 
-def _told(points, generator) -> Instance:
+def _instance_of(points, generator) -> Instance:
     skeleton = COCO_17 if len(points) == 17 else SKELETON
     visible = np.full(len(points), 3, np.int8)
     keypoints = Keypoints(skeleton, points, visible, np.ones(len(points), np.float32))

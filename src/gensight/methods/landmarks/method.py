@@ -35,7 +35,7 @@ _JITTER, _WARP, _CHOICE, _FLIP, _CHECK = range(5)  # streams of chance
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A pose-giver, its frame to reconstruct, a looks-giver, and the recorded background of the frame, if any."""
+    """Sources of the pose and the appearance, the frame to reconstruct, and its recorded background, if any."""
 
     pose: Tensor
     target: Tensor
@@ -46,8 +46,9 @@ class Pair:
 class Landmarks(Method):
     """Finds a subject's parts by redrawing one image in the pose of another (Dundar et al., arXiv 2001.09518).
 
-    Images are `batch.images[0]`, which gives the pose, and `batch.images[1]`, which gives the looks; where there is
-    but one, or by `warp_share`, the looks come from a warp of the first. All chance comes from the batch's keys.
+    Images are `batch.images[0]`, which gives the pose, and `batch.images[1]`, which gives the appearance; where
+    there is only one, or by `warp_share`, the appearance comes from a warp of the first. All random numbers come from
+    the batch's keys.
 
     Losses: `reconstruction`, and by choice `equivariance`, `separation`, `adversarial`; `floored`, the share of
     covariances at their floor, is logged alone. The discriminator's is `verdict`.
@@ -64,7 +65,7 @@ class Landmarks(Method):
         covariance: `fixed` (isotropic, `variance`) or `fitted` to the maps.
         variance: The image's sides run from -1 to 1.
         variance_floor: Least variance of a fitted landmark.
-        background: `none`, `full` or `low-resolution`: painted from the looks-giver, behind a mask of that
+        background: `none`, `full` or `low-resolution`: painted from the source of the appearance, behind a mask of that
             resolution; `recorded`: given, as the last image of a batch.
         background_width: Channels of the mask's and the background's networks.
         perceptual: `backbone`, `vgg19` or `pixels`.

@@ -63,8 +63,8 @@ class DenoiserMethod(Method):
         x0, noise, timesteps, x_t = self._noised(batch)
         dropped = (item_uniform(batch.keys, _DROPOUT) < self.caption_dropout).tolist()
         output = self._output(x_t, timesteps, self._captions(batch, dropped))
-        wanted = target(x0, noise, timesteps, self.alphas_cumprod, self.prediction)
-        losses = {LATENT: Loss.of_mean((output - wanted).square().mean(), len(batch))}
+        goal = target(x0, noise, timesteps, self.alphas_cumprod, self.prediction)
+        losses = {LATENT: Loss.of_mean((output - goal).square().mean(), len(batch))}
         if self.alignment is not None:
             assert batch.features is not None
             distance = self.alignment.loss(batch.features[0][ALIGNMENT])

@@ -7,7 +7,7 @@
   whole area (Everingham et al., IJCV 2010; the devkit of 2012).
 
 Every predicted box counts, with its score, in every image: nothing is dropped for the truth's sake. An image on which
-nothing was found must be told too, by a prediction without instances.
+nothing was found needs a prediction without instances.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ AREAS = {
     "all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)
 }  # fmt: skip
 MAX_DETECTIONS = (1, 10, 100)
-_BUDGET = 30_000_000  # detections x resamples; beyond it fewer resamples are drawn, and a note says so
+_BUDGET = 30_000_000  # detections x resamples; beyond it fewer resamples are drawn, with a note
 _CHUNK = 500_000
 
 
@@ -222,7 +222,7 @@ def _first(matches: Matches, most: int) -> Matches:
 
 
 def _counts(matches: Matches) -> tuple[int, int, int]:
-    """(right, said, true) at IoU 0.5, without what is ignored."""
+    """(right, predicted, true) at IoU 0.5, without ignored boxes."""
     return int(matches.hits[0].sum()), int((~matches.ignored[0]).sum()), len(matches.best)
 
 
@@ -232,7 +232,7 @@ def _mean(values: Array) -> float:
 
 
 def _mean_known(values: Array) -> Array:
-    """Mean over the first axis of what is known."""
+    """Mean over the known values of the first axis."""
     known = np.isfinite(values)
     num = known.sum(0)
     return np.divide(np.where(known, values, 0).sum(0), num, out=np.full(num.shape, np.nan), where=num > 0)
