@@ -15,8 +15,8 @@ import torch
 from gensight.assembly.readers import build_readers
 from gensight.diffusion.noise import mix
 from gensight.drawing import contact_sheet
-from gensight.encodings.painted.instructed import Instructed
 from gensight.encodings.painted.base import OUTPUT
+from gensight.encodings.painted.instructed import Instructed
 from gensight.files.images import write_image
 from gensight.geometry import warp_image
 from gensight.loading.cases import Case, collate

@@ -40,7 +40,7 @@ class Editor(nn.Module):
 
     Raises:
         RunError: SDXL, or a U-Net of another width.
-        ConfigError: `zero_terminal_snr` of a model that predicts noise; at pure noise that does not determine the answer.
+        ConfigError: `zero_terminal_snr` of a model that predicts noise; the answer is unknown at pure noise.
 
     Attributes:
         calls: Images that went through the U-Net so far (branches count one each).

@@ -67,7 +67,7 @@ class ReadoutHead(nn.Module):
         return maps | {name: functional.normalize(aggregated, dim=1) for name in self.descriptors}
 
     def _aggregation_size(self, features: Features, grid_size: Size) -> Size:
-        """The requested grid, or the coarser grid of the finest features: the map heads then do the last enlargement."""
+        """The requested grid, or the coarser grid of the finest features: the map heads do the last enlargement."""
         if self.order == "reference":
             return grid_size
         finest = finest_grid(features)
