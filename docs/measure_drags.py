@@ -1,9 +1,9 @@
-"""Drags 50 synthetic people 16 pixels to the side, each in an image of its own, and measures the remaining distance.
+"""Drags 50 synthetic people 16 pixels to the side, each in a picture of its own; reports how near they come.
 
-python docs/measure_drags.py RUN EVALUATOR OUT [SCENES [WEIGHT]]       # 0-49; 0.02, or 0 for what is carried alone
+python docs/measure_drags.py RUN EVALUATOR OUT [SCENES [WEIGHT]]       # 0-49; 0.02, or 0 for copied latents alone
 
-RUN and EVALUATOR read correspondence (docs/guidance.md). The handles are the person's visible keypoints; they are
-dragged to the side with more room. Writes a folder for each scene, and sheet.png: source, unguided, dragged.
+RUN and EVALUATOR are correspondence runs (docs/guidance.md). The handles are the person's visible keypoints; they move
+to the side where there is more room. Writes a folder for each scene, and sheet.png: pictures, unguided images, dragged.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from gensight.guidance.steering import Steering
 from gensight.readers.puppets import PuppetsReader
 from gensight.verbs.guidance.guide import guide
 from gensight.verbs.guidance.scores import scores_text, summarise
-from gensight.verbs.guidance.targets import Wishes
+from gensight.verbs.guidance.targets import GuidanceTargets
 
 SIDE, SHIFT, SEED = 128, 16, 4243
 SHOWN = 14
@@ -57,7 +57,7 @@ def scenes(numbers: tuple[int, ...]) -> dict[int, tuple[np.ndarray, np.ndarray, 
     return found
 
 
-def main(run: Path, judge: Path, out: Path, numbers: tuple[int, ...], weight: float) -> None:
+def main(run: Path, evaluator: Path, out: Path, numbers: tuple[int, ...], weight: float) -> None:
     rows: list[dict[str, object]] = []
     shown: list[np.ndarray] = []
     for number, (picture, handles, shift, caption) in scenes(numbers).items():
@@ -65,11 +65,11 @@ def main(run: Path, judge: Path, out: Path, numbers: tuple[int, ...], weight: fl
         folder.mkdir(parents=True, exist_ok=True)
         write_image(folder / "source.png", picture)
         drags = tuple(f"{x:.2f},{y:.2f}:{x + shift:.2f},{y:.2f}" for x, y in handles)
-        wishes = Wishes(source=folder / "source.png", drags=drags, carry=SIDE / 8)
+        targets = GuidanceTargets(source=folder / "source.png", drags=drags, carry=SIDE / 8)
         sampling = ImageSampling(caption, size=(SIDE, SIDE), steps=25, guidance_scale=1.0, eta=0.0, strength=0.5)
         steering = Steering(weight, "unit", share=1.0)
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            guide([run], folder, wishes, sampling, steering, film=False, judges=[judge])
+            guide([run], folder, targets, sampling, steering, film=False, evaluators=[evaluator])
         [row] = json.loads((folder / "guide.json").read_text())["images"]
         rows.append({**row, "seed": number})
         if len(shown) < 3 * SHOWN:

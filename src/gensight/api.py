@@ -211,13 +211,13 @@ def guide(
     from gensight.guidance.sampling import ImageSampling
     from gensight.guidance.steering import Steering
     from gensight.verbs.guidance.guide import guide as guide_images
-    from gensight.verbs.guidance.targets import Wishes
+    from gensight.verbs.guidance.targets import GuidanceTargets
 
     folders = [run.folder.root if isinstance(run, TrainedRun) else Path(run) for run in runs]
     folder = Path(tempfile.mkdtemp(prefix="gensight-guided-")) if out is None else Path(out)
     controls = (control,) if isinstance(control, str | Path) else tuple(control)
     radius = min(size) / 8 if drags else 0.0
-    wishes = Wishes(
+    targets = GuidanceTargets(
         controls=tuple(Path(one) for one in controls), reference=reference, source=source, drags=tuple(drags),
         carry=radius,
     )  # fmt: skip
@@ -225,7 +225,7 @@ def guide(
         prompt=prompt, size=size, seeds=tuple(seeds), steps=steps, guidance_scale=guidance_scale,
         eta=float(not drags), strength=0.5 if drags else 1.0,
     )  # fmt: skip
-    guide_images(folders, folder, wishes, sampling, Steering(weight=weight, share=share), device=device, film=False)
+    guide_images(folders, folder, targets, sampling, Steering(weight=weight, share=share), device=device, film=False)
     guided, unguided = (
         tuple(read_image(folder / f"{kind}-{seed}.png") for seed in seeds) for kind in ("guided", "unguided")
     )

@@ -34,11 +34,12 @@ from gensight.errors import ConfigError
 from gensight.loading.views import ViewPolicy
 from gensight.methods.landmarks.jitter import JitterRange
 from gensight.methods.readout.method import Part
-from gensight.readers.base import Reader
+from gensight.readers.base import Reader, Summary
 from gensight.readers.davis.writer import write_davis
 from gensight.readers.puppets import PuppetsReader
 from gensight.readers.rgbd.writer import write_rgbd
 from gensight.readers.splits import Subset
+from gensight.samples import Sample
 from gensight.skeletons import NAMED
 from gensight.transforms.thin_plate_spline import WarpRange
 from tests.assembly.spies import Spy, changes, plain, with_change
@@ -246,8 +247,8 @@ def test_camera_frames_are_divided_by_time_and_videos_by_name(tmp_path: Path) ->
     assert (len(listed.train), len(listed.validation or ()), listed.test) == (7, 1, None)
 
 
-class StubReader:
-    """Two hundred samples of four groups."""
+class StubReader(Reader):
+    """Two hundred samples of four groups, none of which is read."""
 
     name, skeleton = "stub", None
     categories: tuple[str, ...] = ()
@@ -257,6 +258,12 @@ class StubReader:
 
     def __len__(self) -> int:
         return 200
+
+    def sample(self, index: int) -> Sample:
+        raise AssertionError("no sample is read")
+
+    def check(self) -> Summary:
+        raise AssertionError("no sample is read")
 
     def with_variants(self, indices: list[int]) -> list[int]:
         return indices

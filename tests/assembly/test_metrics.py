@@ -1,4 +1,4 @@
-"""Protocols -> metrics: whatever an encoding says that it is scored by can be built."""
+"""Protocols -> metrics: the metrics of every encoding's protocols can be built."""
 
 from typing import Any
 

@@ -303,7 +303,7 @@ def test_random_weights(folder):
         assert any(not torch.equal(a, b) for a, b in tensors), part
 
 
-def test_making_a_twin_leaves_the_global_generator_alone(folders):
+def test_random_weights_leave_the_global_generator_alone(folders):
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)

@@ -1,4 +1,4 @@
-"""Training ends in the same weights whether or not it was interrupted, and says what went wrong."""
+"""Training ends in the same weights whether or not it was interrupted, and reports what went wrong."""
 
 import math
 import multiprocessing
@@ -53,12 +53,12 @@ def train_until_killed(root: Path) -> None:
     losses = method.losses
     count = 0
 
-    def killing(batch: Batch, player: str = "model") -> dict[str, Loss]:
+    def killing(batch: Batch, group: str = "model") -> dict[str, Loss]:
         nonlocal count
         count += 1
         if count == 8:
             os.kill(os.getpid(), signal.SIGKILL)
-        return losses(batch, player)
+        return losses(batch, group)
 
     method.losses = killing
     train(root, method=method)
@@ -112,10 +112,10 @@ def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_last_checkpoint(
     losses = method.losses
     count = 0
 
-    def breaking(batch: Batch, player: str = "model") -> dict[str, Loss]:
+    def breaking(batch: Batch, group: str = "model") -> dict[str, Loss]:
         nonlocal count
         count += 1
-        values = losses(batch, player)
+        values = losses(batch, group)
         return {name: replace(one, sum=one.sum * (math.nan if count == 8 else 1)) for name, one in values.items()}
 
     method.losses = breaking
@@ -130,13 +130,13 @@ def test_interrupt_saves_and_resumes(tmp_path: Path) -> None:
     losses = method.losses
     count = 0
 
-    def interrupting(batch: Batch, player: str = "model") -> dict[str, Loss]:
+    def interrupting(batch: Batch, group: str = "model") -> dict[str, Loss]:
         nonlocal count
         count += 1
         if count == 5:
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.01)
-        return losses(batch, player)
+        return losses(batch, group)
 
     method.losses = interrupting
     with pytest.raises(KeyboardInterrupt):

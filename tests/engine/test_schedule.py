@@ -29,14 +29,14 @@ class Line(Method):
         torch.manual_seed(0)
         self.layer = nn.Linear(3, 3)
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
+    def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         x = batch.image[:, :, 0, 0]
         return {"squared": Loss.over((self.layer(x + 0.1 * item_noise(batch.keys, (3,))) - 2 * x).square().mean(1))}
 
     def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
         return {"doubled": self.layer(batch.image[:, :, 0, 0])}
 
-    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
         return [{"params": list(self.layer.parameters())}]
 
 

@@ -71,14 +71,14 @@ def first_losses(method: Readout) -> list[float]:
 
 
 def first_landmark_losses() -> list[float]:
-    """Both players', in turn."""
+    """Of both optimizer groups, in turn."""
     method = small_landmarks.method(adversary=0.1, equivariance=0.1, warp_share=0.5).train()
-    optimisers = {player: torch.optim.AdamW(method.parameter_groups(player), 1e-3) for player in method.players}
+    optimisers = {group: torch.optim.AdamW(method.parameter_groups(group), 1e-3) for group in method.optimizer_groups}
     losses = []
     for step in range(NUM_STEPS):
         batch = small_landmarks.batch((2 * step, 2 * step + 1))
-        for player, optimiser in optimisers.items():
-            loss = total_loss(method.losses(batch, player))
+        for group, optimiser in optimisers.items():
+            loss = total_loss(method.losses(batch, group))
             optimiser.zero_grad()
             loss.backward(inputs=optimiser.param_groups[0]["params"])
             optimiser.step()

@@ -2,7 +2,7 @@
 
 import torch
 
-from gensight.guidance.carrying import carry, fill, taken_along
+from gensight.guidance.carrying import carry, fill, with_disc_points
 
 SIZE = (64, 64)  # 8 x 8 cells of 8 pixels
 
@@ -72,7 +72,7 @@ def test_a_hole_is_filled_without_a_step_at_its_rim() -> None:
 
 def test_a_disc_is_taken_along_as_far_as_the_image_goes() -> None:
     handles, targets = points((10, 32), (40, 40)), points((30, 32), (60, 40))
-    more, theirs = taken_along(handles, targets, 12, SIZE)
+    more, theirs = with_disc_points(handles, targets, 12, SIZE)
     assert torch.equal(more[:2], handles)
     torch.testing.assert_close(theirs - more, torch.tensor([20.0, 0.0]).expand(len(more), 2))
     distance = torch.cdist(more, handles).amin(1)
@@ -80,4 +80,4 @@ def test_a_disc_is_taken_along_as_far_as_the_image_goes() -> None:
     assert float(distance.max()) <= 12 + 1e-5
     for ends in (more, theirs):
         assert ((ends >= 0) & (ends <= 64)).all()
-    assert torch.equal(taken_along(handles, targets, 0, SIZE)[0], handles)
+    assert torch.equal(with_disc_points(handles, targets, 0, SIZE)[0], handles)

@@ -59,7 +59,7 @@ def goal(backbone: DiffusionBackbone) -> SpatialGoal:
 
 @pytest.mark.parametrize("sampler", SCHEDULERS)
 @pytest.mark.parametrize("weighted", [False, True])
-def test_without_a_push_it_is_the_pipelines_own_result(folder: Path, sampler: SamplerName, weighted: bool) -> None:
+def test_without_goals_it_is_the_pipelines_own_result(folder: Path, sampler: SamplerName, weighted: bool) -> None:
     backbone = load_diffusion(folder)
     pipeline = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)
     pipeline.set_progress_bar_config(disable=True)
@@ -81,7 +81,7 @@ def test_without_a_push_it_is_the_pipelines_own_result(folder: Path, sampler: Sa
     torch.testing.assert_close(ours, theirs, atol=PICTURES, rtol=0)
 
 
-def test_so_it_is_for_sdxl(tmp_path: Path) -> None:
+def test_without_goals_it_is_the_pipelines_own_result_for_sdxl(tmp_path: Path) -> None:
     folder = save_pipeline(tmp_path / "xl", "xl")
     backbone = load_diffusion(folder)
     pipeline = StableDiffusionXLPipeline.from_pretrained(folder)
@@ -100,11 +100,13 @@ def test_the_gradient_equals_finite_differences(folder: Path) -> None:
     backbone = load_diffusion(folder)
     backbone.double()
     backbone.vae.double()
-    wish = goal(backbone)
-    wish = SpatialGoal(GuidingHead(wish.head.method.double(), "depth", "depth"), wish.control.double())
+    spatial_goal = goal(backbone)
+    spatial_goal = SpatialGoal(
+        GuidingHead(spatial_goal.head.method.double(), "depth", "depth"), spatial_goal.control.double()
+    )
     latents = torch.randn(1, 4, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     text = backbone.embed_text(["a cat"])
-    gradient, _ = goal_gradient(backbone, [wish], latents, 300, text, 0, SIZE)
+    gradient, _ = goal_gradient(backbone, [spatial_goal], latents, 300, text, 0, SIZE)
     # The range that maps are brought to is a constant of the step: extreme latents are left where they are.
     flat = latents.flatten()
     middling = [i for i in range(0, 256, 37) if i not in (int(flat.argmax()), int(flat.argmin()))]
@@ -113,7 +115,7 @@ def test_the_gradient_equals_finite_differences(folder: Path) -> None:
         for sign in (1, -1):
             moved = flat.clone()
             moved[index] += sign * 1e-5
-            ends.append(float(goal_gradient(backbone, [wish], moved.view_as(latents), 300, text, 0, SIZE)[1]))
+            ends.append(float(goal_gradient(backbone, [spatial_goal], moved.view_as(latents), 300, text, 0, SIZE)[1]))
         assert float(gradient.flatten()[index]) == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-4, abs=1e-9)
 
 
@@ -127,14 +129,14 @@ def test_low_memory_gives_the_same_gradient(backbone: DiffusionBackbone) -> None
 
 
 def test_a_move_lowers_the_error(backbone: DiffusionBackbone) -> None:
-    wish, latents, text = goal(backbone), torch.randn(2, 4, 8, 8), backbone.embed_text(["a cat"]).expand(2)
+    spatial_goal, latents, text = goal(backbone), torch.randn(2, 4, 8, 8), backbone.embed_text(["a cat"]).expand(2)
 
     def error(at: torch.Tensor) -> torch.Tensor:
         """Without the range of the latents, which a move may widen."""
         flat = at.flatten(1)
-        return goal_gradient(backbone, [wish], at, 300, text, 0, SIZE)[1] / (flat.amax(1) - flat.amin(1)) ** 2
+        return goal_gradient(backbone, [spatial_goal], at, 300, text, 0, SIZE)[1] / (flat.amax(1) - flat.amin(1)) ** 2
 
-    gradient, _ = goal_gradient(backbone, [wish], latents, 300, text, 0, SIZE)
+    gradient, _ = goal_gradient(backbone, [spatial_goal], latents, 300, text, 0, SIZE)
     for normalisation in ("sign", "unit"):
         moved = move(latents, gradient, Steering(weight=1e-3, normalisation=normalisation))  # type: ignore[arg-type]
         assert (error(moved) < error(latents)).all()

@@ -68,7 +68,7 @@ def released_file(
         dims, time_channels, projection=projection, sequential=sequential, channels=channels,
         num_timesteps=num_timesteps, idle_time_layers=idle_time_layers, seed=seed,
     )  # fmt: skip
-    said = {
+    config_content = {
         "model_id": "runwayml/stable-diffusion-v1-5",
         "dims": list(dims),
         "projection_dim": projection,
@@ -82,5 +82,5 @@ def released_file(
         },
         **(config or {}),
     }
-    torch.save({"step": 5000, "config": said, "aggregation_network": tensors}, path)
+    torch.save({"step": 5000, "config": config_content, "aggregation_network": tensors}, path)
     return path

@@ -173,20 +173,20 @@ def test_missing_extra_and_wrongly_shaped_tensors_are_named(tmp_path: Path) -> N
 
 def test_blocks_of_the_other_kind_are_named(tmp_path: Path) -> None:
     path = released_file(tmp_path / "head.pt", DIMS, TIME, sequential=False)
-    told = message(
+    text = message(
         changed(path, lambda content: content["config"]["aggregation_kwargs"].update(bottleneck_sequential=True))
     )
-    assert "missing: bottleneck_layers.0.0.conv1.weight" in told
-    assert "extra: bottleneck_layers.0.shortcut.weight" in told
-    assert " more" in told
+    assert "missing: bottleneck_layers.0.0.conv1.weight" in text
+    assert "extra: bottleneck_layers.0.shortcut.weight" in text
+    assert " more" in text
 
 
 @pytest.mark.parametrize("index", range(3))
 def test_every_block_has_the_same_time_embedding(tmp_path: Path, index: int) -> None:
     path = released_file(tmp_path / "head.pt", DIMS, TIME)
     name = f"bottleneck_layers.{index}.emb_layers.weight"
-    told = message(changed(path, lambda content: content["aggregation_network"].update({name: torch.zeros(32, 7)})))
-    assert "wrongly shaped: bottleneck_layers." in told
+    text = message(changed(path, lambda content: content["aggregation_network"].update({name: torch.zeros(32, 7)})))
+    assert "wrongly shaped: bottleneck_layers." in text
 
 
 class _Code:
@@ -238,7 +238,7 @@ def test_files_cut_short_are_refused(tmp_path: Path, keep: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "told"),
+    ("config", "text"),
     [
         ({"projection_dim": 100}, "projection_dim is 100, which is no multiple of 128"),
         ({"projection_dim": "384"}, "projection_dim must be a whole number from 1, got '384'"),
@@ -248,9 +248,9 @@ def test_files_cut_short_are_refused(tmp_path: Path, keep: float) -> None:
         ({"idxs": "none of them"}, "idxs must be a list of numbers, got 'none of them'"),
     ],
 )
-def test_odd_settings_are_refused(tmp_path: Path, config: dict[str, Any], told: str) -> None:
+def test_odd_settings_are_refused(tmp_path: Path, config: dict[str, Any], text: str) -> None:
     path = released_file(tmp_path / "head.pt", DIMS, TIME)
-    assert told in message(changed(path, lambda content: content["config"].update(config)))
+    assert text in message(changed(path, lambda content: content["config"].update(config)))
 
 
 def test_the_format_is_the_published_one() -> None:

@@ -14,7 +14,7 @@ from gensight.errors import ConfigError, DataError, RunError
 from gensight.instructions.grammar import Instruction, filled, held_out, rephrased, templates
 from gensight.instructions.paraphrase import Paraphraser
 from gensight.instructions.templates import as_template, read_templates
-from gensight.methods.instruct.method import other_words
+from gensight.methods.instruct.method import rephrase_query
 from gensight.samples import Item, Query, Sample
 from gensight.verbs.data.paraphrase import paraphrase
 
@@ -70,7 +70,7 @@ def test_new_templates_are_written_read_and_used_in_training(model, tmp_path, mo
     assert "kindly colour the owl now" in texts
     assert not any("kindly" in rephrased("segment", ("owl",), n, part="held-out", more=more).text for n in range(200))
     item = Item((Sample("a", (8, 8), lambda: None),), query=Query("segment the owl", "segment", ("owl",)))
-    assert any("kindly colour the owl" in (other_words(item, seed, more) or "").lower() for seed in range(400))
+    assert any("kindly colour the owl" in (rephrase_query(item, seed, more) or "").lower() for seed in range(400))
     with pytest.raises(DataError, match="exists"):
         paraphrase(model, out)
     with pytest.raises(ConfigError, match="no task"):

@@ -81,8 +81,8 @@ def keep_statistics(method: Method) -> None:
             module.training = False
 
 
-def gradients(method: Method, player: str) -> list[torch.Tensor]:
-    parameters = [one for group in method.parameter_groups(player) for one in group["params"]]
+def gradients(method: Method, group: str) -> list[torch.Tensor]:
+    parameters = [one for entry in method.parameter_groups(group) for one in entry["params"]]
     found = [torch.zeros_like(one) if one.grad is None else one.grad.clone() for one in parameters]
     method.zero_grad()
     return found
@@ -108,19 +108,19 @@ def test_two_processes_have_the_loss_and_the_gradient_of_one(name: str, tmp_path
     keep_statistics(method)
     forget_first(batch)
     halves = [rows_of(batch, list(range(rank, len(batch), 2))) for rank in range(2)]
-    for player in method.players:
-        whole = total_loss(method.losses(batch, player))
+    for group in method.optimizer_groups:
+        whole = total_loss(method.losses(batch, group))
         whole.backward()
         expected_loss = float(whole.detach())
-        expected = gradients(method, player)
-        parts = [method.losses(half, player) for half in halves]
+        expected = gradients(method, group)
+        parts = [method.losses(half, group) for half in halves]
         reduced = reduced_together(parts)
         torch.stack([one.share for one in reduced]).sum().backward()
         for one in reduced:
             assert float(one.values["loss"]) == pytest.approx(expected_loss, rel=1e-4)
             assert one.values.keys() == {"loss", *parts[0]}
         scale = max(float(one.abs().max()) for one in expected)
-        for ours, theirs in zip(gradients(method, player), expected, strict=True):
+        for ours, theirs in zip(gradients(method, group), expected, strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4 * scale)
         means = sum(float(total_loss(part).detach()) for part in parts) / 2
         assert (means == pytest.approx(expected_loss, rel=1e-3)) == (name in UNMASKED)

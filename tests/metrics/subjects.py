@@ -39,12 +39,12 @@ def subject(points: Array, box: Sequence[float] | None = (100, 100, 200, 150), *
     return replace(instance, **more)
 
 
-def answer(asked: Item, points: Array | None, confidence: float = 0.9) -> Prediction:
+def answer(scored_item: Item, points: Array | None, confidence: float = 0.9) -> Prediction:
     instances: tuple[Instance, ...] = ()
     if points is not None:
         skeleton = SKELETON if len(points) == len(SKELETON) else COCO_17
         instances = (Instance(keypoints=keypoints(points, skeleton), confidence=confidence),)
-    return Prediction(asked.sample.key, SIZE, instances, item_key=asked.key, group=asked.sample.group)
+    return Prediction(scored_item.sample.key, SIZE, instances, item_key=scored_item.key, group=scored_item.sample.group)
 
 
 def scene(num_joints: int = 3) -> list[Item]:
@@ -68,15 +68,15 @@ def answers(kind: str, items: Sequence[Item], missing: bool = True) -> list[tupl
     """`perfect`, `worst` (nothing predicted) or `mixed` (noise that grows from item to item)."""
     generator = np.random.default_rng(4)
     result = []
-    for number, asked in enumerate(items):
-        assert asked.subject is not None
-        assert asked.subject.keypoints is not None
-        truth = asked.subject.keypoints.points
+    for number, scored_item in enumerate(items):
+        assert scored_item.subject is not None
+        assert scored_item.subject.keypoints is not None
+        truth = scored_item.subject.keypoints.points
         if kind == "perfect":
             points: Array | None = truth
         elif kind == "worst":
             points = None if missing else truth + 1e6
         else:
             points = truth + generator.normal(0, 1 + 4 * number, truth.shape)
-        result.append((answer(asked, points, confidence=0.99 - 0.05 * number), asked))
+        result.append((answer(scored_item, points, confidence=0.99 - 0.05 * number), scored_item))
     return result

@@ -26,12 +26,12 @@ def answer(item: Item, similarities: tuple[float, ...] | None) -> Prediction:
 
 def answers(kind: str) -> list[tuple[Prediction, Item]]:
     items = [triplet(f"image{number // 2}", f"z{number}") for number in range(12)]
-    told = {
+    predictions = {
         "perfect": [(0.5 + 0.04 * n, -0.04 * n) for n in range(12)],
         "worst": [None] * 12,
         "mixed": [(0.2, 0.6 - 0.01 * n) if n % 3 == 0 else (0.7, 0.3 + 0.03 * n) for n in range(12)],
     }
-    return [(answer(item, one), item) for item, one in zip(items, told[kind], strict=True)]
+    return [(answer(item, one), item) for item, one in zip(items, predictions[kind], strict=True)]
 
 
 class TestTwoAlternative(MetricContract):
@@ -45,8 +45,8 @@ class TestTwoAlternative(MetricContract):
 
     def test_by_hand(self):
         items = [triplet(key) for key in "pqrs"]
-        told = [(0.9, 0.2), (0.3, 0.3), (0.1, 0.2), None]
-        result = score(self.metric(), [(answer(item, one), item) for item, one in zip(items, told, strict=True)])
+        predictions = [(0.9, 0.2), (0.3, 0.3), (0.1, 0.2), None]
+        result = score(self.metric(), [(answer(item, one), item) for item, one in zip(items, predictions, strict=True)])
         assert result.value == pytest.approx((1 + 0.5 + 0 + 0) / 4)
         assert result.notes == ("1 triplets had no predicted similarities",)
         assert result.rows[0]["margin"] == pytest.approx(0.7)
@@ -65,8 +65,8 @@ class TestSameDifferentAuc(MetricContract):
     def test_by_hand(self):
         # Positives 0.9, 0.5; negatives 0.6, 0.5: of four pairs two are right, one ties, one is wrong.
         items = [triplet("p"), triplet("q")]
-        told = [(answer(items[0], (0.9, 0.6)), items[0]), (answer(items[1], (0.5, 0.5)), items[1])]
-        assert score(self.metric(), told).value == pytest.approx(2.5 / 4)
+        predictions = [(answer(items[0], (0.9, 0.6)), items[0]), (answer(items[1], (0.5, 0.5)), items[1])]
+        assert score(self.metric(), predictions).value == pytest.approx(2.5 / 4)
 
 
 def test_weighted_auc_equals_repeated_triplets() -> None:
@@ -84,9 +84,11 @@ def test_weighted_auc_equals_repeated_triplets() -> None:
 
 def test_chance_is_one_half() -> None:
     rng = np.random.default_rng(4)
-    told = [(answer(item, tuple(rng.normal(0, 1, 2).tolist())), item) for item in (triplet(f"{n}") for n in range(120))]
+    predictions = [
+        (answer(item, tuple(rng.normal(0, 1, 2).tolist())), item) for item in (triplet(f"{n}") for n in range(120))
+    ]
     for metric in (TwoAlternative(), SameDifferentAuc()):
-        result = score(metric, told)
+        result = score(metric, predictions)
         assert result.interval[0] < 0.5 < result.interval[1]
 
 

@@ -44,16 +44,16 @@ def pairs() -> list[Item]:
 
 def answers(kind: str, items: list[Item]) -> list[tuple[Prediction, Item]]:
     rng = np.random.default_rng(1)
-    told = []
+    predictions = []
     for number, item in enumerate(items):
         truth = item.relation.tracks[1]
         if kind == "perfect":
-            told.append((answer(item, truth), item))
+            predictions.append((answer(item, truth), item))
         elif kind == "worst":
-            told.append((answer(item, None), item))
+            predictions.append((answer(item, None), item))
         else:
-            told.append((answer(item, truth + rng.normal(0, 1 + 4 * number, truth.shape)), item))
-    return told
+            predictions.append((answer(item, truth + rng.normal(0, 1 + 4 * number, truth.shape)), item))
+    return predictions
 
 
 class _Contract(MetricContract):
@@ -71,11 +71,13 @@ class TestImagePerPoint(_Contract):
         # The longer side is 300 px, so 30 px pass. One of three, and one of one: 2 of 4 points, (1/3 + 1) / 2 of pairs.
         one = pair("a", [(10, 10), (50, 50), (90, 90), NAN])
         two = pair("b", [(100, 100), NAN])
-        told = [
+        predictions = [
             (answer(one, [(10, 40), (50, 81), NAN, (0, 0)]), one),  # 30 px, 31 px, missing, not scored
             (answer(two, [(118, 124), (0, 0)]), two),  # 30 px
         ]
-        per_point, per_image = (score(MatchingPck("img", (average,), (0.1,)), told) for average in ("point", "image"))
+        per_point, per_image = (
+            score(MatchingPck("img", (average,), (0.1,)), predictions) for average in ("point", "image")
+        )
         assert per_point.value == pytest.approx(2 / 4)
         assert per_image.value == pytest.approx((1 / 3 + 1) / 2)
         assert (per_point.protocol, per_image.protocol) == ("pck-img-point@0.10", "pck-img-image@0.10")

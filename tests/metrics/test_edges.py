@@ -33,7 +33,7 @@ def item(key: str, edges: np.ndarray) -> Item:
     return Item((Sample(key, SIZE, image, edges=partial(given, edges), group=key),))
 
 
-def said(of: Item, edges: np.ndarray) -> Prediction:
+def as_prediction(of: Item, edges: np.ndarray) -> Prediction:
     maps = {"edges": ScoreMap(edges[None], whole_frame(SIZE, SIZE))}
     return Prediction(of.sample.key, SIZE, maps=maps, item_key=of.key, group=of.sample.group)
 
@@ -54,7 +54,7 @@ class _Edges(MetricContract):
                 "worst": line(5),
                 "mixed": line(20 + number, 30 - 4 * number) + line(5, 4 * number),
             }[kind]
-            found.append((said(of, other), of))
+            found.append((as_prediction(of, other), of))
         return found
 
 
@@ -69,13 +69,16 @@ class TestOis(_Edges):
 def test_each_image_has_its_own_best_threshold() -> None:
     """One image's edges are faint, another has faint edges where there are none: no one threshold suits both."""
     faint, noisy = item("a", line(20)), item("b", line(20))
-    told = [(said(faint, line(20, strength=0.3)), faint), (said(noisy, line(20) + line(40, strength=0.6)), noisy)]
-    results = scores(edge_metric("edges-f"), told)
+    predictions = [
+        (as_prediction(faint, line(20, strength=0.3)), faint),
+        (as_prediction(noisy, line(20) + line(40, strength=0.6)), noisy),
+    ]
+    results = scores(edge_metric("edges-f"), predictions)
     assert list(results) == ["edges-f/ods", "edges-f/ois"]
     assert results["edges-f/ois"].value == pytest.approx(1)
     assert results["edges-f/ods"].value < 0.9
     for name, result in results.items():
-        assert score(edge_metric(name), told).to_json() == result.to_json()
+        assert score(edge_metric(name), predictions).to_json() == result.to_json()
 
 
 def test_refusals() -> None:

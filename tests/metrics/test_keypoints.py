@@ -27,11 +27,11 @@ class TestPckBox(_KeypointContract):
         # The box is 100 px long, so 10 px pass. tip is unlabelled in the second image.
         first = item("a", subject(np.array([(110.0, 110), (190, 110), (150, 140)])))
         second = item("b", subject(np.array([(110.0, 110), (190, 110), NAN])))
-        told = [
+        predictions = [
             (answer(first, np.array([(110.0, 120), (190, 121), (150, 140)])), first),  # 10 px, 11 px, 0 px
             (answer(second, np.array([(116.0, 118), (0, 0), (0, 0)])), second),  # 10 px, far, not scored
         ]
-        result = score(self.metric(), told)
+        result = score(self.metric(), predictions)
         assert result.parts == {"left_shoulder": 1.0, "right_hip": 0.0, "tip": 1.0}
         assert result.value == pytest.approx(2 / 3)
         assert [row["score"] for row in result.rows] == pytest.approx([2 / 3, 1 / 2])
@@ -59,16 +59,16 @@ class TestPckBox(_KeypointContract):
         assert result.notes == ("2 labelled keypoints had no predicted point",)
 
     def test_one_group_is_said(self):
-        told = [item(f"{n}", subject(np.full((3, 2), 120.0)), group="video") for n in range(3)]
-        assert "of one group" in score(self.metric(), answers("perfect", told)).notes[0]
+        items = [item(f"{n}", subject(np.full((3, 2), 120.0)), group="video") for n in range(3)]
+        assert "of one group" in score(self.metric(), answers("perfect", items)).notes[0]
 
 
 def test_thresholds_of_one_metric_are_scored_as_metrics_of_their_own():
-    told = answers("mixed", scene())
-    together = scores(Pck(SKELETON, "box", (0.05, 0.1, 0.2)), told)
+    predictions = answers("mixed", scene())
+    together = scores(Pck(SKELETON, "box", (0.05, 0.1, 0.2)), predictions)
     assert list(together) == ["pck-box@0.05", "pck-box@0.10", "pck-box@0.20"]
     for threshold, result in zip((0.05, 0.1, 0.2), together.values(), strict=True):
-        assert result.to_json() == score(Pck(SKELETON, "box", (threshold,)), told).to_json()
+        assert result.to_json() == score(Pck(SKELETON, "box", (threshold,)), predictions).to_json()
     assert together["pck-box@0.05"].value < together["pck-box@0.20"].value
 
 
@@ -82,8 +82,8 @@ class TestPckTorso(_KeypointContract):
         # The torso is 3-4-5: 50 px, so 10 px pass. Without the hip there is no torso.
         points = np.array([(100.0, 100), (130, 140), (150, 140)])
         whole, cut = item("a", subject(points)), item("b", subject(np.array([points[0], NAN, points[2]])))
-        told = [(answer(whole, moved(points, 10, 0)), whole), (answer(cut, points), cut)]
-        result = score(self.metric(), told)
+        predictions = [(answer(whole, moved(points, 10, 0)), whole), (answer(cut, points), cut)]
+        result = score(self.metric(), predictions)
         assert (result.value, result.num_images) == (1.0, 1)
         assert result.notes == ("1 subjects could not be scored: left shoulder or right hip is unlabelled",)
         assert score(self.metric(), [(answer(whole, moved(points, 10.1, 0)), whole)]).value == 0.0
@@ -125,7 +125,7 @@ class _PixelContract(_KeypointContract):
     best, worst = 0.0, 500.0  # nothing predicted costs the diagonal of a 300 x 400 image
 
     def by_hand(self):
-        return score(self.metric(), [(answer(asked, points), asked) for asked, points in _ERRORS])
+        return score(self.metric(), [(answer(scored_item, points), scored_item) for scored_item, points in _ERRORS])
 
 
 class TestMeanPx(_PixelContract):
@@ -197,26 +197,26 @@ class TestReadoutGuidance(MetricContract):
     def test_each_axis_has_its_own_extent(self):
         points = np.tile([(100.5, 100.5)], (17, 1))
         points[0] = (200.5, 500.5)  # extent 100 x 400
-        asked = item("a", subject(points))
-        assert score(self.metric(), [(answer(asked, moved(points, 0, 39)), asked)]).value == 1.0
-        assert score(self.metric(), [(answer(asked, moved(points, 10.1, 0)), asked)]).value == 0.0
+        scored_item = item("a", subject(points))
+        assert score(self.metric(), [(answer(scored_item, moved(points, 0, 39)), scored_item)]).value == 1.0
+        assert score(self.metric(), [(answer(scored_item, moved(points, 10.1, 0)), scored_item)]).value == 0.0
 
     def test_subjects_weigh_the_same_whatever_their_joints(self):
         generator = np.random.default_rng(0)
         many, few = generator.uniform(60, 240, (17, 2)), np.full((17, 2), np.nan)
         few[:2] = (100, 50), (150, 240)
         items = [item("a", subject(many)), item("b", subject(few))]
-        told = [(answer(items[0], many), items[0]), (answer(items[1], few + 200), items[1])]
-        assert score(self.metric(), told).value == 0.5
+        predictions = [(answer(items[0], many), items[0]), (answer(items[1], few + 200), items[1])]
+        assert score(self.metric(), predictions).value == 0.5
 
     def test_keypoints_that_are_not_shown_sit_at_the_origin(self):
         points = np.full((17, 2), 100.0)
         points[0] = (0.5, 0.5)
-        asked = item("a", subject(points))
-        prediction = answer(asked, points)
+        scored_item = item("a", subject(points))
+        prediction = answer(scored_item, points)
         hidden = prediction.instances[0].keypoints
         hidden.visibility[:] = 1  # absent, with a guessed point
-        assert score(self.metric(), [(prediction, asked)]).value == pytest.approx(1 / 17)
+        assert score(self.metric(), [(prediction, scored_item)]).value == pytest.approx(1 / 17)
 
     def test_people_only(self):
         with pytest.raises(ConfigError, match="is defined for people only, not for `triangle`"):
@@ -225,18 +225,18 @@ class TestReadoutGuidance(MetricContract):
 
 def test_coco_labels_are_scored_as_openpose():
     points = np.random.default_rng(0).uniform(100, 200, (17, 2))
-    asked = item("a", subject(points))
+    scored_item = item("a", subject(points))
     neck = points[[5, 6]].mean(0)
     order = [COCO_17.keypoints.index(name) if name != "neck" else 0 for name in OPENPOSE_18.keypoints]
-    told = points[order]
-    told[1] = neck
-    prediction = answer(asked, points)
+    reordered = points[order]
+    reordered[1] = neck
+    prediction = answer(scored_item, points)
     object.__setattr__(
         prediction.instances[0],
         "keypoints",
-        Keypoints(OPENPOSE_18, told, np.full(18, 3, np.int8), np.ones(18, np.float32)),
+        Keypoints(OPENPOSE_18, reordered, np.full(18, 3, np.int8), np.ones(18, np.float32)),
     )
-    result = score(PixelError(OPENPOSE_18, "mean"), [(prediction, asked)])
+    result = score(PixelError(OPENPOSE_18, "mean"), [(prediction, scored_item)])
     assert result.value == pytest.approx(0)
     assert result.rows[0]["num_keypoints"] == 18
 

@@ -30,7 +30,7 @@ def wall(key: str = "a", depth: float = 2.0) -> Item:
     return Item((Sample(key, SIZE, image, depth=known, group=key, extras={INTRINSICS: CAMERA}),))
 
 
-def said(of: Item, degrees: float, view: View = VIEW) -> Prediction:
+def as_prediction(of: Item, degrees: float, view: View = VIEW) -> Prediction:
     """Normals that are turned away from the wall's by an angle."""
     normal = np.array([np.sin(np.radians(degrees)), 0.0, -np.cos(np.radians(degrees))])
     colours = np.broadcast_to(to_colours(normal)[:, None, None], (3, *SIZE)).astype(np.float32)
@@ -47,7 +47,7 @@ class _Normals(MetricContract):
     def answers(self, kind):
         items = [wall(f"image{number}") for number in range(6)]
         degrees = {"perfect": [0] * 6, "worst": [180] * 6, "mixed": [5, 10, 20, 25, 40, 60]}[kind]
-        return [(said(of, angle), of) for of, angle in zip(items, degrees, strict=True)]
+        return [(as_prediction(of, angle), of) for of, angle in zip(items, degrees, strict=True)]
 
 
 class TestMean(_Normals):
@@ -64,7 +64,7 @@ class TestWithin(_Normals):
 
 
 def test_by_hand():
-    answers = [(said(of, angle), of) for of, angle in ((wall("a"), 8), (wall("b"), 20), (wall("c"), 45))]
+    answers = [(as_prediction(of, angle), of) for of, angle in ((wall("a"), 8), (wall("b"), 20), (wall("c"), 45))]
     results = {name.split("/")[1]: result for name, result in scores(normal_metric(), answers).items()}
     assert tuple(results) == MEASURES
     assert results["mean"].value == pytest.approx((8 + 20 + 45) / 3, abs=1e-3)
@@ -81,12 +81,14 @@ def test_what_is_not_predicted_is_as_wrong_as_can_be():
     mean = normal_metric("angular-error/mean")
     assert score(mean, [(nothing, of)]).value == 180
     mean = normal_metric("angular-error/mean")
-    assert score(mean, [(said(of, 0, half), of)]).value == pytest.approx(90, abs=10)
+    assert score(mean, [(as_prediction(of, 0, half), of)]).value == pytest.approx(90, abs=10)
 
 
 def test_images_without_a_normal_are_counted():
     mean = normal_metric("angular-error/mean")
-    result = score(mean, [(said(wall("a"), 10), wall("a")), (said(wall("b"), 0), wall("b", float("nan")))])
+    result = score(
+        mean, [(as_prediction(wall("a"), 10), wall("a")), (as_prediction(wall("b"), 0), wall("b", float("nan")))]
+    )
     assert result.value == pytest.approx(10, abs=1e-3)
     assert result.notes[0] == "1 images without a known normal were not scored"
 
@@ -95,6 +97,6 @@ def test_mistakes():
     with pytest.raises(ConfigError, match="no protocol of normals"):
         normal_metric("angular-error/rmse")
     with pytest.raises(DataError, match="needs images whose depth and intrinsics"):
-        normal_metric().update(said(wall(), 0), Item((Sample("a", SIZE, image),)))
+        normal_metric().update(as_prediction(wall(), 0), Item((Sample("a", SIZE, image),)))
     with pytest.raises(DataError, match="cannot be scored against"):
-        normal_metric().update(said(wall("a"), 0), wall("b"))
+        normal_metric().update(as_prediction(wall("a"), 0), wall("b"))

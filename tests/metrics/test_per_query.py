@@ -1,4 +1,4 @@
-"""Models that are asked for one thing at a time are scored on all that they said, and on their task alone."""
+"""Models with one query at a time are scored on all their answers, and on their task alone."""
 
 import numpy as np
 import pytest
@@ -22,11 +22,11 @@ def sample(key: str) -> Sample:
                   (Instance("cat", box=box, mask=lambda: mask(slice(0, 4))),))  # fmt: skip
 
 
-def ask(of: Sample, name: str, task: str = "segment") -> Item:
+def query_item(of: Sample, name: str, task: str = "segment") -> Item:
     return Item((of,), query=Query(f"{task} the {name}", task, (name,)))
 
 
-def said(item: Item, *instances: Instance) -> Prediction:
+def as_prediction(item: Item, *instances: Instance) -> Prediction:
     return Prediction(item.sample.key, (8, 8), instances, item_key=item.key)
 
 
@@ -35,9 +35,9 @@ def miou(answers: dict[str, slice | None]) -> float:
     for key in ("a", "b"):
         one = sample(key)
         for name, rows in answers.items():
-            item = ask(one, name)
+            item = query_item(one, name)
             found = () if rows is None else (Instance(name, mask=lambda rows=rows: mask(rows)),)
-            metric.update(said(item, *found), item)
+            metric.update(as_prediction(item, *found), item)
     return {result.protocol: result.value for result in metric.compute()}["seg/miou"]
 
 
@@ -51,9 +51,9 @@ def test_asking_absent_classes_counts():
 def test_items_of_other_tasks_are_passed_over():
     metric = PerQueryMetric(VocBox("voc12", ("cat",)), ("detect",), merged=False)
     one = sample("a")
-    item, other = ask(one, "cat", "detect"), ask(one, "cat")
-    metric.update(said(other), other)
-    metric.update(said(item, Instance("cat", box=np.array([0.0, 0.0, 8.0, 4.0]))), item)
+    item, other = query_item(one, "cat", "detect"), query_item(one, "cat")
+    metric.update(as_prediction(other), other)
+    metric.update(as_prediction(item, Instance("cat", box=np.array([0.0, 0.0, 8.0, 4.0]))), item)
     assert only(metric).value == 1.0
 
 
@@ -61,8 +61,8 @@ def test_the_last_image_counts_and_halves_can_be_merged():
     def score(keys):
         metric = PerQueryMetric(segmentation_metric("seg/miou", ("background", "cat")), ("segment",))
         for key in keys:
-            item = ask(sample(key), "cat")
-            metric.update(said(item, Instance("cat", mask=lambda: mask(slice(0, 4)))), item)
+            item = query_item(sample(key), "cat")
+            metric.update(as_prediction(item, Instance("cat", mask=lambda: mask(slice(0, 4)))), item)
         return metric
 
     first, second = score("a"), score("b")

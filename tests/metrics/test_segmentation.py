@@ -37,7 +37,7 @@ def sample(numbers: np.ndarray, key: str = "a", names=NAMES, ignored=(255,)) -> 
     return Sample(key, numbers.shape, image, group=key, extras={"segmentation": ClassMap(source, names, ignored)})
 
 
-def said(item: Item, numbers: np.ndarray, names=NAMES) -> Prediction:
+def as_prediction(item: Item, numbers: np.ndarray, names=NAMES) -> Prediction:
     """A prediction of these classes, an instance each."""
     instances = tuple(
         Instance(category=name, mask=partial(given, numbers == number))
@@ -59,7 +59,7 @@ def answers(kind: str):
         other = {"perfect": truth, "worst": (truth + 1) % 3, "mixed": truth.copy()}[kind]
         if kind == "mixed":
             other[: 2 + index % 3] = (other[: 2 + index % 3] + 1) % 3
-        found.append((said(item, other), item))
+        found.append((as_prediction(item, other), item))
     return found
 
 
@@ -82,7 +82,7 @@ class TestMiou(_Counted):
         answer = np.zeros((2, 4), np.uint8)
         answer[:, 1:] = 1  # cat: 4 right of 6 said and 4 true; background: 1 right of 1 said and 3 true
         item = Item((sample(truth),))
-        result = score(self.metric(), [(said(item, answer), item)])
+        result = score(self.metric(), [(as_prediction(item, answer), item)])
         assert result.value == pytest.approx((4 / 6 + 1 / 3) / 2)
         assert result.parts == pytest.approx({"background": 1 / 3, "cat": 4 / 6, "dog": float("nan")}, nan_ok=True)
 
@@ -98,11 +98,11 @@ class TestClassAccuracy(_Counted):
 @pytest.mark.parametrize("seed", range(3))
 def test_equal_to_torchmetrics(seed):
     rng = np.random.default_rng(seed)
-    truths, told = rng.integers(0, 3, (2, 5, *SIZE))
+    truths, predictions = rng.integers(0, 3, (2, 5, *SIZE))
     items = [Item((sample(truth, f"image{number}"),)) for number, truth in enumerate(truths)]
-    pairs = [(said(item, answer), item) for item, answer in zip(items, told, strict=True)]
+    pairs = [(as_prediction(item, answer), item) for item, answer in zip(items, predictions, strict=True)]
     ours = {name: result.value for name, result in scores(segmentation_metric("seg", NAMES), pairs).items()}
-    flat = torch.tensor(told).flatten(), torch.tensor(truths).flatten()
+    flat = torch.tensor(predictions).flatten(), torch.tensor(truths).flatten()
     assert ours["seg/miou"] == pytest.approx(float(MulticlassJaccardIndex(3)(*flat)), abs=1e-6)
     assert ours["seg/class-accuracy"] == pytest.approx(float(MulticlassAccuracy(3, average="macro")(*flat)), abs=1e-6)
     assert ours["seg/pixel-accuracy"] == pytest.approx(float(MulticlassAccuracy(3, average="micro")(*flat)), abs=1e-6)
@@ -113,7 +113,7 @@ def test_trap_asking_absent_classes_counts():
     truth = np.ones(SIZE, np.uint8)
     dogs = np.full(SIZE, 2, np.uint8)
     items = [Item((sample(truth, "cats"),)), Item((sample(dogs, "dogs"),))]
-    right = [said(item, answer) for item, answer in zip(items, (truth, dogs), strict=True)]
+    right = [as_prediction(item, answer) for item, answer in zip(items, (truth, dogs), strict=True)]
     ghost = Instance(category="dog", mask=partial(given, np.pad(np.ones((6, 16), bool), ((0, 6), (0, 0)))))
     haunted = [Prediction("cats", SIZE, (*right[0].instances, ghost), group="cats"), right[1]]
 
@@ -134,7 +134,7 @@ def test_ignored_pixels_do_not_count_and_pixels_without_an_answer_are_wrong():
     other[:, :8] = 1
     metric = Segmentation(names, ("pixel-accuracy",))
     wall = (truth[:, 8:] == 0).mean()
-    assert score(metric, [(said(item, other, names), item)]).value == pytest.approx(1 - wall)
+    assert score(metric, [(as_prediction(item, other, names), item)]).value == pytest.approx(1 - wall)
 
 
 def test_a_surer_mask_lies_on_top():
@@ -149,9 +149,9 @@ def test_a_surer_mask_lies_on_top():
 def test_refusals():
     item = Item((sample(numbers(0)),))
     metric = Segmentation(NAMES, ("miou",))
-    metric.update(said(item, numbers(0)), item)
+    metric.update(as_prediction(item, numbers(0)), item)
     with pytest.raises(DataError, match="two predictions of one image"):
-        metric.update(said(item, numbers(0)), item)
+        metric.update(as_prediction(item, numbers(0)), item)
     with pytest.raises(DataError, match="whose pixels have classes"):
         Segmentation(NAMES, ("miou",)).update(Prediction("b", SIZE), Item((Sample("b", SIZE, image),)))
     with pytest.raises(ConfigError, match="no segmentation protocol is called `iou`"):
@@ -172,7 +172,7 @@ class _Masks(MetricContract):
             truth[2:9, 3 : 12 + index] = 1
             item = Item((sample(truth, f"image{index // 1}"),), query=Query("segment the cat", "segment", ("cat",)))
             other = {"perfect": truth, "worst": np.roll(truth, 12, 0), "mixed": np.roll(truth, 1 + 2 * index, 1)}[kind]
-            answer = said(item, other)
+            answer = as_prediction(item, other)
             found.append((answer, item))
         return found
 

@@ -28,7 +28,7 @@ class Mean(Method):
         self.batches: list[Batch] = []
         self.samplings: list[Sampling | None] = []
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Tensor]:
+    def losses(self, batch: Batch, group: str = "model") -> dict[str, Tensor]:
         raise NotImplementedError
 
     def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
@@ -36,7 +36,7 @@ class Mean(Method):
         self.samplings.append(sampling)
         return {"mean": batch.images[-1].mean((1, 2, 3)).view(-1, 1, 1, 1).expand(-1, 1, 2, 2)}
 
-    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
         return []
 
 

@@ -1,4 +1,4 @@
-"""The encoding of a recipe, and the skeleton and the class names that it asks for."""
+"""The encoding of a recipe, and the skeleton and the class names that it needs."""
 
 from collections.abc import Callable
 from typing import assert_never
@@ -52,7 +52,7 @@ from gensight.skeletons import NAMED, Skeleton, named_skeleton
 
 
 def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:
-    """The skeleton that a recipe asks for; None where nothing asks for keypoints.
+    """The skeleton that a recipe needs; None where nothing needs keypoints.
 
     Raises ConfigError if the data set has none and the recipe names none.
     """

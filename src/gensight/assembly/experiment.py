@@ -23,14 +23,14 @@ from gensight.skeletons import Skeleton
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """What a recipe says, as objects; nothing of it is a network. Opening one reads the data sets' indices, once.
+    """The objects that a recipe describes, without networks. Opening one reads the data sets' indices, once.
 
     Attributes:
         config: The recipe, with the names of classes that the data has, where it leaves them to the data.
         splits: Training, validation and test parts.
-        skeleton: The keypoints that it asks for; None where it asks for none.
+        skeleton: The keypoints that it needs; None without.
         encoding: Of the targets.
-        policy: What part of an image is shown to the method.
+        policy: Which part of an image the method gets.
     """
 
     config: RunConfig
@@ -76,7 +76,7 @@ class Experiment:
         return replace(self, encoding=build_encoding(self.config, self.skeleton, calibration))
 
     def training_cases(self, num_views: int = 0, features: FeatureSource | None = None) -> Cases:
-        """The training cases, augmented as the recipe says; with `num_views` fixed views where features are cached."""
+        """The training cases, augmented by the recipe; with `num_views` fixed views where features are cached."""
         augmentation = build_augmentation(self.config.view.augment)
         return Cases(self.splits.train, self.encoding, self.policy, augmentation, self.config.seed, num_views, features)
 

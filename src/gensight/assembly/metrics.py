@@ -47,7 +47,7 @@ def _per_query(
             task, found = "keypoints", _build_metric(protocol, config, skeleton, False) if skeleton else None
         case "edges-f":
             task, found = "edges", _build_metric(protocol, config, None, False)
-        case _:  # the schema lets painted answers ask for no others
+        case _:  # the schema allows no others for painted answers
             task, found = "depth", _build_metric(protocol, config, None, False)
     if found is None or task not in encoding.tasks:
         return None
@@ -80,7 +80,7 @@ def _build_metric(protocol: Protocol, config: RunConfig, skeleton: Skeleton | No
             "pck-box" | "mean-px" | "coco-oks" | "pck-torso" | "pckh" | "readout-guidance-2024" | "rmse-px"
             | "median-px" | "bbc-6px"
         ):  # fmt: skip
-            assert skeleton is not None  # the schema lets only keypoint encodings ask for these
+            assert skeleton is not None  # the schema allows these for keypoint encodings only
             return keypoint_metric(protocol, skeleton)
         case "seg" | "seg-oracle-classes" | "coco-box" | "voc07" | "voc12":
             raise AssertionError(f"{protocol} scores painted answers, which `_per_query` has taken")

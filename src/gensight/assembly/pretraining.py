@@ -76,11 +76,11 @@ def build_images(config: PretrainConfig) -> Reader:
 
 
 def build_pool_settings(config: PretrainConfig, num_images: int) -> PoolSettings:
-    """What a recipe's pool holds.
+    """The settings of a recipe's pool.
 
     Args:
         config: The recipe.
-        num_images: How many there are, where the recipe doesn't say how many to take.
+        num_images: Number of images, where the recipe doesn't limit it.
     """
     return PoolSettings(
         source=value_hash(config.data.model_dump(mode="json")),
@@ -257,8 +257,8 @@ def _schedule(steps: int, max_minutes: float | None, share: float) -> Schedule:
 
 
 def _pool_identity(config: PretrainConfig) -> str:
-    wanted = {"seed", "data", "num_images", "image_size", "resize", "captions"}
-    return value_hash(config.model_dump(mode="json", include=wanted))
+    fields = {"seed", "data", "num_images", "image_size", "resize", "captions"}
+    return value_hash(config.model_dump(mode="json", include=fields))
 
 
 def _channels_last(network: nn.Module) -> None:

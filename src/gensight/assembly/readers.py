@@ -93,7 +93,7 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
 
     Args:
         data: The section.
-        truths: What drawn scenes are asked for; data on disk gives whatever it has.
+        truths: The ground truth to render for synthetic scenes; data on disk gives all that it has.
     """
     match data:
         case PuppetsData():

@@ -1,6 +1,6 @@
 """Backbones: pretrained models as feature extractors, and what a cached feature's key is.
 
-- `base`: `Backbone`, the contract; `Layer`, one map that it can give; `Features`, what it says about images.
+- `base`: `Backbone`, the contract; `Layer`, one map that it can give; `Features`, its output.
 - `diffusion`: `load_diffusion`, any diffusers text-to-image folder or hub id of the SD 1.x, 2.x and XL families;
   `load_tiny`, the one that comes with the package.
 - `pretrained`, `pipeline_folder`: reading and writing such a folder; `capture`: hooks on a U-Net; `text`: prompts.
@@ -11,7 +11,7 @@
 - `cache`: features of a frozen backbone, kept on disk.
 
 Adding a backbone:
-1. Write `backbones/NAME.py` with a subclass of `Backbone`; its module docstring says, with numbers, what it returns.
+1. Write `backbones/NAME.py` with a subclass of `Backbone`; its module docstring states, with numbers, what it returns.
 2. Fill `layers`, `stride`, `time_channels` and `trainable` in `__init__`, read from the model, never from a name.
 3. Return maps at their native resolution from `features`, differentiable, and all that they depend on in `fingerprint`.
 4. Raise RunError where weights are missing or damaged, saying how to get them.

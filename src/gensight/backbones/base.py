@@ -34,7 +34,7 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What a backbone says about a batch of images at one noise level.
+    """A backbone's features of a batch of images at one noise level.
 
     Attributes:
         maps: Layer name -> (batch, channels, height / stride, width / stride), sides rounded up.
@@ -46,10 +46,10 @@ class Features:
 
 
 class Backbone(nn.Module, ABC):
-    """A feature extractor, frozen unless told otherwise.
+    """A feature extractor, frozen by default.
 
     Attributes:
-        layers: The maps that it was asked for, in the network's order.
+        layers: The selected maps, in the network's order.
         time_channels: Width of the time embedding; None for a plain encoder.
         stride: Height and width of an image must be multiples of this.
         trainable: Whether its parameters (or its adapters) are trained.

@@ -109,7 +109,7 @@ def cached_features(
         cases: The images; augmented ones need fixed views (`cases.num_views`).
         num_views: Views of each case to keep.
         device: Where the backbone runs.
-        label: Names the progress line, which tells the size on disk before anything is filled.
+        label: Names the progress line, which shows the size on disk before anything is filled.
         batch_size: Images at a time.
 
     Raises:

@@ -326,7 +326,7 @@ def load_diffusion(
     Args:
         source: A folder with `model_index.json`, or an id such as `stabilityai/stable-diffusion-xl-base-1.0`.
         dtype: Of the U-Net and the text encoders: `float32`, `bfloat16` or `float16`. The VAE stays in float32.
-        random_weights: The same architecture with fresh weights throughout: the baseline that knows nothing.
+        random_weights: The same architecture with random weights throughout: the random-weights baseline.
         seed: Of fresh weights, and of adapters.
         local_files_only: Never reach for the network.
         layers, timestep, trainable, lora_rank, lora_convolutions, time_embedding: See `DiffusionBackbone`.

@@ -1,7 +1,7 @@
 """A small frozen image classifier's encoder, EfficientNet-Lite0, whose weights come from the package index.
 
 Tan & Le, "EfficientNet" (ICML 2019), in the variant for mobile devices: no squeeze-and-excitation, ReLU6. Pretraining
-pulls features towards its maps and judges reconstructions by them.
+pulls features towards its maps and compares reconstructions by them.
 """
 
 from collections.abc import Sequence
@@ -52,13 +52,13 @@ class ImagenetEncoder(nn.Module):
         unknown = [stride for stride in strides if stride not in LAST_BLOCKS]
         if unknown:
             raise ConfigError(f"the ImageNet encoder has no map of stride {unknown[0]}", choices=tuple(LAST_BLOCKS))
-        wanted = {LAST_BLOCKS[stride]: stride for stride in strides}
+        layers_read = {LAST_BLOCKS[stride]: stride for stride in strides}
         features = self.stem((images - _MEAN) * _SCALE)
         found = {}
-        for index in range(max(wanted, default=-1) + 1):
+        for index in range(max(layers_read, default=-1) + 1):
             features = self.blocks[index](features)
-            if index in wanted:
-                found[wanted[index]] = features
+            if index in layers_read:
+                found[layers_read[index]] = features
         return found
 
 

@@ -8,11 +8,11 @@ import yaml
 
 @dataclass(frozen=True)
 class Preset:
-    """What to read from a backbone where a recipe doesn't say.
+    """The defaults of what to read from a backbone.
 
     Attributes:
         layers: Names of feature maps.
-        timestep: The noise level told to the U-Net.
+        timestep: The noise level passed to the U-Net.
         chosen_by: The measurement that chose them, with its number.
     """
 

@@ -100,10 +100,10 @@ class TransformersEncoder(Backbone):
         height, width = self.checked_size(images)
         inputs = (images - self.mean) / self.std
         if self.family == "resnet":
-            said = self.model(pixel_values=inputs)
-            return said.last_hidden_state, said.pooler_output.flatten(1)
-        said = self.model(pixel_values=inputs, interpolate_pos_encoding=True)
-        tokens = said.last_hidden_state
+            output = self.model(pixel_values=inputs)
+            return output.last_hidden_state, output.pooler_output.flatten(1)
+        output = self.model(pixel_values=inputs, interpolate_pos_encoding=True)
+        tokens = output.last_hidden_state
         grid = (height // self.stride, width // self.stride)
         return tokens[:, 1:].transpose(1, 2).unflatten(-1, grid), tokens[:, 0]
 

@@ -12,12 +12,12 @@ from gensight.cli.options import Device
 if TYPE_CHECKING:
     from gensight.guidance.sampling import ImageSampling
     from gensight.guidance.steering import Steering
-    from gensight.verbs.guidance.targets import Wishes
+    from gensight.verbs.guidance.targets import GuidanceTargets
 
 
 @dataclass(frozen=True)
 class ControlOptions(OptionGroup):
-    """Maps that the image is to show."""
+    """Maps that the image should match."""
 
     control: Annotated[
         list[Path] | None,
@@ -36,7 +36,7 @@ class ControlOptions(OptionGroup):
 
 @dataclass(frozen=True)
 class DragOptions(OptionGroup):
-    """Points that are to move."""
+    """Points to move."""
 
     source: Annotated[
         Path | None, typer.Option("--source", metavar="IMAGE", show_default=False, help="A real image to drag in.")
@@ -55,7 +55,7 @@ class DragOptions(OptionGroup):
             metavar="PIXELS",
             min=0,
             show_default="an eighth of the shorter side",
-            help="Radius of what a drag takes along at its start; 0: nothing, as published.",
+            help="Radius of the latents that a drag copies along first; 0: none, as published.",
         ),
     ] = None
     strength: Annotated[
@@ -64,13 +64,13 @@ class DragOptions(OptionGroup):
             "--strength",
             min=0,
             max=1,
-            show_default="0.5 where a drag carries, else 1",
-            help="Share of the steps that a drag runs through.",
+            show_default="0.5 for drags with --carry, else 1",
+            help="Share of the sampling steps that a drag runs through.",
         ),
     ] = None
 
     def radius(self, shorter_side: int) -> float:
-        """Pixels that a drag takes along."""
+        """Radius, in pixels, of the latents that a drag copies along."""
         if self.carry is not None:
             return self.carry
         return shorter_side / 8 if self.drag or self.tracks else 0.0
@@ -78,7 +78,7 @@ class DragOptions(OptionGroup):
 
 @dataclass(frozen=True)
 class ReferenceOptions(OptionGroup):
-    """An appearance that the image is to have."""
+    """A reference for the appearance of the image."""
 
     reference: Annotated[
         Path | None,
@@ -86,11 +86,11 @@ class ReferenceOptions(OptionGroup):
     ] = None
     reference_box: Annotated[
         str | None,
-        typer.Option("--reference-box", metavar="X,Y,X,Y", show_default=False, help="What is meant in the reference."),
+        typer.Option("--reference-box", metavar="X,Y,X,Y", show_default=False, help="Region of the reference."),
     ] = None
     box: Annotated[
         str | None,
-        typer.Option("--box", metavar="X,Y,X,Y", show_default=False, help="Where in the result."),
+        typer.Option("--box", metavar="X,Y,X,Y", show_default=False, help="Region of the result."),
     ] = None
 
 
@@ -99,16 +99,16 @@ class SamplingOptions(OptionGroup):
     """How images are sampled."""
 
     prompt: Annotated[str, typer.Option("--prompt", metavar="TEXT", help="What the image shows.")] = ""
-    negative: Annotated[str, typer.Option("--negative", metavar="TEXT", help="What it does not show.")] = ""
-    size: Annotated[str, typer.Option("--size", metavar="HEIGHTxWIDTH", help="Of the image.")] = "512x512"
+    negative: Annotated[str, typer.Option("--negative", metavar="TEXT", help="The negative prompt.")] = ""
+    size: Annotated[str, typer.Option("--size", metavar="HEIGHTxWIDTH", help="Size of the image.")] = "512x512"
     seeds: Annotated[
         str, typer.Option("--seeds", metavar="N,N...", help="One image for each; FIRST-LAST for many.")
     ] = "0"
     sampler: Annotated[
         str, typer.Option("--sampler", help="ddim, euler, euler-ancestral, ancestral or dpm-solver++.")
     ] = "ddim"
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Of the sampler.")] = 50
-    guidance_scale: Annotated[float, typer.Option("--guidance-scale", help="Weight of the text.")] = 7.5
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Sampling steps.")] = 50
+    guidance_scale: Annotated[float, typer.Option("--guidance-scale", help="Scale of classifier-free guidance.")] = 7.5
     eta: Annotated[
         float | None,
         typer.Option("--eta", min=0, max=1, show_default="0 for drags, else 1", help="Noise of DDIM's steps."),
@@ -119,10 +119,14 @@ class SamplingOptions(OptionGroup):
 class SteeringOptions(OptionGroup):
     """How the sampler is steered."""
 
-    weight: Annotated[float, typer.Option("--weight", min=0, help="Length of a guiding move.")] = 0.02
+    weight: Annotated[float, typer.Option("--weight", min=0, help="Length of a guidance step.")] = 0.02
     normalisation: Annotated[str, typer.Option("--normalisation", help="sign, unit or raw.")] = "sign"
-    share: Annotated[float, typer.Option("--share", min=0, max=1, help="Guided part of the steps.")] = 0.5
-    inner_steps: Annotated[int, typer.Option("--inner-steps", min=1, help="Moves at each guided step.")] = 1
+    share: Annotated[
+        float, typer.Option("--share", min=0, max=1, help="Share of the sampling steps that is guided.")
+    ] = 0.5
+    inner_steps: Annotated[
+        int, typer.Option("--inner-steps", min=1, help="Guidance steps at each guided sampling step.")
+    ] = 1
     memory: Annotated[str, typer.Option("--memory", help="normal, or low: slower, less memory.")] = "normal"
 
 
@@ -138,9 +142,11 @@ def guide(
     appearance: ReferenceOptions,
     steering: SteeringOptions,
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to write.")] = Path("guided"),
-    judge: Annotated[
+    evaluator: Annotated[
         list[Path] | None,
-        typer.Option("--judge", metavar="RUN", show_default=False, help="Scores the images; of any backbone; repeat."),
+        typer.Option(
+            "--evaluator", metavar="RUN", show_default=False, help="Scores the images; of any backbone; repeat."
+        ),
     ] = None,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Images at once.")] = 1,
     device: Device = "auto",
@@ -148,9 +154,9 @@ def guide(
 ) -> None:
     """Generate images under the control of trained readouts.
 
-    Maps (--control), dragged points (--drag) and the appearance of a reference (--reference) may be mixed; each needs
-    a run that reads it. Every image is written beside the unguided image of the same noise, and scored against it;
-    --judge has the scoring done by a run that did not guide.
+    Maps (--control), dragged points (--drag) and the appearance of a reference (--reference) may be combined; each
+    needs a run that predicts it. Every image is written beside the unguided image of the same noise, and scored against
+    it. With --evaluator, a run that did not guide computes the scores.
 
     \b
     Example:
@@ -161,9 +167,9 @@ def guide(
     from gensight.verbs.guidance.scores import scores_text
 
     settings = _sampling(sampling, drags)
-    wishes = _targets(controls, drags, appearance, settings)
+    targets = _targets(controls, drags, appearance, settings)
     folder = run_guide(
-        runs, out, wishes, settings, _steering(steering), device=device, film=film, judges=judge or (),
+        runs, out, targets, settings, _steering(steering), device=device, film=film, evaluators=evaluator or (),
         batch_size=batch, announce=typer.echo,
     )  # fmt: skip
     if scores := read_json(folder / "guide.json")["scores"]:
@@ -194,12 +200,12 @@ def _sampling(options: SamplingOptions, drags: DragOptions) -> "ImageSampling":
 
 def _targets(
     controls: ControlOptions, drags: DragOptions, appearance: ReferenceOptions, sampling: "ImageSampling"
-) -> "Wishes":
+) -> "GuidanceTargets":
     from gensight.guidance.options import numbers
-    from gensight.verbs.guidance.targets import Wishes
+    from gensight.verbs.guidance.targets import GuidanceTargets
 
     box, reference_box = appearance.box, appearance.reference_box
-    return Wishes(
+    return GuidanceTargets(
         controls=tuple(controls.control or ()),
         source=drags.source,
         drags=tuple(drags.drag or ()),

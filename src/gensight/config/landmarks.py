@@ -114,7 +114,7 @@ class LandmarksConfig(MethodSection):
     warp: WarpConfig = Field(default=WarpConfig(), description="Of warped pairs and of the equivariance error.")
     warp_share: Share = Field(default=0.5, description="Of encoding.pairs=both, how many pairs are warped.")
     jitter: JitterConfig = Field(default=JitterConfig(), description="Colours of the image that gives the pose.")
-    adversary: AdversaryConfig = Field(default=AdversaryConfig(), description="The discriminator.")
+    adversary: AdversaryConfig = Field(default=AdversaryConfig(), description="The discriminator and its loss.")
 
     @model_validator(mode="after")
     def _fits(self) -> "LandmarksConfig":

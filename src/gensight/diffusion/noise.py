@@ -1,4 +1,4 @@
-"""Randomness that belongs to an item, not to a batch: drawn from (seed, step, item), whatever stands beside it.
+"""Randomness that belongs to an item, not to a batch: drawn from (seed, step, item).
 
 Every item of a batch carries an int64 key. All of its noise and timesteps come from that key and a stream number, so
 a resumed run, another batch size or another number of processes draws the same values for the same item.
@@ -39,24 +39,24 @@ def item_noise(keys: Tensor, shape: Sequence[int], stream: int = 0) -> Tensor:
     Args:
         keys: int64 (B,).
         shape: Shape of one item's noise, without the batch axis.
-        stream: Tells apart independent draws for the same item.
+        stream: Separates independent samples for the same item.
 
     Returns:
         float32 (B, *shape), on the CPU: the same numbers on every device.
     """
-    draws = [torch.randn(tuple(shape), generator=generator) for generator in _generators(keys, stream)]
-    return torch.stack(draws) if draws else torch.empty(0, *shape)
+    values = [torch.randn(tuple(shape), generator=generator) for generator in _generators(keys, stream)]
+    return torch.stack(values) if values else torch.empty(0, *shape)
 
 
 def item_uniform(keys: Tensor, stream: int = 0) -> Tensor:
-    """float32 (B,) in [0, 1): one uniform draw per item."""
-    draws = [torch.rand((), generator=generator) for generator in _generators(keys, stream)]
-    return torch.stack(draws) if draws else torch.empty(0)
+    """float32 (B,) in [0, 1): one uniform sample per item."""
+    values = [torch.rand((), generator=generator) for generator in _generators(keys, stream)]
+    return torch.stack(values) if values else torch.empty(0)
 
 
 def item_timesteps(keys: Tensor, low: int, high: int, stream: int = 0) -> Tensor:
     """int64 (B,): one timestep per item, uniform over low..high - 1. Raises ValueError for an empty range."""
     if high <= low:
         raise ValueError(f"timesteps are drawn from low..high - 1, got low={low} and high={high}")
-    draws = [torch.randint(low, high, (), generator=generator) for generator in _generators(keys, stream)]
-    return torch.stack(draws) if draws else torch.empty(0, dtype=torch.int64)
+    values = [torch.randint(low, high, (), generator=generator) for generator in _generators(keys, stream)]
+    return torch.stack(values) if values else torch.empty(0, dtype=torch.int64)

@@ -43,7 +43,7 @@ def find_sampler(name: str) -> SamplerName:
 
 @dataclass(frozen=True)
 class Sampling:
-    """What a user sets of a prediction's sampling; None: as the run was made.
+    """A user's sampling settings of a prediction; None: the run's own.
 
     Attributes:
         sampler: `ddim` (Song et al., ICLR 2021), `euler` and `euler-ancestral` (Karras et al., NeurIPS 2022),
@@ -51,11 +51,11 @@ class Sampling:
         steps: Number of steps.
         text_guidance: Weight of the text's direction; 1: no guidance.
         image_guidance: Weight of the image's direction.
-        num_samples: Samples that a prediction is made of.
+        num_samples: Samples that are combined into a prediction.
         seed: Changes the noise of every item.
 
     Raises:
-        ConfigError: For a sampler that there is not, or numbers below 1.
+        ConfigError: For an unknown sampler, or numbers below 1.
     """
 
     sampler: SamplerName | None = None
@@ -118,7 +118,7 @@ def run_sampler(
     """The sample after the last step, (B, ...).
 
     Args:
-        denoise: The network: its output is what the scheduler's `prediction_type` says.
+        denoise: The network: its output has the scheduler's `prediction_type`.
         scheduler: Of `build_scheduler`, with its timesteps set.
         start: (B, ...) before the first step: noise times the scheduler's `init_noise_sigma`, or latents on their way.
         first_step: Number of the step to begin with.

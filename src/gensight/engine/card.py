@@ -42,8 +42,8 @@ class Origin:
         source: Who published them.
         file: Name of their file.
         sha256: Of it.
-        backbone: What the file says that it was trained on.
-        head: What it reads.
+        backbone: The backbone that it was trained on, by the file.
+        head: Its output.
         notes: What a user must know.
     """
 
@@ -57,7 +57,7 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What a run folder says of its model.
+    """The description of a run's model.
 
     Attributes:
         name: Of the recipe.

@@ -60,7 +60,7 @@ class Machine:
         """Lightning's: one device, or distributed data-parallel training (gloo on a CPU, NCCL on GPUs)."""
         if self.num_nodes == 1 and (self.devices == 1 or isinstance(self.devices, list)):
             return "auto"
-        # Players rest in turn, so not all parameters have a gradient; buffers change alike in all processes.
+        # Optimizer groups take turns, so not all parameters have a gradient; buffers change alike in all processes.
         return DDPStrategy(find_unused_parameters=True, broadcast_buffers=False)
 
 

@@ -15,7 +15,7 @@ def hardware(device: str) -> str:
 
 
 def processor_name() -> str:
-    """The processor's model as Linux tells it, or the machine's architecture."""
+    """The processor's model as Linux reports it, or the machine's architecture."""
     information = Path("/proc/cpuinfo")
     if information.is_file():
         for line in information.read_text(encoding="utf-8", errors="replace").splitlines():

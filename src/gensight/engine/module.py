@@ -1,4 +1,4 @@
-"""The one LightningModule: any Method, any number of players, manual optimisation."""
+"""The one LightningModule: any Method, any number of optimizer groups, manual optimisation."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ class Optimisation:
 
         Args:
             groups: All parameters that are trained.
-            names: `id` of a parameter -> its name in the method, by which Muon tells outer layers.
+            names: `id` of a parameter -> its name in the method, by which Muon recognises outer layers.
         """
         if self.muon_rate is not None:
             named = [((names or {}).get(id(one), ""), one) for group in groups for one in group["params"]]
@@ -95,7 +95,7 @@ class Optimisation:
 
 
 class MethodModule(L.LightningModule):
-    """Trains a Method. Each player has its own optimiser and schedule; clipping and accumulation are done here.
+    """Trains a Method. Each optimizer group has its own optimiser and schedule; clips and accumulates gradients.
 
     Args:
         method: What is trained.
@@ -127,7 +127,10 @@ class MethodModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         names = {id(parameter): name for name, parameter in self.method.named_parameters()}
-        optimisers = [self.optimisation.build(self.method.parameter_groups(one), names) for one in self.method.players]
+        optimisers = [
+            self.optimisation.build(self.method.parameter_groups(group), names)
+            for group in self.method.optimizer_groups
+        ]
         # A plain function: a bound method would be saved with the schedule.
         return optimisers, [
             LambdaLR(o, lambda step: self.optimisation.rate(step, self.time_share())) for o in optimisers
@@ -147,9 +150,9 @@ class MethodModule(L.LightningModule):
         optimisers, schedules = _listed(self.optimizers()), _listed(self.lr_schedulers())
         world = self._world_size
         self.latest: dict[str, Tensor] = {}
-        for player, optimiser, schedule in zip(self.method.players, optimisers, schedules, strict=True):
+        for group, optimiser, schedule in zip(self.method.optimizer_groups, optimisers, schedules, strict=True):
             self.toggle_optimizer(optimiser)
-            losses = reduce_losses(self.method.losses(batch, player), sum_over_processes if world > 1 else None)
+            losses = reduce_losses(self.method.losses(batch, group), sum_over_processes if world > 1 else None)
             self.manual_backward(losses.share * world / accumulate)  # gradients are averaged over the processes
             if takes_step:
                 if self.optimisation.clip is not None:
@@ -158,8 +161,8 @@ class MethodModule(L.LightningModule):
                 optimiser.zero_grad()
                 schedule.step()
             self.untoggle_optimizer(optimiser)
-            # The first player's losses keep their names; another one's carry its own.
-            prefix = "" if player == self.method.players[0] else f"{player}_"
+            # The first group's losses keep their names; those of other groups get the group's name as a prefix.
+            prefix = "" if group == self.method.optimizer_groups[0] else f"{group}_"
             self.latest |= {f"{prefix}{name}": value for name, value in losses.values.items()}
         if takes_step:
             self._update_average()

@@ -1,7 +1,7 @@
 """Training by several processes: who writes, and how they agree.
 
 Lightning starts the processes itself (`training.devices`), or finds itself started by `torchrun` or by SLURM's `srun`,
-which both say by environment variables which process this is.
+which both number the processes by environment variables.
 """
 
 import os

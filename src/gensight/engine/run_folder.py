@@ -80,7 +80,7 @@ class RunFolder:
         """Starts a run here, or makes sure that the run which is here has the same recipe.
 
         Fields that an older version of gensight did not have yet count as their defaults; an unfinished run's
-        config.yaml then gets them too, so that it tells what the run is gone on with.
+        config.yaml then gets them too, so that it holds the settings with which the run is resumed.
 
         Raises:
             RunError: If the folder holds a run of another recipe, or files that are not a run's.

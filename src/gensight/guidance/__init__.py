@@ -4,16 +4,17 @@ At each guided step the readouts of the noisy latent are compared with a goal, a
 gradient of the difference before the sampler's own step.
 
 - `heads.py`: `GuidingHead`, one trained readout as a function of features; which runs can guide.
-- `goals.py`: what is wanted: a control map, dragged points, a reference's appearance.
+- `goals.py`: the guidance targets: a control map, dragged points, a reference's appearance.
 - `steering.py`: the gradient step: normalisation, weight, memory.
 - `sampling.py`: the sampler's loop, with or without goals; latents and pictures of every step.
 - `controls.py`: pictures, drags and boxes of the user; `options.py`: numbers as the command line gives them.
-- `carrying.py`: what inversion leaves behind, carried along; `pipelines.py`: the parts of the pipeline that generates.
+- `carrying.py`: noisy latents copied from the handles of a drag to its targets; `pipelines.py`: steers a diffusers
+  pipeline.
 - `inversion.py`: a real image as a trajectory of latents (DDIM inversion).
 
 Adding a goal:
 1. Subclass `Goal` in `goals.py`; its `error` gives one number per image, differentiable in the features.
-2. Say in `heads.py` which kind of output it reads.
-3. Build it in `verbs/guidance/guide.py` from the user's options, refusing what does not fit.
+2. State in `heads.py` which type of output it uses.
+3. Build it in `verbs/guidance/guide.py` from the user's options, refusing options that do not fit.
 4. Test that one step of steering lowers it (in `tests/guidance/`).
 """

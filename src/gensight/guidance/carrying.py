@@ -1,4 +1,4 @@
-"""What lies at the handles of a drag, carried to the targets in a noisy latent."""
+"""Noisy latents copied from the handles of a drag to its targets."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from gensight.samples import Size
 
-_STREAM = 1 << 31  # another noise than the one that the seed's image began with
+_STREAM = 1 << 31  # noise independent of the seed's initial noise
 
 
 def carry(
@@ -21,12 +21,11 @@ def carry(
     model_size: Size,
     seeds: Sequence[int],
 ) -> Tensor:
-    """Noisy latents whose cells around each handle are copied to its target, and whose vacated cells are surroundings.
+    """Copies the noisy latents around each handle to its target, and fills the vacated cells from their surroundings.
 
     Copying noise and content together is how SDE-Drag begins (Nie et al., "The Blessing of Randomness: SDE Beats ODE in
-    General Diffusion-based Image Editing", ICLR 2024). Content moves by whole cells of the latent. What is vacated
-    takes the clean content around it, smoothed inwards, under fresh noise of the same level, so that nothing of the
-    handle stays behind.
+    General Diffusion-based Image Editing", ICLR 2024). Content moves by whole cells of the latent. Vacated cells
+    get the clean content around them, smoothed inwards, under fresh noise of the same level.
 
     Args:
         latents: (batch, channels, h, w), at one noise level.
@@ -34,7 +33,7 @@ def carry(
         signal: Share of the variance at that level that is signal: the schedule's cumulative alpha.
         handles: (num_points, 2), (x, y) in model pixels.
         targets: (num_points, 2).
-        radius: Of the disc that a handle takes along, in model pixels.
+        radius: Of the disc that is copied with a handle, in model pixels.
         model_size: (height, width) of the image.
         seeds: One for each of the batch, of the fresh noise.
 
@@ -63,8 +62,8 @@ def carry(
     return moved.view_as(latents)
 
 
-def taken_along(handles: Tensor, targets: Tensor, radius: float, model_size: Size) -> tuple[Tensor, Tensor]:
-    """Handles and targets of a drag, with points of the disc that each takes along, a third of its radius apart.
+def with_disc_points(handles: Tensor, targets: Tensor, radius: float, model_size: Size) -> tuple[Tensor, Tensor]:
+    """Handles and targets of a drag, with points of the disc around each, a third of its radius apart.
 
     Args:
         handles: (num_points, 2), (x, y) in model pixels.

@@ -1,4 +1,4 @@
-"""Files of the user as what goals compare with: control maps, masks, drags, boxes."""
+"""The user's files as inputs of goals: control maps, masks, drags, boxes."""
 
 from pathlib import Path
 
@@ -25,8 +25,8 @@ def read_control(path: Path, channels: int, size: Size, grid_size: Size) -> Tens
     Args:
         path: An image: a drawn skeleton, a depth picture (near is white), edges (white on black). Or a keypoint file
             of OpenPose (.json), in pixels of the image to generate or of the canvas that it names; its people are drawn
-            as pose images have them.
-        channels: 1 takes its grey.
+            as in pose images.
+        channels: 1 converts it to grey.
         size: (height, width) of the image to generate.
         grid_size: Of the head.
 
@@ -35,7 +35,7 @@ def read_control(path: Path, channels: int, size: Size, grid_size: Size) -> Tens
         DataError: If it cannot be read.
     """
     if path.suffix.lower() == ".json":
-        return _drawn_people(path, channels, size, grid_size)
+        return _draw_people(path, channels, size, grid_size)
     picture = read_image(path)
     refuse_aspect(path, (picture.shape[0], picture.shape[1]), size)
     cells = _resized(picture, grid_size).astype(np.float32) / 255
@@ -44,10 +44,10 @@ def read_control(path: Path, channels: int, size: Size, grid_size: Size) -> Tens
     return torch.from_numpy(np.ascontiguousarray(cells.transpose(2, 0, 1)))
 
 
-def _drawn_people(path: Path, channels: int, size: Size, grid_size: Size) -> Tensor:
+def _draw_people(path: Path, channels: int, size: Size, grid_size: Size) -> Tensor:
     people = [one.keypoints for one in read_openpose(path) if one.keypoints is not None]
     if channels != 3:
-        raise ConfigError("a run of this kind takes a picture, not keypoints", where=path, hint="give it an image")
+        raise ConfigError("this run takes a picture, not keypoints", where=path, hint="give it an image")
     if not people:
         raise DataError("this file holds no people", where=path)
     canvas = canvas_size(path) or size
@@ -82,8 +82,8 @@ def _resized(picture: Array, size: Size) -> Array:
 
 def refuse_aspect(path: Path, picture: Size, size: Size) -> None:
     """Raises ConfigError if a picture would be squeezed to fit the image to generate."""
-    given, wanted = picture[1] / picture[0], size[1] / size[0]
-    if abs(given / wanted - 1) > MAX_ASPECT_ERROR:
+    given, expected = picture[1] / picture[0], size[1] / size[0]
+    if abs(given / expected - 1) > MAX_ASPECT_ERROR:
         raise ConfigError(
             f"the picture is {picture[1]} x {picture[0]}, and the image to generate {size[1]} x {size[0]}: "
             "their aspects differ",
@@ -110,7 +110,7 @@ def read_tracks(path: Path) -> tuple[Array, Size | None]:
     """Drags of a tracks file: float64 (num_points, 2, 2), first and last place; and the image size they are given in.
 
     The file is a numpy array (1, num_frames, num_points, 2) or (num_frames, num_points, 2) of (x, y); an `info.json`
-    beside it may say `image_dim`.
+    beside it may give `image_dim`.
     """
     try:
         tracks = np.load(path, allow_pickle=False).astype(np.float64)
@@ -121,14 +121,14 @@ def read_tracks(path: Path) -> tuple[Array, Size | None]:
         raise DataError(
             f"tracks of shape {tracks.shape} are no (num_frames, num_points, 2) of two frames or more", where=path
         )
-    return np.stack([tracks[0], tracks[-1]], axis=1), _said_size(path.parent / "info.json")
+    return np.stack([tracks[0], tracks[-1]], axis=1), _stated_size(path.parent / "info.json")
 
 
-def _said_size(path: Path) -> Size | None:
+def _stated_size(path: Path) -> Size | None:
     if not path.is_file():
         return None
-    said = read_json(path)
-    dimensions = said.get("image_dim") if isinstance(said, dict) else None
+    content = read_json(path)
+    dimensions = content.get("image_dim") if isinstance(content, dict) else None
     if isinstance(dimensions, int | float):
         return int(dimensions), int(dimensions)
     if isinstance(dimensions, list) and len(dimensions) == 2:

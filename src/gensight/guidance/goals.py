@@ -1,4 +1,4 @@
-"""What is wanted of a generated image, as an error that is differentiable in the features of the noisy latent."""
+"""Guidance goals: the error of a generated image, differentiable in the features of the noisy latent."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from gensight.backbones.base import Features
-from gensight.guidance.carrying import taken_along
+from gensight.guidance.carrying import with_disc_points
 from gensight.guidance.heads import GuidingHead
 from gensight.samples import Size
 
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """Where a sampler stands.
+    """The state of a sampler at one step.
 
     Attributes:
         step: Number of the step, from 0.
@@ -29,7 +29,7 @@ class Moment:
 
 
 class Goal(ABC):
-    """One wish.
+    """One guidance term: an error that steering lowers.
 
     Attributes:
         weight: Its share of the sum; with the sign and unit-norm rules only the ratio between goals matters.
@@ -39,12 +39,12 @@ class Goal(ABC):
 
     @abstractmethod
     def error(self, features: Features, moment: Moment) -> Tensor:
-        """(batch,): how far each image is from the wish."""
+        """(batch,): how far each image is from the target."""
 
 
 @dataclass(frozen=True, eq=False)
 class SpatialGoal(Goal):
-    """The map that a head reads is a control map (Luo et al., 2024, section 4.1).
+    """The map that a head predicts should equal a control map (Luo et al., 2024, section 4.1).
 
     Both are brought from [0, 1] to the range of the latents before they are compared, as published.
 
@@ -72,7 +72,7 @@ class SpatialGoal(Goal):
 
 @dataclass(frozen=True, eq=False)
 class DragGoal(Goal):
-    """What was at each handle is at its target, and no longer at the handle (section 4.2).
+    """The descriptors of each handle should be found at its target, and no longer at the handle (section 4.2).
 
     -0.5 cos(reference at handle, result at target) + 0.5 cos(reference at handle, result at handle), mean over points.
 
@@ -81,7 +81,7 @@ class DragGoal(Goal):
         reference: Step -> (1 or batch, channels, grid_height, grid_width), the reference's descriptors at that step.
         handles: (num_points, 2), (x, y) in model pixels.
         targets: (num_points, 2).
-        radius: Of the disc around each handle that goes along, in model pixels; 0: the points alone, as published.
+        radius: Of the disc around each handle that moves with it, in model pixels; 0: the points alone, as published.
         weight: See `Goal`.
     """
 
@@ -94,18 +94,18 @@ class DragGoal(Goal):
 
     def error(self, features: Features, moment: Moment) -> Tensor:
         maps = self.head(features, moment.model_size)
-        handles, targets = taken_along(self.handles, self.targets, self.radius, moment.model_size)
-        wanted = sample_points(self.reference[moment.step], handles, moment.model_size)
+        handles, targets = with_disc_points(self.handles, self.targets, self.radius, moment.model_size)
+        reference = sample_points(self.reference[moment.step], handles, moment.model_size)
         at_target = sample_points(maps, targets, moment.model_size)
         at_handle = sample_points(maps, handles, moment.model_size)
-        moved = functional.cosine_similarity(wanted, at_target, dim=1)
-        left = functional.cosine_similarity(wanted, at_handle, dim=1)
+        moved = functional.cosine_similarity(reference, at_target, dim=1)
+        left = functional.cosine_similarity(reference, at_handle, dim=1)
         return (0.5 * left - 0.5 * moved).mean(-1)
 
 
 @dataclass(frozen=True, eq=False)
 class AppearanceGoal(Goal):
-    """The image looks like a reference: mean of (1 - cos) between their descriptors (section 4.3).
+    """The image should have the appearance of a reference: mean of (1 - cos) between their descriptors (section 4.3).
 
     Attributes:
         head: Of appearance descriptors.
@@ -127,8 +127,8 @@ class AppearanceGoal(Goal):
         if self.reference_region is None and self.region is None:
             return (1 - functional.cosine_similarity(reference, maps, dim=1)).mean((-2, -1))
         # Regions of different shapes have no cells in common: their mean descriptors are compared.
-        wanted, got = region_mean(reference, self.reference_region), region_mean(maps, self.region)
-        return 1 - functional.cosine_similarity(wanted, got, dim=1)
+        target, result = region_mean(reference, self.reference_region), region_mean(maps, self.region)
+        return 1 - functional.cosine_similarity(target, result, dim=1)
 
 
 def region_mean(maps: Tensor, region: Tensor | None) -> Tensor:

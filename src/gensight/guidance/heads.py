@@ -32,7 +32,7 @@ class GuidingHead:
         return self.method.parts[self.part].outputs[self.output]
 
     def grid_size(self, model_size: Size) -> Size:
-        """(height, width) of what it reads from an image of this size."""
+        """(height, width) of its output for an image of this size."""
         stride = self.method.parts[self.part].grid_stride
         return model_size[0] // stride, model_size[1] // stride
 
@@ -50,9 +50,9 @@ def guiding_head(method: Readout, name: str) -> GuidingHead:
         name: The run's, for errors.
 
     Raises:
-        ConfigError: The backbone generates nothing, was trained with the head, or the head knows one noise level only.
+        ConfigError: The backbone generates no images, was trained with the head, or the head has one noise level.
     """
-    part, what = next(iter(method.parts.items()))
+    part, spec = next(iter(method.parts.items()))
     if not isinstance(method.backbone, DiffusionBackbone):
         raise ConfigError("this run's backbone generates no images, so its head cannot guide", where=name)
     if method.backbone.trainable:
@@ -61,18 +61,18 @@ def guiding_head(method: Readout, name: str) -> GuidingHead:
             where=name,
             hint="train the head on the frozen backbone: backbone.trainable=frozen",
         )
-    if what.timesteps != "random":
+    if spec.timesteps != "random":
         raise ConfigError(
-            "this head was trained at one noise level, and cannot read the noisy images that guidance shows it",
+            "this head was trained at one noise level, and cannot read the noisy images of guidance",
             where=name,
             hint="train it with method.timesteps=random",
         )
-    output = next(iter(what.outputs))
+    output = next(iter(spec.outputs))
     return GuidingHead(method, part, output)
 
 
 def shared_backbone(heads: dict[str, GuidingHead]) -> DiffusionBackbone:
-    """The one backbone that all heads were trained on, reading every layer that one of them wants.
+    """The one backbone that all heads were trained on, reading every layer that one of them needs.
 
     Raises:
         ConfigError: If they were trained on different ones.
@@ -80,7 +80,7 @@ def shared_backbone(heads: dict[str, GuidingHead]) -> DiffusionBackbone:
     names = list(heads)
     backbones = []
     for head in heads.values():
-        assert isinstance(head.method.backbone, DiffusionBackbone)  # guiding_head has seen to it
+        assert isinstance(head.method.backbone, DiffusionBackbone)  # guiding_head has checked it
         backbones.append(head.method.backbone)
     first = backbones[0]
     for name, other in zip(names[1:], backbones[1:], strict=True):
@@ -90,10 +90,10 @@ def shared_backbone(heads: dict[str, GuidingHead]) -> DiffusionBackbone:
             )
         if other.time_embedding != first.time_embedding:
             raise ConfigError(
-                f"{names[0]} and {name} are told the noise level differently: backbone.time_embedding="
+                f"{names[0]} and {name} are given the noise level in different ways: backbone.time_embedding="
                 f"{first.time_embedding} and {other.time_embedding}",
                 hint="guide with imported heads only, or with none",
             )
-    wanted = [layer.name for backbone in backbones for layer in backbone.layers]
-    first.read_layers(list(dict.fromkeys(wanted)))
+    names_of_layers = [layer.name for backbone in backbones for layer in backbone.layers]
+    first.read_layers(list(dict.fromkeys(names_of_layers)))
     return first

@@ -17,7 +17,7 @@ class Inversion:
         latents: Step -> the noisy latents that DDIM would have before it, as the U-Net takes them.
         timesteps: Their training indices.
         clean: The image's own latents.
-        psnr: Of the image decoded from what DDIM makes of the noisiest one, in dB: how well the inversion holds.
+        psnr: Of the image that DDIM reconstructs from the noisiest latents, in dB.
     """
 
     latents: dict[int, Tensor]
@@ -33,8 +33,8 @@ def invert(backbone: DiffusionBackbone, image: Tensor, prompt: str, steps: int) 
     Args:
         backbone: Frozen.
         image: float32 (3, height, width) in [0, 1].
-        prompt: What it shows.
-        steps: As many as the sampling will have.
+        prompt: Describes the image.
+        steps: Number of sampling steps.
     """
     from gensight.guidance.sampling import ImageSampling, sample
 
@@ -42,16 +42,16 @@ def invert(backbone: DiffusionBackbone, image: Tensor, prompt: str, steps: int) 
     scheduler.set_timesteps(steps, device=backbone.device)
     text = backbone.embed_text([prompt])
     latents = clean = backbone.encode_image(image[None].to(backbone.device))
-    passed, timesteps = [], []
+    noisy, timesteps = [], []
     for timestep in scheduler.timesteps:
         output = backbone.denoise(latents, timestep, text)[0]
         latents = scheduler.step(output, timestep, latents, return_dict=False)[0]
-        passed.append(latents)
+        noisy.append(latents)
         timesteps.append(int(timestep))
     size = (int(image.shape[-2]), int(image.shape[-1]))
-    again = sample(
-        backbone, ImageSampling(prompt, size=size, steps=steps, guidance_scale=1.0, eta=0.0), start=passed[-1]
+    reconstructed = sample(
+        backbone, ImageSampling(prompt, size=size, steps=steps, guidance_scale=1.0, eta=0.0), start=noisy[-1]
     ).images[0]
-    mean_square = float((again.cpu() - image.cpu()).square().mean())
+    mean_square = float((reconstructed.cpu() - image.cpu()).square().mean())
     psnr = float(-10 * torch.log10(torch.tensor(max(mean_square, 1e-12))))
-    return Inversion(dict(enumerate(passed[::-1])), timesteps[::-1], clean, psnr)
+    return Inversion(dict(enumerate(noisy[::-1])), timesteps[::-1], clean, psnr)

@@ -8,14 +8,14 @@ T = TypeVar("T", bound=str)
 
 
 def numbers(text: str, option: str, count: int | None = None, separator: str = ",") -> Any:
-    """The numbers of `1,2,3` as a tuple of floats. Raises ConfigError where they are none, or not `count`."""
+    """The numbers of `1,2,3` as a tuple of floats. Raises ConfigError for anything else, or not `count` of them."""
     try:
         values = tuple(float(part) for part in text.lower().split(separator))
     except ValueError:
         values = ()
     if not values or (count is not None and len(values) != count):
-        wanted = "numbers" if count is None else f"{count} numbers"
-        raise ConfigError(f"`{text}` is not {wanted} separated by `{separator}`", where=option)
+        expected = "numbers" if count is None else f"{count} numbers"
+        raise ConfigError(f"`{text}` is not {expected} separated by `{separator}`", where=option)
     return values
 
 
@@ -28,7 +28,7 @@ def choose(text: str, choices: tuple[T, ...], option: str) -> T:
 
 
 def seed_list(text: str) -> tuple[int, ...]:
-    """The seeds of `0,1,2` or `0-49`, each once, in order. Raises ConfigError where they are none."""
+    """The seeds of `0,1,2` or `0-49`, each once, in order. Raises ConfigError for anything else."""
     seeds: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")

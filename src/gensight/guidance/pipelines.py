@@ -1,7 +1,7 @@
-"""Steering an ordinary diffusers pipeline, which its user keeps.
+"""Steers the user's own diffusers pipeline.
 
-A pipeline's `callback_on_step_end` fires after the scheduler's step, without gradients, and never before step 0. What a
-pipeline of every kind does before each step is to scale the latents for the U-Net: there they can be moved in time.
+A pipeline's `callback_on_step_end` fires after the scheduler's step, without gradients, and never before step 0. Every
+pipeline scales the latents for the U-Net before each step: there they can be moved in time.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,8 +30,8 @@ def steered(
 
     Args:
         pipeline: Of text to image, with a U-Net: its `scheduler` has `scale_model_input` and `step`.
-        backbone: What the goals' heads were trained on; its weights are the pipeline's.
-        goals: What is wanted.
+        backbone: The goals' heads were trained on it; its weights are the pipeline's.
+        goals: The guidance goals.
         prompts: One for all images of a call, or one for each.
         steering: How latents are moved.
 
@@ -93,10 +93,10 @@ class _Steered:
             self.number = 0
             self.errors.clear()
         self.moved = None
-        wanted = bool(self.goals) and self.steering.weight != 0
-        if not wanted or self.number >= self.steering.num_steps(len(self.scheduler.timesteps)):
+        steers = bool(self.goals) and self.steering.weight != 0
+        if not steers or self.number >= self.steering.num_steps(len(self.scheduler.timesteps)):
             return self.plain_scale(sample, timestep)
-        # Classifier-free guidance shows the U-Net each latent twice, with and without the prompt.
+        # Classifier-free guidance passes each latent to the U-Net twice, with and without the prompt.
         copies = 2 if len(sample) % 2 == 0 and torch.equal(*sample.chunk(2)) else 1
         latents = self._move(sample.chunk(copies)[0], timestep)
         self.moved = latents
@@ -112,10 +112,10 @@ class _Steered:
         text = self.backbone.embed_text(list(self.prompts))
         text = text.expand(len(latents)) if len(self.prompts) == 1 else text
         for inner in range(self.steering.inner_steps):
-            shown = self.plain_scale(latents, timestep)
-            gradient, error = goal_gradient(self.backbone, self.goals, shown, timestep, text, self.number, size)
+            scaled = self.plain_scale(latents, timestep)
+            gradient, error = goal_gradient(self.backbone, self.goals, scaled, timestep, text, self.number, size)
             if inner == 0:
                 self.errors[self.number] = error
-            factor = float((shown.flatten()[0] / latents.flatten()[0]).item()) if shown is not latents else 1.0
-            latents = move(shown, gradient, self.steering) / factor
+            factor = float((scaled.flatten()[0] / latents.flatten()[0]).item()) if scaled is not latents else 1.0
+            latents = move(scaled, gradient, self.steering) / factor
         return latents

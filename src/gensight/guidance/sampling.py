@@ -24,12 +24,12 @@ class ImageSampling:
     """How images are sampled.
 
     Attributes:
-        prompt: What they show.
-        negative_prompt: What they don't.
+        prompt: Describes the images.
+        negative_prompt: Describes what they should not show.
         size: (height, width) in pixels.
         sampler: See `gensight.diffusion.sampling.Sampling`.
         steps: Number of steps.
-        guidance_scale: Weight of the text; 1 runs no unconditional pass.
+        guidance_scale: Scale of classifier-free guidance; 1 runs no unconditional pass.
         eta: Noise that DDIM adds at each step: 0 none, 1 as much as DDPM.
         seeds: One image for each.
         strength: Share of the trajectory that is run, its last part; below 1 it starts from given latents.
@@ -53,13 +53,13 @@ class ImageSampling:
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """What a sampling left behind.
+    """The result of a sampling.
 
     Attributes:
         images: float32 (batch, 3, height, width) in [0, 1].
         clean: The latents after the last step.
-        latents: Step -> the noisy latents before it, as the U-Net takes them, where they were asked for.
-        timesteps: Step -> its training index (a float for samplers between indices), where latents were asked for.
+        latents: Step -> the noisy latents before it, as the U-Net takes them, if they are kept.
+        timesteps: Step -> its training index (a float for samplers between indices), if latents are kept.
         errors: Step -> (batch,), the goals' error at each steered step.
     """
 
@@ -93,9 +93,9 @@ def sample(
 
     Args:
         backbone: Frozen.
-        sampling: How.
-        goals: What is wanted.
-        steering: How latents are moved towards it.
+        sampling: How images are sampled.
+        goals: The guidance goals.
+        steering: How latents are moved towards them.
         start: Latents (batch, channels, h, w) to begin the first step with instead of noise: an inverted image's.
         keep_latents: Keep the latents before each step.
         watch: Called with the step's number and the latents after it.
@@ -105,7 +105,7 @@ def sample(
     generators = [torch.Generator().manual_seed(seed) for seed in sampling.seeds]
     latents = start
     if latents is None:
-        assert sampling.first == 0  # the caller has seen to it: noise is where a whole trajectory starts
+        assert sampling.first == 0  # checked by the caller: a trajectory from noise starts at step 0
         shape = (len(generators), *backbone.latent_shape(sampling.size))
         latents = randn_tensor(shape, generator=generators, device=backbone.device) * scheduler.init_noise_sigma
     text = _embed(backbone, sampling, len(latents))
@@ -143,11 +143,11 @@ def _embed(backbone: DiffusionBackbone, sampling: ImageSampling, batch: int) -> 
     return _Text(positive, backbone.embed_text([sampling.negative_prompt]).expand(batch))
 
 
-def _predict(backbone: DiffusionBackbone, shown: Tensor, timestep: Tensor, text: _Text, scale: float) -> Tensor:
+def _predict(backbone: DiffusionBackbone, scaled: Tensor, timestep: Tensor, text: _Text, scale: float) -> Tensor:
     """Classifier-free guidance (Ho and Salimans, 2021), both passes in one batch."""
     if text.negative is None:
-        return backbone.denoise(shown, timestep, text.positive)[0]
-    negative, positive = backbone.denoise(torch.cat([shown, shown]), timestep, text.both)[0].chunk(2)
+        return backbone.denoise(scaled, timestep, text.positive)[0]
+    negative, positive = backbone.denoise(torch.cat([scaled, scaled]), timestep, text.both)[0].chunk(2)
     return negative + scale * (positive - negative)
 
 
@@ -183,13 +183,13 @@ class _SteeredSteps(StepHook):
         """The latents after the step's moves, and the goals' error before them."""
         first: Tensor | None = None
         for _ in range(self.steering.inner_steps):
-            shown = self.scheduler.scale_model_input(latents, timestep)
+            scaled = self.scheduler.scale_model_input(latents, timestep)
             gradient, error = goal_gradient(
-                self.backbone, self.goals, shown, timestep, self.text, number, self.sampling.size
+                self.backbone, self.goals, scaled, timestep, self.text, number, self.sampling.size
             )
             first = error if first is None else first
-            # Scaling multiplies latents by a number, so what was moved is brought back by dividing by it.
-            factor = float((shown.flatten()[0] / latents.flatten()[0]).item()) if shown is not latents else 1.0
-            latents = move(shown, gradient, self.steering) / factor
+            # Scaling multiplies latents by a number; the moved latents are divided by it again.
+            factor = float((scaled.flatten()[0] / latents.flatten()[0]).item()) if scaled is not latents else 1.0
+            latents = move(scaled, gradient, self.steering) / factor
         assert first is not None
         return latents, first

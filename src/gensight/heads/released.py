@@ -54,7 +54,7 @@ _UNREADABLE = (  # what torch.load raises for damaged and foreign files
 
 @dataclass(frozen=True)
 class ReleasedConfig:
-    """What a released file says of its head.
+    """The config of a released head.
 
     Attributes:
         model_id: Hub id of the backbone, as written; it may have moved since.
@@ -65,7 +65,7 @@ class ReleasedConfig:
         output_channels: Maps of the output head; None where the aggregated map is the result.
         tanh: Whether the output head ends with a tanh.
         time_conditioned: Whether blocks get the time embedding.
-        eval_mode: Whether it was trained on clean images; None where the file doesn't say.
+        eval_mode: Whether it was trained on clean images; None where the file doesn't state it.
         dataset: `dataset_args`, plain values only.
     """
 
@@ -86,10 +86,10 @@ class ReleasedHead:
     """A released head.
 
     Attributes:
-        config: What the file says of it.
+        config: As the file states it.
         tensors: float32, by their released names.
         time_channels: Width of the time embedding; None where blocks get none.
-        steps: For how many steps it was trained; None where the file doesn't say.
+        steps: For how many steps it was trained; None where the file doesn't state it.
     """
 
     config: ReleasedConfig
@@ -309,10 +309,10 @@ def _check_tensors(config: ReleasedConfig, tensors: dict[str, Any], time_channel
         "wrongly shaped": wrong,
         "not finite numbers": broken,
     }
-    told = [f"{kind}: {_some(names)}" for kind, names in problems.items() if names]
-    if told:
+    descriptions = [f"{kind}: {_some(names)}" for kind, names in problems.items() if names]
+    if descriptions:
         raise RunError(
-            f"the head's tensors are not those of its config; {'; '.join(told)}",
+            f"the head's tensors are not those of its config; {'; '.join(descriptions)}",
             where=path,
             hint="the file may be damaged or of another format; get it again from who published it",
         )

@@ -2,7 +2,7 @@
 
 Hoerl and Kennard, "Ridge Regression", Technometrics 1970. Inputs are scaled to unit variance before they are penalised,
 so that a penalty means the same for every layer of a network. Each cell of a map has a constant of its own, which is
-not penalised: what the place alone tells is told by the constants, and the weights tell what the inputs add to it.
+not penalised: the constants are the prediction from the place alone, and the weights add the effect of the inputs.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from torch import Tensor
 
 # Relative to the inputs' variance; from no penalty to speak of to the mean.
 PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
-_SMALLEST_SHARE = 1e-10  # of an input's mean square that its variance has, if it says something
+_SMALLEST_SHARE = 1e-10  # of an input's mean square that its variance must exceed to count as informative
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ def ridge_path(rows: Moments, penalties: Sequence[float] = PENALTIES) -> list[Li
     covariance = (rows.products - rows.inputs.T @ mean) / total
     cross = (rows.cross - rows.inputs.T @ centre) / total
     variance = covariance.diagonal()
-    # Differences of large sums: what is left of a constant input is rounding, and says nothing.
+    # Differences of large sums: for a constant input only rounding is left.
     informative = variance > _SMALLEST_SHARE * rows.products.diagonal() / total
     scale = torch.where(informative, variance.clamp(min=1e-300).rsqrt(), torch.zeros_like(variance))
     values, vectors = torch.linalg.eigh(covariance * torch.outer(scale, scale))
@@ -109,7 +109,7 @@ def ridge_path(rows: Moments, penalties: Sequence[float] = PENALTIES) -> list[Li
 
 
 def cross_validated(folds: Sequence[Moments], penalties: Sequence[float] = PENALTIES) -> list[tuple[Linear, float]]:
-    """For each fold the regression learned from the others, and its penalty, which the fold has no say in.
+    """For each fold the regression learned from the others, and its penalty, chosen without the fold.
 
     The penalty of fold f is the one whose regressions, learned without f and another fold, err least on that other one.
 

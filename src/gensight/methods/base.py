@@ -1,4 +1,4 @@
-"""What every method is: `Batch` -> losses, `Batch` -> outputs. It knows nothing of configs, Lightning or files."""
+"""The interface of methods: `Batch` -> losses, `Batch` -> outputs; independent of configs, Lightning and files."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -14,15 +14,16 @@ from gensight.samples import Batch
 
 
 class Method(nn.Module, ABC):
-    """A way of learning.
+    """A training objective with its networks, and its predictions.
 
     Attributes:
-        players: Who takes optimiser steps: one name, or a generator and a discriminator.
+        optimizer_groups: Names of the parameter sets that have an optimiser each: one, or a generator and a
+            discriminator.
         sampling: How predictions are sampled where `predict` is given nothing else, every field that applies set; None
             for a method that computes its predictions in one pass.
     """
 
-    players: tuple[str, ...] = ("model",)
+    optimizer_groups: tuple[str, ...] = ("model",)
     sampling: Sampling | None = None
 
     def stages(self, seed: int = 0) -> Sequence["Stage"]:
@@ -30,8 +31,8 @@ class Method(nn.Module, ABC):
         return ()
 
     @abstractmethod
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
-        """The terms that a player minimises, at least one: the total is the sum of their means by their weights.
+    def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
+        """The loss terms of an optimizer group, at least one: the total is the sum of their means by their weights.
 
         A term keeps its sum and its count, so that several processes, each with a part of the batch, divide by the
         counts of all; whatever is averaged over a mask is a term of its own. `total_loss` adds the terms up.
@@ -39,16 +40,16 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
-        """Output tensors with a batch axis, as the encoding's `decode` wants them. Runs without gradients.
+        """Output tensors with a batch axis, as the encoding's `decode` expects them. Runs without gradients.
 
         Args:
-            batch: What is predicted of.
+            batch: The items to predict.
             sampling: Changes to the method's own `sampling`, for this call; a method that samples nothing ignores it.
         """
 
     @abstractmethod
-    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
-        """Groups for torch.optim: `params`, and `lr_scale` where a group's rate differs from the run's."""
+    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
+        """torch.optim's parameter groups of an optimizer group: `params`, and `lr_scale` for a rate of its own."""
 
     def trained_state(self) -> dict[str, Tensor]:
         """The tensors that a run saves: parameters that are trained, and buffers of the trained modules.
@@ -78,8 +79,8 @@ class Stage:
 
     Attributes:
         name: Names its folder in the run.
-        method: What is trained. The parts that it shares with the method keep what they have learned.
-        batches: What it learns from.
+        method: The method to train. The parts that it shares with the main method keep their trained weights.
+        batches: The training data.
         steps: Optimiser steps.
         learning_rate: Peak rate; it falls linearly to a twentieth.
         warmup_steps: Steps over which it rises.

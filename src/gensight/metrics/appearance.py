@@ -1,4 +1,4 @@
-"""Appearance scores: whether images of the same thing are told from images of another."""
+"""Appearance scores: whether images of the same thing are more similar than images of different things."""
 
 from collections.abc import Callable, Sequence
 
@@ -47,10 +47,10 @@ class AppearanceMetric(Metric):
         check_answer(prediction, item)
         if len(item.samples) != 3 or item.relation is None or item.relation.kind != "triplet":
             raise DataError(f"`{self.protocol}` needs triplets of images", where=item.key)
-        told = prediction.similarities
-        if told is not None and len(told) != 2:
-            raise DataError(f"a triplet has two similarities, got {len(told)}", where=item.key)
-        positive, negative = (float("nan"),) * 2 if told is None else told
+        similarities = prediction.similarities
+        if similarities is not None and len(similarities) != 2:
+            raise DataError(f"a triplet has two similarities, got {len(similarities)}", where=item.key)
+        positive, negative = (float("nan"),) * 2 if similarities is None else similarities
         if not np.isfinite([positive, negative]).all():
             positive, negative = -np.inf, np.inf
         self._groups[item.sample.key] = item.sample.group
@@ -64,18 +64,25 @@ class AppearanceMetric(Metric):
 
     def compute(self) -> list[Result]:
         keys = sorted(self._triplets)
-        images = [np.array([told for _, told in sorted(self._triplets[key].items())]).reshape(-1, 2) for key in keys]
-        wins = np.array([[_wins(told).sum(), len(told)] for told in images], dtype=np.float64).reshape(-1, 2)
-        num_missing = sum(int(np.isinf(told[:, 0]).sum()) for told in images)
+        images = [
+            np.array([similarities for _, similarities in sorted(self._triplets[key].items())]).reshape(-1, 2)
+            for key in keys
+        ]
+        wins = np.array(
+            [[_wins(similarities).sum(), len(similarities)] for similarities in images], dtype=np.float64
+        ).reshape(-1, 2)
+        num_missing = sum(int(np.isinf(similarities[:, 0]).sum()) for similarities in images)
         rows = [
             {
                 "sample_key": key,
                 "group": self._groups[key],
                 "score": won / count,
-                "num_triplets": len(told),
-                "margin": float((told[:, 0] - told[:, 1]).mean()) if np.isfinite(told).all() else None,
+                "num_triplets": len(similarities),
+                "margin": float((similarities[:, 0] - similarities[:, 1]).mean())
+                if np.isfinite(similarities).all()
+                else None,
             }
-            for key, told, (won, count) in zip(keys, images, wins.tolist(), strict=True)
+            for key, similarities, (won, count) in zip(keys, images, wins.tolist(), strict=True)
         ]
         notes = [f"{num_missing} triplets had no predicted similarities"] if num_missing else []
         groups = [self._groups[key] for key in keys]
@@ -112,16 +119,16 @@ class SameDifferentAuc(AppearanceMetric):
 
     The probability that a random pair of the same thing is more alike than a random pair of different ones, also of
     another triplet; ties count half (Hanley and McNeil, Radiology 1982). One threshold must serve all images, so it
-    asks for more than two-alternative does. Rows have the two-alternative share.
+    is harder than two-alternative. Rows have the two-alternative share.
     """
 
     protocol = "same-different-auc"
     _by_sums = False
 
 
-def _wins(told: Array) -> Array:
+def _wins(similarities: Array) -> Array:
     """float64 (n,): 1 where the positive of (n, 2) similarities is more alike, 0.5 at ties."""
-    return (told[:, 0] > told[:, 1]) + 0.5 * (told[:, 0] == told[:, 1])
+    return (similarities[:, 0] > similarities[:, 1]) + 0.5 * (similarities[:, 0] == similarities[:, 1])
 
 
 def rank_auc(images: Sequence[Array]) -> Callable[[Array], Array]:
@@ -130,16 +137,16 @@ def rank_auc(images: Sequence[Array]) -> Callable[[Array], Array]:
     Args:
         images: Per image float64 (num_triplets, 2): similarities of positives and of negatives.
     """
-    told = np.concatenate(images) if images else np.zeros((0, 2))
+    similarities = np.concatenate(images) if images else np.zeros((0, 2))
     owners = np.repeat(np.arange(len(images)), [len(one) for one in images])
-    order = np.argsort(told[:, 1], kind="stable")
-    negatives = told[order, 1]
-    below = np.searchsorted(negatives, told[:, 0], side="left")
-    upto = np.searchsorted(negatives, told[:, 0], side="right")
+    order = np.argsort(similarities[:, 1], kind="stable")
+    negatives = similarities[order, 1]
+    below = np.searchsorted(negatives, similarities[:, 0], side="left")
+    upto = np.searchsorted(negatives, similarities[:, 0], side="right")
 
     def auc(weights: Array) -> Array:
         result = np.full(len(weights), np.nan)
-        rows = max(1, _CHUNK // max(1, len(told)))
+        rows = max(1, _CHUNK // max(1, len(similarities)))
         for start in range(0, len(weights), rows):
             part = weights[start : start + rows][:, owners]
             sums = np.concatenate([np.zeros((len(part), 1)), np.cumsum(part[:, order], axis=1)], axis=1)

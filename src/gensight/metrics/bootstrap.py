@@ -66,7 +66,7 @@ class Difference:
 
 
 def resampling_units(groups: Sequence[str]) -> tuple[Array, str]:
-    """Which images are drawn together: an int unit index per image, and a note ("" for plain images).
+    """Which images are resampled together: an int unit index per image, and a note ("" for plain images).
 
     Groups are the units wherever there are at least two. A single group cannot be resampled, so its images are, and
     the note says what that interval leaves out.

@@ -1,7 +1,7 @@
 """Classification of whole images: top-1, top-5, balanced accuracy, and how well confidence is calibrated.
 
 - `top-1`, `top-5`: share of images whose true class is among the most probable 1 or 5. Classes that tie with the true
-  one come before it, so that an answer that says nothing scores nothing.
+  one come before it, so that equal probabilities for all classes score 0.
 - `balanced-accuracy`: the mean over true classes of top-1 (Brodersen et al., ICPR 2010).
 - `ece`: expected calibration error (Guo et al., ICML 2017): in 15 bins of equal width of the highest probability, the
   mean gap between it and the share that is right, weighted by images.
@@ -30,7 +30,7 @@ NUM_BINS = 15
 @dataclass(frozen=True)
 class _Answer:
     label: str
-    said: str | None
+    predicted: str | None
     rank: int  # of the true class, from 1; beyond all classes where it isn't among the answers
     confidence: float
     group: str
@@ -58,10 +58,10 @@ class LabelScores(Metric):
         if sample.label is None:
             raise DataError(f"`{self.protocol}` needs images whose class is known", where=sample.key)
         scores = prediction.label_scores or {}
-        said = max(scores, key=lambda name: scores[name]) if scores else None
-        confidence = float(np.clip(scores[said], 0, 1)) if said is not None else 0.0
+        predicted = max(scores, key=lambda name: scores[name]) if scores else None
+        confidence = float(np.clip(scores[predicted], 0, 1)) if predicted is not None else 0.0
         rank = _rank(scores, sample.label)
-        self._answers[sample.key] = _Answer(sample.label, said, rank, confidence, sample.group)
+        self._answers[sample.key] = _Answer(sample.label, predicted, rank, confidence, sample.group)
 
     def merge(self, other: Metric) -> None:
         assert isinstance(other, LabelScores), "only metrics of one class can be merged"
@@ -91,7 +91,7 @@ class LabelScores(Metric):
                     "group": one.group,
                     "score": float(hit),
                     "label": one.label,
-                    "said": one.said,
+                    "said": one.predicted,
                     "confidence": one.confidence,
                 }
                 for key, one, hit in zip(keys, answers, right, strict=True)

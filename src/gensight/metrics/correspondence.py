@@ -83,7 +83,7 @@ class MatchingPck(Metric):
       image's only instance. Pairs without one are left out and counted in the results' notes.
 
     Averages: `point`: the share of all points; `image`: each pair's share, averaged over pairs. A point that was not
-    predicted is wrong. Pairs without a common point say nothing and are left out. Rows and resampling are by first
+    predicted is wrong. Pairs without a common point are left out. Rows and resampling are by first
     image. There is one result for each average and threshold.
 
     Raises:
@@ -116,8 +116,8 @@ class MatchingPck(Metric):
         check_answer(prediction, item)
         if item.relation is None or item.relation.tracks is None:
             raise DataError(f"`{self.protocol}` needs pairs of images with tracks", where=item.key)
-        asked, truth = item.relation.tracks
-        scored = np.isfinite(asked).all(1) & np.isfinite(truth).all(1)
+        queried, truth = item.relation.tracks
+        scored = np.isfinite(queried).all(1) & np.isfinite(truth).all(1)
         if not scored.any():
             self._pointless.add(item.key)
             return

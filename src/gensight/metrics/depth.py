@@ -105,7 +105,7 @@ class DepthScores(Metric):
         self._skipped: set[str] = set()
 
     def update(self, prediction: Prediction, item: Item) -> None:
-        """Measures one item. Images without a valid pixel say nothing and are counted in the notes.
+        """Measures one item. Images without a valid pixel are left out and counted in the notes.
 
         Raises:
             DataError: An image without metric depth, depth that cannot be metres, or another item's prediction.
@@ -160,7 +160,7 @@ class DepthScores(Metric):
         self._groups[item.sample.key] = item.sample.group
 
     def _in_metres(self, depth: Depth, truth: Array, predicted: Array) -> Array:
-        """The predicted values of valid pixels, aligned as the protocol says; NaN stays."""
+        """The predicted values of valid pixels, aligned by the protocol; NaN stays."""
         known = np.isfinite(predicted)
         if self.protocol == "depth-affine":
             if depth.kind == "metric":

@@ -15,7 +15,7 @@ _WITH_THRESHOLDS: dict[str, tuple[tuple[float, ...], Callable[[Skeleton, Sequenc
     "pckh": ((0.5,), lambda skeleton, at, seed: Pck(skeleton, "head", at, seed)),
     "readout-guidance-2024": ((0.05, 0.1, 0.2), ReadoutGuidance2024),
 }
-"""Name -> the thresholds that are meant by the bare name, and the metric; `pck-box@0.10` names one threshold."""
+"""Name -> the thresholds of the bare name, and the metric; `pck-box@0.10` names one threshold."""
 
 _WITHOUT: dict[str, Callable[[Skeleton, int], Metric]] = {
     "coco-oks": lambda skeleton, seed: CocoOks(skeleton, seed=seed),

@@ -77,7 +77,7 @@ class KeypointMetric(Metric):
         self._skipped: set[str] = set()
 
     def update(self, prediction: Prediction, item: Item) -> None:
-        """Measures one item. Items without a labelled keypoint say nothing and are left out."""
+        """Measures one item. Items without a labelled keypoint are left out."""
         subject, truth, answer = matched_keypoints(prediction, item, self.skeleton, self.protocol)
         if not truth.located.any():
             return
@@ -345,7 +345,7 @@ def root_mean_of_sums(sums: Array) -> Array:
 def weighted_median(errors: list[Array]) -> Callable[[Array], Array]:
     """A function from image weights (resamples, num_images), whole numbers, to the median of all errors, weighted.
 
-    Equal to `np.median` of the errors repeated as often as their image's weight says.
+    Equal to `np.median` of the errors repeated by their image's weight.
 
     Args:
         errors: Per image the errors in it, in any order.

@@ -9,11 +9,11 @@ from gensight.samples import Item, Prediction, merge_predictions
 class PerQueryMetric(Metric):
     """A metric of some tasks, on an image's answers joined together.
 
-    Answers of one image must follow each other, as the items of an encoding do: where the next image's begin, what was
-    said of the last one is merged and scored.
+    Answers of one image must follow each other, as the items of an encoding do: where the next image's begin, the
+    last image's answers are merged and scored.
 
     Args:
-        metric: What scores.
+        metric: Computes the scores.
         tasks: Items of other tasks (`Query.task`) are passed over.
         merged: Whether an image's answers are joined before they are scored.
     """

@@ -1,8 +1,8 @@
 """Several runs as one score: the test parts of all folds together, each image averaged over the seeds first.
 
 Cross-validation tests every image once per seed. Repeats of an image are no further evidence, so the images are what
-is resampled, never the runs: the interval says how the score would vary with other images, and how much it varies with
-the seed is told apart.
+is resampled, never the runs: the interval is over images; the variation over
+seeds is reported separately.
 
 Pixel protocols are pooled from the single errors, and mean over all keypoints what they mean in one run (a median is
 that of the errors of all seeds). Of any other protocol the images' own scores are averaged, which is another number

@@ -4,9 +4,9 @@
   (Long et al., CVPR 2015, section 5): `seg/miou` is the mean over classes of intersection / union, over the classes
   that the truth or a prediction shows; `seg/pixel-accuracy` the share of labelled pixels that are right;
   `seg/class-accuracy` the mean over classes that the truth shows of that share.
-- `seg-oracle-classes`: the same, but predicted classes that an image doesn't show are dropped first. It says how good
-  masks are where somebody has told which classes are there, and is never comparable with `seg`.
-- `mask`: the mask that an item asks for: `mask/iou`, `mask/dice`, and `mask/boundary-f` (Perazzi et al., "A benchmark
+- `seg-oracle-classes`: the same, but predicted classes that an image doesn't show are dropped first. It scores
+  masks given oracle classes, and is never comparable with `seg`.
+- `mask`: the mask of an item's query: `mask/iou`, `mask/dice`, and `mask/boundary-f` (Perazzi et al., "A benchmark
   dataset ... for video object segmentation", CVPR 2016, section 5.2: boundaries matched within 0.8 % of the diagonal),
   means over items. Two empty masks agree: 1.
 
@@ -38,7 +38,7 @@ _UNKNOWN = -1
 
 
 def painted_classes(instances: Sequence[Instance], names: Sequence[str], size: tuple[int, int]) -> Array:
-    """int32 (height, width): the class of each pixel by predicted masks; len(names) where nothing was said.
+    """int32 (height, width): the class of each pixel by predicted masks; len(names) where nothing was predicted.
 
     Raises:
         DataError: A mask of another size.
@@ -83,7 +83,7 @@ class Segmentation(Metric):
         self._skipped: set[str] = set()
 
     def update(self, prediction: Prediction, item: Item) -> None:
-        """Counts one image's pixels. Images without a labelled pixel say nothing and are counted in the notes.
+        """Counts one image's pixels. Images without a labelled pixel are left out and counted in the notes.
 
         Raises:
             DataError: An image without classes, a mask of another size, or a second prediction of one image.
@@ -99,13 +99,13 @@ class Segmentation(Metric):
         if not valid.any():
             self._skipped.add(sample.key)
             return
-        said = self._said(prediction, truth, sample.size)
+        predicted = self._predicted_map(prediction, truth, sample.size)
         num = len(self.names)
-        right = np.bincount(truth[valid & (said == truth)], minlength=num)
+        right = np.bincount(truth[valid & (predicted == truth)], minlength=num)
         self._images[sample.key] = np.stack(
             [
                 right,
-                np.bincount(said[valid], minlength=num + 1)[:num],
+                np.bincount(predicted[valid], minlength=num + 1)[:num],
                 np.bincount(truth[valid], minlength=num),
             ]
         ).astype(np.float64)
@@ -125,7 +125,7 @@ class Segmentation(Metric):
         truth: Array = table[numbers]
         return truth
 
-    def _said(self, prediction: Prediction, truth: Array, size: tuple[int, int]) -> Array:
+    def _predicted_map(self, prediction: Prediction, truth: Array, size: tuple[int, int]) -> Array:
         instances = prediction.instances
         if self.protocol == "seg-oracle-classes":
             shown = {self.names[number] for number in np.unique(truth) if number != _UNKNOWN}
@@ -177,7 +177,7 @@ def segmentation_metric(protocol: str, names: Sequence[str], seed: int = 0) -> S
 
 
 class MaskScores(Metric):
-    """Measures of the masks that items ask for, a result each: the mean over items, images weighted alike.
+    """Measures of the masks of items' queries, a result each: the mean over items, images weighted alike.
 
     The truth is the class in `item.query.options` (several: their union); without a query, the item's instance, or all
     instances. The answer is the union of the predicted masks.
@@ -201,11 +201,11 @@ class MaskScores(Metric):
             answered = prediction.item_key or prediction.sample_key
             raise DataError(f"a prediction of `{answered}` cannot be scored against `{item.key}`")
         truth, known = asked_mask(item)
-        said = np.zeros(sample.size, dtype=bool)
+        predicted = np.zeros(sample.size, dtype=bool)
         for one in prediction.instances:
             if one.mask is not None:
-                said |= one.mask().astype(bool)
-        values = {measure: _MASKS[measure](said & known, truth & known) for measure in self.measures}
+                predicted |= one.mask().astype(bool)
+        values = {measure: _MASKS[measure](predicted & known, truth & known) for measure in self.measures}
         self._images.setdefault(sample.key, {})[item.key] = values
         self._groups[sample.key] = sample.group
 
@@ -237,17 +237,17 @@ class MaskScores(Metric):
 
 
 def asked_mask(item: Item) -> tuple[Array, Array]:
-    """bool (height, width) twice: the mask that an item asks for, and where the truth is known.
+    """bool (height, width) twice: the mask of an item's query, and where the truth is known.
 
     Raises:
-        DataError: Nobody knows the masks of this image.
+        DataError: The masks of this image are not labelled.
     """
     sample, everywhere = item.sample, np.ones(item.sample.size, dtype=bool)
-    asked = () if item.query is None else item.query.options
-    classes = class_map(sample, asked)
-    if asked and classes is not None:
+    options = () if item.query is None else item.query.options
+    classes = class_map(sample, options)
+    if options and classes is not None:
         numbers = classes()
-        truth = np.isin(numbers, [n for n, name in enumerate(classes.names) if name in asked])
+        truth = np.isin(numbers, [n for n, name in enumerate(classes.names) if name in options])
         return truth, ~np.isin(numbers, classes.ignored)
     instances = sample.instances or ()
     if item.subject is not None:
@@ -256,30 +256,30 @@ def asked_mask(item: Item) -> tuple[Array, Array]:
         raise DataError("masks are scored on images whose masks are known", where=item.key)
     truth = np.zeros(sample.size, dtype=bool)
     for one in instances:
-        if one.mask is not None and (not asked or one.category in asked):
+        if one.mask is not None and (not options or one.category in options):
             truth |= one.mask()
     return truth, everywhere
 
 
-def intersection_over_union(said: Array, truth: Array) -> float:
+def intersection_over_union(predicted: Array, truth: Array) -> float:
     """Of two bool masks; 1 for two empty ones."""
-    union = np.count_nonzero(said | truth)
-    return np.count_nonzero(said & truth) / union if union else 1.0
+    union = np.count_nonzero(predicted | truth)
+    return np.count_nonzero(predicted & truth) / union if union else 1.0
 
 
-def dice(said: Array, truth: Array) -> float:
+def dice(predicted: Array, truth: Array) -> float:
     """Twice the intersection over the sum of two bool masks' pixels; 1 for two empty ones."""
-    total = np.count_nonzero(said) + np.count_nonzero(truth)
-    return 2 * np.count_nonzero(said & truth) / total if total else 1.0
+    total = np.count_nonzero(predicted) + np.count_nonzero(truth)
+    return 2 * np.count_nonzero(predicted & truth) / total if total else 1.0
 
 
-def boundary_f(said: Array, truth: Array, tolerance: float = TOLERANCE) -> float:
+def boundary_f(predicted: Array, truth: Array, tolerance: float = TOLERANCE) -> float:
     """F-measure of two bool masks' boundaries, matched within `tolerance` of the diagonal; 1 for two without any."""
-    edges = [_boundary(mask) for mask in (said, truth)]
+    edges = [_boundary(mask) for mask in (predicted, truth)]
     counts = [int(edge.sum()) for edge in edges]
     if not all(counts):
         return float(counts[0] == counts[1])
-    radius = int(np.ceil(tolerance * np.hypot(*said.shape)))
+    radius = int(np.ceil(tolerance * np.hypot(*predicted.shape)))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     near = [cv2.dilate(edge.astype(np.uint8), disc).astype(bool) for edge in edges]
     precision = (edges[0] & near[1]).sum() / counts[0]
@@ -303,8 +303,8 @@ def _split(sums: Array, num: int) -> tuple[Array, Array, Array]:
 
 
 def _ious(sums: Array) -> Array:
-    right, said, true = _split(sums, np.shape(sums)[-1] // 3)
-    return _ratio(right, said + true - right)
+    right, predicted, true = _split(sums, np.shape(sums)[-1] // 3)
+    return _ratio(right, predicted + true - right)
 
 
 def _recalls(sums: Array) -> Array:

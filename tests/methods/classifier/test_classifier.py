@@ -79,12 +79,12 @@ def test_a_training_that_was_stopped_ends_in_the_same_weights(tmp_path: Path) ->
     method, count = small.method(), 0
     losses = method.losses
 
-    def stopping(batch: Batch, player: str = "model") -> dict[str, Tensor]:
+    def stopping(batch: Batch, group: str = "model") -> dict[str, Tensor]:
         nonlocal count
         count += 1
         if count == 6:
             raise StoppedError
-        return losses(batch, player)
+        return losses(batch, group)
 
     method.losses = stopping  # type: ignore[method-assign]
     with pytest.raises(StoppedError):
@@ -98,7 +98,7 @@ def test_sgd_with_momentum_learns_the_colours(tmp_path: Path) -> None:
     method = small.method()
     train(tmp_path, method, replace(SGD, steps=60))
     batch = small.batch(12)
-    said = method.eval().predict(batch)["class"].argmax(1)
-    assert (said == batch.targets["class"].argmax(1)).float().mean() > 0.8
+    predicted = method.eval().predict(batch)["class"].argmax(1)
+    assert (predicted == batch.targets["class"].argmax(1)).float().mean() > 0.8
     rows = (tmp_path / "log/metrics.csv").read_text().splitlines()
     assert "loss" in rows[0].split(",")

@@ -155,8 +155,8 @@ def test_a_thin_box_does_not_vanish():
 
 
 def test_positions_differ():
-    told = sines((6, 7), 16).flatten(1).T
-    assert torch.cdist(told, told).add(10 * torch.eye(42)).min() > 1e-2
+    encoded = sines((6, 7), 16).flatten(1).T
+    assert torch.cdist(encoded, encoded).add(10 * torch.eye(42)).min() > 1e-2
 
 
 def test_soft_argmax_is_the_place():

@@ -14,7 +14,7 @@ from gensight.loading.cases import collate
 from gensight.loading.draw_order import Draw
 from gensight.methods.instruct.editor import guide
 from gensight.methods.instruct.losses import class_loss, overlap_loss, task_loss
-from gensight.methods.instruct.method import other_words, said
+from gensight.methods.instruct.method import query_text, rephrase_query
 from gensight.methods.loss import total_loss
 from gensight.samples import Batch
 from tests.methods.instruct import small
@@ -32,8 +32,8 @@ def folder(tmp_path_factory):
 def velocity(tmp_path_factory):
     """A folder of a model that predicts v."""
     base = tmp_path_factory.mktemp("velocity")
-    told = save_pipeline(base / "sd") / "scheduler" / "scheduler_config.json"
-    told.write_text(json.dumps(json.loads(told.read_text()) | {"prediction_type": "v_prediction"}))
+    config = save_pipeline(base / "sd") / "scheduler" / "scheduler_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"prediction_type": "v_prediction"}))
     return base
 
 
@@ -59,9 +59,9 @@ def test_a_one_step_editor_begins_by_seeing_the_image_without_noise(folder, trai
     editor = small.method(folder, trainable, way="one-step").editor
     image, text = torch.randn(2, 4, 8, 8), editor.embed(["a", "b"])
     clean = plain.unet(plain.vae.config.scaling_factor * image, 0, encoder_hidden_states=text).sample
-    told = editor.denoise(torch.zeros_like(image), torch.tensor([999, 999]), image, text)
-    torch.testing.assert_close(told, clean, atol=1e-4, rtol=1e-4)
-    assert (told - plain.unet(image, 999, encoder_hidden_states=text).sample).abs().max() > 1e-2
+    output = editor.denoise(torch.zeros_like(image), torch.tensor([999, 999]), image, text)
+    torch.testing.assert_close(output, clean, atol=1e-4, rtol=1e-4)
+    assert (output - plain.unet(image, 999, encoder_hidden_states=text).sample).abs().max() > 1e-2
 
 
 def test_late_noise_levels_are_the_noisier_of_two(folder, batch):
@@ -104,29 +104,31 @@ def test_black_answers_are_encoded_once(folder):
     assert sizes == [4, 1, 1]
 
 
-def test_channels_for_the_image_may_begin_as_copies_in_many_steps_too(folder):
+def test_image_channels_of_the_multi_step_model_may_begin_as_copies(folder):
     plain, editor = load_diffusion(folder / "sd"), small.method(folder, image_channels="copied").editor
     weight = editor.backbone.unet.conv_in.weight
     torch.testing.assert_close(weight[:, 4:], plain.vae.config.scaling_factor * plain.unet.conv_in.weight)
     bias = editor.backbone.unet.time_embedding.linear_1.bias
-    torch.testing.assert_close(bias, plain.unet.time_embedding.linear_1.bias)  # all noise levels are told
+    torch.testing.assert_close(bias, plain.unet.time_embedding.linear_1.bias)  # all noise levels are passed
 
 
-def test_many_steps_from_one_begin_blind_to_noise_and_answer_as_it_does(velocity, batch, tmp_path):
+def test_a_multi_step_model_from_a_one_step_model_ignores_noise_and_answers_like_it(velocity, batch, tmp_path):
     one = small.method(velocity, way="one-step")
     _shake(one)
     own = one.eval().predict(batch)["painted"]
     one.editor.save_pipeline(tmp_path / "sd", one_step=True)
     options = {"zero_terminal_snr": True, "sample_steps": 1, "text_guidance": 1.0}
-    blind, kept = (small.method(tmp_path, noise_channels=begin, **options).eval() for begin in ("zero", "kept"))
-    torch.testing.assert_close(blind.predict(batch)["painted"], own, atol=0.02, rtol=0)  # its last level shows 0.2 %
+    zeroed, kept = (small.method(tmp_path, noise_channels=begin, **options).eval() for begin in ("zero", "kept"))
+    torch.testing.assert_close(
+        zeroed.predict(batch)["painted"], own, atol=0.02, rtol=0
+    )  # its last level contains 0.2 %
     assert not torch.allclose(kept.predict(batch)["painted"], own, atol=0.02)
-    total_loss(blind.train().losses(batch)).backward()
-    assert blind.editor.backbone.unet.conv_in.weight.grad[:, :4].abs().max() > 0  # and learns to see it
+    total_loss(zeroed.train().losses(batch)).backward()
+    assert zeroed.editor.backbone.unet.conv_in.weight.grad[:, :4].abs().max() > 0  # and learns to use it
 
 
-def test_a_model_that_was_never_shown_an_image_does_not_begin_blind(folder):
-    with pytest.raises(ConfigError, match="never shown an image"):
+def test_zero_noise_channels_need_image_channels(folder):
+    with pytest.raises(ConfigError, match="without image channels"):
         small.method(folder, noise_channels="zero")
 
 
@@ -198,11 +200,11 @@ def test_training_says_it_in_other_words_and_never_in_those_held_out(folder, bat
     method = small.method(folder)
     method.train()
     assert method._texts(batch) == method._texts(batch)
-    assert method._texts(batch) != [said(item) for item in batch.items]
+    assert method._texts(batch) != [query_text(item) for item in batch.items]
     method.eval()
-    assert method._texts(batch) == [said(item) for item in batch.items]
-    heard = {other_words(batch.items[0], seed) for seed in range(300)}
-    assert len(heard) > 20
+    assert method._texts(batch) == [query_text(item) for item in batch.items]
+    texts = {rephrase_query(batch.items[0], seed) for seed in range(300)}
+    assert len(texts) > 20
 
 
 def test_pixels_of_a_share_estimate_those_of_all(folder):
@@ -265,8 +267,8 @@ def test_classes_can_be_taught_by_their_colours_alone(folder):
     method = small.method(folder, way="one-step", class_weight=1.0, decoded_share=0.01, labels=names).train()
     cases = small.cases(3)
     queries = [cases.item(number).query for number in range(len(cases))]
-    asked = [n for n, query in enumerate(queries) if query.task == "classify" and len(query.options) > 1]
-    losses = method.losses(collate([cases[Draw(number, 0, number)] for number in asked[:3]]))
+    numbers = [n for n, query in enumerate(queries) if query.task == "classify" and len(query.options) > 1]
+    losses = method.losses(collate([cases[Draw(number, 0, number)] for number in numbers[:3]]))
     assert losses["latents"].count == 0  # what is undecided would be taught the mean of the colours
     total_loss(losses).backward()
     assert method.editor.backbone.unet.conv_out.weight.grad.abs().max() > 0  # all are decoded
@@ -282,7 +284,7 @@ def test_diffusers_gives_the_same_picture_for_the_same_noise(
     )
     _shake(method)
     method.eval()
-    editor, text = method.editor, said(batch.items[0])
+    editor, text = method.editor, query_text(batch.items[0])
     noise = torch.randn(1, 4, 8, 8)
     with torch.no_grad():
         latents = editor.sample(noise, editor.image_latents(batch.image[:1]), [text], 3, sampler, 3.0, 1.2)
@@ -305,7 +307,7 @@ def test_diffusers_gives_the_one_step_too(folder, batch, tmp_path):
     method.editor.save_pipeline(tmp_path / "saved", one_step=True)
     pipeline = StableDiffusionInstructPix2PixPipeline.from_pretrained(tmp_path / "saved", safety_checker=None)
     pipeline.set_progress_bar_config(disable=True)
-    theirs = pipeline(said(batch.items[0]), batch.image[:1], num_inference_steps=1, guidance_scale=1.0,
+    theirs = pipeline(query_text(batch.items[0]), batch.image[:1], num_inference_steps=1, guidance_scale=1.0,
                       latents=torch.zeros(1, 4, 8, 8), output_type="pt").images  # fmt: skip
     torch.testing.assert_close(theirs, own, atol=2e-4, rtol=0)
 

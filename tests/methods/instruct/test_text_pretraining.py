@@ -1,4 +1,4 @@
-"""Words taught first: tasks and classes can be told from the text encoder's output, in words never trained on too."""
+"""Text pretraining: tasks and classes can be read from the text encoder's output, for unseen wordings too."""
 
 from pathlib import Path
 
@@ -39,9 +39,9 @@ def taught(of: Instruct, steps: int, run: Path, seed: int = 0) -> WordsReader:
 
 
 def held_out(num: int = 40) -> list[Instruction]:
-    asked = [("segment", (NAMES[n % 4],)) for n in range(num)] + [("detect", (NAMES[n % 4],)) for n in range(num)]
-    asked += [("depth", ()) for _ in range(num)]
-    return [rephrased(task, names, seed, part="held-out") for seed, (task, names) in enumerate(asked)]
+    queries = [("segment", (NAMES[n % 4],)) for n in range(num)] + [("detect", (NAMES[n % 4],)) for n in range(num)]
+    queries += [("depth", ()) for _ in range(num)]
+    return [rephrased(task, names, seed, part="held-out") for seed, (task, names) in enumerate(queries)]
 
 
 def test_task_and_class_are_legible_afterwards_in_words_never_trained_on(folder: Path, tmp_path: Path) -> None:

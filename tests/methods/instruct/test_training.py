@@ -35,12 +35,12 @@ def test_a_run_stopped_in_the_middle_of_an_epoch_ends_bit_identical(folder: Path
     method = training.method(folder, way)
     losses, count = method.losses, 0
 
-    def stopping(batch: Batch, player: str = "model") -> dict[str, torch.Tensor]:
+    def stopping(batch: Batch, group: str = "model") -> dict[str, torch.Tensor]:
         nonlocal count
         count += 1
         if count == 4:
             raise StoppedError
-        return losses(batch, player)
+        return losses(batch, group)
 
     method.losses = stopping
     with pytest.raises(StoppedError):

@@ -1,4 +1,4 @@
-"""What an image shows is taught whatever is asked: to the U-Net, in training alone."""
+"""Visible classes are an auxiliary target of the U-Net for every instruction, in training alone."""
 
 import math
 from pathlib import Path

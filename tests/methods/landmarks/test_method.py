@@ -70,10 +70,12 @@ def test_two_halves_of_a_batch_have_the_mean_of_its_loss() -> None:
     torch.testing.assert_close(whole, torch.stack(halves).mean(), atol=WARPED, rtol=0)
 
 
-def test_two_players_move_only_themselves() -> None:
+def test_two_optimizer_groups_move_only_themselves() -> None:
     method = small.method(adversary=0.1).train()
-    assert method.players == ("model", "discriminator")
-    own = {player: {id(p) for g in method.parameter_groups(player) for p in g["params"]} for player in method.players}
+    assert method.optimizer_groups == ("model", "discriminator")
+    own = {
+        group: {id(p) for g in method.parameter_groups(group) for p in g["params"]} for group in method.optimizer_groups
+    }
     assert not own["model"] & own["discriminator"]
     assert {"reconstruction", "adversarial"} <= set(method.losses(small.batch()))
     total_loss(method.losses(small.batch(), "discriminator")).backward()

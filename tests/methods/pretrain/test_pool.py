@@ -62,7 +62,7 @@ def test_an_interrupted_pool_goes_on_with_the_missing_shards(tmp_path, monkeypat
         open_pool(Ramps(7, broken=5), tmp_path, settings(7), workers=0)
     finished = sorted(path.name for path in (tmp_path / "captions").iterdir())
     assert finished == ["000000.json", "000001.json"]
-    # Image 0 would be told broken now, if it were read again.
+    # Image 0 would be reported broken now, if it were read again.
     pool = open_pool(Ramps(7, broken=0), tmp_path, settings(7), workers=0)
     assert [int(image[0, 0, 2]) for image in pool.images] == list(range(7))
 

@@ -32,7 +32,7 @@ def scene(key, *instances, difficult=()) -> Item:
     return Item((Sample(key, SIZE, image, instances, group=key, extras=extras),))
 
 
-def told(item, *instances) -> Prediction:
+def as_prediction(item, *instances) -> Prediction:
     return Prediction(item.sample.key, SIZE, instances, item_key=item.key, group=item.sample.group)
 
 
@@ -63,7 +63,7 @@ def random_scenes(seed: int, num: int = 12, crowds: bool = True):
                 answers.append(thing(other, np.concatenate([moved[:2], np.maximum(moved[2:], moved[:2] + 1)]),
                                      float(np.round(rng.random(), 2))))  # fmt: skip
         answers += [thing(name, box, float(np.round(rng.random() * 0.6, 2))) for name, box in boxes(rng, 3)]
-        found.append((told(item, *answers), item))
+        found.append((as_prediction(item, *answers), item))
     return found
 
 
@@ -77,7 +77,9 @@ class _Boxes(MetricContract):
         right = kind == "perfect"
         return [
             (
-                told(item, *(one if right else thing(one.category, one.box + 1000) for one in item.sample.instances)),
+                as_prediction(
+                    item, *(one if right else thing(one.category, one.box + 1000) for one in item.sample.instances)
+                ),
                 item,
             )
             for _, item in found
@@ -139,7 +141,7 @@ def test_more_than_a_hundred_boxes_are_cut_as_pycocotools_cuts_them():
     rng = np.random.default_rng(0)
     item = scene("a", *(thing("cat", box, area=float(np.prod(box[2:] - box[:2]))) for _, box in boxes(rng, 5)))
     many = [thing("cat", box, float(np.round(rng.random(), 1))) for _, box in boxes(rng, 150)]
-    answers = [(told(item, *many, *(thing("cat", one.box, 0.5) for one in item.sample.instances)), item)]
+    answers = [(as_prediction(item, *many, *(thing("cat", one.box, 0.5) for one in item.sample.instances)), item)]
     result = score(CocoBox(), answers)
     expected = [value if value > -1 else float("nan") for value in reference(answers)]
     assert [result.parts[name] for name in PARTS] == pytest.approx(expected, abs=1e-6, nan_ok=True)
@@ -151,8 +153,8 @@ def test_trap_200_false_boxes_lower_ap():
     item = scene("a", thing("cat", (10, 10, 100, 100)))
     empty = scene("b", thing("dog", (10, 10, 100, 100)))
     right = [
-        (told(item, thing("cat", (10, 10, 100, 100), 0.5)), item),
-        (told(empty, thing("dog", (10, 10, 100, 100))), empty),
+        (as_prediction(item, thing("cat", (10, 10, 100, 100), 0.5)), item),
+        (as_prediction(empty, thing("dog", (10, 10, 100, 100))), empty),
     ]
     ghosts = [thing("cat", box, 0.9) for _, box in boxes(rng, 200)]
     for metric in ("coco-box", "voc07", "voc12"):
@@ -161,7 +163,7 @@ def test_trap_200_false_boxes_lower_ap():
         for place in (0, 1):
             prediction, of = right[place]
             haunted = list(right)
-            haunted[place] = (told(of, *prediction.instances, *ghosts), of)
+            haunted[place] = (as_prediction(of, *prediction.instances, *ghosts), of)
             fresh = detection_metric(metric)
             assert score(fresh, haunted).value < 0.53  # cats' precision is near 0, dogs' is 1
 
@@ -212,7 +214,7 @@ def test_voc_equals_a_plain_repetition(protocol, seed):
         difficult = [n for n in range(len(item.sample.instances)) if rng.random() < 0.2]
         again = scene(item.sample.key, *item.sample.instances, difficult=difficult)
         instances = [thing(one.category, one.box, float(rng.random())) for one in prediction.instances]
-        answers.append((told(again, *instances), again))
+        answers.append((as_prediction(again, *instances), again))
     result = score(VocBox(protocol), answers)
     expected = {f"AP/{name}": devkit(answers, name, protocol == "voc07") for name in NAMES}
     assert result.parts == pytest.approx(expected, abs=1e-9)
@@ -222,9 +224,9 @@ def test_voc_equals_a_plain_repetition(protocol, seed):
 def test_refusals():
     item = Item((Sample("a", SIZE, image),))
     with pytest.raises(DataError, match="needs images whose objects are marked"):
-        CocoBox().update(told(item), item)
+        CocoBox().update(as_prediction(item), item)
     item = scene("a", Instance("cat"))
     with pytest.raises(DataError, match="needs the box of every object"):
-        CocoBox().update(told(item), item)
+        CocoBox().update(as_prediction(item), item)
     with pytest.raises(ConfigError, match="no detection protocol is called `voc`"):
         detection_metric("voc")

@@ -36,24 +36,25 @@ class TestCocoOks(MetricContract):
         # 10 px give 0.779, which passes 0.5 to 0.75 (6 of 10 thresholds); 30 px give 0.105, which passes none.
         points = np.array([(100.0, 100), (np.nan, np.nan), (np.nan, np.nan)])
         near, far = (item(key, subject(points, area=5000.0)) for key in "ab")
-        told = [
+        predictions = [
             (answer(near, np.array([(110.0, 100), (0, 0), (0, 0)]), confidence=0.9), near),
             (answer(far, np.array([(130.0, 100), (0, 0), (0, 0)]), confidence=0.8), far),
         ]
-        result = score(self.metric(), told)
+        result = score(self.metric(), predictions)
         # Half of the truths are found, first: precision 1 up to recall 0.5, which is 51 of 101 levels.
         assert result.value == pytest.approx(0.6 * 51 / 101)
         assert result.parts["AR"] == pytest.approx(0.6 * 0.5)
         assert [row["score"] for row in result.rows] == pytest.approx([np.exp(-0.25), 0.0])
-        # Told the other way round, the false alarm comes first: precision 1/2.
-        told = [
-            (answer(asked, p.instances[0].keypoints.points, 1 - p.instances[0].confidence), asked) for p, asked in told
+        # In the other order of confidence, the false alarm comes first: precision 1/2.
+        predictions = [
+            (answer(scored_item, p.instances[0].keypoints.points, 1 - p.instances[0].confidence), scored_item)
+            for p, scored_item in predictions
         ]
-        assert score(self.metric(), told).value == pytest.approx(0.6 * 0.5 * 51 / 101)
+        assert score(self.metric(), predictions).value == pytest.approx(0.6 * 0.5 * 51 / 101)
 
     def test_area_by_the_box_is_said(self):
-        asked = item("a", subject(np.full((3, 2), 150.0)))
-        assert score(self.metric(), answers("perfect", [asked])).notes == (
+        scored_item = item("a", subject(np.full((3, 2), 150.0)))
+        assert score(self.metric(), answers("perfect", [scored_item])).notes == (
             "area by the box for 1 subjects without a segment",
         )
 
@@ -147,10 +148,10 @@ def noisy(sample: Sample, generator: np.random.Generator, spread: float, extra: 
         height, width = sample.size
         count = len(COCO_17) if not found else len(found[0])
         found.append(generator.uniform(0, (width, height), (count, 2)))
-    return Prediction(sample.key, sample.size, tuple(_told(points, generator) for points in found))
+    return Prediction(sample.key, sample.size, tuple(_instance_of(points, generator) for points in found))
 
 
-def _told(points, generator) -> Instance:
+def _instance_of(points, generator) -> Instance:
     skeleton = COCO_17 if len(points) == 17 else SKELETON
     visible = np.full(len(points), 3, np.int8)
     keypoints = Keypoints(skeleton, points, visible, np.ones(len(points), np.float32))
@@ -233,28 +234,28 @@ def test_top_down_answers_equal_the_same_ones_merged(shared_data):
     truth = json.loads((shared_data / "coco_mini/annotations/person_keypoints_val2017.json").read_text())
     samples, ids = read_samples(truth, COCO_17)
     generator = np.random.default_rng(0)
-    metric, told = CocoOks(OPENPOSE_18, sigmas=OPENPOSE_18.sigmas), []
+    metric, predictions = CocoOks(OPENPOSE_18, sigmas=OPENPOSE_18.sigmas), []
     people = CocoOks(COCO_17)
     for sample in samples:
         for index, instance in enumerate(sample.instances):
             if instance.is_crowd or not instance.keypoints.located.any():
                 continue
-            asked = Item((sample,), index)
+            scored_item = Item((sample,), index)
             points = np.nan_to_num(instance.keypoints.points, nan=50.0) + generator.normal(0, 5, (17, 2))
             keypoints = Keypoints(COCO_17, points, np.full(17, 3, np.int8), np.ones(17, np.float32))
             prediction = Prediction(
                 sample.key,
                 sample.size,
                 (Instance(keypoints=convert_keypoints(keypoints, OPENPOSE_18), confidence=float(generator.random())),),
-                item_key=asked.key,
+                item_key=scored_item.key,
             )
-            told.append(prediction)
-            metric.update(prediction, asked)
-            people.update(prediction, asked)
+            predictions.append(prediction)
+            metric.update(prediction, scored_item)
+            people.update(prediction, scored_item)
     (result,) = people.compute()
     with_people = [annotation["image_id"] for annotation in truth["annotations"]]
     truth["images"] = [image for image in truth["images"] if image["id"] in with_people]
-    assert result.parts == pytest.approx(coco_eval(truth, coco_results(told, ids)), abs=1e-6)
+    assert result.parts == pytest.approx(coco_eval(truth, coco_results(predictions, ids)), abs=1e-6)
     assert only(metric).value == pytest.approx(result.value, abs=0.1)  # the neck counts too
 
 
@@ -290,8 +291,8 @@ def test_recall_levels_are_compared_as_pycocotools_does():
 
 def test_results_entries():
     points = np.array([(10.5, 20.5), (np.nan, np.nan), (1.0, 2.0)])
-    asked = item("a", subject(points))
-    entries = coco_results([answer(asked, points, confidence=0.25)], {"a": 7}, SKELETON)
+    scored_item = item("a", subject(points))
+    entries = coco_results([answer(scored_item, points, confidence=0.25)], {"a": 7}, SKELETON)
     assert entries == [{"image_id": 7, "category_id": 1, "keypoints": [10, 20, 1, 0, 0, 0, 0.5, 1.5, 1], "score": 0.25}]
     with pytest.raises(DataError, match="this image has no id in the data set's file"):
-        coco_results([answer(asked, points)], {}, SKELETON)
+        coco_results([answer(scored_item, points)], {}, SKELETON)

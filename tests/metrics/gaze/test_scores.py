@@ -187,13 +187,13 @@ def test_goo_asks_for_the_right_class():
 class _Contract(MetricContract):
     def answers(self, kind):
         rng = np.random.default_rng(1)
-        told = []
+        predictions = []
         for number, item in enumerate(_distinct()):
             x, y = item.subject.gaze.points.mean(0) / np.array([80, 60]) * 64
             far = (1 if x > 32 else 63, 1 if y > 32 else 63)
             place = {"perfect": (x, y), "worst": far, "mixed": (x + 3 * number * rng.random(), y)}[kind]
-            told.append((answer(item, blob(*place, sigma=1 if kind == "perfect" else 3)), item))
-        return told
+            predictions.append((answer(item, blob(*place, sigma=1 if kind == "perfect" else 3)), item))
+        return predictions
 
 
 def _distinct():
@@ -209,14 +209,18 @@ class TestPointAuc(_Contract):
         return GazeScores("gazefollow", ("auc",))
 
     def answers(self, kind):
-        told = super().answers(kind)
+        predictions = super().answers(kind)
         if kind == "perfect":  # the annotated pixel alone is largest
-            return [(answer(item, blob(*(item.subject.gaze.points[0] / [80, 60] * 64), 0.4)), item) for _, item in told]
+            return [
+                (answer(item, blob(*(item.subject.gaze.points[0] / [80, 60] * 64), 0.4)), item)
+                for _, item in predictions
+            ]
         if kind == "worst":
             return [
-                (answer(item, -blob(*(item.subject.gaze.points[0] / [80, 60] * 64), 0.4)), item) for _, item in told
+                (answer(item, -blob(*(item.subject.gaze.points[0] / [80, 60] * 64), 0.4)), item)
+                for _, item in predictions
             ]
-        return told
+        return predictions
 
     def test_perfect_answers_score_best(self):
         assert score(self.metric(), self.answers("perfect")).value > 0.999
@@ -244,16 +248,16 @@ class TestDistance(_Contract):
 
     def test_to_the_mean_and_to_the_nearest(self):
         item = person("a", [[40, 30], [40, 42]])
-        told = [(answer(item, blob(32.5, 32.5)), item)]
+        predictions = [(answer(item, blob(32.5, 32.5)), item)]
         average, minimum = (
-            score(GazeScores("gazefollow", (m,)), told).value for m in ("average-distance", "minimum-distance")
+            score(GazeScores("gazefollow", (m,)), predictions).value for m in ("average-distance", "minimum-distance")
         )
         assert average == pytest.approx(np.hypot(0.5 / 64, 0.6 - 32.5 / 64), abs=1e-6)
         assert minimum == pytest.approx(np.hypot(0.5, 0.5) / 64, abs=1e-6)
 
     def test_who_looks_out_is_not_scored_and_counted(self):
-        told = [*self.answers("mixed"), (answer(person("z", [], False), blob(3, 3)), person("z", [], False))]
-        result = score(self.metric(), told)
+        predictions = [*self.answers("mixed"), (answer(person("z", [], False), blob(3, 3)), person("z", [], False))]
+        result = score(self.metric(), predictions)
         assert result.num_images == 8
         assert "1 people look out of the image, and are not scored" in result.notes
 
@@ -266,7 +270,7 @@ class TestInFrameAp(MetricContract):
 
     def answers(self, kind):
         rng = np.random.default_rng(2)
-        told = []
+        predictions = []
         for n in range(24):
             inside = n % 2 == 0
             item = person(f"image{n}", [[40, 30]] if inside else [], inside)
@@ -275,20 +279,20 @@ class TestInFrameAp(MetricContract):
                 "worst": 0.5,
                 "mixed": float(np.clip(0.5 + 0.2 * inside + rng.normal(0, 0.3), 0, 1)),
             }
-            told.append((answer(item, blob(5, 5), probability[kind]), item))
-        return told
+            predictions.append((answer(item, blob(5, 5), probability[kind]), item))
+        return predictions
 
     def test_plain_definition(self):
         """Sum over distinct thresholds of (recall step) x precision."""
-        told = self.answers("mixed")
-        pairs = [(p.instances[0].gaze.in_frame_probability, i.subject.gaze.in_frame) for p, i in told]
+        predictions = self.answers("mixed")
+        pairs = [(p.instances[0].gaze.in_frame_probability, i.subject.gaze.in_frame) for p, i in predictions]
         total, area, before = sum(t for _, t in pairs), 0.0, 0.0
         for threshold in sorted({s for s, _ in pairs}, reverse=True):
             chosen = [t for s, t in pairs if s >= threshold]
             recall = sum(chosen) / total
             area += (recall - before) * sum(chosen) / len(chosen)
             before = recall
-        assert score(self.metric(), told).value == pytest.approx(area, abs=1e-12)
+        assert score(self.metric(), predictions).value == pytest.approx(area, abs=1e-12)
 
     def test_everybody_inside_is_undefined(self):
         item = person("a", [[40, 30]])

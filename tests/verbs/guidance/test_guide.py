@@ -17,7 +17,7 @@ from gensight.guidance.sampling import ImageSampling
 from gensight.guidance.steering import Steering
 from gensight.verbs.guidance.guide import guide
 from gensight.verbs.guidance.scores import OwnReader, drag_distance
-from gensight.verbs.guidance.targets import Wishes
+from gensight.verbs.guidance.targets import GuidanceTargets
 from gensight.verbs.train import train
 from tests.verbs.small_recipe import small_recipe
 
@@ -41,14 +41,14 @@ def recipe(folder: Path, encoding: dict[str, object], backbone: str = "diffusers
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs that read depth, points and looks on one small pipeline; a judge of depth from scratch; pictures."""
+    """Depth, points and appearance runs on one small pipeline; a depth evaluator trained from scratch; pictures."""
     folder = tmp_path_factory.mktemp("guide")
     clean = {"kind": "readout", "projection": 16, "bottleneck": 8, "widths": [8, 8]}
     depth = {"kind": "depth-image", "channels": 1}
     train(recipe(folder, depth), folder / "depth")
     train(recipe(folder, {"kind": "correspondence", "distance": [1, 1], "num_points": 16}), folder / "points")
     train(recipe(folder, {"kind": "appearance"}), folder / "looks")
-    train(recipe(folder, depth, "scratch", method=clean), folder / "judge")
+    train(recipe(folder, depth, "scratch", method=clean), folder / "evaluator")
     shutil.copytree(folder / "depth", folder / "clean")
     config = (folder / "clean/config.yaml").read_text()
     assert "timesteps: random" in config
@@ -67,16 +67,18 @@ def sampling(seeds: tuple[int, ...] = (0, 1), **changes: object) -> ImageSamplin
     return ImageSampling(**values)  # type: ignore[arg-type]
 
 
-def test_a_control_is_followed_and_judged(place: Path, tmp_path: Path) -> None:
-    wishes = Wishes(controls=(place / "control.png",))
+def test_a_control_is_followed_and_evaluated(place: Path, tmp_path: Path) -> None:
+    targets = GuidanceTargets(controls=(place / "control.png",))
     strong = Steering(weight=0.2, share=1.0, inner_steps=2)
-    out = guide([place / "depth"], tmp_path / "out", wishes, sampling(), strong, judges=[place / "judge"], batch_size=2)
+    out = guide(
+        [place / "depth"], tmp_path / "out", targets, sampling(), strong, evaluators=[place / "evaluator"], batch_size=2
+    )
     held = json.loads((out / "guide.json").read_text())
     assert [row["seed"] for row in held["images"]] == [0, 1]
     for row in held["images"]:
         errors = [row["error_by_step"][str(step)] for step in range(3)]
         assert errors[-1] < errors[0]  # the guiding head reads something nearer to the control as steps go by
-        assert set(row["scores"]) == {"control-error/judge", "changed"}
+        assert set(row["scores"]) == {"control-error/evaluator", "changed"}
     (score, changed) = held["scores"]
     assert score["num_seeds"] == 2
     before, after = score["unguided"]["value"], score["guided"]["value"]
@@ -89,31 +91,31 @@ def test_a_control_is_followed_and_judged(place: Path, tmp_path: Path) -> None:
 
 
 def test_a_batch_gives_what_single_images_give(place: Path, tmp_path: Path) -> None:
-    wishes = Wishes(controls=(place / "control.png",))
+    targets = GuidanceTargets(controls=(place / "control.png",))
     for name, size in (("one", 1), ("two", 2)):
-        guide([place / "depth"], tmp_path / name, wishes, sampling(), STEERING, film=False, batch_size=size)
+        guide([place / "depth"], tmp_path / name, targets, sampling(), STEERING, film=False, batch_size=size)
     for seed in (0, 1):
         one, two = (read_image(tmp_path / name / f"guided-{seed}.png").astype(int) for name in ("one", "two"))
         assert np.abs(one - two).max() <= 3  # signs of gradients near zero may turn
 
 
 def test_finished_seeds_are_kept(place: Path, tmp_path: Path) -> None:
-    wishes, out = Wishes(controls=(place / "control.png",)), tmp_path / "out"
-    guide([place / "depth"], out, wishes, sampling((0,)), STEERING, film=False)
+    targets, out = GuidanceTargets(controls=(place / "control.png",)), tmp_path / "out"
+    guide([place / "depth"], out, targets, sampling((0,)), STEERING, film=False)
     stamp = (out / "guided-0.png").stat().st_mtime_ns
     announced: list[str] = []
-    guide([place / "depth"], out, wishes, sampling((0, 1)), STEERING, film=False, announce=announced.append)
+    guide([place / "depth"], out, targets, sampling((0, 1)), STEERING, film=False, announce=announced.append)
     assert (out / "guided-0.png").stat().st_mtime_ns == stamp
     assert "about" in announced[0]
     held = json.loads((out / "guide.json").read_text())
     assert [row["seed"] for row in held["images"]] == [0, 1]
     assert held["scores"][0]["num_seeds"] == 2
     with pytest.raises(ConfigError, match="other settings"):
-        guide([place / "depth"], out, wishes, sampling((2,), steps=5), STEERING, film=False)
+        guide([place / "depth"], out, targets, sampling((2,), steps=5), STEERING, film=False)
 
 
 def test_a_mix_of_a_control_a_drag_and_a_reference(place: Path, tmp_path: Path) -> None:
-    wishes = Wishes(
+    targets = GuidanceTargets(
         controls=(place / "control.png",),
         drags=("10,10:40,40",),
         reference=place / "photo.png",
@@ -121,18 +123,18 @@ def test_a_mix_of_a_control_a_drag_and_a_reference(place: Path, tmp_path: Path) 
         weights=(1.0, 0.5, 0.5),
     )
     runs = [place / "depth", place / "points", place / "looks"]
-    out = guide(runs, tmp_path / "out", wishes, sampling((0,)), STEERING, judges=[place / "judge"], film=False)
+    out = guide(runs, tmp_path / "out", targets, sampling((0,)), STEERING, evaluators=[place / "evaluator"], film=False)
     held = json.loads((out / "guide.json").read_text())
     assert [score["name"] for score in held["scores"]] == [
-        "control-error1/judge", "drag-distance2/own", "appearance-distance3/own", "changed"]  # fmt: skip
+        "control-error1/evaluator", "drag-distance2/own", "appearance-distance3/own", "changed"]  # fmt: skip
     assert held["scores"][1]["unit"] == "px"
     assert "reference" in held["inversion_psnr_db"]
 
 
 def test_a_real_image_is_dragged_from_its_own_inversion(place: Path, tmp_path: Path) -> None:
-    wishes = Wishes(source=place / "photo.png", drags=("10,10:40,40", "20,50:20,30"))
+    targets = GuidanceTargets(source=place / "photo.png", drags=("10,10:40,40", "20,50:20,30"))
     plain = Steering(weight=0.0)
-    out = guide([place / "points"], tmp_path / "out", wishes, sampling((0,), guidance_scale=1.0), plain, film=False)
+    out = guide([place / "points"], tmp_path / "out", targets, sampling((0,), guidance_scale=1.0), plain, film=False)
     held = json.loads((out / "guide.json").read_text())
     unguided = read_image(out / "unguided-0.png").astype(float)
     mean_square = np.square(unguided - read_image(place / "photo.png")).mean()
@@ -142,17 +144,17 @@ def test_a_real_image_is_dragged_from_its_own_inversion(place: Path, tmp_path: P
 
 
 def test_a_drag_of_no_weight_in_a_generated_image_keeps_the_samplers_noise(place: Path, tmp_path: Path) -> None:
-    wishes, noisy = Wishes(drags=("10,10:40,40",)), sampling((0,), eta=1.0, guidance_scale=1.0)
-    out = guide([place / "points"], tmp_path / "out", wishes, noisy, Steering(weight=0.0), film=False)
+    targets, noisy = GuidanceTargets(drags=("10,10:40,40",)), sampling((0,), eta=1.0, guidance_scale=1.0)
+    out = guide([place / "points"], tmp_path / "out", targets, noisy, Steering(weight=0.0), film=False)
     pictures = [read_image(out / f"{name}-0.png").astype(float) for name in ("unguided", "guided")]
     np.testing.assert_allclose(*pictures, atol=1)  # grey level
 
 
 @pytest.mark.parametrize("real", [True, False])
 def test_a_drag_carries_from_the_middle_of_the_images_own_trajectory(place: Path, tmp_path: Path, real: bool) -> None:
-    wishes = Wishes(source=place / "photo.png" if real else None, drags=("16,16:48,48",), carry=8)
+    targets = GuidanceTargets(source=place / "photo.png" if real else None, drags=("16,16:48,48",), carry=8)
     late = sampling((0, 1), guidance_scale=1.0, steps=5, strength=0.4)
-    out = guide([place / "points"], tmp_path / "out", wishes, late, Steering(share=0.5), film=False, batch_size=2)
+    out = guide([place / "points"], tmp_path / "out", targets, late, Steering(share=0.5), film=False, batch_size=2)
     for row in json.loads((out / "guide.json").read_text())["images"]:
         assert list(row["error_by_step"]) == ["3"]  # of the steps 3 and 4 that are run, half are steered
     changed = [
@@ -182,8 +184,8 @@ def test_real_drag_scenes_go_through_the_packaged_backbone(
     assert image_size == (512, 512)
     assert drags.shape == (np.load(tracks).shape[2], 2, 2)
     assert ((drags >= 0) & (drags <= 512)).all()
-    wishes = Wishes(source=folder / "source.png", tracks=tracks)
-    out = guide([on_tiny / "points"], tmp_path, wishes, sampling((0,), guidance_scale=1.0), STEERING, film=False)
+    targets = GuidanceTargets(source=folder / "source.png", tracks=tracks)
+    out = guide([on_tiny / "points"], tmp_path, targets, sampling((0,), guidance_scale=1.0), STEERING, film=False)
     held = json.loads((out / "guide.json").read_text())
     assert held["inversion_psnr_db"]["source"] > 10  # three steps only
     assert held["scores"][0]["name"] == "drag-distance/own"
@@ -193,16 +195,16 @@ def test_real_drag_scenes_go_through_the_packaged_backbone(
 
 def test_real_depth_controls_are_read(on_tiny: Path, tmp_path: Path, shared_data: Path) -> None:
     control, *_ = sorted((shared_data / "drag_scenes/spatial/depth").glob("*.png"))
-    wishes = Wishes(controls=(control,))
-    out = guide([on_tiny / "depth"], tmp_path, wishes, sampling((0,)), STEERING, film=False)
+    targets = GuidanceTargets(controls=(control,))
+    out = guide([on_tiny / "depth"], tmp_path, targets, sampling((0,)), STEERING, film=False)
     assert json.loads((out / "guide.json").read_text())["scores"][0]["name"] == "control-error/own"
 
 
 @pytest.mark.parametrize(
-    ("runs", "wishes", "message"),
+    ("runs", "targets", "message"),
     [
         (["clean"], {"controls": ("control.png",)}, "trained at one noise level"),
-        (["judge"], {"controls": ("control.png",)}, "generates no images"),
+        (["evaluator"], {"controls": ("control.png",)}, "generates no images"),
         (["depth"], {}, "--control is given 0 times"),
         (["depth"], {"controls": ("wide.png",)}, "their aspects differ"),
         (["points"], {"drags": ("10,10:400,40",)}, "lies outside the image of 64 x 64"),
@@ -213,18 +215,18 @@ def test_real_depth_controls_are_read(on_tiny: Path, tmp_path: Path, shared_data
     ],
 )
 def test_mistakes_are_caught(
-    place: Path, tmp_path: Path, runs: list[str], wishes: dict[str, object], message: str
+    place: Path, tmp_path: Path, runs: list[str], targets: dict[str, object], message: str
 ) -> None:
-    given = dict(wishes)
+    given = dict(targets)
     if "controls" in given:
-        given["controls"] = tuple(place / str(name) for name in wishes["controls"])  # type: ignore[attr-defined]
+        given["controls"] = tuple(place / str(name) for name in targets["controls"])  # type: ignore[attr-defined]
     with pytest.raises(ConfigError, match=message):
-        guide([place / run for run in runs], tmp_path, Wishes(**given), sampling((0,)), STEERING, film=False)  # type: ignore[arg-type]
+        guide([place / run for run in runs], tmp_path, GuidanceTargets(**given), sampling((0,)), STEERING, film=False)  # type: ignore[arg-type]
     assert not list(tmp_path.glob("*.png"))
 
 
 @pytest.mark.parametrize(
-    ("run", "wishes", "eta", "strength", "message"),
+    ("run", "targets", "eta", "strength", "message"),
     [
         ("depth", {"controls": ("control.png",)}, 0.0, 0.5, "no later step to start from"),
         ("points", {"drags": ("10,10:40,40",)}, 1.0, 0.5, "noise at each step would leave"),
@@ -232,20 +234,20 @@ def test_mistakes_are_caught(
     ],
 )
 def test_only_drags_start_late_and_without_noise(
-    place: Path, tmp_path: Path, run: str, wishes: dict[str, object], eta: float, strength: float, message: str
+    place: Path, tmp_path: Path, run: str, targets: dict[str, object], eta: float, strength: float, message: str
 ) -> None:
-    given = dict(wishes)
+    given = dict(targets)
     if "controls" in given:
-        given["controls"] = tuple(place / str(name) for name in wishes["controls"])  # type: ignore[attr-defined]
+        given["controls"] = tuple(place / str(name) for name in targets["controls"])  # type: ignore[attr-defined]
     late = sampling((0,), eta=eta, strength=strength)
     with pytest.raises(ConfigError, match=message):
-        guide([place / run], tmp_path, Wishes(**given), late, STEERING, film=False)  # type: ignore[arg-type]
+        guide([place / run], tmp_path, GuidanceTargets(**given), late, STEERING, film=False)  # type: ignore[arg-type]
 
 
-def test_a_judge_reads_what_a_guide_reads(place: Path, tmp_path: Path) -> None:
-    wishes = Wishes(drags=("10,10:40,40",))
-    with pytest.raises(ConfigError, match="no guiding run without a judge does"):
-        guide([place / "points"], tmp_path, wishes, sampling(), STEERING, judges=[place / "judge"])
+def test_an_evaluator_needs_a_guiding_run_of_the_same_output(place: Path, tmp_path: Path) -> None:
+    targets = GuidanceTargets(drags=("10,10:40,40",))
+    with pytest.raises(ConfigError, match="no guiding run without an evaluator does"):
+        guide([place / "points"], tmp_path, targets, sampling(), STEERING, evaluators=[place / "evaluator"])
 
 
 def test_seeds_are_listed_or_ranged() -> None:

@@ -31,7 +31,7 @@ class Classifier(Method):
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
+    def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         """Cross-entropy, averaged over the items whose class is known."""
         each = cross_entropy(self._logits(batch), batch.targets[OUTPUT])
         known = batch.targets[f"{OUTPUT}_weight"].amax(-1)
@@ -42,7 +42,7 @@ class Classifier(Method):
         """`class` (B, num_labels): probabilities."""
         return {OUTPUT: self._logits(batch).softmax(-1)}
 
-    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
         groups: list[dict[str, Any]] = [{"params": list(self.head.parameters()), "lr_scale": 1.0}]
         backbone = [p for p in self.backbone.parameters() if p.requires_grad]
         if backbone:

@@ -1,4 +1,4 @@
-"""Where a person looks, learned in three ways; all take a scene and the close-up of a head.
+"""Gaze targets, by three methods; all take a scene and the close-up of a head.
 
 - `frozen.py`: `FrozenGaze`, a few transformer layers on a backbone's features with the head as a prompt (Gaze-LLE).
 - `diffusion.py`: `DiffusionGaze`, a U-Net that denoises the heatmap under cross-attention to both images.

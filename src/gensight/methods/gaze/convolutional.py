@@ -60,7 +60,7 @@ class ConvolutionalGaze(Method):
         maps = self.decoder(joint)
         return functional.interpolate(maps, size=self.grid, mode="bilinear", align_corners=False), self.in_frame(joint)
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
+    def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         seen = self.encoder(batch)
         maps, inside = self.read(seen.joint)
         errors = functional.mse_loss(maps, batch.targets[MAP], reduction="none").flatten(1).mean(1)
@@ -75,7 +75,7 @@ class ConvolutionalGaze(Method):
         maps, inside = self(batch)
         return {MAP: maps, IN_FRAME: inside.sigmoid()[:, None]}
 
-    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
         return [{"params": [p for p in self.parameters() if p.requires_grad], "lr_scale": 1.0}]
 
 

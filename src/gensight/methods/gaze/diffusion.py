@@ -40,11 +40,11 @@ _STEP, _NOISE, _SIGMA, _OFFSET, _SAMPLE = 1, 2, 3, 4, 64  # streams of an item's
 
 
 class Condition(NamedTuple):
-    """What the U-Net is told of scene and head, the same at every step.
+    """What the U-Net is conditioned on, scene and head; the same at every step.
 
     Attributes:
         tokens: (B, n, channels) that it attends to.
-        maps: (B, beside, grid) that it sees beside x_t, where it does.
+        maps: (B, beside, grid), concatenated to x_t; None without.
     """
 
     tokens: Tensor
@@ -52,7 +52,7 @@ class Condition(NamedTuple):
 
 
 class DiffusionGaze(Method):
-    """Learns to denoise gaze heatmaps; predicts the mean of several draws, and how far apart they lie.
+    """Learns to denoise gaze heatmaps; predicts the mean of several samples, and their spread.
 
     Args:
         encoder: Both images: a joint map for in or out of frame, and tokens that the U-Net attends to.
@@ -67,8 +67,8 @@ class DiffusionGaze(Method):
         zero_terminal_snr: Whether the last level is pure noise.
         target: What the network predicts.
         scale: x0 lies in [-scale, scale].
-        normalise: Whether the network sees each x_t divided by its standard deviation.
-        sigma_range: Gaussians are drawn with a random sigma between these (in cells); None: as the encoding has it.
+        normalise: Whether each x_t is divided by its standard deviation for the network.
+        sigma_range: Range of the Gaussians' random sigma, in cells; None: the encoding's sigma.
         offset_noise: Strength of noise that moves whole maps, in training; 0: none.
         loss: `mse`; `hybrid`, with learned variances and the bound beside it; `kl`, the bound alone.
         weighting: Of noise levels under `mse` and `hybrid`.
@@ -76,9 +76,9 @@ class DiffusionGaze(Method):
         point_weight: Of the squared distance between the estimate's soft-argmax and the target; 0: none.
         in_frame_weight: Of the in/out loss.
         direction_weight: Of the head's direction, which an encoder with `directions` reads.
-        beside: Channels of the joint map that the U-Net sees at each cell beside x_t; 0: it knows of scene and head by
-            attention alone, as published.
-        sampler, sample_steps: How predictions are drawn.
+        beside: Channels of the joint map that are concatenated to x_t; 0: the U-Net is conditioned on scene and head
+            by attention alone, as published.
+        sampler, sample_steps: How predictions are sampled.
         num_draws: Samples that a prediction is the mean of.
 
     Raises:
@@ -135,7 +135,7 @@ class DiffusionGaze(Method):
 
     # --- Learning ---
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
+    def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         seen = self.encoder(batch)
         x0 = scale_input(self._maps(batch), self.scale)
         timesteps = item_timesteps(batch.keys, 0, len(self.alphas_cumprod), _STEP).to(x0.device)
@@ -173,7 +173,7 @@ class DiffusionGaze(Method):
         if variance is None:
             return squared
         log_variance = variational.learned_log_variance(variance, timesteps, self.alphas_cumprod)
-        # Under `hybrid` the bound teaches the variance alone (Nichol & Dhariwal, section 3.1), scaled to T / 1000.
+        # Under `hybrid` the bound trains the variance alone (Nichol & Dhariwal, section 3.1), scaled to T / 1000.
         mean_of = estimate.detach() if self.loss == "hybrid" else estimate
         bound = variational.bound_terms(x0, x_t, mean_of, log_variance, timesteps, self.alphas_cumprod, self.scale)
         if self.loss == "kl":
@@ -181,7 +181,7 @@ class DiffusionGaze(Method):
         return squared + bound * len(self.alphas_cumprod) / 1000
 
     def _maps(self, batch: Batch) -> Tensor:
-        """(B, 1, grid) in [0, 1]: the encoding's, or drawn anew with each item's own sigma."""
+        """(B, 1, grid) in [0, 1]: the encoding's, or drawn again with each item's own sigma."""
         known = batch.targets[MAP]
         if self.sigma_range is None:
             return known
@@ -254,7 +254,7 @@ class DiffusionGaze(Method):
     def _estimate(self, output: Tensor, x_t: Tensor, timesteps: Tensor) -> Tensor:
         return targets.clean_estimate(output, x_t, timesteps, self.alphas_cumprod, self.prediction)
 
-    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
         return [{"params": [p for p in self.parameters() if p.requires_grad], "lr_scale": 1.0}]
 
 

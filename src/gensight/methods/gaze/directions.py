@@ -21,7 +21,7 @@ _POOLED = 4  # cells along each side of the head's map that the direction is rea
 
 
 class Direction(NamedTuple):
-    """What a close-up tells.
+    """What is predicted from a close-up.
 
     Attributes:
         eye: (B, 2) where the eye lies, x and y as shares of the close-up's sides.
@@ -33,7 +33,7 @@ class Direction(NamedTuple):
 
 
 class DirectionHead(nn.Module):
-    """Reads a direction off the features of close-ups.
+    """Predicts a direction from the features of close-ups.
 
     Args:
         channels: Of the features.
@@ -54,8 +54,8 @@ class DirectionHead(nn.Module):
         )
 
     def forward(self, close_ups: Float[Tensor, "batch channels height width"]) -> Direction:
-        told = self.layers(close_ups)
-        return Direction(told[:, :2] + 0.5, functional.normalize(told[:, 2:], dim=1))
+        output = self.layers(close_ups)
+        return Direction(output[:, :2] + 0.5, functional.normalize(output[:, 2:], dim=1))
 
 
 def direction_fields(
@@ -65,7 +65,7 @@ def direction_fields(
 
     Args:
         direction: Of each head.
-        boxes: What the close-ups show, as shares of the scene's sides.
+        boxes: The regions of the close-ups, as shares of the scene's sides.
         size: (height, width) in cells.
     """
     eye, towards = _in_scene(direction.eye.detach(), boxes), direction.towards.detach()
@@ -82,8 +82,8 @@ def direction_losses(direction: Direction | None, batch: Batch, weight: float) -
 
     Both count `weight`; there is neither without a direction.
 
-    The eye tells a head's direction too, also of those who look out of the frame. Where nobody says where it is, the
-    direction is that from the middle of the head's box.
+    The eye's place helps to predict a head's direction, also of those who look out of the frame. Where the eye is not
+    labelled, the direction is that from the middle of the head's box.
     """
     if direction is None:
         return {}

@@ -186,7 +186,7 @@ class BackboneSceneAndHead(nn.Module):
     The head's place is added to the scene as a learned prompt.
 
     Args:
-        backbone: Any; its own settings say whether it learns.
+        backbone: Any; its own settings state whether it is trained.
         channels: Of the joint map's halves and of the tokens.
         positions: Whether fixed positions are added to the tokens.
         directions: Whether the head's direction is read off its close-up, and its fields added to the scene.

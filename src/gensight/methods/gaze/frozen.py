@@ -1,7 +1,7 @@
 """A frozen backbone's features, a head prompt, and a few transformer layers: Gaze-LLE (Ryan et al., CVPR 2025).
 
 What differs: features of several layers are projected and added up (a diffusion backbone has many), and by choice the
-close-up of the head, seen by the same backbone, joins the tokens of the scene.
+close-up of the head, through the same backbone, joins the tokens of the scene.
 """
 
 from collections.abc import Sequence
@@ -31,14 +31,14 @@ from gensight.methods.gaze.prompts import box_coverage, distinct_scenes, head_bo
 from gensight.methods.loss import Loss
 from gensight.samples import Batch, Size
 
-DROP_STREAM = 1 << 16  # of the draws that drop a block
+DROP_STREAM = 1 << 16  # of the random numbers that drop a block
 MapLoss = Literal["bce", "softmax"]
 
 
 class FrozenGaze(Method):
     """Reads a gaze heatmap and whether its target is in the image off a backbone's features.
 
-    The backbone sees each different scene of a batch once, however many people in it are asked about.
+    Each different scene of a batch goes through the backbone once, for any number of its people.
 
     Args:
         backbone: Any; frozen, with adapters, or trained.
@@ -153,7 +153,7 @@ class FrozenGaze(Method):
         logits = functional.interpolate(logits, size=self.grid, mode="bilinear", align_corners=False)
         return logits, self.in_frame(hidden[:, 0]).squeeze(-1)
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
+    def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         hidden, direction = self._see_all(batch)
         logits, inside = self._outputs(hidden, batch.views[0][SCENE].model_size)
         target = batch.targets[MAP]
@@ -182,7 +182,7 @@ class FrozenGaze(Method):
         maps = logits.sigmoid() if self.loss == "bce" else (logits - largest).exp()
         return {MAP: maps, IN_FRAME: inside.sigmoid()[:, None]}
 
-    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
         own = [p for n, p in self.named_parameters() if not n.startswith("backbone.") and p.requires_grad]
         groups: list[dict[str, Any]] = [{"params": own, "lr_scale": 1.0}]
         backbone = [p for p in self.backbone.parameters() if p.requires_grad]

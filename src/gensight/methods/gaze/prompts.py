@@ -1,4 +1,4 @@
-"""Where the head is in the scene, as the networks are told it."""
+"""The position of the head in the scene, as an input of the networks."""
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ def _overlap(low: Tensor, high: Tensor, num_cells: int) -> Tensor:
 
 
 def sines(size: Size, channels: int) -> Float[Tensor, "channels height width"]:
-    """Fixed two-dimensional positions: half of the channels tell x, half y, by sines of falling frequency."""
+    """Fixed two-dimensional positions: half of the channels encode x, half y, by sines of falling frequency."""
     quarter = channels // 4
     rates = 10_000 ** (-torch.arange(quarter) / max(quarter, 1))
     maps = []
@@ -37,14 +37,14 @@ def sines(size: Size, channels: int) -> Float[Tensor, "channels height width"]:
         angles = (torch.arange(side) + 0.5)[None] * rates[:, None]
         waves = torch.cat([angles.sin(), angles.cos()])
         maps.append(waves[:, None, :].expand(-1, *size) if axis == 0 else waves[:, :, None].expand(-1, *size))
-    told = torch.cat(maps)
-    return torch.cat([told, told.new_zeros(channels - len(told), *size)])
+    encoded = torch.cat(maps)
+    return torch.cat([encoded, encoded.new_zeros(channels - len(encoded), *size)])
 
 
 def distinct_scenes(batch: Batch) -> tuple[list[int], Tensor]:
     """(places of the different scenes in the batch, int64 (B,) which of them each item shows).
 
-    People of one image share its scene where both see it through the same view.
+    People of one image share its scene where both have the same view.
     """
     places: dict[tuple[str, bytes], int] = {}
     first: list[int] = []

@@ -1,11 +1,11 @@
 """A latent diffusion model that edits: its U-Net sees the noisy latent and the latent of an image, side by side.
 
 As in InstructPix2Pix (Brooks et al., CVPR 2023, section 3.2): the image's latent is the mode of its distribution and is
-not scaled; the input convolution's new channels begin at zero, so that the model begins as the one it was made from.
-An editor in one step sees zeros in place of the noisy latent: its new channels begin as copies of the old ones (as Ke
-et al., "Marigold", CVPR 2024, begin, without halving), and the last timestep, the only one that it is ever told, begins
-as the first: so the network sees the image as it has always seen images without noise. As it knows the last timestep,
-what it sees then is noise.
+not scaled; the input convolution's new channels are zero-initialised, so that the model begins as the pretrained one.
+The one-step model gets zeros in place of the noisy latent: its new channels begin as copies of the old ones (as in Ke
+et al., "Marigold", CVPR 2024, without halving), and the last timestep, the only one passed to it, is mapped to the
+first. So it treats the image's latent like a noise-free latent in pretraining; at the pretrained last timestep, it
+would treat it as noise.
 """
 
 import copy
@@ -30,17 +30,17 @@ class Editor(nn.Module):
 
     Args:
         backbone: Of the SD 1.x or 2.x family (one text encoder), or an editor's folder already (8 channels).
-        train_text: Whether the text encoder learns.
-        train_decoder: Whether the autoencoder's decoder learns.
+        train_text: Whether the text encoder is trained.
+        train_decoder: Whether the autoencoder's decoder is trained.
         copied: Whether new channels begin as copies, scaled as the image's latent is not; else at zero.
-        one_step: Whether the last timestep, the only one that it will be told, begins as the first.
+        one_step: Whether the last timestep, the only one that will be passed, is mapped to the first.
         zero_terminal_snr: Whether the noise schedule is changed to end in pure noise, and sampled from that last level
             on (Lin et al., "Common diffusion noise schedules and sample steps are flawed", WACV 2024). Otherwise the
-            last level of Stable Diffusion's schedule shows 7 % of the answer, and a model learns to find it there.
+            last level of Stable Diffusion's schedule contains 7 % of the answer, and a model learns to use it.
 
     Raises:
         RunError: SDXL, or a U-Net of another width.
-        ConfigError: `zero_terminal_snr` of a model that predicts noise, which says nothing where all is noise.
+        ConfigError: `zero_terminal_snr` of a model that predicts noise; the answer is unknown at pure noise.
 
     Attributes:
         calls: Images that went through the U-Net so far (branches count one each).
@@ -71,7 +71,7 @@ class Editor(nn.Module):
                     scale = float(backbone.vae.config.scaling_factor)
                     weight[:, self.latent_channels :] = scale * weight[:, : self.latent_channels]
             if one_step:
-                tell_as(backbone.unet, told=len(backbone.scheduler.alphas_cumprod) - 1, known=0)
+                map_timestep(backbone.unet, source=len(backbone.scheduler.alphas_cumprod) - 1, target=0)
         backbone.unet.conv_in.requires_grad_(backbone.trainable)
         if train_text:
             backbone.text_encoders.requires_grad_(True)
@@ -127,7 +127,7 @@ class Editor(nn.Module):
         image_guidance: float = 1.5,
         keys: Sequence[int] = (),
     ) -> Tensor:
-        """Scaled latents drawn from `noise` (standard normal), under guidance of three branches.
+        """Scaled latents, sampled from `noise` (standard normal) under guidance of three branches.
 
         With text_guidance at 1 or below there is one branch, as in diffusers: the model as it is.
 
@@ -208,23 +208,23 @@ def widen_input(unet: Any, channels: int) -> None:
 
 
 @torch.no_grad()
-def blind_to_noise(unet: Any, channels: int) -> None:
-    """Zeroes the weights by which the noisy latent enters, in place.
+def zero_noise_channels(unet: Any, channels: int) -> None:
+    """Zero-initialises the input channels of the noisy latent, in place, so that the noise is ignored at first.
 
-    An editor in one step saw zeros there in all its training. Shown noise, it would lose what it knows before it
-    learned not to look; so it begins as it is, whatever the noise, and learns what there is to see in it.
+    The one-step model was trained with zeros there. Noise would disturb its predictions before it learned to ignore
+    it; with zero weights it starts with its own predictions and learns to use the noisy latent.
     """
     unet.conv_in.weight[:, :channels] = 0
 
 
 @torch.no_grad()
-def tell_as(unet: Any, told: int, known: int) -> None:
-    """Makes the U-Net take timestep `told` for `known`, in place; all others are shifted by as much.
+def map_timestep(unet: Any, source: int, target: int) -> None:
+    """Makes the U-Net treat timestep `source` as `target`, in place; all others are shifted by as much.
 
-    The embedding's first layer sees sines of the timestep: its bias takes up their difference.
+    The embedding's first layer takes sines of the timestep: its bias is changed by their difference.
     """
     device = unet.time_embedding.linear_1.weight.device
-    waves = unet.time_proj(torch.tensor([told, known], device=device)).to(unet.time_embedding.linear_1.weight)
+    waves = unet.time_proj(torch.tensor([source, target], device=device)).to(unet.time_embedding.linear_1.weight)
     unet.time_embedding.linear_1.bias += unet.time_embedding.linear_1.weight @ (waves[1] - waves[0])
 
 

@@ -1,4 +1,4 @@
-"""What a picture painted in one step is taught by: per task, in pixel space."""
+"""Losses of the one-step model: per task, in pixel space."""
 
 import torch
 from jaxtyping import Float
@@ -34,7 +34,7 @@ def overlap_loss(
     weight: Float[Tensor, "batch 1 height width"],
 ) -> Float[Tensor, " batch"]:
     """1 - 2 p t / (p^2 + t^2) over what is known (Milletari et al., "V-Net", 3DV 2016): the size of a thing doesn't
-    matter. Where the target is black it asks for black."""
+    matter. Where the target is black, black is right."""
     inside, truth = picture.clamp(0, 1) * weight, target * weight
     shared = (inside * truth).flatten(1).sum(1)
     total = (inside**2).flatten(1).sum(1) + (truth**2).flatten(1).sum(1)

@@ -1,4 +1,4 @@
-"""InstructPix2Pix's way: answers are drawn from noise in many steps, under guidance by text and image."""
+"""The multi-step model (InstructPix2Pix): answers are sampled from noise, under guidance by text and image."""
 
 from typing import Any, Literal
 
@@ -10,8 +10,8 @@ from gensight.diffusion.noise import item_noise, item_timesteps, item_uniform
 from gensight.diffusion.sampling import SamplerName, Sampling
 from gensight.diffusion.targets import add_noise, target
 from gensight.errors import ConfigError
-from gensight.methods.instruct.editor import Editor, blind_to_noise
-from gensight.methods.instruct.method import Instruct, asked_task
+from gensight.methods.instruct.editor import Editor, zero_noise_channels
+from gensight.methods.instruct.method import Instruct, query_task
 from gensight.methods.loss import Loss
 from gensight.samples import Batch, Item
 
@@ -27,23 +27,23 @@ class ManySteps(Instruct):
 
     Args:
         backbone: Full or with adapters; widened in place.
-        train_text: Whether the text encoder learns beside the U-Net.
+        train_text: Whether the text encoder is trained with the U-Net.
         drop_text, drop_image, drop_both: Shares of items.
         image_channels: How the image's input channels begin: `zero` (InstructPix2Pix), or `copied` from the noise's.
-        noise_channels: How the noisy latent's input channels begin: as they are, or at `zero`, for a model that was
-            trained in one step; see `blind_to_noise`.
-        noise_levels: Of training: `uniform` (InstructPix2Pix), or `late`, the noisier of two draws. What an answer is
-            about is settled where there is most noise; where there is little it is seen already. `last`: half of the
-            items at the last level, from which answers are drawn, and the others late.
+        noise_channels: How the noisy latent's input channels begin: as they are, or at `zero`, for a model
+            trained as the one-step model; see `zero_noise_channels`.
+        noise_levels: Of training: `uniform` (InstructPix2Pix), or `late`, the noisier of two samples: the content
+            of an answer is decided at high noise levels. `last`: half of the items at the last level, where sampling
+            starts, and the others late.
         zero_terminal_snr: Whether the noise schedule is changed to end in pure noise; see `Editor`.
-        sampler, sample_steps, text_guidance, image_guidance: How answers are drawn.
-        num_draws: Samples of an answer. Depth, edges and masks of one class are their mean; where colours mean
-            something else than shades of grey, it is the sample that is nearest to the others.
+        sampler, sample_steps, text_guidance, image_guidance: How answers are sampled.
+        num_draws: Samples of an answer. Depth, edges and masks of one class are their mean; other answers are the
+            sample that is nearest to the others.
         shared: See `Instruct`.
 
     Raises:
-        ConfigError: Dropouts that exceed everything, a model never shown an image that is to begin blind to noise, or
-            see `Instruct` and `Editor`.
+        ConfigError: Dropouts that exceed everything, zero noise channels of a model without image channels, or see
+            `Instruct` and `Editor`.
     """
 
     way = "many-step"
@@ -72,14 +72,14 @@ class ManySteps(Instruct):
             raise ConfigError("the three dropouts are shares of the items, and exceed 1", where="method.drop_text")
         if noise_channels == "zero" and backbone.unet.config.in_channels == backbone.vae.config.latent_channels:
             raise ConfigError(
-                "a model that was never shown an image would begin blind to all",
+                "with zero noise channels, a model without image channels would get no input",
                 where="method.noise_channels",
-                hint="name a run of one step that was exported (`gensight editor export`) as backbone.id, or set kept",
+                hint="set backbone.id to an exported one-step run (`gensight editor export`), or set kept",
             )
         copied = image_channels == "copied"
         editor = Editor(backbone, train_text, copied=copied, zero_terminal_snr=zero_terminal_snr)
         if noise_channels == "zero":
-            blind_to_noise(backbone.unet, editor.latent_channels)
+            zero_noise_channels(backbone.unet, editor.latent_channels)
         super().__init__(editor, **shared)
         self.drop_text, self.drop_image, self.drop_both = drop_text, drop_image, drop_both
         self.noise_levels = noise_levels
@@ -128,7 +128,7 @@ class ManySteps(Instruct):
         return torch.where(grey, samples.mean(0), _nearest_to_the_others(samples))
 
     def _sample(self, batch: Batch, image_latents: Tensor, texts: list[str], how: Sampling, number: int) -> Tensor:
-        assert how.steps is not None  # as the method's own sampling has it
+        assert how.steps is not None  # set in the method's own sampling
         assert how.sampler is not None
         assert how.text_guidance is not None
         assert how.image_guidance is not None
@@ -142,9 +142,9 @@ class ManySteps(Instruct):
 
 
 def _in_grey(item: Item) -> bool:
-    """Whether an answer lies between black and white, so that the mean of several is one."""
-    one_mask = asked_task(item) == "segment" and item.query is not None and len(item.query.options) == 1
-    return one_mask or asked_task(item) in ("depth", "edges")
+    """Whether an answer is in shades of grey, so that the mean of several samples is an answer."""
+    one_mask = query_task(item) == "segment" and item.query is not None and len(item.query.options) == 1
+    return one_mask or query_task(item) in ("depth", "edges")
 
 
 def _nearest_to_the_others(samples: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Learning to paint what an instruction asks for: what both ways share."""
+"""Instruction-following models that paint their answers: the base of the multi-step and the one-step model."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from gensight.instructions.templates import Templates, read_templates
 from gensight.methods.base import Method, Stage
 from gensight.methods.instruct.editor import Editor
 from gensight.methods.instruct.text_pretraining import SentenceBatches, text_pretraining
-from gensight.methods.instruct.visible_classes import FeatureReader, LabelReader, ShownReader
+from gensight.methods.instruct.visible_classes import FeatureReader, LabelReader, VisibleClassReader
 from gensight.methods.loss import Loss
 from gensight.samples import Batch, Item
 
@@ -30,20 +30,20 @@ _WORDS = 3  # which of an item's random numbers
 
 
 class Instruct(Method):
-    """An image and an instruction -> a painted answer, by an editor. Each way of learning is a class of its own.
+    """An image and an instruction -> a painted answer, by an editor. Each training objective is a subclass.
 
     Args:
         editor: The model, whose backbone is trained whole or through adapters.
-        phrasing: `fixed`, the items' own words; `rephrased`, other words of the training grammar at each draw.
-        shown_weight: Of the class at each place of every image, read off the U-Net's features; see `ShownReader`.
-        label_weight: Of the image's label, read off them too, where there is a vocabulary of labels.
-        words_first: Steps of `text_pretraining`, before all else.
-        tasks, categories: What can be asked, and the vocabulary of classes of pixels and objects.
+        phrasing: `fixed`, the items' own words; `rephrased`, random wordings of the training grammar.
+        shown_weight: Weight of predicting the class at each place from the U-Net's features; see `VisibleClassReader`.
+        label_weight: Weight of predicting the image's label from them, where there is a vocabulary of labels.
+        words_first: Steps of `text_pretraining`, before the images.
+        tasks, categories: The tasks, and the vocabulary of classes of pixels and objects.
         labels: The vocabulary of classes of images, in the order of their colours.
         templates: A file of more templates for `rephrased`; read when training begins.
 
     Raises:
-        ConfigError: A frozen backbone, or words to be taught to a frozen text encoder.
+        ConfigError: A frozen backbone, or text pretraining of a frozen text encoder.
     """
 
     way: str
@@ -74,7 +74,7 @@ class Instruct(Method):
         self.words_first, self.templates = words_first, templates
         self.tasks, self.categories, self.labels = tuple(tasks), tuple(categories), tuple(labels)
         self.shown_weight, self.label_weight = shown_weight, label_weight
-        self.shown = ShownReader(backbone.unet, len(self.categories)) if shown_weight else None
+        self.shown = VisibleClassReader(backbone.unet, len(self.categories)) if shown_weight else None
         self.label = LabelReader(backbone.unet, len(self.labels)) if label_weight and self.labels else None
         self.register_buffer("alphas_cumprod", backbone.scheduler.alphas_cumprod.float().clone(), False)
 
@@ -87,7 +87,7 @@ class Instruct(Method):
         sentences = SentenceBatches(self.tasks, self.categories, self.labels, seed, self._more_templates)
         return [text_pretraining(backbone.tokenizers, backbone.text_encoders, sentences, self.words_first)]
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
+    def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         answer, weight = batch.targets[OUTPUT], batch.targets[f"{OUTPUT}_weight"]
         answer, weight = _grown(answer, batch.image), _grown(weight, batch.image)
         with torch.no_grad():
@@ -102,7 +102,7 @@ class Instruct(Method):
         return losses
 
     def _readers(self) -> dict[str, tuple[FeatureReader, float]]:
-        """Target -> what reads it off the features, and its weight."""
+        """Target -> its classifier on the features, and its weight."""
         found: dict[str, tuple[FeatureReader, float]] = {}
         if self.shown is not None:
             found[SHOWN] = self.shown, self.shown_weight
@@ -119,14 +119,14 @@ class Instruct(Method):
         Args:
             batch: As it came.
             image_latents: (B, channels, h, w), unscaled.
-            texts: What is said of each item.
+            texts: The instruction of each item.
             answer: (B, 3, height, width) in [0, 1].
             weight: (B, 1, height, width), 1 where the answer is known.
         """
 
     @torch.no_grad()
     def _answer_latents(self, answer: Tensor) -> Tensor:
-        """Scaled latents; black answers, to questions of what is not there, are encoded once."""
+        """Scaled latents; black answers, to queries of absent classes, are encoded once."""
         black = answer.flatten(1).amax(1) == 0
         encoded = (~black).nonzero().flatten()
         if black.any():
@@ -142,12 +142,12 @@ class Instruct(Method):
         return (errors * known).sum(), known.sum()
 
     def _texts(self, batch: Batch) -> list[str]:
-        texts = [said(item) for item in batch.items]
+        texts = [query_text(item) for item in batch.items]
         if self.phrasing == "fixed" or not self.training:
             return texts
         drawn = (item_uniform(batch.keys, _WORDS).double() * 2**31).long().tolist()
         return [
-            other_words(item, seed, self._more_templates) or text
+            rephrase_query(item, seed, self._more_templates) or text
             for item, text, seed in zip(batch.items, texts, drawn, strict=True)
         ]  # fmt: skip
 
@@ -162,29 +162,29 @@ class Instruct(Method):
         """`painted` (B, 3, height, width) in [0, 1]; images that occur several times are encoded once."""
         places, first = _distinct(batch)
         image_latents = self.editor.image_latents(batch.image[first])[places]
-        return {OUTPUT: self._answers(batch, image_latents, [said(item) for item in batch.items], sampling)}
+        return {OUTPUT: self._answers(batch, image_latents, [query_text(item) for item in batch.items], sampling)}
 
     @abstractmethod
     def _answers(self, batch: Batch, image_latents: Tensor, texts: list[str], sampling: Sampling | None) -> Tensor:
         """(B, 3, height, width) in [0, 1]."""
 
-    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
         return [{"params": [p for p in self.parameters() if p.requires_grad], "lr_scale": 1.0}]
 
 
-def said(item: Item) -> str:
+def query_text(item: Item) -> str:
     """The words of an item; none without a query."""
     return "" if item.query is None else item.query.text
 
 
-def asked_task(item: Item) -> str | None:
+def query_task(item: Item) -> str | None:
     """The task of an item; None without a query."""
     return None if item.query is None else item.query.task
 
 
-def other_words(item: Item, seed: int, more: Templates | None = None) -> str | None:
-    """An item's question in other words of the training grammar, or of more; None where it has no task of it."""
-    query, task = item.query, as_task(asked_task(item))
+def rephrase_query(item: Item, seed: int, more: Templates | None = None) -> str | None:
+    """An item's instruction in another wording of the training grammar, or of `more`; None without a task of it."""
+    query, task = item.query, as_task(query_task(item))
     if query is None or task is None:
         return None
     return rephrased(task, query.options, seed, more=more).text

@@ -1,4 +1,4 @@
-"""End-to-end fine-tuning: the answer is what the U-Net predicts at once, and is taught in pixels."""
+"""The one-step model, fine-tuned end to end: one U-Net call predicts the answer; the loss is in pixel space."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,12 +14,12 @@ from gensight.encodings.painted.base import class_colours
 from gensight.errors import ConfigError
 from gensight.methods.instruct.editor import Editor
 from gensight.methods.instruct.losses import class_loss, task_loss
-from gensight.methods.instruct.method import Instruct, asked_task
+from gensight.methods.instruct.method import Instruct, query_task
 from gensight.methods.loss import Loss
 from gensight.samples import Batch, Item
 
 _DECODED = 4  # which of an item's random numbers
-_CLASS_PIXELS = 0.1  # what the squared error of a class among several counts beside its cross-entropy
+_CLASS_PIXELS = 0.1  # weight of the squared error beside the cross-entropy of a class among several
 
 
 class OneStep(Instruct):
@@ -28,7 +28,7 @@ class OneStep(Instruct):
 
     Args:
         backbone: Full or with adapters; widened in place.
-        train_text, train_decoder: What learns beside the U-Net.
+        train_text, train_decoder: Parts to train with the U-Net.
         latent_weight: Of the squared error of latents beside the pixels.
         overlap_weight: Of the overlap of masks and boxes.
         decoded_share: Share of the items, drawn anew at each step, whose answer is decoded in training. The decoder
@@ -80,25 +80,25 @@ class OneStep(Instruct):
         classes = self._classes(batch)
         drawn = (item_uniform(batch.keys, _DECODED) < share).to(x0.device) | classes
         rows = drawn.nonzero().flatten() if drawn.any() else torch.zeros(1, dtype=torch.long, device=x0.device)
-        picture, told = self.editor.backbone.decode_latent(x0[rows]), classes[rows]
+        picture, by_class = self.editor.backbone.decode_latent(x0[rows]), classes[rows]
         items = [batch.items[row] for row in rows.tolist()]
-        tasks = [asked_task(item) for item in items]
+        tasks = [query_task(item) for item in items]
         losses = task_loss(tasks, picture, answer[rows], weight[rows], self.overlap_weight)
-        if told.any():
-            losses = losses * torch.where(told, _CLASS_PIXELS, 1.0)
-            of_classes = [item for item, one in zip(items, told.tolist(), strict=True) if one]
-            found = self._class_losses(of_classes, picture[told], weight[rows][told])
-            losses[told] = losses[told] + self.class_weight * found
-        return (losses * drawn[rows] / torch.where(told, 1.0, share)).sum()
+        if by_class.any():
+            losses = losses * torch.where(by_class, _CLASS_PIXELS, 1.0)
+            of_classes = [item for item, one in zip(items, by_class.tolist(), strict=True) if one]
+            found = self._class_losses(of_classes, picture[by_class], weight[rows][by_class])
+            losses[by_class] = losses[by_class] + self.class_weight * found
+        return (losses * drawn[rows] / torch.where(by_class, 1.0, share)).sum()
 
     def _classes(self, batch: Batch) -> Tensor:
-        """(B,) whether an item is taught by the colour of its class, among several."""
-        asked = [
+        """(B,) whether an item's loss is the cross-entropy of its class's colour among several."""
+        flags = [
             self.class_weight > 0 and item.query is not None and item.query.task == "classify"
             and len(item.query.options) > 1
             for item in batch.items
         ]  # fmt: skip
-        return torch.tensor(asked, device=batch.image.device)
+        return torch.tensor(flags, device=batch.image.device)
 
     def _class_losses(self, items: Sequence[Item], picture: Tensor, weight: Tensor) -> Tensor:
         palettes, right = [], []

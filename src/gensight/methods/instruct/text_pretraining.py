@@ -1,8 +1,8 @@
-"""Teaching a text encoder what instructions mean, before there are images.
+"""Trains the text encoder on instructions alone, before the images.
 
-A painted answer teaches words little at first: while kinds are not told apart in images, no word for a kind changes the
-answer, and while no word does, nothing teaches the kinds. A text encoder whose sentences lie close together stays so
-for long. So its output is made legible first: from the mean token, linear readers tell the task and the classes that a
+Painted answers are a weak training signal for words at first: while the model does not distinguish classes in images,
+no class name changes the answer, and the class names get no gradient. A text encoder whose sentences lie close together
+stays so for long. So it is pretrained: linear classifiers on the mean token predict the task and the classes that a
 sentence of the grammar names. They are dropped afterwards: the model is given nothing but the text.
 """
 
@@ -26,12 +26,12 @@ from gensight.methods.loss import Loss
 from gensight.samples import Batch, Item, Query, Sample
 
 NAME = "text-pretraining"
-_SHARPNESS = 16.0  # logits per cosine: what is told apart must differ in direction, not in length
+_SHARPNESS = 16.0  # logits per cosine: classes must differ in direction, not in length
 _SENTENCES, _RATE, _WARMUP_STEPS, _WEIGHT_DECAY = 64, 1e-3, 29, 0.01
 
 
 class WordsReader(nn.Module):
-    """Linear readers of an instruction's mean token: its task, and each class, whether it is named.
+    """Linear classifiers on an instruction's mean token: its task, and for each class whether it is named.
 
     Args:
         channels: Of the text encoder.
@@ -51,17 +51,17 @@ class WordsReader(nn.Module):
         return tasks, classes
 
     def loss(
-        self, tokens: Float[Tensor, "batch tokens channels"], meant: Sequence[Instruction]
+        self, tokens: Float[Tensor, "batch tokens channels"], instructions: Sequence[Instruction]
     ) -> Float[Tensor, " batch"]:
         """Cross-entropy of the task, and of each class, summed."""
         tasks, classes = self.logits(tokens)
-        right = torch.tensor([TASKS.index(one.task) for one in meant], device=tokens.device)
+        right = torch.tensor([TASKS.index(one.task) for one in instructions], device=tokens.device)
         named = torch.zeros_like(classes)
-        for row, one in enumerate(meant):
+        for row, one in enumerate(instructions):
             for name in _named(one):
                 named[row, self.classes.index(name)] = 1.0
-        told = F.binary_cross_entropy_with_logits(classes, named, reduction="none").sum(1)
-        return F.cross_entropy(tasks, right, reduction="none") + told
+        class_loss = F.binary_cross_entropy_with_logits(classes, named, reduction="none").sum(1)
+        return F.cross_entropy(tasks, right, reduction="none") + class_loss
 
 
 class TextPretraining(Method):
@@ -69,7 +69,7 @@ class TextPretraining(Method):
 
     Args:
         tokenizers: One for each encoder.
-        encoders: What learns, as far as its parameters require gradients.
+        encoders: The text encoders; parameters that require gradients are trained.
         classes: See `WordsReader`.
         seed: Draws the reader's first weights.
     """
@@ -85,9 +85,11 @@ class TextPretraining(Method):
         device = next(self.encoders.parameters()).device
         return embed_each(texts, self.tokenizers, list(self.encoders), device)
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
-        meant = [_instruction(item) for item in batch.items]
-        return {"instruction": Loss.over(self.reader.loss(self._embed([one.text for one in meant]), meant))}
+    def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
+        instructions = [_instruction(item) for item in batch.items]
+        return {
+            "instruction": Loss.over(self.reader.loss(self._embed([one.text for one in instructions]), instructions))
+        }
 
     @torch.no_grad()
     def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
@@ -95,7 +97,7 @@ class TextPretraining(Method):
         tasks, classes = self.reader.logits(self._embed([_instruction(item).text for item in batch.items]))
         return {"task": tasks, "classes": classes}
 
-    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
         return [{"params": [*(p for p in self.encoders.parameters() if p.requires_grad), *self.reader.parameters()]}]
 
 
@@ -104,7 +106,7 @@ class SentenceBatches:
     """`Batches` of 64 sentences of the training grammar, as items with a query and without an image.
 
     Attributes:
-        tasks: That sentences are drawn of.
+        tasks: The tasks of the sentences.
         categories: Classes of pixels and objects; one to three are named at once.
         labels: Classes of whole images.
         seed: Draws the sentences.
@@ -120,10 +122,12 @@ class SentenceBatches:
     def from_step(self, first: int, num_workers: int = 0, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
         draw, step = Random(f"words {self.seed}"), 0
         while True:
-            meant = [_drawn(draw, self.tasks, self.categories, self.labels, self.more) for _ in range(_SENTENCES)]
-            if step >= first:  # earlier sentences are drawn again, and dropped: the draws are one sequence
+            instructions = [
+                _drawn(draw, self.tasks, self.categories, self.labels, self.more) for _ in range(_SENTENCES)
+            ]
+            if step >= first:  # earlier sentences are sampled again and dropped: the random numbers are one sequence
                 numbers = range(rank, _SENTENCES, world_size)
-                items = [_item(meant[number], step * _SENTENCES + number) for number in numbers]
+                items = [_item(instructions[number], step * _SENTENCES + number) for number in numbers]
                 yield Batch(items, [() for _ in items], item_keys(self.seed, step, numbers))
             step += 1
 
@@ -137,9 +141,9 @@ def text_pretraining(
     return Stage(NAME, method, sentences, steps, _RATE, _WARMUP_STEPS, _WEIGHT_DECAY)
 
 
-def _item(meant: Instruction, number: int) -> Item:
+def _item(instruction: Instruction, number: int) -> Item:
     sample = Sample(f"sentence#{number}", (1, 1), _no_image)
-    return Item((sample,), query=Query(meant.text, meant.task, tuple(meant.classes)))
+    return Item((sample,), query=Query(instruction.text, instruction.task, tuple(instruction.classes)))
 
 
 def _no_image() -> Any:
@@ -166,5 +170,5 @@ def _drawn(
 
 
 def _named(one: Instruction) -> Sequence[str]:
-    """The classes that the words name: choosing among those of whole images, they name none."""
+    """The classes that the instruction names; none where it lists the classes of whole images to choose from."""
     return () if one.task == "classify" and len(one.classes) > 1 else one.classes

@@ -1,10 +1,9 @@
-"""Teaching a U-Net's features what the image shows, whatever it is asked: every class, place by place, and its label.
+"""Auxiliary targets for a U-Net's features, independent of the instruction: the class at each place, and the label.
 
-A question tells of one class, or of none; a class map, where the data have one, tells of all in every image, and a
-label of the image as a whole. Linear readers of the features are taught to tell them (deep supervision, after Lee et
-al., "Deeply-Supervised Nets", AISTATS 2015), and with them the features: classes at places behind the first half of the
-up blocks, the label at each single cell of the middle block, so that each knows what answers of one colour need to
-know everywhere. They are used in training alone.
+An instruction names one class, or none; a class map, where the data have one, covers all classes of an image, and a
+label the image as a whole. Linear classifiers on the features predict both (deep supervision, after Lee et al.,
+"Deeply-Supervised Nets", AISTATS 2015): the class map behind the first half of the up blocks, and the label at every
+cell of the middle block, because an answer of one colour needs it everywhere. They are used in training alone.
 """
 
 from abc import ABC, abstractmethod
@@ -21,12 +20,12 @@ _BACKGROUND = 0.2  # its weight: most of an image shows no class
 
 
 class FeatureReader(nn.Module, ABC):
-    """Reads classes from each cell of a block's output.
+    """Predicts classes from each cell of a block's output.
 
     Args:
         unet: diffusers' `UNet2DConditionModel`.
         block: Name of a block of it.
-        num_classes: What is told apart.
+        num_classes: Number of classes.
     """
 
     def __init__(self, unet: Any, block: str, num_classes: int) -> None:
@@ -38,7 +37,7 @@ class FeatureReader(nn.Module, ABC):
 
     @contextmanager
     def watching(self, unet: Any) -> Iterator[list[Tensor]]:
-        """A list that the features of each call of the U-Net are put into."""
+        """A list that receives the features of each call of the U-Net."""
         seen: list[Tensor] = []
 
         def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
@@ -60,8 +59,8 @@ class FeatureReader(nn.Module, ABC):
         """(sum, weight) of the cross-entropy over cells; -1 is unknown."""
 
 
-class ShownReader(FeatureReader):
-    """Reads the class at each place, 0 none, from the output of an up block at half the depth."""
+class VisibleClassReader(FeatureReader):
+    """Predicts the class at each place, 0 none, from the output of an up block at half the depth."""
 
     def __init__(self, unet: Any, num_classes: int) -> None:
         super().__init__(unet, f"up_blocks.{max(0, len(unet.up_blocks) // 2 - 1)}", 1 + num_classes)
@@ -73,7 +72,7 @@ class ShownReader(FeatureReader):
 
 
 class LabelReader(FeatureReader):
-    """Reads the class of the image from every cell of the middle block."""
+    """Predicts the class of the image from every cell of the middle block."""
 
     def __init__(self, unet: Any, num_labels: int) -> None:
         super().__init__(unet, "mid_block", num_labels)

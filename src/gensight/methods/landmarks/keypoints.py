@@ -34,7 +34,7 @@ class LandmarkKeypoints(Method):
         self.offset.copy_(torch.from_numpy(offset))
 
     @torch.no_grad()
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
+    def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         """The mean absolute error of known points; only to be looked at."""
         weight = batch.targets["points_weight"]
         error = (self.predict(batch)["points"] - batch.targets["points"]).abs() * weight
@@ -46,7 +46,7 @@ class LandmarkKeypoints(Method):
         means = self.landmarks.predict(batch)["landmarks"][:, : len(self.weights)]
         return {"points": means @ self.weights + self.offset}
 
-    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
         return []
 
     def trained_state(self) -> dict[str, Tensor]:

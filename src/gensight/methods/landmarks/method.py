@@ -1,4 +1,4 @@
-"""Landmarks without labels, as a Method: one or two players."""
+"""Landmarks without labels, as a Method: one or two optimizer groups."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ _JITTER, _WARP, _CHOICE, _FLIP, _CHECK = range(5)  # streams of chance
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A pose-giver, its frame to reconstruct, a looks-giver, and the recorded background of the frame, if any."""
+    """Sources of the pose and the appearance, the frame to reconstruct, and its recorded background, if any."""
 
     pose: Tensor
     target: Tensor
@@ -46,8 +46,9 @@ class Pair:
 class Landmarks(Method):
     """Finds a subject's parts by redrawing one image in the pose of another (Dundar et al., arXiv 2001.09518).
 
-    Images are `batch.images[0]`, which gives the pose, and `batch.images[1]`, which gives the looks; where there is
-    but one, or by `warp_share`, the looks come from a warp of the first. All chance comes from the batch's keys.
+    Images are `batch.images[0]`, which gives the pose, and `batch.images[1]`, which gives the appearance; where
+    there is only one, or by `warp_share`, the appearance comes from a warp of the first. All random numbers come from
+    the batch's keys.
 
     Losses: `reconstruction`, and by choice `equivariance`, `separation`, `adversarial`; `floored`, the share of
     covariances at their floor, is logged alone. The discriminator's is `verdict`.
@@ -64,7 +65,7 @@ class Landmarks(Method):
         covariance: `fixed` (isotropic, `variance`) or `fitted` to the maps.
         variance: The image's sides run from -1 to 1.
         variance_floor: Least variance of a fitted landmark.
-        background: `none`, `full` or `low-resolution`: painted from the looks-giver, behind a mask of that
+        background: `none`, `full` or `low-resolution`: painted from the source of the appearance, behind a mask of that
             resolution; `recorded`: given, as the last image of a batch.
         background_width: Channels of the mask's and the background's networks.
         perceptual: `backbone`, `vgg19` or `pixels`.
@@ -79,7 +80,7 @@ class Landmarks(Method):
         warp_share: Of pairs that could be either, how many are warped.
         jitter: How far colours are changed.
         jitter_targets: Whether the image to reconstruct has the changed colours too.
-        adversary: Weight of the adversarial loss; 0: one player.
+        adversary: Weight of the adversarial loss; 0: no discriminator.
         adversary_scales: Number of discriminators.
         adversary_layers: Strided convolutions of each.
         adversary_width: Channels of its first convolution.
@@ -146,16 +147,16 @@ class Landmarks(Method):
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         self.space = _space(encoder, perceptual, backbone, vgg_weights)
         if adversary:
-            self.players = ("model", "discriminator")
+            self.optimizer_groups = ("model", "discriminator")
             self.discriminator = PatchDiscriminator(num_landmarks, adversary_scales, adversary_layers, adversary_width)
         # The generator's images of a batch, for the discriminator's turn with the same batch; gone when that is.
         self._redrawn: WeakKeyDictionary[Batch, tuple[Tensor, Tensor]] = WeakKeyDictionary()
 
     # --- Method ---
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
+    def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         pair = self.pair(batch)
-        if player == "discriminator":
+        if group == "discriminator":
             return {"verdict": Loss.of_mean(self._judge(batch, pair), len(batch))}
         extra, warp = [], None
         if self.equivariance:
@@ -190,8 +191,8 @@ class Landmarks(Method):
             "covariances": found.covariance,
         }
 
-    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
-        module = self.discriminator if player == "discriminator" else self.model
+    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
+        module = self.discriminator if group == "discriminator" else self.model
         return [{"params": [p for p in module.parameters() if p.requires_grad], "lr_scale": 1.0}]
 
     def trained_state(self) -> dict[str, Tensor]:

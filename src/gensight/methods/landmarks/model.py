@@ -1,4 +1,4 @@
-"""The landmark model: what finds parts, what describes their looks, and what redraws an image from both."""
+"""The landmark model: shape encoder, appearance encoder, and a decoder that redraws an image from both."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from gensight.methods.landmarks.parts import Landmarks, pool, read_landmarks, re
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What a shape encoder says of images.
+    """A shape encoder's output.
 
     Attributes:
         landmarks: Means, covariances.

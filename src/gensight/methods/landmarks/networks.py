@@ -94,19 +94,19 @@ class Decoder(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """Judges patches at several scales, given the maps (Wang et al., CVPR 2018, section 3.2)."""
+    """Classifies patches as real or generated, at several scales (Wang et al., CVPR 2018, section 3.2)."""
 
     def __init__(self, num_maps: int, num_scales: int = 2, num_layers: int = 3, width: int = 64) -> None:
         super().__init__()
         self.scales = nn.ModuleList(_patches(3 + num_maps, num_layers, width) for _ in range(num_scales))
 
     def forward(self, images: Tensor, maps: Tensor) -> list[Tensor]:
-        """One map of verdicts (B, 1, h, w) for each scale, finest first; unbounded."""
-        seen, verdicts = torch.cat([images, maps], dim=1), []
-        for judge in self.scales:
-            verdicts.append(judge(seen))
+        """One map of logits (B, 1, h, w) for each scale, finest first; unbounded."""
+        seen, logits = torch.cat([images, maps], dim=1), []
+        for discriminator in self.scales:
+            logits.append(discriminator(seen))
             seen = functional.avg_pool2d(seen, 3, stride=2, padding=1, count_include_pad=False)
-        return verdicts
+        return logits
 
 
 def _patches(in_channels: int, num_layers: int, width: int) -> nn.Sequential:

@@ -46,10 +46,10 @@ def verdict_loss(verdicts: Sequence[Tensor], real: bool, kind: AdversarialLoss) 
 
 
 def generator_loss(of_drawn: Sequence[Tensor], kind: AdversarialLoss) -> Tensor:
-    """Low where drawn images pass for frames."""
+    """Low where the discriminator takes generated images for frames."""
     return verdict_loss(of_drawn, True, kind)
 
 
 def critic_loss(of_frames: Sequence[Tensor], of_drawn: Sequence[Tensor], kind: AdversarialLoss) -> Tensor:
-    """Low where frames and drawn images are told apart."""
+    """Low where the discriminator separates frames from generated images."""
     return (verdict_loss(of_frames, True, kind) + verdict_loss(of_drawn, False, kind)) / 2

@@ -47,5 +47,5 @@ class AlignmentHead(nn.Module):
         if projected.shape[-2:] != target.shape[-2:]:
             projected = functional.interpolate(projected, target.shape[-2:], mode="bilinear", align_corners=False)
         self._maps = None
-        wanted = target.to(projected) - self.mean[:, None, None]
-        return 1 - functional.cosine_similarity(projected, wanted, dim=1).mean()
+        centred = target.to(projected) - self.mean[:, None, None]
+        return 1 - functional.cosine_similarity(projected, centred, dim=1).mean()

@@ -48,7 +48,7 @@ class AutoencoderMethod(Method):
         self.kl_weight = kl_weight
         self.gradient_weight = gradient_weight
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
+    def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         target = batch.image * 2 - 1
         posterior = self.autoencoder.encode(target).latent_dist
         noise = item_noise(batch.keys, posterior.mean.shape[1:]).to(target)
@@ -68,5 +68,5 @@ class AutoencoderMethod(Method):
         latent = self.autoencoder.encode(batch.image * 2 - 1).latent_dist.mode()
         return {"image": (self.autoencoder.decode(latent).sample / 2 + 0.5).clamp(0, 1)}
 
-    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
         return [{"params": list(self.autoencoder.parameters())}]

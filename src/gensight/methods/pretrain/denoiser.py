@@ -59,12 +59,12 @@ class DenoiserMethod(Method):
         self.alignment_weight = alignment_weight
         self._tokens: dict[str, Tensor] = {}
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
+    def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         x0, noise, timesteps, x_t = self._noised(batch)
         dropped = (item_uniform(batch.keys, _DROPOUT) < self.caption_dropout).tolist()
         output = self._output(x_t, timesteps, self._captions(batch, dropped))
-        wanted = target(x0, noise, timesteps, self.alphas_cumprod, self.prediction)
-        losses = {LATENT: Loss.of_mean((output - wanted).square().mean(), len(batch))}
+        goal = target(x0, noise, timesteps, self.alphas_cumprod, self.prediction)
+        losses = {LATENT: Loss.of_mean((output - goal).square().mean(), len(batch))}
         if self.alignment is not None:
             assert batch.features is not None
             distance = self.alignment.loss(batch.features[0][ALIGNMENT])
@@ -78,7 +78,7 @@ class DenoiserMethod(Method):
         output = self._output(x_t, timesteps, self._captions(batch, [False] * len(batch)))
         return {LATENT: clean_estimate(output, x_t, timesteps, self.alphas_cumprod, self.prediction)}
 
-    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
         return [{"params": list(self.parameters())}]
 
     def _noised(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""What comes with a pretrained backbone's folder: a card and pictures of what it can do; and what one starts from."""
+"""The card and the pictures of a pretrained backbone's folder, and the networks that a pretraining starts from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ RECONSTRUCTIONS = "reconstructions.png"
 
 @dataclass(frozen=True)
 class Card:
-    """What a reader of the folder wants to know.
+    """The contents of the folder's README.
 
     Attributes:
         title: The backbone's name.
@@ -153,7 +153,6 @@ A latent text-to-image diffusion model in diffusers' folder format, pretrained b
 
 ## Limits
 
-It knows the kind of images that it was trained on and nothing else. It is meant as a small backbone for perception, not
-for making pictures.
+Trained on the images above only. A small backbone for perception, not for making pictures.
 """,
     )

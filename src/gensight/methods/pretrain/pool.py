@@ -1,8 +1,8 @@
-"""The image pool: everything that pretraining looks at, decoded or drawn once, at the training size.
+"""The image pool: all images of a pretraining, decoded or rendered once, at the training size.
 
     pool.json          what the pool was made from
     images.u8          uint8 (num_kept, height, width, 3), memory-mapped
-    captions/N.json    captions of shard N; written after the shard's pixels, so it also says that they are there
+    captions/N.json    captions of shard N; written after the shard's pixels, so it also marks them as complete
 
 Where pixels of some images only are kept, the others are drawn or decoded when `Pool.blocks` comes to them.
 
@@ -38,7 +38,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class PoolSettings:
-    """What a pool depends on.
+    """The settings of a pool.
 
     Attributes:
         source: Hash of the data section of the recipe.

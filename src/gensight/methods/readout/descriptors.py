@@ -1,4 +1,4 @@
-"""What teaches descriptors: the same point is alike in both images, the same thing in two images and unlike another.
+"""Losses of descriptors: alike for the same point in both images, and for the same thing; unlike for another thing.
 
 After Luo et al., "Readout Guidance", CVPR 2024, section 3.3 and appendix; unlike the released code, a point's place is
 not rounded to a cell, and a pair without a common point adds nothing.
@@ -66,7 +66,7 @@ def appearance_loss(
         descriptors: (batch, 3, channels, height, width) of anchor, positive and negative.
         regions: (batch, 1 or 3, height, width) in [0, 1]; one region means cell by cell, three mean region by region.
             See `region_similarities`.
-        weights: (batch, 1), 0 for triplets that say nothing.
+        weights: (batch, 1), 0 for triplets that are left out.
         margin: In units of cosine.
 
     Returns:

@@ -26,7 +26,7 @@ from gensight.methods.readout.descriptors import appearance_loss, matching_loss
 from gensight.samples import Size
 
 BlobLoss = Literal["mse", "cross-entropy", "softmax"]
-EMPTY = 1e-3  # a blob map with less mass, or an image cell with less light, says that nothing is there
+EMPTY = 1e-3  # a blob map with less mass, or an image cell with less light, counts as empty
 
 
 def activation(spec: OutputSpec) -> Activation | None:
@@ -114,7 +114,7 @@ def masked_map_loss(maps: Tensor, target: Tensor, weight: Tensor, loss: BlobLoss
     - `mse`: mean squared error against the target (Luo et al., 2024; Sun et al., HRNet, 2019).
     - `cross-entropy`: each cell's logit against the target in [0, 1] as a probability.
     - `softmax`: the place as one choice among all cells, against the target as a distribution. It learns small
-      subjects many times faster, and says nothing of maps in which nothing is to be found.
+      subjects many times faster, and is undefined for empty maps.
 
     The last two are less the target's own entropy, so that a perfect map scores 0: Kullback-Leibler divergences.
 

@@ -90,7 +90,7 @@ class Readout(Method):
             }
         )
 
-    def losses(self, batch: Batch, player: str = "model") -> dict[str, Loss]:
+    def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         losses: dict[str, Loss] = {}
         for part, values in self._read(batch).items():
             total, count = torch.zeros(()), torch.zeros(())
@@ -109,7 +109,7 @@ class Readout(Method):
             for name, value in values.items()
         }
 
-    def parameter_groups(self, player: str = "model") -> list[dict[str, Any]]:
+    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
         groups: list[dict[str, Any]] = [{"params": list(self.heads.parameters()), "lr_scale": 1.0}]
         backbone = [p for p in self.backbone.parameters() if p.requires_grad]
         if backbone:

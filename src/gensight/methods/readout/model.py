@@ -19,7 +19,7 @@ class ReadoutHead(nn.Module):
     Args:
         layers: The backbone's maps.
         time_channels: Width of its time embedding; None for a plain encoder.
-        outputs: The maps that the encoding asks for. Descriptors have no head of their own: they are the aggregated
+        outputs: The encoding's maps. Descriptors have no head of their own: they are the aggregated
             map, each cell scaled to unit length.
         projection: Channels of the aggregated map (384 in the paper).
         bottleneck: Channels of each layer's bottleneck (96 in the paper).
@@ -67,7 +67,7 @@ class ReadoutHead(nn.Module):
         return maps | {name: functional.normalize(aggregated, dim=1) for name in self.descriptors}
 
     def _aggregation_size(self, features: Features, grid_size: Size) -> Size:
-        """The asked grid, or the finest features' where that is coarser: the map heads then do the last enlargement."""
+        """The requested grid, or the coarser grid of the finest features: the map heads do the last enlargement."""
         if self.order == "reference":
             return grid_size
         finest = finest_grid(features)

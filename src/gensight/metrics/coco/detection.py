@@ -7,7 +7,7 @@
   whole area (Everingham et al., IJCV 2010; the devkit of 2012).
 
 Every predicted box counts, with its score, in every image: nothing is dropped for the truth's sake. An image on which
-nothing was found must be told too, by a prediction without instances.
+nothing was found needs a prediction without instances.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ AREAS = {
     "all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)
 }  # fmt: skip
 MAX_DETECTIONS = (1, 10, 100)
-_BUDGET = 30_000_000  # detections x resamples; beyond it fewer resamples are drawn, and a note says so
+_BUDGET = 30_000_000  # detections x resamples; beyond it fewer resamples are drawn, with a note
 _CHUNK = 500_000
 
 
@@ -128,20 +128,20 @@ class BoxMetric(Metric):
         """Categories in order."""
         images = self._images.values()
         shown = {name for image in images for name in image.truths}
-        said = {name for image in images for of in image.found.values() for name in of}
-        return sorted(shown | said)
+        predicted = {name for image in images for of in image.found.values() for name in of}
+        return sorted(shown | predicted)
 
     def _sorted(self, image: _Image, category: str) -> list[_Found]:
         """The image's boxes of a category by falling score; equal scores stay in the order of their items."""
         found = [one for _, of in sorted(image.found.items()) for one in of.get(category, ())]
         return sorted(found, key=lambda one: -one.score)
 
-    def _row(self, key: str, right: int, said: int, truths: int) -> dict[str, Any]:
+    def _row(self, key: str, right: int, predicted: int, truths: int) -> dict[str, Any]:
         """`score` is the F-measure of the image's boxes at IoU 0.5."""
-        total = said + truths
+        total = predicted + truths
         return {
             "sample_key": key, "group": self._images[key].group, "score": 2 * right / total if total else None,
-            "num_truths": truths, "num_detections": said, "num_found": right,
+            "num_truths": truths, "num_detections": predicted, "num_found": right,
         }  # fmt: skip
 
     def _result(
@@ -178,8 +178,10 @@ class CocoBox(BoxMetric):
         rows = []
         for place, key in enumerate(keys):
             of = [matches["all"][name][place] for name in names]
-            right, said, truths = (sum(values) for values in zip(*map(_counts, of), strict=True)) if of else (0, 0, 0)
-            rows.append(self._row(key, right, said, truths))
+            right, predicted, truths = (
+                (sum(values) for values in zip(*map(_counts, of), strict=True)) if of else (0, 0, 0)
+            )
+            rows.append(self._row(key, right, predicted, truths))
         return [self._result(keys, partial(_mean_precision, tables["all"]), self._parts(tables, matches, keys), rows)]
 
     def _scored(self, key: str, category: str) -> Scored:
@@ -220,7 +222,7 @@ def _first(matches: Matches, most: int) -> Matches:
 
 
 def _counts(matches: Matches) -> tuple[int, int, int]:
-    """(right, said, true) at IoU 0.5, without what is ignored."""
+    """(right, predicted, true) at IoU 0.5, without ignored boxes."""
     return int(matches.hits[0].sum()), int((~matches.ignored[0]).sum()), len(matches.best)
 
 
@@ -230,7 +232,7 @@ def _mean(values: Array) -> float:
 
 
 def _mean_known(values: Array) -> Array:
-    """Mean over the first axis of what is known."""
+    """Mean over the known values of the first axis."""
     known = np.isfinite(values)
     num = known.sum(0)
     return np.divide(np.where(known, values, 0).sum(0), num, out=np.full(num.shape, np.nan), where=num > 0)
@@ -290,13 +292,13 @@ class VocBox(BoxMetric):
 
     def compute(self) -> list[Result]:
         keys, names = sorted(self._images), self._named()
-        told = {name: [self._match(key, name) for key in keys] for name in names}
-        tables = {name: self._table(of, keys, name) for name, of in told.items()}
+        scored_hits = {name: [self._match(key, name) for key in keys] for name in names}
+        tables = {name: self._table(of, keys, name) for name, of in scored_hits.items()}
         eleven = self.protocol == "voc07"
         once = np.ones((1, len(keys)))
         rows = []
         for place, key in enumerate(keys):
-            of = [hit for name in names for _, hit in told[name][place]]
+            of = [hit for name in names for _, hit in scored_hits[name][place]]
             truths = sum(not truth.is_difficult for of_name in self._images[key].truths.values() for truth in of_name)
             rows.append(self._row(key, sum(of), len(of), truths))
         parts = {f"AP/{name}": float(table.average_precision(once, eleven)[0]) for name, table in tables.items()}
@@ -312,21 +314,21 @@ class VocBox(BoxMetric):
             np.array([truth.box for truth in truths]).reshape(-1, 4),
             none,
         )
-        taken, told = none.copy(), []
+        taken, scored_hits = none.copy(), []
         for one, row in zip(found, overlaps, strict=True):
             best = int(row.argmax()) if len(row) else -1
             hit = best >= 0 and row[best] >= 0.5
             if hit and truths[best].is_difficult:
                 continue
-            told.append((one.score, bool(hit and not taken[best])))
+            scored_hits.append((one.score, bool(hit and not taken[best])))
             if hit:
                 taken[best] = True
-        return told
+        return scored_hits
 
-    def _table(self, told: list[list[tuple[float, bool]]], keys: list[str], category: str) -> _VocTable:
-        images = np.repeat(np.arange(len(told)), [len(of) for of in told])
-        scores = np.array([score for of in told for score, _ in of], dtype=np.float64)
-        hits = np.array([hit for of in told for _, hit in of], dtype=bool)
+    def _table(self, scored_hits: list[list[tuple[float, bool]]], keys: list[str], category: str) -> _VocTable:
+        images = np.repeat(np.arange(len(scored_hits)), [len(of) for of in scored_hits])
+        scores = np.array([score for of in scored_hits for score, _ in of], dtype=np.float64)
+        hits = np.array([hit for of in scored_hits for _, hit in of], dtype=bool)
         order = np.argsort(-scores, kind="stable")
         truths = [self._images[key].truths.get(category, []) for key in keys]
         num = np.array([sum(not truth.is_difficult for truth in of) for of in truths], dtype=np.float64)

@@ -22,7 +22,7 @@ from gensight.transforms.keypoints import can_convert, convert_keypoints
 AREAS = {"all": (0.0, 1e10), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
 MAX_DETECTIONS = 20
 _EPSILON = float(np.spacing(1))
-_BUDGET = 30_000_000  # detections x resamples; beyond it fewer resamples are drawn, and a note says so
+_BUDGET = 30_000_000  # detections x resamples; beyond it fewer resamples are drawn, with a note
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ class CocoOks(Metric):
     """COCO's keypoint average precision: `value` is AP; `parts` has AP, AP50, AP75, APm, APl, AR and their like.
 
     Predictions are collected per image and compared with all instances of the item's sample, so that crowds and
-    people without labelled keypoints are honoured. An image on which a detector found nothing must be told too, by a
+    people without labelled keypoints are honoured. An image on which a detector found nothing needs a
     prediction without instances. Subjects of all categories are one class; those of another body (an animal where
     people are scored) are left out. Where the segment's area is unknown, the box's is taken and a note says so.
 

@@ -169,7 +169,7 @@ def _eye(gaze: Gaze, head_box: Array | None) -> Array | None:
 
 
 def _right_class(point: Array, item: Item) -> float:
-    """1 where the object whose box centre is nearest is of the class that is looked at; NaN where nobody says."""
+    """1 where the object whose box centre is nearest is of the target class; NaN where it is not labelled."""
     instances, gazed = item.sample.instances or (), item.sample.extras.get(GAZED)
     objects = [one for one in instances if one.box is not None and one.gaze is None]
     if gazed is None or not objects:

@@ -32,47 +32,48 @@ from gensight.verbs.guidance.scores import (
     drag_distance,
     summarise,
 )
-from gensight.verbs.guidance.targets import Setting, Wishes, goals_of, prepare, sample_twin, start_of
+from gensight.verbs.guidance.targets import GuidanceTargets, Setting, goals_of, prepare, sample_unguided, start_of
 
 
 def guide(
     runs: Sequence[Path],
     out: Path,
-    wishes: Wishes,
+    targets: GuidanceTargets,
     sampling: ImageSampling,
     steering: Steering = Steering(),  # noqa: B008 (frozen)
     device: str = "auto",
     film: bool = True,
-    judges: Sequence[Path] = (),
+    evaluators: Sequence[Path] = (),
     batch_size: int = 1,
     announce: Announce = silent,
 ) -> Path:
     """Generates images, each without and with guidance from the same noise.
 
-    Writes for each seed `unguided-SEED.png`, `guided-SEED.png`, `sheet-SEED.png` (both beside what was wanted, with
-    the readouts of each) and `steps-SEED.mp4`, and `guide.json`: settings, errors, time, memory, and how much nearer
-    to each wish guidance came, with its interval over the seeds. Seeds that the folder holds already are not sampled
-    again.
+    Writes for each seed `unguided-SEED.png`, `guided-SEED.png`, `sheet-SEED.png` (both beside the target, with the
+    readouts of each) and `steps-SEED.mp4`, and `guide.json`: settings, errors, time, memory, and how much nearer to
+    each target the guided images are, with the interval over the seeds. Seeds that the folder holds already are not
+    sampled again.
 
     Args:
         runs: Trained readouts of one backbone, trained with `method.timesteps=random`.
         out: Folder to write to.
-        wishes: What is wanted.
+        targets: The guidance targets.
         sampling: How images are sampled.
         steering: How they are steered.
         device: `auto`, `cpu`, `cuda` ...
         film: Whether to write the film of the steps.
-        judges: Other runs that read the finished images and say how near they came: of any backbone and noise level,
-            each of the kind of one of `runs`. Without one, the guiding heads judge themselves, which flatters them.
+        evaluators: Other runs that score the finished images, independent of the guidance: of any backbone and noise
+            level, each with the output of one of `runs`. A guiding head without one scores its own images, which is
+            biased in its favour.
         batch_size: Images sampled at once.
-        announce: Called with what the run will take, before it starts.
+        announce: Called with the estimated time and memory, before sampling starts.
 
     Raises:
-        ConfigError: For runs that cannot guide, wishes without a run that could grant them, and the reverse; for a
-            folder that holds images made otherwise.
+        ConfigError: For runs that cannot guide, targets without a run for them, and runs without a target; for a folder
+            that holds images made with other settings.
     """
-    setting = prepare(runs, wishes, sampling, steering, choose_device(device), judges)
-    settings = _settings(setting, runs, judges)
+    setting = prepare(runs, targets, sampling, steering, choose_device(device), evaluators)
+    settings = _settings(setting, runs, evaluators)
     with only_writer(out):
         rows = _finished(out, settings)
         seeds = [seed for seed in sampling.seeds if seed not in rows]
@@ -104,13 +105,13 @@ def _sample_seeds(
     line.close()
 
 
-def _settings(setting: Setting, runs: Sequence[Path], judges: Sequence[Path]) -> dict[str, Any]:
-    """All that an image depends on but its seed, as JSON values."""
+def _settings(setting: Setting, runs: Sequence[Path], evaluators: Sequence[Path]) -> dict[str, Any]:
+    """All that an image depends on except its seed, as JSON values."""
     sampling = {name: value for name, value in vars(setting.sampling).items() if name != "seeds"}
     settings = {
         "runs": [str(run) for run in runs],
-        "judges": [str(judge) for judge in judges],
-        "wishes": {name: value for name, value in vars(setting.wishes).items() if value is not None},
+        "evaluators": [str(evaluator) for evaluator in evaluators],
+        "targets": {name: value for name, value in vars(setting.targets).items() if value is not None},
         "sampling": sampling,
         "steering": vars(setting.steering),
     }
@@ -118,7 +119,7 @@ def _settings(setting: Setting, runs: Sequence[Path], judges: Sequence[Path]) ->
 
 
 def _finished(out: Path, settings: dict[str, Any]) -> dict[int, dict[str, Any]]:
-    """Seed -> row of the images that a folder holds. Raises ConfigError if they were made otherwise."""
+    """Seed -> row of the images that a folder holds. Raises ConfigError if they were made with other settings."""
     file = out / "guide.json"
     if not file.is_file():
         return {}
@@ -152,26 +153,28 @@ def _write(
 
 def _guide_batch(setting: Setting, out: Path, film: bool, watch: Any) -> list[dict[str, Any]]:
     backbone, seeds = setting.backbone, setting.sampling.seeds
-    twin = sample_twin(setting, watch)
-    goals = goals_of(setting, twin)
-    begun = time.monotonic()
+    unguided = sample_unguided(setting, watch)
+    goals = goals_of(setting, unguided)
+    started = time.monotonic()
     frames: list[list[Array]] = [[] for _ in seeds]
 
-    def look(step: int, latents: Tensor) -> None:
+    def record_frame(step: int, latents: Tensor) -> None:
         watch(step, latents)
         for kept, image in zip(frames, backbone.decode_latent(latents) if film else (), strict=False):
             kept.append(draw_image(image))
 
-    guided = sample(backbone, setting.sampling, goals, setting.steering, start=start_of(setting, twin), watch=look)
-    seconds = (time.monotonic() - begun) / len(seeds)
-    scored = _score_all(setting, goals, twin, guided)
-    wanted = setting.wishes.source or setting.wishes.reference
+    guided = sample(
+        backbone, setting.sampling, goals, setting.steering, start=start_of(setting, unguided), watch=record_frame
+    )
+    seconds = (time.monotonic() - started) / len(seeds)
+    scored = _score_all(setting, goals, unguided, guided)
+    reference = setting.targets.source or setting.targets.reference
     rows = []
     for place, seed in enumerate(seeds):
-        pair = (twin.images[place], guided.images[place])
+        pair = (unguided.images[place], guided.images[place])
         write_image(out / f"unguided-{seed}.png", draw_image(pair[0]))
         write_image(out / f"guided-{seed}.png", draw_image(pair[1]))
-        write_image(out / f"sheet-{seed}.png", draw_sheet(backbone, goals, wanted, pair))
+        write_image(out / f"sheet-{seed}.png", draw_sheet(backbone, goals, reference, pair))
         if frames[place]:
             write_film(out / f"steps-{seed}.mp4", frames[place])
         rows.append(
@@ -186,38 +189,40 @@ def _guide_batch(setting: Setting, out: Path, film: bool, watch: Any) -> list[di
 
 
 def _score_all(
-    setting: Setting, goals: Sequence[Goal], twin: Trajectory, guided: Trajectory
+    setting: Setting, goals: Sequence[Goal], unguided: Trajectory, guided: Trajectory
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """Score -> its values (batch,) of the unguided and the guided images; lower is nearer to the wish."""
+    """Score -> its values (batch,) of the unguided and the guided images; lower is nearer to the target."""
     found: dict[str, tuple[Tensor, Tensor]] = {}
-    wishes = setting.wishes
-    controls = iter(wishes.controls)
+    targets = setting.targets
+    controls = iter(targets.controls)
     for number, (goal, head) in enumerate(zip(goals, setting.heads.values(), strict=True)):
-        judge = next((one for one in setting.judges if one.number == number), None)
-        reader: Reader = OwnReader(setting.backbone, head) if judge is None else judge
+        evaluator = next((one for one in setting.evaluators if one.number == number), None)
+        reader: Reader = OwnReader(setting.backbone, head) if evaluator is None else evaluator
         suffix = f"{number + 1}" if len(goals) > 1 else ""
-        who = "own" if judge is None else "judge"
+        scored_by = "own" if evaluator is None else "evaluator"
         match goal:
             case SpatialGoal():
                 picture = next(controls)
-                name = f"control-error{suffix}/{who}"
-                pair = [control_error(reader, one.images, picture, wishes.mask) for one in (twin, guided)]
+                name = f"control-error{suffix}/{scored_by}"
+                pair = [control_error(reader, one.images, picture, targets.mask) for one in (unguided, guided)]
             case DragGoal():
-                source = wishes.source
-                before = twin.images if source is None else read_picture(source, setting.sampling.size)[None]
-                name = f"drag-distance{suffix}/{who}"
-                pair = [drag_distance(reader, before, one.images, goal.handles, goal.targets) for one in (twin, guided)]
+                source = targets.source
+                before = unguided.images if source is None else read_picture(source, setting.sampling.size)[None]
+                name = f"drag-distance{suffix}/{scored_by}"
+                pair = [
+                    drag_distance(reader, before, one.images, goal.handles, goal.targets) for one in (unguided, guided)
+                ]
             case AppearanceGoal():
-                assert wishes.reference is not None
-                known = read_picture(wishes.reference, setting.sampling.size)[None]
-                boxes = (wishes.reference_box, wishes.box)
-                name = f"appearance-distance{suffix}/{who}"
-                pair = [appearance_distance(reader, known, one.images, boxes) for one in (twin, guided)]
+                assert targets.reference is not None
+                known = read_picture(targets.reference, setting.sampling.size)[None]
+                boxes = (targets.reference_box, targets.box)
+                name = f"appearance-distance{suffix}/{scored_by}"
+                pair = [appearance_distance(reader, known, one.images, boxes) for one in (unguided, guided)]
             case _:
                 raise NotImplementedError(type(goal).__name__)  # a goal of Python users; the command has no other
         found[name] = (pair[0], pair[1])
-    # What guidance costs: how far the result went from the image that the same noise gives by itself.
-    kept = appearance_change(setting.backbone, twin.images, guided.images)
+    # The cost of guidance: how far the result is from the unguided image of the same noise.
+    kept = appearance_change(setting.backbone, unguided.images, guided.images)
     found["changed"] = (torch.zeros_like(kept), kept)
     return found
 
@@ -226,21 +231,21 @@ def _score_all(
 
 
 def _estimate(setting: Setting, num_images: int) -> str:
-    """What a run will take, by one pass of each kind."""
+    """Estimated time and memory of a run, from one timed pass of each kind."""
     backbone, sampling = setting.backbone, setting.sampling
     shape = (1, *backbone.latent_shape(sampling.size))
     latents, text = torch.randn(shape, device=backbone.device), backbone.embed_text([sampling.prompt])
-    begun = time.monotonic()
+    started = time.monotonic()
     with torch.no_grad():
         backbone.denoise(latents, 500, text)
-    plain = time.monotonic() - begun
-    begun = time.monotonic()
+    plain = time.monotonic() - started
+    started = time.monotonic()
     with backbone.checkpointed(setting.steering.memory == "low"), torch.enable_grad():
         moving = latents.requires_grad_(True)
         features = backbone.read_latents(moving, 500, text)
         readouts = [head(features, sampling.size) for head in setting.heads.values()]
         torch.autograd.grad(torch.stack([one.square().mean() for one in readouts]).sum(), moving)
-    steered = time.monotonic() - begun
+    steered = time.monotonic() - started
     passes = 1 if sampling.guidance_scale == 1 else 2
     moves = len(steered_steps(sampling, setting.steering)) * setting.steering.inner_steps
     seconds = num_images * (passes * plain * setting.steps_per_seed + moves * steered)

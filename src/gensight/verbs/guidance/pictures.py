@@ -1,4 +1,4 @@
-"""The pictures of `gensight guide`: sheets of what was wanted beside what came out, and the film of the steps."""
+"""The pictures of `gensight guide`: sheets of targets beside results, and the film of the steps."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -24,14 +24,14 @@ def draw_image(image: Tensor) -> Array:
 
 
 def draw_sheet(
-    backbone: DiffusionBackbone, goals: Sequence[Goal], wanted: Path | None, images: tuple[Tensor, Tensor]
+    backbone: DiffusionBackbone, goals: Sequence[Goal], reference: Path | None, images: tuple[Tensor, Tensor]
 ) -> Array:
-    """Three columns: what was wanted, the unguided image, the guided one; below, what is read from each.
+    """Three columns: the target, the unguided image, the guided image; below, the readouts of each.
 
     Args:
         backbone: What the goals' heads read.
-        goals: What was wanted of the two images.
-        wanted: The picture that was to be changed or matched, if there is one.
+        goals: The guidance goals of the two images.
+        reference: The source or reference picture; or None.
         images: The unguided and the guided one, (3, height, width) in [0, 1] each.
 
     Returns:
@@ -40,9 +40,9 @@ def draw_sheet(
     before, after = images
     size = (before.shape[-2], before.shape[-1])
     blank = np.full((*size, 3), 255, np.uint8)
-    first = blank if wanted is None else draw_image(read_picture(wanted, size))
+    first = blank if reference is None else draw_image(read_picture(reference, size))
     tiles = [first, draw_image(before), draw_image(after)]
-    captions = ["" if wanted is None else wanted.name, "unguided", "guided"]
+    captions = ["" if reference is None else reference.name, "unguided", "guided"]
     for goal in goals:
         if isinstance(goal, SpatialGoal):
             maps = [goal.control, *_readouts(backbone, goal, images)]
@@ -64,7 +64,7 @@ def write_film(path: Path, frames: Sequence[Array]) -> None:
 
 @torch.no_grad()
 def _readouts(backbone: DiffusionBackbone, goal: SpatialGoal, images: Sequence[Tensor]) -> list[Tensor]:
-    """What a goal's head reads from finished images, at the backbone's own, nearly clean, timestep."""
+    """The predictions of a goal's head on finished images, at the backbone's own, nearly clean, timestep."""
     size = (images[0].shape[-2], images[0].shape[-1])
     return [goal.head(backbone.features(image[None]), size)[0] for image in images]
 

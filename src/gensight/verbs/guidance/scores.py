@@ -1,4 +1,4 @@
-"""How near a guided image came to what was wanted, read by runs that did not guide it; and the same over many seeds."""
+"""How near guided images are to their targets, scored by independent evaluators; and the summary over seeds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,13 +41,13 @@ class OwnReader:
 
 
 @dataclass(frozen=True, eq=False)
-class Judge:
-    """A run that reads finished images, on a backbone of its own.
+class Evaluator:
+    """An independent run that predicts from finished images, on a backbone of its own.
 
     Attributes:
         name: Of the run.
-        number: Of the guiding run that it judges, from 0.
-        head: What reads.
+        number: Index of the guiding run that it evaluates, from 0.
+        head: The head that predicts.
         size: (height, width) of the images that it was trained on.
     """
 
@@ -64,51 +64,53 @@ class Judge:
         return self.head(backbone.features(shown), self.size).float().cpu()
 
 
-Reader = OwnReader | Judge
+Reader = OwnReader | Evaluator
 """`read(images)`: (batch, channels, grid_height, grid_width) of float32 (batch, 3, height, width) in [0, 1]."""
 
 
-def appoint(runs: Sequence[TrainedRun], heads: Sequence[GuidingHead]) -> list[Judge]:
-    """Each run as the judge of the first guiding head of its kind that has none yet.
+def choose_evaluators(runs: Sequence[TrainedRun], heads: Sequence[GuidingHead]) -> list[Evaluator]:
+    """Each run as the evaluator of the first guiding head of its kind that has none yet.
 
     Raises:
-        ConfigError: If a run is no readout, reads several noise levels at once, or reads what no guiding head reads.
+        ConfigError: If a run is no readout, reads several noise levels at once, or has the output of no guiding head.
     """
-    judges: list[Judge] = []
+    evaluators: list[Evaluator] = []
     for run in runs:
         name = str(run.folder.root)
         if not isinstance(run.method, Readout):
-            raise ConfigError("only readouts judge", where=name)
-        part, what = next(iter(run.method.parts.items()))
-        if what.timesteps not in ("clean", "random"):
-            raise ConfigError("a judge reads the clean image", where=name, hint="train it with method.timesteps=clean")
-        head = GuidingHead(run.method, part, next(iter(what.outputs)))
-        taken = {judge.number for judge in judges}
-        fits = [n for n, other in enumerate(heads) if n not in taken and _alike(head, other)]
+            raise ConfigError("only a readout run can evaluate", where=name)
+        part, spec = next(iter(run.method.parts.items()))
+        if spec.timesteps not in ("clean", "random"):
+            raise ConfigError(
+                "an evaluator must read clean images", where=name, hint="train it with method.timesteps=clean"
+            )
+        head = GuidingHead(run.method, part, next(iter(spec.outputs)))
+        taken = {evaluator.number for evaluator in evaluators}
+        fits = [n for n, other in enumerate(heads) if n not in taken and _same_output(head, other)]
         if not fits:
             raise ConfigError(
-                f"this run reads {_what(head)}, and no guiding run without a judge does",
-                where="--judge",
-                choices=[_what(other) for other in heads],
+                f"this run reads {_describe_output(head)}, and no guiding run without an evaluator does",
+                where="--evaluator",
+                choices=[_describe_output(other) for other in heads],
             )
-        judges.append(Judge(name, fits[0], head, run.config.view.size))
-    return judges
+        evaluators.append(Evaluator(name, fits[0], head, run.config.view.size))
+    return evaluators
 
 
-def _alike(one: GuidingHead, other: GuidingHead) -> bool:
-    return _what(one) == _what(other)
+def _same_output(one: GuidingHead, other: GuidingHead) -> bool:
+    return _describe_output(one) == _describe_output(other)
 
 
-def _what(head: GuidingHead) -> str:
+def _describe_output(head: GuidingHead) -> str:
     return f"{head.spec.kind} `{head.output}`"
 
 
 def control_error(reader: Reader, images: Tensor, picture: Path, mask: Path | None) -> Tensor:
-    """(batch,): root mean square difference, in [0, 1], of what is read from the images and a control picture."""
+    """(batch,): root mean square difference, in [0, 1], between the images' predicted maps and a control picture."""
     maps = reader.read(images)
     grid: Size = (int(maps.shape[-2]), int(maps.shape[-1]))
-    wanted = read_control(picture, maps.shape[1], _size(images), grid)
-    squares = (maps - wanted).square().mean(1)
+    control = read_control(picture, maps.shape[1], _size(images), grid)
+    squares = (maps - control).square().mean(1)
     weight = torch.ones(grid) if mask is None else read_mask(mask, _size(images), grid)
     return ((squares * weight).sum((-2, -1)) / weight.sum().clamp(min=1e-6)).sqrt()
 
@@ -190,7 +192,7 @@ def _mean(sums: np.ndarray) -> np.ndarray:
 
 
 def scores_text(scores: Sequence[Mapping[str, Any]]) -> str:
-    """The summary as a table for the terminal; lower is nearer to the wish."""
+    """The summary as a table for the terminal; lower is nearer to the target."""
     lines = [[f"{scores[0]['num_seeds']} seeds, lower is nearer", "unguided", "guided", "difference [95 %]"]]
     for score in scores:
         unit = score["unit"]

@@ -1,4 +1,4 @@
-"""What a user wants of generated images: checked, prepared once, and as goals of each batch of seeds."""
+"""The guidance targets of generated images: checked, prepared once, and turned into goals of each batch of seeds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,21 +28,21 @@ from gensight.guidance.steering import Steering
 from gensight.methods.readout.method import Readout
 from gensight.prediction.trained_run import TrainedRun
 from gensight.samples import Array
-from gensight.verbs.guidance.scores import Judge, appoint
+from gensight.verbs.guidance.scores import Evaluator, choose_evaluators
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the user wants, as files and numbers.
+class GuidanceTargets:
+    """The guidance targets, as files and numbers.
 
     Attributes:
         controls: One picture for each run whose head reads maps, in the order of the runs.
         source: A real image to drag in; None drags in the image that is generated without guidance.
         drags: `x,y:x,y`, handle and target, in pixels of the image.
         tracks: A numpy file of tracks instead.
-        carry: Radius, in pixels, of what a drag takes along in the noisy latents before they are steered; 0: nothing.
-        reference: The picture whose appearance is wanted.
-        reference_box: Region of the reference that is meant, (x_min, y_min, x_max, y_max) in its pixels; or None.
+        carry: Radius, in pixels, of the noisy latents that a drag copies along before they are steered; 0: none.
+        reference: The picture whose appearance is the target.
+        reference_box: Region of the reference, (x_min, y_min, x_max, y_max) in its pixels; or None.
         box: Region of the result; or None.
         mask: A picture, white where spatial control counts; or None.
         weights: One for each run, in their order; equal if empty.
@@ -61,7 +61,7 @@ class Wishes:
 
     @property
     def dragging(self) -> bool:
-        """Whether anything is to be dragged."""
+        """Whether there are drags."""
         return bool(self.drags or self.tracks)
 
 
@@ -71,30 +71,30 @@ class Setting:
 
     backbone: DiffusionBackbone
     heads: dict[str, GuidingHead]
-    wishes: Wishes
+    targets: GuidanceTargets
     sampling: ImageSampling
     steering: Steering
     source: Inversion | None
     reference: Inversion | None
     drags: Array | None
-    judges: list[Judge]
+    evaluators: list[Evaluator]
 
     @property
     def steps_per_seed(self) -> int:
-        """Of the sampler, for a guided image and its unguided twin."""
+        """Sampling steps of a guided image and its unguided image."""
         run = self.sampling.steps - self.sampling.first
         return run + (self.sampling.steps if self.source is None else run)
 
 
 def prepare(
     runs: Sequence[Path],
-    wishes: Wishes,
+    targets: GuidanceTargets,
     sampling: ImageSampling,
     steering: Steering,
     device: str,
-    judges: Sequence[Path],
+    evaluators: Sequence[Path],
 ) -> Setting:
-    """Loads runs and judges, checks that they fit the wishes, and inverts real images. Errors as for `guide`."""
+    """Loads runs and evaluators, checks that they fit the targets, and inverts real images. Errors as for `guide`."""
     heads: dict[str, GuidingHead] = {}
     for run in runs:
         trained = TrainedRun.load(run, device)
@@ -102,52 +102,52 @@ def prepare(
             raise ConfigError("only readouts guide", where=run, choices=("method.kind=readout",))
         heads[str(run)] = guiding_head(trained.method, str(run))
     backbone = shared_backbone(heads)
-    _refuse_mismatch(heads, wishes)
-    drags = _drags(wishes, sampling)
+    _refuse_mismatch(heads, targets)
+    drags = _drags(targets, sampling)
     if drags is not None and sampling.sampler != "ddim":
         raise ConfigError("dragging follows a trajectory of DDIM", where="--sampler", hint="use --sampler ddim")
-    _refuse_late_start(wishes, sampling)
+    _refuse_late_start(targets, sampling)
     source = reference = None
-    if wishes.source is not None:
-        source = invert(backbone, read_picture(wishes.source, sampling.size), sampling.prompt, sampling.steps)
-    if wishes.reference is not None:
+    if targets.source is not None:
+        source = invert(backbone, read_picture(targets.source, sampling.size), sampling.prompt, sampling.steps)
+    if targets.reference is not None:
         if sampling.sampler != "ddim":
             raise ConfigError("a reference is inverted by DDIM", where="--sampler", hint="use --sampler ddim")
-        reference = invert(backbone, read_picture(wishes.reference, sampling.size), sampling.prompt, sampling.steps)
-    appointed = appoint([TrainedRun.load(judge, device) for judge in judges], list(heads.values()))
-    return Setting(backbone, heads, wishes, sampling, steering, source, reference, drags, appointed)
+        reference = invert(backbone, read_picture(targets.reference, sampling.size), sampling.prompt, sampling.steps)
+    chosen = choose_evaluators([TrainedRun.load(evaluator, device) for evaluator in evaluators], list(heads.values()))
+    return Setting(backbone, heads, targets, sampling, steering, source, reference, drags, chosen)
 
 
-def _refuse_mismatch(heads: dict[str, GuidingHead], wishes: Wishes) -> None:
+def _refuse_mismatch(heads: dict[str, GuidingHead], targets: GuidanceTargets) -> None:
     kinds = [head.spec.kind for head in heads.values()]
     spatial = [kind for kind in kinds if kind not in ("matching", "appearance")]
-    asked = {
-        "--control": (len(wishes.controls), len(spatial), "a run of a map encoding (pose-image, depth-image ...)"),
-        "--drag": (wishes.dragging, kinds.count("matching"), "a run of a correspondence encoding"),
-        "--reference": (wishes.reference is not None, kinds.count("appearance"), "a run of an appearance encoding"),
+    required = {
+        "--control": (len(targets.controls), len(spatial), "a run of a map encoding (pose-image, depth-image ...)"),
+        "--drag": (targets.dragging, kinds.count("matching"), "a run of a correspondence encoding"),
+        "--reference": (targets.reference is not None, kinds.count("appearance"), "a run of an appearance encoding"),
     }
-    for option, (wanted, there, what) in asked.items():
-        if int(wanted) != there:
+    for option, (num_given, num_runs, needed_run) in required.items():
+        if int(num_given) != num_runs:
             raise ConfigError(
-                f"{option} is given {int(wanted)} times, and {there} of the runs can use it",
+                f"{option} is given {int(num_given)} times, and {num_runs} of the runs can use it",
                 where=option,
-                hint=f"each {option} needs {what}, and each such run one {option}",
+                hint=f"each {option} needs {needed_run}, and each such run one {option}",
             )
-    if wishes.weights and len(wishes.weights) != len(heads):
-        raise ConfigError(f"{len(wishes.weights)} weights for {len(heads)} runs", where="--weights")
-    if wishes.source is not None and not wishes.dragging:
-        raise ConfigError("a source without --drag", where="--source", hint="say what to drag where: --drag x,y:x,y")
+    if targets.weights and len(targets.weights) != len(heads):
+        raise ConfigError(f"{len(targets.weights)} weights for {len(heads)} runs", where="--weights")
+    if targets.source is not None and not targets.dragging:
+        raise ConfigError("a source without --drag", where="--source", hint="give the drags: --drag x,y:x,y")
 
 
-def _refuse_late_start(wishes: Wishes, sampling: ImageSampling) -> None:
+def _refuse_late_start(targets: GuidanceTargets, sampling: ImageSampling) -> None:
     late = sampling.strength < 1
-    if wishes.carry and not wishes.dragging:
-        raise ConfigError("there is nothing to carry", where="--carry", hint="say what to drag where: --drag x,y:x,y")
-    if late and not wishes.dragging:
+    if targets.carry and not targets.dragging:
+        raise ConfigError("there is nothing to carry", where="--carry", hint="give the drags: --drag x,y:x,y")
+    if late and not targets.dragging:
         raise ConfigError(
             "images from noise have no later step to start from", where="--strength", hint="it is for --drag"
         )
-    if wishes.source is None and sampling.eta and (late or wishes.carry):
+    if targets.source is None and sampling.eta and (late or targets.carry):
         raise ConfigError(
             "a generated image is dragged from the latents of its own trajectory, which noise at each step would leave",
             where="--eta",
@@ -155,44 +155,44 @@ def _refuse_late_start(wishes: Wishes, sampling: ImageSampling) -> None:
         )
 
 
-def _drags(wishes: Wishes, sampling: ImageSampling) -> Array | None:
-    if wishes.tracks is not None:
-        drags, given = read_tracks(wishes.tracks)
+def _drags(targets: GuidanceTargets, sampling: ImageSampling) -> Array | None:
+    if targets.tracks is not None:
+        drags, given = read_tracks(targets.tracks)
         if given is not None:
             drags = drags * np.array([sampling.size[1] / given[1], sampling.size[0] / given[0]])
-    elif wishes.drags:
-        drags = parse_drags(list(wishes.drags))
+    elif targets.drags:
+        drags = parse_drags(list(targets.drags))
     else:
         return None
     refuse_outside(drags.reshape(-1, 2), sampling.size, "--drag")
     return drags
 
 
-def goals_of(setting: Setting, twin: Trajectory) -> list[Goal]:
+def goals_of(setting: Setting, unguided: Trajectory) -> list[Goal]:
     """The goals of one seed; a drag without a source drags in the seed's own unguided image."""
-    wishes, size = setting.wishes, setting.sampling.size
-    weights = wishes.weights or (1.0,) * len(setting.heads)
-    controls = iter(wishes.controls)
+    targets, size = setting.targets, setting.sampling.size
+    weights = targets.weights or (1.0,) * len(setting.heads)
+    controls = iter(targets.controls)
     goals: list[Goal] = []
     for head, weight in zip(setting.heads.values(), weights, strict=True):
         grid = head.grid_size(size)
         match head.spec.kind:
             case "matching":
                 assert setting.drags is not None
-                latents, _ = _dragged_from(setting, twin)
-                known = _reference(setting, head, latents, twin)
-                goals.append(DragGoal(head, known, *_ends(setting.drags), wishes.carry, weight))
+                latents, _ = _dragged_from(setting, unguided)
+                known = _reference(setting, head, latents, unguided)
+                goals.append(DragGoal(head, known, *_ends(setting.drags), targets.carry, weight))
             case "appearance":
                 assert setting.reference is not None
-                known = _reference(setting, head, setting.reference.latents, twin)
+                known = _reference(setting, head, setting.reference.latents, unguided)
                 regions = [
                     None if box is None else box_region(np.array(box), size, grid)
-                    for box in (wishes.reference_box, wishes.box)
+                    for box in (targets.reference_box, targets.box)
                 ]
                 goals.append(AppearanceGoal(head, known, regions[0], regions[1], weight))
             case _:
                 control = read_control(next(controls), head.spec.channels, size, grid)
-                mask = None if wishes.mask is None else read_mask(wishes.mask, size, grid)
+                mask = None if targets.mask is None else read_mask(targets.mask, size, grid)
                 goals.append(SpatialGoal(head, control, mask, weight))
     return goals
 
@@ -202,43 +202,45 @@ def _ends(drags: Array) -> tuple[Tensor, Tensor]:
     return handles, targets
 
 
-def _dragged_from(setting: Setting, twin: Trajectory) -> tuple[Mapping[int, Tensor], Tensor]:
+def _dragged_from(setting: Setting, unguided: Trajectory) -> tuple[Mapping[int, Tensor], Tensor]:
     """Step -> the latents of the image that is dragged in, and those without noise."""
     if setting.source is None:
-        return twin.latents, twin.clean
+        return unguided.latents, unguided.clean
     return setting.source.latents, setting.source.clean
 
 
-def start_of(setting: Setting, twin: Trajectory) -> Tensor | None:
-    """What the guided images begin with; None: the seeds' noise."""
-    sampling, carried = setting.sampling, setting.wishes.carry
+def start_of(setting: Setting, unguided: Trajectory) -> Tensor | None:
+    """The latents that guided images start from; None: the seeds' noise."""
+    sampling, carried = setting.sampling, setting.targets.carry
     if setting.source is None and not carried and sampling.first == 0:
         return None
-    passed, clean = _dragged_from(setting, twin)
+    passed, clean = _dragged_from(setting, unguided)
     latents = passed[sampling.first].expand(len(sampling.seeds), -1, -1, -1)
     if not carried:
         return latents
     assert setting.drags is not None
-    signal = float(setting.backbone.scheduler.alphas_cumprod[int(twin.timesteps[sampling.first])])
+    signal = float(setting.backbone.scheduler.alphas_cumprod[int(unguided.timesteps[sampling.first])])
     return carry(latents, clean, signal, *_ends(setting.drags), carried, sampling.size, sampling.seeds)
 
 
 @torch.no_grad()
 def _reference(
-    setting: Setting, head: GuidingHead, latents: Mapping[int, Tensor], twin: Trajectory
+    setting: Setting, head: GuidingHead, latents: Mapping[int, Tensor], unguided: Trajectory
 ) -> dict[int, Tensor]:
     """Step -> the head's descriptors of a reference's latents, for the steps that are steered."""
     text = setting.backbone.embed_text([setting.sampling.prompt])
     return {
         step: head(
-            setting.backbone.read_latents(latents[step], int(twin.timesteps[step]), text.expand(len(latents[step]))),
+            setting.backbone.read_latents(
+                latents[step], int(unguided.timesteps[step]), text.expand(len(latents[step]))
+            ),
             setting.sampling.size,
         )
         for step in steered_steps(setting.sampling, setting.steering)
     }
 
 
-def sample_twin(setting: Setting, watch: Watch) -> Trajectory:
+def sample_unguided(setting: Setting, watch: Watch) -> Trajectory:
     """The unguided images: from the seeds' noise, or again from the source's latents."""
     sampling = setting.sampling
     if setting.source is None:

@@ -1,4 +1,4 @@
-"""Two players in the one module: killed or not, training ends in the same weights, to the bit."""
+"""Two optimizer groups in the one module: killed or not, training ends in the same weights, to the bit."""
 
 from pathlib import Path
 
@@ -32,17 +32,17 @@ class StoppedError(Exception):
     pass
 
 
-def test_an_interrupted_run_of_two_players_ends_bit_identical(tmp_path: Path) -> None:
+def test_an_interrupted_run_of_two_optimizer_groups_ends_bit_identical(tmp_path: Path) -> None:
     train(tmp_path / "whole", 4)
     method = small.method(adversary=0.1, warp_share=0.5, equivariance=0.1)
     losses, count = method.losses, 0
 
-    def stopping(batch, player="model"):
+    def stopping(batch, group="model"):
         nonlocal count
-        count += player == "discriminator"
-        if count == 3:  # in the middle of a step, after the first player moved
+        count += group == "discriminator"
+        if count == 3:  # in the middle of a step, after the first group's step
             raise StoppedError
-        return losses(batch, player)
+        return losses(batch, group)
 
     method.losses = stopping
     with pytest.raises(StoppedError):
