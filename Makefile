@@ -29,11 +29,12 @@ test-portable: setup  ## all tests with the instruction sets of older processors
 test-slow: setup  ## full-size pipelines with random weights, long trainings
 	$(BIN)/python -m pytest -m slow -s
 
-lint: setup  ## style, format, types, layers
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+lint: setup  ## style, format, types, layers, words
+	$(BIN)/ruff check src tests benchmarks tools
+	$(BIN)/ruff format --check src tests benchmarks tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/check_words.py
 
 bench: setup  ## speed and memory, each as a ratio to a named alternative in the same run
 	@missed=; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || missed="$$missed $$script"; done; \
