@@ -12,30 +12,30 @@ import pytest
 from PIL import Image
 
 from gensight.web.server import running_page
-from tests.web import attacks
+from tests.web import strangers
 
 
 @pytest.fixture(scope="module")
-def results(keypoint_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[attacks.Result]]:
+def results(keypoint_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[strangers.Result]]:
     folder = tmp_path_factory.mktemp("server")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(tempfile, "tempdir", str(folder))
         with running_page([keypoint_run], port=0) as address:
             (own,) = folder.glob("gensight-serve-*")
-            scene = attacks.prepare(address, own / "files", tmp_path_factory.mktemp("elsewhere"))
-            yield attacks.run_all(address, scene, own / "files")
+            scene = strangers.prepare(address, own / "files", tmp_path_factory.mktemp("elsewhere"))
+            yield strangers.run_all(address, scene, own / "files")
 
 
-def test_no_request_gives_a_byte_of_a_private_file(results: list[attacks.Result]) -> None:
+def test_no_request_gives_a_byte_of_a_private_file(results: list[strangers.Result]) -> None:
     assert [f"{one.probe.kind}: {one.probe.name}" for one in results if one.gives] == []
 
 
-def test_no_request_reveals_whether_a_file_exists(results: list[attacks.Result]) -> None:
+def test_no_request_reveals_whether_a_file_exists(results: list[strangers.Result]) -> None:
     assert [(one.probe.kind, one.probe.name, one.there.said[:200], one.absent.said[:200])
             for one in results if one.tells] == []  # fmt: skip
 
 
-def test_the_payloads_are_many_and_are_refused_on_purpose(results: list[attacks.Result]) -> None:
+def test_the_payloads_are_many_and_are_refused_on_purpose(results: list[strangers.Result]) -> None:
     kinds = Counter(one.probe.kind for one in results)
 
     assert len(results) >= 200
@@ -51,13 +51,13 @@ def test_what_counts_as_private_is_recognised() -> None:
         Image.fromarray(pixels).save(buffer, kind)
         return buffer.getvalue()
 
-    drawn = attacks.PRIVATE.copy()
+    drawn = strangers.PRIVATE.copy()
     drawn[10:40, 10:40] = 255
-    assert attacks.is_private(b"... " + attacks.SECRET)
-    assert attacks.is_private(encoded(attacks.PRIVATE, "PNG"))
-    assert attacks.is_private(encoded(drawn, "WEBP"))
-    assert not attacks.is_private(encoded(attacks.PRIVATE[::-1], "PNG"))
-    assert not attacks.is_private(b"Only uploaded files are taken.")
+    assert strangers.is_private(b"... " + strangers.SECRET)
+    assert strangers.is_private(encoded(strangers.PRIVATE, "PNG"))
+    assert strangers.is_private(encoded(drawn, "WEBP"))
+    assert not strangers.is_private(encoded(strangers.PRIVATE[::-1], "PNG"))
+    assert not strangers.is_private(b"Only uploaded files are taken.")
 
 
 def test_a_server_that_others_reach_wants_its_token(keypoint_run: Path) -> None:
