@@ -113,10 +113,10 @@ class TestClasses:
         (Request(instruction="segment it", classes=("cat", "cat")), "`cat` is named twice"),
         (Request(instruction="how deep?", task="depth", classes=("cat",)), "`depth` is a task of the whole image"),
         (Request(instruction="find all joints"), "not trained to keypoints[\\s\\S]*inferred from `joints`"),
-        (Request(instruction="segment the cat", sampling=Sampling(seed=0)), "without noise or --seed"),
+        (Request(instruction="segment the cat", sampling=Sampling(seed=0)), "it has no noise and no --seed"),
         (
             Request(instruction="segment the cat", sampling=Sampling(steps=2, sampler="ddim")),
-            "without noise or --sampler, --steps",
+            "it has no noise and no --sampler, --steps",
         ),
         (Request(), "follows instructions, and none is given[\\s\\S]*gensight ask RUN IMAGES"),
     ],
