@@ -62,6 +62,12 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
+def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
+    """A hint that names the nearest valid choice, or None if none comes close."""
+    close = nearest(word, choices)
+    return f"did you mean `{close}`?" if close else None
+
+
 def first_line(error: BaseException) -> str:
     """The message of another library's error, in one line; its class's name where the message is empty."""
     lines = str(error).strip().splitlines()

@@ -80,7 +80,7 @@ def vocabulary_files(tokenizer: Any) -> tuple[dict[str, int], str]:
 
 def save_editor_folder(folder: Path, *, vae: Any, text_encoder: Any, tokenizer: Any, unet: Any, scheduler: Any) -> None:
     """Writes the parts, without a safety checker."""
-    # Its module is slow to import, and tells of image processors that nothing here uses.
+    # Its module is slow to import, and warns about image processors that nothing here uses.
     from diffusers import StableDiffusionInstructPix2PixPipeline
 
     pipeline = StableDiffusionInstructPix2PixPipeline(

@@ -39,9 +39,8 @@ def with_seed(overrides: list[str] | None, seed: int | None) -> list[str]:
 
 def check_choice(value: str, choices: tuple[str, ...], option: str) -> None:
     """Raises ConfigError if an option's value is none of its choices."""
-    from gensight.errors import ConfigError, nearest
+    from gensight.errors import ConfigError, did_you_mean
 
     if value not in choices:
-        near = nearest(value, choices)
         raise ConfigError(f"unknown value '{value}'", where=option, choices=choices,
-                          hint=f"did you mean `{near}`?" if near else None)  # fmt: skip
+                          hint=did_you_mean(value, choices))  # fmt: skip

@@ -20,7 +20,7 @@ from diffusers import (
 from torch import Tensor
 
 from gensight.diffusion.noise import mix
-from gensight.errors import ConfigError, nearest
+from gensight.errors import ConfigError, did_you_mean
 
 SamplerName = Literal["ddim", "euler", "euler-ancestral", "ancestral", "dpm-solver++"]
 SAMPLERS: tuple[SamplerName, ...] = get_args(SamplerName)
@@ -36,8 +36,7 @@ def find_sampler(name: str) -> SamplerName:
     for sampler in SAMPLERS:
         if sampler == name:
             return sampler
-    near = nearest(name, SAMPLERS)
-    hint = f"did you mean `{near}`?" if near else None
+    hint = did_you_mean(name, SAMPLERS)
     raise ConfigError(f"there is no sampler `{name}`", where="sampler", choices=SAMPLERS, hint=hint)
 
 

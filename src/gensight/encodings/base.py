@@ -99,7 +99,27 @@ class Encoding(ABC):
         return {name: torch.flip(t, dims=[-1]) if t.ndim >= 3 else t for name, t in outputs.items()}
 
 
-class SampleItems(Sequence[Item]):
+class ItemSequence(Sequence[Item], ABC):
+    """Items that are built one at a time, each time one is read by its index or in a slice."""
+
+    @abstractmethod
+    def item(self, index: int) -> Item:
+        """The item at an index."""
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | list[Item]:
+        if isinstance(index, slice):
+            return [self.item(i) for i in range(*index.indices(len(self)))]
+        return self.item(index)
+
+    def __iter__(self) -> Iterator[Item]:
+        return (self.item(index) for index in range(len(self)))
+
+
+class SampleItems(ItemSequence):
     """The items of each sample of a reader alone; picklable, stores only their indices."""
 
     def __init__(self, reader: Reader, encoding: Encoding) -> None:
@@ -111,15 +131,6 @@ class SampleItems(Sequence[Item]):
     def __len__(self) -> int:
         return len(self._places)
 
-    @overload
-    def __getitem__(self, index: int) -> Item: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Item]: ...
-    def __getitem__(self, index: int | slice) -> Item | list[Item]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+    def item(self, index: int) -> Item:
         sample, number = self._places[index]
         return self.encoding.items(self.reader[sample])[number]
-
-    def __iter__(self) -> Iterator[Item]:
-        return (self[index] for index in range(len(self)))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from gensight.errors import ConfigError, DataError, nearest
+from gensight.errors import ConfigError, DataError, did_you_mean
 from gensight.metrics.base import Metric, Result
 from gensight.metrics.bootstrap import make_result
 from gensight.metrics.correspondence import check_answer, ratio
@@ -17,12 +17,11 @@ def appearance_metric(protocol: str, seed: int = 0) -> "AppearanceMetric":
     """A fresh metric of a protocol. ConfigError for an unknown name."""
     kinds: dict[str, type[AppearanceMetric]] = {one.protocol: one for one in (TwoAlternative, SameDifferentAuc)}
     if protocol not in kinds:
-        close = nearest(protocol, kinds)
         raise ConfigError(
             f"no appearance protocol is called `{protocol}`",
             where="evaluation.protocols",
             choices=kinds,
-            hint=f"did you mean `{close}`?" if close else None,
+            hint=did_you_mean(protocol, kinds),
         )
     return kinds[protocol](seed)
 

@@ -11,11 +11,11 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from gensight.errors import ConfigError, DataError, nearest
+from gensight.errors import ConfigError, DataError, did_you_mean
 from gensight.geometry import box_size
 from gensight.metrics.base import Metric, Result
 from gensight.metrics.bootstrap import make_result
-from gensight.metrics.keypoints import threshold_text
+from gensight.metrics.thresholds import read_threshold, threshold_text
 from gensight.samples import Array, Item, Prediction
 
 Length = Literal["img", "box"]
@@ -41,26 +41,15 @@ def matching_metric(protocol: str, seed: int = 0) -> "MatchingPck":
     for length in LENGTHS:
         averages = [one for one in AVERAGES if name in (f"pck-{length}", f"pck-{length}-{one}")]
         if averages:
-            return MatchingPck(length, averages, (_threshold(protocol, text),) if at else THRESHOLDS, seed)
-    close = nearest(protocol, PROTOCOLS)
+            return MatchingPck(
+                length, averages, (read_threshold(protocol, text, "pck-img@0.05"),) if at else THRESHOLDS, seed
+            )
     raise ConfigError(
         f"no correspondence protocol is called `{protocol}`",
         where="evaluation.protocols",
         choices=[*PROTOCOLS, "pck-img-point@0.05", "pck-img-image@0.05"],
-        hint=f"did you mean `{close}`?" if close else None,
+        hint=did_you_mean(protocol, PROTOCOLS),
     )
-
-
-def _threshold(protocol: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not 0 < value <= 10:
-        raise ConfigError(
-            f"`{protocol}` needs a positive number after the @", where="evaluation.protocols", hint="e.g. pck-img@0.05"
-        )
-    return value
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from gensight.errors import ConfigError, nearest
+from gensight.errors import ConfigError, did_you_mean
 from gensight.metrics.base import Metric
 from gensight.metrics.coco.oks import CocoOks
 from gensight.metrics.keypoints import BbcAccuracy, Pck, PixelError
 from gensight.metrics.readout_guidance import ReadoutGuidance2024
+from gensight.metrics.thresholds import read_threshold
 from gensight.skeletons import Skeleton
 
 _WITH_THRESHOLDS: dict[str, tuple[tuple[float, ...], Callable[[Skeleton, Sequence[float], int], Metric]]] = {
@@ -41,25 +42,12 @@ def keypoint_metric(protocol: str, skeleton: Skeleton, seed: int = 0) -> Metric:
     family, at, text = protocol.partition("@")
     if family in _WITH_THRESHOLDS:
         usual, build = _WITH_THRESHOLDS[family]
-        return build(skeleton, (_threshold(protocol, text),) if at else usual, seed)
+        return build(skeleton, (read_threshold(protocol, text, "pck-box@0.10"),) if at else usual, seed)
     if family in _WITHOUT and not at:
         return _WITHOUT[family](skeleton, seed)
-    close = nearest(protocol, PROTOCOLS)
     raise ConfigError(
         f"no keypoint protocol is called `{protocol}`",
         where="evaluation.protocols",
         choices=[f"{name}@0.10" if name in _WITH_THRESHOLDS else name for name in PROTOCOLS],
-        hint=f"did you mean `{close}`?" if close else None,
+        hint=did_you_mean(protocol, PROTOCOLS),
     )
-
-
-def _threshold(protocol: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not 0 < value <= 10:
-        raise ConfigError(
-            f"`{protocol}` needs a positive number after the @", where="evaluation.protocols", hint="e.g. pck-box@0.10"
-        )
-    return value

@@ -17,6 +17,7 @@ from gensight.errors import ConfigError, DataError
 from gensight.geometry import box_size
 from gensight.metrics.base import Metric, Result
 from gensight.metrics.bootstrap import make_result
+from gensight.metrics.thresholds import threshold_text
 from gensight.samples import Array, Instance, Item, Keypoints, Prediction
 from gensight.skeletons import Skeleton
 from gensight.transforms.keypoints import convert_keypoints
@@ -304,12 +305,6 @@ class PixelError(KeypointMetric):
         """Keypoint name -> the errors of the image's subjects, unlabelled ones left out."""
         columns = zip(self.skeleton.keypoints, errors.T, strict=True)
         return {name: column[~np.isnan(column)].tolist() for name, column in columns if not np.isnan(column).all()}
-
-
-def threshold_text(threshold: float) -> str:
-    """0.1 -> `0.10`: two decimals, more where needed."""
-    text = f"{threshold:.2f}"
-    return text if float(text) == threshold else f"{threshold:g}"
 
 
 def share_per_joint(sums: Array) -> Array:

@@ -8,7 +8,8 @@ import numpy as np
 from gensight.errors import ConfigError
 from gensight.metrics.base import Metric, Result
 from gensight.metrics.bootstrap import make_result
-from gensight.metrics.keypoints import matched_keypoints, threshold_text
+from gensight.metrics.keypoints import matched_keypoints
+from gensight.metrics.thresholds import threshold_text
 from gensight.samples import Array, Item, Keypoints, Prediction
 from gensight.skeletons import COCO_17, Skeleton
 from gensight.transforms.keypoints import can_convert

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gensight.errors import DataError, nearest
+from gensight.errors import DataError, did_you_mean
 from gensight.readers.base import Reader, Summary
 from gensight.readers.shared.checking import check_samples
 from gensight.samples import Relation, Sample
@@ -75,8 +75,7 @@ def split_by_group(groups: Sequence[str], test_groups: Sequence[str]) -> tuple[I
     known = list(dict.fromkeys(groups))
     for group in test_groups:
         if group not in known:
-            close = nearest(group, known)
-            hint = f"did you mean `{close}`?" if close else None
+            hint = did_you_mean(group, known)
             raise DataError(f"there is no group `{group}`", choices=known, hint=hint)
     held_out = set(test_groups)
     test = [index for index, group in enumerate(groups) if group in held_out]

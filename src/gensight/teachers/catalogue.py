@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
-from gensight.errors import ConfigError, nearest
+from gensight.errors import ConfigError, did_you_mean
 from gensight.teachers.models.captions import CaptionTeacher
 from gensight.teachers.models.depth import DepthTeacher
 from gensight.teachers.models.detection import DetectionTeacher
@@ -47,12 +47,11 @@ def load_teacher(name: str, settings: Mapping[str, Any] | None = None) -> Pretra
     """
     kind, _, model = name.partition(":")
     if kind not in TEACHERS:
-        near = nearest(kind, TEACHERS)
         raise ConfigError(
             f"there is no teacher called {kind!r}",
             where=name,
             choices=sorted(TEACHERS),
-            hint=f"did you mean `{near}`?" if near else "name one of these, and its model after a colon",
+            hint=did_you_mean(kind, TEACHERS) or "name one of these, and its model after a colon",
         )
     given = dict(settings or {})
     make = TEACHERS[kind]
@@ -66,12 +65,11 @@ def load_teacher(name: str, settings: Mapping[str, Any] | None = None) -> Pretra
     known = [parameter for parameter in inspect.signature(make).parameters if parameter != "source"]
     unknown = sorted(set(given) - set(known))
     if unknown:
-        near = nearest(unknown[0], known)
         raise ConfigError(
             f"the teacher `{kind}` has no setting {unknown[0]!r}",
             where=name,
             choices=[*known, "prompts"] if kind == "masks" else known,
-            hint=f"did you mean `{near}`?" if near else None,
+            hint=did_you_mean(unknown[0], known),
         )
     hints = get_type_hints(make.__init__)
     for key, value in given.items():

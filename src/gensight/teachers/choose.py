@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gensight.errors import ConfigError, nearest
+from gensight.errors import ConfigError, did_you_mean
 from gensight.teachers.base import Teacher
 
 BUILT_IN = ("edges", "tracks", "variants", "run")
@@ -38,9 +38,8 @@ def choose_teacher(name: str, settings: Mapping[str, Any] | None = None, device:
     given = dict(settings or {})
     unknown = sorted(set(given) - set(choices))
     if unknown:
-        near = nearest(unknown[0], choices)
         raise ConfigError(f"the teacher `{kind}` has no setting `{unknown[0]}`", where=name, choices=choices,
-                          hint=f"did you mean `{near}`?" if near else None)  # fmt: skip
+                          hint=did_you_mean(unknown[0], choices))  # fmt: skip
     if model and "source" not in parameters:
         raise ConfigError(f"the teacher `{kind}` has no choice of models", where=name, hint=f"write `{kind}`")
     if "source" in parameters:
@@ -83,7 +82,6 @@ def _from_catalogue(name: str, settings: dict[str, Any], device: str) -> Teacher
     kind = name.partition(":")[0]
     if kind not in TEACHERS:
         choices = [*BUILT_IN, *sorted(TEACHERS)]
-        near = nearest(kind, choices)
         raise ConfigError(f"there is no teacher called `{kind}`", choices=choices,
-                          hint=f"did you mean `{near}`?" if near else "write KIND or KIND:MODEL")  # fmt: skip
+                          hint=did_you_mean(kind, choices) or "write KIND or KIND:MODEL")  # fmt: skip
     return load_teacher(name, {"device": device} | settings)

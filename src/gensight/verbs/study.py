@@ -9,7 +9,7 @@ from gensight.config.loading.loader import dump_config, load_recipe
 from gensight.config.schema import RunConfig
 from gensight.config.study import Cell, StudyConfig, cells
 from gensight.engine.run_folder import RunFolder
-from gensight.errors import ConfigError, nearest
+from gensight.errors import ConfigError, did_you_mean
 from gensight.files.atomic import write_json, write_text
 from gensight.files.lock import only_writer
 from gensight.files.progress import Announce, clock, silent
@@ -78,8 +78,7 @@ def cell_recipe(config: StudyConfig, cell: Cell, overrides: Sequence[str] = ()) 
 def _chosen(config: StudyConfig, planned: list[Cell], only: Sequence[str]) -> list[Cell]:
     for name in only:
         if name not in config.arms:
-            near = nearest(name, config.arms)
-            hint = f"did you mean `{near}`?" if near else None
+            hint = did_you_mean(name, config.arms)
             raise ConfigError(f"this study has no arm `{name}`", where="--only", choices=config.arms, hint=hint)
     return [cell for cell in planned if not only or cell.arm in only]
 

@@ -16,7 +16,7 @@ from gensight.config.loading.yaml_text import Document, parse
 from gensight.config.pretrain import PretrainConfig
 from gensight.config.schema import RunConfig
 from gensight.config.study import StudyConfig
-from gensight.errors import ConfigError, nearest
+from gensight.errors import ConfigError, did_you_mean
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 VERBS = ("train", "pretrain", "study")
@@ -44,8 +44,7 @@ def recipe_path(name_or_path: str | Path) -> Path:
         raise ConfigError("a folder is not a recipe", where=path, hint=f"gensight init {path} writes one for its data")
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
         raise ConfigError("there is no such recipe file", where=path, hint="gensight recipes lists those by name")
-    near = nearest(str(name_or_path), known)
-    hint = f"did you mean `{near}`?" if near else "a recipe of your own is given by its path, ending in .yaml"
+    hint = did_you_mean(str(name_or_path), known) or "a recipe of your own is given by its path, ending in .yaml"
     raise ConfigError(f"there is no recipe `{name_or_path}`", choices=known, hint=hint)
 
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from gensight.config.fields import Section
-from gensight.errors import ConfigError, nearest
+from gensight.errors import ConfigError, did_you_mean, nearest
 
 Path = tuple[str | int, ...]
 
@@ -134,22 +134,18 @@ def _problem(detail: Mapping[str, Any], root: type[Section]) -> Problem:
             return Problem(place.path, "must be given", hint=f"add {dotted(place.path)}=... ({description})")
         case "union_tag_invalid":
             valid = tuple(kinds(place.allowed))
-            return Problem((*place.path, "kind"), f"unknown kind {detail['ctx']['tag']!r}", valid, _did_you_mean(
-                detail["ctx"]["tag"], valid))  # fmt: skip
+            tag = detail["ctx"]["tag"]
+            hint = did_you_mean(str(tag), valid)
+            return Problem((*place.path, "kind"), f"unknown kind {tag!r}", valid, hint)
         case "union_tag_not_found":
             return Problem((*place.path, "kind"), "must be given", tuple(kinds(place.allowed)))
         case "literal_error":
             valid = tuple(_literals(place.info.annotation)) if place.info else ()
             word = "unknown kind" if place.path[-1] == "kind" else "unknown value"
-            return Problem(place.path, f"{word} {given!r}", valid, _did_you_mean(given, valid))
+            return Problem(place.path, f"{word} {given!r}", valid, did_you_mean(str(given), valid))
         case "value_error":
             return Problem(place.path, str(detail["ctx"]["error"]))
     return Problem(place.path, f"{_requirement(detail)}, got {given!r}")
-
-
-def _did_you_mean(word: object, choices: Iterable[str]) -> str | None:
-    near = nearest(str(word), choices)
-    return f"did you mean `{near}`?" if near else None
 
 
 def _unknown_key(place: _KeyLocation, root: type[Section]) -> Problem:

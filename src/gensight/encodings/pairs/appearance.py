@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, overload
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gensight.encodings.base import Encoding, OutputSpec
-from gensight.encodings.pairs.correspondence import descriptor_grid
+from gensight.encodings.base import Encoding, ItemSequence, OutputSpec
+from gensight.encodings.grids import grid_cells
 from gensight.encodings.pairs.triplets import Region, Triplet, draw_triplets
 from gensight.encodings.panels import Panel, sheet
 from gensight.errors import ConfigError
@@ -112,7 +112,7 @@ class Appearance(Encoding):
 
     def grid_size(self, model_size: Size) -> Size:
         """Cells of `stride` model pixels. ConfigError where they do not tile the frame."""
-        return descriptor_grid(model_size, self.stride)
+        return grid_cells(model_size, self.stride, "descriptor")
 
     def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
         """Regions (1 or 3, grid_height, grid_width) in [0, 1] and weight (1,)."""
@@ -150,7 +150,7 @@ class Appearance(Encoding):
         return regions.min(0, keepdims=True) if self.compare == "cells" else regions
 
 
-class Triplets(Sequence[Item]):
+class Triplets(ItemSequence):
     """Triplets of a reader's samples as items; only indices are stored. Picklable.
 
     Args:
@@ -165,13 +165,7 @@ class Triplets(Sequence[Item]):
     def __len__(self) -> int:
         return len(self.triplets)
 
-    @overload
-    def __getitem__(self, index: int) -> Item: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Item]: ...
-    def __getitem__(self, index: int | slice) -> Item | list[Item]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+    def item(self, index: int) -> Item:
         item = self._posed(self.triplets[index])
         if self.light is None:
             return item

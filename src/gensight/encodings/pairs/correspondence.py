@@ -1,14 +1,14 @@
 """Correspondence: descriptors by which a point of one image is found in another."""
 
 from collections.abc import Mapping, Sequence
-from typing import overload
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gensight.drawing import draw_matches
-from gensight.encodings.base import Encoding, OutputSpec
+from gensight.encodings.base import Encoding, ItemSequence, OutputSpec
+from gensight.encodings.grids import grid_cells
 from gensight.encodings.pairs.frame_pairs import members_by_group, partners, short_groups
 from gensight.encodings.pairs.matching import TEMPERATURE, find_points
 from gensight.encodings.panels import PICTURE_SIDE, Panel, shrunk
@@ -128,7 +128,7 @@ class Correspondence(Encoding):
 
     def grid_size(self, model_size: Size) -> Size:
         """Cells of `stride` model pixels. ConfigError where they do not tile the frame."""
-        return descriptor_grid(model_size, self.stride)
+        return grid_cells(model_size, self.stride, "descriptor")
 
     def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
         """Targets (2, num_points, 2) and weights (num_points,). DataError for tracks that are none of these images."""
@@ -167,7 +167,7 @@ class Correspondence(Encoding):
         )
 
 
-class Pairs(Sequence[Item]):
+class Pairs(ItemSequence):
     """Pairs of a reader's samples as items: their indices, and a cache of the first tracks that were read. Picklable.
 
     A pair without known correspondences has tracks without a point.
@@ -180,13 +180,7 @@ class Pairs(Sequence[Item]):
     def __len__(self) -> int:
         return len(self.pairs)
 
-    @overload
-    def __getitem__(self, index: int) -> Item: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Item]: ...
-    def __getitem__(self, index: int | slice) -> Item | list[Item]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+    def item(self, index: int) -> Item:
         first, second = self.pairs[index]
         return Item((self.reader[first], self.reader[second]), relation=self._relation(index))
 
@@ -200,17 +194,6 @@ class Pairs(Sequence[Item]):
             if len(self._relations) < _NUM_KEPT:
                 self._relations[number] = known
         return known
-
-
-def descriptor_grid(model_size: Size, stride: int) -> Size:
-    """Cells of `stride` model pixels. ConfigError where they do not tile the frame."""
-    if model_size[0] % stride or model_size[1] % stride:
-        fits = [max(stride, round(side / stride) * stride) for side in model_size]
-        raise ConfigError(
-            f"a view of {model_size[0]} x {model_size[1]} is not a whole number of descriptor cells of {stride}",
-            hint=f"use a view of {fits[0]} x {fits[1]}, or another stride",
-        )
-    return model_size[0] // stride, model_size[1] // stride
 
 
 def tracks_of(item: Item) -> Array | None:

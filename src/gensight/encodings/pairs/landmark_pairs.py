@@ -1,13 +1,13 @@
 """Pairs of images of one subject, from which landmarks are learned without labels."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, overload
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gensight.encodings.base import Encoding, OutputSpec
+from gensight.encodings.base import Encoding, ItemSequence, OutputSpec
 from gensight.encodings.pairs.frame_pairs import members_by_group, partners, short_groups
 from gensight.encodings.points import prediction_of_points
 from gensight.errors import ConfigError, DataError
@@ -125,7 +125,7 @@ def _is_located(sample: Sample) -> bool:
     return subject.box is not None or (subject.keypoints is not None and bool(subject.keypoints.located.any()))
 
 
-class PairItems(Sequence[Item]):
+class PairItems(ItemSequence):
     """Items of one or two samples of a reader, each about its first subject where subjects are known."""
 
     def __init__(self, reader: Reader, pairs: Sequence[tuple[int, ...]], background: bool = False) -> None:
@@ -134,13 +134,7 @@ class PairItems(Sequence[Item]):
     def __len__(self) -> int:
         return len(self._pairs)
 
-    @overload
-    def __getitem__(self, index: int) -> Item: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Item]: ...
-    def __getitem__(self, index: int | slice) -> Item | list[Item]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+    def item(self, index: int) -> Item:
         samples = tuple(self.reader[member] for member in self._pairs[index])
         first = samples[0]
         if self._background:

@@ -1,13 +1,13 @@
 """Baselines of an instruction-following model: answers without the image, the model with other instructions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
-from typing import overload
 
 import torch
 from torch import Tensor
 
+from gensight.encodings.base import ItemSequence
 from gensight.encodings.painted.base import OUTPUT
 from gensight.encodings.painted.instructed import Instructed
 from gensight.files.progress import progress
@@ -60,7 +60,7 @@ class MostFrequentAnswer:
         return self.encoding.decode({OUTPUT: self.answers.get(_question(item), black)}, item, views)
 
 
-class RewordedItems(Sequence[Item]):
+class RewordedItems(ItemSequence):
     """Items whose queries are put in other words; what is decoded and scored stays the same.
 
     Args:
@@ -74,15 +74,7 @@ class RewordedItems(Sequence[Item]):
     def __len__(self) -> int:
         return len(self.cases)
 
-    @overload
-    def __getitem__(self, index: int) -> Item: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Item]: ...
-
-    def __getitem__(self, index: int | slice) -> Item | Sequence[Item]:
-        if isinstance(index, slice):
-            return [self[number] for number in range(len(self))[index]]
+    def item(self, index: int) -> Item:
         item = self.cases.item(index)
         assert item.query is not None  # items of painted encodings have one
         return replace(item, query=replace(item.query, text=self.words(item)))

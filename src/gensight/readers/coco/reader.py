@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from gensight.errors import DataError, nearest
+from gensight.errors import DataError, did_you_mean
 from gensight.readers.base import Reader, Summary
 from gensight.readers.coco.index import Category, CocoIndex, open_index
 from gensight.readers.coco.rle import decode_mask
@@ -201,8 +201,7 @@ def _choose(index: CocoIndex, names: Sequence[str] | None, source: Path) -> list
         return list(range(len(known)))
     for name in names:
         if name not in known:
-            close = nearest(name, known)
-            hint = f"did you mean `{close}`?" if close else None
+            hint = did_you_mean(name, known)
             raise DataError(f"there is no category `{name}`", where=source, choices=known, hint=hint)
     return [place for place, name in enumerate(known) if name in names]
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import yaml
 
-from gensight.errors import DataError, nearest
+from gensight.errors import DataError, did_you_mean
 from gensight.files.images import image_size, read_image
 from gensight.readers.base import Finding, Reader, Summary
 from gensight.readers.deeplabcut.tables import SINGLE, LabelTable, read_table
@@ -211,9 +211,8 @@ def _subjects(
         chosen, individuals = unique, (UNIQUE,)
     else:
         wrong = next((part for part in bodyparts if part not in (*common, *unique)), None)
-        close = nearest(wrong, (*common, *unique)) if wrong else None
         what = f"there is no bodypart `{wrong}`" if wrong else "animals' and unique bodyparts can't be read together"
-        hint = f"did you mean `{close}`?" if close else None
+        hint = did_you_mean(wrong, (*common, *unique)) if wrong else None
         raise DataError(what, where=path, choices=(*common, *unique), hint=hint)
     if bodyparts is not None and (not bodyparts or len(set(bodyparts)) < len(bodyparts)):
         raise DataError("choose at least one bodypart, each once", where=path, choices=(*common, *unique))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from gensight.errors import DataError, nearest
+from gensight.errors import DataError, did_you_mean
 from gensight.files.images import IMAGE_SUFFIXES, read_image
 from gensight.samples import Array, Sample, Size
 
@@ -36,8 +36,7 @@ def read_list(path: Path) -> list[str]:
     """
     if not path.is_file():
         there = sorted(other.stem for other in path.parent.glob("*.txt")) if path.parent.is_dir() else []
-        close = nearest(path.stem, there)
-        hint = f"did you mean `{close}`?" if close else "check the folder and the name of the part"
+        hint = did_you_mean(path.stem, there) or "check the folder and the name of the part"
         choices = there if 0 < len(there) <= 12 else None
         raise DataError(f"there is no list `{path.stem}`", where=path, choices=choices, hint=hint)
     lines = [line.strip() for line in read_text(path).splitlines()]

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
-from gensight.errors import DataError, nearest
+from gensight.errors import DataError, did_you_mean
 from gensight.readers.base import Finding, Reader, Summary
 from gensight.readers.shared.checking import check_samples
 from gensight.readers.shared.listings import Missing, files_by_stem, keep_present, read_list, read_sized, require_folder
@@ -111,8 +111,7 @@ class SpairReader(Reader):
         chosen = [row for row in rows if row.rpartition(":")[2] == category]
         if not chosen:
             known = sorted({row.rpartition(":")[2] for row in rows})
-            close = nearest(category, known)
-            hint = f"did you mean `{close}`?" if close else None
+            hint = did_you_mean(category, known)
             raise DataError(f"there are no pairs of `{category}`", where=path, choices=known, hint=hint)
         return chosen
 

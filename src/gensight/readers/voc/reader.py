@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from gensight.errors import DataError, nearest
+from gensight.errors import DataError, did_you_mean
 from gensight.files.images import image_size
 from gensight.readers.base import Reader, Summary
 from gensight.readers.shared.checking import check_samples
@@ -96,8 +96,7 @@ class VocReader(Reader):
         if not path.is_file() and (lists / f"{part}.txt").is_file():
             known = sorted(stem.removesuffix(f"_{part}") for stem in files_by_stem(lists, (".txt",))
                            if stem.endswith(f"_{part}"))  # fmt: skip
-            close = nearest(category, known)
-            hint = f"did you mean `{close}`?" if close else f"is there a {path.name}?"
+            hint = did_you_mean(category, known) or f"is there a {path.name}?"
             raise DataError(f"there is no list of `{category}` in `{part}`", where=lists, choices=known, hint=hint)
         kept, counts = [], {f"no {category}": 0, f"only difficult {category}": 0}
         for row, line in enumerate(read_list(path), start=1):

@@ -7,7 +7,7 @@ from typing import Any
 
 from gensight.assembly.readers import build_readers
 from gensight.config.loading.loader import load_data
-from gensight.errors import ConfigError, DataError, nearest
+from gensight.errors import ConfigError, DataError, did_you_mean, nearest
 from gensight.readers.annotated.reader import is_annotated
 from gensight.readers.base import Reader
 from gensight.readers.splits import Subset
@@ -139,6 +139,5 @@ def _undivided(readers: Sequence[Reader]) -> list[Reader]:
 
 def _require(value: str, choices: Sequence[str], where: str) -> None:
     if value not in choices:
-        near = nearest(value, choices)
         raise ConfigError(f"unknown value '{value}'", where=where, choices=choices,
-                          hint=f"did you mean `{near}`?" if near else None)  # fmt: skip
+                          hint=did_you_mean(value, choices))  # fmt: skip

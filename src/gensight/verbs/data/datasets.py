@@ -9,7 +9,7 @@ from gensight.assembly.readers import build_readers
 from gensight.config.data import Data, PuppetsData
 from gensight.config.loading.loader import load_data, load_pretrain_recipe, load_recipe, read_recipe_file, recipe_path
 from gensight.config.sections import kind_of, members
-from gensight.errors import ConfigError, DataError, nearest
+from gensight.errors import ConfigError, DataError, did_you_mean
 from gensight.readers.annotated.writer import write_annotated
 from gensight.readers.ap10k.writer import write_ap10k
 from gensight.readers.base import Summary
@@ -114,11 +114,10 @@ def _data(target: str, overrides: list[str]) -> Data:
     except ConfigError as error:
         if error.choices is None:  # a path, not a name
             raise
-        near = nearest(target, [*KINDS, *error.choices])
         raise ConfigError(
             f"`{target}` is neither a kind of data set nor a recipe",
             choices=[*KINDS, *error.choices],
-            hint=f"did you mean `{near}`?" if near else error.hint,
+            hint=did_you_mean(target, [*KINDS, *error.choices]) or error.hint,
         ) from None
     if read_recipe_file(path).value.get("verb") == "pretrain":
         return load_pretrain_recipe(path, overrides).data
