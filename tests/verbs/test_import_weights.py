@@ -17,7 +17,9 @@ from gensight.errors import ConfigError, RunError
 from gensight.geometry import warp_image
 from gensight.heads.released import read_released_head
 from gensight.loading.cases import Case, collate
-from gensight.prediction.trained_run import TrainedRun, whole_image_item
+from gensight.prediction.request import subject_items
+from gensight.prediction.trained_run import TrainedRun
+from gensight.samples import Sample
 from gensight.verbs.evaluate import evaluate
 from gensight.verbs.import_weights import guess_head, import_weights
 from tests.heads.released_files import released_file
@@ -58,7 +60,7 @@ def test_the_run_gives_what_the_released_network_gives(
 ) -> None:
     dims = SD if family == "sd" else XL
     run = TrainedRun.load(imported(tmp_path, pipelines[family], head, dims, sequential=sequential, **options), "cpu")
-    item = whole_image_item(picture())
+    (item,) = subject_items(Sample("image", (64, 64), picture), None)
     views = run.policy.views(item)
     case = Case(item, views, 0, (warp_image(picture(), views[0]),), {})
     (result,) = run.method.predict(collate([case])).values()

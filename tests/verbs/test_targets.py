@@ -9,9 +9,10 @@ import pytest
 from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError
 from gensight.files.images import write_image
+from gensight.prediction.trained_run import TrainedRun
 from gensight.readers.puppets import PuppetsReader
 from gensight.verbs.match import match
-from gensight.verbs.predict import load, predict
+from gensight.verbs.predict import predict
 from gensight.verbs.train import train
 from tests.verbs.small_recipe import small_recipe
 
@@ -94,7 +95,7 @@ def test_a_joint_run_reads_all_its_parts_at_once(tmp_path: Path, pictures: Path)
     run = train(config, tmp_path / "run", "cpu")
     scored = json.loads((run / "metrics.json").read_text())["scores"][0]["results"]
     assert {result["protocol"].split("/")[0].split("@")[0] for result in scored} >= {"depth-metric", "depth-affine"}
-    prediction = load(run).predict(pictures / "0.png")
+    prediction = TrainedRun.load(run).predict(pictures / "0.png")
     assert prediction.depth is not None
     assert "edges" in prediction.maps
 

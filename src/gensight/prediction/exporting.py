@@ -36,8 +36,9 @@ from gensight.methods.gaze.diffusion import Condition, DiffusionGaze
 from gensight.methods.gaze.frozen import FrozenGaze
 from gensight.methods.landmarks.keypoints import LandmarkKeypoints
 from gensight.methods.readout.method import Readout
-from gensight.prediction.trained_run import TrainedRun, whole_image_item
-from gensight.samples import Array, Batch, Size
+from gensight.prediction.request import subject_items
+from gensight.prediction.trained_run import TrainedRun
+from gensight.samples import Array, Batch, Sample, Size
 
 TOLERANCE = 1e-3  # of the largest absolute value that an output takes
 _EXAMPLES, _CHECKED = 2, 3  # items that a network is traced with, and another number that it is checked with
@@ -195,7 +196,7 @@ class _ImageNetwork(nn.Module):
     def __init__(self, method: Method, names: tuple[str, ...], size: Size) -> None:
         super().__init__()
         self.method, self.names = method, names
-        item = whole_image_item(np.zeros((*size, 3), np.uint8))
+        (item,) = subject_items(Sample("image", size, lambda: np.zeros((*size, 3), np.uint8)), None)
         self._item, self._view = item, ViewPolicy(size).view(item)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:

@@ -61,19 +61,20 @@ def plan_jobs(runs: Sequence[TrainedRun], folder: Path, with_boxes: bool, is_vid
 
 
 def write_predictions(jobs: Sequence[Job], source: PredictionSource, finder: BoxFinder, draw: bool) -> None:
-    """Predicts on all images of a source; runs that share a backbone see the same batches one after the other."""
-    unit = "images" if source.frame_rate is None else "frames"
+    """Predicts on all images of a source, the runs side by side, so that those on one backbone share its passes."""
     batch_size = min(job.run.config.evaluation.batch_size for job in jobs)
     with ExitStack() as stack:
         writers = [
             stack.enter_context(open_writer(job.run, job.request, job.folder, source.frame_rate, draw).open())
             for job in jobs
         ]
-        for batch in batches(source.samples(), batch_size, source.num_samples, "predict", unit):
+        for batch in batches(source.samples(), batch_size, source.num_samples, "predict", source.unit):
             boxes = finder.boxes(batch)
-            for job, writer in zip(jobs, writers, strict=True):
-                found = job.run.predictor.answer(batch, job.with_boxes(finder, boxes), smooth=job.smoother)
-                for sample, prediction in zip(batch, found, strict=True):
+            streams = [
+                job.run.predictor.stream(batch, job.with_boxes(finder, boxes), smooth=job.smoother) for job in jobs
+            ]
+            for answers in zip(*streams, strict=True):
+                for writer, (sample, prediction) in zip(writers, answers, strict=True):
                     writer.add(prediction, sample.image)
 
 

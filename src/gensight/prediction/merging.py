@@ -1,6 +1,6 @@
 """What a run answers to the items of one image, decoded and merged."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
@@ -56,38 +56,48 @@ def merge_outputs(
         keep_maps: Whether the prediction keeps the maps of all outputs; those of further items are named `NAME-1` ...
         smooth: Changes the predictions before they are merged.
     """
-    if keep_maps:
-        answers = list(answers)
-        return replace(merge_outputs(encoding, answers, count, False, smooth), maps=_all_maps(encoding, answers))
     answers = iter(answers)
     if count > 1 and isinstance(encoding, PaintedTasks):
         first = next(answers)
         painted, answers = encoding.of(first.item), chain([first], answers)
         if isinstance(painted, PaintedMask):
-            return _most_confident(painted, answers)
+            if not keep_maps:  # one by one, since each holds a picture
+                return _most_confident(painted, answers)
+            found = list(answers)
+            kept = _all_maps(encoding, found, _decode(encoding, found))
+            return replace(_most_confident(painted, found), maps=kept)
     found = list(answers)
-    decoded = [encoding.decode(one.outputs, one.item, one.views) for one in found]
+    decoded = _decode(encoding, found)
+    maps = _all_maps(encoding, found, decoded) if keep_maps else None
     if smooth is not None:
         decoded = smooth([one.item for one in found], decoded)
     (merged,) = merge_predictions(decoded)
-    return merged
+    return merged if maps is None else replace(merged, maps=maps)
 
 
-def _all_maps(encoding: Encoding, answers: Sequence[ItemOutputs]) -> dict[str, ScoreMap]:
+def _decode(encoding: Encoding, answers: Sequence[ItemOutputs]) -> list[Prediction]:
+    return [encoding.decode(one.outputs, one.item, one.views) for one in answers]
+
+
+def _all_maps(
+    encoding: Encoding, answers: Sequence[ItemOutputs], predictions: Sequence[Prediction]
+) -> dict[str, ScoreMap]:
     maps: dict[str, ScoreMap] = {}
-    for number, one in enumerate(answers):
-        decoded = encoding.decode(one.outputs, one.item, one.views).maps
-        known = {name.split("-")[0] for name in decoded}
+    for number, (one, prediction) in enumerate(zip(answers, predictions, strict=True)):
+        known = {name.split("-")[0] for name in prediction.maps}
         raw = {
             name: ScoreMap(one.outputs[name].numpy(), one.views[0])
             for name, spec in encoding.outputs.items()
             if spec.kind not in (*DESCRIPTORS, "vector") and name not in known
         }
-        maps |= {name if name not in maps else f"{name}-{number}": score for name, score in {**decoded, **raw}.items()}
+        maps |= {
+            name if name not in maps else f"{name}-{number}": score
+            for name, score in {**prediction.maps, **raw}.items()
+        }
     return maps
 
 
-def _most_confident(painted: PaintedMask, answers: Iterator[ItemOutputs]) -> Prediction:
+def _most_confident(painted: PaintedMask, answers: Iterable[ItemOutputs]) -> Prediction:
     """As `PaintedMask.read` does of one picture, of pictures that show one class each."""
     names: list[str] = []
     numbers, most_sure = np.zeros((1, 1), np.int32), np.zeros((1, 1), np.float32)

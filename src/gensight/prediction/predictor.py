@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 
 import torch
 
@@ -87,10 +87,11 @@ class Predictor(BatchPredictor):
             yield sample, merged
             first = next(answers, None)
 
-    def answer_items(self, items: Iterable[Item], sampling: Sampling | None = None) -> list[Prediction]:
-        """One prediction per item, in order, not merged."""
-        cases = (case for item in items for case in self._views_of([item], 0))
-        return [self.encoding.decode(one.outputs, one.item, one.views) for one in self._outputs(cases, sampling, None)]
+    def answer_items(self, items: Iterable[Item]) -> Iterator[Prediction]:
+        """One prediction per item, in order, not merged. An image is read once for neighbouring items about it."""
+        groups = (list(some) for _, some in groupby(items, key=lambda item: item.samples))
+        cases = (case for some in groups for case in self._views_of(some, 0))
+        return (self.encoding.decode(one.outputs, one.item, one.views) for one in self._outputs(cases, None, None))
 
     def _cases(self, samples: Iterable[Sample], request: Request, waiting: deque[tuple[Sample, int]]) -> Iterator[Case]:
         """The items of each image in turn; an image is put into `waiting`, with their number, before they come."""

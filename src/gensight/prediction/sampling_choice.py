@@ -1,5 +1,7 @@
 """Whether a run can be sampled with a request's settings."""
 
+from collections.abc import Iterable
+
 from torch import Tensor
 
 from gensight.diffusion.sampling import Sampling
@@ -9,15 +11,14 @@ from gensight.methods.base import Method
 
 def check_sampling(method: Method, sampling: Sampling | None) -> None:
     """Raises ConfigError where a method has no such choice, or where the chosen values make no sense together."""
-    chosen = {} if sampling is None else sampling.chosen
-    own = method.sampling
-    unknown = [name for name in chosen if own is None or (name != "seed" and name not in own.chosen)]
-    if sampling is None or not chosen:
+    if sampling is None or not sampling.chosen:
         return
+    own = method.sampling
     if own is None:
-        named = _options(unknown)
+        named = _options(sampling.chosen)
         hint = "leave it out, or use a run of method.way=many-step"
         raise ConfigError(f"this run is one-step: it has no noise and no {named}", where=named, hint=hint)
+    unknown = [name for name in sampling.chosen if name != "seed" and name not in own.chosen]
     if unknown:
         named = _options(unknown)
         raise ConfigError(f"this run is sampled without {named}", where=named, hint="leave it out")
@@ -36,5 +37,5 @@ def _check_steps(method: Method, steps: int | None) -> None:
         raise ConfigError(f"{steps} steps of {len(levels)} noise levels", where="--steps", hint=hint)
 
 
-def _options(names: list[str]) -> str:
+def _options(names: Iterable[str]) -> str:
     return ", ".join(f"--{name.replace('_', '-')}" for name in names)

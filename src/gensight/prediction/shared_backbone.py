@@ -59,13 +59,20 @@ def _same(first: Tensor | None, second: Tensor | None) -> bool:
 def share_backbones(runs: Sequence[TrainedRun]) -> list[FeatureMemo]:
     """Lets the runs whose frozen backbones are the same use a single one; gives the backbones that are shared.
 
-    A run whose backbone was trained with it, or that reads other layers, keeps its own.
+    They also take the smallest of their batch sizes, since a pass is shared where its input is the same. A run whose
+    backbone was trained with it, or that reads other layers, keeps its own.
     """
     memos: dict[str, FeatureMemo] = {}
+    sharing: dict[str, list[TrainedRun]] = {}
     for run in runs:
         own = run.method.get_submodule("backbone")
         if not isinstance(own, Backbone) or own.trainable:
             continue
-        memo = memos.setdefault(own.fingerprint(), FeatureMemo(own))
-        run.method.backbone = memo
+        fingerprint = own.fingerprint()
+        run.method.backbone = memos.setdefault(fingerprint, FeatureMemo(own))
+        sharing.setdefault(fingerprint, []).append(run)
+    for together in sharing.values():
+        smallest = min(run.predictor.batch_size for run in together)
+        for run in together:
+            run.predictor.batch_size = smallest
     return list(memos.values())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,14 @@ class PredictionSource:
     frame_rate: float | None
     reader: FolderReader | VideoReader | None
 
+    @property
+    def unit(self) -> str:
+        """The samples, for progress lines: `images` or `frames`."""
+        return "images" if self.frame_rate is None else "frames"
+
     def samples(self) -> Iterator[Sample]:
         if self.reader is None:
-            yield Sample(self.path.name, image_size(self.path), lambda: read_image(self.path), path=str(self.path))
+            yield _sample(self.path, self.path.name)
         elif isinstance(self.reader, VideoReader):
             yield from self.reader.frames()
         else:
@@ -122,7 +128,7 @@ def open_images(images: Image | Sequence[Image]) -> tuple[Iterable[Sample], list
 def _sample(image: Image, key: str) -> Sample:
     if isinstance(image, str | Path):
         path = Path(image)
-        return Sample(key, image_size(path), lambda: read_image(path), path=str(path))
+        return Sample(key, image_size(path), partial(read_image, path), path=str(path))
     pixels = rgb_pixels(image, key)
     return Sample(key, (pixels.shape[0], pixels.shape[1]), lambda: pixels)
 

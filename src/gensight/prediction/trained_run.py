@@ -24,7 +24,7 @@ from gensight.methods.base import Method
 from gensight.prediction.predictor import Predictor
 from gensight.prediction.request import Request
 from gensight.prediction.sources import GivenBoxes, Image, boxes_by_key, open_images
-from gensight.samples import Array, Instance, Item, Prediction, Sample
+from gensight.samples import Item, Prediction
 from gensight.skeletons import Skeleton
 
 
@@ -85,7 +85,7 @@ class TrainedRun:
 
     def predict_items(self, items: Sequence[Item]) -> list[Prediction]:
         """Predictions of items, in order."""
-        return self.predictor.answer_items(items)
+        return list(self.predictor.answer_items(items))
 
     def predict(
         self,
@@ -132,10 +132,3 @@ class TrainedRun:
         found = self.predictor.answer(samples, request)
         single = isinstance(images, str | Path | np.ndarray) and keys is not None
         return found[0] if single else found
-
-
-def whole_image_item(pixels: Array, key: str = "image") -> Item:
-    """An item about the whole of an image in memory."""
-    height, width = pixels.shape[:2]
-    whole = Instance(box=np.array([0.0, 0.0, width, height]))
-    return Item((Sample(key, (height, width), lambda: pixels, instances=(whole,)),), instance=0)

@@ -51,13 +51,14 @@ def baseline_config(config: RunConfig, baseline: str) -> RunConfig | None:
             return None
 
 
-def untrained_baselines(config: RunConfig, run: RunFolder) -> list[str]:
-    """The recipe's baselines that are networks of their own and have not been trained beside a run."""
-    return [
-        baseline
-        for baseline in config.baselines
-        if baseline_config(config, baseline) is not None and not baseline_folder(run, baseline).finished
-    ]
+def untrained_baselines(config: RunConfig, run: RunFolder) -> dict[str, RunConfig]:
+    """Name -> recipe of the baselines that are networks of their own and have not been trained beside a run."""
+    recipes = {baseline: baseline_config(config, baseline) for baseline in config.baselines}
+    return {
+        baseline: recipe
+        for baseline, recipe in recipes.items()
+        if recipe is not None and not baseline_folder(run, baseline).finished
+    }
 
 
 def with_steps_for(experiment: Experiment, minutes: float, device: str) -> Experiment:
@@ -75,13 +76,12 @@ def baseline_folder(run: RunFolder, baseline: str) -> RunFolder:
 def train_baselines(experiment: Experiment, run: RunFolder, device: str, train_run: TrainRun) -> None:
     """Trains each baseline that the recipe names and that has not been trained; `scratch` as long as the run."""
     minutes = run.read_card().training_minutes or 0.0
-    config = experiment.config
-    for baseline in untrained_baselines(config, run):
-        recipe, folder = baseline_config(config, baseline), baseline_folder(run, baseline)
-        assert recipe is not None  # as an untrained baseline has one
-        if folder.config.is_file():
-            recipe = load_recipe(folder.config)  # interrupted before
-        opened = experiment.with_config(recipe)
-        if baseline == "scratch" and not folder.config.is_file():
-            opened = with_steps_for(opened, minutes, device)
+    for baseline, recipe in untrained_baselines(experiment.config, run).items():
+        folder = baseline_folder(run, baseline)
+        if folder.config.is_file():  # interrupted before
+            opened = experiment.with_config(load_recipe(folder.config))
+        else:
+            opened = experiment.with_config(recipe)
+            if baseline == "scratch":
+                opened = with_steps_for(opened, minutes, device)
         train_run(opened, folder)

@@ -79,7 +79,7 @@ class RunTeacher(Teacher):
         known = self._subjects(sample)
         boxes = None if known is None else {sample.key: [(box, 1.0) for one in known if (box := one.box) is not None]}
         items = Request(boxes=boxes).items(replace(sample, depth=None, edges=None), self.run.encoding)
-        predictions = self.run.predictor.answer_items(items)
+        predictions = self.run.predict_items(items)
         found = [self._instance(instance, None if known is None else known[number])
                  for number, prediction in enumerate(predictions) for instance in prediction.instances]  # fmt: skip
         kept = tuple(instance for instance in found if instance is not None)

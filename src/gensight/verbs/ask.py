@@ -60,7 +60,7 @@ def ask(
     request = given.resolve(trained)
     folder = trained.folder.root / "predict" / opened.path.stem / folder_name(given) if out is None else Path(out)
     count = request.items_per_image(trained.encoding)
-    unit = "queries" if count > 1 else "images" if opened.frame_rate is None else "frames"
+    unit = "queries" if count > 1 else opened.unit
     progress = ProgressLine(opened.num_samples * count, "ask", unit)
     with open_writer(trained, request, folder, opened.frame_rate, draw).open() as writer:
         for sample, prediction in trained.predictor.stream(opened.samples(), request, watch=progress.show):

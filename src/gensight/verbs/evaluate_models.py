@@ -148,9 +148,7 @@ def _score_model(
     results = _scored(answers, metrics)
     own: tuple[Result, ...] = ()
     if trained is not None:
-        size = trained.config.evaluation.batch_size
-        batches = (items[start : start + size] for start in range(0, len(items), size))
-        answered = (pair for some in batches for pair in zip(trained.predict_items(some), some, strict=True))
+        answered = zip(trained.predictor.answer_items(items), items, strict=True)
         own = _scored(progress(answered, len(items), "evaluate the run", "items"), _metrics(experiment, specialist))
     unknown = tuple(name for name in queried if name not in known)
     return SpecialistScores(specialist.name, specialist.task, len(items), unknown, results, own)

@@ -47,10 +47,9 @@ def match(
     reference, source = next(iter(open_source(Path(image)).samples())), open_source(Path(others))
     request = Request(reference=reference, points=points).resolve(trained)
     folder = trained.folder.root / "match" / source.path.stem if out is None else Path(out)
-    unit = "images" if source.frame_rate is None else "frames"
     found = trained.predictor.stream(source.samples(), request)
     with open_writer(trained, request, folder, source.frame_rate, draw).open() as writer:
-        for sample, prediction in progress(found, source.num_samples, "match", unit):
+        for sample, prediction in progress(found, source.num_samples, "match", source.unit):
             writer.add(prediction, sample.image)
     return folder
 

@@ -14,11 +14,6 @@ from gensight.prediction.trained_run import TrainedRun
 from gensight.teachers.box_finders import load_box_finder
 
 
-def load(run: str | Path, device: str = "auto") -> TrainedRun:
-    """A trained run, ready to predict: `gensight.load("runs/mouse").predict("frame.png")`."""
-    return TrainedRun.load(run, device)
-
-
 def predict(
     run: Path,
     source: Path,

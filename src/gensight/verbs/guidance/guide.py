@@ -79,8 +79,8 @@ def guide(
         seeds = [seed for seed in sampling.seeds if seed not in rows]
         if seeds:
             announce(_estimate(setting, len(seeds)))
-        for row in _sample_seeds(setting, seeds, batch_size, out, film):
-            rows[row["seed"]] = row
+        for batch in _sample_seeds(setting, seeds, batch_size, out, film):
+            rows |= {row["seed"]: row for row in batch}
             _write(out, settings, setting, rows)
         scores = summarise([rows[seed] for seed in sampling.seeds], sampling.size)
         _write(out, settings, setting, rows, scores)
@@ -89,8 +89,8 @@ def guide(
 
 def _sample_seeds(
     setting: Setting, seeds: Sequence[int], batch_size: int, out: Path, film: bool
-) -> Iterator[dict[str, Any]]:
-    """The row of each seed, once its batch's pictures are written."""
+) -> Iterator[list[dict[str, Any]]]:
+    """The rows of each batch of seeds, once its pictures are written."""
     line = ProgressLine(max(len(seeds), 1) * setting.steps_per_seed, "guide")
     done = 0
 
@@ -101,7 +101,7 @@ def _sample_seeds(
 
     for first in range(0, len(seeds), batch_size):
         part = tuple(seeds[first : first + batch_size])
-        yield from _guide_batch(replace(setting, sampling=replace(setting.sampling, seeds=part)), out, film, watch)
+        yield _guide_batch(replace(setting, sampling=replace(setting.sampling, seeds=part)), out, film, watch)
     line.close()
 
 
