@@ -9,8 +9,9 @@ from torch import nn
 
 from gensight.assembly.readers import build_readers
 from gensight.backbones.base import weights_hash
-from gensight.backbones.imagenet import ImagenetEncoder
-from gensight.backbones.pretrained import PipelineParts, tiny_folder
+from gensight.backbones.imagenet import ImagenetEncoder, require_imagenet
+from gensight.backbones.presets import tiny_folder
+from gensight.backbones.pretrained import PipelineParts
 from gensight.config.data import PuppetsData, VideosData
 from gensight.config.pretrain import FolderStart, PretrainConfig, ScratchStart, TinyStart
 from gensight.diffusion.noise import mix
@@ -31,7 +32,7 @@ from gensight.methods.pretrain.architecture import (
 )
 from gensight.methods.pretrain.autoencoder import AutoencoderMethod
 from gensight.methods.pretrain.denoiser import DenoiserMethod
-from gensight.methods.pretrain.latents import LatentSource, alignment_mean, encode_pool
+from gensight.methods.pretrain.latents import LatentSource, alignment_mean, encode_pool, latent_deviation
 from gensight.methods.pretrain.pipeline import load_pretrained
 from gensight.methods.pretrain.pool import ImageSource, Pool, PoolSettings
 from gensight.methods.pretrain.tokenizer import build_tokenizer
@@ -102,7 +103,7 @@ def build_parts(config: PretrainConfig) -> PipelineParts:
         ResourceError: If the image encoder to align with is not installed.
     """
     if config.denoiser.alignment is not None:
-        ImagenetEncoder()
+        require_imagenet()
     match config.start:
         case ScratchStart():
             parts = _fresh(config)
@@ -197,10 +198,9 @@ def build_denoiser_training(
     encoder = None if section.alignment is None else ImagenetEncoder()
     known = value_hash([autoencoder, _pool_identity(config)])
     latents, maps = encode_pool(parts.vae, pool, folder, known, config.flip, device, encoder)
-    source = LatentSource(latents, pool, parts.vae.config.scaling_factor, maps)
     if isinstance(config.start, ScratchStart):
-        parts.vae.register_to_config(scaling_factor=1 / source.deviation)
-        source = LatentSource(latents, pool, 1 / source.deviation, maps)
+        parts.vae.register_to_config(scaling_factor=1 / latent_deviation(latents))
+    source = LatentSource(latents, pool, parts.vae.config.scaling_factor, maps)
     identity = [
         autoencoder, start, _pool_identity(config), config.flip, section.model_dump(mode="json", exclude={"steps"})
     ]  # fmt: skip

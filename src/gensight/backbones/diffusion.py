@@ -16,13 +16,14 @@ from typing import Any, Literal, assert_never
 
 import torch
 from jaxtyping import Float
+from peft import LoraConfig
 from torch import Tensor, nn
 
 from gensight.backbones.base import Backbone, Features, weights_hash
 from gensight.backbones.capture import capture, choose_layers, unet_layers
-from gensight.backbones.pretrained import PipelineParts, load_parts, pipeline_folder, tiny_folder
+from gensight.backbones.presets import tiny_folder
+from gensight.backbones.pretrained import PipelineParts, check_family, load_parts, pipeline_folder
 from gensight.backbones.text import TextEmbedding, embed_prompts
-from gensight.backbones.unet_families import add_adapters, check_family
 from gensight.errors import ConfigError, RunError
 from gensight.samples import Size
 
@@ -30,7 +31,6 @@ Trainable = Literal["frozen", "lora", "full"]
 TimeEmbedding = Literal["network", "reversed"]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 ATTENTION = ["to_q", "to_k", "to_v", "to_out.0"]
-CONVOLUTIONS = ["conv1", "conv2"]
 
 
 class DiffusionBackbone(Backbone):
@@ -46,7 +46,6 @@ class DiffusionBackbone(Backbone):
         timestep: Default training index 0..T-1.
         trainable: `frozen`, `lora` (adapters on the U-Net's attention) or `full` (the whole U-Net).
         lora_rank: Rank of the adapters.
-        lora_convolutions: Put adapters on the ResNet blocks' convolutions too.
         seed: Of the adapters' initial weights.
         time_embedding: What heads are given: `network`, the embedding that the U-Net used; `reversed`, that of
             T - timestep by the U-Net's own layers and without what it adds (SDXL), as the heads that Luo et al.
@@ -70,7 +69,6 @@ class DiffusionBackbone(Backbone):
         timestep: int = 1,
         trainable: Trainable = "frozen",
         lora_rank: int = 8,
-        lora_convolutions: bool = False,
         seed: int = 0,
         time_embedding: TimeEmbedding = "network",
     ) -> None:
@@ -96,8 +94,7 @@ class DiffusionBackbone(Backbone):
             case "frozen":
                 pass
             case "lora":
-                targets = ATTENTION + CONVOLUTIONS if lora_convolutions else ATTENTION
-                add_adapters(self.unet, lora_rank, targets, seed)
+                _add_adapters(self.unet, lora_rank, seed)
             case "full":
                 if self.unet.dtype != torch.float32:
                     raise ConfigError(
@@ -307,6 +304,15 @@ class DiffusionBackbone(Backbone):
         return self._weights_hash
 
 
+def _add_adapters(unet: Any, rank: int, seed: int) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=ATTENTION))
+    for parameter in unet.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()  # adapters learn in float32 on a U-Net in half precision
+
+
 def load_diffusion(
     source: str | Path,
     *,
@@ -315,7 +321,6 @@ def load_diffusion(
     dtype: str = "float32",
     trainable: Trainable = "frozen",
     lora_rank: int = 8,
-    lora_convolutions: bool = False,
     random_weights: bool = False,
     seed: int = 0,
     time_embedding: TimeEmbedding = "network",
@@ -329,7 +334,7 @@ def load_diffusion(
         random_weights: The same architecture with random weights throughout: the random-weights baseline.
         seed: Of fresh weights, and of adapters.
         local_files_only: Never reach for the network.
-        layers, timestep, trainable, lora_rank, lora_convolutions, time_embedding: See `DiffusionBackbone`.
+        layers, timestep, trainable, lora_rank, time_embedding: See `DiffusionBackbone`.
 
     Raises:
         RunError: If the backbone, or a part of it, is missing, damaged or of another family.
@@ -344,7 +349,6 @@ def load_diffusion(
         timestep=timestep,
         trainable=trainable,
         lora_rank=lora_rank,
-        lora_convolutions=lora_convolutions,
         seed=seed,
         time_embedding=time_embedding,
     )

@@ -10,7 +10,8 @@ from typing import Any
 from diffusers import DDIMScheduler
 from torch import nn
 
-from gensight.backbones.pretrained import PipelineParts, quiet_libraries
+from gensight.backbones.hub import quiet_libraries
+from gensight.backbones.pretrained import PipelineParts
 from gensight.files.atomic import read_json, write_json, write_text
 
 
@@ -18,19 +19,23 @@ def as_pipeline(parts: PipelineParts) -> Any:
     """diffusers' `StableDiffusionPipeline` of the parts, sampled by DDIM. With one text encoder only."""
     from diffusers import StableDiffusionPipeline  # its module is slow to import
 
+    pipeline = _pipeline(StableDiffusionPipeline, parts, DDIMScheduler.from_config(parts.scheduler.config))
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def _pipeline(kind: Any, parts: PipelineParts, scheduler: Any) -> Any:
     (text_encoder,), (tokenizer,) = parts.text_encoders, parts.tokenizers
-    pipeline = StableDiffusionPipeline(
+    return kind(
         vae=parts.vae,
         text_encoder=text_encoder,
         tokenizer=tokenizer,
         unet=parts.unet,
-        scheduler=DDIMScheduler.from_config(parts.scheduler.config),
+        scheduler=scheduler,
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
     )
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
 
 
 def save_parts(parts: PipelineParts, folder: Path, half: bool = True) -> None:
@@ -78,19 +83,9 @@ def vocabulary_files(tokenizer: Any) -> tuple[dict[str, int], str]:
     return state["vocab"], "\n".join(["#version: 0.2", *pairs]) + "\n"
 
 
-def save_editor_folder(folder: Path, *, vae: Any, text_encoder: Any, tokenizer: Any, unet: Any, scheduler: Any) -> None:
-    """Writes the parts, without a safety checker."""
+def save_editor_folder(folder: Path, parts: PipelineParts) -> None:
+    """Writes the parts as an editor that diffusers' `StableDiffusionInstructPix2PixPipeline` loads."""
     # Its module is slow to import, and warns about image processors that nothing here uses.
     from diffusers import StableDiffusionInstructPix2PixPipeline
 
-    pipeline = StableDiffusionInstructPix2PixPipeline(
-        vae=vae,
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
-        unet=unet,
-        scheduler=scheduler,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    pipeline.save_pretrained(folder)
+    _pipeline(StableDiffusionInstructPix2PixPipeline, parts, parts.scheduler).save_pretrained(folder)

@@ -87,9 +87,6 @@ class Sampling:
         return torch.tensor([mix(self.seed, key) for key in keys.tolist()], dtype=torch.int64)
 
 
-AS_MADE = Sampling()
-
-
 class StepHook:
     """What happens beside each step of a sampler; by itself nothing."""
 

@@ -12,6 +12,7 @@ from gensight.diffusion.sampling import Sampling, build_scheduler
 from gensight.errors import ConfigError
 from gensight.loading.cases import collate
 from gensight.loading.draw_order import Draw
+from gensight.methods.instruct import editor as editor_module
 from gensight.methods.instruct.editor import guide
 from gensight.methods.instruct.losses import class_loss, overlap_loss, task_loss
 from gensight.methods.instruct.method import query_text, rephrase_query
@@ -62,6 +63,13 @@ def test_a_one_step_editor_begins_by_seeing_the_image_without_noise(folder, trai
     output = editor.denoise(torch.zeros_like(image), torch.tensor([999, 999]), image, text)
     torch.testing.assert_close(output, clean, atol=1e-4, rtol=1e-4)
     assert (output - plain.unet(image, 999, encoder_hidden_states=text).sample).abs().max() > 1e-2
+
+
+def test_a_full_store_of_texts_is_emptied_and_serves_on(folder, monkeypatch):
+    monkeypatch.setattr(editor_module, "MOST_TEXTS", 2)
+    editor = small.method(folder).editor
+    known = editor.embed(["a", "b", "c"])
+    torch.testing.assert_close(editor.embed(["b", "d", "a"])[[2, 0]], known[:2])
 
 
 def test_late_noise_levels_are_the_noisier_of_two(folder, batch):
@@ -341,7 +349,7 @@ def test_sampling_is_an_argument_and_a_seed_is_another_noise(folder, batch):
     one_step = small.method(folder, sample_steps=1, sampler="euler").eval().predict(batch)["painted"]
     assert torch.equal(method.predict(batch, Sampling("euler", 1))["painted"], one_step)
     assert torch.equal(method.predict(batch, Sampling(seed=0))["painted"], own)
-    assert not torch.equal(method.predict(batch, Sampling(seed=3))["painted"], own)
+    assert (method.predict(batch, Sampling(seed=3))["painted"] - own).abs().mean() > 0.015  # a tenth of what it is
     assert torch.equal(method.predict(batch)["painted"], own)
 
 

@@ -69,7 +69,7 @@ def test_predictions_have_the_inputs_shape():
 def test_captions_matter_and_dropped_ones_do_not():
     method, inputs = denoiser_case(caption_dropout=0.0)
     plain = method._output(torch.ones(2, 4, 6, 8), torch.tensor([5, 5]), ["a dog", "a cat"])
-    assert not torch.allclose(plain[0], plain[1])
+    assert (plain[0] - plain[1]).abs().mean() > 1.8e-3  # a tenth of what it is
     dropped, inputs = denoiser_case(caption_dropout=1.0)
     silent = batch([0, 1, 2, 3], features=inputs.features)
     silent.items[:] = [Item((Sample(str(i), (16, 24), lambda: np.zeros((16, 24, 3), np.uint8)),)) for i in range(4)]

@@ -19,10 +19,13 @@ from torch import Tensor, nn
 
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.backbones.pipeline_folder import save_editor_folder
+from gensight.backbones.pretrained import PipelineParts
 from gensight.backbones.text import embed_each, embed_prompts
 from gensight.diffusion.sampling import SamplerName, build_scheduler, item_generators, run_sampler
 from gensight.diffusion.targets import Prediction
 from gensight.errors import ConfigError, RunError
+
+MOST_TEXTS = 10_000  # kept embeddings of a frozen text encoder
 
 
 class Editor(nn.Module):
@@ -96,13 +99,12 @@ class Editor(nn.Module):
         encoders, device = list(self.backbone.text_encoders), self.backbone.device
         if self.train_text and torch.is_grad_enabled():
             return embed_each(texts, self.backbone.tokenizers, encoders, device)
-        distinct = list(dict.fromkeys(texts))
-        new = [text for text in distinct if text not in self._texts]
-        if new or self.train_text:
-            new = distinct if self.train_text else new
+        if self.train_text or len(self._texts) > MOST_TEXTS:
+            self._texts = {}
+        new = [text for text in dict.fromkeys(texts) if text not in self._texts]
+        if new:
             with torch.inference_mode(False), torch.no_grad():
                 tokens = embed_prompts(new, self.backbone.tokenizers, encoders, device).tokens
-            self._texts = {} if self.train_text or len(self._texts) > 10_000 else self._texts
             self._texts |= dict(zip(new, tokens, strict=True))
         return torch.stack([self._texts[text].to(device) for text in texts])
 
@@ -175,13 +177,10 @@ class Editor(nn.Module):
             unet = copy.deepcopy(unet)
             unet.fuse_lora()
             unet.unload_lora()
+        scheduler = DDIMScheduler.from_config(self.backbone.scheduler.config, clip_sample=False, **changes)
+        encoders = tuple(self.backbone.text_encoders)
         save_editor_folder(
-            folder,
-            vae=self.backbone.vae,
-            text_encoder=self.backbone.text_encoders[0],
-            tokenizer=self.backbone.tokenizers[0],
-            unet=unet,
-            scheduler=DDIMScheduler.from_config(self.backbone.scheduler.config, clip_sample=False, **changes),
+            folder, PipelineParts(unet, self.backbone.vae, encoders, self.backbone.tokenizers, scheduler)
         )
 
 

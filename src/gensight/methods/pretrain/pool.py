@@ -97,7 +97,7 @@ class Pool:
         num_kept = len(self.images)
         for start in range(first, num_kept, SHARD):
             yield start, np.array(self.images[start : start + SHARD])
-        shards = range(max(first, num_kept) // SHARD, _num_shards(len(self)))
+        shards = range(_num_shards(max(first, num_kept)), _num_shards(len(self)))
         drawn = _mapped(_draw_shard, [(self._reader, self.settings, shard) for shard in shards], self._workers)
         for shard, (pixels, captions) in zip(shards, drawn, strict=True):
             if len(self.captions) == shard * SHARD:
