@@ -49,7 +49,7 @@ def recipe(images: Path, **changes: object) -> PretrainConfig:
         "flip": True,
         "autoencoder": {"widths": (8, 16), "steps": 3, "batch_size": 2, "crop": 8},
         "denoiser": {"widths": (8, 16), "heads": 2, "steps": 3, "batch_size": 2},
-        "text": {"width": 8, "layers": 1, "heads": 2, "length": 8},
+        "text": {"width": 8, "layers": 1, "length": 8},
     }
     return PretrainConfig.model_validate({**values, **changes})
 

@@ -139,7 +139,7 @@ def _fresh(config: PretrainConfig) -> PipelineParts:
                 autoencoder.latent_channels,
                 max(config.image_size) // stride,
             ),
-            text_encoders=(build_text_encoder(tokenizer, text.width, text.layers, text.heads),),
+            text_encoders=(build_text_encoder(tokenizer, text.width, text.layers),),
             tokenizers=(tokenizer,),
             scheduler=build_noise_schedule(LATENT_PREDICTIONS[denoiser.prediction]),
         )

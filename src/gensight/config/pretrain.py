@@ -44,7 +44,14 @@ class FolderStart(Section):
 Start = Annotated[ScratchStart | TinyStart | FolderStart, Field(discriminator="kind")]
 
 
-class AutoencoderConfig(Section):
+class _RatesConfig(Section):
+    learning_rate: Positive = Field(default=5e-4, description="Rate of AdamW.")
+    muon_rate: Positive | None = Field(
+        default=None, description="Rate of Muon, which then trains the inner matrices; none: AdamW trains all."
+    )
+
+
+class AutoencoderConfig(_RatesConfig):
     """Images to latents and back."""
 
     widths: Widths = Field(
@@ -53,10 +60,6 @@ class AutoencoderConfig(Section):
     latent_channels: PositiveInteger = Field(default=4, description="Channels of the latent.")
     steps: NonNegativeInteger = Field(default=6000, description="Optimiser steps; 0 keeps the starting weights.")
     batch_size: PositiveInteger = Field(default=16, description="Images per step.")
-    learning_rate: Positive = Field(default=5e-4, description="Rate of AdamW.")
-    muon_rate: Positive | None = Field(
-        default=None, description="Rate of Muon, which then trains the inner matrices; none: AdamW trains all."
-    )
     crop: PositiveInteger = Field(default=64, description="Side of the random crops that it learns from, in pixels.")
     kl_weight: NonNegative = Field(default=1e-4, description="Weight of the pull towards a standard normal latent.")
 
@@ -70,7 +73,7 @@ class AlignmentConfig(Section):
     weight: Positive = Field(default=0.5, description="Weight of 1 - cosine similarity beside the diffusion loss.")
 
 
-class DenoiserConfig(Section):
+class DenoiserConfig(_RatesConfig):
     """The U-Net that learns to remove noise from latents: what readouts will read."""
 
     widths: Widths = Field(default=(96, 128, 160), description="Channels at each scale, finest first.")
@@ -78,10 +81,6 @@ class DenoiserConfig(Section):
     heads: PositiveInteger = Field(default=4, description="Attention heads.")
     steps: NonNegativeInteger = Field(default=20000, description="Optimiser steps; 0 keeps the starting weights.")
     batch_size: PositiveInteger = Field(default=32, description="Latents per step.")
-    learning_rate: Positive = Field(default=5e-4, description="Rate of AdamW.")
-    muon_rate: Positive | None = Field(
-        default=None, description="Rate of Muon, which then trains the inner matrices; none: AdamW trains all."
-    )
     ema: Share = Field(default=0.999, description="Decay of the averaged weights, which are the ones saved.")
     caption_dropout: Share = Field(default=0.1, description="Share of captions replaced by the empty one.")
     prediction: Literal["epsilon", "v"] = Field(
@@ -97,7 +96,6 @@ class TextConfig(Section):
 
     width: PositiveInteger = Field(default=128, description="Channels of a word.")
     layers: PositiveInteger = Field(default=2, description="Transformer layers.")
-    heads: PositiveInteger = Field(default=4, description="Attention heads.")
     length: PositiveInteger = Field(default=32, description="Longest caption, in words.")
 
 

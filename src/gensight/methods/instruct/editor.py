@@ -35,8 +35,8 @@ class Editor(nn.Module):
         backbone: Of the SD 1.x or 2.x family (one text encoder), or an editor's folder already (8 channels).
         train_text: Whether the text encoder is trained.
         train_decoder: Whether the autoencoder's decoder is trained.
-        copied: Whether new channels begin as copies, scaled as the image's latent is not; else at zero.
-        one_step: Whether the last timestep, the only one that will be passed, is mapped to the first.
+        one_step: Whether new channels begin as copies, scaled as the image's latent is not, and the last timestep, the
+            only one that will be passed, is mapped to the first. Otherwise new channels begin at zero.
         zero_terminal_snr: Whether the noise schedule is changed to end in pure noise, and sampled from that last level
             on (Lin et al., "Common diffusion noise schedules and sample steps are flawed", WACV 2024). Otherwise the
             last level of Stable Diffusion's schedule contains 7 % of the answer, and a model learns to use it.
@@ -54,7 +54,6 @@ class Editor(nn.Module):
         backbone: DiffusionBackbone,
         train_text: bool = False,
         train_decoder: bool = False,
-        copied: bool = False,
         one_step: bool = False,
         zero_terminal_snr: bool = False,
     ) -> None:
@@ -68,12 +67,11 @@ class Editor(nn.Module):
         self.prediction: Prediction = backbone.scheduler.config.prediction_type
         if backbone.unet.config.in_channels == self.latent_channels:
             widen_input(backbone.unet, 2 * self.latent_channels)
-            if copied:
+            if one_step:
                 weight = backbone.unet.conv_in.weight
                 with torch.no_grad():
                     scale = float(backbone.vae.config.scaling_factor)
                     weight[:, self.latent_channels :] = scale * weight[:, : self.latent_channels]
-            if one_step:
                 map_timestep(backbone.unet, source=len(backbone.scheduler.alphas_cumprod) - 1, target=0)
         backbone.unet.conv_in.requires_grad_(backbone.trainable)
         if train_text:

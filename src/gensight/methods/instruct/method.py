@@ -89,7 +89,6 @@ class Instruct(Method):
 
     def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         answer, weight = batch.targets[OUTPUT], batch.targets[f"{OUTPUT}_weight"]
-        answer, weight = _grown(answer, batch.image), _grown(weight, batch.image)
         with torch.no_grad():
             image_latents = self.editor.image_latents(batch.image)
         readers = self._readers() if self.training else {}
@@ -188,13 +187,6 @@ def rephrase_query(item: Item, seed: int, more: Templates | None = None) -> str 
     if query is None or task is None:
         return None
     return rephrased(task, query.options, seed, more=more).text
-
-
-def _grown(maps: Tensor, images: Tensor) -> Tensor:
-    """Maps at the images' size, nearest neighbour."""
-    if maps.shape[-2:] == images.shape[-2:]:
-        return maps
-    return F.interpolate(maps, images.shape[-2:], mode="nearest")
 
 
 def _distinct(batch: Batch) -> tuple[Tensor, Tensor]:

@@ -57,7 +57,7 @@ class OneStep(Instruct):
     ) -> None:
         if not 0 < decoded_share <= 1:
             raise ConfigError(f"decoded_share={decoded_share:g} is not in (0, 1]", where="method.decoded_share")
-        super().__init__(Editor(backbone, train_text, train_decoder, copied=True, one_step=True), **shared)
+        super().__init__(Editor(backbone, train_text, train_decoder, one_step=True), **shared)
         self.latent_weight, self.overlap_weight = latent_weight, overlap_weight
         self.decoded_share, self.class_weight = decoded_share, class_weight
 

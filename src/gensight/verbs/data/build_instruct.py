@@ -234,7 +234,7 @@ def _require_queries(part: str, places: PooledImages, settings: Settings, encodi
     """Raises DataError where a part has no query; the first image with one ends the search."""
     for place in places:
         sample = with_region(place.reader[place.number], place.source.region)
-        if any(True for _ in queries_of(sample, place.source, settings, encodings)):
+        if queries_of(sample, place.source, settings, encodings):
             return
     names = ", ".join(dict.fromkeys(place.source.name for place in places))
     without = {"test": ", or build without it: test=null", "validation": ", or build without it: validation_share=0"}
