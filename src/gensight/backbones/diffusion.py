@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, assert_never
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -90,21 +90,16 @@ class DiffusionBackbone(Backbone):
         self._empty_prompt: TextEmbedding | None = None
         self._weights_hash: str | None = None
         self.requires_grad_(False)
-        match trainable:
-            case "frozen":
-                pass
-            case "lora":
-                _add_adapters(self.unet, lora_rank, seed)
-            case "full":
-                if self.unet.dtype != torch.float32:
-                    raise ConfigError(
-                        f"a U-Net in {self.unet.dtype} can't be trained whole: small updates are rounded away",
-                        where="backbone.dtype",
-                        hint="use dtype float32 with training.precision=bfloat16, or backbone.trainable=lora",
-                    )
-                self.unet.requires_grad_(True)
-            case _:
-                assert_never(trainable)
+        if trainable == "lora":
+            _add_adapters(self.unet, lora_rank, seed)
+        elif trainable == "full":
+            if self.unet.dtype != torch.float32:
+                raise ConfigError(
+                    f"a U-Net in {self.unet.dtype} can't be trained whole: small updates are rounded away",
+                    where="backbone.dtype",
+                    hint="use dtype float32 with training.precision=bfloat16, or backbone.trainable=lora",
+                )
+            self.unet.requires_grad_(True)
         self.train(False)
 
     # --- The parts ---
@@ -112,11 +107,16 @@ class DiffusionBackbone(Backbone):
     def encode_image(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch channels h w"]:
         """Images in [0, 1] -> the mode of their scaled latents, in float32 whatever the U-Net's precision."""
         self.checked_size(images)
+        latents = self.raw_latents(images)
+        mean, deviation = self._latent_moments(latents)
+        return (latents - mean) / deviation
+
+    def raw_latents(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch channels h w"]:
+        """Images in [0, 1] -> the mode of their latents as the autoencoder gives them."""
         with torch.autocast(images.device.type, enabled=False):
             encoded = self.vae.encode(images.float() * 2 - 1)
-            latents = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
-            mean, deviation = self._latent_moments(latents)
-            return (latents - mean) / deviation
+            latents: Tensor = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
+            return latents
 
     def decode_latent(self, latents: Float[Tensor, "batch channels h w"]) -> Float[Tensor, "batch 3 height width"]:
         """Scaled latents -> images, about in [0, 1] and not clamped, so that gradients flow."""
@@ -316,15 +316,11 @@ def _add_adapters(unet: Any, rank: int, seed: int) -> None:
 def load_diffusion(
     source: str | Path,
     *,
-    layers: Sequence[str] | None = None,
-    timestep: int = 1,
     dtype: str = "float32",
-    trainable: Trainable = "frozen",
-    lora_rank: int = 8,
     random_weights: bool = False,
     seed: int = 0,
-    time_embedding: TimeEmbedding = "network",
     local_files_only: bool = False,
+    **options: Any,
 ) -> DiffusionBackbone:
     """A backbone from a diffusers folder or a hub id.
 
@@ -334,7 +330,7 @@ def load_diffusion(
         random_weights: The same architecture with random weights throughout: the random-weights baseline.
         seed: Of fresh weights, and of adapters.
         local_files_only: Never reach for the network.
-        layers, timestep, trainable, lora_rank, time_embedding: See `DiffusionBackbone`.
+        options: `layers`, `timestep`, `trainable`, `lora_rank`, `time_embedding`: see `DiffusionBackbone`.
 
     Raises:
         RunError: If the backbone, or a part of it, is missing, damaged or of another family.
@@ -343,15 +339,7 @@ def load_diffusion(
     if dtype not in DTYPES:
         raise ConfigError(f"unknown dtype {dtype!r}", where="backbone.dtype", choices=DTYPES)
     folder = pipeline_folder(source, local_files_only)
-    return DiffusionBackbone(
-        load_parts(folder, DTYPES[dtype], random_weights, seed),
-        layers=layers,
-        timestep=timestep,
-        trainable=trainable,
-        lora_rank=lora_rank,
-        seed=seed,
-        time_embedding=time_embedding,
-    )
+    return DiffusionBackbone(load_parts(folder, DTYPES[dtype], random_weights, seed), seed=seed, **options)
 
 
 def load_tiny(**options: Any) -> DiffusionBackbone:

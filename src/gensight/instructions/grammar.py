@@ -76,6 +76,10 @@ _EDGES = (
     "please find the edges", "sketch the lines of this image", "can you draw the edges?", "I need an edge map",
     "outline everything", "predict the edges",
 )  # fmt: skip
+_TEMPLATES: Mapping[Task, tuple[str, ...]] = {
+    "segment": _SEGMENT, "detect": _DETECT, "depth": _DEPTH, "classify": _CLASSIFY, "keypoints": _KEYPOINTS,
+    "edges": _EDGES,
+}  # fmt: skip
 _EVERYTHING: Mapping[Task, tuple[str, ...]] = {
     "segment": ("segment everything", "segment all classes", "colour every thing by its class",
                 "label every pixel", "do a full segmentation"),
@@ -152,31 +156,14 @@ def templates(task: Task, several: bool = False) -> tuple[str, ...]:
     Raises:
         ConfigError: There is no such task.
     """
-    match task:
-        case "segment":
-            return _SEGMENT
-        case "detect":
-            return _DETECT
-        case "depth":
-            return _DEPTH
-        case "classify":
-            return _CHOOSE if several else _CLASSIFY
-        case "keypoints":
-            return _KEYPOINTS
-        case "edges":
-            return _EDGES
-        case _:
-            raise ConfigError(f"no task is called `{task}`", choices=TASKS)
+    if task not in _TEMPLATES:
+        raise ConfigError(f"no task is called `{task}`", choices=TASKS)
+    return _CHOOSE if several and task == "classify" else _TEMPLATES[task]
 
 
 def held_out(task: Task, several: bool = False) -> tuple[str, ...]:
     """The templates that training never sees: every fifth."""
     return templates(task, several)[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY]
-
-
-def _trained(task: Task, several: bool) -> tuple[str, ...]:
-    kept = set(held_out(task, several))
-    return tuple(one for one in templates(task, several) if one not in kept)
 
 
 def filled(template: str, names: Sequence[str]) -> str:
@@ -232,16 +219,16 @@ def rephrased(
         choices = _EVERYTHING[task]
         choices = choices[-1:] if part == "held-out" else choices[:-1]
     else:
-        choices = _trained(task, several) if part == "train" else held_out(task, several)
-        if more and part == "train" and not several:
-            choices = (*choices, *more.get(task, ()))
+        choices = held_out(task, several)
+        if part == "train":
+            extra = () if several else (more or {}).get(task, ())
+            choices = (*(one for one in templates(task, several) if one not in choices), *extra)
         if task == "segment" and len(classes) > 1:
             choices = tuple(one for one in choices if "white" not in one)  # they have a colour each
     named = [random.choice(list((synonyms or {}).get(name, ())) or [name]) for name in classes]
     if len(named) > 1 and task != "classify":
         random.shuffle(named)  # the order of the words means nothing: colours follow that of `classes`
     text = filled(random.choice(choices), named)
-    form = random.random()
-    if form < 0.15:
+    if random.random() < 0.15:
         text = text[0].upper() + text[1:] + ("" if text.endswith("?") else ".")
     return Instruction(text, task, tuple(classes))

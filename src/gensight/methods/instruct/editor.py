@@ -87,10 +87,8 @@ class Editor(nn.Module):
 
     def image_latents(self, images: Tensor) -> Tensor:
         """Images (B, 3, height, width) in [0, 1] -> unscaled modes (B, channels, h, w)."""
-        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
-            encoded = self.backbone.vae.encode(images.float() * 2 - 1)
-            latents: Tensor = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
-            return latents
+        with torch.no_grad():
+            return self.backbone.raw_latents(images)
 
     def embed(self, texts: Sequence[str]) -> Tensor:
         """(B, tokens, channels); each distinct text is embedded once, and kept where the encoder is frozen."""

@@ -21,7 +21,7 @@ from gensight.instructions.templates import Templates, read_templates
 from gensight.methods.base import Method, Stage
 from gensight.methods.instruct.editor import Editor
 from gensight.methods.instruct.text_pretraining import SentenceBatches, text_pretraining
-from gensight.methods.instruct.visible_classes import FeatureReader, LabelReader, VisibleClassReader
+from gensight.methods.instruct.visible_classes import FeatureReader, label_reader, visible_class_reader
 from gensight.methods.loss import Loss
 from gensight.samples import Batch, Item
 
@@ -35,7 +35,7 @@ class Instruct(Method):
     Args:
         editor: The model, whose backbone is trained whole or through adapters.
         phrasing: `fixed`, the items' own words; `rephrased`, random wordings of the training grammar.
-        shown_weight: Weight of predicting the class at each place from the U-Net's features; see `VisibleClassReader`.
+        shown_weight: Weight of predicting the class at each place from the features; see `visible_class_reader`.
         label_weight: Weight of predicting the image's label from them, where there is a vocabulary of labels.
         words_first: Steps of `text_pretraining`, before the images.
         tasks, categories: The tasks, and the vocabulary of classes of pixels and objects.
@@ -74,8 +74,8 @@ class Instruct(Method):
         self.words_first, self.templates = words_first, templates
         self.tasks, self.categories, self.labels = tuple(tasks), tuple(categories), tuple(labels)
         self.shown_weight, self.label_weight = shown_weight, label_weight
-        self.shown = VisibleClassReader(backbone.unet, len(self.categories)) if shown_weight else None
-        self.label = LabelReader(backbone.unet, len(self.labels)) if label_weight and self.labels else None
+        self.shown = visible_class_reader(backbone.unet, len(self.categories)) if shown_weight else None
+        self.label = label_reader(backbone.unet, len(self.labels)) if label_weight and self.labels else None
         self.register_buffer("alphas_cumprod", backbone.scheduler.alphas_cumprod.float().clone(), False)
 
     # --- Learning ---

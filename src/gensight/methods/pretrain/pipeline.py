@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
@@ -60,14 +61,9 @@ def load_pretrained(folder: Path) -> PipelineParts:
 
 @torch.no_grad()
 def draw_samples(
-    parts: PipelineParts,
-    prompts: Sequence[str],
-    size: Size,
-    seed: int = 0,
-    steps: int = DDIM_STEPS,
-    guidance: float = GUIDANCE,
+    parts: PipelineParts, prompts: Sequence[str], size: Size, seed: int = 0, steps: int = DDIM_STEPS
 ) -> list[Array]:
-    """One image per prompt, by DDIM.
+    """One image per prompt, by DDIM with guidance.
 
     Args:
         parts: In float32.
@@ -75,7 +71,6 @@ def draw_samples(
         size: (height, width), multiples of the stride.
         seed: Of the initial noise.
         steps: Of DDIM.
-        guidance: Weight of classifier-free guidance; 1 for none.
 
     Returns:
         uint8 RGB (height, width, 3) each.
@@ -85,7 +80,7 @@ def draw_samples(
         height=size[0],
         width=size[1],
         num_inference_steps=steps,
-        guidance_scale=guidance,
+        guidance_scale=GUIDANCE,
         generator=[torch.Generator().manual_seed(seed + index) for index in range(len(prompts))],
         output_type="np",
     )
@@ -93,28 +88,26 @@ def draw_samples(
 
 
 @torch.no_grad()
-def reconstruct(parts: PipelineParts, pool: Pool, count: int = 6) -> tuple[list[Array], float]:
-    """Pooled images, each followed by what the autoencoder makes of it, and the mean PSNR over 128 images in dB."""
-    indices = [row * len(pool.images) // min(128, len(pool.images)) for row in range(min(128, len(pool.images)))]
+def _reconstructed(parts: PipelineParts, pool: Pool) -> tuple[list[Array], float]:
+    """Six pooled images, each followed by what the autoencoder makes of it, and the mean PSNR over 128 images in dB."""
+    count = min(128, len(pool.images))
     pictures: list[Array] = []
     psnrs: list[float] = []
-    for index in indices:
-        original = np.array(pool.images[index])
+    for row in range(count):
+        original = np.array(pool.images[row * len(pool.images) // count])
         latent = parts.vae.encode(to_images(original[None]) * 2 - 1).latent_dist.mode()
         decoded = (parts.vae.decode(latent).sample / 2 + 0.5).clamp(0, 1)
         copy = (decoded[0].permute(1, 2, 0) * 255).round().byte().numpy()
-        error = np.square(copy.astype(np.float64) - original).mean()
-        psnrs.append(float(10 * np.log10(255**2 / max(error, 1e-6))))
-        if len(pictures) < 2 * count:
-            pictures += [original, copy]
-    return pictures, float(np.mean(psnrs))
+        psnrs.append(cv2.PSNR(original, copy))
+        pictures += [original, copy]
+    return pictures[:12], float(np.mean(psnrs))
 
 
 def write_pictures(parts: PipelineParts, pool: Pool, prompts: Sequence[str], folder: Path, seed: int = 0) -> float:
     """Writes the sample sheet and the reconstructions into the pipeline's folder, and returns the PSNR in dB."""
-    drawn = draw_samples(parts, prompts, pool.settings.size, seed, DDIM_STEPS)
+    drawn = draw_samples(parts, prompts, pool.settings.size, seed)
     write_image(folder / SAMPLE_SHEET, contact_sheet(drawn, 4, list(prompts)))
-    pictures, psnr = reconstruct(parts, pool)
+    pictures, psnr = _reconstructed(parts, pool)
     write_image(folder / RECONSTRUCTIONS, contact_sheet(pictures, 4))
     return psnr
 
