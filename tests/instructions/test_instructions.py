@@ -107,14 +107,6 @@ def test_synonyms_appear_in_the_text_and_classes_are_kept():
     assert "sofa" in one.text or "settee" in one.text
 
 
-def test_everything():
-    texts = {rephrased("segment", ("cat", "dog"), seed, everything=True).text.lower() for seed in range(50)}
-    assert "segment everything" in texts
-    assert not any("cat" in text for text in texts)
-    with pytest.raises(ConfigError, match="`everything` is not available for `depth`"):
-        rephrased("depth", everything=True)
-
-
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("several", [False, True])
 def test_the_rule_finds_the_task_of_every_template(task, several):

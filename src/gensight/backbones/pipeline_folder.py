@@ -38,21 +38,20 @@ def _pipeline(kind: Any, parts: PipelineParts, scheduler: Any) -> Any:
     )
 
 
-def save_parts(parts: PipelineParts, folder: Path, half: bool = True) -> None:
-    """Writes a diffusers folder. It appears whole or not at all, and replaces an older one.
+def save_parts(parts: PipelineParts, folder: Path) -> None:
+    """Writes a diffusers folder of float16 weights. It appears whole or not at all, and replaces an older one.
 
     Args:
         parts: Left as they are; with one text encoder.
         folder: Of the pipeline.
-        half: Store float16 weights.
     """
     temporary, old = folder.with_name(f".{folder.name}.writing"), folder.with_name(f".{folder.name}.old")
     shutil.rmtree(temporary, ignore_errors=True)
     stored = replace(
         parts,
-        vae=_copy(parts.vae, half),
-        unet=_copy(parts.unet, half),
-        text_encoders=tuple(_copy(encoder, half) for encoder in parts.text_encoders),
+        vae=_halved(parts.vae),
+        unet=_halved(parts.unet),
+        text_encoders=tuple(_halved(encoder) for encoder in parts.text_encoders),
     )
     with quiet_libraries():
         as_pipeline(stored).save_pretrained(temporary, safe_serialization=True)
@@ -69,11 +68,9 @@ def save_parts(parts: PipelineParts, folder: Path, half: bool = True) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _copy(network: Any, half: bool) -> Any:
-    copied = copy.deepcopy(network).cpu()
-    if half:
-        nn.Module.half(copied)  # the libraries' own `half` warns of parts that these networks don't have
-    return copied
+def _halved(network: Any) -> Any:
+    # The libraries' own `half` warns of parts that these networks don't have.
+    return nn.Module.half(copy.deepcopy(network).cpu())
 
 
 def vocabulary_files(tokenizer: Any) -> tuple[dict[str, int], str]:

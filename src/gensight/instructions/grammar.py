@@ -80,12 +80,6 @@ _TEMPLATES: Mapping[Task, tuple[str, ...]] = {
     "segment": _SEGMENT, "detect": _DETECT, "depth": _DEPTH, "classify": _CLASSIFY, "keypoints": _KEYPOINTS,
     "edges": _EDGES,
 }  # fmt: skip
-_EVERYTHING: Mapping[Task, tuple[str, ...]] = {
-    "segment": ("segment everything", "segment all classes", "colour every thing by its class",
-                "label every pixel", "do a full segmentation"),
-    "detect": ("detect everything", "find all objects", "box every object", "locate everything you know",
-               "draw boxes around all objects"),
-}  # fmt: skip
 
 _IRREGULAR = {
     "person": "people", "man": "men", "woman": "women", "child": "children", "mouse": "mice", "sheep": "sheep",
@@ -194,7 +188,6 @@ def rephrased(
     seed: int = 0,
     synonyms: Mapping[str, Sequence[str]] | None = None,
     part: Literal["train", "held-out"] = "train",
-    everything: bool = False,
     more: Mapping[Task, Sequence[str]] | None = None,
 ) -> Instruction:
     """An instruction sampled from a task's templates; the same for the same seed.
@@ -206,25 +199,18 @@ def rephrased(
         synonyms: Other names of classes: one of them always replaces the class in the text. `classes` keep their names.
         part: Templates of training, or those kept from it.
         more: Task -> templates of training beside the grammar's own.
-        everything: Use `segment everything` instead of naming all classes; for segmentation and detection.
 
     Raises:
-        ConfigError: There is no such task, or `everything` of one that has no such instruction.
+        ConfigError: There is no such task.
     """
     random = Random(f"{task} {seed}")
     several = task == "classify" and len(classes) != 1
-    if everything and task not in _EVERYTHING:
-        raise ConfigError(f"`everything` is not available for `{task}`", choices=_EVERYTHING)
-    if everything:
-        choices = _EVERYTHING[task]
-        choices = choices[-1:] if part == "held-out" else choices[:-1]
-    else:
-        choices = held_out(task, several)
-        if part == "train":
-            extra = () if several else (more or {}).get(task, ())
-            choices = (*(one for one in templates(task, several) if one not in choices), *extra)
-        if task == "segment" and len(classes) > 1:
-            choices = tuple(one for one in choices if "white" not in one)  # they have a colour each
+    choices = held_out(task, several)
+    if part == "train":
+        extra = () if several else (more or {}).get(task, ())
+        choices = (*(one for one in templates(task, several) if one not in choices), *extra)
+    if task == "segment" and len(classes) > 1:
+        choices = tuple(one for one in choices if "white" not in one)  # they have a colour each
     named = [random.choice(list((synonyms or {}).get(name, ())) or [name]) for name in classes]
     if len(named) > 1 and task != "classify":
         random.shuffle(named)  # the order of the words means nothing: colours follow that of `classes`

@@ -26,6 +26,7 @@ from gensight.geometry import (
 )
 from gensight.samples import Array, Instance, Item, Prediction, Query, Sample, View
 
+_SHORTEST = 2  # pixels of a side; smaller boxes are left out
 _Found = tuple[int, tuple[int, int, int, int], float]
 
 
@@ -43,7 +44,6 @@ class PaintedBoxes(Painted):
     Args:
         style: `filled` or `outlines`.
         max_boxes: Boxes of a class that `filled` paints, the largest ones.
-        min_side: Predicted boxes with a shorter side in cells are left out.
         threshold: Of filled boxes; see `nearest_codes`.
     """
 
@@ -54,12 +54,11 @@ class PaintedBoxes(Painted):
         self,
         style: Literal["filled", "outlines"] = "filled",
         max_boxes: int = 26,
-        min_side: int = 2,
         threshold: float = EVEN,
     ) -> None:
         if not 1 <= max_boxes <= 124:
             raise ConfigError(f"max_boxes must be 1 to 124, the number of separable colours, got {max_boxes}")
-        self.style, self.max_boxes, self.min_side, self.threshold = style, max_boxes, min_side, threshold
+        self.style, self.max_boxes, self.threshold = style, max_boxes, threshold
         self.most_classes = 1 if style == "outlines" else NUM_COLOURS // max_boxes
 
     @staticmethod
@@ -144,7 +143,7 @@ class PaintedBoxes(Painted):
             count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
             whole = [n for n in range(1, count) if stats[n, 4] >= 0.05 * stats[1:, 4].max()]
             low, high = stats[whole, :2].min(0), (stats[whole, :2] + stats[whole, 2:4]).max(0)
-            if min(high - low) >= self.min_side:
+            if min(high - low) >= _SHORTEST:
                 confidence = float(sure[np.isin(labels, whole)].mean())
                 corners = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
                 found.append((int(number), corners, confidence))
@@ -156,7 +155,7 @@ class PaintedBoxes(Painted):
         found = []
         for contour in contours:
             x, y, width, height = cv2.boundingRect(contour)
-            if min(width, height) >= max(self.min_side, 2 * self._WIDTH):
+            if min(width, height) >= 2 * self._WIDTH:
                 rim = np.ones((height, width), dtype=bool)
                 rim[2:-2, 2:-2] = False
                 confidence = float(white[y : y + height, x : x + width][rim].mean())
