@@ -137,7 +137,7 @@ def test_alignment_without_its_extra_is_refused_before_anything_is_rendered(imag
 
 
 def test_alignment_needs_whole_cells(images, tmp_path):
-    with pytest.raises(ConfigError, match=r"multiples of 16, image_size is 16 x 24\n.*\n.*\[16,32\]"):
+    with pytest.raises(ConfigError, match=r"image_size is 16 x 24, and .* multiples of 16\n.*\n.*\[16,32\]"):
         pretrain(recipe(images, denoiser={"alignment": {}}), tmp_path, "cpu", workers=0)
 
 

@@ -35,8 +35,7 @@ from gensight.methods.pretrain.denoiser import DenoiserMethod
 from gensight.methods.pretrain.latents import LatentSource, alignment_mean, encode_pool, latent_deviation
 from gensight.methods.pretrain.pipeline import load_pretrained
 from gensight.methods.pretrain.pool import ImageSource, Pool, PoolSettings
-from gensight.methods.pretrain.tokenizer import build_tokenizer
-from gensight.methods.pretrain.vocabulary import INSTRUCTION_WORDS
+from gensight.methods.pretrain.tokenizer import build_tokenizer, instruction_words
 from gensight.puppets.captions import CAPTION_WORDS
 from gensight.readers.base import Reader
 from gensight.readers.footage.videos import VideosReader
@@ -125,7 +124,7 @@ def _stored(folder: Path) -> PipelineParts:
 
 def _fresh(config: PretrainConfig) -> PipelineParts:
     text, denoiser, autoencoder = config.text, config.denoiser, config.autoencoder
-    tokenizer = build_tokenizer({*INSTRUCTION_WORDS, *CAPTION_WORDS}, text.length)
+    tokenizer = build_tokenizer({*instruction_words(), *CAPTION_WORDS}, text.length)
     stride = 2 ** (len(autoencoder.widths) - 1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -147,21 +146,21 @@ def _fresh(config: PretrainConfig) -> PipelineParts:
 
 def _check_size(config: PretrainConfig, stride: int) -> None:
     height, width = config.image_size
-    if height % stride or width % stride or config.autoencoder.crop % stride:
-        up = [-(-side // stride) * stride for side in (height, width, config.autoencoder.crop)]
-        raise ConfigError(
-            f"image_size ({height} x {width}) and autoencoder.crop ({config.autoencoder.crop}) must be multiples of "
-            f"{stride}",
-            where="image_size",
-            hint=f"for example image_size=[{up[0]},{up[1]}] autoencoder.crop={up[2]}",
-        )
-    if config.denoiser.alignment is not None and (height % ALIGNED_STRIDE or width % ALIGNED_STRIDE):
-        up = [-(-side // ALIGNED_STRIDE) * ALIGNED_STRIDE for side in (height, width)]
-        raise ConfigError(
-            f"denoiser.alignment needs sides that are multiples of {ALIGNED_STRIDE}, image_size is {height} x {width}",
-            where="image_size",
-            hint=f"for example image_size=[{up[0]},{up[1]}]",
-        )
+    crop = config.autoencoder.crop
+    _check_multiples(
+        (height, width, crop), stride, f"image_size ({height} x {width}) and autoencoder.crop ({crop}) must be"
+    )
+    if config.denoiser.alignment is not None:
+        what = f"image_size is {height} x {width}, and denoiser.alignment needs sides that are"
+        _check_multiples((height, width), ALIGNED_STRIDE, what)
+
+
+def _check_multiples(sides: tuple[int, ...], unit: int, what: str) -> None:
+    if any(side % unit for side in sides):
+        up = [-(-side // unit) * unit for side in sides]
+        crop = "".join(f" autoencoder.crop={side}" for side in up[2:])
+        hint = f"for example image_size=[{up[0]},{up[1]}]{crop}"
+        raise ConfigError(f"{what} multiples of {unit}", where="image_size", hint=hint)
 
 
 def build_autoencoder_training(config: PretrainConfig, parts: PipelineParts, pool: Pool) -> NetworkTraining | None:

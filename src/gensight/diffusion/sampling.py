@@ -33,11 +33,10 @@ _STEP_NOISE = 1 << 20  # the stream of the noise that a sampler adds, of an item
 
 def find_sampler(name: str) -> SamplerName:
     """The sampler of that name. ConfigError with the nearest one where there is none."""
-    for sampler in SAMPLERS:
-        if sampler == name:
-            return sampler
-    hint = did_you_mean(name, SAMPLERS)
-    raise ConfigError(f"there is no sampler `{name}`", where="sampler", choices=SAMPLERS, hint=hint)
+    if name not in SAMPLERS:
+        hint = did_you_mean(name, SAMPLERS)
+        raise ConfigError(f"there is no sampler `{name}`", where="sampler", choices=SAMPLERS, hint=hint)
+    return name
 
 
 @dataclass(frozen=True)

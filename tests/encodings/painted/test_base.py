@@ -10,7 +10,6 @@ import torch
 from gensight.encodings.edge_image import EdgeImage
 from gensight.encodings.painted.base import (
     NUM_CLASS_COLOURS,
-    PaintedTasks,
     code_colours,
     colour_shares,
     colour_temperature,
@@ -20,6 +19,7 @@ from gensight.encodings.painted.boxes import PaintedBoxes
 from gensight.encodings.painted.classes import PaintedClass
 from gensight.encodings.painted.depth import PaintedDepth
 from gensight.encodings.painted.drawings import PaintedEdges, PaintedKeypoints
+from gensight.encodings.painted.instructed import Instructed
 from gensight.encodings.painted.masks import PaintedMask
 from gensight.errors import ConfigError, DataError
 from gensight.geometry import box_image_to_model
@@ -364,14 +364,14 @@ def test_confidence_falls_between_two_colours():
 
 
 def test_tasks_under_one_output():
-    both = PaintedTasks({"segment": PaintedMask(), "depth": PaintedDepth()})
+    both = Instructed({"segment": PaintedMask(), "depth": PaintedDepth()}, ("cat",))
     item = depth_item(plane(np.random.default_rng(0)))
     view = whole_frame(item.sample.size, (64, 64))
     assert both.decode(both.encode(item, (view,)), item, (view,)).depth is not None
     with pytest.raises(ConfigError, match="no painted task is called `None`"):
         both.encode(Item(item.samples), (view,))
     with pytest.raises(ConfigError, match="must have its own task's name"):
-        PaintedTasks({"detect": PaintedMask()})
+        Instructed({"detect": PaintedMask()}, ("cat",))
 
 
 def test_depth_without_a_unit_is_refused():

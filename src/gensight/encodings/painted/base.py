@@ -16,11 +16,9 @@ from torch import Tensor
 
 from gensight.encodings.base import Encoding, OutputSpec
 from gensight.encodings.grids import map_array
-from gensight.encodings.panels import Panel
 from gensight.errors import ConfigError
 from gensight.geometry import grid_to_image, image_to_grid, pixel_centres
-from gensight.instructions.grammar import TASKS
-from gensight.samples import Array, Instance, Item, Prediction, Sample, Size, View
+from gensight.samples import Array, Instance, Item, Prediction, Size, View
 
 OUTPUT = "painted"
 EVEN = 0.5  # threshold midway between black and a colour
@@ -155,7 +153,7 @@ def _values_at(points: Array, values: Array, fill: float) -> Array:
     return found
 
 
-class _OnePicture(Encoding):
+class OnePicture(Encoding):
     """Output `painted`: (3, height, width) of the model frame in [0, 1]; `painted_weight`: (1, height, width)."""
 
     @property
@@ -166,7 +164,7 @@ class _OnePicture(Encoding):
         return model_size
 
 
-class Painted(_OnePicture):
+class Painted(OnePicture):
     """A prediction painted in RGB; subclasses define what is painted."""
 
     task: str = ""
@@ -192,41 +190,6 @@ class Painted(_OnePicture):
         """See `read`."""
         maps = map_array(outputs[OUTPUT], 3, views[0].model_size, OUTPUT)
         return self.read(np.clip(maps.transpose(1, 2, 0), 0, 1), item, views[0])
-
-
-class PaintedTasks(_OnePicture):
-    """Several painted tasks under one output: an item's query selects one.
-
-    Args:
-        tasks: Name of task (one of `TASKS`) -> its encoding.
-    """
-
-    name = "painted"
-
-    def __init__(self, tasks: Mapping[str, Painted]) -> None:
-        if not tasks or any(name != one.task for name, one in tasks.items()):
-            raise ConfigError("each painted task must have its own task's name", choices=TASKS)
-        self.tasks = dict(tasks)
-
-    def items(self, sample: Sample) -> list[Item]:
-        """The items of every task that the sample has labels for."""
-        return [item for one in self.tasks.values() for item in one.items(sample)]
-
-    def of(self, item: Item) -> Painted:
-        """The task of an item. ConfigError where it names none of these."""
-        task = None if item.query is None else item.query.task
-        if task not in self.tasks:
-            raise ConfigError(f"no painted task is called `{task}`", where=item.key, choices=self.tasks)
-        return self.tasks[task]
-
-    def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
-        return self.of(item).encode(item, views)
-
-    def decode(self, outputs: Mapping[str, Tensor], item: Item, views: tuple[View, ...]) -> Prediction:
-        return self.of(item).decode(outputs, item, views)
-
-    def panel(self, prediction: Prediction, item: Item) -> Panel | None:
-        return self.of(item).panel(prediction, item)
 
 
 def query_classes(item: Item) -> Sequence[str]:

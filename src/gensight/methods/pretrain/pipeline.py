@@ -1,7 +1,6 @@
 """The card and the pictures of a pretrained backbone's folder, and the networks that a pretraining starts from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -23,25 +22,6 @@ DDIM_STEPS = 50
 GUIDANCE = 4.0
 SAMPLE_SHEET = "samples.png"
 RECONSTRUCTIONS = "reconstructions.png"
-
-
-@dataclass(frozen=True)
-class Card:
-    """The contents of the folder's README.
-
-    Attributes:
-        title: The backbone's name.
-        description: One line.
-        data: Sentence on the images that it learned from.
-        facts: Rows of a table: number of parameters, steps, losses, rates, hardware.
-        prompts: Of the sample sheet.
-    """
-
-    title: str
-    description: str
-    data: str
-    facts: dict[str, str] = field(default_factory=dict)
-    prompts: tuple[str, ...] = ()
 
 
 def load_pretrained(folder: Path) -> PipelineParts:
@@ -112,15 +92,26 @@ def write_pictures(parts: PipelineParts, pool: Pool, prompts: Sequence[str], fol
     return psnr
 
 
-def write_card(card: Card, folder: Path) -> None:
-    """Writes README.md beside the weights."""
-    rows = "\n".join(f"| {name} | {value} |" for name, value in card.facts.items())
-    prompts = "\n".join(f"{number}. {prompt or '(empty prompt)'}" for number, prompt in enumerate(card.prompts, 1))
+def write_card(
+    folder: Path, title: str, description: str, data: str, facts: dict[str, str], prompts: Sequence[str]
+) -> None:
+    """Writes README.md beside the weights.
+
+    Args:
+        folder: Of the pipeline.
+        title: The backbone's name.
+        description: One line.
+        data: Sentence on the images that it learned from.
+        facts: Rows of a table: number of parameters, steps, losses, rates, hardware.
+        prompts: Of the sample sheet.
+    """
+    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+    numbered = "\n".join(f"{number}. {prompt or '(empty prompt)'}" for number, prompt in enumerate(prompts, 1))
     write_text(
         folder / "README.md",
-        f"""# {card.title}
+        f"""# {title}
 
-{card.description}
+{description}
 
 A latent text-to-image diffusion model in diffusers' folder format, pretrained by `gensight pretrain`. Open it with
 `diffusers.StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)`, or name it in a recipe:
@@ -128,7 +119,7 @@ A latent text-to-image diffusion model in diffusers' folder format, pretrained b
 
 ## Data
 
-{card.data}
+{data}
 
 ## Training
 
@@ -140,7 +131,7 @@ A latent text-to-image diffusion model in diffusers' folder format, pretrained b
 
 `{SAMPLE_SHEET}`: one image per prompt, DDIM with {DDIM_STEPS} steps, guidance {GUIDANCE:g}. In reading order:
 
-{prompts}
+{numbered}
 
 `{RECONSTRUCTIONS}`: images of the pool, each followed by its reconstruction.
 
