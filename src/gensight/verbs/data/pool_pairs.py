@@ -53,9 +53,6 @@ class Settings:
         several: Share of images queried for several classes at once, for each of segmentation and detection.
         box_region: Targets of `detect`: `box`, whole objects; `head`, their heads; `auto`: heads, of the sources
             that mark no whole objects.
-
-    Raises:
-        ConfigError: A value that is none of the choices.
     """
 
     sources: tuple[str, ...]
@@ -72,13 +69,16 @@ class Settings:
     several: float = 0.2
     box_region: Literal["box", "head", "auto"] = "box"
 
-    def __post_init__(self) -> None:
+    @classmethod
+    def checked(cls, **values: Any) -> "Settings":
+        """Settings from a user's values. Raises ConfigError for one that is none of the choices."""
         for key, choices in _CHOICES.items():
-            if getattr(self, key) not in choices:
-                raise ConfigError(f"unknown value '{getattr(self, key)}'", where=key, choices=choices)
-        for task in self.tasks:
+            if key in values and values[key] not in choices:
+                raise ConfigError(f"unknown value '{values[key]}'", where=key, choices=choices)
+        for task in values.get("tasks", ()):
             if task not in TASKS:
                 raise ConfigError(f"no task is called `{task}`", where="--tasks", choices=TASKS)
+        return cls(**values)
 
 
 @dataclass(frozen=True, eq=False)
