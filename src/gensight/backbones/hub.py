@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from gensight.errors import RunError, first_line
 
 _LOGS = ("diffusers.utils.logging", "transformers.utils.logging")
@@ -53,3 +55,17 @@ def quiet_libraries() -> Iterator[None]:
             log.set_verbosity(level)
             if bar:
                 log.enable_progress_bar()
+
+
+@contextmanager
+def reading(what: str, where: Path) -> Iterator[None]:
+    """Reads quietly; what the libraries raise for files that are missing, damaged or of another kind is a RunError."""
+    try:
+        with quiet_libraries():
+            yield
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise RunError(
+            f"{what} could not be read ({first_line(error)})",
+            where=where,
+            hint="the file may be cut short or of another model: copy or download it again",
+        ) from error

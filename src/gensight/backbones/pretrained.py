@@ -12,12 +12,11 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, AutoencoderTiny, DDPMScheduler, DiffusionPipeline, UNet2DConditionModel
-from safetensors import SafetensorError
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from gensight.backbones.hub import hub_folder, quiet_libraries
-from gensight.errors import RunError, first_line
+from gensight.backbones.hub import hub_folder, reading
+from gensight.errors import RunError
 
 MOVED = {"runwayml/stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-v1-5"}
 AUTOENCODERS = {"AutoencoderKL": AutoencoderKL, "AutoencoderTiny": AutoencoderTiny}
@@ -97,7 +96,7 @@ def load_parts(folder: Path, dtype: torch.dtype, random_weights: bool, seed: int
         ("vae", _kind(folder, index, "vae", AUTOENCODERS), torch.float32),
         *[(name, _kind(folder, index, name, TEXT_ENCODERS), dtype) for name in encoders],
     ]
-    with quiet_libraries(), torch.random.fork_rng(devices=[], enabled=random_weights):
+    with torch.random.fork_rng(devices=[], enabled=random_weights):
         if random_weights:
             torch.manual_seed(seed)
         make = _fresh if random_weights else _stored
@@ -106,9 +105,9 @@ def load_parts(folder: Path, dtype: torch.dtype, random_weights: bool, seed: int
         unet=models["unet"],
         vae=models["vae"],
         text_encoders=tuple(models[name] for name in encoders),
-        tokenizers=tuple(_tokenizer(folder, name.replace("text_encoder", "tokenizer")) for name in encoders),
+        tokenizers=tuple(read_tokenizer(folder, name.replace("text_encoder", "tokenizer")) for name in encoders),
         # Whichever sampler a pipeline names, its config holds the training schedule, which is all that is needed.
-        scheduler=_scheduler(folder),
+        scheduler=read_scheduler(folder),
     )
 
 
@@ -145,13 +144,11 @@ def _kind(folder: Path, index: Mapping[str, str], name: str, table: Mapping[str,
 
 
 def _fresh(folder: Path, name: str, kind: Any, dtype: torch.dtype) -> nn.Module:
-    try:
+    with reading(f"the config of the pipeline's {name}", folder):
         if name.startswith("text_encoder"):
             model = kind(CLIPTextConfig.from_pretrained(folder / name, local_files_only=True))
         else:
             model = kind.from_config(kind.load_config(folder, subfolder=name, local_files_only=True))
-    except (OSError, ValueError, KeyError) as error:
-        raise RunError(f"the pipeline's {name} has no usable config ({first_line(error)})", where=folder) from error
     return nn.Module.to(model, dtype).eval()  # diffusers' own `to` warns of a cast that is meant
 
 
@@ -165,36 +162,28 @@ def _stored(folder: Path, name: str, kind: Any, dtype: torch.dtype) -> nn.Module
         )
     plain = [path for path in stored if ".fp16." not in path.name]
     options = {"local_files_only": True, "use_safetensors": True, "variant": None if plain else "fp16"}
-    try:
+    with reading(f"the pipeline's {name}", folder / name):
         model, info = kind.from_pretrained(
             folder, subfolder=name, torch_dtype=dtype, output_loading_info=True, **options
         )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise RunError(
-            f"the pipeline's {name} could not be read ({first_line(error)})",
-            where=folder / name,
-            hint="the file may be cut short or of another model: copy or download it again",
-        ) from error
     if info["missing_keys"]:
         missing = sorted(info["missing_keys"])
         raise RunError(f"the pipeline's {name} lacks {len(missing)} tensors, such as {missing[0]}", where=folder / name)
     return model.eval()
 
 
-def _tokenizer(folder: Path, name: str) -> Any:
+def read_tokenizer(folder: Path, name: str = "tokenizer") -> Any:
+    """The tokenizer of a pipeline's folder. Raises RunError."""
     if not any((folder / name / file).is_file() for file in ("vocab.json", "tokenizer.json")):
         raise RunError(f"the pipeline's {name} has no vocabulary", where=folder / name)
-    try:
+    with reading(f"the pipeline's {name}", folder):
         return CLIPTokenizer.from_pretrained(folder / name, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise RunError(f"the pipeline's {name} could not be read ({first_line(error)})", where=folder) from error
 
 
-def _scheduler(folder: Path) -> DDPMScheduler:
-    try:
+def read_scheduler(folder: Path) -> DDPMScheduler:
+    """The training schedule of a pipeline's folder. Raises RunError."""
+    with reading("the pipeline's scheduler", folder):
         return DDPMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise RunError(f"the pipeline's scheduler could not be read ({first_line(error)})", where=folder) from error
 
 
 def check_family(parts: PipelineParts) -> bool:

@@ -13,10 +13,9 @@ from typing import Any
 
 import transformers
 from huggingface_hub import snapshot_download
-from safetensors import SafetensorError
 from torch import nn
 
-from gensight.backbones.hub import hub_folder, quiet_libraries
+from gensight.backbones.hub import hub_folder, reading
 from gensight.errors import ResourceError, RunError, first_line
 
 FILES = ("preprocessor_config.json", "processor_config.json")  # the second is where newer versions of them write it
@@ -93,7 +92,7 @@ def load_model(folder: Path, kind: str, unused: Sequence[str] = UNUSED) -> nn.Mo
         )
     safe = any(path.suffix == ".safetensors" for path in stored)
     try:
-        with quiet_libraries():
+        with reading("the model", folder):
             model, info = model_class.from_pretrained(
                 folder, local_files_only=True, use_safetensors=safe, weights_only=True, output_loading_info=True
             )
@@ -108,12 +107,6 @@ def load_model(folder: Path, kind: str, unused: Sequence[str] = UNUSED) -> nn.Mo
             "the weights' file holds more than tensors, and was not opened: it could run code",
             where=folder,
             hint=f"get the model's {WEIGHTS[0]}, which can hold nothing else",
-        ) from error
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise RunError(
-            f"the model could not be read ({first_line(error)})",
-            where=folder,
-            hint="the file may be cut short or of another model: copy or download it again",
         ) from error
     missing = sorted(key for key in info["missing_keys"] if not any(part in key for part in unused))
     if missing:

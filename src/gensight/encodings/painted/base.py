@@ -126,7 +126,7 @@ def colour_shares(picture: Array, colours: Array) -> Array:
     temperature = colour_temperature(colours)
     blocks = _pixels(picture, colours)
     shares = [softmax(-_squared_distances(rows, colours) / temperature, axis=1).sum(0) for rows in blocks]
-    return np.sum(shares, axis=0, dtype=np.float64) / (picture.size // 3)
+    return np.stack(shares).astype(np.float64).sum(0) / (picture.size // 3)
 
 
 def _squared_distances(flat: Array, colours: Array) -> Array:

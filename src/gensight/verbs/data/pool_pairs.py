@@ -153,7 +153,7 @@ def pairs(
     view = _view(sample.size, settings.size)
     sample = with_region(sample, source.region)
     items = queries_of(sample, source, settings, encodings)
-    shown = {
+    shown: dict[Task, set[str | None]] = {
         task: {sample.label} if task == "classify" else {n for item in one.items(sample) for n in query_classes(item)}
         for task, one in encodings.items()
     }
