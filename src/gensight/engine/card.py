@@ -121,12 +121,6 @@ class Card:
             raise RunError(f"this is no run's card: {error}", where=where, hint=hint) from error
 
 
-def skeleton_to_json(skeleton: Skeleton | None) -> dict[str, Any] | None:
-    """A skeleton as cards and predictions.json describe it."""
-    values: dict[str, Any] | None = msgspec.to_builtins(skeleton)
-    return values
-
-
 def package_versions() -> dict[str, str]:
     """Versions of what trains and runs models."""
     return {name: version(name) for name in ("gensight", "torch", "diffusers", "lightning")}

@@ -8,6 +8,7 @@ nearest, is the confidence.
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -197,6 +198,7 @@ def query_classes(item: Item) -> Sequence[str]:
     return () if item.query is None else item.query.options
 
 
-def answer_prediction(item: Item, instances: Sequence[Instance] = ()) -> Prediction:
-    """The prediction of an item with these instances."""
-    return Prediction(item.sample.key, item.sample.size, tuple(instances), item_key=item.key, group=item.sample.group)
+def answer_prediction(item: Item, instances: Sequence[Instance] = (), **fields: Any) -> Prediction:
+    """The prediction of an item with these instances, or these other fields."""
+    sample = item.sample
+    return Prediction(sample.key, sample.size, tuple(instances), item_key=item.key, group=sample.group, **fields)

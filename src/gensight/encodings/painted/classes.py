@@ -8,6 +8,7 @@ from gensight.encodings.class_label import label_panel
 from gensight.encodings.painted.base import (
     NUM_CLASS_COLOURS,
     Painted,
+    answer_prediction,
     class_colours,
     colour_shares,
     query_classes,
@@ -65,9 +66,7 @@ class PaintedClass(Painted):
         queried = query_classes(item) or self.labels
         shares = colour_shares(picture, class_colours(queried, self.labels))
         scores = {name: float(shares[number]) for number, name in enumerate(queried, start=1)}
-        return Prediction(
-            item.sample.key, item.sample.size, label_scores=scores, item_key=item.key, group=item.sample.group
-        )
+        return answer_prediction(item, label_scores=scores)
 
     def panel(self, prediction: Prediction, item: Item) -> Panel | None:
         """See `label_panel`."""

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 
 from gensight.encodings.depth import check_metres, depth_panel
-from gensight.encodings.painted.base import Painted
+from gensight.encodings.painted.base import Painted, answer_prediction
 from gensight.encodings.panels import Panel
 from gensight.errors import ConfigError, DataError
 from gensight.geometry import map_grid_to_image, map_image_to_grid
@@ -68,7 +68,7 @@ class PaintedDepth(Painted):
         """`depth` in metres, NaN outside of the view; the channels are averaged."""
         grey = map_grid_to_image(picture.mean(-1).astype(np.float32), view, fill=float("nan"))
         depth = Depth(self.metres(np.clip(grey, 0, 1)).astype(np.float32), "metric")
-        return Prediction(item.sample.key, item.sample.size, depth=depth, item_key=item.key, group=item.sample.group)
+        return answer_prediction(item, depth=depth)
 
     def panel(self, prediction: Prediction, item: Item) -> Panel | None:
         """See `depth_panel`."""
