@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import assert_never
+from typing import Any, assert_never
 
 import torch
-from torch import nn
 
 from gensight.assembly.readers import build_readers
 from gensight.backbones.base import weights_hash
@@ -13,7 +12,14 @@ from gensight.backbones.imagenet import ImagenetEncoder, require_imagenet
 from gensight.backbones.presets import tiny_folder
 from gensight.backbones.pretrained import PipelineParts
 from gensight.config.data import PuppetsData, VideosData
-from gensight.config.pretrain import FolderStart, PretrainConfig, ScratchStart, TinyStart
+from gensight.config.pretrain import (
+    AutoencoderConfig,
+    DenoiserConfig,
+    FolderStart,
+    PretrainConfig,
+    ScratchStart,
+    TinyStart,
+)
 from gensight.diffusion.noise import mix
 from gensight.diffusion.targets import Prediction
 from gensight.engine.fit import Schedule
@@ -168,10 +174,8 @@ def build_autoencoder_training(config: PretrainConfig, parts: PipelineParts, poo
     section = config.autoencoder
     if not section.steps:
         return None
-    identity = [
-        _pool_identity(config), section.model_dump(mode="json", exclude={"steps"}), weights_hash(parts.vae.state_dict())
-    ]  # fmt: skip
-    _channels_last(parts.vae)
+    identity = [_pool_identity(config), _unless_steps(section), weights_hash(parts.vae.state_dict())]
+    parts.vae.to(memory_format=torch.channels_last)
     return NetworkTraining(
         method=AutoencoderMethod(parts.vae, section.kl_weight),
         batches=IndexedBatches(ImageSource(pool, section.crop), section.batch_size, mix(config.seed, 1)),
@@ -200,10 +204,8 @@ def build_denoiser_training(
     if isinstance(config.start, ScratchStart):
         parts.vae.register_to_config(scaling_factor=1 / latent_deviation(latents))
     source = LatentSource(latents, pool, parts.vae.config.scaling_factor, maps)
-    identity = [
-        autoencoder, start, _pool_identity(config), config.flip, section.model_dump(mode="json", exclude={"steps"})
-    ]  # fmt: skip
-    _channels_last(parts.unet)
+    identity = [autoencoder, start, _pool_identity(config), config.flip, _unless_steps(section)]
+    parts.unet.to(memory_format=torch.channels_last)
     return NetworkTraining(
         method=DenoiserMethod(
             parts.unet,
@@ -212,8 +214,8 @@ def build_denoiser_training(
             parts.scheduler.alphas_cumprod,
             parts.scheduler.config.prediction_type,
             section.caption_dropout,
-            alignment=None if maps is None else _alignment_head(config, parts, maps),
-            alignment_weight=0.0 if section.alignment is None else section.alignment.weight,
+            None if maps is None else _alignment_head(config, parts, maps),
+            0.0 if section.alignment is None else section.alignment.weight,
         ),
         batches=IndexedBatches(source, section.batch_size, mix(config.seed, 2)),
         optimisation=_optimisation(
@@ -260,5 +262,5 @@ def _pool_identity(config: PretrainConfig) -> str:
     return value_hash(config.model_dump(mode="json", include=fields))
 
 
-def _channels_last(network: nn.Module) -> None:
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+def _unless_steps(section: AutoencoderConfig | DenoiserConfig) -> dict[str, Any]:
+    return section.model_dump(mode="json", exclude={"steps"})
