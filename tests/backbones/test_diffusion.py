@@ -64,6 +64,10 @@ class TestFewLayers(_OfFolder):
     options = {"layers": ["up_blocks.1.resnets.0", "down_blocks.1.resnets.1", "mid_block.resnets.1"]}  # noqa: RUF012
 
 
+class TestEncoderLayers(_OfFolder):
+    options = {"layers": ["vae.down_blocks.1.resnets.0", "up_blocks.1.resnets.0"]}  # noqa: RUF012
+
+
 def test_sd_layers(folders):
     layers = load_diffusion(folders["sd"]).layers
     assert [layer.stride for layer in layers] == [64] * 3 + [32] * 3 + [16] * 3 + [8] * 3
@@ -180,6 +184,29 @@ def test_noise_is_the_callers_and_follows_the_schedule(backbone, images):
     noised = backbone.features(images, timestep=400, noise=noise)
     for name, maps in noised.maps.items():
         torch.testing.assert_close(maps, expected.maps[name], rtol=1e-4, atol=1e-5)
+
+
+def test_the_encoders_maps_are_its_blocks_outputs_whatever_the_noise(folder, images):
+    names = ["vae.down_blocks.0.resnets.0", "vae.down_blocks.2.resnets.0"]
+    backbone = load_diffusion(folder, layers=[*names, "mid_block.resnets.1"])
+    assert [layer.stride for layer in backbone.layers] == [1, 4, backbone.layers[-1].stride]
+    noise = torch.randn(len(images), *backbone.latent_shape(images.shape[-2:]))
+    maps = backbone.features(images, timestep=500, noise=noise).maps
+    encoder = backbone.vae.encoder
+    first = encoder.down_blocks[0].resnets[0](encoder.conv_in(images * 2 - 1), None)
+    torch.testing.assert_close(maps[names[0]], first)
+    deep = encoder.down_blocks[1](encoder.down_blocks[0](encoder.conv_in(images * 2 - 1)))
+    torch.testing.assert_close(maps[names[1]], encoder.down_blocks[2].resnets[0](deep, None))
+    with pytest.raises(ConfigError, match=r"vae\.down_blocks\.0\.resnets\.0 is read from an image"):
+        backbone.read_latents(noise, 500)
+
+
+def test_encoder_layers_alone_need_no_unet(folder, images):
+    backbone = load_diffusion(folder, layers=["vae.down_blocks.0.resnets.0"])
+    backbone.unet.mid_block.register_forward_hook(lambda *_: pytest.fail("the U-Net was run"))
+    found = backbone.features(images)
+    assert list(found.maps) == ["vae.down_blocks.0.resnets.0"]
+    assert found.time_embedding is not None
 
 
 def test_prompts_matter(backbone, images):
@@ -358,7 +385,7 @@ def test_fingerprint_depends_on_settings(folders):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"layers": ["up_blocks.1.resnet.0"]}, "the U-Net has no layer 'up_blocks.1.resnet.0'"),
+        ({"layers": ["up_blocks.1.resnet.0"]}, "the backbone has no layer 'up_blocks.1.resnet.0'"),
         ({"layers": []}, "no layer is asked for"),
         ({"timestep": 1000}, r"timestep 1000 lies outside 0\.\.999"),
         ({"dtype": "fp16"}, "unknown dtype 'fp16'"),

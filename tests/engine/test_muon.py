@@ -15,6 +15,15 @@ def test_orthogonalised_matrices_have_singular_values_near_one():
         assert product > 0.8 * torch.linalg.svdvals(matrix).sum()  # the same singular vectors
 
 
+def test_bfloat16_is_orthogonal_enough():
+    matrix = torch.randn(40, 90, generator=torch.Generator().manual_seed(0))
+    rough = orthogonalised(matrix, torch.bfloat16)
+    assert rough.dtype == torch.float32
+    values = torch.linalg.svdvals(rough)
+    assert values.max() < 1.3
+    assert values.median() > 0.6
+
+
 def trained(steps: int, interrupted_at: int | None = None) -> tuple[list[float], dict[str, torch.Tensor]]:
     torch.manual_seed(0)
     network = nn.ModuleDict({"conv_in": nn.Conv2d(3, 8, 3, padding=1), "middle": nn.Conv2d(8, 3, 3, padding=1)})

@@ -118,7 +118,10 @@ def test_alignment_and_muon_end_in_a_folder_that_diffusers_opens(images, tmp_pat
     config = recipe(
         images, image_size=(16, 32), kept_images=2,
         autoencoder={"widths": (8, 16), "steps": 2, "batch_size": 2, "crop": 8, "muon_rate": 0.01},
-        denoiser={"widths": (8, 16), "heads": 2, "steps": 3, "batch_size": 2, "muon_rate": 0.01, "alignment": {}},
+        denoiser={
+            "widths": (8, 16), "heads": 2, "steps": 3, "batch_size": 2, "muon_rate": 0.01, "precision": "bfloat16",
+            "alignment": {},
+        },
     )  # fmt: skip
     trained = pretrain(config, tmp_path / "aligned", "cpu", workers=0)
     assert len(load_diffusion(trained).features(torch.rand(1, 3, 16, 32)).maps) == 4

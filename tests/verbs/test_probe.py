@@ -111,8 +111,8 @@ def test_another_probe_is_not_overwritten(recipe: RunConfig, done: Path) -> None
 def test_unknown_layers_are_refused_with_the_choices(recipe: RunConfig, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         probe(recipe, tmp_path / "out", **{**SMALL, "layers": "up_blocks.2.resnet.0"})
-    assert "the U-Net has no layer 'up_blocks.2.resnet.0'" in str(caught.value)
-    assert "valid: down_blocks.0.resnets.0" in str(caught.value)
+    assert "the backbone has no layer 'up_blocks.2.resnet.0'" in str(caught.value)
+    assert "valid: vae.down_blocks.0.resnets.0" in str(caught.value)
     assert "did you mean up_blocks.2.resnets.0" in str(caught.value)
     assert not (tmp_path / "out").exists()
 

@@ -12,6 +12,7 @@ from gensight.backbones.imagenet import ImagenetEncoder, require_imagenet
 from gensight.backbones.presets import tiny_folder
 from gensight.backbones.pretrained import PipelineParts
 from gensight.config.data import PuppetsData, VideosData
+from gensight.config.fields import Precision
 from gensight.config.pretrain import (
     AutoencoderConfig,
     DenoiserConfig,
@@ -62,6 +63,7 @@ class NetworkTraining:
     optimisation: Optimisation
     schedule: Schedule
     identity: str
+    precision: Precision = "float32"
 
 
 def build_images(config: PretrainConfig) -> Reader:
@@ -219,10 +221,11 @@ def build_denoiser_training(
         ),
         batches=IndexedBatches(source, section.batch_size, mix(config.seed, 2)),
         optimisation=_optimisation(
-            section.steps, section.learning_rate, section.muon_rate, section.ema, weight_decay=0.01
+            section.steps, section.learning_rate, section.muon_rate, section.ema, 0.01, section.precision
         ),
         schedule=_schedule(section.steps, config.max_minutes, 1 - AUTOENCODER_SHARE),
         identity=value_hash(identity),
+        precision=section.precision,
     )
 
 
@@ -233,12 +236,18 @@ def _alignment_head(config: PretrainConfig, parts: PipelineParts, maps: Array) -
 
 
 def _optimisation(
-    steps: int, learning_rate: float, muon_rate: float | None, ema: float, weight_decay: float = 0.0
+    steps: int,
+    learning_rate: float,
+    muon_rate: float | None,
+    ema: float,
+    weight_decay: float = 0.0,
+    precision: Precision = "float32",
 ) -> Optimisation:
     return Optimisation(
         steps=steps,
         learning_rate=learning_rate,
         muon_rate=muon_rate,
+        muon_precision=torch.float32 if precision == "float32" else torch.bfloat16,
         weight_decay=weight_decay,
         warmup_steps=WARMUP_STEPS,
         schedule="constant-then-linear",

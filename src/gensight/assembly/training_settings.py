@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from gensight.config.fields import Precision
 from gensight.config.schema import RunConfig, TrainingConfig
 from gensight.engine.fit import Machine
 from gensight.engine.module import Optimisation
@@ -51,9 +52,9 @@ def build_machine(config: TrainingConfig, device: str) -> Machine:
     return Machine(accelerator, devices, precision, config.workers, config.num_nodes)
 
 
-def single_machine(device: str) -> Machine:
-    """Lightning's settings for one device, in float32."""
-    return build_machine(TrainingConfig(), device)
+def single_machine(device: str, precision: Precision = "float32") -> Machine:
+    """Lightning's settings for one device."""
+    return build_machine(TrainingConfig(precision=precision), device)
 
 
 def choose_device(device: str) -> str:

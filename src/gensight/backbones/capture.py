@@ -1,8 +1,9 @@
-"""Reading tensors out of an unpatched U-Net, by hooks that live for one call.
+"""Reading tensors out of an unpatched U-Net and an autoencoder's encoder, by hooks that live for one call.
 
 What is read, and where it stands in diffusers' `UNet2DConditionModel`: a layer `up_blocks.1.resnets.0` is the output of
 that ResNet block's second convolution, before the residual is added and before the block's upsampler; the time
-embedding is the `temb` that all blocks are given, with whatever the U-Net added to it (SDXL: text and sizes).
+embedding is the `temb` that all blocks are given, with whatever the U-Net added to it (SDXL: text and sizes). A layer
+`vae.down_blocks.1.resnets.0` is the output of that ResNet block of the autoencoder's encoder, residual included.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 
 from gensight.backbones.base import Layer
 from gensight.errors import ConfigError, nearest
+
+ENCODER = "vae."  # what names of the encoder's layers begin with
 
 
 class Stop(Exception):  # noqa: N818 - it is no error
@@ -60,6 +63,8 @@ def capture(unet: nn.Module, names: Sequence[str], stop: bool) -> Iterator[Captu
     def keep_time(module: nn.Module, args: Any, kwargs: dict[str, Any]) -> None:
         if captured.time_embedding is None:
             captured.time_embedding = kwargs["temb"]
+            if stop and not names:
+                raise Stop
 
     first = unet.get_submodule("down_blocks.0")
     handles = [first.register_forward_pre_hook(keep_time, with_kwargs=True)]
@@ -71,6 +76,37 @@ def capture(unet: nn.Module, names: Sequence[str], stop: bool) -> Iterator[Captu
     finally:
         for handle in handles:
             handle.remove()
+
+
+@contextmanager
+def capture_encoder(vae: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+    """Fills the dict with the maps of these encoder layers in the calls of `vae.encode` made inside the block."""
+    maps: dict[str, Tensor] = {}
+
+    def keep(name: str) -> Any:
+        def hook(module: nn.Module, inputs: Any, output: Tensor) -> None:
+            maps[name] = output
+
+        return hook
+
+    handles = [
+        vae.get_submodule(f"encoder.{name.removeprefix(ENCODER)}").register_forward_hook(keep(name)) for name in names
+    ]
+    try:
+        yield maps
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def encoder_layers(vae: Any) -> tuple[Layer, ...]:
+    """Every layer of an autoencoder's encoder, finest first; none for an `AutoencoderTiny`."""
+    layers, stride = [], 1
+    for number, block in enumerate(getattr(getattr(vae, "encoder", None), "down_blocks", ())):
+        for index, resnet in enumerate(block.resnets):
+            layers.append(Layer(f"{ENCODER}down_blocks.{number}.resnets.{index}", resnet.out_channels, stride))
+        stride *= 2 if block.downsamplers else 1
+    return tuple(layers)
 
 
 def unet_layers(unet: Any, latent_stride: int) -> tuple[Layer, ...]:
@@ -105,5 +141,5 @@ def choose_layers(every: Sequence[Layer], names: Sequence[str] | None) -> tuple[
         if name not in known:
             close = nearest(name, known)
             hint = f"did you mean {close}?" if close else None
-            raise ConfigError(f"the U-Net has no layer {name!r}", where="layers", choices=known, hint=hint)
+            raise ConfigError(f"the backbone has no layer {name!r}", where="layers", choices=known, hint=hint)
     return tuple(layer for layer in every if layer.name in set(names))

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,8 +20,8 @@ from jaxtyping import Float
 from peft import LoraConfig
 from torch import Tensor, nn
 
-from gensight.backbones.base import Backbone, Features, weights_hash
-from gensight.backbones.capture import capture, choose_layers, unet_layers
+from gensight.backbones.base import Backbone, Features, Layer, weights_hash
+from gensight.backbones.capture import ENCODER, capture, capture_encoder, choose_layers, encoder_layers, unet_layers
 from gensight.backbones.presets import tiny_folder
 from gensight.backbones.pretrained import PipelineParts, check_family, load_parts, pipeline_folder
 from gensight.backbones.text import TextEmbedding, embed_prompts
@@ -41,8 +42,9 @@ class DiffusionBackbone(Backbone):
 
     Args:
         parts: The pipeline's parts. The family is read from the U-Net's config, never from a name.
-        layers: Names such as `up_blocks.1.resnets.0`, `mid_block.resnets.1` or `down_blocks.0.resnets.0`; all decoder
-            layers if None. Computing stops after the last of them.
+        layers: Names such as `up_blocks.1.resnets.0`, `mid_block.resnets.1` or `down_blocks.0.resnets.0`, and of the
+            autoencoder's encoder `vae.down_blocks.0.resnets.0`, which is finer and sees the image without noise; all
+            decoder layers of the U-Net if None. Computing stops after the last of them.
         timestep: Default training index 0..T-1.
         trainable: `frozen`, `lora` (adapters on the U-Net's attention) or `full` (the whole U-Net).
         lora_rank: Rank of the adapters.
@@ -81,7 +83,7 @@ class DiffusionBackbone(Backbone):
         self.is_xl = check_family(parts)
         self.latent_channels: int = self.unet.config.out_channels
         self.stride = parts.stride
-        self.layers = choose_layers(unet_layers(self.unet, self.stride), layers)
+        self.layers = choose_layers(self.every_layer, layers)
         self.time_channels = self.unet.time_embedding.linear_2.out_features
         self.timestep = self._check_timestep(timestep)
         self.time_embedding: TimeEmbedding = time_embedding
@@ -166,6 +168,7 @@ class DiffusionBackbone(Backbone):
             The U-Net's output (what it predicts is `scheduler.config.prediction_type`), the features, and their time
             embedding.
         """
+        self._check_latents_suffice()
         output, features = self._run(x_t, timestep, text, stop=False)
         assert output is not None and features.time_embedding is not None
         return output, features, features.time_embedding
@@ -176,12 +179,30 @@ class DiffusionBackbone(Backbone):
         timestep: int | Tensor,
         text: TextEmbedding | Sequence[str] | None = None,
     ) -> Features:
-        """The features of noisy latents; computing stops after the last layer. Arguments as for `denoise`."""
+        """The features of noisy latents; computing stops after the last layer. Arguments as for `denoise`.
+
+        Raises:
+            ConfigError: Where layers of the autoencoder's encoder are read: they need an image.
+        """
+        self._check_latents_suffice()
         return self._run(x_t, timestep, text, stop=True)[1]
+
+    def _check_latents_suffice(self) -> None:
+        encoder = self._layer_names(encoder=True)
+        if encoder:
+            raise ConfigError(
+                f"{encoder[0]} is read from an image, and noisy latents have none", where="backbone.layers",
+                hint="steer with a head that reads layers of the U-Net only",
+            )  # fmt: skip
+
+    @property
+    def every_layer(self) -> tuple[Layer, ...]:
+        """All layers that can be read: the autoencoder's encoder, then the U-Net, in the order of computing."""
+        return encoder_layers(self.vae) + unet_layers(self.unet, self.stride)
 
     def read_layers(self, names: Sequence[str]) -> None:
         """Reads these layers from now on. Raises ConfigError for an unknown one."""
-        self.layers = choose_layers(unet_layers(self.unet, self.stride), names)
+        self.layers = choose_layers(self.every_layer, names)
 
     @contextmanager
     def checkpointed(self, active: bool = True) -> Iterator[None]:
@@ -209,10 +230,15 @@ class DiffusionBackbone(Backbone):
     ) -> Features:
         """See `Backbone.features`. Maps come in the U-Net's precision, the time embedding too."""
         timestep = self.timestep if timestep is None else timestep
-        latents = self.encode_image(images)
+        with capture_encoder(self.vae, self._layer_names(encoder=True)) as encoded:
+            latents = self.encode_image(images)
         if noise is not None:
             latents = self.add_noise(latents, noise, timestep)
-        return self._run(latents, timestep, text, stop=True)[1]
+        found = self._run(latents, timestep, text, stop=True)[1]
+        return replace(found, maps={name: maps.to(self.unet.dtype) for name, maps in encoded.items()} | found.maps)
+
+    def _layer_names(self, encoder: bool) -> list[str]:
+        return [layer.name for layer in self.layers if layer.name.startswith(ENCODER) == encoder]
 
     def _run(
         self, x_t: Tensor, timestep: int | Tensor, text: TextEmbedding | Sequence[str] | None, stop: bool
@@ -232,7 +258,7 @@ class DiffusionBackbone(Backbone):
             time_ids = torch.tensor([[*size, 0, 0, *size]], dtype=dtype, device=x_t.device).expand(batch, -1)
             added = {"text_embeds": text.pooled, "time_ids": time_ids}
         output, timesteps = None, self._timesteps(timestep, x_t)
-        with capture(self.unet, [layer.name for layer in self.layers], stop) as captured:
+        with capture(self.unet, self._layer_names(encoder=False), stop) as captured:
             output = self.unet(
                 x_t.to(dtype),
                 timesteps,

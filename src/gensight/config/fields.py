@@ -49,6 +49,7 @@ Location = Annotated[Path, AfterValidator(_absolute)]
 FolderOrId = Annotated[Name, AfterValidator(_folder_or_id)]  # of a model hub, where there is no such folder
 
 SamplerName = Literal["ddim", "euler", "euler-ancestral", "ancestral", "dpm-solver++"]
+Precision = Literal["float32", "bfloat16", "float16"]  # of arithmetic
 SkeletonName = Literal["openpose-18", "coco-17", "animal-17", "data"]
 ImageSize = tuple[PositiveInteger, PositiveInteger]
 Widths = Annotated[tuple[PositiveInteger, ...], Field(min_length=1)]

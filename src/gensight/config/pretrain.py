@@ -15,6 +15,7 @@ from gensight.config.fields import (
     NonNegativeInteger,
     Positive,
     PositiveInteger,
+    Precision,
     Section,
     Share,
     Text,
@@ -82,6 +83,9 @@ class DenoiserConfig(_RatesConfig):
     steps: NonNegativeInteger = Field(default=20000, description="Optimiser steps; 0 keeps the starting weights.")
     batch_size: PositiveInteger = Field(default=32, description="Latents per step.")
     ema: Share = Field(default=0.999, description="Decay of the averaged weights, which are the ones saved.")
+    precision: Precision = Field(
+        default="float32", description="Of its arithmetic; bfloat16 is faster where the processor has it."
+    )
     caption_dropout: Share = Field(default=0.1, description="Share of captions replaced by the empty one.")
     prediction: Literal["epsilon", "v"] = Field(
         default="v", description="What the network predicts: the noise, or Salimans and Ho's v."

@@ -23,6 +23,7 @@ from gensight.config.fields import (
     Number,
     Positive,
     PositiveInteger,
+    Precision,
     Section,
     Share,
     Text,
@@ -216,9 +217,7 @@ class TrainingConfig(Section):
     workers: NonNegativeInteger = Field(
         default=0, description="Processes that load images; 0: none beside the main one."
     )
-    precision: Literal["float32", "bfloat16", "float16"] = Field(
-        default="float32", description="Arithmetic of training."
-    )
+    precision: Precision = Field(default="float32", description="Arithmetic of training.")
     accumulate: PositiveInteger = Field(default=1, description="Batches whose gradients are added up into one step.")
     validate_every: PositiveInteger = Field(default=200, description="Steps between validations (and checkpoints).")
     clip: Positive | None = Field(default=None, description="Largest norm of the gradient; none: not clipped.")

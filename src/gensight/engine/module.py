@@ -41,6 +41,7 @@ class Optimisation:
         betas: Of AdamW.
         fused: Whether AdamW moves all parameters in one kernel, which is faster where they are many and small.
         muon_rate: Peak rate of Muon, which then trains the inner matrices, and AdamW all else; None: no Muon.
+        muon_precision: Of Muon's arithmetic.
     """
 
     steps: int
@@ -56,6 +57,7 @@ class Optimisation:
     betas: tuple[float, float] = (0.9, 0.999)
     fused: bool = False
     muon_rate: float | None = None
+    muon_precision: torch.dtype = torch.float32
 
     def build(self, groups: list[dict[str, Any]], names: Mapping[int, str] | None = None) -> Optimizer:
         """The optimiser of these groups, as `Method.parameter_groups` gives them.
@@ -67,7 +69,10 @@ class Optimisation:
         if self.muon_rate is not None:
             named = [((names or {}).get(id(one), ""), one) for group in groups for one in group["params"]]
             trained = [(name, one) for name, one in named if one.requires_grad]
-            return Muon(trained, self.muon_rate, self.learning_rate, betas=self.betas, weight_decay=self.weight_decay)
+            return Muon(
+                trained, self.muon_rate, self.learning_rate, betas=self.betas, weight_decay=self.weight_decay,
+                precision=self.muon_precision,
+            )  # fmt: skip
         rated = [{"params": one["params"], "lr": self.learning_rate * one.get("lr_scale", 1.0)} for one in groups]
         match self.optimiser:
             case "adamw":

@@ -15,16 +15,19 @@ NEWTON_SCHULZ_STEPS = 5
 OUTER_LAYERS = ("conv_in", "conv_out", "quant_conv", "embedding")  # they read or write values, and stay with AdamW
 
 
-def orthogonalised(matrix: Tensor) -> Tensor:
-    """A matrix with the singular vectors of `matrix`, and singular values near 1 (within about 0.7 to 1.2)."""
+def orthogonalised(matrix: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
+    """A matrix with the singular vectors of `matrix`, and singular values near 1 (within about 0.7 to 1.2).
+
+    The iteration forgets rounding errors, so bfloat16 will do.
+    """
     a, b, c = NEWTON_SCHULZ
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
-    x = x / (x.norm() + 1e-7)
+    x = (x / (x.norm() + 1e-7)).to(precision)
     for _ in range(NEWTON_SCHULZ_STEPS):
         square = x @ x.T
         x = a * x + (b * square + c * square @ square) @ x
-    return x.T if tall else x
+    return (x.T if tall else x).to(matrix)
 
 
 class Muon(torch.optim.Optimizer):
@@ -37,6 +40,7 @@ class Muon(torch.optim.Optimizer):
         momentum: Of Muon.
         betas: Of AdamW.
         weight_decay: Of both, times their rate.
+        precision: In which matrices are made orthogonal.
     """
 
     def __init__(
@@ -47,7 +51,9 @@ class Muon(torch.optim.Optimizer):
         momentum: float = 0.95,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.0,
+        precision: torch.dtype = torch.float32,
     ) -> None:
+        self.precision = precision
         inner: list[nn.Parameter] = []
         outer: list[nn.Parameter] = []
         for name, parameter in parameters:
@@ -81,7 +87,7 @@ class Muon(torch.optim.Optimizer):
         state["momentum"].lerp_(gradient, 1 - group["momentum"])
         direction = gradient.lerp(state["momentum"], group["momentum"]).flatten(1)  # Nesterov's
         scale = max(1.0, direction.shape[0] / direction.shape[1]) ** 0.5
-        parameter.add_(orthogonalised(direction).reshape(parameter.shape), alpha=-group["lr"] * scale)
+        parameter.add_(orthogonalised(direction, self.precision).reshape(parameter.shape), alpha=-group["lr"] * scale)
 
     def _adam_step(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]

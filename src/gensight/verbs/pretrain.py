@@ -100,7 +100,7 @@ def _train(network: NetworkTraining | None, folder: Path, device: str) -> _Train
         network.optimisation,
         run,
         schedule=network.schedule,
-        machine=single_machine(device),
+        machine=single_machine(device, network.precision),
         label=folder.name,
         identity=network.identity,
     )

@@ -27,7 +27,7 @@ from gensight.assembly.experiment import Experiment
 from gensight.assembly.training_settings import choose_device
 from gensight.backbones.base import Backbone, Features
 from gensight.backbones.cache import CachedFeatures, FeatureCache, cached_features
-from gensight.backbones.capture import choose_layers, unet_layers
+from gensight.backbones.capture import choose_layers
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.config import schema
 from gensight.config.loading.loader import dump_config
@@ -167,7 +167,7 @@ def _check_timesteps(timesteps: Sequence[int], backbone: DiffusionBackbone) -> N
 
 
 def _layer_names(layers: str, backbone: DiffusionBackbone) -> list[str]:
-    every = unet_layers(backbone.unet, backbone.stride)
+    every = backbone.every_layer
     if layers == "all":
         return [layer.name for layer in every]
     names = None if layers == "decoder" else [name.strip() for name in layers.split(",") if name.strip()]

@@ -14,9 +14,7 @@ def probe(
     timesteps: Annotated[
         str, typer.Option("--timesteps", metavar="N,N...", help="Noise levels, 0 (clean) to 999.")
     ] = "1,50,150,300",
-    layers: Annotated[
-        str, typer.Option("--layers", metavar="all|decoder|NAME,NAME...", help="Which layers of the U-Net.")
-    ] = "all",
+    layers: Annotated[str, typer.Option("--layers", metavar="all|decoder|NAME,NAME...", help="Which layers.")] = "all",
     samples: Annotated[int, typer.Option("--samples", min=1, help="Number of training images.")] = 100,
     folds: Annotated[int, typer.Option("--folds", help="Of the cross-validation; whole groups stay together.")] = 5,
     noise: Annotated[
