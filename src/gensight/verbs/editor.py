@@ -10,9 +10,8 @@ from gensight.assembly.methods import build_method
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.backbones.single_file import SUFFIXES, USUAL_CONFIG, convert_single_file
 from gensight.config.loading.loader import compose_recipe
-from gensight.config.schema import RunConfig
 from gensight.encodings.calibration import UNCALIBRATED
-from gensight.engine.card import BackboneIdentity, Card, package_versions
+from gensight.engine.card import BackboneIdentity, Card
 from gensight.engine.run_folder import RunFolder
 from gensight.engine.weights import save_weights
 from gensight.errors import ConfigError, RunError
@@ -73,7 +72,19 @@ def import_editor(source: str, out: Path, overrides: Sequence[str] = (), setting
     run = RunFolder(Path(out))
     run.create(config)
     save_weights(method.trained_state(), run.weights)
-    run.write_card(_card(config, method, backbone))
+    run.write_card(
+        Card(
+            name=config.name,
+            method=config.method.kind,
+            backbone=BackboneIdentity.of(config, backbone.fingerprint()),
+            num_parameters_trained=sum(one.numel() for one in method.parameters() if one.requires_grad),
+            threshold=UNCALIBRATED.threshold,
+            steps=0,
+            best_step=0,
+            training_minutes=0.0,
+            hardware="imported",
+        )
+    )
     return run.root
 
 
@@ -92,20 +103,3 @@ def _recipe_values(folder: str) -> dict[str, Any]:
         "backbone": {"kind": "diffusers", "id": folder, "trainable": "lora", "lora_rank": 1},
         "method": {"kind": "instruct", "sampler": "euler-ancestral", "sample_steps": 100},
     }
-
-
-def _card(config: RunConfig, method: Any, backbone: DiffusionBackbone) -> Card:
-    return Card(
-        name=config.name,
-        method=config.method.kind,
-        backbone=BackboneIdentity.of(config, backbone.fingerprint()),
-        skeleton=None,
-        calibration=(1.0, 0.0),
-        threshold=UNCALIBRATED.threshold,
-        num_parameters_trained=sum(one.numel() for one in method.parameters() if one.requires_grad),
-        steps=0,
-        best_step=0,
-        training_minutes=0.0,
-        hardware="imported",
-        versions=package_versions(),
-    )
