@@ -21,7 +21,15 @@ from peft import LoraConfig
 from torch import Tensor, nn
 
 from gensight.backbones.base import Backbone, Features, Layer, weights_hash
-from gensight.backbones.capture import ENCODER, capture, capture_encoder, choose_layers, encoder_layers, unet_layers
+from gensight.backbones.capture import (
+    ENCODER,
+    capture,
+    choose_layers,
+    encoder_layers,
+    encoder_modules,
+    unet_layers,
+    watching,
+)
 from gensight.backbones.presets import tiny_folder
 from gensight.backbones.pretrained import PipelineParts, check_family, load_parts, pipeline_folder
 from gensight.backbones.text import TextEmbedding, embed_prompts
@@ -230,7 +238,7 @@ class DiffusionBackbone(Backbone):
     ) -> Features:
         """See `Backbone.features`. Maps come in the U-Net's precision, the time embedding too."""
         timestep = self.timestep if timestep is None else timestep
-        with capture_encoder(self.vae, self._layer_names(encoder=True)) as encoded:
+        with watching(encoder_modules(self.vae, self._layer_names(encoder=True))) as encoded:
             latents = self.encode_image(images)
         if noise is not None:
             latents = self.add_noise(latents, noise, timestep)

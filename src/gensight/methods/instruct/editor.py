@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.backbones.pipeline_folder import save_editor_folder
 from gensight.backbones.pretrained import PipelineParts
-from gensight.backbones.text import embed_each, embed_prompts
+from gensight.backbones.text import embed_each
 from gensight.diffusion.sampling import SamplerName, build_scheduler, item_generators, run_sampler
 from gensight.diffusion.targets import Prediction
 from gensight.errors import ConfigError, RunError
@@ -92,16 +92,14 @@ class Editor(nn.Module):
 
     def embed(self, texts: Sequence[str]) -> Tensor:
         """(B, tokens, channels); each distinct text is embedded once, and kept where the encoder is frozen."""
-        encoders, device = list(self.backbone.text_encoders), self.backbone.device
+        device = self.backbone.device
         if self.train_text and torch.is_grad_enabled():
-            return embed_each(texts, self.backbone.tokenizers, encoders, device)
+            return embed_each(texts, self.backbone.tokenizers, list(self.backbone.text_encoders), device)
         if self.train_text or len(self._texts) > MOST_TEXTS:
             self._texts = {}
         new = [text for text in dict.fromkeys(texts) if text not in self._texts]
         if new:
-            with torch.inference_mode(False), torch.no_grad():
-                tokens = embed_prompts(new, self.backbone.tokenizers, encoders, device).tokens
-            self._texts |= dict(zip(new, tokens, strict=True))
+            self._texts |= dict(zip(new, self.backbone.embed_text(new).tokens, strict=True))
         return torch.stack([self._texts[text].to(device) for text in texts])
 
     def denoise(self, x_t: Tensor, timesteps: Tensor, image_latents: Tensor, text: Tensor) -> Tensor:

@@ -25,18 +25,14 @@ class ManySteps(Instruct):
     """Learns the U-Net's own target (epsilon or v) at all noise levels; the text, the image, and both are left out in
     5 % of the items each, which guidance needs (Brooks et al., CVPR 2023, section 3.2).
 
+    Options are those of `config.instruct.InstructConfig`. Of several samples (`Sampling.num_samples`), depth, edges and
+    masks of one class are the mean; other answers are the sample that is nearest to the others.
+
     Args:
         backbone: Full or with adapters; widened in place.
-        train_text: Whether the text encoder is trained with the U-Net.
-        noise_channels: How the noisy latent's input channels begin: as they are, or at `zero`, for a model
-            trained as the one-step model; see `zero_noise_channels`.
-        noise_levels: Of training: `uniform` (InstructPix2Pix), or `last`: half of the items at the last level, where
-            sampling starts, and the others at the noisier of two samples, since the content of an answer is decided at
-            high noise levels.
-        zero_terminal_snr: Whether the noise schedule is changed to end in pure noise; see `Editor`.
-        sampler, sample_steps, text_guidance, image_guidance: How answers are sampled. Of several samples
-            (`Sampling.num_samples`), depth, edges and masks of one class are the mean; other answers are the sample
-            that is nearest to the others.
+        noise_channels: `zero` is for a model trained as the one-step model; see `zero_noise_channels`.
+        noise_levels: `last`: half of the items at the last level, where sampling starts, and the others at the noisier
+            of two samples, since the content of an answer is decided at high noise levels.
         shared: See `Instruct`.
 
     Raises:

@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gensight.backbones.capture import watching
 from gensight.diffusion.noise import item_uniform
 from gensight.diffusion.sampling import Sampling
 from gensight.encodings.painted.base import OUTPUT
@@ -32,15 +32,12 @@ _WORDS = 3  # which of an item's random numbers
 class Instruct(Method):
     """An image and an instruction -> a painted answer, by an editor. Each training objective is a subclass.
 
+    Options are those of `config.instruct.InstructConfig`.
+
     Args:
         editor: The model, whose backbone is trained whole or through adapters.
-        phrasing: `fixed`, the items' own words; `rephrased`, random wordings of the training grammar.
-        shown_weight: Weight of predicting the class at each place from the features; see `visible_class_reader`.
-        label_weight: Weight of predicting the image's label from them, where there is a vocabulary of labels.
-        words_first: Steps of `text_pretraining`, before the images.
         tasks, categories: The tasks, and the vocabulary of classes of pixels and objects.
         labels: The vocabulary of classes of images, in the order of their colours.
-        templates: A file of more templates for `rephrased`; read when training begins.
 
     Raises:
         ConfigError: A frozen backbone, or text pretraining of a frozen text encoder.
@@ -92,12 +89,11 @@ class Instruct(Method):
         with torch.no_grad():
             image_latents = self.editor.image_latents(batch.image)
         readers = self._readers() if self.training else {}
-        with ExitStack() as watched:
-            unet = self.editor.backbone.unet
-            seen = {name: watched.enter_context(reader.watching(unet)) for name, (reader, _) in readers.items()}
+        unet = self.editor.backbone.unet
+        with watching({name: unet.get_submodule(reader.block) for name, (reader, _) in readers.items()}) as seen:
             losses = self._losses(batch, image_latents, self._texts(batch), answer, weight)
         for name, (reader, share) in readers.items():
-            losses[name] = Loss(*reader.loss(seen[name][0], batch.targets[name]), share)
+            losses[name] = Loss(*reader.loss(seen[name], batch.targets[name]), share)
         return losses
 
     def _readers(self) -> dict[str, tuple[FeatureReader, float]]:

@@ -26,15 +26,13 @@ class OneStep(Instruct):
     """Predicts the answer at the last timestep from a latent of zeros, decodes it, and compares it with the target in
     pixel space; there is no dropout, no noise and no guidance (Garcia et al., WACV 2025, section 4).
 
+    Options are those of `config.instruct.InstructConfig`.
+
     Args:
         backbone: Full or with adapters; widened in place.
-        train_text, train_decoder: Parts to train with the U-Net.
-        latent_weight: Of the squared error of latents beside the pixels.
-        overlap_weight: Of the overlap of masks and boxes.
-        decoded_share: Share of the items, drawn anew at each step, whose answer is decoded in training. The decoder
-            costs more than the U-Net where that is small; latents are compared for all.
-        class_weight: Of the cross-entropy of the right class's colour among several. Above 0 it stands for the latents
-            of such answers, which are all decoded then, and their squared error counts a tenth.
+        decoded_share: The decoder costs more than the U-Net where that is small; latents are compared for all items.
+        class_weight: Above 0 the cross-entropy stands for the latents of answers that are one class among several,
+            which are all decoded then, and their squared error counts a tenth.
         shared: See `Instruct`.
 
     Raises:

@@ -6,8 +6,6 @@ label the image as a whole. Linear classifiers on the features predict both (dee
 cell of the middle block, because an answer of one colour needs it everywhere. They are used in training alone.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -30,24 +28,10 @@ class FeatureReader(nn.Module):
 
     def __init__(self, unet: Any, block: str, num_classes: int, background: float = 1.0) -> None:
         super().__init__()
-        self._block, self._background = block, background
+        self.block, self._background = block, background
         channels = unet.get_submodule(block).resnets[-1].out_channels
         self.norm = nn.GroupNorm(unet.config.norm_num_groups, channels)
         self.read = nn.Conv2d(channels, num_classes, 1)
-
-    @contextmanager
-    def watching(self, unet: Any) -> Iterator[list[Tensor]]:
-        """A list that receives the features of each call of the U-Net."""
-        seen: list[Tensor] = []
-
-        def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
-            seen.append(output)
-
-        handle = unet.get_submodule(self._block).register_forward_hook(keep)
-        try:
-            yield seen
-        finally:
-            handle.remove()
 
     def logits(self, features: Float[Tensor, "batch channels height width"]) -> Tensor:
         """(batch, classes, height, width)."""
