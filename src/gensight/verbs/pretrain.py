@@ -36,7 +36,6 @@ from gensight.engine.hardware import hardware
 from gensight.engine.run_folder import RunFolder
 from gensight.files.atomic import write_text
 from gensight.files.lock import only_writer
-from gensight.methods.pretrain.denoiser import DenoiserMethod
 from gensight.methods.pretrain.pipeline import load_pretrained, write_card, write_pictures
 from gensight.methods.pretrain.pool import Pool, open_pool
 
@@ -105,8 +104,6 @@ def _train(network: NetworkTraining | None, folder: Path, device: str) -> _Train
         identity=network.identity,
     )
     network.method.eval()
-    if isinstance(network.method, DenoiserMethod) and network.method.alignment is not None:
-        network.method.alignment.detach()
     rows = read_log(run.log / "metrics.csv")
     losses = {name: value for name, value in rows[-1].items() if name not in ("step", "time")} if rows else {}
     return _Trained(training, losses)

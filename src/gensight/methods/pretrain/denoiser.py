@@ -7,13 +7,14 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from gensight.backbones.capture import watching
 from gensight.backbones.text import embed_each
 from gensight.diffusion.noise import item_noise, item_timesteps, item_uniform
 from gensight.diffusion.sampling import Sampling
 from gensight.diffusion.targets import Prediction, add_noise, clean_estimate, target
 from gensight.methods.base import Method
 from gensight.methods.loss import Loss
-from gensight.methods.pretrain.alignment import AlignmentHead
+from gensight.methods.pretrain.alignment import AlignmentHead, aligned_block
 from gensight.samples import Batch
 
 LATENT, ALIGNMENT = "latent", "alignment"
@@ -62,12 +63,13 @@ class DenoiserMethod(Method):
     def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         x0, noise, timesteps, x_t = self._noised(batch)
         dropped = (item_uniform(batch.keys, _DROPOUT) < self.caption_dropout).tolist()
-        output = self._output(x_t, timesteps, self._captions(batch, dropped))
+        with watching({} if self.alignment is None else {ALIGNMENT: aligned_block(self.denoiser)}) as seen:
+            output = self._output(x_t, timesteps, self._captions(batch, dropped))
         goal = target(x0, noise, timesteps, self.alphas_cumprod, self.prediction)
         losses = {LATENT: Loss.of_mean((output - goal).square().mean(), len(batch))}
         if self.alignment is not None:
             assert batch.features is not None
-            distance = self.alignment.loss(batch.features[0][ALIGNMENT])
+            distance = self.alignment.loss(seen[ALIGNMENT], batch.features[0][ALIGNMENT])
             losses[ALIGNMENT] = Loss.of_mean(distance, len(batch), self.alignment_weight)
         return losses
 
