@@ -161,7 +161,7 @@ def build_scheduler(sampler: SamplerName, training: Any, *, clip: bool | None = 
         "prediction_type": "epsilon" if sampler == "euler-ancestral" else "sample",  # it takes no x0
         "timestep_spacing": "trailing",
     }
-    return kind(**common, **options, **_OF_LEVELS.get(sampler, {}))
+    return kind(**{**common, **options, **_OF_LEVELS.get(sampler, {})})
 
 
 _SCHEDULERS: dict[SamplerName, tuple[Any, dict[str, Any]]] = {
