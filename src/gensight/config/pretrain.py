@@ -45,14 +45,14 @@ class FolderStart(Section):
 Start = Annotated[ScratchStart | TinyStart | FolderStart, Field(discriminator="kind")]
 
 
-class _RatesConfig(Section):
+class _OptimiserConfig(Section):
     learning_rate: Positive = Field(default=5e-4, description="Rate of AdamW.")
     muon_rate: Positive | None = Field(
         default=None, description="Rate of Muon, which then trains the inner matrices; none: AdamW trains all."
     )
 
 
-class AutoencoderConfig(_RatesConfig):
+class AutoencoderConfig(_OptimiserConfig):
     """Images to latents and back."""
 
     widths: Widths = Field(
@@ -74,7 +74,7 @@ class AlignmentConfig(Section):
     weight: Positive = Field(default=0.5, description="Weight of 1 - cosine similarity beside the diffusion loss.")
 
 
-class DenoiserConfig(_RatesConfig):
+class DenoiserConfig(_OptimiserConfig):
     """The U-Net that learns to remove noise from latents: what readouts will read."""
 
     widths: Widths = Field(default=(96, 128, 160), description="Channels at each scale, finest first.")
