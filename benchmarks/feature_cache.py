@@ -100,8 +100,8 @@ def main() -> int:
             backbone.features(batch.image)
     running = time.perf_counter() - begun
     with tempfile.TemporaryDirectory() as folder:
-        cache = FeatureCache.open(Path(folder), backbone)
-        source = cached_features(cache, backbone, cases, 1, batch_size=BATCH)
+        cache = FeatureCache(Path(folder), backbone)
+        source = cached_features(cache, cases, 1, batch_size=BATCH)
         cached_cases = Cases(Noise(), Unasked(), ViewPolicy(SIZE), features=source)
         begun = time.perf_counter()
         for _ in range(NUM_CACHED_EPOCHS):

@@ -93,7 +93,7 @@ def counted(backbone, monkeypatch):
 
 
 def fill(root, backbone, its_cases, num_views=1, **options):
-    return cached_features(FeatureCache.open(root, backbone), backbone, its_cases, num_views, batch_size=2, **options)
+    return cached_features(FeatureCache(root, backbone), its_cases, num_views, batch_size=2, **options)
 
 
 def test_what_comes_back_is_what_the_backbone_says(tmp_path, backbone):
@@ -151,7 +151,7 @@ def test_everything_that_features_depend_on_is_in_the_key(tmp_path, backbone, co
 
 def test_other_backbones_have_other_records(tmp_path, folder, backbone):
     others = [{"timestep": 2}, {"layers": ["up_blocks.1.resnets.0"]}, {"random_weights": True, "seed": 5}]
-    caches = [FeatureCache.open(tmp_path, b) for b in (backbone, *(load_diffusion(folder, **o) for o in others))]
+    caches = [FeatureCache(tmp_path, b) for b in (backbone, *(load_diffusion(folder, **o) for o in others))]
     assert len({cache.folder for cache in caches}) == 4
 
 
@@ -183,7 +183,7 @@ def test_an_interrupted_filling_goes_on(tmp_path, backbone, monkeypatch):
 
 
 def test_size_is_told_before_filling(tmp_path, backbone, monkeypatch, capsys):
-    cache = FeatureCache.open(tmp_path, backbone)
+    cache = FeatureCache(tmp_path, backbone)
     values = sum(c * h * w for _, c, (h, w) in backbone.layer_table((32, 48))) + backbone.time_channels
     assert 0 <= cache.num_bytes((32, 48), 10) - 10 * 2 * values < 10 * 64 * 13
     fill(tmp_path, backbone, cases())
@@ -202,7 +202,7 @@ def test_a_disk_without_room_is_found_first(tmp_path, backbone, counted, monkeyp
 def test_a_trained_backbone_is_refused(tmp_path, folder):
     for trained in (ScratchEncoder((8, 8, 8)), load_diffusion(folder, trainable="lora")):
         with pytest.raises(ConfigError, match="features of a backbone that is trained change at every step"):
-            FeatureCache.open(tmp_path, trained)
+            FeatureCache(tmp_path, trained)
 
 
 def test_unfixed_augmentation_is_refused(tmp_path, backbone):
@@ -264,7 +264,7 @@ def test_several_processes_fill_one_cache(tmp_path, folder, backbone):
     for process in processes:
         process.join(60)
         assert process.exitcode == 0
-    cache = FeatureCache.open(tmp_path, backbone)
+    cache = FeatureCache(tmp_path, backbone)
     assert len(cache.store((32, 48))) == 12
     total = sum(file.stat().st_size for file in cache.folder.rglob("*.data"))
     assert total == cache.num_bytes((32, 48), 12)  # nothing was computed twice

@@ -212,7 +212,7 @@ def test_encoder_layers_alone_need_no_unet(folder, images):
 def test_prompts_matter(backbone, images):
     empty, cat = backbone.features(images), backbone.features(images, text=["a cat", ""])
     last = backbone.layers[-2].name
-    assert not torch.equal(empty.maps[last][0], cat.maps[last][0])
+    assert (empty.maps[last][0] - cat.maps[last][0]).abs().mean() > 1.2e-3  # a tenth of what it is
     torch.testing.assert_close(empty.maps[last][1], cat.maps[last][1])
 
 
@@ -357,11 +357,9 @@ def test_lora(folder, images):
     assert not torch.allclose(adapted.features(images).maps[name], before.maps[name])
 
 
-def test_lora_on_convolutions_and_in_half_precision(folders, images):
-    backbone = load_diffusion(folders["sd"], trainable="lora", lora_convolutions=True, dtype="bfloat16")
-    trained = {name: p for name, p in backbone.named_parameters() if p.requires_grad}
-    assert any(".conv2." in name for name in trained)
-    assert all(p.dtype == torch.float32 for p in trained.values())
+def test_adapters_of_a_unet_in_half_precision_learn_in_single(folders, images):
+    backbone = load_diffusion(folders["sd"], trainable="lora", dtype="bfloat16")
+    assert all(p.dtype == torch.float32 for p in backbone.parameters() if p.requires_grad)
     backbone.features(images).maps["up_blocks.3.resnets.2"].float().square().mean().backward()
 
 

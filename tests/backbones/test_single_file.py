@@ -147,7 +147,7 @@ def test_what_does_not_fit_is_told(editor: Any, settings: Path, tmp_path: Path) 
     message = refused(state, str(tmp_path))
     assert "the folder of the settings lacks unet/config.json" in message
     mute = shutil.copytree(settings, tmp_path / "mute", ignore=shutil.ignore_patterns("vocab*", "tokenizer*.json"))
-    assert "the folder of the settings has no vocabulary" in refused(state, str(mute))
+    assert "the pipeline's tokenizer has no vocabulary" in refused(state, str(mute))
     path.write_bytes(b"cut short")
     with pytest.raises(RunError, match="the checkpoint cannot be read"):
         read_checkpoint(path)

@@ -1,11 +1,22 @@
 """`gensight doctor`: every finding has a level, and what is missing has a cure."""
 
+import subprocess
+import sys
+
 import pytest
 from typer.testing import CliRunner
 
 from gensight.cli.main import app
 from gensight.verbs import doctor as module
 from gensight.verbs.doctor import GIB, Check, check_abilities, check_memory, doctor
+
+
+def test_it_imports_no_library_of_models() -> None:
+    code = (
+        "import sys, gensight.verbs.doctor; print([one for one in ('diffusers', 'transformers') if one in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
 
 
 def test_findings_are_complete() -> None:

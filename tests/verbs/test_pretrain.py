@@ -49,7 +49,7 @@ def recipe(images: Path, **changes: object) -> PretrainConfig:
         "flip": True,
         "autoencoder": {"widths": (8, 16), "steps": 3, "batch_size": 2, "crop": 8},
         "denoiser": {"widths": (8, 16), "heads": 2, "steps": 3, "batch_size": 2},
-        "text": {"width": 8, "layers": 1, "heads": 2, "length": 8},
+        "text": {"width": 8, "layers": 1, "length": 8},
     }
     return PretrainConfig.model_validate({**values, **changes})
 
@@ -140,7 +140,7 @@ def test_alignment_without_its_extra_is_refused_before_anything_is_rendered(imag
 
 
 def test_alignment_needs_whole_cells(images, tmp_path):
-    with pytest.raises(ConfigError, match=r"multiples of 16, image_size is 16 x 24\n.*\n.*\[16,32\]"):
+    with pytest.raises(ConfigError, match=r"image_size is 16 x 24, and .* multiples of 16\n.*\n.*\[16,32\]"):
         pretrain(recipe(images, denoiser={"alignment": {}}), tmp_path, "cpu", workers=0)
 
 

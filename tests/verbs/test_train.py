@@ -227,6 +227,23 @@ def test_a_training_opens_its_data_once(tmp_path: Path, monkeypatch: pytest.Monk
     )
 
 
+@pytest.mark.parametrize(
+    ("encoding", "method", "command"),
+    [
+        ("painted", "instruct", 'ask RUN IMAGES "segment the ..."'),
+        ("correspondence", "readout", "match RUN IMAGE OTHERS"),
+        ("appearance", "readout", "match RUN IMAGE OTHERS"),
+        ("heatmap", "readout", "predict RUN IMAGES_OR_VIDEO"),
+    ],
+)
+def test_the_next_command_is_one_that_the_run_takes(tmp_path: Path, encoding: str, method: str, command: str) -> None:
+    (tmp_path / "config.yaml").write_text(
+        f"data: {{kind: puppets}}\nencoding: {{kind: {encoding}}}\nmethod: {{kind: {method}}}\n"
+        "backbone: {kind: tiny, trainable: lora}\nevaluation: {baselines: []}\n"
+    )
+    assert outcome_text(tmp_path) == f"next: gensight {command.replace('RUN', str(tmp_path))}"
+
+
 def test_the_recipes_of_baselines(tmp_path: Path) -> None:
     recipe = small_recipe(tmp_path, "scratch")
     assert baseline_config(recipe, "scratch") is None

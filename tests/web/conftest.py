@@ -43,7 +43,7 @@ def instruct_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "name": "words",
         "data": data,
         "view": {"size": [64, 64]},
-        "encoding": {"kind": "painted", "tasks": ["segment", "depth"], "near": 0.5, "min_share": 0.0},
+        "encoding": {"kind": "painted", "tasks": ["segment", "depth"], "near": 0.5},
         "backbone": {"kind": "diffusers", "id": str(save_pipeline(folder / "sd")), "trainable": "lora", "lora_rank": 2},
         "method": {"kind": "instruct", "way": "one-step"},
         "training": {"steps": 1, "batch_size": 2, "validate_every": 1},

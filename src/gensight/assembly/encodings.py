@@ -142,25 +142,25 @@ def _build_part(
             assert_never(part)
 
 
+_SMALLEST_MASK = 0.002  # share of the image
+
+
 def _painted(part: PaintedConfig, skeleton: Skeleton | None, seed: int, shown: bool, threshold: float) -> Instructed:
     labels = part.labels or ()
     made: dict[str, Callable[[], Painted]] = {
-        "segment": lambda: PaintedMask(part.stride, part.min_share, threshold),
-        "detect": lambda: PaintedBoxes(
-            part.stride, part.box_style, part.max_boxes, part.box_region, threshold=threshold
-        ),
-        "depth": lambda: PaintedDepth(part.stride, part.depth_scale, part.near, part.far),
-        "classify": lambda: PaintedClass(labels, part.stride),
-        "keypoints": lambda: PaintedKeypoints(skeleton, part.stride),
-        "edges": lambda: PaintedEdges(part.stride),
+        "segment": lambda: PaintedMask(_SMALLEST_MASK, threshold),
+        "detect": lambda: PaintedBoxes(part.box_style, part.max_boxes, threshold=threshold),
+        "depth": lambda: PaintedDepth(part.depth_scale, part.near, part.far),
+        "classify": lambda: PaintedClass(labels),
+        "keypoints": lambda: PaintedKeypoints(skeleton),
+        "edges": PaintedEdges,
     }
     tasks: dict[str, Painted] = {task: made[task]() for task in part.tasks}
     return Instructed(
         tasks,
         part.categories or (),
         labels,
-        part.negatives,
-        seed,
+        seed=seed,
         several=part.several,
         repeats={str(task): times for task, times in part.repeats.items()},
         shown=shown,

@@ -2,18 +2,25 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import assert_never
+from typing import Any, assert_never
 
 import torch
-from torch import nn
 
 from gensight.assembly.readers import build_readers
 from gensight.backbones.base import weights_hash
-from gensight.backbones.imagenet import ImagenetEncoder
-from gensight.backbones.pretrained import PipelineParts, tiny_folder
+from gensight.backbones.imagenet import ImagenetEncoder, require_imagenet
+from gensight.backbones.presets import tiny_folder
+from gensight.backbones.pretrained import PipelineParts
 from gensight.config.data import PuppetsData, VideosData
 from gensight.config.fields import Precision
-from gensight.config.pretrain import FolderStart, PretrainConfig, ScratchStart, TinyStart
+from gensight.config.pretrain import (
+    AutoencoderConfig,
+    DenoiserConfig,
+    FolderStart,
+    PretrainConfig,
+    ScratchStart,
+    TinyStart,
+)
 from gensight.diffusion.noise import mix
 from gensight.diffusion.targets import Prediction
 from gensight.engine.fit import Schedule
@@ -32,11 +39,10 @@ from gensight.methods.pretrain.architecture import (
 )
 from gensight.methods.pretrain.autoencoder import AutoencoderMethod
 from gensight.methods.pretrain.denoiser import DenoiserMethod
-from gensight.methods.pretrain.latents import LatentSource, alignment_mean, encode_pool
+from gensight.methods.pretrain.latents import LatentSource, alignment_mean, encode_pool, latent_deviation
 from gensight.methods.pretrain.pipeline import load_pretrained
 from gensight.methods.pretrain.pool import ImageSource, Pool, PoolSettings
-from gensight.methods.pretrain.tokenizer import build_tokenizer
-from gensight.methods.pretrain.vocabulary import INSTRUCTION_WORDS
+from gensight.methods.pretrain.tokenizer import build_tokenizer, instruction_words
 from gensight.puppets.captions import CAPTION_WORDS
 from gensight.readers.base import Reader
 from gensight.readers.footage.videos import VideosReader
@@ -104,7 +110,7 @@ def build_parts(config: PretrainConfig) -> PipelineParts:
         ResourceError: If the image encoder to align with is not installed.
     """
     if config.denoiser.alignment is not None:
-        ImagenetEncoder()
+        require_imagenet()
     match config.start:
         case ScratchStart():
             parts = _fresh(config)
@@ -126,7 +132,7 @@ def _stored(folder: Path) -> PipelineParts:
 
 def _fresh(config: PretrainConfig) -> PipelineParts:
     text, denoiser, autoencoder = config.text, config.denoiser, config.autoencoder
-    tokenizer = build_tokenizer({*INSTRUCTION_WORDS, *CAPTION_WORDS}, text.length)
+    tokenizer = build_tokenizer({*instruction_words(), *CAPTION_WORDS}, text.length)
     stride = 2 ** (len(autoencoder.widths) - 1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -140,7 +146,7 @@ def _fresh(config: PretrainConfig) -> PipelineParts:
                 autoencoder.latent_channels,
                 max(config.image_size) // stride,
             ),
-            text_encoders=(build_text_encoder(tokenizer, text.width, text.layers, text.heads),),
+            text_encoders=(build_text_encoder(tokenizer, text.width, text.layers),),
             tokenizers=(tokenizer,),
             scheduler=build_noise_schedule(LATENT_PREDICTIONS[denoiser.prediction]),
         )
@@ -148,21 +154,21 @@ def _fresh(config: PretrainConfig) -> PipelineParts:
 
 def _check_size(config: PretrainConfig, stride: int) -> None:
     height, width = config.image_size
-    if height % stride or width % stride or config.autoencoder.crop % stride:
-        up = [-(-side // stride) * stride for side in (height, width, config.autoencoder.crop)]
-        raise ConfigError(
-            f"image_size ({height} x {width}) and autoencoder.crop ({config.autoencoder.crop}) must be multiples of "
-            f"{stride}",
-            where="image_size",
-            hint=f"for example image_size=[{up[0]},{up[1]}] autoencoder.crop={up[2]}",
-        )
-    if config.denoiser.alignment is not None and (height % ALIGNED_STRIDE or width % ALIGNED_STRIDE):
-        up = [-(-side // ALIGNED_STRIDE) * ALIGNED_STRIDE for side in (height, width)]
-        raise ConfigError(
-            f"denoiser.alignment needs sides that are multiples of {ALIGNED_STRIDE}, image_size is {height} x {width}",
-            where="image_size",
-            hint=f"for example image_size=[{up[0]},{up[1]}]",
-        )
+    crop = config.autoencoder.crop
+    _check_multiples(
+        (height, width, crop), stride, f"image_size ({height} x {width}) and autoencoder.crop ({crop}) must be"
+    )
+    if config.denoiser.alignment is not None:
+        what = f"image_size is {height} x {width}, and denoiser.alignment needs sides that are"
+        _check_multiples((height, width), ALIGNED_STRIDE, what)
+
+
+def _check_multiples(sides: tuple[int, ...], unit: int, what: str) -> None:
+    if any(side % unit for side in sides):
+        up = [-(-side // unit) * unit for side in sides]
+        crop = "".join(f" autoencoder.crop={side}" for side in up[2:])
+        hint = f"for example image_size=[{up[0]},{up[1]}]{crop}"
+        raise ConfigError(f"{what} multiples of {unit}", where="image_size", hint=hint)
 
 
 def build_autoencoder_training(config: PretrainConfig, parts: PipelineParts, pool: Pool) -> NetworkTraining | None:
@@ -170,10 +176,8 @@ def build_autoencoder_training(config: PretrainConfig, parts: PipelineParts, poo
     section = config.autoencoder
     if not section.steps:
         return None
-    identity = [
-        _pool_identity(config), section.model_dump(mode="json", exclude={"steps"}), weights_hash(parts.vae.state_dict())
-    ]  # fmt: skip
-    _channels_last(parts.vae)
+    identity = [_pool_identity(config), _unless_steps(section), weights_hash(parts.vae.state_dict())]
+    parts.vae.to(memory_format=torch.channels_last)
     return NetworkTraining(
         method=AutoencoderMethod(parts.vae, section.kl_weight),
         batches=IndexedBatches(ImageSource(pool, section.crop), section.batch_size, mix(config.seed, 1)),
@@ -199,14 +203,11 @@ def build_denoiser_training(
     encoder = None if section.alignment is None else ImagenetEncoder()
     known = value_hash([autoencoder, _pool_identity(config)])
     latents, maps = encode_pool(parts.vae, pool, folder, known, config.flip, device, encoder)
-    source = LatentSource(latents, pool, parts.vae.config.scaling_factor, maps)
     if isinstance(config.start, ScratchStart):
-        parts.vae.register_to_config(scaling_factor=1 / source.deviation)
-        source = LatentSource(latents, pool, 1 / source.deviation, maps)
-    identity = [
-        autoencoder, start, _pool_identity(config), config.flip, section.model_dump(mode="json", exclude={"steps"})
-    ]  # fmt: skip
-    _channels_last(parts.unet)
+        parts.vae.register_to_config(scaling_factor=1 / latent_deviation(latents))
+    source = LatentSource(latents, pool, parts.vae.config.scaling_factor, maps)
+    identity = [autoencoder, start, _pool_identity(config), config.flip, _unless_steps(section)]
+    parts.unet.to(memory_format=torch.channels_last)
     return NetworkTraining(
         method=DenoiserMethod(
             parts.unet,
@@ -215,8 +216,8 @@ def build_denoiser_training(
             parts.scheduler.alphas_cumprod,
             parts.scheduler.config.prediction_type,
             section.caption_dropout,
-            alignment=None if maps is None else _alignment_head(config, parts, maps),
-            alignment_weight=0.0 if section.alignment is None else section.alignment.weight,
+            None if maps is None else _alignment_head(config, parts, maps),
+            0.0 if section.alignment is None else section.alignment.weight,
         ),
         batches=IndexedBatches(source, section.batch_size, mix(config.seed, 2)),
         optimisation=_optimisation(
@@ -270,5 +271,5 @@ def _pool_identity(config: PretrainConfig) -> str:
     return value_hash(config.model_dump(mode="json", include=fields))
 
 
-def _channels_last(network: nn.Module) -> None:
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+def _unless_steps(section: AutoencoderConfig | DenoiserConfig) -> dict[str, Any]:
+    return section.model_dump(mode="json", exclude={"steps"})

@@ -4,10 +4,11 @@
 - `diffusion`: `load_diffusion`, any diffusers text-to-image folder or hub id of the SD 1.x, 2.x and XL families;
   `load_tiny`, the one that comes with the package.
 - `pretrained`, `pipeline_folder`: reading and writing such a folder; `capture`: hooks on a U-Net; `text`: prompts.
+- `hub`: what a path or a hub id names, and reading it quietly; `presets`: what comes with the package.
 - `scratch`: `ScratchEncoder`, a small network without any pretraining: the honest baseline.
 - `transformers_encoder`: `load_transformers`, a ResNet or ViT of the transformers library, by folder or hub id.
 - `transformers_models`: finding and loading models of that library.
-- `single_file`, `pipeline_folder`: editors as published in one file; pipelines as the folders that diffusers loads.
+- `single_file`: editors as published in one file.
 - `cache`: features of a frozen backbone, kept on disk.
 
 Adding a backbone:

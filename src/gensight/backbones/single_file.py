@@ -11,20 +11,22 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel
 
+from gensight.backbones.hub import hub_folder, reading
 from gensight.backbones.pipeline_folder import save_editor_folder
+from gensight.backbones.pretrained import PipelineParts, read_scheduler, read_tokenizer
 from gensight.errors import RunError, first_line
 
 SUFFIXES = (".ckpt", ".safetensors")
@@ -52,16 +54,17 @@ def convert_single_file(path: Path, out: Path, config: str = USUAL_CONFIG) -> No
         raise RunError("this folder exists already", where=out, hint="move it away, or choose another one with --out")
     state = read_checkpoint(path)
     settings = _config_folder(config)
-    unet = _converted(UNet2DConditionModel, _unet_state(state), settings, "unet", path)
-    vae = _converted(AutoencoderKL, state, settings, "vae", path)
-    text_encoder = _text_encoder(state, settings, path)
-    tokenizer, scheduler = _tokenizer_and_scheduler(settings)
+    parts = PipelineParts(
+        unet=_converted(UNet2DConditionModel, _unet_state(state), settings, "unet", path),
+        vae=_converted(AutoencoderKL, state, settings, "vae", path),
+        text_encoders=(_text_encoder(state, settings, path),),
+        tokenizers=(read_tokenizer(settings),),
+        scheduler=DDIMScheduler.from_config(read_scheduler(settings).config),
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
         whole = Path(folder) / "pipeline"
-        save_editor_folder(
-            whole, vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet, scheduler=scheduler
-        )
+        save_editor_folder(whole, parts)
         shutil.move(whole, out)
 
 
@@ -123,17 +126,14 @@ def _unet_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _config_folder(config: str) -> Path:
-    folder = Path(config)
-    if not folder.is_dir():
-        try:
-            folder = Path(snapshot_download(config, allow_patterns=_CONFIG_FILES))
-        except (OSError, ValueError, HfHubHTTPError, HFValidationError) as error:
-            raise RunError(
-                "the settings and the vocabulary, which a single file lacks, could not be had",
-                where=config,
-                hint="give --config FOLDER: an editor in diffusers' layout, such as the json and txt files of "
-                f"https://huggingface.co/{USUAL_CONFIG}, or what `gensight editor export` wrote",
-            ) from error
+    folder = hub_folder(
+        config,
+        "editor",
+        partial(snapshot_download, allow_patterns=_CONFIG_FILES),
+        "--config FOLDER, or a hub id",
+        "give --config FOLDER: an editor in diffusers' layout, such as the json and txt files of "
+        f"https://huggingface.co/{USUAL_CONFIG}, or what `gensight editor export` wrote",
+    )
     missing = [name for name in _NEEDED if not (folder / name).exists()]
     if missing:
         hint = "name a folder of an editor in diffusers' layout; its weights are not needed"
@@ -154,10 +154,8 @@ def _converted(kind: Any, state: dict[str, Tensor], settings: Path, part: str, p
 
 
 def _text_encoder(state: Mapping[str, Tensor], settings: Path, path: Path) -> nn.Module:
-    try:
+    with reading("the config of the text encoder", settings):
         model = CLIPTextModel(CLIPTextConfig.from_pretrained(settings / "text_encoder", local_files_only=True))
-    except (OSError, ValueError) as error:
-        raise RunError(f"the text encoder's settings cannot be read: {first_line(error)}", where=settings) from error
     own = model.state_dict()
     found = {name.removeprefix(TEXT): one for name, one in state.items() if name.startswith(TEXT)}
     # Some versions of the library nest the encoder in a `text_model`, as the file does, others do not.
@@ -168,19 +166,6 @@ def _text_encoder(state: Mapping[str, Tensor], settings: Path, path: Path) -> nn
         raise _unfit("text_encoder", settings, path, f"{len(wrong)} tensors are other ones, such as {wrong[0]}")
     model.load_state_dict({name: one for name, one in found.items() if name in own}, strict=False)
     return model.eval()
-
-
-def _tokenizer_and_scheduler(settings: Path) -> tuple[Any, Any]:
-    files = [settings / "tokenizer" / name for name in ("vocab.json", "tokenizer.json")]
-    if not any(path.is_file() for path in files):
-        raise RunError("the folder of the settings has no vocabulary", where=settings / "tokenizer")
-    try:
-        tokenizer = CLIPTokenizer.from_pretrained(settings / "tokenizer", local_files_only=True)
-        scheduler = DDIMScheduler.from_pretrained(settings, subfolder="scheduler", local_files_only=True)
-    except (OSError, ValueError) as error:
-        what = f"the tokenizer or the scheduler cannot be read: {first_line(error)}"
-        raise RunError(what, where=settings) from error
-    return tokenizer, scheduler
 
 
 def _unfit(part: str, settings: Path, path: Path, reason: str) -> RunError:

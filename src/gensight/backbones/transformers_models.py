@@ -6,18 +6,16 @@ there is nothing else.
 
 import json
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import transformers
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-from safetensors import SafetensorError
 from torch import nn
-from transformers.utils import logging as transformers_logging
 
+from gensight.backbones.hub import hub_folder, reading
 from gensight.errors import ResourceError, RunError, first_line
 
 FILES = ("preprocessor_config.json", "processor_config.json")  # the second is where newer versions of them write it
@@ -33,27 +31,18 @@ def model_folder(source: str, local_files_only: bool = False) -> Path:
     Raises:
         RunError: There is no such folder, or the hub can't be reached or has no such model.
     """
-    if Path(source).is_dir():
-        return Path(source)
-    if source.count("/") != 1 or source.startswith((".", "/", "~")):
-        raise RunError(
-            "there is no such model folder",
-            where=source,
-            hint=f"give a folder that holds config.json, {FILES[0]} and {WEIGHTS[0]}, or a hub id such as NAME/MODEL",
-        )
-    try:
-        # Only the repository's top folder, and no pickles: converted copies in other formats lie below it.
-        path = snapshot_download(
-            source, local_files_only=local_files_only, allow_patterns=_HUB_FILES, ignore_patterns=["*/*"]
-        )
-    except (OSError, ValueError, HfHubHTTPError, HFValidationError) as error:
-        raise RunError(
-            "the model is not in the local cache, and could not be downloaded",
-            where=source,
-            hint=f"check the id and the network ({first_line(error)}), or copy its config.json, {FILES[0]} and "
-            f"{WEIGHTS[0]} from https://huggingface.co/{source} to a folder here and give its path",
-        ) from error
-    return Path(path)
+    # Only the repository's top folder, and no pickles: converted copies in other formats lie below it.
+    download = partial(
+        snapshot_download, local_files_only=local_files_only, allow_patterns=_HUB_FILES, ignore_patterns=["*/*"]
+    )
+    files = f"config.json, {FILES[0]} and {WEIGHTS[0]}"
+    return hub_folder(
+        source,
+        "model",
+        download,
+        f"a folder that holds {files}, or a hub id such as NAME/MODEL",
+        f"copy its {files} from https://huggingface.co/{source} to a folder here and give its path",
+    )
 
 
 def read_preprocessing(folder: Path, defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,7 +92,7 @@ def load_model(folder: Path, kind: str, unused: Sequence[str] = UNUSED) -> nn.Mo
         )
     safe = any(path.suffix == ".safetensors" for path in stored)
     try:
-        with _quietly():
+        with reading("the model", folder):
             model, info = model_class.from_pretrained(
                 folder, local_files_only=True, use_safetensors=safe, weights_only=True, output_loading_info=True
             )
@@ -119,27 +108,7 @@ def load_model(folder: Path, kind: str, unused: Sequence[str] = UNUSED) -> nn.Mo
             where=folder,
             hint=f"get the model's {WEIGHTS[0]}, which can hold nothing else",
         ) from error
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise RunError(
-            f"the model could not be read ({first_line(error)})",
-            where=folder,
-            hint="the file may be cut short or of another model: copy or download it again",
-        ) from error
     missing = sorted(key for key in info["missing_keys"] if not any(part in key for part in unused))
     if missing:
         raise RunError(f"the model's weights lack {len(missing)} tensors, such as {missing[0]}", where=folder)
     return model.float().eval()
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Without progress bars and reports on the way: what is wrong is raised."""
-    shown, verbosity = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        if shown:
-            transformers_logging.enable_progress_bar()

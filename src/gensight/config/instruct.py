@@ -51,7 +51,6 @@ class PaintedConfig(EncodingSection):
     labels: tuple[Name, ...] | None = Field(
         default=None, description="Classes of whole images; none: those of the data, which the run then keeps."
     )
-    negatives: NonNegativeInteger = Field(default=1, description="Absent classes queried per image and task.")
     several: Share = Field(
         default=0.2, description="Share of images queried for several classes at once, for each task (in training)."
     )
@@ -64,13 +63,10 @@ class PaintedConfig(EncodingSection):
         default="filled", description="filled: boxes on black, each its colour; outlines: on the photograph."
     )
     max_boxes: Integer = Field(default=6, ge=1, le=124, description="Boxes of a class that have distinct colours.")
-    box_region: Literal["box", "head"] = Field(default="box", description="Boxes of objects, or of their heads.")
     depth_scale: Literal["log", "linear"] = Field(default="log", description="How depth becomes grey.")
     near: Positive = Field(default=0.1, description="Nearest depth that logarithmic grey can represent, in metres.")
     far: Positive = Field(default=10.0, description="Farthest depth that grey can represent, in metres.")
     skeleton: SkeletonName = Field(default="data", description="Which keypoints are drawn.")
-    min_share: Share = Field(default=0.002, description="Predicted masks of a smaller share of the image are dropped.")
-    stride: PositiveInteger = Field(default=1, description="Input pixels per cell of the answer.")
 
     @model_validator(mode="after")
     def _ordered(self) -> "PaintedConfig":
@@ -103,8 +99,7 @@ class PaintedConfig(EncodingSection):
 
 _OF_ONE_STEP = {"train_decoder", "latent_weight", "overlap_weight", "decoded_share", "class_weight"}
 _OF_MANY_STEPS = {
-    "drop_text", "drop_image", "drop_both", "image_channels", "noise_channels", "noise_levels",
-    "zero_terminal_snr", "sampler", "sample_steps", "text_guidance", "image_guidance", "num_draws",
+    "noise_channels", "noise_levels", "zero_terminal_snr", "sampler", "sample_steps", "text_guidance", "image_guidance"
 }  # fmt: skip
 
 
@@ -124,9 +119,6 @@ class InstructConfig(MethodSection):
     )
     train_text: Flag = Field(default=False, description="Whether the text encoder learns too.")
     train_decoder: Flag = Field(default=False, description="Whether the autoencoder's decoder learns too.")
-    drop_text: Share = Field(default=0.05, description="Share of items whose text is left out (many-step).")
-    drop_image: Share = Field(default=0.05, description="Share of items whose image is left out (many-step).")
-    drop_both: Share = Field(default=0.05, description="Share of items without text and image (many-step).")
     latent_weight: NonNegative = Field(default=0.1, description="Weight of latents beside pixels (one-step).")
     overlap_weight: NonNegative = Field(
         default=0.1, description="Weight of the overlap of masks and boxes beside their pixels (one-step)."
@@ -146,16 +138,14 @@ class InstructConfig(MethodSection):
     words_first: NonNegativeInteger = Field(
         default=0, description="Steps that teach the text encoder words alone, before all else; needs train_text."
     )
-    image_channels: Literal["zero", "copied"] = Field(
-        default="zero", description="Initial weights of the image channels (many-step; copied in one-step)."
-    )
     noise_channels: Literal["kept", "zero"] = Field(
         default="kept",
         description="Initial weights of the noise channels; zero: for a model first trained one-step (many-step).",
     )
-    noise_levels: Literal["uniform", "late", "last"] = Field(
+    noise_levels: Literal["uniform", "last"] = Field(
         default="uniform",
-        description="Noise in training; late: the noisier of two samples; last: half at the last level (many-step).",
+        description="Noise in training; last: half of the items at the last level, the others at high ones "
+        "(many-step).",
     )
     zero_terminal_snr: Flag = Field(
         default=False, description="Whether the noise schedule is changed to end in pure noise (v-prediction)."
@@ -164,16 +154,6 @@ class InstructConfig(MethodSection):
     sample_steps: PositiveInteger = Field(default=20, description="Steps of a sample (many-step).")
     text_guidance: NonNegative = Field(default=7.5, description="Weight of the text's direction; 1: no guidance.")
     image_guidance: NonNegative = Field(default=1.5, description="Weight of the image's direction.")
-    num_draws: PositiveInteger = Field(
-        default=1, description="Samples of an answer: their mean, of colours the one nearest to the others (many-step)."
-    )
-
-    @model_validator(mode="after")
-    def _dropouts_fit(self) -> "InstructConfig":
-        total = self.drop_text + self.drop_image + self.drop_both
-        if total > 1:
-            raise ValueError(f"drop_text, drop_image and drop_both are shares of one whole, but add up to {total:g}")
-        return self
 
     @property
     def side_targets(self) -> tuple[str, ...]:

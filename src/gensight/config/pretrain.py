@@ -45,7 +45,14 @@ class FolderStart(Section):
 Start = Annotated[ScratchStart | TinyStart | FolderStart, Field(discriminator="kind")]
 
 
-class AutoencoderConfig(Section):
+class _OptimiserConfig(Section):
+    learning_rate: Positive = Field(default=5e-4, description="Rate of AdamW.")
+    muon_rate: Positive | None = Field(
+        default=None, description="Rate of Muon, which then trains the inner matrices; none: AdamW trains all."
+    )
+
+
+class AutoencoderConfig(_OptimiserConfig):
     """Images to latents and back."""
 
     widths: Widths = Field(
@@ -54,10 +61,6 @@ class AutoencoderConfig(Section):
     latent_channels: PositiveInteger = Field(default=4, description="Channels of the latent.")
     steps: NonNegativeInteger = Field(default=6000, description="Optimiser steps; 0 keeps the starting weights.")
     batch_size: PositiveInteger = Field(default=16, description="Images per step.")
-    learning_rate: Positive = Field(default=5e-4, description="Rate of AdamW.")
-    muon_rate: Positive | None = Field(
-        default=None, description="Rate of Muon, which then trains the inner matrices; none: AdamW trains all."
-    )
     crop: PositiveInteger = Field(default=64, description="Side of the random crops that it learns from, in pixels.")
     kl_weight: NonNegative = Field(default=1e-4, description="Weight of the pull towards a standard normal latent.")
 
@@ -71,7 +74,7 @@ class AlignmentConfig(Section):
     weight: Positive = Field(default=0.5, description="Weight of 1 - cosine similarity beside the diffusion loss.")
 
 
-class DenoiserConfig(Section):
+class DenoiserConfig(_OptimiserConfig):
     """The U-Net that learns to remove noise from latents: what readouts will read."""
 
     widths: Widths = Field(default=(96, 128, 160), description="Channels at each scale, finest first.")
@@ -79,10 +82,6 @@ class DenoiserConfig(Section):
     heads: PositiveInteger = Field(default=4, description="Attention heads.")
     steps: NonNegativeInteger = Field(default=20000, description="Optimiser steps; 0 keeps the starting weights.")
     batch_size: PositiveInteger = Field(default=32, description="Latents per step.")
-    learning_rate: Positive = Field(default=5e-4, description="Rate of AdamW.")
-    muon_rate: Positive | None = Field(
-        default=None, description="Rate of Muon, which then trains the inner matrices; none: AdamW trains all."
-    )
     ema: Share = Field(default=0.999, description="Decay of the averaged weights, which are the ones saved.")
     precision: Precision = Field(
         default="float32", description="Of its arithmetic; bfloat16 is faster where the processor has it."
@@ -101,7 +100,6 @@ class TextConfig(Section):
 
     width: PositiveInteger = Field(default=128, description="Channels of a word.")
     layers: PositiveInteger = Field(default=2, description="Transformer layers.")
-    heads: PositiveInteger = Field(default=4, description="Attention heads.")
     length: PositiveInteger = Field(default=32, description="Longest caption, in words.")
 
 

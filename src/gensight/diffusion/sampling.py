@@ -7,7 +7,7 @@ so that the first one starts at the noise that the network was trained on (Lin e
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, assert_never, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from diffusers import (
@@ -33,11 +33,10 @@ _STEP_NOISE = 1 << 20  # the stream of the noise that a sampler adds, of an item
 
 def find_sampler(name: str) -> SamplerName:
     """The sampler of that name. ConfigError with the nearest one where there is none."""
-    for sampler in SAMPLERS:
-        if sampler == name:
-            return sampler
-    hint = did_you_mean(name, SAMPLERS)
-    raise ConfigError(f"there is no sampler `{name}`", where="sampler", choices=SAMPLERS, hint=hint)
+    if name not in SAMPLERS:
+        hint = did_you_mean(name, SAMPLERS)
+        raise ConfigError(f"there is no sampler `{name}`", where="sampler", choices=SAMPLERS, hint=hint)
+    return name
 
 
 @dataclass(frozen=True)
@@ -85,9 +84,6 @@ class Sampling:
         if not self.seed:
             return keys
         return torch.tensor([mix(self.seed, key) for key in keys.tolist()], dtype=torch.int64)
-
-
-AS_MADE = Sampling()
 
 
 class StepHook:
@@ -151,47 +147,35 @@ def build_scheduler(sampler: SamplerName, training: Any, *, clip: bool | None = 
             alpha_bar. With alpha_bar, the network's output is x0 (epsilon for `euler-ancestral`, see `sample`).
         clip: Whether `ddim` and `ancestral` clip x0 to [-1, 1] at each step; None: as a given scheduler does.
     """
-    clipping = {} if clip is None else {"clip_sample": clip}
-    if isinstance(training, Tensor):
-        return _of_levels(sampler, training)
-    match sampler:
-        case "ddim":
-            return DDIMScheduler.from_config(training.config, **clipping)
-        case "ancestral":
-            return DDPMScheduler.from_config(training.config, **clipping)
-        case "euler":
-            return EulerDiscreteScheduler.from_config(training.config)
-        case "euler-ancestral":
-            return EulerAncestralDiscreteScheduler.from_config(training.config)
-        case "dpm-solver++":
-            return DPMSolverMultistepScheduler.from_config(training.config, algorithm_type="dpmsolver++")
-        case _:
-            assert_never(sampler)
-
-
-def _of_levels(sampler: SamplerName, alphas_cumprod: Tensor) -> Any:
+    kind, options = _SCHEDULERS[sampler]
+    if sampler in ("ddim", "ancestral") and clip is not None:
+        options = {**options, "clip_sample": clip}
+    if not isinstance(training, Tensor):
+        return kind.from_config(training.config, **options)
     # The samplers rebuild alpha_bar from betas in single precision: pure noise would become an infinite ratio.
-    safe = alphas_cumprod.clamp(min=2**-24)
+    safe = training.clamp(min=2**-24)
     betas = (1 - safe / torch.cat([safe.new_ones(1), safe[:-1]])).clamp(max=1 - 1e-7).numpy()
-    common = {
+    common: dict[str, Any] = {
         "trained_betas": betas,
-        "num_train_timesteps": len(alphas_cumprod),
-        "prediction_type": "sample",
+        "num_train_timesteps": len(training),
+        "prediction_type": "epsilon" if sampler == "euler-ancestral" else "sample",  # it takes no x0
         "timestep_spacing": "trailing",
     }
-    match sampler:
-        case "ddim":
-            return DDIMScheduler(clip_sample=False, set_alpha_to_one=True, **common)
-        case "ancestral":
-            return DDPMScheduler(clip_sample=False, variance_type="fixed_small", **common)
-        case "euler":
-            return EulerDiscreteScheduler(**common)
-        case "euler-ancestral":  # takes no x0
-            return EulerAncestralDiscreteScheduler(**{**common, "prediction_type": "epsilon"})
-        case "dpm-solver++":
-            return DPMSolverMultistepScheduler(algorithm_type="dpmsolver++", final_sigmas_type="zero", **common)
-        case _:
-            assert_never(sampler)
+    return kind(**{**common, **options, **_OF_LEVELS.get(sampler, {})})
+
+
+_SCHEDULERS: dict[SamplerName, tuple[Any, dict[str, Any]]] = {
+    "ddim": (DDIMScheduler, {}),
+    "ancestral": (DDPMScheduler, {}),
+    "euler": (EulerDiscreteScheduler, {}),
+    "euler-ancestral": (EulerAncestralDiscreteScheduler, {}),
+    "dpm-solver++": (DPMSolverMultistepScheduler, {"algorithm_type": "dpmsolver++"}),
+}
+_OF_LEVELS: dict[SamplerName, dict[str, Any]] = {  # where a schedule is given by its levels alone
+    "ddim": {"clip_sample": False, "set_alpha_to_one": True},
+    "ancestral": {"clip_sample": False, "variance_type": "fixed_small"},
+    "dpm-solver++": {"final_sigmas_type": "zero"},
+}
 
 
 def sample(

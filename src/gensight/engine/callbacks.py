@@ -45,8 +45,7 @@ class Checkpoints(Callback):
             self._save(trainer, self.run.best_checkpoint)
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        boundary = pl_module.num_batches % pl_module.optimisation.accumulate == 0
-        if boundary and pl_module.num_steps % self.every == 0:
+        if pl_module.completes(self.every):
             self._save(trainer, self.run.last_checkpoint)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: Any) -> None:
@@ -91,7 +90,7 @@ class CsvLog(Callback):
         for name, value in pl_module.latest.items():
             self._sums[name] = self._sums.get(name, 0.0) + float(value)
         self._count += 1
-        if pl_module.num_batches % (self.every * pl_module.optimisation.accumulate) == 0:
+        if pl_module.completes(self.every):
             self.add(pl_module.num_steps, {name: total / self._count for name, total in self._sums.items()}, trainer)
             self._sums, self._count = {}, 0
 
@@ -175,8 +174,7 @@ class Validation(Callback):
         self.every, self.table, self.checkpoints, self.clock = every, log, checkpoints, clock
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        boundary = pl_module.num_batches % pl_module.optimisation.accumulate == 0
-        if pl_module.validate_with is None or not boundary or pl_module.num_steps % self.every:
+        if pl_module.validate_with is None or not pl_module.completes(self.every):
             return
         method = pl_module.method
         kept = {name: tensor.clone() for name, tensor in method.trained_state().items()}

@@ -1,6 +1,6 @@
 """A run's card, `model/card.json`: what was trained, on which backbone, how its outputs are read, and what it cost."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,11 @@ from gensight.errors import RunError, UserError
 from gensight.skeletons import Skeleton
 
 FORMAT_VERSION = 1
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of what trains and runs models."""
+    return {name: version(name) for name in ("gensight", "torch", "diffusers", "lightning")}
 
 
 @dataclass(frozen=True)
@@ -79,15 +84,15 @@ class Card:
     name: str
     method: str
     backbone: BackboneIdentity
-    skeleton: Skeleton | None
-    calibration: tuple[float, float]
+    skeleton: Skeleton | None = None
+    calibration: tuple[float, float] = (1.0, 0.0)
     threshold: float
     num_parameters_trained: int
-    steps: int | None
-    best_step: int | None
-    training_minutes: float | None
-    hardware: str | None
-    versions: dict[str, str]
+    steps: int | None = None
+    best_step: int | None = None
+    training_minutes: float | None = None
+    hardware: str | None = None
+    versions: dict[str, str] = field(default_factory=package_versions)
     num_labels: int | None = None
     imported: Origin | None = None
 
@@ -119,14 +124,3 @@ class Card:
         except (msgspec.ValidationError, UserError) as error:
             hint = "the file was edited or cut short: restore it, or train again"
             raise RunError(f"this is no run's card: {error}", where=where, hint=hint) from error
-
-
-def skeleton_to_json(skeleton: Skeleton | None) -> dict[str, Any] | None:
-    """A skeleton as cards and predictions.json describe it."""
-    values: dict[str, Any] | None = msgspec.to_builtins(skeleton)
-    return values
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of what trains and runs models."""
-    return {name: version(name) for name in ("gensight", "torch", "diffusers", "lightning")}

@@ -224,7 +224,7 @@ def _load(path: Path) -> dict[str, Any]:
 def _peek(path: Path, identity: str) -> tuple[int, float]:
     """(batches, minutes) that a checkpoint has come to. Raises RunError where it is of another identity."""
     checkpoint = _load(path)
-    if checkpoint["gensight"]["identity"] != identity:
+    if checkpoint["gensight"].get("identity", "") != identity:
         raise RunError(
             "the checkpoint belongs to another recipe or other data",
             where=path,

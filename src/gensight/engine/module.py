@@ -130,6 +130,10 @@ class MethodModule(L.LightningModule):
         """Optimiser steps taken."""
         return self.num_batches // self.optimisation.accumulate
 
+    def completes(self, steps: int) -> bool:
+        """Whether the latest batch has completed a multiple of so many optimiser steps."""
+        return self.num_batches % (steps * self.optimisation.accumulate) == 0
+
     def configure_optimizers(self) -> Any:
         names = {id(parameter): name for name, parameter in self.method.named_parameters()}
         optimisers = [
@@ -151,7 +155,7 @@ class MethodModule(L.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> None:
         accumulate = self.optimisation.accumulate
         self.num_batches += 1
-        takes_step = self.num_batches % accumulate == 0
+        takes_step = self.completes(1)
         optimisers, schedules = _listed(self.optimizers()), _listed(self.lr_schedulers())
         world = self._world_size
         self.latest: dict[str, Tensor] = {}

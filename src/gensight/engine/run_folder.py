@@ -21,55 +21,33 @@ from gensight.errors import ConfigError, DataError, RunError
 from gensight.files.atomic import read_json, write_json, write_text
 
 
+class _Within:
+    """The path of a run's file or folder."""
+
+    def __init__(self, *parts: str) -> None:
+        self.parts = parts
+
+    def __get__(self, run: "RunFolder", owner: type["RunFolder"]) -> Path:
+        return run.root.joinpath(*self.parts)
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """The paths of one run."""
 
     root: Path
 
-    @property
-    def config(self) -> Path:
-        return self.root / "config.yaml"
-
-    @property
-    def weights(self) -> Path:
-        return self.root / "model" / "weights.safetensors"
-
-    @property
-    def card(self) -> Path:
-        return self.root / "model" / "card.json"
-
-    @property
-    def last_checkpoint(self) -> Path:
-        return self.root / "checkpoints" / "last.ckpt"
-
-    @property
-    def best_checkpoint(self) -> Path:
-        return self.root / "checkpoints" / "best.ckpt"
-
-    @property
-    def log(self) -> Path:
-        return self.root / "log"
-
-    @property
-    def metrics(self) -> Path:
-        return self.root / "metrics.json"
-
-    @property
-    def predictions(self) -> Path:
-        return self.root / "predictions.json"
-
-    @property
-    def pictures(self) -> Path:
-        return self.root / "pictures"
-
-    @property
-    def report(self) -> Path:
-        return self.root / "report.html"
-
-    @property
-    def baselines(self) -> Path:
-        return self.root / "baselines"
+    config = _Within("config.yaml")
+    weights = _Within("model", "weights.safetensors")
+    card = _Within("model", "card.json")
+    last_checkpoint = _Within("checkpoints", "last.ckpt")
+    best_checkpoint = _Within("checkpoints", "best.ckpt")
+    log = _Within("log")
+    metrics = _Within("metrics.json")
+    predictions = _Within("predictions.json")
+    pictures = _Within("pictures")
+    report = _Within("report.html")
+    baselines = _Within("baselines")
 
     @property
     def finished(self) -> bool:

@@ -6,9 +6,9 @@
 - `classes`: which classes of a vocabulary a free instruction names.
 - `paraphrase`: rephrases instructions with a language model from a local folder, optional.
 
-Adding a template: write it in `grammar` under its task. `{a}` is one with its article, `{the}` the class with `the`,
-`{many}` its plural, `{one}` the bare word; a template without a slot covers all classes. Every fifth template is held
-out of training; a test counts both sorts.
+Adding a template: write it in `grammar.yaml` under its task. `{a}` is one with its article, `{the}` the class with
+`the`, `{many}` its plural, `{one}` the bare word; a template without a slot covers all classes. Every fifth template is
+held out of training; a test counts both sorts.
 """
 
 from gensight.instructions.grammar import TASKS, Instruction, fixed, held_out, rephrased, templates

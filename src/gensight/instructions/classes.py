@@ -1,7 +1,7 @@
 """Which classes of a vocabulary an instruction names: for decoding alone; the model reads the text."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from gensight.errors import ConfigError
 from gensight.instructions.grammar import plural
@@ -11,9 +11,7 @@ _EVERYTHING_ELSE = "everything else"  # `keep the cat and blacken everything els
 _UNLESS_NAMED = ("every pixel", "full segmentation")  # `mark every pixel that belongs to a cat` names the cat only
 
 
-def named_classes(
-    text: str, vocabulary: Sequence[str], synonyms: Mapping[str, Sequence[str]] | None = None
-) -> tuple[str, ...]:
+def named_classes(text: str, vocabulary: Sequence[str]) -> tuple[str, ...]:
     """The classes that a text names, singular or plural, in the order in which it does; all of them for `everything`.
 
     Of names that overlap the longest counts: `polar bear` is no `bear`.
@@ -21,12 +19,11 @@ def named_classes(
     Args:
         text: The instruction.
         vocabulary: Names of classes.
-        synonyms: Other names of classes.
     """
     normalized = " ".join(re.findall(r"[a-z0-9']+", text.lower()))
     if _contains(normalized.replace(_EVERYTHING_ELSE, " "), _EVERYTHING):
         return tuple(vocabulary)
-    found = _found(normalized, vocabulary, synonyms or {})
+    found = _found(normalized, vocabulary)
     return tuple(vocabulary) if not found and _contains(normalized, _UNLESS_NAMED) else found
 
 
@@ -34,13 +31,8 @@ def _contains(normalized: str, phrases: Sequence[str]) -> bool:
     return any(re.search(rf"\b{phrase}\b", normalized) for phrase in phrases)
 
 
-def _found(normalized: str, vocabulary: Sequence[str], synonyms: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    words = {
-        form.lower(): name
-        for name in vocabulary
-        for one in (name, *synonyms.get(name, ()))
-        for form in (one, plural(one))
-    }
+def _found(normalized: str, vocabulary: Sequence[str]) -> tuple[str, ...]:
+    words = {form.lower(): name for name in vocabulary for form in (name, plural(name))}
     found: list[tuple[int, str]] = []
     for form in sorted(words, key=len, reverse=True):
         pattern = rf"\b{re.escape(' '.join(re.findall(r'[a-z0-9]+', form)))}\b"

@@ -1,9 +1,12 @@
-"""Templates of instructions, and the English that fills them."""
+"""Templates of instructions, `grammar.yaml`, and the English that fills them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from random import Random
 from typing import Literal
+
+import yaml
 
 from gensight.errors import ConfigError
 
@@ -12,77 +15,12 @@ TASKS: tuple[Task, ...] = ("segment", "detect", "depth", "classify", "keypoints"
 IMAGE_TASKS: tuple[Task, ...] = ("depth", "keypoints", "edges")  # they name no class
 HELD_OUT_EVERY = 5  # every fifth template of a task is kept from training
 
-_SEGMENT = (
-    "segment {the}", "segment {many}", "segment every {one}", "segment all {many}", "segment {the} in this picture",
-    "mask {the}", "mask out {the}", "mark the pixels of {the}", "mark every pixel that belongs to {a}",
-    "paint {the} white", "paint {the} white and the rest black", "make a mask of {the}", "create a mask for {the}",
-    "show me the mask of {the}", "give me the mask of {many}", "outline the area that {the} {covers}",
-    "fill the area of {the}", "colour in {the}", "separate {the} from the background", "cut out {the}",
-    "isolate {the}", "extract the region of {the}", "which pixels are {many}?", "which pixels show {a}?",
-    "which part of the image {is} {a}?", "where exactly {is} {the}?", "what area {does} {the} cover?",
-    "can you segment {the}?", "could you mask {the} for me?", "please segment {the}",
-    "please mark {the} pixel by pixel", "I need a mask of {the}", "I would like {the} segmented",
-    "find the shape of {the}", "trace the shape of {the}", "highlight {the}", "highlight the region of {the}",
-    "show only {the}", "keep {the} and blacken everything else", "draw the silhouette of {the}",
-    "produce a segmentation of {the}", "do a segmentation of {many}", "label the pixels that are {one}",
-    "divide the image into {the} and the rest", "tell {the} apart from the background",
-)  # fmt: skip
-_DETECT = (
-    "detect {the}", "detect {many}", "detect every {one}", "detect all {many}", "detect {the} in this picture",
-    "find {the}", "find all {many}", "find every {one} in the image", "locate {the}", "locate {many}",
-    "locate each {one}", "box {the}", "put a box around {the}", "put a box around every {one}",
-    "draw a box around {the}",
-    "draw boxes around {many}", "draw the bounding box of {the}", "give me the bounding boxes of {many}",
-    "show the bounding box of {the}", "mark {the} with a box", "mark each {one} with a rectangle",
-    "enclose {the} in a rectangle", "frame {the}", "frame every {one}", "where {is} {the}?", "where are {the_many}?",
-    "is there {a}, and where?", "are there any {many}?", "how many {many} are there, and where?",
-    "can you find {the}?", "can you spot {a}?", "could you locate {the} for me?", "please detect {the}",
-    "please find all {many}", "I am looking for {a}", "I want to know where {the} {is}", "show me where {the} {is}",
-    "point out {the}", "point out every {one}", "spot {the}", "search for {many}", "look for {a}",
-    "tell me where {the_many} are", "count {many} with boxes", "which places show {a}?",
-)  # fmt: skip
-_DEPTH = (
-    "estimate the depth", "estimate the depth of this image", "predict the depth", "predict a depth map",
-    "show the depth map", "give me the depth map", "compute the depth of every pixel", "how far away is everything?",
-    "how far is each pixel?", "how far is each thing from the camera?", "what is the distance to each point?",
-    "measure the distance of everything from the camera", "draw a depth map",
-    "paint near things dark and far things bright",
-    "can you estimate the depth?", "please estimate the depth", "could you show me how deep this scene is?",
-    "I need the depth of this scene", "turn this picture into a depth map", "map the distances in this picture",
-    "tell me how far things are", "make a depth image",
-)  # fmt: skip
-_CLASSIFY = (
-    "is there {a}?", "is this {a}?", "does this picture show {a}?", "is {a} in the image?", "can you see {a}?",
-    "show white if there is {a}", "turn the picture white if it shows {a}", "does {a} appear here?",
-    "tell me whether this is {a}", "say if there is {a} in the picture", "is it {a}, yes or no?",
-)  # fmt: skip
-_CHOOSE = (
-    "classify the image", "what is this?", "what does this picture show?", "name the class of the image",
-    "which class is it?", "which of the classes is this?", "what kind is it?", "tell me what this is",
-    "recognise what is shown", "give the class of this picture",
-)  # fmt: skip
-_KEYPOINTS = (
-    "show the keypoints", "draw the skeleton", "draw the skeletons of all people", "detect the pose",
-    "estimate the pose", "estimate the body pose of everybody", "mark the joints", "mark every joint of the body",
-    "find the keypoints", "find all joints", "paint the skeleton on black", "what pose is it?",
-    "how does everybody stand?", "how do they move their arms and legs?", "where are the joints?",
-    "where are the arms and legs?", "give me the keypoints", "give me a stick figure", "please draw the pose",
-    "turn the people into stick figures", "can you show the skeleton?", "I need the pose of each person",
-)  # fmt: skip
-_EDGES = (
-    "show the edges", "draw the edges", "detect the edges", "find all edges", "mark every edge", "trace the edges",
-    "trace the contours", "draw the contours", "make a line drawing", "turn this picture into a line drawing",
-    "give me an edge map", "paint the edges white", "where are the edges?", "which pixels are edges?",
-    "please find the edges", "sketch the lines of this image", "can you draw the edges?", "I need an edge map",
-    "outline everything", "predict the edges",
-)  # fmt: skip
-_EVERYTHING: Mapping[Task, tuple[str, ...]] = {
-    "segment": ("segment everything", "segment all classes", "colour every thing by its class",
-                "label every pixel", "do a full segmentation"),
-    "detect": ("detect everything", "find all objects", "box every object", "locate everything you know",
-               "draw boxes around all objects"),
-}  # fmt: skip
-
+_TEMPLATES: Mapping[str, tuple[str, ...]] = {
+    name: tuple(texts)
+    for name, texts in yaml.safe_load(
+        (files("gensight.instructions") / "grammar.yaml").read_text(encoding="utf-8")
+    ).items()
+}
 _IRREGULAR = {
     "person": "people", "man": "men", "woman": "women", "child": "children", "mouse": "mice", "sheep": "sheep",
     "knife": "knives", "shelf": "shelves", "leaf": "leaves", "wolf": "wolves", "skis": "skis", "scissors": "scissors",
@@ -152,31 +90,14 @@ def templates(task: Task, several: bool = False) -> tuple[str, ...]:
     Raises:
         ConfigError: There is no such task.
     """
-    match task:
-        case "segment":
-            return _SEGMENT
-        case "detect":
-            return _DETECT
-        case "depth":
-            return _DEPTH
-        case "classify":
-            return _CHOOSE if several else _CLASSIFY
-        case "keypoints":
-            return _KEYPOINTS
-        case "edges":
-            return _EDGES
-        case _:
-            raise ConfigError(f"no task is called `{task}`", choices=TASKS)
+    if task not in TASKS:
+        raise ConfigError(f"no task is called `{task}`", choices=TASKS)
+    return _TEMPLATES["classify-among" if several and task == "classify" else task]
 
 
 def held_out(task: Task, several: bool = False) -> tuple[str, ...]:
     """The templates that training never sees: every fifth."""
     return templates(task, several)[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY]
-
-
-def _trained(task: Task, several: bool) -> tuple[str, ...]:
-    kept = set(held_out(task, several))
-    return tuple(one for one in templates(task, several) if one not in kept)
 
 
 def filled(template: str, names: Sequence[str]) -> str:
@@ -207,7 +128,6 @@ def rephrased(
     seed: int = 0,
     synonyms: Mapping[str, Sequence[str]] | None = None,
     part: Literal["train", "held-out"] = "train",
-    everything: bool = False,
     more: Mapping[Task, Sequence[str]] | None = None,
 ) -> Instruction:
     """An instruction sampled from a task's templates; the same for the same seed.
@@ -219,29 +139,22 @@ def rephrased(
         synonyms: Other names of classes: one of them always replaces the class in the text. `classes` keep their names.
         part: Templates of training, or those kept from it.
         more: Task -> templates of training beside the grammar's own.
-        everything: Use `segment everything` instead of naming all classes; for segmentation and detection.
 
     Raises:
-        ConfigError: There is no such task, or `everything` of one that has no such instruction.
+        ConfigError: There is no such task.
     """
     random = Random(f"{task} {seed}")
     several = task == "classify" and len(classes) != 1
-    if everything and task not in _EVERYTHING:
-        raise ConfigError(f"`everything` is not available for `{task}`", choices=_EVERYTHING)
-    if everything:
-        choices = _EVERYTHING[task]
-        choices = choices[-1:] if part == "held-out" else choices[:-1]
-    else:
-        choices = _trained(task, several) if part == "train" else held_out(task, several)
-        if more and part == "train" and not several:
-            choices = (*choices, *more.get(task, ()))
-        if task == "segment" and len(classes) > 1:
-            choices = tuple(one for one in choices if "white" not in one)  # they have a colour each
+    choices = held_out(task, several)
+    if part == "train":
+        extra = () if several else (more or {}).get(task, ())
+        choices = (*(one for one in templates(task, several) if one not in choices), *extra)
+    if task == "segment" and len(classes) > 1:
+        choices = tuple(one for one in choices if "white" not in one)  # they have a colour each
     named = [random.choice(list((synonyms or {}).get(name, ())) or [name]) for name in classes]
     if len(named) > 1 and task != "classify":
         random.shuffle(named)  # the order of the words means nothing: colours follow that of `classes`
     text = filled(random.choice(choices), named)
-    form = random.random()
-    if form < 0.15:
+    if random.random() < 0.15:
         text = text[0].upper() + text[1:] + ("" if text.endswith("?") else ".")
     return Instruction(text, task, tuple(classes))

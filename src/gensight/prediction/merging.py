@@ -11,12 +11,12 @@ from torch import Tensor
 from gensight.encodings.base import DESCRIPTORS, Encoding
 from gensight.encodings.painted.base import (
     OUTPUT,
-    PaintedTasks,
     code_colours,
     image_nearest,
     nearest_codes,
     query_classes,
 )
+from gensight.encodings.painted.instructed import Instructed
 from gensight.encodings.painted.masks import PaintedMask
 from gensight.samples import Array, Instance, Item, Prediction, ScoreMap, View, merge_predictions
 
@@ -57,7 +57,7 @@ def merge_outputs(
         smooth: Changes the predictions before they are merged.
     """
     answers = iter(answers)
-    if count > 1 and isinstance(encoding, PaintedTasks):
+    if count > 1 and isinstance(encoding, Instructed):
         first = next(answers)
         painted, answers = encoding.of(first.item), chain([first], answers)
         if isinstance(painted, PaintedMask):

@@ -12,7 +12,7 @@ import av
 import psutil
 import torch
 
-from gensight.backbones.pretrained import tiny_folder
+from gensight.backbones.presets import tiny_folder
 from gensight.version import __version__
 
 GIB = 1024**3

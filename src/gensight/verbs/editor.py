@@ -1,21 +1,17 @@
 """Instruction-following runs, to and from diffusers: folders of InstructPix2Pix's layout."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from gensight.assembly.backbones import build_backbone
 from gensight.assembly.encodings import build_encoding, resolve_vocabulary
 from gensight.assembly.methods import build_method
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.backbones.single_file import SUFFIXES, USUAL_CONFIG, convert_single_file
-from gensight.config.loading.loader import load_recipe
-from gensight.config.schema import RunConfig
+from gensight.config.loading.loader import compose_recipe
 from gensight.encodings.calibration import UNCALIBRATED
-from gensight.engine.card import BackboneIdentity, Card, package_versions
+from gensight.engine.card import BackboneIdentity, Card
 from gensight.engine.run_folder import RunFolder
 from gensight.engine.weights import save_weights
 from gensight.errors import ConfigError, RunError
@@ -66,7 +62,7 @@ def import_editor(source: str, out: Path, overrides: Sequence[str] = (), setting
         pipeline = out.with_name(f"{out.name}-pipeline").absolute()
         convert_single_file(Path(source), pipeline, settings)
         folder = str(pipeline)
-    config = resolve_vocabulary(_load(_recipe_values(folder, out.name), overrides))
+    config = resolve_vocabulary(compose_recipe(out.name, _recipe_values(folder), overrides))
     backbone = build_backbone(config)
     assert isinstance(backbone, DiffusionBackbone)  # set by the recipe
     if backbone.unet.config.in_channels == backbone.vae.config.latent_channels:
@@ -76,13 +72,24 @@ def import_editor(source: str, out: Path, overrides: Sequence[str] = (), setting
     run = RunFolder(Path(out))
     run.create(config)
     save_weights(method.trained_state(), run.weights)
-    run.write_card(_card(config, method, backbone))
+    run.write_card(
+        Card(
+            name=config.name,
+            method=config.method.kind,
+            backbone=BackboneIdentity.of(config, backbone.fingerprint()),
+            num_parameters_trained=sum(one.numel() for one in method.parameters() if one.requires_grad),
+            threshold=UNCALIBRATED.threshold,
+            steps=0,
+            best_step=0,
+            training_minutes=0.0,
+            hardware="imported",
+        )
+    )
     return run.root
 
 
-def _recipe_values(folder: str, name: str) -> dict[str, Any]:
+def _recipe_values(folder: str) -> dict[str, Any]:
     return {
-        "name": name,
         "description": "A published model that edits by instructions",
         "data": {"kind": "puppets", "num_train": 6, "num_validation": 0, "num_test": 20, "subjects": "all"},
         "view": {"size": [256, 256]},
@@ -96,27 +103,3 @@ def _recipe_values(folder: str, name: str) -> dict[str, Any]:
         "backbone": {"kind": "diffusers", "id": folder, "trainable": "lora", "lora_rank": 1},
         "method": {"kind": "instruct", "sampler": "euler-ancestral", "sample_steps": 100},
     }
-
-
-def _load(values: dict[str, Any], overrides: Sequence[str]) -> RunConfig:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "recipe.yaml"
-        path.write_text(yaml.safe_dump(values), encoding="utf-8")
-        return load_recipe(path, overrides)
-
-
-def _card(config: RunConfig, method: Any, backbone: DiffusionBackbone) -> Card:
-    return Card(
-        name=config.name,
-        method=config.method.kind,
-        backbone=BackboneIdentity.of(config, backbone.fingerprint()),
-        skeleton=None,
-        calibration=(1.0, 0.0),
-        threshold=UNCALIBRATED.threshold,
-        num_parameters_trained=sum(one.numel() for one in method.parameters() if one.requires_grad),
-        steps=0,
-        best_step=0,
-        training_minutes=0.0,
-        hardware="imported",
-        versions=package_versions(),
-    )

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from gensight.assembly.experiment import Experiment
 from gensight.assembly.metrics import build_metrics
-from gensight.engine.card import Card, skeleton_to_json
+from gensight.engine.card import Card
 from gensight.engine.run_folder import RunFolder
 from gensight.files.atomic import write_json
 from gensight.files.progress import progress
@@ -97,7 +99,7 @@ def evaluate(
     if baselines:
         scored += _score_baselines(trained, experiment, cases, boxes, device, checkpoint)
     write_json(folder.metrics, _metrics(scored), indent=1)
-    write_json(folder.predictions, {"skeleton": skeleton_to_json(experiment.skeleton), "items": entries})
+    write_json(folder.predictions, {"skeleton": msgspec.to_builtins(experiment.skeleton), "items": entries})
     if results is not None:
         results.write(folder.root)
     write_report([folder.root], folder.report)

@@ -21,6 +21,14 @@ def outcome_text(run: Path) -> str:
     """The scores of a trained run and what to do next with it."""
     folder = RunFolder(Path(run))
     scores = scores_text(run)
-    if not scores and folder.config.is_file() and untrained_baselines(load_recipe(folder.config), folder):
+    config = load_recipe(folder.config) if folder.config.is_file() else None
+    if not scores and config is not None and untrained_baselines(config, folder):
         return f"next: gensight train {folder.config} --out {run}, as one process: its baselines and scores"
-    return "\n".join([*([scores] if scores else []), f"next: gensight predict {run} IMAGES_OR_VIDEO"])
+    match None if config is None else config.encoding.facts.items:
+        case "words":
+            command = f'ask {run} IMAGES "segment the ..."'
+        case "pair" | "triplet":
+            command = f"match {run} IMAGE OTHERS"
+        case _:
+            command = f"predict {run} IMAGES_OR_VIDEO"
+    return "\n".join([*([scores] if scores else []), f"next: gensight {command}"])

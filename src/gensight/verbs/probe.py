@@ -228,7 +228,7 @@ class _ProbeFeatures:
         backbone.timestep = timestep
         shown = backbone if self.noise == "none" else _FixedNoise(backbone)
         label = f"features at timestep {timestep}{' of random weights' if random_weights else ''}"
-        return cached_features(FeatureCache.open(self.cache, shown), shown, self.cases, 1, self.device, label)
+        return cached_features(FeatureCache(self.cache, shown), self.cases, 1, self.device, label)
 
 
 class _Measure:

@@ -118,12 +118,12 @@ def _cases(experiment: Experiment, backbone: Backbone, run: RunFolder, device: s
     augmented = build_augmentation(config.view.augment) is not None
     num_views = config.cache.views if augmented else 1
     cases = experiment.training_cases(num_views)
-    cache = FeatureCache.open(run.root / "cache", backbone)
-    features = cached_features(cache, backbone, cases, num_views, device, label="cache training features")
+    cache = FeatureCache(run.root / "cache", backbone)
+    features = cached_features(cache, cases, num_views, device, label="cache training features")
     cases = experiment.training_cases(num_views, features)
     validation = experiment.validation_cases()
     if validation is not None:
-        features = cached_features(cache, backbone, validation, 1, device, label="cache validation features")
+        features = cached_features(cache, validation, 1, device, label="cache validation features")
         validation = experiment.validation_cases(features)
     return cases, validation
 

@@ -10,7 +10,6 @@ import torch
 from gensight.encodings.edge_image import EdgeImage
 from gensight.encodings.painted.base import (
     NUM_CLASS_COLOURS,
-    PaintedTasks,
     code_colours,
     colour_shares,
     colour_temperature,
@@ -20,6 +19,7 @@ from gensight.encodings.painted.boxes import PaintedBoxes
 from gensight.encodings.painted.classes import PaintedClass
 from gensight.encodings.painted.depth import PaintedDepth
 from gensight.encodings.painted.drawings import PaintedEdges, PaintedKeypoints
+from gensight.encodings.painted.instructed import Instructed
 from gensight.encodings.painted.masks import PaintedMask
 from gensight.errors import ConfigError, DataError
 from gensight.geometry import box_image_to_model
@@ -220,15 +220,6 @@ def test_a_box_within_a_box_keeps_both():
     assert sorted(tuple(np.rint(one.box)) for one in prediction.instances) == boxes
 
 
-def test_heads():
-    instance = Instance("cat", head_box=np.array([20.0, 20, 60, 60]))
-    (item,) = PaintedBoxes(region="head").items(sample(instances=(instance,)))
-    assert item.query.text == "detect the head of the cat"
-    prediction, _ = read_back(PaintedBoxes(region="head"), item, 128)
-    np.testing.assert_allclose(prediction.instances[0].head_box, [20, 20, 60, 60], atol=0.51)
-    assert PaintedBoxes().items(sample(instances=(instance,))) == []
-
-
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize(("scale", "bound"), [("log", 0.012), ("linear", 0.06)])
 def test_depth_in_8_and_16_bits(side, scale, bound):
@@ -255,7 +246,7 @@ def test_queried_classes_keep_the_colours_of_their_vocabulary():
     encoding, colours = PaintedClass(("cat", "dog", "bird")), code_colours(3)
     for options, expected in ((("cat", "dog", "bird"), 3), (("bird", "dog"), 3), (("dog", "bird", "elk"), 2)):
         item = Item((sample(label="bird"),), query=Query("what is this?", "classify", options))
-        painted, _ = encoding.paint(item, whole_frame(item.sample.size, (64, 64)), (8, 8))
+        painted, _ = encoding.paint(item, whole_frame(item.sample.size, (8, 8)))
         np.testing.assert_array_equal(painted[0, 0], colours[expected])
         prediction, _ = read_back(encoding, item, 64)
         assert max(prediction.label_scores, key=prediction.label_scores.get) == "bird"
@@ -373,14 +364,14 @@ def test_confidence_falls_between_two_colours():
 
 
 def test_tasks_under_one_output():
-    both = PaintedTasks({"segment": PaintedMask(), "depth": PaintedDepth()})
+    both = Instructed({"segment": PaintedMask(), "depth": PaintedDepth()}, ("cat",))
     item = depth_item(plane(np.random.default_rng(0)))
     view = whole_frame(item.sample.size, (64, 64))
     assert both.decode(both.encode(item, (view,)), item, (view,)).depth is not None
     with pytest.raises(ConfigError, match="no painted task is called `None`"):
         both.encode(Item(item.samples), (view,))
     with pytest.raises(ConfigError, match="must have its own task's name"):
-        PaintedTasks({"detect": PaintedMask()})
+        Instructed({"detect": PaintedMask()}, ("cat",))
 
 
 def test_depth_without_a_unit_is_refused():

@@ -12,6 +12,7 @@ from gensight.diffusion.sampling import Sampling, build_scheduler
 from gensight.errors import ConfigError
 from gensight.loading.cases import collate
 from gensight.loading.draw_order import Draw
+from gensight.methods.instruct import editor as editor_module
 from gensight.methods.instruct.editor import guide
 from gensight.methods.instruct.losses import class_loss, overlap_loss, task_loss
 from gensight.methods.instruct.method import query_text, rephrase_query
@@ -64,18 +65,20 @@ def test_a_one_step_editor_begins_by_seeing_the_image_without_noise(folder, trai
     assert (output - plain.unet(image, 999, encoder_hidden_states=text).sample).abs().max() > 1e-2
 
 
-def test_late_noise_levels_are_the_noisier_of_two(folder, batch):
-    uniform, late = (small.method(folder, noise_levels=levels)._timesteps(batch) for levels in ("uniform", "late"))
-    assert (late >= uniform).all()
-    assert (late > uniform).any()
+def test_a_full_store_of_texts_is_emptied_and_serves_on(folder, monkeypatch):
+    monkeypatch.setattr(editor_module, "MOST_TEXTS", 2)
+    editor = small.method(folder).editor
+    known = editor.embed(["a", "b", "c"])
+    torch.testing.assert_close(editor.embed(["b", "d", "a"])[[2, 0]], known[:2])
 
 
-def test_half_of_the_items_can_be_learned_at_the_last_noise_level(folder):
+def test_half_of_the_items_can_be_learned_at_the_last_noise_level_and_the_others_late(folder):
     batch = Batch([], [], torch.arange(400))
-    late, last = (small.method(folder, noise_levels=levels)._timesteps(batch) for levels in ("late", "last"))
+    uniform, last = (small.method(folder, noise_levels=levels)._timesteps(batch) for levels in ("uniform", "last"))
     assert 160 < int((last == 999).sum()) < 240
-    assert int((late == 999).sum()) < 10
-    assert torch.equal(last[last < 999], late[last < 999])
+    assert int((uniform == 999).sum()) < 10
+    assert (last >= uniform).all()
+    assert (last[last < 999] > uniform[last < 999]).any()
 
 
 def test_a_schedule_that_ends_in_noise_shows_nothing_of_the_answer_there(velocity, batch):
@@ -102,14 +105,6 @@ def test_black_answers_are_encoded_once(folder):
     torch.testing.assert_close(method._answer_latents(answer), encode(answer))
     method._answer_latents(answer[[0, 3]]), method._answer_latents(answer[[1]])
     assert sizes == [4, 1, 1]
-
-
-def test_image_channels_of_the_multi_step_model_may_begin_as_copies(folder):
-    plain, editor = load_diffusion(folder / "sd"), small.method(folder, image_channels="copied").editor
-    weight = editor.backbone.unet.conv_in.weight
-    torch.testing.assert_close(weight[:, 4:], plain.vae.config.scaling_factor * plain.unet.conv_in.weight)
-    bias = editor.backbone.unet.time_embedding.linear_1.bias
-    torch.testing.assert_close(bias, plain.unet.time_embedding.linear_1.bias)  # all noise levels are passed
 
 
 def test_a_multi_step_model_from_a_one_step_model_ignores_noise_and_answers_like_it(velocity, batch, tmp_path):
@@ -158,20 +153,15 @@ def test_a_frozen_backbone_is_refused(folder):
         small.method(folder, "frozen")
 
 
-def test_dropouts_exceeding_everything_are_refused(folder):
-    with pytest.raises(ConfigError, match="the three dropouts are shares of the items"):
-        small.method(folder, drop_text=0.5, drop_image=0.5, drop_both=0.5)
-
-
-def test_dropouts_come_in_their_shares(folder, batch):
-    method = small.method(folder, drop_text=0.2, drop_image=0.1, drop_both=0.3)
-    keys = torch.arange(4000)
-    many = type(batch)(batch.items[:1] * 4000, batch.views[:1] * 4000, keys)
-    texts, latents = method._dropped(many, ["words"] * 4000, torch.ones(4000, 1, 1, 1))
+def test_text_image_and_both_are_left_out_in_a_twentieth_each(folder, batch):
+    method = small.method(folder)
+    keys = torch.arange(8000)
+    many = type(batch)(batch.items[:1] * 8000, batch.views[:1] * 8000, keys)
+    texts, latents = method._dropped(many, ["words"] * 8000, torch.ones(8000, 1, 1, 1))
     no_text = np.array([text == "" for text in texts])
     no_image = (latents.flatten() == 0).numpy()
     shares = [(no_text & ~no_image).mean(), (no_image & ~no_text).mean(), (no_text & no_image).mean()]
-    np.testing.assert_allclose(shares, [0.2, 0.1, 0.3], atol=0.03)
+    np.testing.assert_allclose(shares, [0.05, 0.05, 0.05], atol=0.01)
 
 
 def test_guidance_by_hand():
@@ -324,9 +314,9 @@ def test_calls_of_one_and_of_many_steps(folder, batch):
 def test_several_draws_are_averaged_where_the_mean_is_an_answer(folder, batch):
     draws = torch.rand(3, len(batch), 3, 64, 64)
     draws[2] = draws[0] + 0.1  # so the first and the last are near each other
-    method = small.method(folder, num_draws=3).eval()
+    method = small.method(folder).eval()
     method._sample = lambda batch, latents, texts, how, number: draws[number]
-    painted = method.predict(batch)["painted"]
+    painted = method.predict(batch, Sampling(num_samples=3))["painted"]
     for row, item in enumerate(batch.items):
         if item.query.task in ("segment", "depth"):
             torch.testing.assert_close(painted[row], draws[:, row].mean(0))
@@ -341,7 +331,7 @@ def test_sampling_is_an_argument_and_a_seed_is_another_noise(folder, batch):
     one_step = small.method(folder, sample_steps=1, sampler="euler").eval().predict(batch)["painted"]
     assert torch.equal(method.predict(batch, Sampling("euler", 1))["painted"], one_step)
     assert torch.equal(method.predict(batch, Sampling(seed=0))["painted"], own)
-    assert not torch.equal(method.predict(batch, Sampling(seed=3))["painted"], own)
+    assert (method.predict(batch, Sampling(seed=3))["painted"] - own).abs().mean() > 0.015  # a tenth of what it is
     assert torch.equal(method.predict(batch)["painted"], own)
 
 

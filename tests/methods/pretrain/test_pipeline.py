@@ -12,7 +12,7 @@ from gensight.methods.pretrain.architecture import (
     build_noise_schedule,
     build_text_encoder,
 )
-from gensight.methods.pretrain.pipeline import Card, draw_samples, load_pretrained, write_card
+from gensight.methods.pretrain.pipeline import draw_samples, load_pretrained, write_card
 from gensight.methods.pretrain.tokenizer import build_tokenizer
 from tests.pipelines import save_pipeline
 
@@ -77,7 +77,7 @@ def test_samples_follow_from_the_seed(parts):
 
 
 def test_the_card_tells_the_facts(folder):
-    write_card(Card("mine", "For mice.", "Five images.", {"seed": "7"}, ("a dog", "")), folder)
+    write_card(folder, "mine", "For mice.", "Five images.", {"seed": "7"}, ("a dog", ""))
     text = (folder / "README.md").read_text()
     for expected in ("# mine", "For mice.", "Five images.", "| seed | 7 |", "1. a dog", "2. (empty prompt)"):
         assert expected in text

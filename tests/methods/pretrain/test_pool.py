@@ -87,6 +87,13 @@ def test_images_that_are_not_kept_are_drawn_when_their_turn_comes(tmp_path, monk
     assert [start for start, _ in again.blocks(shard)] == [shard, 2 * shard]
 
 
+def test_a_last_shard_that_is_not_full_comes_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(pool_module, "SHARD", 2)
+    pool = open_pool(Ramps(5), tmp_path, settings(5), workers=0)
+    assert [(start, len(pixels)) for start, pixels in pool.blocks()] == [(0, 2), (2, 2), (4, 1)]
+    assert list(pool.blocks(5)) == []
+
+
 def test_another_data_sets_pool_is_refused(tmp_path):
     open_pool(Ramps(2), tmp_path, settings(2), workers=0)
     with pytest.raises(RunError, match=re.escape("this folder holds the images of other data")):

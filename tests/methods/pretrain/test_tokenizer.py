@@ -3,11 +3,10 @@ from transformers import CLIPTokenizer
 
 from gensight.backbones.pipeline_folder import vocabulary_files
 from gensight.errors import ConfigError
-from gensight.methods.pretrain.tokenizer import build_tokenizer, learn_merges, split_words
-from gensight.methods.pretrain.vocabulary import INSTRUCTION_WORDS
+from gensight.methods.pretrain.tokenizer import build_tokenizer, instruction_words, learn_merges, split_words
 from gensight.puppets.captions import CAPTION_WORDS
 
-WORDS = sorted({*INSTRUCTION_WORDS, *CAPTION_WORDS})
+WORDS = sorted({*instruction_words(), *CAPTION_WORDS})
 
 
 @pytest.fixture(scope="module")

@@ -125,9 +125,9 @@ def test_mistakes_are_named(roots, tmp_path):
     with pytest.raises(DataError, match="this folder is not empty"):
         build_instruct(tmp_path, Settings(roots))
     with pytest.raises(ConfigError, match="no task is called `paint`"):
-        Settings.checked(roots, ["paint"], 64, "fixed", 1, "log", "filled", None, 0, 0)
+        Settings.checked(sources=roots, tasks=("paint",))
     with pytest.raises(ConfigError, match="unknown value 'tail'"):
-        Settings.checked(roots, ["detect"], 64, "fixed", 1, "log", "filled", None, 0, 0, box_region="tail")
+        Settings.checked(sources=roots, box_region="tail")
     with pytest.raises(ConfigError, match="a farthest depth of 0 m"):
         build_instruct(tmp_path / "new", Settings(roots, far=0.0))
 

@@ -8,6 +8,7 @@ nearest, is the confidence.
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,12 +16,10 @@ from scipy.special import softmax
 from torch import Tensor
 
 from gensight.encodings.base import Encoding, OutputSpec
-from gensight.encodings.grids import grid_cells, map_array
-from gensight.encodings.panels import Panel
+from gensight.encodings.grids import map_array
 from gensight.errors import ConfigError
 from gensight.geometry import grid_to_image, image_to_grid, pixel_centres
-from gensight.instructions.grammar import TASKS
-from gensight.samples import Array, Instance, Item, Prediction, Sample, Size, View
+from gensight.samples import Array, Instance, Item, Prediction, Size, View
 
 OUTPUT = "painted"
 EVEN = 0.5  # threshold midway between black and a colour
@@ -86,13 +85,16 @@ def nearest_codes(picture: Array, colours: Array, threshold: float = EVEN) -> tu
     Returns:
         int32 (height, width), and float32 (height, width) in [0, 1]: 1 on the colour itself, 0 midway between two.
     """
+    found = [_nearest(rows, colours, threshold) for rows in _pixels(picture, colours)]
+    best, sure = (np.concatenate(one).reshape(picture.shape[:2]) for one in zip(*found, strict=True))
+    return best.astype(np.int32), sure
+
+
+def _pixels(picture: Array, colours: Array) -> list[Array]:
+    """Pixels as float32 (num, 3), in blocks whose distances to all colours fit into memory."""
     flat = picture.reshape(-1, 3).astype(np.float32)
-    best, sure = np.empty(len(flat), np.int32), np.empty(len(flat), np.float32)
     at_once = max(1, _DISTANCES // len(colours))
-    for first in range(0, len(flat), at_once):
-        rows = slice(first, first + at_once)
-        best[rows], sure[rows] = _nearest(flat[rows], colours, threshold)
-    return best.reshape(picture.shape[:2]), sure.reshape(picture.shape[:2])
+    return [flat[first : first + at_once] for first in range(0, len(flat), at_once)]
 
 
 def _nearest(flat: Array, colours: Array, threshold: float) -> tuple[Array, Array]:
@@ -122,12 +124,10 @@ def colour_shares(picture: Array, colours: Array) -> Array:
     Returns:
         float64 (num_colours,), adding up to 1.
     """
-    flat, temperature = picture.reshape(-1, 3).astype(np.float32), colour_temperature(colours)
-    total, at_once = np.zeros(len(colours)), max(1, _DISTANCES // len(colours))
-    for first in range(0, len(flat), at_once):
-        squared = _squared_distances(flat[first : first + at_once], colours)
-        total += softmax(-squared / temperature, axis=1).sum(0)
-    return total / len(flat)
+    temperature = colour_temperature(colours)
+    blocks = _pixels(picture, colours)
+    shares = [softmax(-_squared_distances(rows, colours) / temperature, axis=1).sum(0) for rows in blocks]
+    return np.stack(shares).astype(np.float64).sum(0) / (picture.size // 3)
 
 
 def _squared_distances(flat: Array, colours: Array) -> Array:
@@ -136,123 +136,61 @@ def _squared_distances(flat: Array, colours: Array) -> Array:
 
 def cells_nearest(values: Array, view: View, grid_size: Size, fill: int) -> Array:
     """The value at each cell's centre, nearest neighbour, so that numbers stay numbers; `fill` outside the image."""
-    x, y = _places(view, grid_size)
-    inside = (x >= 0) & (y >= 0) & (x < values.shape[1]) & (y < values.shape[0])
-    found = np.full(grid_size, fill, dtype=values.dtype)
-    found[inside] = values[y[inside], x[inside]]
-    return found
+    return _values_at(grid_to_image(pixel_centres(grid_size), view, grid_size), values, fill)
 
 
 def image_nearest(cells: Array, view: View, fill: float) -> Array:
     """The cell that each pixel of the image lies in; `fill` outside the view."""
-
     grid_size: Size = (cells.shape[0], cells.shape[1])
-    places = np.floor(image_to_grid(pixel_centres(view.image_size), view, grid_size) + 1e-9).astype(int)
+    return _values_at(image_to_grid(pixel_centres(view.image_size), view, grid_size), cells, fill)
+
+
+def _values_at(points: Array, values: Array, fill: float) -> Array:
+    places = np.floor(points + 1e-9).astype(int)
     x, y = places[..., 0], places[..., 1]
-    inside = (x >= 0) & (y >= 0) & (x < grid_size[1]) & (y < grid_size[0])
-    found = np.full(view.image_size, fill, dtype=cells.dtype)
-    found[inside] = cells[y[inside], x[inside]]
+    inside = (x >= 0) & (y >= 0) & (x < values.shape[1]) & (y < values.shape[0])
+    found = np.full(x.shape, fill, dtype=values.dtype)
+    found[inside] = values[y[inside], x[inside]]
     return found
 
 
-def _places(view: View, grid_size: Size) -> tuple[Array, Array]:
-    places = np.floor(grid_to_image(pixel_centres(grid_size), view, grid_size) + 1e-9).astype(int)
-    return places[..., 0], places[..., 1]
-
-
-class Painted(Encoding):
-    """A prediction painted in RGB; subclasses define what is painted.
-
-    Output `painted`: (3, grid_height, grid_width) in [0, 1]; `painted_weight`: (1, grid_height, grid_width).
-
-    Args:
-        stride: Model pixels per cell.
-    """
-
-    task: str = ""
-    most_classes: int = NUM_COLOURS  # in one query
-
-    def __init__(self, stride: int = 1) -> None:
-        if stride < 1:
-            raise ConfigError(f"a painted answer's stride must be at least 1 model pixel per cell, got {stride}")
-        self.stride = stride
+class OnePicture(Encoding):
+    """Output `painted`: (3, height, width) of the model frame in [0, 1]; `painted_weight`: (1, height, width)."""
 
     @property
     def outputs(self) -> dict[str, OutputSpec]:
         return {OUTPUT: OutputSpec(3, "dense-image")}
 
     def grid_size(self, model_size: Size) -> Size:
-        """Cells of `stride` model pixels. ConfigError where they do not tile the frame."""
-        return grid_cells(model_size, self.stride, "painted")
+        return model_size
+
+
+class Painted(OnePicture):
+    """A prediction painted in RGB; subclasses define what is painted."""
+
+    task: str = ""
+    most_classes: int = NUM_COLOURS  # in one query
 
     @abstractmethod
-    def paint(self, item: Item, view: View, grid_size: Size) -> tuple[Array, Array] | None:
-        """float32 (grid_height, grid_width, 3) and bool (grid_height, grid_width), what is known; None: nothing is."""
+    def paint(self, item: Item, view: View) -> tuple[Array, Array] | None:
+        """float32 (height, width, 3) and bool (height, width), what is known, of the model frame; None: nothing is."""
 
     @abstractmethod
     def read(self, picture: Array, item: Item, view: View) -> Prediction:
-        """The prediction that a painted answer, float32 (grid_height, grid_width, 3) in [0, 1], stands for."""
+        """The prediction that a painted answer, float32 (height, width, 3) in [0, 1], stands for."""
 
     def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
         """Target and weight. DataError where labels do not fit the image."""
-        grid_size = self.grid_size(views[0].model_size)
-        answer = self.paint(item, views[0], grid_size)
-        if answer is None:
-            return {OUTPUT: torch.zeros(3, *grid_size), f"{OUTPUT}_weight": torch.zeros(1, *grid_size)}
-        picture, known = answer
+        size = views[0].model_size
+        picture, known = self.paint(item, views[0]) or (np.zeros((*size, 3)), np.zeros(size, dtype=bool))
         target = np.ascontiguousarray(np.where(known[..., None], picture, 0).transpose(2, 0, 1), dtype=np.float32)
         weight = torch.from_numpy(known[None].astype(np.float32))
         return {OUTPUT: torch.from_numpy(target), f"{OUTPUT}_weight": weight}
 
     def decode(self, outputs: Mapping[str, Tensor], item: Item, views: tuple[View, ...]) -> Prediction:
         """See `read`."""
-        maps = map_array(outputs[OUTPUT], 3, self.grid_size(views[0].model_size), OUTPUT)
+        maps = map_array(outputs[OUTPUT], 3, views[0].model_size, OUTPUT)
         return self.read(np.clip(maps.transpose(1, 2, 0), 0, 1), item, views[0])
-
-
-class PaintedTasks(Encoding):
-    """Several painted tasks under one output: an item's query selects one.
-
-    Args:
-        tasks: Name of task (one of `TASKS`) -> its encoding; all of one stride.
-    """
-
-    name = "painted"
-
-    def __init__(self, tasks: Mapping[str, Painted]) -> None:
-        if not tasks or any(name != one.task for name, one in tasks.items()):
-            raise ConfigError("each painted task must have its own task's name", choices=TASKS)
-        if len({one.stride for one in tasks.values()}) > 1:
-            raise ConfigError("painted tasks share one picture, so they have one stride")
-        self.tasks = dict(tasks)
-        self.stride = next(iter(tasks.values())).stride
-
-    @property
-    def outputs(self) -> dict[str, OutputSpec]:
-        return next(iter(self.tasks.values())).outputs
-
-    def items(self, sample: Sample) -> list[Item]:
-        """The items of every task that the sample has labels for."""
-        return [item for one in self.tasks.values() for item in one.items(sample)]
-
-    def grid_size(self, model_size: Size) -> Size:
-        return next(iter(self.tasks.values())).grid_size(model_size)
-
-    def of(self, item: Item) -> Painted:
-        """The task of an item. ConfigError where it names none of these."""
-        task = None if item.query is None else item.query.task
-        if task not in self.tasks:
-            raise ConfigError(f"no painted task is called `{task}`", where=item.key, choices=self.tasks)
-        return self.tasks[task]
-
-    def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
-        return self.of(item).encode(item, views)
-
-    def decode(self, outputs: Mapping[str, Tensor], item: Item, views: tuple[View, ...]) -> Prediction:
-        return self.of(item).decode(outputs, item, views)
-
-    def panel(self, prediction: Prediction, item: Item) -> Panel | None:
-        return self.of(item).panel(prediction, item)
 
 
 def query_classes(item: Item) -> Sequence[str]:
@@ -260,6 +198,7 @@ def query_classes(item: Item) -> Sequence[str]:
     return () if item.query is None else item.query.options
 
 
-def answer_prediction(item: Item, instances: Sequence[Instance] = ()) -> Prediction:
-    """The prediction of an item with these instances."""
-    return Prediction(item.sample.key, item.sample.size, tuple(instances), item_key=item.key, group=item.sample.group)
+def answer_prediction(item: Item, instances: Sequence[Instance] = (), **fields: Any) -> Prediction:
+    """The prediction of an item with these instances, or these other fields."""
+    sample = item.sample
+    return Prediction(sample.key, sample.size, tuple(instances), item_key=item.key, group=sample.group, **fields)

@@ -24,8 +24,9 @@ from gensight.geometry import (
     points_box,
     warp_image,
 )
-from gensight.samples import Array, Instance, Item, Prediction, Query, Sample, Size, View
+from gensight.samples import Array, Instance, Item, Prediction, Query, Sample, View
 
+_SHORTEST = 2  # pixels of a side; smaller boxes are left out
 _Found = tuple[int, tuple[int, int, int, int], float]
 
 
@@ -41,11 +42,8 @@ class PaintedBoxes(Painted):
     Bound on its own encodings, for boxes that nothing covers: each edge within half a cell.
 
     Args:
-        stride: Model pixels per cell.
         style: `filled` or `outlines`.
         max_boxes: Boxes of a class that `filled` paints, the largest ones.
-        region: `box`, or `head`: the boxes of heads, of data sets that mark them.
-        min_side: Predicted boxes with a shorter side in cells are left out.
         threshold: Of filled boxes; see `nearest_codes`.
     """
 
@@ -54,30 +52,23 @@ class PaintedBoxes(Painted):
 
     def __init__(
         self,
-        stride: int = 1,
         style: Literal["filled", "outlines"] = "filled",
         max_boxes: int = 26,
-        region: Literal["box", "head"] = "box",
-        min_side: int = 2,
         threshold: float = EVEN,
     ) -> None:
-        super().__init__(stride)
         if not 1 <= max_boxes <= 124:
             raise ConfigError(f"max_boxes must be 1 to 124, the number of separable colours, got {max_boxes}")
-        self.style, self.max_boxes, self.region, self.min_side = style, max_boxes, region, min_side
-        self.threshold = threshold
+        self.style, self.max_boxes, self.threshold = style, max_boxes, threshold
         self.most_classes = 1 if style == "outlines" else NUM_COLOURS // max_boxes
 
-    def _boxes(self, sample: Sample, name: str) -> list[Array] | None:
+    @staticmethod
+    def _boxes(sample: Sample, name: str) -> list[Array] | None:
         """Boxes of a class, largest first; None where none are annotated."""
         if sample.instances is None:
             return None
-        chosen = [one for one in sample.instances if one.category == name and not one.is_crowd]
-        boxes = [one.box if self.region == "box" else one.head_box for one in chosen]
+        boxes = [one.box for one in sample.instances if one.category == name and not one.is_crowd]
         known = [box for box in boxes if box is not None]
-        if len(known) < len(boxes):
-            return None
-        return sorted(known, key=lambda box: -float(np.prod(box[2:] - box[:2])))
+        return sorted(known, key=_minus_area) if len(known) == len(boxes) else None
 
     def _numbered(self, sample: Sample, queried: Sequence[str]) -> list[tuple[int, Array]] | None:
         """(number of the colour, box) of the queried classes, the largest box first; None where none are annotated."""
@@ -88,7 +79,7 @@ class PaintedBoxes(Painted):
             if boxes is None:
                 return None
             found += [(rank * len(queried) + place, box) for rank, box in enumerate(boxes[: self.max_boxes])]
-        return sorted(found, key=lambda one: -float(np.prod(one[1][2:] - one[1][:2]))) if queried else None
+        return sorted(found, key=lambda one: _minus_area(one[1])) if queried else None
 
     def _check(self, queried: Sequence[str]) -> None:
         if len(queried) > self.most_classes:
@@ -97,61 +88,50 @@ class PaintedBoxes(Painted):
                 hint=f"name {self.most_classes} or fewer at a time",
             )
 
-    def marked(self, sample: Sample) -> bool:
-        """Whether all objects of this image are annotated with boxes (or head boxes)."""
-        if sample.instances is None:
-            return False
-        known = [one.box if self.region == "box" else one.head_box for one in sample.instances if not one.is_crowd]
-        return all(box is not None for box in known)
+    @staticmethod
+    def marked(sample: Sample) -> bool:
+        """Whether all objects of this image are annotated with boxes."""
+        return sample.instances is not None and all(one.is_crowd or one.box is not None for one in sample.instances)
 
     def items(self, sample: Sample) -> list[Item]:
         """One per class whose objects the image shows, all of them with boxes."""
         names = sorted({one.category for one in sample.instances or ()})
-        what = "" if self.region == "box" else "head of the "
-        return [
-            Item((sample,), query=Query(f"detect the {what}{name}", self.task, (name,)))
-            for name in names
-            if self._boxes(sample, name)
-        ]
+        queries = [Query(f"detect the {name}", self.task, (name,)) for name in names if self._boxes(sample, name)]
+        return [Item((sample,), query=query) for query in queries]
 
-    def paint(self, item: Item, view: View, grid_size: Size) -> tuple[Array, Array] | None:
-        queried = query_classes(item)
+    def paint(self, item: Item, view: View) -> tuple[Array, Array] | None:
+        queried, size = query_classes(item), view.model_size
         boxes = self._numbered(item.sample, queried)
         if boxes is None:
             return None
-        known = np.ones(grid_size, dtype=bool)
         if self.style == "outlines":
-            picture = _photograph(item.sample, view, grid_size)
+            picture = warp_image(item.sample.image(), view).astype(np.float32) / 255
         else:
-            picture = np.zeros((*grid_size, 3), dtype=np.float32)
+            picture = np.zeros((*size, 3), dtype=np.float32)
         colours = code_colours(self.max_boxes * len(queried))
         for number, box in boxes:
-            corners = points_box(image_to_grid(box_corners(box), view, grid_size))
-            x0, y0, x1, y1 = (int(edge) for edge in np.rint(clip_box(corners, grid_size)))
+            corners = points_box(image_to_grid(box_corners(box), view, size))
+            x0, y0, x1, y1 = (int(edge) for edge in np.rint(clip_box(corners, size)))
             x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
-            if x0 >= grid_size[1] or y0 >= grid_size[0]:
+            if x0 >= size[1] or y0 >= size[0]:
                 continue
             if self.style == "filled":
                 picture[y0:y1, x0:x1] = colours[number]
             else:
                 cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), (1.0, 1.0, 1.0), self._WIDTH)
-        return picture, known
+        return picture, np.ones(size, dtype=bool)
 
     def read(self, picture: Array, item: Item, view: View) -> Prediction:
         """An instance per box, of the class of its colour, with the mean confidence of that colour."""
         queried = query_classes(item) or ("object",)
         self._check(queried)
-        grid_size: Size = (picture.shape[0], picture.shape[1])
         found = self._filled(picture, len(queried)) if self.style == "filled" else self._outlines(picture)
         instances = []
         for number, cells, confidence in found:
             name = queried[(number - 1) % len(queried)]
-            corners = grid_to_image(box_corners(np.array(cells, dtype=np.float64)), view, grid_size)
+            corners = grid_to_image(box_corners(np.array(cells, dtype=np.float64)), view, view.model_size)
             box = clip_box(points_box(corners), item.sample.size)
-            if self.region == "head":
-                instances.append(Instance(name, head_box=box, confidence=confidence))
-            else:
-                instances.append(Instance(name, box=box, confidence=confidence))
+            instances.append(Instance(name, box=box, confidence=confidence))
         return answer_prediction(item, instances)
 
     def _filled(self, picture: Array, num_classes: int) -> list[_Found]:
@@ -163,7 +143,7 @@ class PaintedBoxes(Painted):
             count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
             whole = [n for n in range(1, count) if stats[n, 4] >= 0.05 * stats[1:, 4].max()]
             low, high = stats[whole, :2].min(0), (stats[whole, :2] + stats[whole, 2:4]).max(0)
-            if min(high - low) >= self.min_side:
+            if min(high - low) >= _SHORTEST:
                 confidence = float(sure[np.isin(labels, whole)].mean())
                 corners = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
                 found.append((int(number), corners, confidence))
@@ -175,7 +155,7 @@ class PaintedBoxes(Painted):
         found = []
         for contour in contours:
             x, y, width, height = cv2.boundingRect(contour)
-            if min(width, height) >= max(self.min_side, 2 * self._WIDTH):
+            if min(width, height) >= 2 * self._WIDTH:
                 rim = np.ones((height, width), dtype=bool)
                 rim[2:-2, 2:-2] = False
                 confidence = float(white[y : y + height, x : x + width][rim].mean())
@@ -183,9 +163,5 @@ class PaintedBoxes(Painted):
         return found
 
 
-def _photograph(sample: Sample, view: View, grid_size: Size) -> Array:
-    """float32 (grid_height, grid_width, 3) in [0, 1]: the image as the view shows it."""
-    seen = warp_image(sample.image(), view).astype(np.float32) / 255
-    if seen.shape[:2] != tuple(grid_size):
-        seen = cv2.resize(seen, (grid_size[1], grid_size[0]), interpolation=cv2.INTER_AREA)
-    return seen
+def _minus_area(box: Array) -> float:
+    return -float(np.prod(box[2:] - box[:2]))

@@ -8,13 +8,14 @@ from gensight.encodings.class_label import label_panel
 from gensight.encodings.painted.base import (
     NUM_CLASS_COLOURS,
     Painted,
+    answer_prediction,
     class_colours,
     colour_shares,
     query_classes,
 )
 from gensight.encodings.panels import Panel
 from gensight.errors import ConfigError
-from gensight.samples import Array, Item, Prediction, Query, Sample, Size, View
+from gensight.samples import Array, Item, Prediction, Query, Sample, View
 
 
 class PaintedClass(Painted):
@@ -29,7 +30,6 @@ class PaintedClass(Painted):
 
     Args:
         labels: The vocabulary.
-        stride: Model pixels per cell.
 
     Raises:
         ConfigError: No labels, the same one twice, or more than `NUM_CLASS_COLOURS`.
@@ -37,8 +37,7 @@ class PaintedClass(Painted):
 
     name, task, most_classes = "painted-class", "classify", NUM_CLASS_COLOURS
 
-    def __init__(self, labels: Sequence[str], stride: int = 1) -> None:
-        super().__init__(stride)
+    def __init__(self, labels: Sequence[str]) -> None:
         if not labels or len(set(labels)) < len(labels):
             raise ConfigError("a painted class needs at least one label, each only once")
         if len(labels) > NUM_CLASS_COLOURS:
@@ -54,22 +53,20 @@ class PaintedClass(Painted):
             return []
         return [Item((sample,), query=Query("classify the image", self.task, self.labels))]
 
-    def paint(self, item: Item, view: View, grid_size: Size) -> tuple[Array, Array] | None:
+    def paint(self, item: Item, view: View) -> tuple[Array, Array] | None:
         queried, label = query_classes(item), item.sample.label
         if label is None or not queried:
             return None
         colours = class_colours(queried, self.labels)
         colour = colours[queried.index(label) + 1] if label in queried else colours[0]
-        return np.broadcast_to(colour, (*grid_size, 3)).copy(), np.ones(grid_size, dtype=bool)
+        return np.broadcast_to(colour, (*view.model_size, 3)).copy(), np.ones(view.model_size, dtype=bool)
 
     def read(self, picture: Array, item: Item, view: View) -> Prediction:
         """`label_scores` of the options: their colours' shares of the picture; with none of them they add up to 1."""
         queried = query_classes(item) or self.labels
         shares = colour_shares(picture, class_colours(queried, self.labels))
         scores = {name: float(shares[number]) for number, name in enumerate(queried, start=1)}
-        return Prediction(
-            item.sample.key, item.sample.size, label_scores=scores, item_key=item.key, group=item.sample.group
-        )
+        return answer_prediction(item, label_scores=scores)
 
     def panel(self, prediction: Prediction, item: Item) -> Panel | None:
         """See `label_panel`."""

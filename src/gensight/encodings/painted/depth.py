@@ -5,16 +5,11 @@ from typing import Literal
 import numpy as np
 
 from gensight.encodings.depth import check_metres, depth_panel
-from gensight.encodings.painted.base import (
-    Painted,
-)
+from gensight.encodings.painted.base import Painted, answer_prediction
 from gensight.encodings.panels import Panel
 from gensight.errors import ConfigError, DataError
-from gensight.geometry import (
-    map_grid_to_image,
-    map_image_to_grid,
-)
-from gensight.samples import Array, Depth, Item, Prediction, Query, Sample, Size, View
+from gensight.geometry import map_grid_to_image, map_image_to_grid
+from gensight.samples import Array, Depth, Item, Prediction, Query, Sample, View
 
 MIN_KNOWN = 0.5  # share of a cell's area that must be known for it to be supervised
 
@@ -27,7 +22,6 @@ class PaintedDepth(Painted):
     (far / near) ** (1 / 255) when logarithmic (1.8 % from 0.1 to 10 m); with 16 bits, a 257th of that.
 
     Args:
-        stride: Model pixels per cell.
         scale: `log` or `linear`.
         near: Nearest depth that `log` can represent, in metres.
         far: Farthest depth, in metres.
@@ -35,10 +29,7 @@ class PaintedDepth(Painted):
 
     name, task = "painted-depth", "depth"
 
-    def __init__(
-        self, stride: int = 1, scale: Literal["log", "linear"] = "log", near: float = 0.1, far: float = 10.0
-    ) -> None:
-        super().__init__(stride)
+    def __init__(self, scale: Literal["log", "linear"] = "log", near: float = 0.1, far: float = 10.0) -> None:
         if not 0 < near < far:
             raise ConfigError(f"the nearest depth must be above 0 and below the farthest, got {near} and {far} m")
         self.scale, self.near, self.far = scale, near, far
@@ -47,7 +38,7 @@ class PaintedDepth(Painted):
         """One per sample whose depth is known."""
         return [] if sample.depth is None else [Item((sample,), query=Query("estimate the depth", self.task))]
 
-    def paint(self, item: Item, view: View, grid_size: Size) -> tuple[Array, Array] | None:
+    def paint(self, item: Item, view: View) -> tuple[Array, Array] | None:
         if item.sample.depth is None:
             return None
         depth = item.sample.depth()
@@ -55,7 +46,7 @@ class PaintedDepth(Painted):
             raise DataError("this depth has no unit, so it cannot be painted in metres", where=item.sample.key)
         check_metres(depth.values, item.sample.key, self.near, self.far)
         values = np.where(depth.values > 0, depth.values, np.nan).astype(np.float64)
-        means, share = map_image_to_grid(self.grey(values), view, grid_size)
+        means, share = map_image_to_grid(self.grey(values), view, view.model_size)
         known = (share >= MIN_KNOWN) & np.isfinite(means)
         grey = np.where(known, means, 0).astype(np.float32)
         return np.repeat(grey[..., None], 3, axis=2), known
@@ -77,7 +68,7 @@ class PaintedDepth(Painted):
         """`depth` in metres, NaN outside of the view; the channels are averaged."""
         grey = map_grid_to_image(picture.mean(-1).astype(np.float32), view, fill=float("nan"))
         depth = Depth(self.metres(np.clip(grey, 0, 1)).astype(np.float32), "metric")
-        return Prediction(item.sample.key, item.sample.size, depth=depth, item_key=item.key, group=item.sample.group)
+        return answer_prediction(item, depth=depth)
 
     def panel(self, prediction: Prediction, item: Item) -> Panel | None:
         """See `depth_panel`."""

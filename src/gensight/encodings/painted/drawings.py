@@ -9,7 +9,7 @@ from gensight.encodings.panels import Panel
 from gensight.encodings.pose_image import PoseImage
 from gensight.errors import ConfigError
 from gensight.instructions.grammar import Task, fixed
-from gensight.samples import Array, Item, Prediction, Query, Sample, Size, View
+from gensight.samples import Array, Item, Prediction, Query, Sample, View
 from gensight.skeletons import Skeleton
 
 _CELLS = 128  # of the shorter side, from which skeletons are read on coarser cells
@@ -20,8 +20,7 @@ class _Drawing(Painted):
 
     task: Task
 
-    def __init__(self, drawn: Encoding, output: str, stride: int) -> None:
-        super().__init__(stride)
+    def __init__(self, drawn: Encoding, output: str) -> None:
         self._drawn, self._output = drawn, output
 
     def items(self, sample: Sample) -> list[Item]:
@@ -29,7 +28,7 @@ class _Drawing(Painted):
         query = Query(fixed(self.task).text, self.task, ())
         return [Item((sample,), query=query) for _ in self._drawn.items(sample)]
 
-    def paint(self, item: Item, view: View, grid_size: Size) -> tuple[Array, Array] | None:
+    def paint(self, item: Item, view: View) -> tuple[Array, Array] | None:
         targets = self._drawn.encode(item, (view,))
         known = targets[f"{self._output}_weight"][0].numpy() > 0
         return (targets[self._output].permute(1, 2, 0).numpy(), known) if known.any() else None
@@ -51,7 +50,6 @@ class PaintedKeypoints(_Drawing):
 
     Args:
         skeleton: The keypoints to draw.
-        stride: Model pixels per cell.
 
     Raises:
         ConfigError: No skeleton.
@@ -59,10 +57,10 @@ class PaintedKeypoints(_Drawing):
 
     name, task = "painted-keypoints", "keypoints"
 
-    def __init__(self, skeleton: Skeleton | None, stride: int = 1) -> None:
+    def __init__(self, skeleton: Skeleton | None) -> None:
         if skeleton is None:
             raise ConfigError("`keypoints` needs a skeleton", where="encoding.skeleton")
-        super().__init__(PoseImage(skeleton, stride, "all"), "pose", stride)
+        super().__init__(PoseImage(skeleton, 1, "all"), "pose")
         self.skeleton = skeleton
 
     def read(self, picture: Array, item: Item, view: View) -> Prediction:
@@ -72,18 +70,14 @@ class PaintedKeypoints(_Drawing):
             one for one in range(max(1, min(height, width) // _CELLS), 0, -1) if not (height % one or width % one)
         )
         coarse = picture.reshape(height // factor, factor, width // factor, factor, 3).mean((1, 3))
-        reader = PoseImage(self.skeleton, factor * self.stride, "all")
+        reader = PoseImage(self.skeleton, factor, "all")
         return reader.decode({"pose": torch.from_numpy(coarse).permute(2, 0, 1)}, item, (view,))
 
 
 class PaintedEdges(_Drawing):
-    """Edges white on black; bounds on its own encodings as of `EdgeImage`.
-
-    Args:
-        stride: Model pixels per cell.
-    """
+    """Edges white on black; bounds on its own encodings as of `EdgeImage`."""
 
     name, task = "painted-edges", "edges"
 
-    def __init__(self, stride: int = 1) -> None:
-        super().__init__(EdgeImage(3, stride), "edges", stride)
+    def __init__(self) -> None:
+        super().__init__(EdgeImage(3, 1), "edges")

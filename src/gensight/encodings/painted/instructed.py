@@ -8,14 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gensight.encodings.painted.base import Painted, PaintedTasks
+from gensight.encodings.painted.base import OnePicture, Painted
 from gensight.encodings.painted.boxes import PaintedBoxes
 from gensight.encodings.painted.masks import class_cells
+from gensight.encodings.panels import Panel
 from gensight.errors import ConfigError
 from gensight.instructions.class_lists import several_classes
 from gensight.instructions.grammar import IMAGE_TASKS, TASKS, Task, as_task, fixed
 from gensight.readers.shared.class_maps import BACKGROUND, UNKNOWN, class_map
-from gensight.samples import Item, Query, Sample, View
+from gensight.samples import Item, Prediction, Query, Sample, View
 
 VOCABULARY = "vocabulary"  # key in `Sample.extras`: what was looked for in this image, where data sets are pooled
 SHOWN = "shown"  # target: the class at each pixel, independent of the query
@@ -24,8 +25,8 @@ Asking = Literal["sampled", "all"]
 _SHOWN_STRIDE = 4
 
 
-class Instructed(PaintedTasks):
-    """Painted tasks whose items query classes by name.
+class Instructed(OnePicture):
+    """Several painted tasks under one output: an item's query selects one, and names classes.
 
     In segmentation and detection an item queries one class; absent classes are queried too, and their answer is black.
     A share of the samples has an additional query of two or three classes, whose colours follow the order of
@@ -34,7 +35,7 @@ class Instructed(PaintedTasks):
     image.
 
     Args:
-        tasks: Name of task -> its encoding; see `PaintedTasks`.
+        tasks: Name of task (one of `TASKS`) -> its encoding.
         categories: Classes of pixels and objects.
         labels: Classes of whole images.
         negatives: Absent classes queried per sample and task, when `sampled`.
@@ -48,8 +49,10 @@ class Instructed(PaintedTasks):
             and `label` (1,), the place of the image's class in `labels`, -1 unknown.
 
     Raises:
-        ConfigError: A task without a vocabulary.
+        ConfigError: A task without a vocabulary, or under another's name.
     """
+
+    name = "painted"
 
     def __init__(
         self,
@@ -63,7 +66,9 @@ class Instructed(PaintedTasks):
         repeats: Mapping[str, int] | None = None,
         shown: bool = False,
     ) -> None:
-        super().__init__(tasks)
+        if not tasks or any(name != one.task for name, one in tasks.items()):
+            raise ConfigError("each painted task must have its own task's name", choices=TASKS)
+        self.tasks = dict(tasks)
         for task, names in (("segment", categories), ("detect", categories), ("classify", labels)):
             if task in tasks and not names:
                 key = "labels" if task == "classify" else "categories"
@@ -88,8 +93,21 @@ class Instructed(PaintedTasks):
         yes_or_no = task == "classify" and len(classes) == 1
         return 1 if self.asking == "all" or yes_or_no else self.repeats.get(task, 1)
 
+    def of(self, item: Item) -> Painted:
+        """The task of an item. ConfigError where it names none of these."""
+        task = None if item.query is None else item.query.task
+        if task not in self.tasks:
+            raise ConfigError(f"no painted task is called `{task}`", where=item.key, choices=self.tasks)
+        return self.tasks[task]
+
+    def decode(self, outputs: Mapping[str, Tensor], item: Item, views: tuple[View, ...]) -> Prediction:
+        return self.of(item).decode(outputs, item, views)
+
+    def panel(self, prediction: Prediction, item: Item) -> Panel | None:
+        return self.of(item).panel(prediction, item)
+
     def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
-        targets = super().encode(item, views)
+        targets = self.of(item).encode(item, views)
         if not self.shown:
             return targets
         label = self.labels.index(item.sample.label) if item.sample.label in self.labels else UNKNOWN

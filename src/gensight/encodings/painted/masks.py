@@ -53,15 +53,13 @@ class PaintedMask(Painted):
     at most half a cell (measured in the round-trip tests at 64 to 512 px).
 
     Args:
-        stride: Model pixels per cell.
         min_share: Predicted masks of a smaller share of the image are left out.
         threshold: See `nearest_codes`.
     """
 
     name, task = "painted-mask", "segment"
 
-    def __init__(self, stride: int = 1, min_share: float = 0.0, threshold: float = EVEN) -> None:
-        super().__init__(stride)
+    def __init__(self, min_share: float = 0.0, threshold: float = EVEN) -> None:
         self.min_share, self.threshold = min_share, threshold
 
     def items(self, sample: Sample) -> list[Item]:
@@ -72,9 +70,9 @@ class PaintedMask(Painted):
         shown = {classes.names[n] for n in np.unique(classes()) if n not in classes.ignored} - {BACKGROUND}
         return [Item((sample,), query=Query(f"segment the {name}", self.task, (name,))) for name in sorted(shown)]
 
-    def paint(self, item: Item, view: View, grid_size: Size) -> tuple[Array, Array] | None:
+    def paint(self, item: Item, view: View) -> tuple[Array, Array] | None:
         queried = query_classes(item)
-        cells = class_cells(item.sample, queried, view, grid_size)
+        cells = class_cells(item.sample, queried, view, view.model_size)
         if cells is None or not queried:
             return None
         return code_colours(len(queried))[np.maximum(cells, 0)], cells != UNKNOWN

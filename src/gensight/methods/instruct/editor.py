@@ -19,10 +19,13 @@ from torch import Tensor, nn
 
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.backbones.pipeline_folder import save_editor_folder
-from gensight.backbones.text import embed_each, embed_prompts
+from gensight.backbones.pretrained import PipelineParts
+from gensight.backbones.text import embed_each
 from gensight.diffusion.sampling import SamplerName, build_scheduler, item_generators, run_sampler
 from gensight.diffusion.targets import Prediction
 from gensight.errors import ConfigError, RunError
+
+MOST_TEXTS = 10_000  # kept embeddings of a frozen text encoder
 
 
 class Editor(nn.Module):
@@ -32,8 +35,8 @@ class Editor(nn.Module):
         backbone: Of the SD 1.x or 2.x family (one text encoder), or an editor's folder already (8 channels).
         train_text: Whether the text encoder is trained.
         train_decoder: Whether the autoencoder's decoder is trained.
-        copied: Whether new channels begin as copies, scaled as the image's latent is not; else at zero.
-        one_step: Whether the last timestep, the only one that will be passed, is mapped to the first.
+        one_step: Whether new channels begin as copies, scaled as the image's latent is not, and the last timestep, the
+            only one that will be passed, is mapped to the first. Otherwise new channels begin at zero.
         zero_terminal_snr: Whether the noise schedule is changed to end in pure noise, and sampled from that last level
             on (Lin et al., "Common diffusion noise schedules and sample steps are flawed", WACV 2024). Otherwise the
             last level of Stable Diffusion's schedule contains 7 % of the answer, and a model learns to use it.
@@ -51,7 +54,6 @@ class Editor(nn.Module):
         backbone: DiffusionBackbone,
         train_text: bool = False,
         train_decoder: bool = False,
-        copied: bool = False,
         one_step: bool = False,
         zero_terminal_snr: bool = False,
     ) -> None:
@@ -65,12 +67,11 @@ class Editor(nn.Module):
         self.prediction: Prediction = backbone.scheduler.config.prediction_type
         if backbone.unet.config.in_channels == self.latent_channels:
             widen_input(backbone.unet, 2 * self.latent_channels)
-            if copied:
+            if one_step:
                 weight = backbone.unet.conv_in.weight
                 with torch.no_grad():
                     scale = float(backbone.vae.config.scaling_factor)
                     weight[:, self.latent_channels :] = scale * weight[:, : self.latent_channels]
-            if one_step:
                 map_timestep(backbone.unet, source=len(backbone.scheduler.alphas_cumprod) - 1, target=0)
         backbone.unet.conv_in.requires_grad_(backbone.trainable)
         if train_text:
@@ -86,24 +87,19 @@ class Editor(nn.Module):
 
     def image_latents(self, images: Tensor) -> Tensor:
         """Images (B, 3, height, width) in [0, 1] -> unscaled modes (B, channels, h, w)."""
-        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
-            encoded = self.backbone.vae.encode(images.float() * 2 - 1)
-            latents: Tensor = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
-            return latents
+        with torch.no_grad():
+            return self.backbone.raw_latents(images)
 
     def embed(self, texts: Sequence[str]) -> Tensor:
         """(B, tokens, channels); each distinct text is embedded once, and kept where the encoder is frozen."""
-        encoders, device = list(self.backbone.text_encoders), self.backbone.device
+        device = self.backbone.device
         if self.train_text and torch.is_grad_enabled():
-            return embed_each(texts, self.backbone.tokenizers, encoders, device)
-        distinct = list(dict.fromkeys(texts))
-        new = [text for text in distinct if text not in self._texts]
-        if new or self.train_text:
-            new = distinct if self.train_text else new
-            with torch.inference_mode(False), torch.no_grad():
-                tokens = embed_prompts(new, self.backbone.tokenizers, encoders, device).tokens
-            self._texts = {} if self.train_text or len(self._texts) > 10_000 else self._texts
-            self._texts |= dict(zip(new, tokens, strict=True))
+            return embed_each(texts, self.backbone.tokenizers, list(self.backbone.text_encoders), device)
+        if self.train_text or len(self._texts) > MOST_TEXTS:
+            self._texts = {}
+        new = [text for text in dict.fromkeys(texts) if text not in self._texts]
+        if new:
+            self._texts |= dict(zip(new, self.backbone.embed_text(new).tokens, strict=True))
         return torch.stack([self._texts[text].to(device) for text in texts])
 
     def denoise(self, x_t: Tensor, timesteps: Tensor, image_latents: Tensor, text: Tensor) -> Tensor:
@@ -175,13 +171,10 @@ class Editor(nn.Module):
             unet = copy.deepcopy(unet)
             unet.fuse_lora()
             unet.unload_lora()
+        scheduler = DDIMScheduler.from_config(self.backbone.scheduler.config, clip_sample=False, **changes)
+        encoders = tuple(self.backbone.text_encoders)
         save_editor_folder(
-            folder,
-            vae=self.backbone.vae,
-            text_encoder=self.backbone.text_encoders[0],
-            tokenizer=self.backbone.tokenizers[0],
-            unet=unet,
-            scheduler=DDIMScheduler.from_config(self.backbone.scheduler.config, clip_sample=False, **changes),
+            folder, PipelineParts(unet, self.backbone.vae, encoders, self.backbone.tokenizers, scheduler)
         )
 
 

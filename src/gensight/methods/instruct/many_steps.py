@@ -15,35 +15,28 @@ from gensight.methods.instruct.method import Instruct, query_task
 from gensight.methods.loss import Loss
 from gensight.samples import Batch, Item
 
-ImageChannels = Literal["zero", "copied"]
 NoiseChannels = Literal["kept", "zero"]
-NoiseLevels = Literal["uniform", "late", "last"]
+NoiseLevels = Literal["uniform", "last"]
 _NOISE, _TIMESTEP, _DROPOUT, _LATER, _LAST, _SAMPLE = 0, 1, 2, 5, 6, 64  # which of an item's random numbers
+_DROPPED = 0.05  # share of the items without text, without both, and without image
 
 
 class ManySteps(Instruct):
-    """Learns the U-Net's own target (epsilon or v) at all noise levels; the text, the image, or both are left out in a
-    share of the items each, which guidance needs (Brooks et al., CVPR 2023, section 3.2).
+    """Learns the U-Net's own target (epsilon or v) at all noise levels; the text, the image, and both are left out in
+    5 % of the items each, which guidance needs (Brooks et al., CVPR 2023, section 3.2).
+
+    Options are those of `config.instruct.InstructConfig`. Of several samples (`Sampling.num_samples`), depth, edges and
+    masks of one class are the mean; other answers are the sample that is nearest to the others.
 
     Args:
         backbone: Full or with adapters; widened in place.
-        train_text: Whether the text encoder is trained with the U-Net.
-        drop_text, drop_image, drop_both: Shares of items.
-        image_channels: How the image's input channels begin: `zero` (InstructPix2Pix), or `copied` from the noise's.
-        noise_channels: How the noisy latent's input channels begin: as they are, or at `zero`, for a model
-            trained as the one-step model; see `zero_noise_channels`.
-        noise_levels: Of training: `uniform` (InstructPix2Pix), or `late`, the noisier of two samples: the content
-            of an answer is decided at high noise levels. `last`: half of the items at the last level, where sampling
-            starts, and the others late.
-        zero_terminal_snr: Whether the noise schedule is changed to end in pure noise; see `Editor`.
-        sampler, sample_steps, text_guidance, image_guidance: How answers are sampled.
-        num_draws: Samples of an answer. Depth, edges and masks of one class are their mean; other answers are the
-            sample that is nearest to the others.
+        noise_channels: `zero` is for a model trained as the one-step model; see `zero_noise_channels`.
+        noise_levels: `last`: half of the items at the last level, where sampling starts, and the others at the noisier
+            of two samples, since the content of an answer is decided at high noise levels.
         shared: See `Instruct`.
 
     Raises:
-        ConfigError: Dropouts that exceed everything, zero noise channels of a model without image channels, or see
-            `Instruct` and `Editor`.
+        ConfigError: Zero noise channels of a model without image channels, or see `Instruct` and `Editor`.
     """
 
     way = "many-step"
@@ -54,10 +47,6 @@ class ManySteps(Instruct):
         backbone: DiffusionBackbone,
         *,
         train_text: bool = False,
-        drop_text: float = 0.05,
-        drop_image: float = 0.05,
-        drop_both: float = 0.05,
-        image_channels: ImageChannels = "zero",
         noise_channels: NoiseChannels = "kept",
         noise_levels: NoiseLevels = "uniform",
         zero_terminal_snr: bool = False,
@@ -65,25 +54,20 @@ class ManySteps(Instruct):
         sample_steps: int = 20,
         text_guidance: float = 7.5,
         image_guidance: float = 1.5,
-        num_draws: int = 1,
         **shared: Any,
     ) -> None:
-        if drop_text + drop_image + drop_both > 1:
-            raise ConfigError("the three dropouts are shares of the items, and exceed 1", where="method.drop_text")
         if noise_channels == "zero" and backbone.unet.config.in_channels == backbone.vae.config.latent_channels:
             raise ConfigError(
                 "with zero noise channels, a model without image channels would get no input",
                 where="method.noise_channels",
                 hint="set backbone.id to an exported one-step run (`gensight editor export`), or set kept",
             )
-        copied = image_channels == "copied"
-        editor = Editor(backbone, train_text, copied=copied, zero_terminal_snr=zero_terminal_snr)
+        editor = Editor(backbone, train_text, zero_terminal_snr=zero_terminal_snr)
         if noise_channels == "zero":
             zero_noise_channels(backbone.unet, editor.latent_channels)
         super().__init__(editor, **shared)
-        self.drop_text, self.drop_image, self.drop_both = drop_text, drop_image, drop_both
         self.noise_levels = noise_levels
-        self.sampling = Sampling(sampler, sample_steps, text_guidance, image_guidance, num_draws)
+        self.sampling = Sampling(sampler, sample_steps, text_guidance, image_guidance)
 
     # --- Learning ---
 
@@ -100,20 +84,17 @@ class ManySteps(Instruct):
         return {"latents": Loss(*self._masked((output - goal) ** 2, weight))}
 
     def _timesteps(self, batch: Batch) -> Tensor:
-        drawn = item_timesteps(batch.keys, 0, len(self.alphas_cumprod), _TIMESTEP)
+        num_levels = len(self.alphas_cumprod)
+        drawn = item_timesteps(batch.keys, 0, num_levels, _TIMESTEP)
         if self.noise_levels == "uniform":
             return drawn
-        late = torch.maximum(drawn, item_timesteps(batch.keys, 0, len(self.alphas_cumprod), _LATER))
-        if self.noise_levels == "late":
-            return late
-        at_last = item_uniform(batch.keys, _LAST) < 0.5
-        return torch.where(at_last, torch.full_like(late, len(self.alphas_cumprod) - 1), late)
+        late = torch.maximum(drawn, item_timesteps(batch.keys, 0, num_levels, _LATER))
+        return late.masked_fill(item_uniform(batch.keys, _LAST) < 0.5, num_levels - 1)
 
     def _dropped(self, batch: Batch, texts: list[str], image_latents: Tensor) -> tuple[list[str], Tensor]:
         drawn = item_uniform(batch.keys, _DROPOUT)
-        first, second = self.drop_text, self.drop_text + self.drop_both
-        without_text = (drawn < second).tolist()
-        without_image = (drawn >= first) & (drawn < second + self.drop_image)
+        without_text = (drawn < 2 * _DROPPED).tolist()
+        without_image = (drawn >= _DROPPED) & (drawn < 3 * _DROPPED)
         kept = (~without_image).to(image_latents).view(-1, 1, 1, 1)
         return ["" if gone else text for gone, text in zip(without_text, texts, strict=True)], kept * image_latents
 

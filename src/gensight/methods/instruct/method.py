@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gensight.backbones.capture import watching
 from gensight.diffusion.noise import item_uniform
 from gensight.diffusion.sampling import Sampling
 from gensight.encodings.painted.base import OUTPUT
@@ -21,7 +21,7 @@ from gensight.instructions.templates import Templates, read_templates
 from gensight.methods.base import Method, Stage
 from gensight.methods.instruct.editor import Editor
 from gensight.methods.instruct.text_pretraining import SentenceBatches, text_pretraining
-from gensight.methods.instruct.visible_classes import FeatureReader, LabelReader, VisibleClassReader
+from gensight.methods.instruct.visible_classes import FeatureReader, label_reader, visible_class_reader
 from gensight.methods.loss import Loss
 from gensight.samples import Batch, Item
 
@@ -32,15 +32,12 @@ _WORDS = 3  # which of an item's random numbers
 class Instruct(Method):
     """An image and an instruction -> a painted answer, by an editor. Each training objective is a subclass.
 
+    Options are those of `config.instruct.InstructConfig`.
+
     Args:
         editor: The model, whose backbone is trained whole or through adapters.
-        phrasing: `fixed`, the items' own words; `rephrased`, random wordings of the training grammar.
-        shown_weight: Weight of predicting the class at each place from the U-Net's features; see `VisibleClassReader`.
-        label_weight: Weight of predicting the image's label from them, where there is a vocabulary of labels.
-        words_first: Steps of `text_pretraining`, before the images.
         tasks, categories: The tasks, and the vocabulary of classes of pixels and objects.
         labels: The vocabulary of classes of images, in the order of their colours.
-        templates: A file of more templates for `rephrased`; read when training begins.
 
     Raises:
         ConfigError: A frozen backbone, or text pretraining of a frozen text encoder.
@@ -74,8 +71,8 @@ class Instruct(Method):
         self.words_first, self.templates = words_first, templates
         self.tasks, self.categories, self.labels = tuple(tasks), tuple(categories), tuple(labels)
         self.shown_weight, self.label_weight = shown_weight, label_weight
-        self.shown = VisibleClassReader(backbone.unet, len(self.categories)) if shown_weight else None
-        self.label = LabelReader(backbone.unet, len(self.labels)) if label_weight and self.labels else None
+        self.shown = visible_class_reader(backbone.unet, len(self.categories)) if shown_weight else None
+        self.label = label_reader(backbone.unet, len(self.labels)) if label_weight and self.labels else None
         self.register_buffer("alphas_cumprod", backbone.scheduler.alphas_cumprod.float().clone(), False)
 
     # --- Learning ---
@@ -89,16 +86,14 @@ class Instruct(Method):
 
     def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         answer, weight = batch.targets[OUTPUT], batch.targets[f"{OUTPUT}_weight"]
-        answer, weight = _grown(answer, batch.image), _grown(weight, batch.image)
         with torch.no_grad():
             image_latents = self.editor.image_latents(batch.image)
         readers = self._readers() if self.training else {}
-        with ExitStack() as watched:
-            unet = self.editor.backbone.unet
-            seen = {name: watched.enter_context(reader.watching(unet)) for name, (reader, _) in readers.items()}
+        unet = self.editor.backbone.unet
+        with watching({name: unet.get_submodule(reader.block) for name, (reader, _) in readers.items()}) as seen:
             losses = self._losses(batch, image_latents, self._texts(batch), answer, weight)
         for name, (reader, share) in readers.items():
-            losses[name] = Loss(*reader.loss(seen[name][0], batch.targets[name]), share)
+            losses[name] = Loss(*reader.loss(seen[name], batch.targets[name]), share)
         return losses
 
     def _readers(self) -> dict[str, tuple[FeatureReader, float]]:
@@ -188,13 +183,6 @@ def rephrase_query(item: Item, seed: int, more: Templates | None = None) -> str 
     if query is None or task is None:
         return None
     return rephrased(task, query.options, seed, more=more).text
-
-
-def _grown(maps: Tensor, images: Tensor) -> Tensor:
-    """Maps at the images' size, nearest neighbour."""
-    if maps.shape[-2:] == images.shape[-2:]:
-        return maps
-    return F.interpolate(maps, images.shape[-2:], mode="nearest")
 
 
 def _distinct(batch: Batch) -> tuple[Tensor, Tensor]:

@@ -26,15 +26,13 @@ class OneStep(Instruct):
     """Predicts the answer at the last timestep from a latent of zeros, decodes it, and compares it with the target in
     pixel space; there is no dropout, no noise and no guidance (Garcia et al., WACV 2025, section 4).
 
+    Options are those of `config.instruct.InstructConfig`.
+
     Args:
         backbone: Full or with adapters; widened in place.
-        train_text, train_decoder: Parts to train with the U-Net.
-        latent_weight: Of the squared error of latents beside the pixels.
-        overlap_weight: Of the overlap of masks and boxes.
-        decoded_share: Share of the items, drawn anew at each step, whose answer is decoded in training. The decoder
-            costs more than the U-Net where that is small; latents are compared for all.
-        class_weight: Of the cross-entropy of the right class's colour among several. Above 0 it stands for the latents
-            of such answers, which are all decoded then, and their squared error counts a tenth.
+        decoded_share: The decoder costs more than the U-Net where that is small; latents are compared for all items.
+        class_weight: Above 0 the cross-entropy stands for the latents of answers that are one class among several,
+            which are all decoded then, and their squared error counts a tenth.
         shared: See `Instruct`.
 
     Raises:
@@ -57,7 +55,7 @@ class OneStep(Instruct):
     ) -> None:
         if not 0 < decoded_share <= 1:
             raise ConfigError(f"decoded_share={decoded_share:g} is not in (0, 1]", where="method.decoded_share")
-        super().__init__(Editor(backbone, train_text, train_decoder, copied=True, one_step=True), **shared)
+        super().__init__(Editor(backbone, train_text, train_decoder, one_step=True), **shared)
         self.latent_weight, self.overlap_weight = latent_weight, overlap_weight
         self.decoded_share, self.class_weight = decoded_share, class_weight
 

@@ -122,14 +122,22 @@ class SentenceBatches:
     def from_step(self, first: int, num_workers: int = 0, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
         draw, step = Random(f"words {self.seed}"), 0
         while True:
-            instructions = [
-                _drawn(draw, self.tasks, self.categories, self.labels, self.more) for _ in range(_SENTENCES)
-            ]
+            instructions = [self._drawn(draw) for _ in range(_SENTENCES)]
             if step >= first:  # earlier sentences are sampled again and dropped: the random numbers are one sequence
                 numbers = range(rank, _SENTENCES, world_size)
                 items = [_item(instructions[number], step * _SENTENCES + number) for number in numbers]
                 yield Batch(items, [() for _ in items], item_keys(self.seed, step, numbers))
             step += 1
+
+    def _drawn(self, draw: Random) -> Instruction:
+        task = draw.choice(list(self.tasks))
+        names: Sequence[str] = ()
+        if task == "classify":
+            names = self.labels if draw.random() < 0.3 else draw.sample(list(self.labels), 1)
+        elif task not in IMAGE_TASKS:
+            count = min(len(self.categories), draw.choice((1, 1, 1, 1, 2, 3)))
+            names = [self.categories[index] for index in sorted(draw.sample(range(len(self.categories)), count))]
+        return rephrased(task, tuple(names), draw.getrandbits(31), more=self.more)
 
 
 def text_pretraining(
@@ -154,19 +162,6 @@ def _instruction(item: Item) -> Instruction:
     query = item.query
     assert query is not None
     return Instruction(query.text, cast("Task", as_task(query.task)), query.options)
-
-
-def _drawn(
-    draw: Random, tasks: Sequence[Task], categories: Sequence[str], labels: Sequence[str], more: Templates | None
-) -> Instruction:
-    task = draw.choice(list(tasks))
-    names: Sequence[str] = ()
-    if task == "classify":
-        names = labels if draw.random() < 0.3 else draw.sample(list(labels), 1)
-    elif task not in IMAGE_TASKS:
-        chosen = draw.sample(range(len(categories)), min(len(categories), draw.choice((1, 1, 1, 1, 2, 3))))
-        names = [categories[index] for index in sorted(chosen)]
-    return rephrased(task, tuple(names), draw.getrandbits(31), more=more)
 
 
 def _named(one: Instruction) -> Sequence[str]:

@@ -6,9 +6,6 @@ label the image as a whole. Linear classifiers on the features predict both (dee
 cell of the middle block, because an answer of one colour needs it everywhere. They are used in training alone.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -19,74 +16,49 @@ from torch import Tensor, nn
 _BACKGROUND = 0.2  # its weight: most of an image shows no class
 
 
-class FeatureReader(nn.Module, ABC):
+class FeatureReader(nn.Module):
     """Predicts classes from each cell of a block's output.
 
     Args:
         unet: diffusers' `UNet2DConditionModel`.
         block: Name of a block of it.
         num_classes: Number of classes.
+        background: Weight of class 0.
     """
 
-    def __init__(self, unet: Any, block: str, num_classes: int) -> None:
+    def __init__(self, unet: Any, block: str, num_classes: int, background: float = 1.0) -> None:
         super().__init__()
-        self._block = block
+        self.block, self._background = block, background
         channels = unet.get_submodule(block).resnets[-1].out_channels
         self.norm = nn.GroupNorm(unet.config.norm_num_groups, channels)
         self.read = nn.Conv2d(channels, num_classes, 1)
-
-    @contextmanager
-    def watching(self, unet: Any) -> Iterator[list[Tensor]]:
-        """A list that receives the features of each call of the U-Net."""
-        seen: list[Tensor] = []
-
-        def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
-            seen.append(output)
-
-        handle = unet.get_submodule(self._block).register_forward_hook(keep)
-        try:
-            yield seen
-        finally:
-            handle.remove()
 
     def logits(self, features: Float[Tensor, "batch channels height width"]) -> Tensor:
         """(batch, classes, height, width)."""
         read: Tensor = self.read(self.norm(features.float()))
         return read
 
-    @abstractmethod
-    def loss(self, features: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-        """(sum, weight) of the cross-entropy over cells; -1 is unknown."""
+    def loss(self, features: Tensor, truth: Int[Tensor, "batch 1 ..."]) -> tuple[Tensor, Tensor]:
+        """(sum, weight) of the cross-entropy.
+
+        Args:
+            features: The block's output.
+            truth: Class numbers, -1 unknown: (batch, 1) of whole images, for every cell, or (batch, 1, height, width).
+        """
+        number, logits = truth[:, 0], self.logits(features)
+        if number.ndim == 1:
+            number = number[:, None, None].expand(-1, *logits.shape[-2:])
+        else:
+            logits = F.interpolate(logits, number.shape[-2:], mode="bilinear", align_corners=False)
+        weight = torch.where(number == 0, self._background, 1.0).to(logits) * (number >= 0)
+        return (F.cross_entropy(logits, number.clamp(min=0), reduction="none") * weight).sum(), weight.sum()
 
 
-class VisibleClassReader(FeatureReader):
+def visible_class_reader(unet: Any, num_classes: int) -> FeatureReader:
     """Predicts the class at each place, 0 none, from the output of an up block at half the depth."""
-
-    def __init__(self, unet: Any, num_classes: int) -> None:
-        super().__init__(unet, f"up_blocks.{max(0, len(unet.up_blocks) // 2 - 1)}", 1 + num_classes)
-
-    def loss(self, features: Tensor, truth: Int[Tensor, "batch 1 grid_height grid_width"]) -> tuple[Tensor, Tensor]:
-        number = truth[:, 0]
-        logits = F.interpolate(self.logits(features), number.shape[-2:], mode="bilinear", align_corners=False)
-        return _cross_entropy(logits, number, torch.where(number == 0, _BACKGROUND, 1.0))
+    return FeatureReader(unet, f"up_blocks.{max(0, len(unet.up_blocks) // 2 - 1)}", 1 + num_classes, _BACKGROUND)
 
 
-class LabelReader(FeatureReader):
+def label_reader(unet: Any, num_labels: int) -> FeatureReader:
     """Predicts the class of the image from every cell of the middle block."""
-
-    def __init__(self, unet: Any, num_labels: int) -> None:
-        super().__init__(unet, "mid_block", num_labels)
-
-    def loss(self, features: Tensor, truth: Int[Tensor, "batch 1"]) -> tuple[Tensor, Tensor]:
-        logits = self.logits(features)
-        everywhere = truth[:, :, None].expand(-1, *logits.shape[-2:])
-        return _cross_entropy(logits, everywhere, torch.ones_like(logits[:, 0]))
-
-
-def _cross_entropy(
-    logits: Float[Tensor, "batch classes height width"],
-    number: Int[Tensor, "batch height width"],
-    weight: Float[Tensor, "batch height width"],
-) -> tuple[Tensor, Tensor]:
-    known = (number >= 0).to(logits) * weight
-    return (F.cross_entropy(logits, number.clamp(min=0), reduction="none") * known).sum(), known.sum()
+    return FeatureReader(unet, "mid_block", num_labels)

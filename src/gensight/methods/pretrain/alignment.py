@@ -20,7 +20,7 @@ class AlignmentHead(nn.Module):
     """Two 1 x 1 convolutions from the denoiser's first up-block to the encoder's channels, and the loss.
 
     Args:
-        denoiser: Whose `up_blocks[0]` is read, by a hook.
+        denoiser: Whose `aligned_block` is read.
         mean: float32 (channels,): the encoder's mean over the training images.
     """
 
@@ -30,22 +30,17 @@ class AlignmentHead(nn.Module):
         self.project = nn.Sequential(nn.Conv2d(width, HIDDEN, 1), nn.SiLU(), nn.Conv2d(HIDDEN, CHANNELS[STRIDE], 1))
         self.register_buffer("mean", mean.clone())
         self.mean: Tensor
-        self._maps: Tensor | None = None
-        self._hook = denoiser.up_blocks[0].register_forward_hook(self._keep)
 
-    def _keep(self, block: nn.Module, arguments: object, output: Tensor) -> None:
-        self._maps = output
-
-    def detach(self) -> None:
-        """Takes the hook off the denoiser."""
-        self._hook.remove()
-
-    def loss(self, target: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, ""]:
-        """1 - cosine similarity, averaged over cells, of the maps of the denoiser's latest pass."""
-        assert self._maps is not None, "the denoiser has run before its alignment is measured"
-        projected = self.project(self._maps)
+    def loss(self, maps: Tensor, target: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, ""]:
+        """1 - cosine similarity, averaged over cells, of the block's output and the encoder's maps."""
+        projected = self.project(maps)
         if projected.shape[-2:] != target.shape[-2:]:
             projected = functional.interpolate(projected, target.shape[-2:], mode="bilinear", align_corners=False)
-        self._maps = None
         centred = target.to(projected) - self.mean[:, None, None]
         return 1 - functional.cosine_similarity(projected, centred, dim=1).mean()
+
+
+def aligned_block(denoiser: UNet2DConditionModel) -> nn.Module:
+    """The part of a denoiser whose output is aligned."""
+    block: nn.Module = denoiser.up_blocks[0]
+    return block

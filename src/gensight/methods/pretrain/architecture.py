@@ -4,6 +4,7 @@ With N widths the autoencoder's stride is 2^(N-1). A denoiser takes latents of a
 their skip connections, so odd sides are fine.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -122,7 +123,7 @@ def build_denoiser(
     widths: Sequence[int], layers_per_block: int, heads: int, text_width: int, latent_channels: int, sample_size: int
 ) -> UNet2DConditionModel:
     """A U-Net that attends to the text at every scale but the finest, where attention would cost most."""
-    unit = GROUPS * heads // _common(GROUPS, heads)
+    unit = math.lcm(GROUPS, heads)
     _check_widths(widths, unit, "denoiser.widths", f"its {GROUPS} normalisation groups and {heads} attention heads")
     plain = [True] + [False] * (len(widths) - 1)
     return UNet2DConditionModel(
@@ -139,13 +140,7 @@ def build_denoiser(
     )
 
 
-def _common(a: int, b: int) -> int:
-    while b:
-        a, b = b, a % b
-    return a
-
-
-def build_text_encoder(tokenizer: CLIPTokenizer, width: int, layers: int, heads: int) -> CLIPTextModel:
+def build_text_encoder(tokenizer: CLIPTokenizer, width: int, layers: int, heads: int = 4) -> CLIPTextModel:
     """A causal transformer over the tokenizer's words, in CLIP's form."""
     _check_widths([width], heads, "text.width", f"its {heads} attention heads")
     return CLIPTextModel(

@@ -39,14 +39,12 @@ class AutoencoderMethod(Method):
     Args:
         autoencoder: Trained in place.
         kl_weight: Weight of the Kullback-Leibler divergence, averaged over latent values.
-        gradient_weight: Weight of `gradient_loss`.
     """
 
-    def __init__(self, autoencoder: AutoencoderKL, kl_weight: float = 1e-4, gradient_weight: float = 1.0) -> None:
+    def __init__(self, autoencoder: AutoencoderKL, kl_weight: float = 1e-4) -> None:
         super().__init__()
         self.autoencoder = autoencoder
         self.kl_weight = kl_weight
-        self.gradient_weight = gradient_weight
 
     def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         target = batch.image * 2 - 1
@@ -58,7 +56,7 @@ class AutoencoderMethod(Method):
         kl = 0.5 * (posterior.mean.square() + posterior.var - 1 - posterior.logvar).mean()
         return {
             "l1": Loss.of_mean(l1, len(batch)),
-            "gradient": Loss.of_mean(gradient, len(batch), self.gradient_weight),
+            "gradient": Loss.of_mean(gradient, len(batch)),
             "kl": Loss.of_mean(kl, len(batch), self.kl_weight),
         }
 

@@ -7,12 +7,14 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from gensight.backbones.capture import watching
+from gensight.backbones.text import embed_each
 from gensight.diffusion.noise import item_noise, item_timesteps, item_uniform
 from gensight.diffusion.sampling import Sampling
 from gensight.diffusion.targets import Prediction, add_noise, clean_estimate, target
 from gensight.methods.base import Method
 from gensight.methods.loss import Loss
-from gensight.methods.pretrain.alignment import AlignmentHead
+from gensight.methods.pretrain.alignment import AlignmentHead, aligned_block
 from gensight.samples import Batch
 
 LATENT, ALIGNMENT = "latent", "alignment"
@@ -57,17 +59,17 @@ class DenoiserMethod(Method):
         self.caption_dropout = caption_dropout
         self.alignment = alignment
         self.alignment_weight = alignment_weight
-        self._tokens: dict[str, Tensor] = {}
 
     def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         x0, noise, timesteps, x_t = self._noised(batch)
         dropped = (item_uniform(batch.keys, _DROPOUT) < self.caption_dropout).tolist()
-        output = self._output(x_t, timesteps, self._captions(batch, dropped))
+        with watching({} if self.alignment is None else {ALIGNMENT: aligned_block(self.denoiser)}) as seen:
+            output = self._output(x_t, timesteps, self._captions(batch, dropped))
         goal = target(x0, noise, timesteps, self.alphas_cumprod, self.prediction)
         losses = {LATENT: Loss.of_mean((output - goal).square().mean(), len(batch))}
         if self.alignment is not None:
             assert batch.features is not None
-            distance = self.alignment.loss(batch.features[0][ALIGNMENT])
+            distance = self.alignment.loss(seen[ALIGNMENT], batch.features[0][ALIGNMENT])
             losses[ALIGNMENT] = Loss.of_mean(distance, len(batch), self.alignment_weight)
         return losses
 
@@ -92,19 +94,6 @@ class DenoiserMethod(Method):
         return ["" if drop else item.sample.caption or "" for item, drop in zip(batch.items, dropped, strict=True)]
 
     def _output(self, x_t: Tensor, timesteps: Tensor, captions: list[str]) -> Tensor:
-        # Many prompts repeat (most of all the empty one): each is embedded once.
-        distinct = list(dict.fromkeys(captions))
-        tokens = torch.stack([self._tokenize(caption) for caption in distinct]).to(x_t.device)
-        text = self.text_encoder(tokens).last_hidden_state
-        rows = torch.tensor([distinct.index(caption) for caption in captions], device=x_t.device)
-        output: Tensor = self.denoiser(x_t, timesteps, encoder_hidden_states=text[rows]).sample
+        text = embed_each(captions, [self.tokenizer], [self.text_encoder], x_t.device)
+        output: Tensor = self.denoiser(x_t, timesteps, encoder_hidden_states=text).sample
         return output
-
-    def _tokenize(self, caption: str) -> Tensor:
-        if caption not in self._tokens:
-            encoded = self.tokenizer(
-                caption, padding="max_length", max_length=self.tokenizer.model_max_length, truncation=True,
-                return_tensors="pt",
-            )  # fmt: skip
-            self._tokens[caption] = encoded.input_ids[0]
-        return self._tokens[caption]

@@ -15,6 +15,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 
 from gensight.backbones.imagenet import CHANNELS, ImagenetEncoder
+from gensight.backbones.pretrained import latent_stride
 from gensight.diffusion.noise import mix
 from gensight.files.atomic import read_json, write_json
 from gensight.files.progress import ProgressLine
@@ -63,11 +64,19 @@ class LatentSource:
         sample = self.pool.sample(index)
         return replace(sample, caption=mirror_caption(sample.caption)) if flip and sample.caption else sample
 
-    @property
-    def deviation(self) -> float:
-        """Standard deviation of the unscaled latents, from at most 2,048 of them."""
-        step = max(1, len(self.latents) // 2048)
-        return float(np.asarray(self.latents[::step, 0], dtype=np.float32).std())
+
+def latent_deviation(latents: Array) -> float:
+    """Standard deviation of unscaled latents, as `LatentSource` has them, from at most 2,048 of them."""
+    return float(_some(latents[:, 0]).std())
+
+
+def alignment_mean(maps: Array) -> Tensor:
+    """float32 (channels,): mean over cells and at most 2,048 of the images."""
+    return torch.from_numpy(_some(maps).mean((0, 2, 3)))
+
+
+def _some(arrays: Array) -> Array:
+    return np.asarray(arrays[:: max(1, len(arrays) // 2048)], dtype=np.float32)
 
 
 def mirror_caption(caption: str) -> str:
@@ -121,7 +130,7 @@ def encode_pool(
 
 def _shapes(autoencoder: AutoencoderKL, pool: Pool, flip: bool, aligned: bool) -> dict[str, tuple[int, ...]]:
     height, width = pool.settings.size
-    stride = 2 ** (len(autoencoder.config.block_out_channels) - 1)
+    stride = latent_stride(autoencoder)
     cells = (autoencoder.config.latent_channels, height // stride, width // stride)
     shapes: dict[str, tuple[int, ...]] = {"latents": (len(pool), 2 if flip else 1, *cells)}
     if aligned:
@@ -147,9 +156,3 @@ def _record(folder: Path, identity: str, arrays: dict[str, Array], done: int) ->
         array.flush()  # type: ignore[attr-defined]
     shapes = {name: list(array.shape) for name, array in arrays.items()}
     write_json(folder / "latents.json", {"identity": identity, "shapes": shapes, "done": done})
-
-
-def alignment_mean(maps: Array) -> Tensor:
-    """float32 (channels,): mean over cells and at most 2,048 of the images."""
-    step = max(1, len(maps) // 2048)
-    return torch.from_numpy(np.asarray(maps[::step], dtype=np.float32).mean((0, 2, 3)))

@@ -1,9 +1,9 @@
 """The card and the pictures of a pretrained backbone's folder, and the networks that a pretraining starts from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
@@ -24,25 +24,6 @@ SAMPLE_SHEET = "samples.png"
 RECONSTRUCTIONS = "reconstructions.png"
 
 
-@dataclass(frozen=True)
-class Card:
-    """The contents of the folder's README.
-
-    Attributes:
-        title: The backbone's name.
-        description: One line.
-        data: Sentence on the images that it learned from.
-        facts: Rows of a table: number of parameters, steps, losses, rates, hardware.
-        prompts: Of the sample sheet.
-    """
-
-    title: str
-    description: str
-    data: str
-    facts: dict[str, str] = field(default_factory=dict)
-    prompts: tuple[str, ...] = ()
-
-
 def load_pretrained(folder: Path) -> PipelineParts:
     """Reads a folder that can be trained further, in float32. Raises RunError if it holds another kind of model."""
     parts = load_parts(folder, torch.float32, random_weights=False, seed=0)
@@ -60,14 +41,9 @@ def load_pretrained(folder: Path) -> PipelineParts:
 
 @torch.no_grad()
 def draw_samples(
-    parts: PipelineParts,
-    prompts: Sequence[str],
-    size: Size,
-    seed: int = 0,
-    steps: int = DDIM_STEPS,
-    guidance: float = GUIDANCE,
+    parts: PipelineParts, prompts: Sequence[str], size: Size, seed: int = 0, steps: int = DDIM_STEPS
 ) -> list[Array]:
-    """One image per prompt, by DDIM.
+    """One image per prompt, by DDIM with guidance.
 
     Args:
         parts: In float32.
@@ -75,7 +51,6 @@ def draw_samples(
         size: (height, width), multiples of the stride.
         seed: Of the initial noise.
         steps: Of DDIM.
-        guidance: Weight of classifier-free guidance; 1 for none.
 
     Returns:
         uint8 RGB (height, width, 3) each.
@@ -85,7 +60,7 @@ def draw_samples(
         height=size[0],
         width=size[1],
         num_inference_steps=steps,
-        guidance_scale=guidance,
+        guidance_scale=GUIDANCE,
         generator=[torch.Generator().manual_seed(seed + index) for index in range(len(prompts))],
         output_type="np",
     )
@@ -93,41 +68,50 @@ def draw_samples(
 
 
 @torch.no_grad()
-def reconstruct(parts: PipelineParts, pool: Pool, count: int = 6) -> tuple[list[Array], float]:
-    """Pooled images, each followed by what the autoencoder makes of it, and the mean PSNR over 128 images in dB."""
-    indices = [row * len(pool.images) // min(128, len(pool.images)) for row in range(min(128, len(pool.images)))]
+def _reconstructed(parts: PipelineParts, pool: Pool) -> tuple[list[Array], float]:
+    """Six pooled images, each followed by what the autoencoder makes of it, and the mean PSNR over 128 images in dB."""
+    count = min(128, len(pool.images))
     pictures: list[Array] = []
     psnrs: list[float] = []
-    for index in indices:
-        original = np.array(pool.images[index])
+    for row in range(count):
+        original = np.array(pool.images[row * len(pool.images) // count])
         latent = parts.vae.encode(to_images(original[None]) * 2 - 1).latent_dist.mode()
         decoded = (parts.vae.decode(latent).sample / 2 + 0.5).clamp(0, 1)
         copy = (decoded[0].permute(1, 2, 0) * 255).round().byte().numpy()
-        error = np.square(copy.astype(np.float64) - original).mean()
-        psnrs.append(float(10 * np.log10(255**2 / max(error, 1e-6))))
-        if len(pictures) < 2 * count:
-            pictures += [original, copy]
-    return pictures, float(np.mean(psnrs))
+        psnrs.append(cv2.PSNR(original, copy))
+        pictures += [original, copy]
+    return pictures[:12], float(np.mean(psnrs))
 
 
 def write_pictures(parts: PipelineParts, pool: Pool, prompts: Sequence[str], folder: Path, seed: int = 0) -> float:
     """Writes the sample sheet and the reconstructions into the pipeline's folder, and returns the PSNR in dB."""
-    drawn = draw_samples(parts, prompts, pool.settings.size, seed, DDIM_STEPS)
+    drawn = draw_samples(parts, prompts, pool.settings.size, seed)
     write_image(folder / SAMPLE_SHEET, contact_sheet(drawn, 4, list(prompts)))
-    pictures, psnr = reconstruct(parts, pool)
+    pictures, psnr = _reconstructed(parts, pool)
     write_image(folder / RECONSTRUCTIONS, contact_sheet(pictures, 4))
     return psnr
 
 
-def write_card(card: Card, folder: Path) -> None:
-    """Writes README.md beside the weights."""
-    rows = "\n".join(f"| {name} | {value} |" for name, value in card.facts.items())
-    prompts = "\n".join(f"{number}. {prompt or '(empty prompt)'}" for number, prompt in enumerate(card.prompts, 1))
+def write_card(
+    folder: Path, title: str, description: str, data: str, facts: dict[str, str], prompts: Sequence[str]
+) -> None:
+    """Writes README.md beside the weights.
+
+    Args:
+        folder: Of the pipeline.
+        title: The backbone's name.
+        description: One line.
+        data: Sentence on the images that it learned from.
+        facts: Rows of a table: number of parameters, steps, losses, rates, hardware.
+        prompts: Of the sample sheet.
+    """
+    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+    numbered = "\n".join(f"{number}. {prompt or '(empty prompt)'}" for number, prompt in enumerate(prompts, 1))
     write_text(
         folder / "README.md",
-        f"""# {card.title}
+        f"""# {title}
 
-{card.description}
+{description}
 
 A latent text-to-image diffusion model in diffusers' folder format, pretrained by `gensight pretrain`. Open it with
 `diffusers.StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)`, or name it in a recipe:
@@ -135,7 +119,7 @@ A latent text-to-image diffusion model in diffusers' folder format, pretrained b
 
 ## Data
 
-{card.data}
+{data}
 
 ## Training
 
@@ -147,7 +131,7 @@ A latent text-to-image diffusion model in diffusers' folder format, pretrained b
 
 `{SAMPLE_SHEET}`: one image per prompt, DDIM with {DDIM_STEPS} steps, guidance {GUIDANCE:g}. In reading order:
 
-{prompts}
+{numbered}
 
 `{RECONSTRUCTIONS}`: images of the pool, each followed by its reconstruction.
 

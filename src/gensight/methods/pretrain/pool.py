@@ -10,6 +10,7 @@ Filling it can be interrupted at any time: finished shards are kept.
 """
 
 import json
+import math
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -62,9 +63,12 @@ class PoolSettings:
     @property
     def kept(self) -> int:
         """Number of images whose pixels are kept."""
-        if self.num_kept is None:
-            return self.num_images
-        return min(self.num_images, -(-self.num_kept // SHARD) * SHARD)
+        return self.num_images if self.num_kept is None else min(self.num_images, SHARD * _num_shards(self.num_kept))
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Of the kept images: (number, height, width, 3)."""
+        return (self.kept, *self.size, 3)
 
 
 class Pool:
@@ -97,7 +101,7 @@ class Pool:
         num_kept = len(self.images)
         for start in range(first, num_kept, SHARD):
             yield start, np.array(self.images[start : start + SHARD])
-        shards = range(max(first, num_kept) // SHARD, _num_shards(len(self)))
+        shards = range(_num_shards(max(first, num_kept)), _num_shards(len(self)))
         drawn = _mapped(_draw_shard, [(self._reader, self.settings, shard) for shard in shards], self._workers)
         for shard, (pixels, captions) in zip(shards, drawn, strict=True):
             if len(self.captions) == shard * SHARD:
@@ -207,7 +211,7 @@ def _prepare(folder: Path, settings: PoolSettings) -> None:
         )
     folder.mkdir(parents=True, exist_ok=True)
     data = folder / "images.u8"
-    num_bytes = int(np.prod(_shape(settings)))
+    num_bytes = math.prod(settings.shape)
     if not data.is_file() or data.stat().st_size != num_bytes:
         free = shutil.disk_usage(folder).free
         if free < 2 * num_bytes:
@@ -226,12 +230,8 @@ def _num_shards(num_images: int) -> int:
     return -(-num_images // SHARD)
 
 
-def _shape(settings: PoolSettings) -> tuple[int, int, int, int]:
-    return (settings.kept, *settings.size, 3)
-
-
 def _memory_map(folder: Path, settings: PoolSettings, mode: str) -> Array:
-    return np.memmap(folder / "images.u8", dtype=np.uint8, mode=mode, shape=_shape(settings))  # type: ignore[call-overload]
+    return np.memmap(folder / "images.u8", np.uint8, mode, shape=settings.shape)  # type: ignore[call-overload]
 
 
 def _shard_path(folder: Path, shard: int) -> Path:

@@ -1,6 +1,7 @@
 """A CLIP tokenizer with a vocabulary of our own: every known word is one token, every other one falls back to bytes."""
 
 from collections.abc import Iterable, Sequence
+from importlib.resources import files
 from itertools import pairwise
 
 from tokenizers import pre_tokenizers
@@ -10,6 +11,14 @@ from gensight.errors import ConfigError
 
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
 _WORD_END = "</w>"
+
+
+def instruction_words() -> set[str]:
+    """The words of instructions, `words.txt`: they never occur in the captions of pretraining, but each has a token of
+    its own, so that a method that speaks to the backbone later learns a meaning for a word, not for a chain of letters.
+    """
+    lines = (files("gensight.methods.pretrain") / "words.txt").read_text(encoding="utf-8").splitlines()
+    return {word for line in lines if not line.startswith("# ") for word in line.split()}
 
 
 def split_words(words: Iterable[str]) -> list[str]:

@@ -5,7 +5,7 @@ their headers when opened, and read in place, so random access gives the same sa
 """
 
 import io
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -140,31 +140,22 @@ class _Folders(Sequence[StoredImage]):
         return StoredImage(folder.parent.name, folder.name, Stored(folder / "source.jpg"), pairs)
 
 
-class _Shards(Sequence[StoredImage]):
-    """Images in tar shards: members SOURCE/IMAGE/PAIR.{source.jpg,target.png,json}, the photograph once for each
-    pair."""
-
-    def __init__(self, shards: Sequence[Path]) -> None:
-        found: dict[tuple[str, str], dict[str, dict[str, Stored]]] = {}
-        for shard in shards:
-            for member in tar_members(shard):
-                where, _, last = member.name.rpartition("/")
-                source, _, image = where.partition("/")
-                pair, _, suffix = last.partition(".")
-                if not image or "/" in image or suffix not in _SUFFIXES:
-                    hint = "was it written by `gensight datasets build-instruct`?"
-                    raise DataError(f"no member of a pooled data set: {member.name}", where=shard, hint=hint)
-                found.setdefault((source, image), {}).setdefault(pair, {})[suffix] = member
-        self._images = [_shard_image(key, found[key]) for key in sorted(found)]
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._images[index]
-
-
 _SUFFIXES = ("source.jpg", "target.png", "json")
+
+
+def _in_shards(shards: Sequence[Path]) -> list[StoredImage]:
+    """Images in tar shards: members SOURCE/IMAGE/PAIR.{source.jpg,target.png,json}, the photograph in each pair."""
+    found: dict[tuple[str, str], dict[str, dict[str, Stored]]] = {}
+    for shard in shards:
+        for member in tar_members(shard):
+            where, _, last = member.name.rpartition("/")
+            source, _, image = where.partition("/")
+            pair, _, suffix = last.partition(".")
+            if not image or "/" in image or suffix not in _SUFFIXES:
+                hint = "was it written by `gensight datasets build-instruct`?"
+                raise DataError(f"no member of a pooled data set: {member.name}", where=shard, hint=hint)
+            found.setdefault((source, image), {}).setdefault(pair, {})[suffix] = member
+    return [_shard_image(key, found[key]) for key in sorted(found)]
 
 
 def _shard_image(key: tuple[str, str], pairs: Mapping[str, Mapping[str, Stored]]) -> StoredImage:
@@ -190,7 +181,7 @@ def has_part(root: Path, part: str) -> bool:
 def stored_images(root: Path, part: str) -> Sequence[StoredImage]:
     """The images of a part that have pairs, by source and name. Raises DataError for damaged shards."""
     shards = shards_of(root, part)
-    return _Shards(shards) if shards else _Folders(root / part)
+    return _in_shards(shards) if shards else _Folders(root / part)
 
 
 class InstructPoolReader(Reader):
@@ -213,9 +204,15 @@ class InstructPoolReader(Reader):
         self._root, self.part = Path(root), part
         described = _described(self._root)
         self._settings, self._vocabularies = described.settings, described.vocabularies
-        self.categories = _joined(one.categories for one in self._vocabularies.values())
-        self.labels = _joined(one.labels for one in self._vocabularies.values())
-        self.synonyms = _synonyms(self._vocabularies.values(), {*self.categories, *self.labels})
+        vocabularies = self._vocabularies.values()
+        self.categories = joined_names(one.categories for one in vocabularies)
+        self.labels = joined_names(one.labels for one in vocabularies)
+        names = {*self.categories, *self.labels}
+        self.synonyms = {  # without those that are another class's name
+            name: tuple(other for other in others if other not in names)
+            for name, others in joined_synonyms(one.synonyms for one in vocabularies).items()
+            if not names.issuperset(others)
+        }
         self._images = stored_images(self._root, part)
         if not self._images:
             known = [name for name in PARTS if has_part(self._root, name)]
@@ -231,10 +228,12 @@ class InstructPoolReader(Reader):
 
     def sample(self, index: int) -> Sample:
         image = self._images[index]
-        records = [(answer, read_record(stored)) for answer, stored in image.pairs]
-        first = records[0][1]
+        by_task: dict[str, list[tuple[Stored, Record]]] = {}
+        for answer, stored in image.pairs:
+            record = read_record(stored)
+            by_task.setdefault(record.task, []).append((answer, record))
+        first = next(iter(by_task.values()))[0][1]
         vocabulary = self._vocabulary(image)
-        by_task = {task: [pair for pair in records if pair[1].task == task] for task in _tasks(records)}
         depth = next((answer for answer, _ in by_task.get("depth", ())), None)
         extras: dict[str, Any] = {"vocabulary": msgspec.structs.asdict(vocabulary)}
         if "segment" in by_task:
@@ -282,14 +281,7 @@ def _described(root: Path) -> _Described:
         ) from error
 
 
-_Pairs = Sequence[tuple[Stored, Record]]
-
-
-def _tasks(records: _Pairs) -> dict[str, None]:
-    return dict.fromkeys(one.task for _, one in records)
-
-
-def _class_map(records: _Pairs, categories: Sequence[str], size: tuple[int, int]) -> ClassMap:
+def _class_map(records: Sequence[tuple[Stored, Record]], categories: Sequence[str], size: tuple[int, int]) -> ClassMap:
     """From the answers to single classes; unknown pixels have the number after the last class."""
     classes = (BACKGROUND, *categories)
     answers = []
@@ -312,9 +304,9 @@ def _objects(records: Sequence[Record], size: tuple[int, int]) -> tuple[tuple[In
         boxes = one.boxes or ()
         found += [Instance(one.classes[0], box=_scaled(box, one, size)) for box in boxes]
         difficult += one.difficult if len(one.difficult) == len(boxes) else (False,) * len(boxes)
-    for crowd in records[0].crowds:
-        found.append(Instance(crowd.category, box=_scaled(crowd.box, records[0], size), is_crowd=True))
-        difficult.append(False)
+    crowds = records[0].crowds
+    found += [Instance(one.category, box=_scaled(one.box, records[0], size), is_crowd=True) for one in crowds]
+    difficult += (False,) * len(crowds)
     return tuple(found), tuple(VocFlags(difficult=one) for one in difficult)
 
 
@@ -323,17 +315,15 @@ def _scaled(box: _Box, record: Record, size: tuple[int, int]) -> Array:
     return np.array(box, dtype=np.float64) * scale
 
 
-def _joined(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
+def joined_names(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    """All names, each once."""
     return tuple(dict.fromkeys(name for some in names for name in some))
 
 
-def _synonyms(vocabularies: Iterable[_Vocabulary], names: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """Other names of classes, without those that are another class's name."""
-    found: dict[str, list[str]] = {}
-    for vocabulary in vocabularies:
-        for name, others in vocabulary.synonyms.items():
-            found.setdefault(name, []).extend(other for other in others if other not in names)
-    return {name: tuple(dict.fromkeys(others)) for name, others in found.items() if others}
+def joined_synonyms(synonyms: Iterable[Mapping[str, tuple[str, ...]]]) -> dict[str, tuple[str, ...]]:
+    """Name -> all of its synonyms, each once."""
+    every = list(synonyms)
+    return {name: joined_names(some.get(name, ()) for some in every) for name in joined_names(every)}
 
 
 def read_record(stored: Stored) -> Record:

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from gensight.assembly.training_settings import choose_device
 from gensight.backbones.diffusion import DiffusionBackbone, load_diffusion, load_tiny
-from gensight.backbones.pretrained import pipeline_folder, tiny_folder
+from gensight.backbones.presets import tiny_folder
+from gensight.backbones.pretrained import pipeline_folder
 from gensight.diffusion.noise import item_noise
 from gensight.diffusion.sampling import run_sampler
 from gensight.errors import ConfigError

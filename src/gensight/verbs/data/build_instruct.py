@@ -19,7 +19,7 @@ import math
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -33,7 +33,7 @@ from gensight.files.hashing import value_hash
 from gensight.files.images import IMAGE_SUFFIXES
 from gensight.instructions.grammar import Task
 from gensight.readers.base import Reader
-from gensight.readers.instruct_pool.reader import FORMAT, NEAR
+from gensight.readers.instruct_pool.reader import FORMAT, NEAR, joined_names, joined_synonyms
 from gensight.readers.shared.listings import plain_name
 from gensight.readers.shared.single_annotation import with_labels
 from gensight.verbs.data.pool_files import PooledImage, PooledImages, evenly, write_part
@@ -151,9 +151,9 @@ def _open(
         region = "head" if heads and not whole else "box"
     source = PooledSource(
         f"{number:02d}-{kind}",
-        _joined(reader.categories for reader in readers.values()),
-        _joined(reader.labels for reader in readers.values()),
-        _joined_synonyms(reader.synonyms for reader in readers.values()),
+        joined_names(reader.categories for reader in readers.values()),
+        joined_names(reader.labels for reader in readers.values()),
+        joined_synonyms(reader.synonyms for reader in readers.values()),
         region,
     )
     return source, keys, readers
@@ -173,21 +173,9 @@ def _readers(text: str) -> tuple[str, dict[str, Reader]]:
     return words[0], {part: with_labels(reader) for part, reader in parts.items() if reader is not None}
 
 
-def _joined(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for some in names for name in some))
-
-
-def _joined_synonyms(synonyms: Iterable[Mapping[str, tuple[str, ...]]]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for some in synonyms:
-        for name, others in some.items():
-            found[name] = tuple(dict.fromkeys((*found.get(name, ()), *others)))
-    return found
-
-
 def _labels(sources: Sequence[PooledSource], settings: Settings) -> tuple[str, ...]:
     """Of all sources, in the order of their colours. ConfigError for more than there are colours."""
-    labels = _joined(source.labels for source in sources)
+    labels = joined_names(source.labels for source in sources)
     if "classify" in settings.tasks and len(labels) > NUM_CLASS_COLOURS:
         counts = ", ".join(f"{len(source.labels)} of {source.name}" for source in sources if source.labels)
         raise ConfigError(
@@ -234,7 +222,7 @@ def _require_queries(part: str, places: PooledImages, settings: Settings, encodi
     """Raises DataError where a part has no query; the first image with one ends the search."""
     for place in places:
         sample = with_region(place.reader[place.number], place.source.region)
-        if any(True for _ in queries_of(sample, place.source, settings, encodings)):
+        if queries_of(sample, place.source, settings, encodings):
             return
     names = ", ".join(dict.fromkeys(place.source.name for place in places))
     without = {"test": ", or build without it: test=null", "validation": ", or build without it: validation_share=0"}

@@ -59,15 +59,14 @@ def _write_folders(
     out: Path, part: str, places: PooledImages, settings: Settings, encodings: Mapping[Task, Painted]
 ) -> None:
     """A folder per image; `pairs.json`, written last, marks it as complete; without pairs it is the only file."""
-    for source, reader, index, name in progress(places, len(places), part):
-        folder = out / part / source.name / name
+    for place in progress(places, len(places), part):
+        folder = out / part / place.source.name / place.name
         done = folder / "pairs.json"
         if done.is_file():
             continue
-        sample = reader[index]
-        view, found = pairs(sample, source, settings, encodings)
+        image, found = _made(place, settings, encodings)
         if found:
-            write_bytes(folder / "source.jpg", _jpeg(warp_image(sample.image(), view)))
+            write_bytes(folder / "source.jpg", image)
         for pair in found:
             write_bytes(folder / f"{pair.name}.png", pair.target)
             write_json(folder / f"{pair.name}.json", pair.record)
@@ -84,13 +83,18 @@ def _write_shards(
         if path.is_file():
             continue
         with atomic_path(path) as temporary, tarfile.open(temporary, "w") as tar:
-            for source, reader, index, name in places[first : first + step]:
-                sample = reader[index]
-                view, found = pairs(sample, source, settings, encodings)
-                image = _jpeg(warp_image(sample.image(), view)) if found else b""
+            for place in places[first : first + step]:
+                image, found = _made(place, settings, encodings)
                 for pair in found:
                     last = pair.name.replace(".", "_")  # what follows a key's first dot is its suffix
-                    _add(tar, f"{source.name}/{name}/{last}", image, pair)
+                    _add(tar, f"{place.source.name}/{place.name}/{last}", image, pair)
+
+
+def _made(place: PooledImage, settings: Settings, encodings: Mapping[Task, Painted]) -> tuple[bytes, list[PooledPair]]:
+    """The image as it is stored, empty where it has no pairs, and these."""
+    sample = place.reader[place.number]
+    view, found = pairs(sample, place.source, settings, encodings)
+    return _jpeg(warp_image(sample.image(), view)) if found else b"", found
 
 
 def _add(tar: tarfile.TarFile, key: str, image: bytes, pair: PooledPair) -> None:

@@ -1,7 +1,7 @@
 """Instructions about a pooled image, and the answers as they are stored."""
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Literal
@@ -9,23 +9,29 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from gensight.encodings.painted.base import Painted
+from gensight.encodings.painted.base import Painted, query_classes
 from gensight.encodings.painted.boxes import PaintedBoxes
 from gensight.encodings.painted.classes import PaintedClass
 from gensight.encodings.painted.depth import PaintedDepth
+from gensight.encodings.painted.instructed import Instructed
 from gensight.encodings.painted.masks import PaintedMask
 from gensight.errors import ConfigError, DataError
-from gensight.instructions.class_lists import several_classes
-from gensight.instructions.grammar import Task, fixed, rephrased
+from gensight.instructions.grammar import Task, as_task, fixed, rephrased
 from gensight.readers.instruct_pool.reader import LEVELS, NEAR
-from gensight.readers.shared.class_maps import BACKGROUND, class_map
+from gensight.readers.shared.class_maps import BACKGROUND
 from gensight.readers.shared.listings import plain_name
-from gensight.samples import Array, Item, Query, Sample, View
+from gensight.samples import Array, Item, Sample, View
 from gensight.transforms import whole_frame
 
 MULTIPLE = 8  # sides are multiples of it, as latent models need
 TASKS: tuple[Task, ...] = ("segment", "detect", "depth", "classify")  # that a pool holds
 Region = Literal["box", "head"]
+_CHOICES = {
+    "phrasing": ("fixed", "rephrased"),
+    "depth_scale": ("log", "linear"),
+    "box_style": ("filled", "outlines"),
+    "box_region": ("box", "head", "auto"),
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Settings:
 
     Attributes:
         sources: Each a kind of data set and its keys: `pets root=PATH`.
-        tasks: Of `TASKS`.
+        tasks: Of `TASKS`, each once.
         size: Longer side of the pictures, in pixels.
         phrasing: `fixed`, one instruction per task and class, or `rephrased`.
         negatives: Absent classes queried per image and task.
@@ -64,41 +70,15 @@ class Settings:
     box_region: Literal["box", "head", "auto"] = "box"
 
     @classmethod
-    def checked(
-        cls,
-        sources: Sequence[str],
-        tasks: Sequence[str],
-        size: int,
-        phrasing: str,
-        negatives: int,
-        depth_scale: str,
-        box_style: str,
-        limit: int | None,
-        images_per_shard: int,
-        seed: int,
-        several: float = 0.2,
-        far: float = 10.0,
-        box_region: str = "box",
-    ) -> "Settings":
-        """Settings from command-line values. Raises ConfigError for one that is none of the choices."""
-        chosen: dict[str, Any] = {}
-        for key, value, choices in (
-            ("phrasing", phrasing, ("fixed", "rephrased")),
-            ("depth_scale", depth_scale, ("log", "linear")),
-            ("box_style", box_style, ("filled", "outlines")),
-            ("box_region", box_region, ("box", "head", "auto")),
-        ):
-            if value not in choices:
-                raise ConfigError(f"unknown value '{value}'", where=key, choices=choices)
-            chosen[key] = value
-        for task in tasks:
+    def checked(cls, **values: Any) -> "Settings":
+        """Settings from a user's values. Raises ConfigError for one that is none of the choices."""
+        for key, choices in _CHOICES.items():
+            if key in values and values[key] not in choices:
+                raise ConfigError(f"unknown value '{values[key]}'", where=key, choices=choices)
+        for task in values.get("tasks", ()):
             if task not in TASKS:
                 raise ConfigError(f"no task is called `{task}`", where="--tasks", choices=TASKS)
-        chosen["tasks"] = tuple(dict.fromkeys(tasks))
-        return cls(
-            tuple(sources), size=size, negatives=negatives, limit=limit, images_per_shard=images_per_shard, seed=seed,
-            several=several, far=far, **chosen,
-        )  # fmt: skip
+        return cls(**values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,16 +132,18 @@ def with_region(sample: Sample, region: Region) -> Sample:
     return replace(sample, instances=tuple(replace(one, box=one.head_box) for one in sample.instances))
 
 
-_PoolQuery = tuple[Task, tuple[str, ...], bool]  # the task, the classes queried, and whether one of them is there
-
-
 def queries_of(
     sample: Sample, source: PooledSource, settings: Settings, encodings: Mapping[Task, Painted]
-) -> Iterator[_PoolQuery]:
-    random = Random(f"{settings.seed} {sample.key}")
-    for task, encoding in encodings.items():
-        for classes, present in _queries(task, sample, source, encoding, settings, random):
-            yield task, classes, present
+) -> list[Item]:
+    """The queries of a sample, one item each, as training samples them."""
+    categories = tuple(name for name in source.categories if name != BACKGROUND)
+    names = {"segment": categories, "detect": categories, "classify": source.labels}
+    tasks: dict[str, Painted] = {task: one for task, one in encodings.items() if task == "depth" or names[task]}
+    if not tasks:
+        return []
+    return Instructed(
+        tasks, categories, source.labels, settings.negatives, settings.seed, several=settings.several
+    ).items(sample)
 
 
 def pairs(
@@ -170,10 +152,12 @@ def pairs(
     """(how the image is stored, its instructions and answers)."""
     view = _view(sample.size, settings.size)
     sample = with_region(sample, source.region)
-    return view, [
-        _pair(number, query, sample, source, encodings[query[0]], view, settings)
-        for number, query in enumerate(queries_of(sample, source, settings, encodings))
-    ]
+    items = queries_of(sample, source, settings, encodings)
+    shown: dict[Task, set[str | None]] = {
+        task: {sample.label} if task == "classify" else {n for item in one.items(sample) for n in query_classes(item)}
+        for task, one in encodings.items()
+    }
+    return view, [_pair(number, item, shown, source, encodings, view, settings) for number, item in enumerate(items)]
 
 
 def _view(size: tuple[int, int], side: int) -> View:
@@ -183,65 +167,30 @@ def _view(size: tuple[int, int], side: int) -> View:
     return whole_frame(size, (height, width))
 
 
-def _queries(
-    task: Task, sample: Sample, source: PooledSource, encoding: Painted, settings: Settings, random: Random
-) -> Iterator[tuple[tuple[str, ...], bool]]:
-    """(classes queried, whether one is there): those present, some absent ones, and for a share several at once."""
-    items = encoding.items(sample)
-    if task == "depth":
-        yield from (((), True) for _ in items)
-        return
-    if task == "classify":
-        if sample.label is None or sample.label not in source.labels:
-            return
-        yield source.labels, True
-        yield (sample.label,), True
-        absent = [name for name in source.labels if name != sample.label]
-    else:
-        shown = [item.query.options[0] for item in items if item.query is not None]
-        yield from (((name,), True) for name in shown)
-        absent = _absent(task, sample, source.categories, shown)
-    yield from (((name,), False) for name in random.sample(absent, min(settings.negatives, len(absent))))
-    if task != "classify":
-        known = [name for name in source.categories if name in shown or name in absent]
-        seed = f"{settings.seed} {sample.key} {task} several"
-        together = several_classes(known, shown, settings.several, seed)
-        if together is not None and len(together) <= encoding.most_classes:
-            yield together, any(name in shown for name in together)
-
-
-def _absent(task: Task, sample: Sample, categories: Sequence[str], shown: list[str]) -> list[str]:
-    """Classes that are annotated in this data set and absent from this image."""
-    if task == "segment":
-        classes = class_map(sample, categories)
-        known: Sequence[str] = () if classes is None else classes.classes
-    else:
-        marked = sample.instances is not None and all(one.box is not None for one in sample.instances)
-        known = categories if marked else ()  # where objects have no boxes, there would be only negatives
-        shown = [*shown, *(one.category for one in sample.instances or ())]  # crowds are there too
-    return [name for name in known if name not in shown and name != BACKGROUND]
-
-
 def _pair(
     number: int,
-    query: _PoolQuery,
-    sample: Sample,
+    item: Item,
+    shown: Mapping[Task, set[str | None]],
     source: PooledSource,
-    encoding: Painted,
+    encodings: Mapping[Task, Painted],
     view: View,
     settings: Settings,
 ) -> PooledPair:
-    task, classes, present = query
+    sample, query = item.sample, item.query
+    task = as_task(None if query is None else query.task)
+    assert query is not None and task is not None  # of `queries_of`
+    classes = query.options
     seed = Random(f"{settings.seed} {sample.key} {task} {classes}").getrandbits(32)
     phrase = fixed(task, classes) if settings.phrasing == "fixed" else rephrased(task, classes, seed)
     other = rephrased(task, classes, seed, source.synonyms, part="held-out")
-    painted = encoding.paint(Item((sample,), query=Query(phrase.text, task, classes)), view, view.model_size)
+    painted = encodings[task].paint(item, view)
     if painted is None:
         raise DataError(f"this sample cannot answer `{phrase.text}`", where=sample.key)
     what = "all" if task == "classify" and len(classes) > 1 else "-".join(map(plain_name, classes)) or "image"
     record = {
         "instruction": phrase.text, "held_out_instruction": other.text, "task": task, "classes": classes,
-        "present": present, "sample": sample.key, "group": sample.group, "image_size": sample.size,
+        "present": not classes or not shown[task].isdisjoint(classes),
+        "sample": sample.key, "group": sample.group, "image_size": sample.size,
         "size": view.model_size, "label": sample.label if task == "classify" else None,
         **(_boxes(sample, classes) if task == "detect" else {"boxes": None}),
     }  # fmt: skip
