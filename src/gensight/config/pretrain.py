@@ -4,22 +4,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gensight.config.data import Data
 from gensight.config.fields import (
     Flag,
     ImageSize,
-    Integer,
     Location,
-    Name,
     NonNegative,
     NonNegativeInteger,
     Positive,
     PositiveInteger,
     Section,
     Share,
-    Text,
     Widths,
 )
+from gensight.config.recipe import COMMAND, TimeLimit, TrainedRecipe
 
 
 class ScratchStart(Section):
@@ -44,7 +41,14 @@ class FolderStart(Section):
 Start = Annotated[ScratchStart | TinyStart | FolderStart, Field(discriminator="kind")]
 
 
-class AutoencoderConfig(Section):
+class _OptimiserConfig(Section):
+    learning_rate: Positive = Field(default=5e-4, description="Rate of AdamW.")
+    muon_rate: Positive | None = Field(
+        default=None, description="Rate of Muon, which then trains the inner matrices; none: AdamW trains all."
+    )
+
+
+class AutoencoderConfig(_OptimiserConfig):
     """Images to latents and back."""
 
     widths: Widths = Field(
@@ -53,10 +57,6 @@ class AutoencoderConfig(Section):
     latent_channels: PositiveInteger = Field(default=4, description="Channels of the latent.")
     steps: NonNegativeInteger = Field(default=6000, description="Optimiser steps; 0 keeps the starting weights.")
     batch_size: PositiveInteger = Field(default=16, description="Images per step.")
-    learning_rate: Positive = Field(default=5e-4, description="Rate of AdamW.")
-    muon_rate: Positive | None = Field(
-        default=None, description="Rate of Muon, which then trains the inner matrices; none: AdamW trains all."
-    )
     crop: PositiveInteger = Field(default=64, description="Side of the random crops that it learns from, in pixels.")
     kl_weight: NonNegative = Field(default=1e-4, description="Weight of the pull towards a standard normal latent.")
 
@@ -70,7 +70,7 @@ class AlignmentConfig(Section):
     weight: Positive = Field(default=0.5, description="Weight of 1 - cosine similarity beside the diffusion loss.")
 
 
-class DenoiserConfig(Section):
+class DenoiserConfig(_OptimiserConfig):
     """The U-Net that learns to remove noise from latents: what readouts will read."""
 
     widths: Widths = Field(default=(96, 128, 160), description="Channels at each scale, finest first.")
@@ -78,10 +78,6 @@ class DenoiserConfig(Section):
     heads: PositiveInteger = Field(default=4, description="Attention heads.")
     steps: NonNegativeInteger = Field(default=20000, description="Optimiser steps; 0 keeps the starting weights.")
     batch_size: PositiveInteger = Field(default=32, description="Latents per step.")
-    learning_rate: Positive = Field(default=5e-4, description="Rate of AdamW.")
-    muon_rate: Positive | None = Field(
-        default=None, description="Rate of Muon, which then trains the inner matrices; none: AdamW trains all."
-    )
     ema: Share = Field(default=0.999, description="Decay of the averaged weights, which are the ones saved.")
     caption_dropout: Share = Field(default=0.1, description="Share of captions replaced by the empty one.")
     prediction: Literal["epsilon", "v"] = Field(
@@ -101,14 +97,10 @@ class TextConfig(Section):
     length: PositiveInteger = Field(default=32, description="Longest caption, in words.")
 
 
-class PretrainConfig(Section):
-    """The recipe of `gensight pretrain`."""
+class PretrainConfig(TimeLimit, TrainedRecipe):
+    """The recipe of `gensight pretrain`. Labels of the data are not used."""
 
-    verb: Literal["pretrain"] = Field(default="pretrain", description="Which command the recipe is for.")
-    name: Name = Field(default="backbone", description="Names the output folder.")
-    description: Text = Field(default="", description="One line, shown by `gensight recipes` and on the card.")
-    seed: Integer = Field(default=0, description="Seed of initial weights, noise and the order of images.")
-    data: Data = Field(description="Images to learn from; labels are not used.")
+    verb: Annotated[Literal["pretrain"], COMMAND] = "pretrain"
     num_images: PositiveInteger | None = Field(
         default=None,
         description="Learn from this many images, evenly spaced over the data; where there are fewer, from several "
@@ -131,6 +123,3 @@ class PretrainConfig(Section):
     autoencoder: AutoencoderConfig = Field(default=AutoencoderConfig(), description="Images to latents and back.")
     denoiser: DenoiserConfig = Field(default=DenoiserConfig(), description="The network that readouts will read.")
     text: TextConfig = Field(default=TextConfig(), description="The text encoder.")
-    max_minutes: Positive | None = Field(
-        default=None, description="Stop after so many minutes of training; none: never."
-    )
