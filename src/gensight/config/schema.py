@@ -4,7 +4,7 @@ Each section is one model. Where a section has kinds (`data`, `backbone` ...), e
 by `kind`. Nothing here imports torch, numpy or the rest of the project: assembly/ turns sections into objects.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -302,20 +302,18 @@ class RunConfig(TrainedRecipe):
         )
 
     def _scores_fit(self) -> None:
-        facts = self.encoding.facts
-        baselines = [*facts.baselines, *([f"{TEACHER}MODEL"] if facts.pose_teachers else [])]
-        self._refuse("protocols", self.evaluation.protocols, facts.protocols, facts.protocols)
-        teachers = [name for name in self.evaluation.baselines or () if name.startswith(TEACHER)]
-        fitting = [*facts.baselines, *(teachers if facts.pose_teachers else [])]
-        self._refuse("baselines", self.evaluation.baselines, fitting, baselines)
-
-    def _refuse(self, key: str, chosen: Sequence[str] | None, fitting: Sequence[str], listed: Sequence[str]) -> None:
-        odd = [name for name in chosen or () if name not in fitting]
-        if odd:
-            raise ValueError(
-                f"evaluation.{key}: {', '.join(odd)} cannot be had with {self.encoding.described}, which goes with "
-                f"{', '.join(listed)}"
-            )
+        facts, chosen = self.encoding.facts, self.evaluation
+        teachers = (f"{TEACHER}MODEL",) if facts.pose_teachers else ()
+        for key, names, fitting in (
+            ("protocols", chosen.protocols, facts.protocols),
+            ("baselines", chosen.baselines, (*facts.baselines, *teachers)),
+        ):
+            odd = [name for name in names or () if name not in fitting and not (teachers and name.startswith(TEACHER))]
+            if odd:
+                raise ValueError(
+                    f"evaluation.{key}: {', '.join(odd)} cannot be had with {self.encoding.described}, which goes with "
+                    f"{', '.join(fitting)}"
+                )
 
     @property
     def truths(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ A fact that depends on a field is a property. Facts are read from the section: t
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import Field
@@ -55,27 +55,20 @@ class EncodingFacts:
     pose_teachers: bool = False
     label_of_objects: bool = False
 
-    @classmethod
-    def of_parts(cls, parts: Sequence["EncodingFacts"]) -> "EncodingFacts":
+    @staticmethod
+    def of_parts(parts: Sequence["EncodingFacts"]) -> "EncodingFacts":
         """The facts of several encodings that are learned together; `items` and `views` are those of the first one."""
-        first = parts[0]
-        return cls(
+        joined: dict[str, Any] = {
+            name: tuple(dict.fromkeys(value for part in parts for value in getattr(part, name)))
+            for name in ("truths", "files", "protocols", "usual_protocols", "baselines", "usual_baselines")
+        }
+        return replace(
+            parts[0],
             finds=" and ".join(dict.fromkeys(part.finds for part in parts)),
-            items=first.items,
-            truths=_distinct(part.truths for part in parts),
-            views=first.views,
-            files=_distinct(part.files for part in parts),
-            protocols=_distinct(part.protocols for part in parts),
-            usual_protocols=_distinct(part.usual_protocols for part in parts),
-            baselines=_distinct(part.baselines for part in parts),
-            usual_baselines=_distinct(part.usual_baselines for part in parts),
             pose_teachers=any(part.pose_teachers for part in parts),
             label_of_objects=any(part.label_of_objects for part in parts),
+            **joined,
         )
-
-
-def _distinct(groups: Any) -> tuple[Any, ...]:
-    return tuple(dict.fromkeys(name for group in groups for name in group))
 
 
 class EncodingSection(Section):

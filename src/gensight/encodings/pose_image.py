@@ -52,12 +52,7 @@ class PoseImage(GridEncoding):
     name = "pose-image"
     cells = "pose image"
 
-    def __init__(
-        self,
-        skeleton: Skeleton,
-        stride: int = 4,
-        instances: Drawn = "subject",
-    ) -> None:
+    def __init__(self, skeleton: Skeleton, stride: int = 4, instances: Drawn = "subject") -> None:
         super().__init__(stride)
         self.skeleton, self.instances = skeleton, instances
         self._mirror = np.array(skeleton.mirror)

@@ -223,13 +223,7 @@ def _notes(scored: Sequence[ScoredRun]) -> list[str]:
 def _score_plots(scored: Sequence[ScoredRun], protocols: Sequence[Score]) -> list[Markup]:
     found = []
     for protocol in protocols[:_PLOTTED_PROTOCOLS]:
-        entries = []
-        for one in scored:
-            score = one.score_of(protocol)
-            if score is None or score.value is None or not np.isfinite(score.value):
-                continue
-            low, high = (score.value if bound is None else bound for bound in score.interval)
-            entries.append(PlottedScore(one.series, score.value, (low, high)))
+        entries = [entry for one in scored if (entry := PlottedScore.of(one.series, one.score_of(protocol)))]
         if entries:
             found.append(plots.plot_scores(protocol_text(protocol), entries, protocol.unit))
     return found

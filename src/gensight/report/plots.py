@@ -19,6 +19,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from gensight.report.results import Score
 from gensight.samples import Array
 
 NUM_SERIES = 7
@@ -88,6 +89,14 @@ class PlottedScore:
     value: float
     interval: tuple[float, float]
     runs: Sequence[float] = ()
+
+    @classmethod
+    def of(cls, series: Series, score: Score | None, runs: Sequence[float] = ()) -> "PlottedScore | None":
+        """A score as it is plotted; None where there is none. Unknown bounds lie at the score."""
+        if score is None or score.value is None or not np.isfinite(score.value):
+            return None
+        low, high = (score.value if bound is None else bound for bound in score.interval)
+        return cls(series, score.value, (low, high), runs)
 
 
 def plot_scores(title: str, entries: Sequence[PlottedScore], unit: str) -> Markup:

@@ -145,12 +145,9 @@ def _plot(study: Study, protocol: PooledScore) -> Markup:
     entries = []
     for number, arm in enumerate(study.arms):
         score = next((result for result in arm.results if result.protocol == protocol.protocol), None)
-        if score is None or score.value is None:
-            continue
-        low, high = (score.value if bound is None else bound for bound in score.interval)
-        dots = [run.value for run in score.runs if run.value is not None]
-        entries.append(PlottedScore(Series(arm.arm, number), score.value, (low, high), dots))
-    return plots.plot_scores(protocol_text(protocol), entries, protocol.unit)
+        dots = [run.value for run in score.runs if run.value is not None] if score else []
+        entries.append(PlottedScore.of(Series(arm.arm, number), score, dots))
+    return plots.plot_scores(protocol_text(protocol), [entry for entry in entries if entry], protocol.unit)
 
 
 def _notes(study: Study) -> list[str]:

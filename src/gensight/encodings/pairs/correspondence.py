@@ -49,11 +49,7 @@ class Correspondence(RelationEncoding):
     num_samples = 2
 
     def __init__(
-        self,
-        distance: tuple[int, int] = (2, 23),
-        num_points: int = 128,
-        stride: int = 4,
-        seed: int = 0,
+        self, distance: tuple[int, int] = (2, 23), num_points: int = 128, stride: int = 4, seed: int = 0
     ) -> None:
         super().__init__(stride)
         if num_points < 1:
