@@ -1,10 +1,14 @@
-"""A few steps of learning, for tests that ask whether a loss falls."""
+"""A few steps of learning, for tests that ask whether a loss falls; and what interrupts one."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
+
+
+class StoppedError(Exception):
+    """Stands for a kill in the middle of a step."""
 
 
 def losses_of(loss: Callable[[], Tensor], parameters: Iterable[Any], rate: float, steps: int) -> list[float]:

@@ -3,7 +3,6 @@
 Every function takes what the command line takes: recipes by name or path, and overrides `{"section.key": value}`.
 """
 
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gensight.assembly.backbones import open_backbone
 from gensight.backbones.base import Backbone
 from gensight.config.loading.loader import compose_recipe, load_data, load_recipe
+from gensight.config.loading.overrides import value_overrides
 from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError
 from gensight.files.atomic import read_json
@@ -129,7 +129,7 @@ def readout(
     """
     chosen = {"data": _section(data), "encoding": {"kind": target}, "method": {"kind": "readout"}}
     chosen["backbone"] = {"kind": "tiny"} if backbone == "tiny" else {"kind": "diffusers", "id": backbone}
-    return train(compose_recipe(f"readout-{target}", chosen, _overrides(settings)), **options)
+    return train(compose_recipe(f"readout-{target}", chosen, value_overrides(settings or {})), **options)
 
 
 def landmarks(data: Data, settings: Settings | None = None, **options: Any) -> TrainedRun:
@@ -237,12 +237,7 @@ def _config(recipe: str | Path | RunConfig, settings: Settings | None) -> RunCon
         if settings:
             raise ConfigError("settings change a recipe given by name or path", hint="change the RunConfig itself")
         return recipe
-    return load_recipe(recipe, _overrides(settings))
-
-
-def _overrides(settings: Settings | None) -> list[str]:
-    """`section.key=value` each; JSON is YAML, so values keep their types."""
-    return [f"{key}={json.dumps(value, default=str)}" for key, value in (settings or {}).items()]
+    return load_recipe(recipe, value_overrides(settings or {}))
 
 
 def _section(data: Data) -> dict[str, Any]:

@@ -10,15 +10,15 @@ from pydantic import ValidationError
 
 from gensight.config.classifier import TransformersConfig
 from gensight.config.fields import Section
-from gensight.config.loading.problems import sections
 from gensight.config.pretrain import PretrainConfig
 from gensight.config.schema import DiffusersConfig, RunConfig, TrainingConfig
+from gensight.config.sections import members
 
 
 def all_sections(root: type[Section]) -> set[type[Section]]:
     found = {root}
     for info in root.model_fields.values():
-        for child in sections(info.annotation):
+        for child in members(info.annotation):
             found |= all_sections(child)
     return found
 

@@ -19,6 +19,19 @@ def blank_sample(**fields) -> Sample:
     return Sample("blank", (96, 128), lambda: np.zeros((96, 128, 3), np.uint8), group="pair", **fields)
 
 
+def numbers(prediction: Prediction) -> list[np.ndarray]:
+    """Whatever a prediction holds as numbers."""
+    found = [score.values for score in prediction.maps.values()]
+    found += [
+        part for part in (prediction.similarities, prediction.depth and prediction.depth.values) if part is not None
+    ]
+    found += [] if prediction.matches is None else [prediction.matches.points]
+    found += [list((prediction.label_scores or {}).values())]
+    found += [one.keypoints.points for one in prediction.instances if one.keypoints is not None]
+    found += [one.gaze.points for one in prediction.instances if one.gaze is not None]
+    return [np.asarray(part) for part in found]
+
+
 class EncodingContract:
     model_size = (64, 96)
 
@@ -129,8 +142,12 @@ class EncodingContract:
 
     def test_low_precision_outputs_are_decoded(self, rng, view):
         encoding, item = self.encoding(), self.item(rng)
-        outputs = {name: t.to(torch.bfloat16) for name, t in self.answer(item, self.views(view)).items()}
-        encoding.decode(outputs, item, self.views(view))
+        low = {name: t.to(torch.bfloat16) for name, t in self.answer(item, self.views(view)).items()}
+        found = encoding.decode(low, item, self.views(view))
+        same = encoding.decode({name: t.float() for name, t in low.items()}, item, self.views(view))
+        assert len(numbers(found)) == len(numbers(same))
+        for ours, theirs in zip(numbers(found), numbers(same), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
 
     def test_workers_can_have_a_copy(self, rng, view):
         item = self.item(rng)

@@ -84,4 +84,4 @@ def test_bad_input_is_named():
     wrong = Item((Sample("b", (32, 40), one.sample.image, edges=one.sample.edges),))
     with pytest.raises(DataError) as refused:
         EdgeImage().encode(wrong, (whole_frame((32, 40), (32, 40)),))
-    assert str(refused.value) == "edges of (32, 32) do not fit an image of (32, 40)\n  where: b"
+    assert str(refused.value) == "an edge map of (32, 32) does not fit an image of (32, 40)\n  where: b"

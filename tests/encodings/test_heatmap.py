@@ -7,7 +7,7 @@ import torch
 from gensight.encodings.heatmap import Heatmap, fit_calibration
 from gensight.encodings.peaks import peak_finder
 from gensight.errors import ConfigError
-from gensight.geometry import image_to_model, map_grid_to_image, model_to_image
+from gensight.geometry import image_to_model, model_to_image
 from gensight.samples import Instance, Item, Keypoints, Sample, Visibility
 from gensight.skeletons import ANIMAL_17, COCO_17, OPENPOSE_18, Skeleton
 from gensight.transforms import Augmentation, around_box, augment_view, mirror_view, stretched_box, whole_frame
@@ -157,8 +157,6 @@ def test_weights_and_empty_maps():
     assert shown.tolist() == [True, True, False, False, False, False, False]
     # A point outside of the frame is supervised as empty; one without a place (the last) is not supervised at all.
     assert targets["heatmaps_weight"][:, 0, 0].tolist() == [1, 1, 1, 0, 1, 1, 0]
-    ignoring = Heatmap(Skeleton("letters", names), occluded="ignore").encode(one, (view,))
-    assert ignoring["heatmaps_weight"][:, 0, 0].tolist() == [1, 0, 1, 0, 1, 1, 0]
 
 
 def test_items_leave_out_crowds_unlabelled_and_foreign_subjects():
@@ -187,11 +185,11 @@ def test_the_neck_of_coco_people_is_encoded():
     np.testing.assert_allclose(found.points[4], points[10], atol=0.01)
 
 
-def test_the_prediction_keeps_its_subject_and_optionally_the_maps():
+def test_the_prediction_keeps_its_subject():
     box = np.array([1.0, 2.0, 60.0, 50.0])
     one = item([[20, 20], [40, 20], [20, 30]], [3, 3, 1], box=box)
     view = mirror_view(around_box((96, 128), box, (64, 64)))
-    heatmap = Heatmap(PAIR, keep_maps=True)
+    heatmap = Heatmap(PAIR)
     outputs = heatmap.encode(one, (view,))
     prediction = heatmap.decode(outputs, one, (view,))
     instance = prediction.instances[0]
@@ -200,12 +198,6 @@ def test_the_prediction_keeps_its_subject_and_optionally_the_maps():
     assert instance.keypoints.visibility.tolist() == [3, 3, 1]
     assert np.isfinite(instance.keypoints.points).all()
     assert instance.confidence == pytest.approx(float(instance.keypoints.confidence.mean()))
-    kept = prediction.maps["heatmaps"]
-    for index in (0, 1):  # kept maps belong to the keypoint of their index, also in a mirrored view
-        image_map = map_grid_to_image(kept.values[index], kept.view)
-        row, column = divmod(int(image_map.argmax()), 128)
-        assert np.hypot(*(np.array([column, row]) + 0.5 - one.subject.keypoints.points[index])) < 3
-    assert Heatmap(PAIR).decode(outputs, one, (view,)).maps == {}
 
 
 def test_an_image_without_a_subject_is_decoded_too():
@@ -293,7 +285,7 @@ def test_bad_values_are_named():
         "  next:  use a view of 64 x 96, or another stride"
     )
     view = whole_frame((64, 64), (64, 64))
-    with pytest.raises(ConfigError, match=r"heatmaps of shape \(3, 16, 16\) were expected, got \(2, 16, 16\)"):
+    with pytest.raises(ConfigError, match=r"`heatmaps` of shape \(3, 16, 16\) was expected, got \(2, 16, 16\)"):
         Heatmap(PAIR).decode({"heatmaps": torch.zeros(2, 16, 16)}, item([[1, 1]] * 3, size=(64, 64)), (view,))
 
 

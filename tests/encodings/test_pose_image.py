@@ -214,7 +214,5 @@ def test_items_are_samples_or_subjects():
 def test_bad_values_are_named():
     with pytest.raises(ConfigError, match="stride must be at least 1 model pixel per cell, got 0"):
         PoseImage(OPENPOSE_18, stride=0)
-    with pytest.raises(ConfigError, match="dots and limbs must be wider than 0, got 0 and"):
-        PoseImage(OPENPOSE_18, radius=0)
     with pytest.raises(ConfigError, match="is not a whole number of pose image cells of 4"):
         PoseImage(OPENPOSE_18).grid_size((30, 32))

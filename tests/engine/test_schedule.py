@@ -19,6 +19,7 @@ from gensight.loading.stream import IndexedBatches
 from gensight.methods.base import Method
 from gensight.methods.loss import Loss
 from gensight.samples import Batch, Item, Sample
+from tests.learning import StoppedError
 
 
 class Line(Method):
@@ -38,10 +39,6 @@ class Line(Method):
 
     def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
         return [{"params": list(self.layer.parameters())}]
-
-
-class StoppedError(Exception):
-    """Stands for a kill in the middle of a step."""
 
 
 class Numbers:

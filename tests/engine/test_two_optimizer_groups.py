@@ -16,6 +16,7 @@ from gensight.loading.landmark_views import PairViews
 from gensight.loading.stream import CaseBatches
 from gensight.methods.landmarks.method import Landmarks
 from gensight.readers.puppets import PuppetsReader
+from tests.learning import StoppedError
 from tests.methods.landmarks import small
 
 
@@ -26,10 +27,6 @@ def train(root: Path, steps: int, method: Landmarks | None = None) -> None:
     optimisation = Optimisation(steps=steps, learning_rate=1e-3, clip=1.0)
     batches = CaseBatches(cases, DrawOrder(len(cases), 2, seed=0))
     fit(method, batches, optimisation, RunFolder(root), schedule=Schedule(2, 100, 1))
-
-
-class StoppedError(Exception):
-    pass
 
 
 def test_an_interrupted_run_of_two_optimizer_groups_ends_bit_identical(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,20 @@ from gensight.skeletons import COCO_17, Skeleton
 
 SIZE = (300, 400)  # a diagonal of 500 px
 SKELETON = Skeleton("triangle", ("left_shoulder", "right_hip", "tip"), sigmas=(0.1, 0.1, 0.05))
+
+
+def no_image() -> Array:
+    raise AssertionError("metrics never look at pixels")
+
+
+def given(value: Any) -> Any:
+    """For `partial(given, value)`: what reads a label of a sample."""
+    return value
+
+
+def as_prediction(of: Item, **fields: Any) -> Prediction:
+    """A prediction of an item."""
+    return Prediction(of.sample.key, of.sample.size, item_key=of.key, group=of.sample.group, **fields)
 
 
 def keypoints(points: Array, skeleton: Skeleton = SKELETON, confidence: float = 1.0) -> Keypoints:
@@ -25,10 +40,7 @@ def moved(points: Array, x: float, y: float) -> Array:
 
 
 def item(key: str, *subjects: Instance, index: int | None = 0, group: str = "") -> Item:
-    def image() -> Array:
-        raise AssertionError("metrics never look at pixels")
-
-    return Item((Sample(key, SIZE, image, tuple(subjects), group=group),), index)
+    return Item((Sample(key, SIZE, no_image, tuple(subjects), group=group),), index)
 
 
 def subject(points: Array, box: Sequence[float] | None = (100, 100, 200, 150), **more: object) -> Instance:
@@ -44,7 +56,7 @@ def answer(scored_item: Item, points: Array | None, confidence: float = 0.9) -> 
     if points is not None:
         skeleton = SKELETON if len(points) == len(SKELETON) else COCO_17
         instances = (Instance(keypoints=keypoints(points, skeleton), confidence=confidence),)
-    return Prediction(scored_item.sample.key, SIZE, instances, item_key=scored_item.key, group=scored_item.sample.group)
+    return as_prediction(scored_item, instances=instances)
 
 
 def scene(num_joints: int = 3) -> list[Item]:

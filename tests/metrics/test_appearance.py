@@ -3,25 +3,22 @@
 import numpy as np
 import pytest
 
-from gensight.errors import ConfigError, DataError
-from gensight.metrics.appearance import SameDifferentAuc, TwoAlternative, appearance_metric, rank_auc
+from gensight.errors import DataError
+from gensight.metrics.appearance import TripletScores, rank_auc
 from gensight.samples import Item, Prediction, Relation, Sample
-from tests.contracts.metric import MetricContract, only, score
+from tests.contracts.metric import MetricContract, score
+from tests.metrics.subjects import as_prediction, no_image
 
 SIZE = (20, 30)
 
 
-def image() -> np.ndarray:
-    raise AssertionError("metrics never look at pixels")
-
-
 def triplet(first: str, third: str = "z", group: str = "") -> Item:
-    samples = tuple(Sample(key, SIZE, image, group=group or key) for key in (first, "b", third))
+    samples = tuple(Sample(key, SIZE, no_image, group=group or key) for key in (first, "b", third))
     return Item(samples, relation=Relation("triplet"))
 
 
 def answer(item: Item, similarities: tuple[float, ...] | None) -> Prediction:
-    return Prediction(item.sample.key, SIZE, similarities=similarities, item_key=item.key, group=item.sample.group)
+    return as_prediction(item, similarities=similarities)
 
 
 def answers(kind: str) -> list[tuple[Prediction, Item]]:
@@ -38,7 +35,7 @@ class TestTwoAlternative(MetricContract):
     best, worst = 1.0, 0.0
 
     def metric(self):
-        return TwoAlternative()
+        return TripletScores()
 
     def answers(self, kind):
         return answers(kind)
@@ -57,7 +54,7 @@ class TestSameDifferentAuc(MetricContract):
     best, worst = 1.0, 0.0
 
     def metric(self):
-        return SameDifferentAuc()
+        return TripletScores("same-different-auc")
 
     def answers(self, kind):
         return answers(kind)
@@ -87,25 +84,16 @@ def test_chance_is_one_half() -> None:
     predictions = [
         (answer(item, tuple(rng.normal(0, 1, 2).tolist())), item) for item in (triplet(f"{n}") for n in range(120))
     ]
-    for metric in (TwoAlternative(), SameDifferentAuc()):
+    for metric in (TripletScores(), TripletScores("same-different-auc")):
         result = score(metric, predictions)
         assert result.interval[0] < 0.5 < result.interval[1]
-
-
-def test_names_build_metrics() -> None:
-    for name in ("same-different-auc", "two-alternative"):
-        assert only(appearance_metric(name)).protocol == name
-    with pytest.raises(ConfigError) as caught:
-        appearance_metric("two-alternatives")
-    assert caught.value.what == "no appearance protocol is called `two-alternatives`"
-    assert caught.value.hint == "did you mean `two-alternative`?"
 
 
 def test_what_is_no_triplet_is_refused() -> None:
     item = triplet("a")
     with pytest.raises(DataError, match="`two-alternative` needs triplets of images"):
-        TwoAlternative().update(answer(item, (1.0, 0.0)), Item(item.samples))
+        TripletScores().update(answer(item, (1.0, 0.0)), Item(item.samples))
     with pytest.raises(DataError, match="a triplet has two similarities, got 1"):
-        TwoAlternative().update(answer(item, (1.0,)), item)
+        TripletScores().update(answer(item, (1.0,)), item)
     with pytest.raises(DataError, match="cannot be scored against"):
-        TwoAlternative().update(answer(triplet("c"), (1.0, 0.0)), item)
+        TripletScores().update(answer(triplet("c"), (1.0, 0.0)), item)

@@ -25,8 +25,10 @@ def result_of(values, groups=None, protocol="test", keys=None, higher=True) -> R
         protocol,
         statistics=np.stack([values, np.ones(len(values))], 1),
         reduce=mean,
-        groups=keys if groups is None else groups,
-        rows=[{"sample_key": key} for key in keys],
+        rows=[
+            {"sample_key": key, "group": group}
+            for key, group in zip(keys, keys if groups is None else groups, strict=True)
+        ],
         higher_is_better=higher,
         unit="",
     )

@@ -5,25 +5,18 @@ import pytest
 import torch
 from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError
 
-from gensight.errors import ConfigError, DataError
-from gensight.metrics.classification import LabelScores, classification_metric
-from gensight.samples import Item, Prediction, Sample
+from gensight.errors import DataError
+from gensight.metrics.classification import LabelScores
+from gensight.samples import Item, Sample
 from tests.contracts.metric import MetricContract, score, scores
+from tests.metrics.subjects import as_prediction, no_image
 
 SIZE = (4, 4)
 CLASSES = tuple("abcdefg")
 
 
-def image() -> np.ndarray:
-    raise AssertionError("metrics never look at pixels")
-
-
 def item(number: int, label: str | None) -> Item:
-    return Item((Sample(f"image{number:02d}", SIZE, image, label=label),))
-
-
-def as_prediction(of: Item, scores) -> Prediction:
-    return Prediction(of.sample.key, SIZE, label_scores=scores, item_key=of.key, group=of.sample.group)
+    return Item((Sample(f"image{number:02d}", SIZE, no_image, label=label),))
 
 
 class _Labels(MetricContract):
@@ -43,7 +36,7 @@ class _Labels(MetricContract):
                 scores = {of.sample.label: 0.8, **dict.fromkeys(others, 0.2 / 6)}
             else:
                 scores = {of.sample.label: 1.0} if right else {**dict.fromkeys(others, 1.0), of.sample.label: 0.0}
-            found.append((as_prediction(of, scores), of))
+            found.append((as_prediction(of, label_scores=scores), of))
         return found
 
 
@@ -70,7 +63,7 @@ def test_equal_to_torchmetrics(seed):
     shares = rng.dirichlet(np.ones(7), 40)
     labels = rng.integers(0, 7, 40)
     predictions = [
-        (as_prediction(of := item(n, CLASSES[label]), dict(zip(CLASSES, row.tolist(), strict=True))), of)
+        (as_prediction(of := item(n, CLASSES[label]), label_scores=dict(zip(CLASSES, row.tolist(), strict=True))), of)
         for n, (row, label) in enumerate(zip(shares, labels, strict=True))
     ]
     flat = torch.tensor(shares), torch.tensor(labels)
@@ -80,7 +73,7 @@ def test_equal_to_torchmetrics(seed):
         "balanced-accuracy": MulticlassAccuracy(7, average="macro"),
         "ece": MulticlassCalibrationError(7, n_bins=15),
     }
-    ours = scores(classification_metric("classification"), predictions)
+    ours = scores(LabelScores(), predictions)
     assert list(ours) == list(theirs)
     for name, result in ours.items():
         assert result.value == pytest.approx(float(theirs[name](*flat)), abs=1e-6)
@@ -88,13 +81,11 @@ def test_equal_to_torchmetrics(seed):
 
 def test_an_answer_that_says_nothing_scores_nothing():
     items = [item(number, CLASSES[number % 7]) for number in range(14)]
-    flat = [(as_prediction(of, dict.fromkeys(CLASSES, 1 / 7)), of) for of in items]
+    flat = [(as_prediction(of, label_scores=dict.fromkeys(CLASSES, 1 / 7)), of) for of in items]
     assert score(LabelScores(("top-1",)), flat).value == 0
-    assert score(LabelScores(("top-1",)), [(as_prediction(of, None), of) for of in items]).value == 0
+    assert score(LabelScores(("top-1",)), [(as_prediction(of, label_scores=None), of) for of in items]).value == 0
 
 
 def test_refusals():
     with pytest.raises(DataError, match="needs images whose class is known"):
-        LabelScores().update(as_prediction(item(0, None), None), item(0, None))
-    with pytest.raises(ConfigError, match="no classification protocol is called `accuracy`"):
-        classification_metric("accuracy")
+        LabelScores().update(as_prediction(item(0, None)), item(0, None))

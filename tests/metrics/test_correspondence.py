@@ -4,23 +4,20 @@ import numpy as np
 import pytest
 
 from gensight.errors import ConfigError, DataError
-from gensight.metrics.correspondence import THRESHOLDS, MatchingPck, matching_metric
+from gensight.metrics.correspondence import THRESHOLDS, MatchingPck
 from gensight.samples import Instance, Item, Matches, Prediction, Relation, Sample
 from tests.contracts.metric import MetricContract, score
+from tests.metrics.subjects import as_prediction, no_image
 
 SIZE = (200, 300)
 NAN = (np.nan, np.nan)
-
-
-def image() -> np.ndarray:
-    raise AssertionError("metrics never look at pixels")
 
 
 def pair(first: str, points, second: str = "other", boxes=None, instances=None, group: str = "") -> Item:
     """The truth lies where the points are."""
     points = np.asarray(points, dtype=np.float64)
     tracks = np.stack([np.where(np.isfinite(points), points, 50.0), points])
-    samples = (Sample(first, SIZE, image, group=group), Sample(second, SIZE, image, instances))
+    samples = (Sample(first, SIZE, no_image, group=group), Sample(second, SIZE, no_image, instances))
     boxes = None if boxes is None else np.asarray(boxes, dtype=np.float64)
     return Item(samples, relation=Relation("tracks", tracks, boxes=boxes))
 
@@ -28,7 +25,7 @@ def pair(first: str, points, second: str = "other", boxes=None, instances=None, 
 def answer(item: Item, points) -> Prediction:
     points = None if points is None else np.asarray(points, dtype=np.float64)
     matches = None if points is None else Matches(points, np.ones(len(points), np.float32))
-    return Prediction(item.sample.key, SIZE, matches=matches, item_key=item.key, group=item.sample.group)
+    return as_prediction(item, matches=matches)
 
 
 def pairs() -> list[Item]:
@@ -129,33 +126,10 @@ def test_groups_are_resampled() -> None:
     )
 
 
-def test_names_build_metrics() -> None:
-    names = [result.protocol for result in matching_metric("pck-img").compute()]
+def test_every_average_has_every_threshold() -> None:
+    names = [result.protocol for result in MatchingPck("box").compute()]
     assert len(names) == len(set(names)) == 2 * len(THRESHOLDS)
-    chosen = [matching_metric(name) for name in ("pck-box@0.1", "pck-img-image", "pck-img-point@0.05")]
-    assert [result.protocol for metric in chosen for result in metric.compute()] == [
-        "pck-box-point@0.10",
-        "pck-box-image@0.10",
-        "pck-img-image@0.01",
-        "pck-img-image@0.05",
-        "pck-img-image@0.10",
-        "pck-img-image@0.20",
-        "pck-img-point@0.05",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("name", "what"),
-    [
-        ("pck-imgs", "no correspondence protocol is called `pck-imgs`"),
-        ("pck-img@x", "`pck-img@x` needs a positive number after the @"),
-        ("pck-img@-1", "`pck-img@-1` needs a positive number after the @"),
-    ],
-)
-def test_bad_names_are_refused(name, what) -> None:
-    with pytest.raises(ConfigError) as caught:
-        matching_metric(name)
-    assert caught.value.what == what
+    assert names[:2] == ["pck-box-point@0.01", "pck-box-point@0.05"]
 
 
 def test_answers_to_other_questions_are_refused() -> None:

@@ -6,29 +6,21 @@ import numpy as np
 import pytest
 
 from gensight.errors import ConfigError, DataError
-from gensight.metrics.depth import MEASURES, DepthScores, depth_errors, depth_metric
+from gensight.metrics.depth import MEASURES, DepthScores, depth_errors
 from gensight.samples import Depth, Item, Prediction, Sample
 from tests.contracts.metric import MetricContract, score, scores
+from tests.metrics.subjects import as_prediction, given, no_image
 
 SIZE = (20, 30)
 
 
-def image() -> np.ndarray:
-    raise AssertionError("metrics never look at pixels")
-
-
-def given(depth):
-    return depth
-
-
 def item(values, key="a") -> Item:
     values = np.asarray(values, dtype=np.float32)
-    return Item((Sample(key, values.shape, image, depth=partial(given, Depth(values)), group=key),))
+    return Item((Sample(key, values.shape, no_image, depth=partial(given, Depth(values)), group=key),))
 
 
-def as_prediction(of: Item, values, kind="metric") -> Prediction:
-    return Prediction(of.sample.key, of.sample.size, depth=Depth(np.asarray(values, np.float32), kind), item_key=of.key,
-                      group=of.sample.group)  # fmt: skip
+def answer(of: Item, values, kind="metric") -> Prediction:
+    return as_prediction(of, depth=Depth(np.asarray(values, np.float32), kind))
 
 
 def room(seed: int) -> np.ndarray:
@@ -47,7 +39,7 @@ class _Depths(MetricContract):
         for number in range(6):
             of = item(room(number), f"image{number}")
             scale = {"perfect": 1.0, "worst": 0.5, "mixed": 1 + 0.05 * (1 + number)}[kind]
-            found.append((as_prediction(of, scale * room(number)), of))
+            found.append((answer(of, scale * room(number)), of))
         return found
 
 
@@ -74,16 +66,16 @@ def test_trap_all_zero_depth_must_not_score_0():
     """An empty answer scores badly in every protocol and measure; where a shift is forgiven, as a constant does."""
     of = item(room(0))
     for protocol in ("depth-metric", "depth-median-scaled", "depth-affine"):
-        perfect = scores(depth_metric(protocol), [(as_prediction(of, room(0)), of)])
+        perfect = scores(DepthScores(protocol), [(answer(of, room(0)), of)])
         assert len(perfect) == len(MEASURES)
         for values in (np.zeros(SIZE), np.full(SIZE, np.nan)):
-            for name, result in scores(depth_metric(protocol), [(as_prediction(of, values), of)]).items():
+            for name, result in scores(DepthScores(protocol), [(answer(of, values), of)]).items():
                 far = 0.9 if protocol == "depth-affine" else 0.05
                 assert (result.value < far) if result.higher_is_better else (result.value > 0.1)
                 assert abs(perfect[name].value - float(result.higher_is_better)) < 1e-3
-                alone = score(depth_metric(name), [(as_prediction(of, values), of)])
+                alone = score(DepthScores(protocol, (name.split("/")[1],)), [(answer(of, values), of)])
                 assert alone.to_json() == result.to_json()
-    assert score(depth_metric("depth-metric/absrel"), [(as_prediction(of, np.zeros(SIZE)), of)]).value > 0.99
+    assert score(DepthScores("depth-metric", ("absrel",)), [(answer(of, np.zeros(SIZE)), of)]).value > 0.99
 
 
 def test_noise_of_20_percent_scores_what_it_is():
@@ -91,7 +83,7 @@ def test_noise_of_20_percent_scores_what_it_is():
     of = item(room(0))
     noisy = room(0) * np.exp(rng.normal(0, 0.2, SIZE))
     expected = float(np.sqrt(np.mean((np.clip(noisy, 1e-3, 10) - room(0)) ** 2)))
-    assert score(depth_metric("depth-metric/rmse"), [(as_prediction(of, noisy), of)]).value == pytest.approx(
+    assert score(DepthScores("depth-metric", ("rmse",)), [(answer(of, noisy), of)]).value == pytest.approx(
         expected, rel=1e-4
     )
 
@@ -101,26 +93,26 @@ def test_eigens_crop_scores_the_middle_alone():
     of = item(truth)
     wrong_rim = np.full((480, 640), 9.0)
     wrong_rim[45:471, 41:601] = 2.0
-    metric = depth_metric("depth-metric/absrel", crop="eigen")
-    result = score(metric, [(as_prediction(of, wrong_rim), of)])
+    metric = DepthScores("depth-metric", ("absrel",), crop="eigen")
+    result = score(metric, [(answer(of, wrong_rim), of)])
     assert result.value == pytest.approx(0)
     assert "inside Eigen's crop" in result.notes
-    assert score(depth_metric("depth-metric/absrel"), [(as_prediction(of, wrong_rim), of)]).value > 0.5
+    assert score(DepthScores("depth-metric", ("absrel",)), [(answer(of, wrong_rim), of)]).value > 0.5
     small = item(room(0))
     with pytest.raises(DataError, match="Eigen's crop is of images of"):
-        depth_metric("depth-metric", crop="eigen").update(as_prediction(small, room(0)), small)
+        DepthScores("depth-metric", crop="eigen").update(answer(small, room(0)), small)
 
 
 def test_modes_forgive_what_they_name():
     of = item(room(1))
     scaled, shifted = 2 * room(1) / 4, 0.3 * room(1) + 1
-    assert score(depth_metric("depth-median-scaled/absrel"), [(as_prediction(of, scaled), of)]).value == pytest.approx(
+    assert score(DepthScores("depth-median-scaled", ("absrel",)), [(answer(of, scaled), of)]).value == pytest.approx(
         0, abs=1e-5
     )
-    assert score(depth_metric("depth-affine/absrel"), [(as_prediction(of, shifted), of)]).value == pytest.approx(
+    assert score(DepthScores("depth-affine", ("absrel",)), [(answer(of, shifted), of)]).value == pytest.approx(
         0, abs=1e-5
     )
-    inverse = as_prediction(of, 5 / room(1) - 0.1, "affine")
-    assert score(depth_metric("depth-affine/absrel"), [(inverse, of)]).value == pytest.approx(0, abs=1e-4)
+    inverse = answer(of, 5 / room(1) - 0.1, "affine")
+    assert score(DepthScores("depth-affine", ("absrel",)), [(inverse, of)]).value == pytest.approx(0, abs=1e-4)
     with pytest.raises(ConfigError, match="this prediction is affine"):
-        depth_metric("depth-metric").update(inverse, of)
+        DepthScores("depth-metric").update(inverse, of)

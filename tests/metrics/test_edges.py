@@ -5,21 +5,14 @@ from functools import partial
 import numpy as np
 import pytest
 
-from gensight.errors import ConfigError, DataError
-from gensight.metrics.edges import Choice, EdgeF, edge_metric
+from gensight.errors import DataError
+from gensight.metrics.edges import Choice, EdgeF
 from gensight.samples import Item, Prediction, Sample, ScoreMap
 from gensight.transforms.views import whole_frame
 from tests.contracts.metric import MetricContract, score, scores
+from tests.metrics.subjects import as_prediction, given, no_image
 
 SIZE = (40, 60)
-
-
-def image() -> np.ndarray:
-    raise AssertionError("metrics never look at pixels")
-
-
-def given(edges: np.ndarray) -> np.ndarray:
-    return edges
 
 
 def line(column: int, rows: int = SIZE[0], strength: float = 1.0) -> np.ndarray:
@@ -30,12 +23,12 @@ def line(column: int, rows: int = SIZE[0], strength: float = 1.0) -> np.ndarray:
 
 
 def item(key: str, edges: np.ndarray) -> Item:
-    return Item((Sample(key, SIZE, image, edges=partial(given, edges), group=key),))
+    return Item((Sample(key, SIZE, no_image, edges=partial(given, edges), group=key),))
 
 
-def as_prediction(of: Item, edges: np.ndarray) -> Prediction:
+def answer(of: Item, edges: np.ndarray) -> Prediction:
     maps = {"edges": ScoreMap(edges[None], whole_frame(SIZE, SIZE))}
-    return Prediction(of.sample.key, SIZE, maps=maps, item_key=of.key, group=of.sample.group)
+    return as_prediction(of, maps=maps)
 
 
 class _Edges(MetricContract):
@@ -54,7 +47,7 @@ class _Edges(MetricContract):
                 "worst": line(5),
                 "mixed": line(20 + number, 30 - 4 * number) + line(5, 4 * number),
             }[kind]
-            found.append((as_prediction(of, other), of))
+            found.append((answer(of, other), of))
         return found
 
 
@@ -70,20 +63,18 @@ def test_each_image_has_its_own_best_threshold() -> None:
     """One image's edges are faint, another has faint edges where there are none: no one threshold suits both."""
     faint, noisy = item("a", line(20)), item("b", line(20))
     predictions = [
-        (as_prediction(faint, line(20, strength=0.3)), faint),
-        (as_prediction(noisy, line(20) + line(40, strength=0.6)), noisy),
+        (answer(faint, line(20, strength=0.3)), faint),
+        (answer(noisy, line(20) + line(40, strength=0.6)), noisy),
     ]
-    results = scores(edge_metric("edges-f"), predictions)
+    results = scores(EdgeF(), predictions)
     assert list(results) == ["edges-f/ods", "edges-f/ois"]
     assert results["edges-f/ois"].value == pytest.approx(1)
     assert results["edges-f/ods"].value < 0.9
     for name, result in results.items():
-        assert score(edge_metric(name), predictions).to_json() == result.to_json()
+        assert score(EdgeF((name.split("/")[1],)), predictions).to_json() == result.to_json()
 
 
 def test_refusals() -> None:
-    with pytest.raises(ConfigError, match="no edge protocol is called `edges`"):
-        edge_metric("edges")
-    bare = Item((Sample("a", SIZE, image),))
+    bare = Item((Sample("a", SIZE, no_image),))
     with pytest.raises(DataError, match="whose edges are known"):
         EdgeF().update(Prediction("a", SIZE), bare)

@@ -5,9 +5,10 @@ import pytest
 
 from gensight.metrics.coco.detection import VocBox
 from gensight.metrics.per_query import PerQueryMetric
-from gensight.metrics.segmentation import segmentation_metric
-from gensight.samples import Instance, Item, Prediction, Query, Sample
+from gensight.metrics.segmentation import Segmentation
+from gensight.samples import Instance, Item, Query, Sample
 from tests.contracts.metric import only
+from tests.metrics.subjects import as_prediction
 
 
 def mask(rows: slice) -> np.ndarray:
@@ -26,18 +27,14 @@ def query_item(of: Sample, name: str, task: str = "segment") -> Item:
     return Item((of,), query=Query(f"{task} the {name}", task, (name,)))
 
 
-def as_prediction(item: Item, *instances: Instance) -> Prediction:
-    return Prediction(item.sample.key, (8, 8), instances, item_key=item.key)
-
-
 def miou(answers: dict[str, slice | None]) -> float:
-    metric = PerQueryMetric(segmentation_metric("seg", ("background", "cat", "dog")), ("segment",))
+    metric = PerQueryMetric(Segmentation(("background", "cat", "dog")), ("segment",))
     for key in ("a", "b"):
         one = sample(key)
         for name, rows in answers.items():
             item = query_item(one, name)
             found = () if rows is None else (Instance(name, mask=lambda rows=rows: mask(rows)),)
-            metric.update(as_prediction(item, *found), item)
+            metric.update(as_prediction(item, instances=found), item)
     return {result.protocol: result.value for result in metric.compute()}["seg/miou"]
 
 
@@ -53,16 +50,16 @@ def test_items_of_other_tasks_are_passed_over():
     one = sample("a")
     item, other = query_item(one, "cat", "detect"), query_item(one, "cat")
     metric.update(as_prediction(other), other)
-    metric.update(as_prediction(item, Instance("cat", box=np.array([0.0, 0.0, 8.0, 4.0]))), item)
+    metric.update(as_prediction(item, instances=(Instance("cat", box=np.array([0.0, 0.0, 8.0, 4.0])),)), item)
     assert only(metric).value == 1.0
 
 
 def test_the_last_image_counts_and_halves_can_be_merged():
     def score(keys):
-        metric = PerQueryMetric(segmentation_metric("seg/miou", ("background", "cat")), ("segment",))
+        metric = PerQueryMetric(Segmentation(("background", "cat"), ("miou",)), ("segment",))
         for key in keys:
             item = query_item(sample(key), "cat")
-            metric.update(as_prediction(item, Instance("cat", mask=lambda: mask(slice(0, 4)))), item)
+            metric.update(as_prediction(item, instances=(Instance("cat", mask=lambda: mask(slice(0, 4))),)), item)
         return metric
 
     first, second = score("a"), score("b")

@@ -7,34 +7,26 @@ import pytest
 import torch
 from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
 
-from gensight.errors import ConfigError, DataError
+from gensight.errors import DataError
 from gensight.metrics.segmentation import (
     MaskScores,
     Segmentation,
     boundary_f,
     dice,
     intersection_over_union,
-    segmentation_metric,
 )
 from gensight.readers.shared.class_maps import ClassMap
 from gensight.samples import Instance, Item, Prediction, Query, Sample
 from tests.contracts.metric import MetricContract, score, scores
+from tests.metrics.subjects import given, no_image
 
 NAMES = ("background", "cat", "dog")
 SIZE = (12, 16)
 
 
-def image() -> np.ndarray:
-    raise AssertionError("metrics never look at pixels")
-
-
-def given(array):
-    return array
-
-
 def sample(numbers: np.ndarray, key: str = "a", names=NAMES, ignored=(255,)) -> Sample:
     source = partial(given, numbers)
-    return Sample(key, numbers.shape, image, group=key, extras={"segmentation": ClassMap(source, names, ignored)})
+    return Sample(key, numbers.shape, no_image, group=key, extras={"segmentation": ClassMap(source, names, ignored)})
 
 
 def as_prediction(item: Item, numbers: np.ndarray, names=NAMES) -> Prediction:
@@ -101,7 +93,7 @@ def test_equal_to_torchmetrics(seed):
     truths, predictions = rng.integers(0, 3, (2, 5, *SIZE))
     items = [Item((sample(truth, f"image{number}"),)) for number, truth in enumerate(truths)]
     pairs = [(as_prediction(item, answer), item) for item, answer in zip(items, predictions, strict=True)]
-    ours = {name: result.value for name, result in scores(segmentation_metric("seg", NAMES), pairs).items()}
+    ours = {name: result.value for name, result in scores(Segmentation(NAMES), pairs).items()}
     flat = torch.tensor(predictions).flatten(), torch.tensor(truths).flatten()
     assert ours["seg/miou"] == pytest.approx(float(MulticlassJaccardIndex(3)(*flat)), abs=1e-6)
     assert ours["seg/class-accuracy"] == pytest.approx(float(MulticlassAccuracy(3, average="macro")(*flat)), abs=1e-6)
@@ -153,9 +145,7 @@ def test_refusals():
     with pytest.raises(DataError, match="two predictions of one image"):
         metric.update(as_prediction(item, numbers(0)), item)
     with pytest.raises(DataError, match="whose pixels have classes"):
-        Segmentation(NAMES, ("miou",)).update(Prediction("b", SIZE), Item((Sample("b", SIZE, image),)))
-    with pytest.raises(ConfigError, match="no segmentation protocol is called `iou`"):
-        segmentation_metric("iou", NAMES)
+        Segmentation(NAMES, ("miou",)).update(Prediction("b", SIZE), Item((Sample("b", SIZE, no_image),)))
 
 
 class _Masks(MetricContract):

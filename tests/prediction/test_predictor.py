@@ -13,6 +13,7 @@ from gensight.diffusion.sampling import Sampling
 from gensight.encodings.base import Encoding, OutputSpec
 from gensight.loading.views import ViewPolicy
 from gensight.methods.base import Method
+from gensight.methods.loss import Loss
 from gensight.prediction.predictor import Predictor
 from gensight.prediction.request import Request
 from gensight.samples import Array, Batch, Instance, Item, Prediction, Sample, Size, View
@@ -28,7 +29,7 @@ class Mean(Method):
         self.batches: list[Batch] = []
         self.samplings: list[Sampling | None] = []
 
-    def losses(self, batch: Batch, group: str = "model") -> dict[str, Tensor]:
+    def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         raise NotImplementedError
 
     def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:

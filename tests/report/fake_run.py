@@ -105,7 +105,13 @@ def _metrics(errors: dict[str, Any], keypoints: tuple[str, ...]) -> dict[str, An
         gap = distances["readout"].mean(1) - distances[baseline].mean(1)
         spread = 1.96 * gap.std() / np.sqrt(len(gap))
         interval = [gap.mean() - spread, gap.mean() + spread]
-        entry = {"protocol": "mean-px", "model": "readout", "baseline": baseline, "unit": "px"}
+        entry = {
+            "protocol": "mean-px",
+            "model": "readout",
+            "baseline": baseline,
+            "unit": "px",
+            "higher_is_better": False,
+        }
         differences.append({**entry, "value": gap.mean(), "interval": interval})
     cost = {"images_per_second": 21.4, "peak_memory_bytes": 1.3e9}
     return {"split": "test", "scores": scores, "differences": differences, "cost": cost}

@@ -5,7 +5,7 @@ import pytest
 from markupsafe import Markup
 
 from gensight.report import plots
-from gensight.report.plots import Series
+from gensight.report.plots import PlottedScore, Series
 
 RNG = np.random.default_rng(0)
 FEW = np.array([1.0])
@@ -41,14 +41,14 @@ def test_wide_losses_are_drawn_logarithmically_and_in_plain_numbers() -> None:
 
 
 def test_scores_far_apart_share_a_readable_axis() -> None:
-    entries = [(Series("a"), 6.0, (5.0, 7.0)), (Series("b", 1), 130.0, (120.0, 140.0))]
+    entries = [PlottedScore(Series("a"), 6.0, (5.0, 7.0)), PlottedScore(Series("b", 1), 130.0, (120.0, 140.0))]
     svg = plots.plot_scores("mean-px", entries, "px")
     labels = {label.strip() for label in re.findall(r"<text[^>]*>([^<]*)</text>", svg)}
     assert {"10", "100", "a", "b"} <= labels
 
 
 def test_names_are_text_never_markup_or_formulas() -> None:
-    svg = plots.plot_scores("<script>", [(Series("$x^{2", 0), 1.0, (1.0, 1.0))], "")
+    svg = plots.plot_scores("<script>", [PlottedScore(Series("$x^{2", 0), 1.0, (1.0, 1.0))], "")
     assert "<script" not in svg
     assert "$x^{2" in svg
     assert 'aria-label="scores of &lt;script&gt;"' in svg

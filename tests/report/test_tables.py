@@ -37,6 +37,7 @@ def test_the_table_by_hand() -> None:
                 "value": -2.0,
                 "interval": [-3, -1],
                 "unit": "px",
+                "higher_is_better": False,
             }
         ],
     }
@@ -96,4 +97,4 @@ def test_intervals_in_words() -> None:
     ],
 )
 def test_verdicts(interval: tuple[float | None, float | None], higher_is_better: bool | None, expected: str) -> None:
-    assert verdict(Comparison("p", "a", "b", 0.0, interval), higher_is_better) == expected
+    assert verdict(Comparison("p", "a", "b", 0.0, interval, higher_is_better=higher_is_better)) == expected

@@ -21,6 +21,7 @@ from gensight.methods.pretrain.autoencoder import AutoencoderMethod
 from gensight.methods.pretrain.denoiser import DenoiserMethod
 from gensight.methods.pretrain.latents import LatentSource
 from gensight.verbs.pretrain import pretrain
+from tests.learning import StoppedError
 
 WEIGHTS = ("vae/diffusion_pytorch_model", "unet/diffusion_pytorch_model", "text_encoder/model")
 
@@ -72,10 +73,6 @@ def test_it_ends_with_a_folder_that_diffusers_and_readouts_open(trained):
     names = {path.name for path in trained.iterdir()}
     assert {"README.md", "samples.png", "reconstructions.png", "model_index.json"} <= names
     assert "6 images of 16 x 24 px" in (trained / "README.md").read_text()
-
-
-class StoppedError(Exception):
-    """Stands for a kill in the middle of a step."""
 
 
 @pytest.mark.parametrize(("interrupted", "call"), [

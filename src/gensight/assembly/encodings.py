@@ -103,32 +103,11 @@ def _build_part(
         case NormalsConfig():
             return SurfaceNormals(stride=part.stride)
         case CorrespondenceConfig():
-            return Correspondence(
-                distance=part.distance,
-                num_points=part.num_points,
-                stride=part.stride,
-                seed=seed,
-                pairs_per_sample=part.pairs_per_sample,
-            )
+            return Correspondence(part.distance, part.num_points, part.stride, seed)
         case AppearanceConfig():
-            return Appearance(
-                stride=part.stride,
-                region=part.region,
-                negative=part.negative,
-                distance=part.distance,
-                seed=seed,
-                colours=part.colours,
-            )
+            return Appearance(part.stride, part.region, part.negative, part.distance, seed, part.colours)
         case LandmarkPairsConfig():
-            return LandmarkPairs(
-                part.num_landmarks,
-                part.pairs,
-                part.distance,
-                part.pairs_per_sample,
-                seed,
-                "background" in beside,
-                boxed,
-            )
+            return LandmarkPairs(part.num_landmarks, part.pairs, part.distance, seed, "background" in beside, boxed)
         case PointsConfig():
             assert skeleton is not None
             return Points(skeleton)

@@ -15,7 +15,6 @@ from gensight.errors import ConfigError
 from gensight.loading.cases import Cases, FeatureSource
 from gensight.loading.draw_order import DrawOrder
 from gensight.loading.views import ViewPolicy
-from gensight.readers.base import Reader
 from gensight.readers.footage.tracked import TrackedReader, Tracker
 from gensight.readers.shared.single_annotation import with_labels
 from gensight.skeletons import Skeleton
@@ -57,7 +56,7 @@ class Experiment:
 
     def with_config(self, config: RunConfig) -> "Experiment":
         """The experiment of another recipe; of one with the same data, without opening that again."""
-        if any(_reads(config)[name] != own for name, own in _reads(self.config).items()):
+        if _reads(config) != _reads(self.config):
             return Experiment.open(config)
         return replace(self, config=config, encoding=build_encoding(config, self.skeleton), policy=build_policy(config))
 
@@ -86,7 +85,8 @@ class Experiment:
 
     def validation_cases(self, features: FeatureSource | None = None) -> Cases | None:
         """None where the recipe keeps no validation part."""
-        return self._plain(self.splits.validation, features)
+        reader = self.splits.validation
+        return None if reader is None else Cases(reader, self.encoding, self.policy, features=features)
 
     def test_cases(self) -> Cases:
         """Raises ConfigError where the recipe keeps no test part."""
@@ -96,9 +96,6 @@ class Experiment:
 
     def draw_order(self, cases: Cases) -> DrawOrder:
         return DrawOrder(len(cases), self.config.training.batch_size, self.config.seed, max(1, cases.num_views))
-
-    def _plain(self, reader: Reader | None, features: FeatureSource | None) -> Cases | None:
-        return None if reader is None else Cases(reader, self.encoding, self.policy, features=features)
 
 
 def _reads(config: RunConfig) -> dict[str, Any]:

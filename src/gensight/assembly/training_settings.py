@@ -22,7 +22,6 @@ def build_optimisation(config: TrainingConfig) -> Optimisation:
         accumulate=config.accumulate,
         ema=config.ema,
         optimiser=config.optimiser,
-        momentum=config.momentum,
     )
 
 

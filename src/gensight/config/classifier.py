@@ -4,8 +4,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from gensight.config.fields import Flag, FolderOrId, Name
-from gensight.config.sections import BackboneSection, EncodingFacts, EncodingSection, MethodSection
+from gensight.config.fields import Name
+from gensight.config.sections import EncodingFacts, EncodingSection, HubSection, MethodSection
 
 
 class ClassConfig(EncodingSection):
@@ -30,18 +30,12 @@ class ClassConfig(EncodingSection):
         return {"labels": "name them"} if self.labels is None else {}
 
 
-class TransformersConfig(BackboneSection):
+class TransformersConfig(HubSection):
     """A ResNet or ViT of the transformers library."""
 
     kind: Literal["transformers"] = "transformers"
-    id: FolderOrId = Field(
-        description="Hub id, or folder of a saved model; with random weights also resnet-50 or vit-b-16."
-    )
     trainable: Literal["frozen", "full"] = Field(
         default="full", description="full: everything learns; frozen: only what is put on top."
-    )
-    random_weights: Flag = Field(
-        default=False, description="Same architecture with random weights: the baseline that pretraining must beat."
     )
 
 

@@ -4,13 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gensight.config.data import Data
 from gensight.config.fields import (
     Flag,
     ImageSize,
-    Integer,
     Location,
-    Name,
     NonNegative,
     NonNegativeInteger,
     Positive,
@@ -18,9 +15,9 @@ from gensight.config.fields import (
     Precision,
     Section,
     Share,
-    Text,
     Widths,
 )
+from gensight.config.recipe import COMMAND, TimeLimit, TrainedRecipe
 
 
 class ScratchStart(Section):
@@ -103,14 +100,10 @@ class TextConfig(Section):
     length: PositiveInteger = Field(default=32, description="Longest caption, in words.")
 
 
-class PretrainConfig(Section):
-    """The recipe of `gensight pretrain`."""
+class PretrainConfig(TimeLimit, TrainedRecipe):
+    """The recipe of `gensight pretrain`. Labels of the data are not used."""
 
-    verb: Literal["pretrain"] = Field(default="pretrain", description="Which command the recipe is for.")
-    name: Name = Field(default="backbone", description="Names the output folder.")
-    description: Text = Field(default="", description="One line, shown by `gensight recipes` and on the card.")
-    seed: Integer = Field(default=0, description="Seed of initial weights, noise and the order of images.")
-    data: Data = Field(description="Images to learn from; labels are not used.")
+    verb: Annotated[Literal["pretrain"], COMMAND] = "pretrain"
     num_images: PositiveInteger | None = Field(
         default=None,
         description="Learn from this many images, evenly spaced over the data; where there are fewer, from several "
@@ -133,6 +126,3 @@ class PretrainConfig(Section):
     autoencoder: AutoencoderConfig = Field(default=AutoencoderConfig(), description="Images to latents and back.")
     denoiser: DenoiserConfig = Field(default=DenoiserConfig(), description="The network that readouts will read.")
     text: TextConfig = Field(default=TextConfig(), description="The text encoder.")
-    max_minutes: Positive | None = Field(
-        default=None, description="Stop after so many minutes of training; none: never."
-    )

@@ -2,9 +2,11 @@
 
 from typing import Literal
 
+KeypointProtocol = Literal[
+    "pck-box", "mean-px", "coco-oks", "pck-torso", "pckh", "readout-guidance-2024", "rmse-px", "median-px", "bbc-6px",
+]  # fmt: skip
 Protocol = Literal[
-    "coco-oks", "pck-box", "pck-torso", "pckh", "readout-guidance-2024", "rmse-px", "median-px", "mean-px",
-    "bbc-6px",
+    KeypointProtocol,
     "depth-metric", "depth-median-scaled", "depth-affine",
     "edges-f", "angular-error",
     "pck-img",

@@ -4,19 +4,16 @@ Each section is one model. Where a section has kinds (`data`, `backbone` ...), e
 by `kind`. Nothing here imports torch, numpy or the rest of the project: assembly/ turns sections into objects.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from gensight.config.classifier import ClassifierConfig, TransformersConfig
-from gensight.config.data import Data
 from gensight.config.encodings import Encoding, HeatmapConfig, JointConfig, Readable, Timesteps
 from gensight.config.fields import (
     Flag,
-    FolderOrId,
     ImageSize,
-    Integer,
     Name,
     NonNegative,
     NonNegativeInteger,
@@ -26,14 +23,22 @@ from gensight.config.fields import (
     Precision,
     Section,
     Share,
-    Text,
     Widths,
 )
 from gensight.config.gaze import GazeConvolutionalConfig, GazeDiffusionConfig, GazeFrozenConfig
 from gensight.config.instruct import InstructConfig
 from gensight.config.landmarks import LandmarkKeypointsConfig, LandmarksConfig
 from gensight.config.protocols import TEACHER, Baseline, Protocol
-from gensight.config.sections import BackboneSection, MethodSection, kind_of, kinds_of, members
+from gensight.config.recipe import COMMAND, TimeLimit, TrainedRecipe
+from gensight.config.sections import (
+    BackboneSection,
+    HubSection,
+    MethodSection,
+    PretrainedSection,
+    kind_of,
+    kinds_of,
+    members,
+)
 
 TeacherBaseline = Annotated[Name, Field(pattern=f"^{TEACHER}.+")]
 
@@ -51,7 +56,6 @@ class AugmentConfig(Section):
     hue: Number = Field(default=0.0, ge=0, le=0.5, description="Largest turn of hue, as a share of the colour circle.")
     blur: NonNegative = Field(default=0.0, description="Largest Gaussian blur, its sigma in input pixels.")
     noise: Share = Field(default=0.0, description="Largest standard deviation of added noise; white is 1.")
-    occlusion: Share = Field(default=0.0, description="Probability that a random rectangle hides part of the image.")
     crop: Share = Field(
         default=0.0, description="Probability of a random crop that keeps the head and its target (gaze only)."
     )
@@ -90,7 +94,7 @@ class ViewConfig(Section):
         return self
 
 
-class _DiffusionConfig(BackboneSection):
+class _DiffusionConfig(PretrainedSection):
     is_diffusion: ClassVar[bool] = True
     layers: Literal["preset"] | Annotated[tuple[Name, ...], Field(min_length=1)] | None = Field(
         default=None,
@@ -104,9 +108,6 @@ class _DiffusionConfig(BackboneSection):
         default="frozen", description="frozen: only the head learns; lora: also low-rank adapters; full: everything."
     )
     lora_rank: PositiveInteger = Field(default=8, description="Rank of the adapters, where `trainable` is lora.")
-    random_weights: Flag = Field(
-        default=False, description="Same architecture with random weights: the baseline that pretraining must beat."
-    )
     time_embedding: Literal["network", "reversed"] = Field(
         default="network",
         description="Timestep passed to the heads; that of the U-Net, or reversed: what the heads that "
@@ -120,11 +121,10 @@ class TinyConfig(_DiffusionConfig):
     kind: Literal["tiny"] = "tiny"
 
 
-class DiffusersConfig(_DiffusionConfig):
+class DiffusersConfig(_DiffusionConfig, HubSection):
     """Any diffusers text-to-image model of the Stable Diffusion 1.x, 2.x and XL families."""
 
     kind: Literal["diffusers"] = "diffusers"
-    id: FolderOrId = Field(description="Hub id, or folder of a saved pipeline.")
     dtype: Literal["float32", "float16", "bfloat16"] = Field(
         default="float32", description="Number type of the frozen U-Net; its autoencoder always runs in float32."
     )
@@ -188,24 +188,22 @@ Method = Annotated[
 ]
 
 
-class TrainingConfig(Section):
+class TrainingConfig(TimeLimit):
     """How long and how fast to learn."""
 
     steps: PositiveInteger = Field(default=1000, description="Number of optimiser steps.")
     epochs: PositiveInteger | None = Field(
         default=None, description="Passes over the training items, in place of steps; the run then keeps the steps."
     )
-    max_minutes: Positive | None = Field(
-        default=None, description="Stop after so many minutes of training; none: never."
-    )
     batch_size: PositiveInteger = Field(default=8, description="Items per step, over all processes together.")
     devices: PositiveInteger = Field(
         default=1, description="Processes on this machine, one for each device: distributed data-parallel training."
     )
     num_nodes: PositiveInteger = Field(default=1, description="Machines, each with so many devices.")
-    optimiser: Literal["adamw", "sgd"] = Field(default="adamw", description="How gradients become steps.")
+    optimiser: Literal["adamw", "sgd"] = Field(
+        default="adamw", description="How gradients become steps; sgd has a momentum of 0.9."
+    )
     learning_rate: Positive = Field(default=1e-3, description="The optimiser's rate, after warm-up.")
-    momentum: Share = Field(default=0.9, description="Momentum of sgd (Nesterov's is not used).")
     weight_decay: NonNegative = Field(default=0.0, description="Weight decay.")
     ema: Share | None = Field(
         default=None, description="Decay of the averaged weights (0.999 for example); none: no average."
@@ -256,14 +254,10 @@ class EvaluationConfig(Section):
     batch_size: PositiveInteger = Field(default=16, description="Items per forward pass.")
 
 
-class RunConfig(Section):
+class RunConfig(TrainedRecipe):
     """The recipe of `gensight train`."""
 
-    verb: Literal["train"] = Field(default="train", description="Which command the recipe is for.")
-    name: Name = Field(default="run", description="Names the run folder.")
-    description: Text = Field(default="", description="One line, shown by `gensight recipes` and in the report.")
-    seed: Integer = Field(default=0, description="Seed of initial weights, the order of samples and augmentation.")
-    data: Data = Field(description="Images and labels.")
+    verb: Annotated[Literal["train"], COMMAND] = "train"
     view: ViewConfig = Field(default=ViewConfig(), description="What the network sees of an image.")
     encoding: Encoding = Field(default=HeatmapConfig(), description="The target, and how it is laid out in tensors.")
     backbone: Backbone = Field(default=TinyConfig(), description="The pretrained model whose features are read.")
@@ -307,20 +301,18 @@ class RunConfig(Section):
         )
 
     def _scores_fit(self) -> None:
-        facts = self.encoding.facts
-        baselines = [*facts.baselines, *([f"{TEACHER}MODEL"] if facts.pose_teachers else [])]
-        self._refuse("protocols", self.evaluation.protocols, facts.protocols, facts.protocols)
-        teachers = [name for name in self.evaluation.baselines or () if name.startswith(TEACHER)]
-        fitting = [*facts.baselines, *(teachers if facts.pose_teachers else [])]
-        self._refuse("baselines", self.evaluation.baselines, fitting, baselines)
-
-    def _refuse(self, key: str, chosen: Sequence[str] | None, fitting: Sequence[str], listed: Sequence[str]) -> None:
-        odd = [name for name in chosen or () if name not in fitting]
-        if odd:
-            raise ValueError(
-                f"evaluation.{key}: {', '.join(odd)} cannot be had with {self.encoding.described}, which goes with "
-                f"{', '.join(listed)}"
-            )
+        facts, chosen = self.encoding.facts, self.evaluation
+        teachers = (f"{TEACHER}MODEL",) if facts.pose_teachers else ()
+        for key, names, fitting in (
+            ("protocols", chosen.protocols, facts.protocols),
+            ("baselines", chosen.baselines, (*facts.baselines, *teachers)),
+        ):
+            odd = [name for name in names or () if name not in fitting and not (teachers and name.startswith(TEACHER))]
+            if odd:
+                raise ValueError(
+                    f"evaluation.{key}: {', '.join(odd)} cannot be had with {self.encoding.described}, which goes with "
+                    f"{', '.join(fitting)}"
+                )
 
     @property
     def truths(self) -> tuple[str, ...]:

@@ -8,11 +8,13 @@
 A fact that depends on a field is a property. Facts are read from the section: there are no tables by kind.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, get_args, get_origin
 
-from gensight.config.fields import ImageSize, Section
+from pydantic import Field
+
+from gensight.config.fields import Flag, FolderOrId, ImageSize, PositiveInteger, Section, SkeletonName
 from gensight.config.protocols import Baseline, Protocol
 
 Items = Literal["image", "head", "pair", "triplet", "words"]
@@ -53,32 +55,26 @@ class EncodingFacts:
     pose_teachers: bool = False
     label_of_objects: bool = False
 
-    @classmethod
-    def of_parts(cls, parts: Sequence["EncodingFacts"]) -> "EncodingFacts":
+    @staticmethod
+    def of_parts(parts: Sequence["EncodingFacts"]) -> "EncodingFacts":
         """The facts of several encodings that are learned together; `items` and `views` are those of the first one."""
-        first = parts[0]
-        return cls(
+        joined: dict[str, Any] = {
+            name: tuple(dict.fromkeys(value for part in parts for value in getattr(part, name)))
+            for name in ("truths", "files", "protocols", "usual_protocols", "baselines", "usual_baselines")
+        }
+        return replace(
+            parts[0],
             finds=" and ".join(dict.fromkeys(part.finds for part in parts)),
-            items=first.items,
-            truths=_distinct(part.truths for part in parts),
-            views=first.views,
-            files=_distinct(part.files for part in parts),
-            protocols=_distinct(part.protocols for part in parts),
-            usual_protocols=_distinct(part.usual_protocols for part in parts),
-            baselines=_distinct(part.baselines for part in parts),
-            usual_baselines=_distinct(part.usual_baselines for part in parts),
             pose_teachers=any(part.pose_teachers for part in parts),
             label_of_objects=any(part.label_of_objects for part in parts),
+            **joined,
         )
-
-
-def _distinct(groups: Any) -> tuple[Any, ...]:
-    return tuple(dict.fromkeys(name for group in groups for name in group))
 
 
 class EncodingSection(Section):
     """A target. `kind_facts` is what every section of the kind has in common; `facts` are those of this section."""
 
+    kind: str  # its place is first among the fields
     kind_facts: ClassVar[EncodingFacts]
 
     @property
@@ -118,6 +114,20 @@ class EncodingSection(Section):
         return None
 
 
+class GridSection(EncodingSection):
+    """A target with maps on a grid of its own."""
+
+    stride: PositiveInteger = Field(default=4, description="Input pixels per cell.")
+
+
+class KeypointSection(EncodingSection):
+    """A target that is keypoints."""
+
+    skeleton: SkeletonName = Field(
+        default="data", description="Which keypoints, in which order; data: the ones that the data set has."
+    )
+
+
 class BackboneSection(Section):
     """A pretrained model, or a network in its place.
 
@@ -125,12 +135,29 @@ class BackboneSection(Section):
         is_diffusion: Whether it is a diffusion model, with text, noise levels and layers to choose.
     """
 
+    kind: str
     is_diffusion: ClassVar[bool] = False
 
     def why_features_change(self) -> str | None:
         """Why its features can't be cached, as `key ...`; None where they can."""
         trainable = getattr(self, "trainable", "frozen")
         return None if trainable == "frozen" else f"backbone.trainable={trainable} changes the backbone"
+
+
+class PretrainedSection(BackboneSection):
+    """A model whose weights were trained before."""
+
+    random_weights: Flag = Field(
+        default=False, description="Same architecture with random weights: the baseline that pretraining must beat."
+    )
+
+
+class HubSection(PretrainedSection):
+    """A model of a hub."""
+
+    id: FolderOrId = Field(
+        description="Hub id, or folder of a saved model; with random weights also resnet-50 or vit-b-16 (transformers)."
+    )
 
 
 class MethodSection(Section):
@@ -141,6 +168,7 @@ class MethodSection(Section):
         needs_labels: Whether it learns from labels.
     """
 
+    kind: str
     encodings: ClassVar[tuple[str, ...]]
     needs_labels: ClassVar[bool] = True
 
@@ -198,16 +226,20 @@ def kind_of(section: type[Section]) -> str:
     return str(section.model_fields["kind"].default)
 
 
-def members(union: Any) -> tuple[type[Any], ...]:
-    """The classes of a union, or of a union with annotations."""
-    if isinstance(union, type):
-        return (union,)
-    first, *others = get_args(union)
-    if hasattr(union, "__metadata__"):  # the others are annotations
-        return members(first)
-    return tuple(member for part in (first, *others) for member in members(part))
+def members(annotation: Any) -> tuple[type[Any], ...]:
+    """The sections that an annotation allows: several for a union."""
+    if isinstance(annotation, type):
+        return (annotation,) if issubclass(annotation, Section) else ()
+    if get_origin(annotation) in (tuple, Literal):
+        return ()
+    return tuple(member for part in get_args(annotation) for member in members(part))
+
+
+def kinds(sections: Iterable[type[Section]]) -> dict[str, type[Section]]:
+    """`kind` -> its section, for those that have one."""
+    return {kind_of(section): section for section in sections if "kind" in section.model_fields}
 
 
 def kinds_of(union: Any) -> tuple[str, ...]:
     """The kinds of a union, in its order."""
-    return tuple(kind_of(member) for member in members(union))
+    return tuple(kinds(members(union)))

@@ -1,6 +1,5 @@
 """The recipe of `gensight study`: one training recipe, run over folds and seeds in several variants."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,18 +7,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from gensight.config.fields import Flag, Integer, Name, Section, Text
+from gensight.config.fields import Flag, Integer, Name
+from gensight.config.loading.overrides import value_overrides
+from gensight.config.recipe import COMMAND, Recipe, Variation
 
 Fold = int | str
-Changes = dict[Name, Any]
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")
 
 
-class ArmConfig(Section):
+class ArmConfig(Variation):
     """One variant of the recipe."""
 
-    changes: Changes = Field(default={}, description="Dotted keys of the recipe, and the values that they have here.")
     seeds: Annotated[tuple[Integer, ...], Field(min_length=1)] | None = Field(
         default=None, description="Seeds of this arm; none: the study's."
     )
@@ -28,14 +27,11 @@ class ArmConfig(Section):
     )
 
 
-class StudyConfig(Section):
+class StudyConfig(Variation, Recipe):
     """The recipe of `gensight study`."""
 
-    verb: Literal["study"] = Field(default="study", description="Which command the recipe is for.")
-    name: Name = Field(default="study", description="Names the folder of the runs.")
-    description: Text = Field(default="", description="One line, shown by `gensight recipes` and in the report.")
+    verb: Annotated[Literal["study"], COMMAND] = "study"
     recipe: Name = Field(description="The training recipe that is varied, by name or path.")
-    changes: Changes = Field(default={}, description="Dotted keys of the recipe that every arm changes.")
     fold_key: Name = Field(
         default="data.split.test_block", description="Key of the recipe that the folds are values of."
     )
@@ -106,6 +102,4 @@ def _cell(study: StudyConfig, arm: str, fold: Fold | None, seed: int) -> Cell:
     if not study.baselines:
         values["evaluation.baselines"] = []
     values |= {"seed": seed, "name": f"{study.name}-{arm}-{place}"}
-    # JSON is the YAML that means the same for every value.
-    overrides = tuple(f"{key}={json.dumps(value, default=str)}" for key, value in values.items())
-    return Cell(arm, fold, seed, f"{arm}/{place}", overrides)
+    return Cell(arm, fold, seed, f"{arm}/{place}", tuple(value_overrides(values)))

@@ -62,10 +62,14 @@ def draw_heatmaps(
 def map_picture(score: ScoreMap) -> Array:
     """uint8 (height, width, channels) of a map in [0, 1] that is a picture, in the size of its image."""
     maps = np.stack([map_grid_to_image(channel, score.view) for channel in score.values], axis=-1)
-    return np.rint(255 * np.clip(np.nan_to_num(maps), 0, 1)).astype(np.uint8)
+    return grey(maps)
+
+
+def grey(values: Array) -> Array:
+    """uint8 of values in [0, 1]; NaN is black."""
+    return np.rint(255 * np.clip(np.nan_to_num(values), 0, 1)).astype(np.uint8)
 
 
 def _coloured(share: Array, colour_map: int) -> Array:
     """uint8 RGB (height, width, 3) of values in [0, 1]."""
-    levels = np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
-    return np.ascontiguousarray(cv2.applyColorMap(levels, colour_map)[..., ::-1])
+    return np.ascontiguousarray(cv2.applyColorMap(grey(share), colour_map)[..., ::-1])

@@ -3,12 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor
 
+from gensight.encodings.grids import grid_cells
 from gensight.encodings.panels import Panel
+from gensight.errors import ConfigError
 from gensight.readers.base import Reader
 from gensight.samples import Item, Prediction, Sample, Size, View
 
@@ -97,6 +99,46 @@ class Encoding(ABC):
     def mirror(self, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Outputs of a mirrored image, turned back (for flip tests): maps flipped, paired channels swapped."""
         return {name: torch.flip(t, dims=[-1]) if t.ndim >= 3 else t for name, t in outputs.items()}
+
+
+class GridEncoding(Encoding):
+    """A target with maps whose cells are of a fixed size.
+
+    Args:
+        stride: Model pixels per cell.
+
+    Errors:
+        ConfigError: `stride` is out of its range.
+    """
+
+    cells: str = ""  # what messages call its maps
+
+    def __init__(self, stride: int) -> None:
+        if stride < 1:
+            raise ConfigError(f"a {self.cells}'s stride must be at least 1 model pixel per cell, got {stride}")
+        self.stride = stride
+
+    def grid_size(self, model_size: Size) -> Size:
+        """Cells of `stride` model pixels. ConfigError where they do not tile the frame."""
+        return grid_cells(model_size, self.stride, self.cells)
+
+
+class RelationEncoding(GridEncoding):
+    """A target that relates images, each with a map of descriptors: one sample alone has no items."""
+
+    cells = "descriptor"
+
+    def items(self, sample: Sample) -> list[Item]:
+        return []
+
+    def items_to_predict(self, sample: Sample) -> list[Item]:
+        return []
+
+
+def predict(item: Item, **fields: Any) -> Prediction:
+    """The prediction of an item; `fields` are those of `Prediction` that hold what is predicted."""
+    sample = item.sample
+    return Prediction(sample.key, sample.size, item_key=item.key, group=sample.group, **fields)
 
 
 class ItemSequence(Sequence[Item], ABC):

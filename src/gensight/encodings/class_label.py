@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from gensight.encodings.base import Encoding, OutputSpec
+from gensight.encodings.base import Encoding, OutputSpec, predict
 from gensight.encodings.panels import Panel, sheet
 from gensight.errors import ConfigError
 from gensight.samples import Item, Prediction, Query, Sample, Size, View
@@ -65,13 +65,7 @@ class ClassLabel(Encoding):
     def decode(self, outputs: Mapping[str, Tensor], item: Item, views: tuple[View, ...]) -> Prediction:
         """`label_scores`: the probabilities by name."""
         shares = outputs[OUTPUT].detach().float().cpu().tolist()
-        return Prediction(
-            item.sample.key,
-            item.sample.size,
-            label_scores=dict(zip(self.labels, shares, strict=True)),
-            item_key=item.key,
-            group=item.sample.group,
-        )
+        return predict(item, label_scores=dict(zip(self.labels, shares, strict=True)))
 
     def panel(self, prediction: Prediction, item: Item) -> Panel | None:
         """See `label_panel`."""

@@ -1,6 +1,5 @@
 """Depth as a map: metres on a logarithmic scale, or inverse depth scaled to each view's own range."""
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Literal
 
@@ -9,46 +8,42 @@ import torch
 from torch import Tensor
 
 from gensight.drawing import draw_depth
-from gensight.encodings.base import Encoding, OutputSpec
-from gensight.encodings.grids import grid_cells, map_array
-from gensight.encodings.panels import Panel, sheet
+from gensight.encodings.base import GridEncoding, OutputSpec, predict
+from gensight.encodings.grids import MIN_KNOWN, check_size, map_array
+from gensight.encodings.panels import Panel, comparison
 from gensight.errors import ConfigError, DataError
 from gensight.geometry import map_grid_to_image, map_image_to_grid
-from gensight.samples import Array, Depth, Item, Prediction, Sample, Size, View
+from gensight.samples import Array, Depth, Item, Prediction, Sample, View
 
-MIN_KNOWN = 0.5  # share of a cell's area that must be known for it to be supervised
 _IMPLAUSIBLE = 10.0  # a median depth beyond `far` times this, or below `near` over this, is implausible
 _MILLIMETRES = 100.0  # integers with a median above this are not metres
 
 
-class _DepthEncoding(Encoding):
-    """Common to depth maps: the mean over each cell of a function of depth, and its inverse.
+class _DepthEncoding(GridEncoding):
+    """Common to depth maps: the mean over each cell of inverse depth, in the view's own range, and its inverse.
 
     Args:
         stride: Model pixels per cell.
         output: Name of the output.
     """
 
+    cells = "depth map"
+
     def __init__(self, stride: int, output: str) -> None:
-        if stride < 1:
-            raise ConfigError(f"a depth map's stride must be at least 1 model pixel per cell, got {stride}")
-        self.stride, self._output = stride, output
+        super().__init__(stride)
+        self._output = output
 
     def items(self, sample: Sample) -> list[Item]:
         """One per sample whose depth is known."""
         return [] if sample.depth is None else [Item((sample,))]
 
-    def grid_size(self, model_size: Size) -> Size:
-        """Cells of `stride` model pixels. ConfigError where they do not tile the frame."""
-        return grid_cells(model_size, self.stride, "depth map")
-
-    @abstractmethod
     def _curve(self, depth: Depth, item: Item) -> Array:
         """What is averaged over cells: float (height, width), NaN where unknown."""
+        return inverse_depth(depth)
 
-    @abstractmethod
     def _scaled(self, means: Array) -> Array:
         """The cells' means, NaN where unknown, in [0, 1]."""
+        return own_range(means)
 
     def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
         """Target (channels, grid_height, grid_width) and weight (1, grid_height, grid_width).
@@ -60,9 +55,7 @@ class _DepthEncoding(Encoding):
         target, weight = np.zeros(grid_size, dtype=np.float32), np.zeros(grid_size, dtype=np.float32)
         if item.sample.depth is not None:
             depth = item.sample.depth()
-            if depth.values.shape != tuple(item.sample.size):
-                what = f"depth of {depth.values.shape} does not fit an image of {tuple(item.sample.size)}"
-                raise DataError(what, where=item.sample.key)
+            check_size(depth.values, item.sample, "depth")
             means, share = map_image_to_grid(self._curve(depth, item), views[0], grid_size)
             weight = ((share >= MIN_KNOWN) & np.isfinite(means)).astype(np.float32)
             if weight.any():
@@ -72,14 +65,15 @@ class _DepthEncoding(Encoding):
             f"{self._output}_weight": torch.from_numpy(weight[None]),
         }
 
-    def _decoded(self, outputs: Mapping[str, Tensor], item: Item, view: View) -> Array:
+    def _decoded(self, outputs: Mapping[str, Tensor], view: View) -> Array:
         """float32 (height, width) of the image: the output in [0, 1], its channels averaged; NaN outside the view."""
         channels = self.outputs[self._output].channels
         maps = map_array(outputs[self._output], channels, self.grid_size(view.model_size), self._output)
         return map_grid_to_image(np.clip(maps.mean(0), 0, 1), view, fill=float("nan"))
 
-    def _prediction(self, depth: Depth, item: Item) -> Prediction:
-        return Prediction(item.sample.key, item.sample.size, depth=depth, item_key=item.key, group=item.sample.group)
+    def decode(self, outputs: Mapping[str, Tensor], item: Item, views: tuple[View, ...]) -> Prediction:
+        """`depth`: affine, inverse depth in [0, 1], float32 (height, width), NaN outside of the view."""
+        return predict(item, depth=Depth(self._decoded(outputs, views[0]), "affine"))
 
     def panel(self, prediction: Prediction, item: Item) -> Panel | None:
         """See `depth_panel`."""
@@ -109,23 +103,13 @@ class DepthImage(_DepthEncoding):
 
     def __init__(self, stride: int = 4, channels: int = 3) -> None:
         super().__init__(stride, "depth_image")
-        if channels not in (1, 2, 3):
-            raise ConfigError(f"a depth image has 1 to 3 channels, not {channels}")
+        if channels not in (1, 3):
+            raise ConfigError(f"a depth image has 1 or 3 channels, not {channels}")
         self.channels = channels
 
     @property
     def outputs(self) -> dict[str, OutputSpec]:
         return {"depth_image": OutputSpec(self.channels, "dense-image")}
-
-    def _curve(self, depth: Depth, item: Item) -> Array:
-        return inverse_depth(depth)
-
-    def _scaled(self, means: Array) -> Array:
-        return own_range(means)
-
-    def decode(self, outputs: Mapping[str, Tensor], item: Item, views: tuple[View, ...]) -> Prediction:
-        """`depth`: affine, inverse depth in [0, 1], float32 (height, width), NaN outside of the view."""
-        return self._prediction(Depth(self._decoded(outputs, item, views[0]), "affine"), item)
 
 
 class DepthMap(_DepthEncoding):
@@ -169,7 +153,7 @@ class DepthMap(_DepthEncoding):
 
     def _curve(self, depth: Depth, item: Item) -> Array:
         if self.kind == "affine":
-            return inverse_depth(depth)
+            return super()._curve(depth, item)
         if depth.kind != "metric":
             raise DataError(
                 "this depth has no unit, so it cannot supervise a metric depth map",
@@ -181,15 +165,15 @@ class DepthMap(_DepthEncoding):
         return np.log(np.clip(values, self.near, self.far) / self.near) / np.log(self.far / self.near)
 
     def _scaled(self, means: Array) -> Array:
-        return means if self.kind == "metric" else own_range(means)
+        return means if self.kind == "metric" else super()._scaled(means)
 
     def decode(self, outputs: Mapping[str, Tensor], item: Item, views: tuple[View, ...]) -> Prediction:
         """`depth`: metres, or affine inverse depth in [0, 1]; float32 (height, width), NaN outside of the view."""
-        share = self._decoded(outputs, item, views[0])
         if self.kind == "affine":
-            return self._prediction(Depth(share, "affine"), item)
+            return super().decode(outputs, item, views)
+        share = self._decoded(outputs, views[0])
         metres = self.near * (self.far / self.near) ** share.astype(np.float64)
-        return self._prediction(Depth(metres.astype(np.float32), "metric"), item)
+        return predict(item, depth=Depth(metres.astype(np.float32), "metric"))
 
 
 def inverse_depth(depth: Depth) -> Array:
@@ -249,25 +233,31 @@ def depth_panel(prediction: Prediction, item: Item) -> Panel | None:
     depth = prediction.depth
     if depth is None:
         return None
-    image = item.sample.image()
     if item.sample.depth is None:
-        return Panel(sheet([image, draw_depth(depth)], ["image", "predicted"]), float("nan"), "")
+        return comparison(item, draw_depth(depth))
     truth = item.sample.depth()
     known = np.isfinite(truth.values) & np.isfinite(depth.values) & (truth.values > 0)
     if not known.any():
-        return Panel(sheet([image, draw_depth(depth)], ["image", "predicted"]), float("nan"), "")
-    shown = depth if depth.kind == "metric" else _aligned(depth, truth, known)
+        return comparison(item, draw_depth(depth))
+    shown = depth if depth.kind == "metric" else _in_metres(depth, truth, known)
     near, far = np.percentile(truth.values[known], [2, 98])
     limits = (float(near), float(far))
     error = float(np.mean(np.abs(shown.values[known] - truth.values[known]) / truth.values[known]))
-    pictures = [image, draw_depth(truth, limits), draw_depth(shown, limits)]
-    return Panel(sheet(pictures, ["image", "truth", "predicted"]), error, "relative error")
+    return comparison(item, draw_depth(shown, limits), draw_depth(truth, limits), error, "relative error")
 
 
-def _aligned(depth: Depth, truth: Depth, known: Array) -> Depth:
+def _in_metres(depth: Depth, truth: Depth, known: Array) -> Depth:
     """The inverse depth that was predicted, brought to metres by the least-squares scale and shift."""
-    design = np.stack([depth.values[known], np.ones(int(known.sum()))], axis=1)
-    scale, shift = np.linalg.lstsq(design, 1 / truth.values[known], rcond=None)[0]
-    largest = float(truth.values[known].max())
-    inverse = np.maximum(scale * depth.values + shift, 1 / (2 * largest))
-    return Depth((1 / inverse).astype(np.float32), "metric")
+    metres = truth.values.astype(np.float64)
+    inverse = fitted(depth.values.astype(np.float64), 1 / np.where(known, metres, 1), known)
+    return Depth((1 / np.maximum(inverse, 1 / (2 * metres[known].max()))).astype(np.float32), "metric")
+
+
+def fitted(values: Array, truth: Array, known: Array) -> Array:
+    """scale * values + shift, nearest to the truth in the mean square over what is known; all of one shape."""
+    if not known.any():
+        return values
+    centre, goal = float(values[known].mean()), float(truth[known].mean())
+    spread = float(((values[known] - centre) ** 2).sum())
+    scale = float(((values[known] - centre) * (truth[known] - goal)).sum()) / spread if spread > 1e-12 else 0.0
+    return scale * (values - centre) + goal

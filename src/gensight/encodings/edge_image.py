@@ -6,18 +6,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gensight.encodings.base import Encoding, OutputSpec
-from gensight.encodings.grids import grid_cells, map_array
-from gensight.encodings.panels import Panel, grey, sheet
-from gensight.errors import ConfigError, DataError
+from gensight.drawing.maps import grey
+from gensight.encodings.base import GridEncoding, OutputSpec, predict
+from gensight.encodings.grids import MIN_KNOWN, check_size, map_array
+from gensight.encodings.panels import Panel, comparison
+from gensight.errors import ConfigError
 from gensight.geometry import map_grid_to_image, map_image_to_grid
-from gensight.samples import Item, Prediction, Sample, ScoreMap, Size, View
+from gensight.samples import Item, Prediction, Sample, ScoreMap, View
 
-MIN_KNOWN = 0.5  # share of a cell's area that must be known for it to be supervised
 _ONE_LINE = 0.5  # value of a cell that one line crosses upright: room for a second one
 
 
-class EdgeImage(Encoding):
+class EdgeImage(GridEncoding):
     """How much edge there is in each cell.
 
     Output `edges`: (channels, grid_height, grid_width) in [0, 1], the same in each channel; `edges_weight`, (1,
@@ -37,13 +37,13 @@ class EdgeImage(Encoding):
     """
 
     name = "edge-image"
+    cells = "edge image"
 
     def __init__(self, channels: int = 1, stride: int = 4) -> None:
-        if stride < 1:
-            raise ConfigError(f"an edge image's stride must be at least 1 model pixel per cell, got {stride}")
+        super().__init__(stride)
         if channels not in (1, 3):
             raise ConfigError(f"an edge image has 1 or 3 channels, got {channels}")
-        self.channels, self.stride = channels, stride
+        self.channels = channels
 
     @property
     def outputs(self) -> dict[str, OutputSpec]:
@@ -53,10 +53,6 @@ class EdgeImage(Encoding):
         """One per sample whose edges are known."""
         return [] if sample.edges is None else [Item((sample,))]
 
-    def grid_size(self, model_size: Size) -> Size:
-        """Cells of `stride` model pixels. ConfigError where they do not tile the frame."""
-        return grid_cells(model_size, self.stride, "edge image")
-
     def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
         """Target (channels, grid_height, grid_width), weight (1, ...). DataError for edges of another size."""
         view, edges = views[0], item.sample.edges
@@ -64,10 +60,7 @@ class EdgeImage(Encoding):
         if edges is None:
             return {"edges": torch.zeros(self.channels, *grid_size), "edges_weight": torch.zeros(1, *grid_size)}
         values = edges()
-        if values.shape != tuple(item.sample.size):
-            raise DataError(
-                f"edges of {values.shape} do not fit an image of {tuple(item.sample.size)}", where=item.sample.key
-            )
+        check_size(values, item.sample, "an edge map")
         means, share = map_image_to_grid(values, view, grid_size)
         side = self.stride / np.sqrt(abs(np.linalg.det(view.matrix[:2, :2])))  # of a cell, in image pixels
         target = np.clip(np.nan_to_num(means) * max(1.0, _ONE_LINE * float(side)), 0, 1).astype(np.float32)
@@ -79,23 +72,15 @@ class EdgeImage(Encoding):
         """`maps["edges"]`, (1, grid_height, grid_width) in [0, 1]."""
         maps = map_array(outputs["edges"], self.channels, self.grid_size(views[0].model_size), "edges")
         maps = maps.mean(axis=0, keepdims=True)
-        return Prediction(
-            sample_key=item.sample.key,
-            size=item.sample.size,
-            maps={"edges": ScoreMap(np.clip(maps, 0, 1), views[0], "drawing")},
-            item_key=item.key,
-            group=item.sample.group,
-        )
+        return predict(item, maps={"edges": ScoreMap(np.clip(maps, 0, 1), views[0], "drawing")})
 
     def panel(self, prediction: Prediction, item: Item) -> Panel | None:
         """Image, truth and prediction; the error is the mean difference."""
         if "edges" not in prediction.maps:
             return None
         score = prediction.maps["edges"]
-        drawn = grey(map_grid_to_image(score.values[0], score.view))
-        image = item.sample.image()
+        found = map_grid_to_image(score.values[0], score.view)
         if item.sample.edges is None:
-            return Panel(sheet([image, drawn], ["image", "predicted"]), float("nan"), "")
+            return comparison(item, grey(found))
         truth = item.sample.edges()
-        error = float(np.abs(map_grid_to_image(score.values[0], score.view) - truth).mean())
-        return Panel(sheet([image, grey(truth), drawn], ["image", "truth", "predicted"]), error, "mean difference")
+        return comparison(item, grey(found), grey(truth), float(np.abs(found - truth).mean()), "mean difference")

@@ -3,8 +3,10 @@
 import numpy as np
 from torch import Tensor
 
-from gensight.errors import ConfigError
-from gensight.samples import Array, Size
+from gensight.errors import ConfigError, DataError
+from gensight.samples import Array, Sample, Size
+
+MIN_KNOWN = 0.5  # share of a cell's area that must be known for it to be supervised
 
 
 def grid_cells(model_size: Size, stride: int, what: str) -> Size:
@@ -16,6 +18,12 @@ def grid_cells(model_size: Size, stride: int, what: str) -> Size:
             hint=f"use a view of {fits[0]} x {fits[1]}, or another stride",
         )
     return model_size[0] // stride, model_size[1] // stride
+
+
+def check_size(values: Array, sample: Sample, what: str) -> None:
+    """Raises DataError where a label's size is not its image's."""
+    if values.shape != tuple(sample.size):
+        raise DataError(f"{what} of {values.shape} does not fit an image of {tuple(sample.size)}", where=sample.key)
 
 
 def map_array(output: Tensor, channels: int, grid_size: Size, name: str) -> Array:

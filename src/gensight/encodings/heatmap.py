@@ -7,19 +7,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gensight.encodings.base import Encoding, OutputSpec
+from gensight.encodings.base import GridEncoding, OutputSpec, predict
+from gensight.encodings.grids import map_array
 from gensight.encodings.peaks import largest_cells, peak_finder
+from gensight.encodings.points import found_subject, located_subjects
 from gensight.errors import ConfigError
 from gensight.geometry import grid_to_image, image_to_model, inside, model_to_grid
-from gensight.samples import Array, Instance, Item, Keypoints, Prediction, Sample, ScoreMap, Size, View, Visibility
+from gensight.samples import Array, Item, Keypoints, Prediction, Sample, Size, View, Visibility
 from gensight.skeletons import Skeleton
-from gensight.transforms.keypoints import can_convert, convert_keypoints
+from gensight.transforms.keypoints import convert_keypoints
 
 Decoder = Literal["argmax", "dark", "soft-argmax"]
 DEFAULT_CALIBRATION = (20.0, -2.0)  # a peak of 0.1 is the threshold of Luo et al. (CVPR 2024): confidence 0.5
 
 
-class Heatmap(Encoding):
+class Heatmap(GridEncoding):
     """Unnormalised Gaussians on the grid, evaluated at cell centres, with the exact sub-pixel place as centre.
 
     Output `heatmaps`: (K, grid_height, grid_width) in [0, 1]; `heatmaps_weight`: (K, 1, 1), 0 or 1. A keypoint that is
@@ -36,14 +38,13 @@ class Heatmap(Encoding):
         decoder: `argmax`, `dark` or `soft-argmax`.
         calibration: (slope, offset): a prediction's confidence is sigmoid(slope * peak + offset). See
             `fit_calibration`.
-        occluded: `supervise` occluded keypoints at their place, or `ignore` them.
-        keep_maps: Whether predictions keep their heatmaps (for pictures and protocols).
 
     Errors:
         ConfigError: a value out of its range.
     """
 
     name = "heatmap"
+    cells = "heatmap"
 
     def __init__(
         self,
@@ -52,19 +53,13 @@ class Heatmap(Encoding):
         stride: int = 4,
         decoder: Decoder = "dark",
         calibration: tuple[float, float] = DEFAULT_CALIBRATION,
-        occluded: Literal["supervise", "ignore"] = "supervise",
-        keep_maps: bool = False,
     ) -> None:
         if not sigma > 0:
             raise ConfigError(f"a heatmap's sigma must be above 0, got {sigma}", hint="1/16 of the grid is usual")
-        if stride < 1:
-            raise ConfigError(f"a heatmap's stride must be at least 1 model pixel per cell, got {stride}")
+        super().__init__(stride)
         self.skeleton = skeleton
         self.sigma = sigma
-        self.stride = stride
         self.calibration = calibration
-        self.occluded = occluded
-        self.keep_maps = keep_maps
         self._find_peaks = peak_finder(decoder)
         self._mirror = np.array(skeleton.mirror)
 
@@ -74,23 +69,7 @@ class Heatmap(Encoding):
 
     def items(self, sample: Sample) -> list[Item]:
         """One per instance that is no crowd and has a located keypoint of this skeleton."""
-        return [Item((sample,), index) for index, one in enumerate(sample.instances or ()) if self._usable(one)]
-
-    def _usable(self, instance: Instance) -> bool:
-        keypoints = instance.keypoints
-        if instance.is_crowd or keypoints is None or not can_convert(keypoints.skeleton, self.skeleton):
-            return False
-        return bool(convert_keypoints(keypoints, self.skeleton).located.any())
-
-    def grid_size(self, model_size: Size) -> Size:
-        """Cells of `stride` model pixels. ConfigError where they do not tile the frame."""
-        if model_size[0] % self.stride or model_size[1] % self.stride:
-            fits = [max(self.stride, round(side / self.stride) * self.stride) for side in model_size]
-            raise ConfigError(
-                f"a view of {model_size[0]} x {model_size[1]} is not a whole number of heatmap cells of {self.stride}",
-                hint=f"use a view of {fits[0]} x {fits[1]}, or another stride",
-            )
-        return model_size[0] // self.stride, model_size[1] // self.stride
+        return [Item((sample,), index) for index in located_subjects(sample, self.skeleton)]
 
     def sigma_cells(self, grid_size: Size) -> float:
         """The Gaussians' standard deviation in cells."""
@@ -109,8 +88,6 @@ class Heatmap(Encoding):
             points, visibility = points[self._mirror], visibility[self._mirror]
         located = (visibility >= Visibility.OCCLUDED) & np.isfinite(points).all(1)
         weight = located | (visibility == Visibility.ABSENT)
-        if self.occluded == "ignore":
-            weight &= visibility != Visibility.OCCLUDED
         shown = located & inside(points, view.model_size)
         centres = model_to_grid(np.where(shown[:, None], points, 0), view.model_size, grid_size)
         return _targets(gaussians(centres, grid_size, self.sigma_cells(grid_size)) * shown[:, None, None], weight)
@@ -122,31 +99,15 @@ class Heatmap(Encoding):
         instance has its subject's category and box, and the keypoints' mean confidence.
         """
         view = views[0]
-        maps = _numpy(outputs["heatmaps"])
-        grid_size: Size = (maps.shape[-2], maps.shape[-1])
-        if maps.shape != (len(self.skeleton), *self.grid_size(view.model_size)):
-            expected = (len(self.skeleton), *self.grid_size(view.model_size))
-            raise ConfigError(f"heatmaps of shape {expected} were expected, got {maps.shape}")
+        grid_size = self.grid_size(view.model_size)
+        maps = map_array(outputs["heatmaps"], len(self.skeleton), grid_size, "heatmaps")
         if view.mirrored:
             maps = maps[self._mirror]
         points = grid_to_image(self._find_peaks(maps, self.sigma_cells(grid_size)), view, grid_size)
         confidence = self._confidence(largest_cells(maps)[1])
         visibility = np.where(confidence >= 0.5, Visibility.VISIBLE, Visibility.ABSENT).astype(np.int8)
-        subject = item.subject
-        instance = Instance(
-            category=subject.category if subject else "object",
-            box=subject.box if subject else None,
-            keypoints=Keypoints(self.skeleton, points, visibility, confidence),
-            confidence=float(confidence.mean()),
-        )
-        return Prediction(
-            sample_key=item.sample.key,
-            size=item.sample.size,
-            instances=(instance,),
-            maps={"heatmaps": ScoreMap(maps, view)} if self.keep_maps else {},
-            item_key=item.key,
-            group=item.sample.group,
-        )
+        keypoints = Keypoints(self.skeleton, points, visibility, confidence)
+        return predict(item, instances=(found_subject(keypoints, item.subject),))
 
     def _confidence(self, peaks: Array) -> Array:
         slope, offset = self.calibration
@@ -154,7 +115,7 @@ class Heatmap(Encoding):
 
     def peaks(self, outputs: Mapping[str, Tensor]) -> Array:
         """float (K,): each map's largest value: what a calibration is fitted on."""
-        return largest_cells(_numpy(outputs["heatmaps"]))[1]
+        return largest_cells(outputs["heatmaps"].detach().float().cpu().numpy())[1]
 
     def mirror(self, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Maps (..., K, grid_height, grid_width) of a mirrored image, turned back: flipped, paired channels swapped."""
@@ -195,7 +156,3 @@ def _targets(maps: Array, weight: Array) -> dict[str, Tensor]:
         "heatmaps": torch.from_numpy(maps.astype(np.float32, copy=False)),
         "heatmaps_weight": torch.from_numpy(weight.astype(np.float32)[:, None, None]),
     }
-
-
-def _numpy(maps: Tensor) -> Array:
-    return maps.detach().float().cpu().numpy()

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import cv2
-import numpy as np
 
 from gensight.drawing import contact_sheet
-from gensight.samples import Array
+from gensight.samples import Array, Item
 
 PICTURE_SIDE = 384  # longest side of one image of a panel
 
@@ -37,6 +36,11 @@ def shrunk(picture: Array, longest: int) -> Array:
     return picture if shrink >= 1 else cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
 
 
-def grey(values: Array) -> Array:
-    """uint8 of values in [0, 1]; NaN is black."""
-    return np.rint(255 * np.clip(np.nan_to_num(values), 0, 1)).astype(np.uint8)
+def comparison(
+    item: Item, drawn: Array, truth: Array | None = None, error: float = float("nan"), unit: str = ""
+) -> Panel:
+    """An item's image and what was predicted, with what is true between them where that is known."""
+    image = item.sample.image()
+    if truth is None:
+        return Panel(sheet([image, drawn], ["image", "predicted"]), error, unit)
+    return Panel(sheet([image, truth, drawn], ["image", "truth", "predicted"]), error, unit)

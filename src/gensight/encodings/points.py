@@ -6,11 +6,34 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gensight.encodings.base import Encoding, OutputSpec
+from gensight.encodings.base import Encoding, OutputSpec, predict
 from gensight.geometry import image_to_model, model_to_image
 from gensight.samples import Array, Instance, Item, Keypoints, Prediction, Sample, Size, View, Visibility
 from gensight.skeletons import Skeleton
 from gensight.transforms.keypoints import can_convert, convert_keypoints
+
+
+def located_subjects(sample: Sample, skeleton: Skeleton) -> list[int]:
+    """The instances that are no crowd and have a located keypoint of a skeleton."""
+    return [index for index, one in enumerate(sample.instances or ()) if is_located(one, skeleton)]
+
+
+def is_located(instance: Instance, skeleton: Skeleton) -> bool:
+    """Whether an instance is no crowd and has a located keypoint of a skeleton."""
+    keypoints = instance.keypoints
+    if instance.is_crowd or keypoints is None or not can_convert(keypoints.skeleton, skeleton):
+        return False
+    return bool(convert_keypoints(keypoints, skeleton).located.any())
+
+
+def found_subject(keypoints: Keypoints, subject: Instance | None, category: str = "object") -> Instance:
+    """What is predicted of a subject: its category (`category` where it is unknown), its box, and keypoints."""
+    return Instance(
+        category=subject.category if subject else category,
+        box=subject.box if subject else None,
+        keypoints=keypoints,
+        confidence=float(keypoints.confidence.mean()),
+    )
 
 
 class Points(Encoding):
@@ -35,13 +58,7 @@ class Points(Encoding):
 
     def items(self, sample: Sample) -> list[Item]:
         """One per instance that is no crowd and has a located keypoint of this skeleton."""
-        return [Item((sample,), index) for index, one in enumerate(sample.instances or ()) if self._usable(one)]
-
-    def _usable(self, instance: Instance) -> bool:
-        keypoints = instance.keypoints
-        if instance.is_crowd or keypoints is None or not can_convert(keypoints.skeleton, self.skeleton):
-            return False
-        return bool(convert_keypoints(keypoints, self.skeleton).located.any())
+        return [Item((sample,), index) for index in located_subjects(sample, self.skeleton)]
 
     def grid_size(self, model_size: Size) -> Size:
         return model_size  # there are no maps: coordinates are continuous
@@ -85,17 +102,4 @@ def prediction_of_points(
     points = model_to_image(shares * (width, height), views[0])
     certain = np.clip(confidence, 0, 1).astype(np.float32)
     visible = np.full(len(points), Visibility.VISIBLE, dtype=np.int8)
-    subject = item.subject
-    instance = Instance(
-        category=subject.category if subject else "object",
-        box=subject.box if subject else None,
-        keypoints=Keypoints(skeleton, points, visible, certain),
-        confidence=float(certain.mean()),
-    )
-    return Prediction(
-        sample_key=item.sample.key,
-        size=item.sample.size,
-        instances=(instance,),
-        item_key=item.key,
-        group=item.sample.group,
-    )
+    return predict(item, instances=(found_subject(Keypoints(skeleton, points, visible, certain), item.subject),))

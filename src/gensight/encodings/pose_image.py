@@ -8,21 +8,23 @@ import torch
 from torch import Tensor
 
 from gensight.drawing.openpose import draw_skeletons
-from gensight.encodings.base import Encoding, OutputSpec
-from gensight.encodings.grids import grid_cells, map_array
+from gensight.encodings.base import GridEncoding, OutputSpec, predict
+from gensight.encodings.grids import map_array
+from gensight.encodings.points import found_subject, is_located, located_subjects
 from gensight.encodings.skeleton_decoding import Found, find_people
-from gensight.errors import ConfigError
 from gensight.geometry import box_image_to_model, grid_to_image, image_to_model, inside, model_to_grid
 from gensight.samples import Array, Instance, Item, Keypoints, Prediction, Sample, ScoreMap, Size, View, Visibility
 from gensight.skeletons import Skeleton
-from gensight.transforms.keypoints import can_convert, convert_keypoints
+from gensight.transforms.keypoints import convert_keypoints
 
 Drawn = Literal["all", "subject"]
+# Of a dot, as a share of the grid's geometric-mean side. Pictures that control image models have 1/128 at 512 x 512,
+# which the cells of a coarse grid could not show.
 RADIUS: dict[Drawn, float] = {"all": 1 / 64, "subject": 1 / 32}
 LIMB_SHARE = 0.36  # of a dot's radius: thin limbs leave the dots' colours clean
 
 
-class PoseImage(Encoding):
+class PoseImage(GridEncoding):
     """Skeletons as an RGB picture on black.
 
     Output `pose`: (3, grid_height, grid_width) in [0, 1], each cell the mean over its area. Located keypoints inside
@@ -42,33 +44,17 @@ class PoseImage(Encoding):
         stride: Model pixels per cell.
         instances: `all` draws everybody in the image, an item being a sample; `subject` the item's instance alone, as
             suits views that are cropped to it.
-        radius: Of a dot, as a share of the grid's geometric-mean side; None is 1/32 for a `subject`, who fills the
-            frame, and 1/64 for `all`. Pictures that control image models have 1/128 at 512 x 512, which the cells of a
-            coarse grid could not show.
-        half_width: Of a limb at its middle, likewise; None is 0.36 of the radius.
 
     Errors:
         ConfigError: a value out of its range.
     """
 
     name = "pose-image"
+    cells = "pose image"
 
-    def __init__(
-        self,
-        skeleton: Skeleton,
-        stride: int = 4,
-        instances: Drawn = "subject",
-        radius: float | None = None,
-        half_width: float | None = None,
-    ) -> None:
-        radius = RADIUS[instances] if radius is None else radius
-        half_width = LIMB_SHARE * radius if half_width is None else half_width
-        if stride < 1:
-            raise ConfigError(f"a pose image's stride must be at least 1 model pixel per cell, got {stride}")
-        if not (radius > 0 and half_width > 0):
-            raise ConfigError(f"a drawn skeleton's dots and limbs must be wider than 0, got {radius} and {half_width}")
-        self.skeleton, self.stride, self.instances = skeleton, stride, instances
-        self.radius, self.half_width = radius, half_width
+    def __init__(self, skeleton: Skeleton, stride: int = 4, instances: Drawn = "subject") -> None:
+        super().__init__(stride)
+        self.skeleton, self.instances = skeleton, instances
         self._mirror = np.array(skeleton.mirror)
 
     @property
@@ -77,31 +63,21 @@ class PoseImage(Encoding):
 
     def items(self, sample: Sample) -> list[Item]:
         """One per sample, or per instance, that is no crowd and has a located keypoint of this skeleton."""
-        usable = [index for index, one in enumerate(sample.instances or ()) if self._usable(one)]
+        usable = located_subjects(sample, self.skeleton)
         if self.instances == "all":
             return [Item((sample,))] if usable else []
         return [Item((sample,), index) for index in usable]
 
-    def _usable(self, instance: Instance) -> bool:
-        keypoints = instance.keypoints
-        if instance.is_crowd or keypoints is None or not can_convert(keypoints.skeleton, self.skeleton):
-            return False
-        return bool(convert_keypoints(keypoints, self.skeleton).located.any())
-
-    def grid_size(self, model_size: Size) -> Size:
-        """Cells of `stride` model pixels. ConfigError where they do not tile the frame."""
-        return grid_cells(model_size, self.stride, "pose image")
-
     def _widths(self, grid_size: Size) -> tuple[float, float]:
         """Radius and half width in cells."""
-        side = float(np.sqrt(grid_size[0] * grid_size[1]))
-        return self.radius * side, self.half_width * side
+        radius = RADIUS[self.instances] * float(np.sqrt(grid_size[0] * grid_size[1]))
+        return radius, LIMB_SHARE * radius
 
     def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
         """Target (3, grid_height, grid_width) and weight (1, grid_height, grid_width)."""
         view = views[0]
         grid_size = self.grid_size(view.model_size)
-        people = [one for one in self._asked(item) if self._usable(one)]
+        people = [one for one in self._asked(item) if is_located(one, self.skeleton)]
         points = np.zeros((len(people), len(self.skeleton), 2))
         shown = np.zeros(points.shape[:2], dtype=bool)
         for number, person in enumerate(people):
@@ -147,14 +123,8 @@ class PoseImage(Encoding):
         picture = map_array(outputs["pose"], 3, self.grid_size(view.model_size), "pose")
         subject = item.subject if self.instances == "subject" else None
         people = [self._instance(found, view, picture.shape[1:], subject) for found in self._find(picture)]
-        return Prediction(
-            sample_key=item.sample.key,
-            size=item.sample.size,
-            instances=tuple(people),
-            maps={"pose": ScoreMap(np.clip(picture, 0, 1), view, "drawing")},
-            item_key=item.key,
-            group=item.sample.group,
-        )
+        maps = {"pose": ScoreMap(np.clip(picture, 0, 1), view, "drawing")}
+        return predict(item, instances=tuple(people), maps=maps)
 
     def _find(self, picture: Array) -> list[Found]:
         """The people in a picture (3, grid_height, grid_width), in cells."""
@@ -169,12 +139,8 @@ class PoseImage(Encoding):
             points, drawn, brightness = points[self._mirror], drawn[self._mirror], brightness[self._mirror]
         confidence = np.where(drawn, 0.5 + 0.5 * brightness, 0.5 * np.minimum(brightness, 0.99)).astype(np.float32)
         visibility = np.where(drawn, Visibility.VISIBLE, Visibility.ABSENT).astype(np.int8)
-        return Instance(
-            category="person" if subject is None else subject.category,
-            box=None if subject is None else subject.box,
-            keypoints=Keypoints(self.skeleton, grid_to_image(points, view, grid_size), visibility, confidence),
-            confidence=float(confidence.mean()),
-        )
+        keypoints = Keypoints(self.skeleton, grid_to_image(points, view, grid_size), visibility, confidence)
+        return found_subject(keypoints, subject, "person")
 
     def mirror(self, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Pictures (..., 3, grid_height, grid_width) of mirrored images, turned back.

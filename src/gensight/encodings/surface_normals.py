@@ -7,22 +7,22 @@ import torch
 from torch import Tensor
 
 from gensight.drawing import map_picture
-from gensight.encodings.base import Encoding, OutputSpec
-from gensight.encodings.grids import grid_cells, map_array
-from gensight.encodings.panels import Panel, grey, sheet
-from gensight.errors import ConfigError, DataError
+from gensight.drawing.maps import grey
+from gensight.encodings.base import GridEncoding, OutputSpec, predict
+from gensight.encodings.grids import MIN_KNOWN, check_size, map_array
+from gensight.encodings.panels import Panel, comparison
+from gensight.errors import DataError
 from gensight.geometry import map_grid_to_image, map_image_to_grid, pixel_centres
-from gensight.samples import Array, Item, Prediction, Sample, ScoreMap, Size, View
+from gensight.samples import Array, Item, Prediction, Sample, ScoreMap, View
 
 OUTPUT = "normals"
 INTRINSICS = "intrinsics"  # key in `Sample.extras`: float64 (3, 3), in continuous pixels of the image
-MIN_KNOWN = 0.5  # share of a cell's area that must be known for it to be supervised
 _EDGE = 0.03  # second difference of inverse depth, over inverse depth: 0 on a plane
 _SIGNS = np.array([1.0, -1.0, -1.0])  # red is right, green is up, blue is towards the camera
 _SHORTEST = 1e-3  # of a direction
 
 
-class SurfaceNormals(Encoding):
+class SurfaceNormals(GridEncoding):
     """Unit vectors towards the viewer's side of surfaces, as RGB.
 
     Normals are in the camera's frame (x right, y down, z forward) and point to the camera. Output `normals`:
@@ -42,11 +42,10 @@ class SurfaceNormals(Encoding):
     """
 
     name = "normals"
+    cells = "normal map"
 
     def __init__(self, stride: int = 4) -> None:
-        if stride < 1:
-            raise ConfigError(f"a normal map's stride must be at least 1 model pixel per cell, got {stride}")
-        self.stride = stride
+        super().__init__(stride)
 
     @property
     def outputs(self) -> dict[str, OutputSpec]:
@@ -55,10 +54,6 @@ class SurfaceNormals(Encoding):
     def items(self, sample: Sample) -> list[Item]:
         """One per sample whose depth and intrinsics are known."""
         return [Item((sample,))] if sample.depth is not None and INTRINSICS in sample.extras else []
-
-    def grid_size(self, model_size: Size) -> Size:
-        """Cells of `stride` model pixels. ConfigError where they do not tile the frame."""
-        return grid_cells(model_size, self.stride, "normal map")
 
     def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
         """Target (3, grid_height, grid_width) and weight (1, grid_height, grid_width). Raises as `sample_normals`."""
@@ -82,13 +77,7 @@ class SurfaceNormals(Encoding):
         normals = to_normals(np.clip(maps.transpose(1, 2, 0), 0, 1))
         normals[..., :2] = normals[..., :2] @ _turn(views[0])
         picture = np.ascontiguousarray(to_colours(normals).transpose(2, 0, 1), dtype=np.float32)
-        return Prediction(
-            sample_key=item.sample.key,
-            size=item.sample.size,
-            maps={OUTPUT: ScoreMap(picture, views[0], "picture")},
-            item_key=item.key,
-            group=item.sample.group,
-        )
+        return predict(item, maps={OUTPUT: ScoreMap(picture, views[0], "picture")})
 
     def mirror(self, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Pictures (..., 3, grid_height, grid_width) of a mirrored image, turned back: flipped, x with its sign."""
@@ -99,15 +88,13 @@ class SurfaceNormals(Encoding):
         """Image, truth and prediction; the error is the mean angle between them."""
         if OUTPUT not in prediction.maps:
             return None
-        image, drawn = item.sample.image(), map_picture(prediction.maps[OUTPUT])
-        truth = sample_normals(item.sample)
+        drawn, truth = map_picture(prediction.maps[OUTPUT]), sample_normals(item.sample)
         if truth is None:
-            return Panel(sheet([image, drawn], ["image", "predicted"]), float("nan"), "")
+            return comparison(item, drawn)
         errors = angles(image_normals(prediction.maps[OUTPUT]), truth)
         known = errors[np.isfinite(errors)]
-        pictures = [image, grey(to_colours(truth)), drawn]
         error = float(known.mean()) if len(known) else float("nan")
-        return Panel(sheet(pictures, ["image", "truth", "predicted"]), error, "degrees")
+        return comparison(item, drawn, grey(to_colours(truth)), error, "degrees")
 
 
 def sample_normals(sample: Sample) -> Array | None:
@@ -120,9 +107,7 @@ def sample_normals(sample: Sample) -> Array | None:
     if sample.depth is None or intrinsics is None:
         return None
     depth = sample.depth()
-    if depth.values.shape != tuple(sample.size):
-        what = f"depth of {depth.values.shape} does not fit an image of {tuple(sample.size)}"
-        raise DataError(what, where=sample.key)
+    check_size(depth.values, sample, "depth")
     if depth.kind != "metric":
         hint = "use data with depth in metres"
         raise DataError("normals need metric depth, and this has no unit", where=sample.key, hint=hint)

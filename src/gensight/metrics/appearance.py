@@ -1,128 +1,79 @@
 """Appearance scores: whether images of the same thing are more similar than images of different things."""
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 
-from gensight.errors import ConfigError, DataError, did_you_mean
-from gensight.metrics.base import Metric, Result
-from gensight.metrics.bootstrap import make_result
-from gensight.metrics.correspondence import check_answer, ratio
+from gensight.errors import DataError
+from gensight.metrics.base import ImageMetric, Result
+from gensight.metrics.bootstrap import make_result, mean_of_sums
 from gensight.samples import Array, Item, Prediction
 
+Protocol = Literal["two-alternative", "same-different-auc"]
 _CHUNK = 200_000  # weights of single triplets held at a time
 
 
-def appearance_metric(protocol: str, seed: int = 0) -> "AppearanceMetric":
-    """A fresh metric of a protocol. ConfigError for an unknown name."""
-    kinds: dict[str, type[AppearanceMetric]] = {one.protocol: one for one in (TwoAlternative, SameDifferentAuc)}
-    if protocol not in kinds:
-        raise ConfigError(
-            f"no appearance protocol is called `{protocol}`",
-            where="evaluation.protocols",
-            choices=kinds,
-            hint=did_you_mean(protocol, kinds),
-        )
-    return kinds[protocol](seed)
+class TripletScores(ImageMetric[tuple[float, float]]):
+    """Scores of triplets' similarities: of the anchor and the positive, and of the anchor and the negative.
 
-
-class AppearanceMetric(Metric):
-    """Collects triplets' similarities: of the anchor and the positive, and of the anchor and the negative.
+    - `two-alternative`: the share of triplets whose positive is more like the anchor than the negative is; a tie counts
+      half. The two-alternative forced choice of Zhang et al., "The Unreasonable Effectiveness of Deep Features as a
+      Perceptual Metric", CVPR 2018; chance is 50 %.
+    - `same-different-auc`: the area under the ROC curve of "the same" against "different" over the similarities of all
+      triplets' pairs: the probability that a random pair of the same thing is more alike than a random pair of
+      different ones, also of another triplet; ties count half (Hanley and McNeil, Radiology 1982). One threshold must
+      serve all images, so it is harder than two-alternative.
 
     A triplet without predicted similarities counts as the worst answer there is: its positive is unlike the anchor,
-    its negative alike. Rows and resampling are by the anchor's image.
+    its negative alike. Rows and resampling are by the anchor's image; rows have the two-alternative share.
 
     Args:
+        protocol: As above.
         seed: Seeds the bootstrap.
     """
 
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
-        self._triplets: dict[str, dict[str, tuple[float, float]]] = {}
-        self._groups: dict[str, str] = {}
+    def __init__(self, protocol: Protocol = "two-alternative", seed: int = 0) -> None:
+        super().__init__(seed=seed)
+        self.protocol: Protocol = protocol
 
-    def update(self, prediction: Prediction, item: Item) -> None:
-        """Notes one triplet. DataError if the item is none, or the prediction answers another item."""
-        check_answer(prediction, item)
+    def measure(self, prediction: Prediction, item: Item) -> tuple[float, float]:
+        """Raises DataError if the item is no triplet."""
         if len(item.samples) != 3 or item.relation is None or item.relation.kind != "triplet":
             raise DataError(f"`{self.protocol}` needs triplets of images", where=item.key)
         similarities = prediction.similarities
         if similarities is not None and len(similarities) != 2:
             raise DataError(f"a triplet has two similarities, got {len(similarities)}", where=item.key)
-        positive, negative = (float("nan"),) * 2 if similarities is None else similarities
-        if not np.isfinite([positive, negative]).all():
-            positive, negative = -np.inf, np.inf
-        self._groups[item.sample.key] = item.sample.group
-        self._triplets.setdefault(item.sample.key, {})[item.key] = (positive, negative)
+        if similarities is None or not np.isfinite(similarities).all():
+            return -np.inf, np.inf
+        return similarities[0], similarities[1]
 
-    def merge(self, other: Metric) -> None:
-        assert isinstance(other, AppearanceMetric), "only metrics of one class can be merged"
-        for key, triplets in other._triplets.items():
-            self._triplets.setdefault(key, {}).update(triplets)
-        self._groups.update(other._groups)
-
-    def compute(self) -> list[Result]:
-        keys = sorted(self._triplets)
-        images = [
-            np.array([similarities for _, similarities in sorted(self._triplets[key].items())]).reshape(-1, 2)
-            for key in keys
-        ]
-        wins = np.array(
-            [[_wins(similarities).sum(), len(similarities)] for similarities in images], dtype=np.float64
-        ).reshape(-1, 2)
-        num_missing = sum(int(np.isinf(similarities[:, 0]).sum()) for similarities in images)
+    def result(self, measure: str) -> Result:
+        triplets = self.images()
+        images = [np.array(of, dtype=np.float64) for _, of in triplets]
+        wins = np.array([[_wins(of).sum(), len(of)] for of in images], dtype=np.float64).reshape(-1, 2)
+        num_missing = sum(int(np.isinf(of[:, 0]).sum()) for of in images)
         rows = [
-            {
-                "sample_key": key,
-                "group": self._groups[key],
+            head
+            | {
                 "score": won / count,
-                "num_triplets": len(similarities),
-                "margin": float((similarities[:, 0] - similarities[:, 1]).mean())
-                if np.isfinite(similarities).all()
-                else None,
+                "num_triplets": len(of),
+                "margin": float((of[:, 0] - of[:, 1]).mean()) if np.isfinite(of).all() else None,
             }
-            for key, similarities, (won, count) in zip(keys, images, wins.tolist(), strict=True)
+            for (head, _), of, (won, count) in zip(triplets, images, wins.tolist(), strict=True)
         ]
-        notes = [f"{num_missing} triplets had no predicted similarities"] if num_missing else []
-        groups = [self._groups[key] for key in keys]
-        ranked = None if self._by_sums else rank_auc(images)
-        result = make_result(
+        by_sums = self.protocol == "two-alternative"
+        return make_result(
             self.protocol,
-            statistics=wins if ranked is None else None,
-            reduce=ratio if ranked is None else None,
-            reweigh=ranked,
-            groups=groups,
+            statistics=wins if by_sums else None,
+            reduce=mean_of_sums if by_sums else None,
+            reweigh=None if by_sums else rank_auc(images),
             rows=rows,
             higher_is_better=True,
             unit="%",
-            notes=notes,
+            notes=[f"{num_missing} triplets had no predicted similarities"] if num_missing else [],
             seed=self.seed,
         )
-        return [result]
-
-    _by_sums: bool = True
-
-
-class TwoAlternative(AppearanceMetric):
-    """Share of triplets whose positive is more like the anchor than the negative is; a tie counts half.
-
-    The two-alternative forced choice of Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual
-    Metric", CVPR 2018; chance is 50 %.
-    """
-
-    protocol = "two-alternative"
-
-
-class SameDifferentAuc(AppearanceMetric):
-    """Area under the ROC curve of "the same" against "different" over the similarities of all triplets' pairs.
-
-    The probability that a random pair of the same thing is more alike than a random pair of different ones, also of
-    another triplet; ties count half (Hanley and McNeil, Radiology 1982). One threshold must serve all images, so it
-    is harder than two-alternative. Rows have the two-alternative share.
-    """
-
-    protocol = "same-different-auc"
-    _by_sums = False
 
 
 def _wins(similarities: Array) -> Array:

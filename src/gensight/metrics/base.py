@@ -1,12 +1,13 @@
 """What every metric is, and the Result that it returns."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from gensight.errors import DataError
 from gensight.samples import Array, Item, Prediction
 
 NUM_RESAMPLES = 10_000
@@ -91,7 +92,8 @@ class Metric(ABC):
     protocol: str = ""
 
     @abstractmethod
-    def update(self, prediction: Prediction, item: Item) -> None: ...
+    def update(self, prediction: Prediction, item: Item) -> None:
+        """Raises DataError for a prediction of another item, or an item that lacks what the protocol compares."""
 
     @abstractmethod
     def compute(self) -> list[Result]:
@@ -100,3 +102,77 @@ class Metric(ABC):
     @abstractmethod
     def merge(self, other: "Metric") -> None:
         """Takes over what another metric of the same class and settings has accumulated."""
+
+
+Measured = TypeVar("Measured")
+
+
+class ImageMetric(Metric, Generic[Measured]):
+    """A metric that keeps what it measured of each item, by image: rows and resampling are of images.
+
+    Args:
+        measures: What there is a result of, in this order; by default all of the class's `measures`.
+        seed: Seeds the bootstrap.
+    """
+
+    measures: tuple[Any, ...] = ("",)
+    whole_images: bool = False  # whether an image has one answer, whatever the item
+
+    def __init__(self, measures: Sequence[Any] | None = None, seed: int = 0) -> None:
+        self.measures = self.measures if measures is None else tuple(measures)
+        self.seed = seed
+        self._measured: dict[str, dict[str, Measured]] = {}  # by the image's key, then by the item's
+        self._groups: dict[str, str] = {}
+        self._skipped: dict[str, set[str]] = {}  # by reason
+
+    @abstractmethod
+    def measure(self, prediction: Prediction, item: Item) -> Measured | str | None:
+        """What `compute` needs of an item; why it is left out, as the notes state it; or None. Raises as `update`."""
+
+    @abstractmethod
+    def result(self, measure: Any) -> Result:
+        """One of the results."""
+
+    def compute(self) -> list[Result]:
+        return [self.result(measure) for measure in self.measures]
+
+    def update(self, prediction: Prediction, item: Item) -> None:
+        check_answer(prediction, item)
+        measured, key = self.measure(prediction, item), item.sample.key
+        if isinstance(measured, str):
+            self._skipped.setdefault(measured, set()).add(item.key)
+        elif measured is not None:
+            self._groups[key] = item.sample.group
+            self._measured.setdefault(key, {})["" if self.whole_images else item.key] = measured
+
+    def merge(self, other: Metric) -> None:
+        assert isinstance(other, type(self)), "only metrics of one class can be merged"
+        for key, items in other._measured.items():
+            self._measured.setdefault(key, {}).update(items)
+        self._groups |= other._groups
+        for reason, skipped in other._skipped.items():
+            self._skipped.setdefault(reason, set()).update(skipped)
+
+    def images(self) -> list[tuple[dict[str, Any], list[Measured]]]:
+        """Of each image, in order: the key and group of its row, and what was measured of its items."""
+        return [
+            ({"sample_key": key, "group": self._groups[key]}, [measured for _, measured in sorted(items.items())])
+            for key, items in sorted(self._measured.items())
+        ]
+
+    def skip_notes(self) -> list[str]:
+        """How many items could not be scored, for each reason."""
+        return [f"{len(items)} {reason}" for reason, items in sorted(self._skipped.items())]
+
+
+def check_answer(prediction: Prediction, item: Item) -> None:
+    """Raises DataError if a prediction answers another item."""
+    if prediction.sample_key != item.sample.key or (prediction.item_key and prediction.item_key != item.key):
+        answered = prediction.item_key or prediction.sample_key
+        raise DataError(f"a prediction of `{answered}` cannot be scored against `{item.key}`")
+
+
+def threshold_text(threshold: float) -> str:
+    """0.1 -> `0.10`: two decimals, more where needed."""
+    text = f"{threshold:.2f}"
+    return text if float(text) == threshold else f"{threshold:g}"

@@ -162,7 +162,6 @@ def make_result(
     statistics: Array | None = None,
     reduce: Callable[[Array], Array] | None = None,
     reweigh: Callable[[Array], Array] | None = None,
-    groups: Sequence[str],
     rows: Sequence[dict[str, Any]],
     higher_is_better: bool,
     unit: str,
@@ -171,15 +170,20 @@ def make_result(
     seed: int = 0,
     num_resamples: int = NUM_RESAMPLES,
 ) -> Result:
-    """A Result with its value and interval worked out. Give `statistics` and `reduce`, or `reweigh` alone."""
-    num_images = len(groups)
+    """A Result with its value and interval worked out.
+
+    Give `statistics` and `reduce`, or `reweigh` alone; else it is the mean of the rows' scores. Images are grouped by
+    their rows' `group`; one without is a group of its own.
+    """
+    groups = tuple(str(row.get("group", row["sample_key"])) for row in rows)
     value, bounds = float("nan"), (float("nan"), float("nan"))
-    if statistics is None:
-        statistics = np.zeros((num_images, 0))
-    if num_images and reweigh is not None:
-        value = float(reweigh(np.ones((1, num_images)))[0])
+    if reweigh is None and reduce is None:
+        statistics, reduce = sums_and_counts([[row["score"]] for row in rows]), mean_of_sums
+    statistics = np.zeros((len(rows), 0)) if statistics is None else statistics
+    if rows and reweigh is not None:
+        value = float(reweigh(np.ones((1, len(rows))))[0])
         bounds = interval_by_weights(reweigh, groups, seed, num_resamples)
-    elif num_images and reduce is not None:
+    elif rows and reduce is not None:
         value = float(reduce(statistics.sum(0, keepdims=True))[0])
         bounds = interval(statistics, reduce, groups, seed, num_resamples)
     note = resampling_units(groups)[1]
@@ -189,15 +193,36 @@ def make_result(
         interval=bounds,
         higher_is_better=higher_is_better,
         unit=unit,
-        num_images=num_images,
+        num_images=len(rows),
         statistics=statistics,
-        reduce=None if reweigh is not None else reduce,
-        groups=tuple(groups),
+        reduce=reduce,
+        groups=groups,
         rows=tuple(rows),
         parts=dict(parts or {}),
         reweigh=reweigh,
         notes=(*notes, *([note] if note else [])),
     )
+
+
+def ratio(above: Array | np.generic, below: Array | np.generic) -> Array:
+    """above / below of one shape; NaN where `below` is 0."""
+    return np.divide(above, below, out=np.full(np.shape(below), np.nan), where=np.asarray(below) > 0)
+
+
+def mean_of_sums(sums: Array) -> Array:
+    """(..., 2) sums and counts -> (...,) means, NaN where nothing was counted."""
+    return ratio(sums[..., 0], sums[..., 1])
+
+
+def mean_of_known(values: Array) -> Array:
+    """(..., n) -> (...,): the mean of what is finite, NaN where nothing is."""
+    known = np.isfinite(values)
+    return ratio(np.where(known, values, 0).sum(-1), known.sum(-1))
+
+
+def sums_and_counts(values: Sequence[Sequence[float]]) -> Array:
+    """float64 (num_images, 2): the sum of each image's values and how many there are, as `mean_of_sums` takes them."""
+    return np.array([[sum(of), len(of)] for of in values], dtype=np.float64).reshape(-1, 2)
 
 
 def _unit_weights(num_units: int, num_resamples: int, seed: int) -> Iterator[Array]:

@@ -9,21 +9,19 @@
 An image without an answer is wrong, with confidence 0.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal, get_args
 
 import numpy as np
 
-from gensight.errors import ConfigError, DataError
-from gensight.metrics.base import Metric, Result
-from gensight.metrics.bootstrap import make_result
+from gensight.errors import DataError
+from gensight.metrics.base import ImageMetric, Result
+from gensight.metrics.bootstrap import make_result, mean_of_known, mean_of_sums, ratio
 from gensight.samples import Array, Item, Prediction
 
 Measure = Literal["top-1", "top-5", "balanced-accuracy", "ece"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
-FAMILY = "classification"  # all of them
 NUM_BINS = 15
 
 
@@ -33,10 +31,9 @@ class _Answer:
     predicted: str | None
     rank: int  # of the true class, from 1; beyond all classes where it isn't among the answers
     confidence: float
-    group: str
 
 
-class LabelScores(Metric):
+class LabelScores(ImageMetric[_Answer]):
     """Scores of predicted labels, one result for each measure.
 
     Args:
@@ -44,35 +41,22 @@ class LabelScores(Metric):
         seed: Seeds the bootstrap.
     """
 
-    protocol = FAMILY
+    protocol = "classification"
+    measures = MEASURES
+    whole_images = True
 
-    def __init__(self, measures: Sequence[Measure] = MEASURES, seed: int = 0) -> None:
-        self.measures, self.seed = tuple(measures), seed
-        self._answers: dict[str, _Answer] = {}
-
-    def update(self, prediction: Prediction, item: Item) -> None:
-        """Scores one image. DataError for an image without a label, or another image's prediction."""
-        sample = item.sample
-        if prediction.sample_key != sample.key:
-            raise DataError(f"a prediction of `{prediction.sample_key}` cannot be scored against `{sample.key}`")
-        if sample.label is None:
-            raise DataError(f"`{self.protocol}` needs images whose class is known", where=sample.key)
-        scores = prediction.label_scores or {}
+    def measure(self, prediction: Prediction, item: Item) -> _Answer:
+        """Raises DataError for an image without a label."""
+        label, scores = item.sample.label, prediction.label_scores or {}
+        if label is None:
+            raise DataError(f"`{self.protocol}` needs images whose class is known", where=item.sample.key)
         predicted = max(scores, key=lambda name: scores[name]) if scores else None
         confidence = float(np.clip(scores[predicted], 0, 1)) if predicted is not None else 0.0
-        rank = _rank(scores, sample.label)
-        self._answers[sample.key] = _Answer(sample.label, predicted, rank, confidence, sample.group)
+        return _Answer(label, predicted, _rank(scores, label), confidence)
 
-    def merge(self, other: Metric) -> None:
-        assert isinstance(other, LabelScores), "only metrics of one class can be merged"
-        self._answers.update(other._answers)
-
-    def compute(self) -> list[Result]:
-        return [self._result(measure) for measure in self.measures]
-
-    def _result(self, measure: Measure) -> Result:
-        keys = sorted(self._answers)
-        answers = [self._answers[key] for key in keys]
+    def result(self, measure: Measure) -> Result:
+        images = self.images()
+        answers = [of[0] for _, of in images]
         right = np.array([one.rank <= (5 if measure == "top-5" else 1) for one in answers], dtype=np.float64)
         labels = sorted({one.label for one in answers})
         statistics, reduce = _sums(measure, answers, right, labels)
@@ -84,17 +68,9 @@ class LabelScores(Metric):
             measure,
             statistics=statistics,
             reduce=reduce,
-            groups=[one.group for one in answers],
             rows=[
-                {
-                    "sample_key": key,
-                    "group": one.group,
-                    "score": float(hit),
-                    "label": one.label,
-                    "said": one.predicted,
-                    "confidence": one.confidence,
-                }
-                for key, one, hit in zip(keys, answers, right, strict=True)
+                head | {"score": hit, "label": one.label, "said": one.predicted, "confidence": one.confidence}
+                for (head, _), one, hit in zip(images, answers, right.tolist(), strict=True)
             ],
             higher_is_better=measure != "ece",
             unit="%",
@@ -103,32 +79,23 @@ class LabelScores(Metric):
         )
 
 
-def classification_metric(protocol: str, seed: int = 0) -> LabelScores:
-    """The metric of a protocol: `classification` with all measures, or one. Raises ConfigError on other names."""
-    found = [one for one in MEASURES if protocol in (FAMILY, one)]
-    if not found:
-        raise ConfigError(
-            f"no classification protocol is called `{protocol}`",
-            where="evaluation.protocols",
-            choices=(FAMILY, *MEASURES),
-        )
-    return LabelScores(found, seed)
-
-
-def _sums(measure: Measure, answers: list[_Answer], right: Array, labels: list[str]) -> tuple[Array, "partial[Array]"]:
+def _sums(
+    measure: Measure, answers: list[_Answer], right: Array, labels: list[str]
+) -> tuple[Array, Callable[[Array], Array]]:
+    """What is added up over images, and how the measure follows from it."""
     num = len(answers)
     if measure == "ece":
         bins = np.minimum([int(one.confidence * NUM_BINS) for one in answers], NUM_BINS - 1).astype(int)
         sums = np.zeros((num, NUM_BINS, 2))
         sums[np.arange(num), bins, 0] = np.array([one.confidence for one in answers]) - right
         sums[np.arange(num), bins, 1] = 1
-        return sums.reshape(num, 2 * NUM_BINS), partial(_calibration_error)
+        return sums.reshape(num, 2 * NUM_BINS), _calibration_error
     if measure == "balanced-accuracy":
         sums = np.zeros((num, len(labels), 2))
         places = np.array([labels.index(one.label) for one in answers], dtype=int)
         sums[np.arange(num), places, 0], sums[np.arange(num), places, 1] = right, 1
-        return sums.reshape(num, 2 * len(labels)), partial(_balanced)
-    return np.column_stack([right, np.ones(num)]), partial(_mean)
+        return sums.reshape(num, 2 * len(labels)), _balanced
+    return np.column_stack([right, np.ones(num)]), mean_of_sums
 
 
 def _rank(scores: Mapping[str, float], label: str) -> int:
@@ -139,18 +106,8 @@ def _rank(scores: Mapping[str, float], label: str) -> int:
 
 def _calibration_error(sums: Array) -> Array:
     of = np.reshape(sums, (*np.shape(sums)[:-1], NUM_BINS, 2))
-    total = of[..., 1].sum(-1)
-    return np.divide(np.abs(of[..., 0]).sum(-1), total, out=np.full(total.shape, np.nan), where=total > 0)
+    return ratio(np.abs(of[..., 0]).sum(-1), of[..., 1].sum(-1))
 
 
 def _balanced(sums: Array) -> Array:
-    of = np.reshape(sums, (*np.shape(sums)[:-1], -1, 2))
-    seen = of[..., 1] > 0
-    shares = np.divide(of[..., 0], of[..., 1], out=np.zeros(seen.shape), where=seen)
-    num = seen.sum(-1)
-    return np.divide(shares.sum(-1), num, out=np.full(num.shape, np.nan), where=num > 0)
-
-
-def _mean(sums: Array) -> Array:
-    total = np.asarray(sums[..., 1])
-    return np.divide(sums[..., 0], total, out=np.full(total.shape, np.nan), where=total > 0)
+    return mean_of_known(mean_of_sums(np.reshape(sums, (*np.shape(sums)[:-1], -1, 2))))

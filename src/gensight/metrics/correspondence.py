@@ -6,63 +6,23 @@ section 5.1), so both are protocols: `pck-img-point@0.05`, `pck-box-image@0.10`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from gensight.errors import ConfigError, DataError, did_you_mean
+from gensight.errors import ConfigError, DataError
 from gensight.geometry import box_size
-from gensight.metrics.base import Metric, Result
-from gensight.metrics.bootstrap import make_result
-from gensight.metrics.thresholds import read_threshold, threshold_text
+from gensight.metrics.base import ImageMetric, Result, threshold_text
+from gensight.metrics.bootstrap import make_result, mean_of_sums
 from gensight.samples import Array, Item, Prediction
 
 Length = Literal["img", "box"]
 Average = Literal["point", "image"]
 THRESHOLDS = (0.01, 0.05, 0.1, 0.2)
-LENGTHS: tuple[Length, ...] = get_args(Length)
 AVERAGES: tuple[Average, ...] = get_args(Average)
-PROTOCOLS: tuple[str, ...] = tuple(f"pck-{length}" for length in LENGTHS)
 
 
-def matching_metric(protocol: str, seed: int = 0) -> "MatchingPck":
-    """A fresh metric of a protocol.
-
-    Args:
-        protocol: `pck-img` or `pck-box` for all usual thresholds and both averages, or with either or both of them
-            named: `pck-img@0.05`, `pck-img-point`, `pck-img-point@0.05`.
-        seed: Seeds the bootstrap.
-
-    Raises:
-        ConfigError: An unknown name or a bad threshold.
-    """
-    name, at, text = protocol.partition("@")
-    for length in LENGTHS:
-        averages = [one for one in AVERAGES if name in (f"pck-{length}", f"pck-{length}-{one}")]
-        if averages:
-            return MatchingPck(
-                length, averages, (read_threshold(protocol, text, "pck-img@0.05"),) if at else THRESHOLDS, seed
-            )
-    raise ConfigError(
-        f"no correspondence protocol is called `{protocol}`",
-        where="evaluation.protocols",
-        choices=[*PROTOCOLS, "pck-img-point@0.05", "pck-img-image@0.05"],
-        hint=did_you_mean(protocol, PROTOCOLS),
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class _Pair:
-    """What was measured on one pair: float64 (num_points,) distances in units of its length, infinite where missing."""
-
-    distances: Array
-
-    def correct(self, threshold: float) -> int:
-        return int((self.distances <= threshold).sum())
-
-
-class MatchingPck(Metric):
+class MatchingPck(ImageMetric[Array]):
     """Percentage of correct points: found within a threshold times a length of the second image.
 
     Scored are the points that the pair's tracks see in both images, in pixels of the second one. The length is
@@ -86,41 +46,34 @@ class MatchingPck(Metric):
         thresholds: Sequence[float] = THRESHOLDS,
         seed: int = 0,
     ) -> None:
+        super().__init__([(average, threshold) for average in averages for threshold in thresholds], seed)
         self.protocol = f"pck-{length}"
         for threshold in thresholds:
             if not threshold > 0:
                 raise ConfigError(f"the threshold of `{self.protocol}` must be positive, got {threshold}")
-        self.length, self.averages, self.thresholds, self.seed = length, tuple(averages), tuple(thresholds), seed
-        self._pairs: dict[str, dict[str, _Pair]] = {}
-        self._groups: dict[str, str] = {}
-        self._pointless: set[str] = set()
-        self._boxless: set[str] = set()
+        self.length = length
 
-    def update(self, prediction: Prediction, item: Item) -> None:
-        """Measures one pair.
+    def measure(self, prediction: Prediction, item: Item) -> Array | str:
+        """float64 (num_points,): distances in units of the pair's length, infinite where missing.
 
         Raises:
-            DataError: If the item has no tracks, or the prediction answers another item or other points.
+            DataError: If the item has no tracks, or the prediction answers other points.
         """
-        check_answer(prediction, item)
         if item.relation is None or item.relation.tracks is None:
             raise DataError(f"`{self.protocol}` needs pairs of images with tracks", where=item.key)
         queried, truth = item.relation.tracks
         scored = np.isfinite(queried).all(1) & np.isfinite(truth).all(1)
         if not scored.any():
-            self._pointless.add(item.key)
-            return
+            return "pairs have no common point"
         length = self._length(item)
         if not length > 0:
-            self._boxless.add(item.key)
-            return
+            return "pairs could not be scored: no box is known in the second image"
         found = np.full(truth.shape, np.nan) if prediction.matches is None else prediction.matches.points
         if found.shape != truth.shape:
             raise DataError(f"{len(found)} matches cannot be scored against {len(truth)} points", where=item.key)
         distances = np.linalg.norm(found - truth, axis=1)[scored] / length
         distances[~np.isfinite(distances)] = np.inf
-        self._groups[item.sample.key] = item.sample.group
-        self._pairs.setdefault(item.sample.key, {})[item.key] = _Pair(distances)
+        return distances
 
     def _length(self, item: Item) -> float:
         """What distances are divided by, in px; 0 where unknown."""
@@ -133,74 +86,42 @@ class MatchingPck(Metric):
         boxes = [one.box for one in second.instances or () if one.box is not None]
         return max(box_size(boxes[0])) if len(boxes) == 1 else 0.0
 
-    def merge(self, other: Metric) -> None:
-        assert isinstance(other, MatchingPck), "only metrics of one class can be merged"
-        for key, pairs in other._pairs.items():
-            self._pairs.setdefault(key, {}).update(pairs)
-        self._groups.update(other._groups)
-        self._pointless |= other._pointless
-        self._boxless |= other._boxless
-
-    def compute(self) -> list[Result]:
-        return [self._result(average, threshold) for average in self.averages for threshold in self.thresholds]
-
-    def _result(self, average: Average, threshold: float) -> Result:
-        keys = sorted(self._pairs)
-        images = [[pair for _, pair in sorted(self._pairs[key].items())] for key in keys]
-        statistics = np.array([_sums(pairs, average, threshold) for pairs in images], dtype=np.float64).reshape(-1, 2)
+    def result(self, measure: tuple[Average, float]) -> Result:
+        (average, threshold), images = measure, self.images()
+        statistics = np.array([_sums(of, average, threshold) for _, of in images], dtype=np.float64).reshape(-1, 2)
         rows = [
-            {
-                "sample_key": key,
-                "group": self._groups[key],
-                "score": sums[0] / sums[1],
+            head
+            | {
+                "score": total / count,
                 "num_pairs": len(pairs),
-                "num_points": sum(len(pair.distances) for pair in pairs),
-                "num_missing": sum(int(np.isinf(pair.distances).sum()) for pair in pairs),
+                "num_points": sum(map(len, pairs)),
+                "num_missing": sum(int(np.isinf(distances).sum()) for distances in pairs),
             }
-            for key, pairs, sums in zip(keys, images, statistics.tolist(), strict=True)
+            for (head, pairs), (total, count) in zip(images, statistics.tolist(), strict=True)
         ]
         return make_result(
             f"{self.protocol}-{average}@{threshold_text(threshold)}",
             statistics=statistics,
-            reduce=ratio,
-            groups=[self._groups[key] for key in keys],
+            reduce=mean_of_sums,
             rows=rows,
             higher_is_better=True,
             unit="%",
-            notes=self._notes(images),
+            notes=self._notes(rows),
             seed=self.seed,
         )
 
-    def _notes(self, images: Sequence[Sequence[_Pair]]) -> list[str]:
-        num_pairs = sum(len(pairs) for pairs in images)
-        num_points = sum(len(pair.distances) for pairs in images for pair in pairs)
-        num_missing = sum(int(np.isinf(pair.distances).sum()) for pairs in images for pair in pairs)
+    def _notes(self, rows: Sequence[dict[str, Any]]) -> list[str]:
+        num_pairs, num_points, num_missing = (
+            sum(row[name] for row in rows) for name in ("num_pairs", "num_points", "num_missing")
+        )
         notes = [f"{num_points} points of {num_pairs} pairs were scored"] if num_pairs else []
         if num_missing:
             notes.append(f"{num_missing} points were not predicted")
-        if self._pointless:
-            notes.append(f"{len(self._pointless)} pairs have no common point")
-        if self._boxless:
-            notes.append(f"{len(self._boxless)} pairs could not be scored: no box is known in the second image")
-        return notes
+        return notes + self.skip_notes()
 
 
-def _sums(pairs: Sequence[_Pair], average: Average, threshold: float) -> tuple[float, float]:
-    correct = [pair.correct(threshold) for pair in pairs]
-    counts = [len(pair.distances) for pair in pairs]
+def _sums(pairs: Sequence[Array], average: Average, threshold: float) -> tuple[float, float]:
+    correct = [int((distances <= threshold).sum()) for distances in pairs]
     if average == "point":
-        return sum(correct), sum(counts)
-    return sum(right / count for right, count in zip(correct, counts, strict=True)), len(pairs)
-
-
-def check_answer(prediction: Prediction, item: Item) -> None:
-    """Raises DataError if a prediction answers another item."""
-    if prediction.sample_key != item.sample.key or (prediction.item_key and prediction.item_key != item.key):
-        answered = prediction.item_key or prediction.sample_key
-        raise DataError(f"a prediction of `{answered}` cannot be scored against `{item.key}`")
-
-
-def ratio(sums: Array) -> Array:
-    """(..., 2) sums of a numerator and of a denominator -> (...,); NaN over 0."""
-    above, below = np.asarray(sums[..., 0]), np.asarray(sums[..., 1])
-    return np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0)
+        return sum(correct), sum(map(len, pairs))
+    return sum(right / len(distances) for right, distances in zip(correct, pairs, strict=True)), len(pairs)

@@ -19,15 +19,14 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from gensight.encodings.depth import check_metres
+from gensight.encodings.depth import check_metres, fitted
 from gensight.errors import ConfigError, DataError
-from gensight.metrics.base import Metric, Result
+from gensight.metrics.base import ImageMetric, Result
 from gensight.metrics.bootstrap import make_result
 from gensight.samples import Array, Depth, Item, Prediction
 
 Protocol = Literal["depth-metric", "depth-median-scaled", "depth-affine"]
 Measure = Literal["absrel", "sqrel", "rmse", "rmse-log", "log10", "delta1", "delta2", "delta3"]
-PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 EIGEN_SIZE, EIGEN_CROP = (480, 640), (slice(45, 471), slice(41, 601))
 _UNITS: dict[Measure, str] = {"absrel": "%", "sqrel": "m", "rmse": "m", "rmse-log": "", "log10": "",
@@ -69,11 +68,11 @@ class _Measured:
     num_missing: int
 
 
-class DepthScores(Metric):
+class DepthScores(ImageMetric[_Measured]):
     """The measures of one protocol, a result each: the mean over images of each image's error.
 
     Args:
-        protocol: Of `PROTOCOLS`.
+        protocol: As above.
         measures: Of `MEASURES`.
         min_depth: Pixels whose true depth is not above it, in metres, are not scored.
         max_depth: Nor those where it is not below this.
@@ -81,7 +80,7 @@ class DepthScores(Metric):
         seed: Seeds the bootstrap.
 
     Raises:
-        ConfigError: An unknown protocol or an empty range.
+        ConfigError: An empty range.
     """
 
     def __init__(
@@ -93,35 +92,21 @@ class DepthScores(Metric):
         crop: Literal["none", "eigen"] = "none",
         seed: int = 0,
     ) -> None:
-        if protocol not in PROTOCOLS:
-            raise ConfigError(f"no depth protocol is called `{protocol}`", choices=PROTOCOLS)
+        super().__init__(measures, seed)
         if not 0 < min_depth < max_depth:
             raise ConfigError(f"depths to score must be above 0 and rise, got {min_depth} to {max_depth} m")
         self.protocol: Protocol = protocol
-        self.measures, self.seed = tuple(measures), seed
         self.min_depth, self.max_depth, self.crop = min_depth, max_depth, crop
-        self._items: dict[str, dict[str, _Measured]] = {}
-        self._groups: dict[str, str] = {}
-        self._skipped: set[str] = set()
 
-    def update(self, prediction: Prediction, item: Item) -> None:
-        """Measures one item. Images without a valid pixel are left out and counted in the notes.
-
-        Raises:
-            DataError: An image without metric depth, depth that cannot be metres, or another item's prediction.
-            ConfigError: A prediction that the protocol cannot score.
-        """
-        if prediction.sample_key != item.sample.key or (prediction.item_key and prediction.item_key != item.key):
-            answered = prediction.item_key or prediction.sample_key
-            raise DataError(f"a prediction of `{answered}` cannot be scored against `{item.key}`")
+    def measure(self, prediction: Prediction, item: Item) -> _Measured | str:
+        """Raises DataError as `update`, and ConfigError for a prediction that the protocol cannot score."""
         truth = self._truth(item)
         valid = np.isfinite(truth) & (truth > self.min_depth) & (truth < self.max_depth)
         if self.crop == "eigen":
-            valid &= self._eigen(item)
-        if valid.any():
-            self._measure(prediction.depth, truth, valid, item)
-        else:
-            self._skipped.add(item.key)
+            valid &= _eigen_crop(item)
+        if not valid.any():
+            return f"images have no pixel between {self.min_depth:g} and {self.max_depth:g} m"
+        return self._errors(prediction.depth, truth, valid, item.key)
 
     def _truth(self, item: Item) -> Array:
         """float64 (height, width), metres."""
@@ -137,35 +122,24 @@ class DepthScores(Metric):
         check_metres(truth.values, item.key, 0.0, self.max_depth)
         return truth.values.astype(np.float64)
 
-    def _eigen(self, item: Item) -> Array:
-        if tuple(item.sample.size) != EIGEN_SIZE:
-            raise DataError(
-                f"Eigen's crop is of images of {EIGEN_SIZE}, not of {tuple(item.sample.size)}", where=item.key
-            )
-        mask = np.zeros(EIGEN_SIZE, dtype=bool)
-        mask[EIGEN_CROP] = True
-        return mask
-
-    def _measure(self, depth: Depth | None, truth: Array, valid: Array, item: Item) -> None:
+    def _errors(self, depth: Depth | None, truth: Array, valid: Array, where: str) -> _Measured:
         if depth is None:
             predicted = np.full(int(valid.sum()), np.nan)
         elif depth.values.shape != truth.shape:
-            raise DataError(f"predicted depth of {depth.values.shape} for an image of {truth.shape}", where=item.key)
+            raise DataError(f"predicted depth of {depth.values.shape} for an image of {truth.shape}", where=where)
         else:
             predicted = self._in_metres(depth, truth[valid], depth.values[valid].astype(np.float64))
         missing = np.isnan(predicted)
         predicted = np.clip(np.where(missing, self.min_depth, predicted), self.min_depth, self.max_depth)
-        errors = depth_errors(predicted, truth[valid])
-        self._items.setdefault(item.sample.key, {})[item.key] = _Measured(errors, len(missing), int(missing.sum()))
-        self._groups[item.sample.key] = item.sample.group
+        return _Measured(depth_errors(predicted, truth[valid]), len(missing), int(missing.sum()))
 
     def _in_metres(self, depth: Depth, truth: Array, predicted: Array) -> Array:
         """The predicted values of valid pixels, aligned by the protocol; NaN stays."""
         known = np.isfinite(predicted)
         if self.protocol == "depth-affine":
             if depth.kind == "metric":
-                return _aligned(predicted, truth, known)
-            inverse = _aligned(predicted, 1 / truth, known)
+                return fitted(predicted, truth, known)
+            inverse = fitted(predicted, 1 / truth, known)
             return 1 / np.maximum(inverse, 1 / self.max_depth)
         if depth.kind != "metric":
             raise ConfigError(
@@ -177,35 +151,19 @@ class DepthScores(Metric):
             return predicted * np.median(truth[known]) / max(float(np.median(predicted[known])), 1e-12)
         return predicted
 
-    def merge(self, other: Metric) -> None:
-        assert isinstance(other, DepthScores), "only metrics of one class can be merged"
-        for key, items in other._items.items():
-            self._items.setdefault(key, {}).update(items)
-        self._groups.update(other._groups)
-        self._skipped |= other._skipped
-
-    def compute(self) -> list[Result]:
-        return [self._result(measure) for measure in self.measures]
-
-    def _result(self, measure: Measure) -> Result:
-        keys = sorted(self._items)
-        per_image = [[one for _, one in sorted(self._items[key].items())] for key in keys]
-        values = [[one.errors[measure] for one in of] for of in per_image]
-        rows: list[dict[str, Any]] = [
-            {
-                "sample_key": key,
-                "group": self._groups[key],
-                "score": float(np.mean(of)),
-                "num_pixels": sum(one.num_pixels for one in measured),
-                "num_missing": sum(one.num_missing for one in measured),
+    def result(self, measure: Measure) -> Result:
+        images = self.images()
+        rows = [
+            head
+            | {
+                "score": float(np.mean([one.errors[measure] for one in of])),
+                "num_pixels": sum(one.num_pixels for one in of),
+                "num_missing": sum(one.num_missing for one in of),
             }
-            for key, of, measured in zip(keys, values, per_image, strict=True)
+            for head, of in images
         ]
         return make_result(
             f"{self.protocol}/{measure}",
-            statistics=np.array([[np.mean(of), 1.0] for of in values], dtype=np.float64).reshape(-1, 2),
-            reduce=_mean,
-            groups=[self._groups[key] for key in keys],
             rows=rows,
             higher_is_better=measure.startswith("delta"),
             unit=_UNITS[measure],
@@ -220,45 +178,14 @@ class DepthScores(Metric):
         missing, total = (sum(row[name] for row in rows) for name in ("num_missing", "num_pixels"))
         if missing:
             notes.append(f"{100 * missing / total:.1f} % of the valid pixels had no prediction")
-        if self._skipped:
-            low, high = self.min_depth, self.max_depth
-            notes.append(f"{len(self._skipped)} images have no pixel between {low:g} and {high:g} m")
-        return notes
+        return notes + self.skip_notes()
 
 
-def depth_metric(
-    protocol: str,
-    min_depth: float = 1e-3,
-    max_depth: float = 10.0,
-    crop: Literal["none", "eigen"] = "none",
-    seed: int = 0,
-) -> DepthScores:
-    """The metric of a protocol: `depth-metric` with all measures, or one (`depth-metric/absrel`).
-
-    Raises:
-        ConfigError: An unknown protocol or measure, or an empty range.
-    """
-    family, slash, measure = protocol.partition("/")
-    if family not in PROTOCOLS or (slash and measure not in MEASURES):
-        raise ConfigError(
-            f"no depth protocol is called `{protocol}`",
-            where="evaluation.protocols",
-            choices=[*PROTOCOLS, *(f"{PROTOCOLS[0]}/{one}" for one in MEASURES)],
-        )
-    measures = [one for one in MEASURES if not slash or one == measure]
-    return DepthScores(family, measures, min_depth, max_depth, crop, seed)
-
-
-def _aligned(values: Array, truth: Array, known: Array) -> Array:
-    """scale * values + shift, nearest to the truth in the mean square over what is known."""
-    if not known.any():
-        return values
-    centre, goal = float(values[known].mean()), float(truth[known].mean())
-    spread = float(((values[known] - centre) ** 2).sum())
-    scale = float(((values[known] - centre) * (truth[known] - goal)).sum()) / spread if spread > 1e-12 else 0.0
-    return scale * (values - centre) + goal
-
-
-def _mean(sums: Array) -> Array:
-    total, count = np.asarray(sums[..., 0]), np.asarray(sums[..., 1])
-    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+def _eigen_crop(item: Item) -> Array:
+    """bool (height, width). DataError for an image of another size than NYUv2's."""
+    size = tuple(item.sample.size)
+    if size != EIGEN_SIZE:
+        raise DataError(f"Eigen's crop is of images of {EIGEN_SIZE}, not of {size}", where=item.key)
+    mask = np.zeros(EIGEN_SIZE, dtype=bool)
+    mask[EIGEN_CROP] = True
+    return mask

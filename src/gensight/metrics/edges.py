@@ -6,21 +6,19 @@ distance, not one to one. A predicted pixel is right where a true one lies withi
 found where a predicted one does, so two parallel lines within the tolerance of one true line are not punished.
 """
 
-from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import cv2
 import numpy as np
 
-from gensight.errors import ConfigError, DataError
+from gensight.errors import DataError
 from gensight.geometry import map_grid_to_image
-from gensight.metrics.base import Metric, Result, plain
+from gensight.metrics.base import ImageMetric, Result, plain
 from gensight.metrics.bootstrap import make_result
 from gensight.samples import Array, Item, Prediction, ScoreMap
 
 Choice = Literal["ods", "ois"]
 CHOICES: tuple[Choice, ...] = get_args(Choice)
-FAMILY = "edges-f"
 TOLERANCE = 0.0075  # of the image's diagonal
 TRUE_FROM = 0.5  # soft truth counts as an edge from here
 THRESHOLDS = np.round(np.arange(0.02, 1, 0.04), 2)
@@ -85,33 +83,24 @@ def _in_image(score: ScoreMap) -> Array:
     return thin(np.clip(map_grid_to_image(score.values[0], score.view), 0, 1), max(1.0, cell / 4))
 
 
-class EdgeF(Metric):
+class EdgeF(ImageMetric[Array]):
     """The F-measure 2 P R / (P + R) of boundaries, from pixel counts added up over images; a result for each choice.
 
     Predictions are brought to the image's size and thinned; soft truth is thinned and counts from 0.5 on. A pixel is
     right within 0.75 % of the image's diagonal. Images without true edges count by what is predicted in them.
 
     Args:
-        choices: `ods`: one threshold for all images, the best; `ois`: each image's own best.
+        measures: `ods`: one threshold for all images, the best; `ois`: each image's own best.
         seed: Seeds the bootstrap.
     """
 
-    protocol = FAMILY
+    protocol = "edges-f"
+    measures = CHOICES
+    whole_images = True
 
-    def __init__(self, choices: Sequence[Choice] = CHOICES, seed: int = 0) -> None:
-        self.choices, self.seed = tuple(choices), seed
-        self._counts: dict[str, Array] = {}
-        self._groups: dict[str, str] = {}
-
-    def update(self, prediction: Prediction, item: Item) -> None:
-        """Counts one image; no map at all is a map without edges.
-
-        Raises:
-            DataError: The image's edges are unknown, or the prediction is another image's.
-        """
+    def measure(self, prediction: Prediction, item: Item) -> Array:
+        """`boundary_counts`; no map at all is a map without edges. DataError where the image's edges are unknown."""
         sample = item.sample
-        if prediction.sample_key != sample.key:
-            raise DataError(f"a prediction of `{prediction.sample_key}` cannot be scored against `{item.key}`")
         if sample.edges is None:
             raise DataError("`edges-f` needs images whose edges are known", where=item.key)
         truth = thin(sample.edges().astype(np.float32), 1.0) >= TRUE_FROM
@@ -119,58 +108,31 @@ class EdgeF(Metric):
         predicted = np.zeros(truth.shape, np.float32) if score is None else _in_image(score)
         if predicted.shape != truth.shape:
             raise DataError(f"predicted edges of {predicted.shape} for an image of {truth.shape}", where=item.key)
-        self._counts[sample.key] = boundary_counts(predicted, truth, TOLERANCE * float(np.hypot(*sample.size)))
-        self._groups[sample.key] = sample.group
+        return boundary_counts(predicted, truth, TOLERANCE * float(np.hypot(*sample.size)))
 
-    def merge(self, other: Metric) -> None:
-        assert isinstance(other, EdgeF), "only metrics of one class can be merged"
-        self._counts.update(other._counts)
-        self._groups.update(other._groups)
-
-    def compute(self) -> list[Result]:
-        return [self._result(choice) for choice in self.choices]
-
-    def _result(self, choice: Choice) -> Result:
-        keys = sorted(self._counts)
-        counts = np.array([self._counts[key] for key in keys]).reshape(-1, len(THRESHOLDS), 4)
+    def result(self, measure: Choice) -> Result:
+        images = self.images()
+        counts = np.array([of[0] for _, of in images]).reshape(-1, len(THRESHOLDS), 4)
         f = f_measure(counts)
-        best = np.nan_to_num(f, nan=-1.0).argmax(1) if len(keys) else np.zeros(0, np.int64)
+        best = np.nan_to_num(f, nan=-1.0).argmax(1)
         # Where nothing is right at any threshold, the one that predicts least.
         best = np.where(np.nan_to_num(f).max(1, initial=0) > 0, best, len(THRESHOLDS) - 1)
-        chosen = counts[np.arange(len(keys)), best]
-        rows: list[dict[str, Any]] = [
-            {
-                "sample_key": key,
-                "group": self._groups[key],
-                "score": plain(float(f[number, best[number]])),
-                "threshold": float(THRESHOLDS[best[number]]),
-            }
-            for number, key in enumerate(keys)
+        chosen = counts[np.arange(len(images)), best]
+        rows = [
+            head | {"score": plain(float(values[place])), "threshold": float(THRESHOLDS[place])}
+            for (head, _), values, place in zip(images, f, best.tolist(), strict=True)
         ]
-        ods = choice == "ods"
+        ods = measure == "ods"
         return make_result(
-            f"{self.protocol}/{choice}",
-            statistics=counts.reshape(len(keys), 4 * len(THRESHOLDS)) if ods else chosen,
+            f"{self.protocol}/{measure}",
+            statistics=counts.reshape(len(images), 4 * len(THRESHOLDS)) if ods else chosen,
             reduce=_best_of_data_set if ods else f_measure,
-            groups=[self._groups[key] for key in keys],
             rows=rows,
             higher_is_better=True,
             unit="%",
-            parts=_parts(counts.sum(0) if ods else chosen.sum(0)[None], choice) if keys else {},
+            parts=_parts(counts.sum(0) if ods else chosen.sum(0)[None], measure) if images else {},
             seed=self.seed,
         )
-
-
-def edge_metric(protocol: str = FAMILY, seed: int = 0) -> EdgeF:
-    """The metric of a protocol: `edges-f` with both choices, `edges-f/ods` with one. ConfigError for another name."""
-    family, slash, choice = protocol.partition("/")
-    if family != FAMILY or (slash and choice not in CHOICES):
-        raise ConfigError(
-            f"no edge protocol is called `{protocol}`",
-            where="evaluation.protocols",
-            choices=[FAMILY, *(f"{FAMILY}/{one}" for one in CHOICES)],
-        )
-    return EdgeF([one for one in CHOICES if not slash or one == choice], seed)
 
 
 def _parts(sums: Array, choice: Choice) -> dict[str, float]:

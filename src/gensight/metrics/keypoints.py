@@ -15,9 +15,8 @@ import numpy as np
 
 from gensight.errors import ConfigError, DataError
 from gensight.geometry import box_size
-from gensight.metrics.base import Metric, Result
-from gensight.metrics.bootstrap import make_result
-from gensight.metrics.thresholds import threshold_text
+from gensight.metrics.base import ImageMetric, Result, threshold_text
+from gensight.metrics.bootstrap import make_result, mean_of_known, mean_of_sums, ratio
 from gensight.samples import Array, Instance, Item, Keypoints, Prediction
 from gensight.skeletons import Skeleton
 from gensight.transforms.keypoints import convert_keypoints
@@ -46,12 +45,9 @@ def matched_keypoints(
     """The item's subject, its keypoints, and the keypoints that answer them (None if nothing was predicted).
 
     Raises:
-        DataError: If the item is not about a subject with keypoints, or the prediction answers another item.
+        DataError: If the item is not about a subject with keypoints.
         ConfigError: If either has keypoints of another body than `skeleton`.
     """
-    if prediction.sample_key != item.sample.key or (prediction.item_key and prediction.item_key != item.key):
-        answered = prediction.item_key or prediction.sample_key
-        raise DataError(f"a prediction of `{answered}` cannot be scored against `{item.key}`")
     subject = item.subject
     if subject is None or subject.keypoints is None:
         raise DataError(f"`{protocol}` needs items about one subject with keypoints", where=item.key)
@@ -60,76 +56,50 @@ def matched_keypoints(
     return subject, convert_keypoints(subject.keypoints, skeleton), answer
 
 
-class KeypointMetric(Metric):
-    """Collects the distances of labelled keypoints, per image.
+class KeypointMetric(ImageMetric[Answer]):
+    """Collects the distances of labelled keypoints, per image. Items without a labelled keypoint are left out.
 
     Args:
         skeleton: The keypoints that are scored.
+        measures: As in `ImageMetric`.
         seed: Seeds the bootstrap.
     """
 
-    unit: str = "px"
-    higher_is_better: bool = False
+    _lacks: str = ""  # what keeps a subject from being scored
 
-    def __init__(self, skeleton: Skeleton, seed: int = 0) -> None:
-        self.skeleton, self.seed = skeleton, seed
-        self._answers: dict[str, dict[str, Answer]] = {}
-        self._groups: dict[str, str] = {}
-        self._skipped: set[str] = set()
+    def __init__(self, skeleton: Skeleton, measures: Sequence[Any] | None = None, seed: int = 0) -> None:
+        super().__init__(measures, seed)
+        self.skeleton = skeleton
 
-    def update(self, prediction: Prediction, item: Item) -> None:
-        """Measures one item. Items without a labelled keypoint are left out."""
+    def measure(self, prediction: Prediction, item: Item) -> Answer | str | None:
         subject, truth, answer = matched_keypoints(prediction, item, self.skeleton, self.protocol)
         if not truth.located.any():
-            return
+            return None
         scale = self._scale(subject, truth)
         if not scale > 0:
-            self._skipped.add(item.key)
-            return
+            return f"subjects could not be scored: {self._lacks}"
         points = np.full(truth.points.shape, np.nan) if answer is None else answer.points
         distances = np.linalg.norm(points - truth.points, axis=1)
         distances[~np.isfinite(distances)] = np.inf
         distances[~truth.located] = np.nan
-        self._groups[item.sample.key] = item.sample.group
-        answers = self._answers.setdefault(item.sample.key, {})
-        answers[item.key] = Answer(distances, scale, float(np.hypot(*item.sample.size)))
-
-    def merge(self, other: Metric) -> None:
-        assert isinstance(other, KeypointMetric), "only metrics of one class can be merged"
-        for key, answers in other._answers.items():
-            self._answers.setdefault(key, {}).update(answers)
-        self._groups.update(other._groups)
-        self._skipped |= other._skipped
-
-    def compute(self) -> list[Result]:
-        images = [(key, [a for _, a in sorted(self._answers[key].items())]) for key in sorted(self._answers)]
-        return self._results(images)
+        return Answer(distances, scale, float(np.hypot(*item.sample.size)))
 
     @abstractmethod
     def _scale(self, subject: Instance, truth: Keypoints) -> float:
         """What distances are divided by; 0 or NaN if this subject cannot be scored."""
 
-    @abstractmethod
-    def _results(self, images: list[tuple[str, list[Answer]]]) -> list[Result]: ...
-
-    def _row(self, key: str, answers: list[Answer], score: float) -> dict[str, Any]:
+    def _row(self, head: dict[str, Any], answers: list[Answer], score: float) -> dict[str, Any]:
         distances = np.stack([answer.distances for answer in answers])
-        return {
-            "sample_key": key,
-            "group": self._groups[key],
-            "score": score,
+        counts = {
             "num_keypoints": int((~np.isnan(distances)).sum()),
             "num_missing": int(np.isinf(distances).sum()),
         }
+        return head | {"score": score} | counts
 
-    def _notes(self, images: list[tuple[str, list[Answer]]]) -> list[str]:
-        num_missing = sum(int(np.isinf(a.distances).sum()) for _, answers in images for a in answers)
+    def _notes(self, rows: list[dict[str, Any]]) -> list[str]:
+        num_missing = sum(row["num_missing"] for row in rows)
         notes = [f"{num_missing} labelled keypoints had no predicted point"] if num_missing else []
-        if self._skipped:
-            notes.append(f"{len(self._skipped)} subjects could not be scored: {self._lacks}")
-        return notes
-
-    _lacks: str = ""
+        return notes + self.skip_notes()
 
 
 class Pck(KeypointMetric):
@@ -149,9 +119,6 @@ class Pck(KeypointMetric):
         ConfigError: If the skeleton lacks the torso's joints, or a threshold is not positive.
     """
 
-    unit = "%"
-    higher_is_better = True
-
     def __init__(
         self,
         skeleton: Skeleton,
@@ -159,10 +126,10 @@ class Pck(KeypointMetric):
         thresholds: Sequence[float] = (0.1,),
         seed: int = 0,
     ) -> None:
-        super().__init__(skeleton, seed)
+        super().__init__(skeleton, thresholds, seed)
         self.protocol = "pckh" if length == "head" else f"pck-{length}"
-        self.length, self.thresholds = length, tuple(thresholds)
-        for threshold in self.thresholds:
+        self.length = length
+        for threshold in thresholds:
             if not threshold > 0:
                 raise ConfigError(f"the threshold of `{self.protocol}` must be positive, got {threshold}")
         self._torso: tuple[int, int] = (-1, -1)
@@ -193,32 +160,28 @@ class Pck(KeypointMetric):
             return 0.0 if subject.head_box is None else 0.6 * float(np.hypot(*box_size(subject.head_box)))
         return 0.0 if subject.box is None else max(box_size(subject.box))
 
-    def _results(self, images: list[tuple[str, list[Answer]]]) -> list[Result]:
-        return [self._result(images, threshold) for threshold in self.thresholds]
-
     def _name(self, threshold: float) -> str:
         return f"{self.protocol}@{threshold_text(threshold)}"
 
-    def _result(self, images: list[tuple[str, list[Answer]]], threshold: float) -> Result:
-        num_joints = len(self.skeleton)
-        statistics = np.zeros((len(images), 2 * num_joints))
+    def result(self, measure: float) -> Result:
+        images = self.images()
+        statistics = np.zeros((len(images), 2 * len(self.skeleton)))
         rows = []
-        for number, (key, answers) in enumerate(images):
+        for sums, (head, answers) in zip(statistics, images, strict=True):
             distances = np.stack([answer.distances / answer.scale for answer in answers])
-            correct, labelled = (distances <= threshold).sum(0), (~np.isnan(distances)).sum(0)
-            statistics[number] = np.concatenate([correct, labelled])
-            rows.append(self._row(key, answers, float(correct.sum() / labelled.sum())))
+            correct, labelled = (distances <= measure).sum(0), (~np.isnan(distances)).sum(0)
+            sums[:] = np.concatenate([correct, labelled])
+            rows.append(self._row(head, answers, float(correct.sum() / labelled.sum())))
         per_joint = share_per_joint(statistics.sum(0))
         return make_result(
-            self._name(threshold),
+            self._name(measure),
             statistics=statistics,
             reduce=mean_over_joints,
-            groups=[self._groups[key] for key, _ in images],
             rows=rows,
             higher_is_better=True,
             unit="%",
             parts=dict(zip(self.skeleton.keypoints, per_joint.tolist(), strict=True)),
-            notes=self._notes(images),
+            notes=self._notes(rows),
             seed=self.seed,
         )
 
@@ -252,20 +215,21 @@ class PixelError(KeypointMetric):
     """
 
     def __init__(self, skeleton: Skeleton, average: Literal["mean", "rmse", "median"] = "mean", seed: int = 0) -> None:
-        super().__init__(skeleton, seed)
+        super().__init__(skeleton, seed=seed)
         self.average, self.protocol = average, f"{average}-px"
 
     def _scale(self, subject: Instance, truth: Keypoints) -> float:
         return 1.0
 
-    def _results(self, images: list[tuple[str, list[Answer]]]) -> list[Result]:
+    def result(self, measure: str) -> Result:
+        images = self.images()
         errors = [
             np.stack([np.where(np.isinf(a.distances), a.missing_cost, a.distances) for a in answers])
             for _, answers in images
         ]
         rows = [
-            self._row(key, answers, self._average(of)) | {"errors": self._errors(of)}
-            for (key, answers), of in zip(images, errors, strict=True)
+            self._row(head, answers, self._average(of)) | {"errors": self._errors(of)}
+            for (head, answers), of in zip(images, errors, strict=True)
         ]
         together = np.concatenate(errors) if errors else np.zeros((0, len(self.skeleton)))
         statistics, reduce, reweigh = None, None, None
@@ -278,20 +242,18 @@ class PixelError(KeypointMetric):
                 reweigh = weighted_median([of[~np.isnan(of)] for of in errors])
             case _:
                 assert_never(self.average)
-        result = make_result(
+        return make_result(
             self.protocol,
             statistics=statistics,
             reduce=reduce,
             reweigh=reweigh,
-            groups=[self._groups[key] for key, _ in images],
             rows=rows,
             higher_is_better=False,
             unit="px",
             parts={name: self._average(together[:, k]) for k, name in enumerate(self.skeleton.keypoints)},
-            notes=self._notes(images),
+            notes=self._notes(rows),
             seed=self.seed,
         )
-        return [result]
 
     def _average(self, errors: Array) -> float:
         errors = errors[~np.isnan(errors)]
@@ -309,27 +271,17 @@ class PixelError(KeypointMetric):
 
 def share_per_joint(sums: Array) -> Array:
     """(..., 2 K) sums of correct and of labelled keypoints -> (..., K) shares, NaN where nothing is labelled."""
-    correct, labelled = np.split(sums, 2, axis=-1)
-    return np.divide(correct, labelled, out=np.full(correct.shape, np.nan), where=labelled > 0)
+    return ratio(*np.split(sums, 2, axis=-1))
 
 
 def mean_over_joints(sums: Array) -> Array:
     """(..., 2 K) sums of correct and of labelled keypoints -> (...,) mean share over the joints with labels."""
-    shares = share_per_joint(sums)
-    known = ~np.isnan(shares)
-    count = np.asarray(known.sum(-1))
-    return np.divide(np.nansum(shares, -1), count, out=np.full(count.shape, np.nan), where=count > 0)
+    return mean_of_known(share_per_joint(sums))
 
 
 def error_sums(errors: list[Array], power: int) -> Array:
     """float64 (num_images, 2): the sum of errors to a power, and how many there are."""
     return np.array([[np.nansum(of**power), (~np.isnan(of)).sum()] for of in errors], dtype=np.float64).reshape(-1, 2)
-
-
-def mean_of_sums(sums: Array) -> Array:
-    """(..., 2) sums and counts -> (...,) means, NaN where nothing was counted."""
-    total, count = np.asarray(sums[..., 0]), np.asarray(sums[..., 1])
-    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
 
 
 def root_mean_of_sums(sums: Array) -> Array:

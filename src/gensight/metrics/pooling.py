@@ -17,8 +17,8 @@ import numpy as np
 
 from gensight.errors import DataError
 from gensight.metrics.base import Result
-from gensight.metrics.bootstrap import Difference, make_result, paired_difference
-from gensight.metrics.keypoints import error_sums, mean_of_sums, root_mean_of_sums, weighted_median
+from gensight.metrics.bootstrap import Difference, make_result, mean_of_sums, paired_difference
+from gensight.metrics.keypoints import error_sums, root_mean_of_sums, weighted_median
 from gensight.samples import Array
 
 Rows = Sequence[Mapping[str, Any]]
@@ -39,12 +39,11 @@ def pool(protocol: str, repeats: Sequence[Rows], higher_is_better: bool, unit: s
     Raises:
         DataError: If an image stands twice in one repeat, or a row has no score.
     """
-    by_image = _by_image(protocol, repeats)
-    keys = sorted(by_image)
+    images = sorted(_by_image(protocol, repeats).items())
     statistics = reduce = reweigh = None
-    scores = [float(np.mean([row["score"] for row in by_image[key]])) for key in keys]
+    scores = [float(np.mean([row["score"] for row in of])) for _, of in images]
     if protocol in _PIXELS:
-        errors = [[_errors(row, key) for row in by_image[key]] for key in keys]
+        errors = [[_errors(row, key) for row in of] for key, of in images]
         if protocol == "median-px":
             reweigh = weighted_median([np.concatenate(of) for of in errors])
         else:
@@ -52,16 +51,14 @@ def pool(protocol: str, repeats: Sequence[Rows], higher_is_better: bool, unit: s
             statistics = np.array([error_sums(of, power).mean(0) for of in errors]).reshape(-1, 2)
     else:
         protocol += OVER_IMAGES
-        statistics, reduce = np.column_stack([scores, np.ones(len(scores))]), mean_of_sums
     return make_result(
         protocol,
         statistics=statistics,
         reduce=reduce,
         reweigh=reweigh,
-        groups=[str(by_image[key][0].get("group", key)) for key in keys],
         rows=[
-            {"sample_key": key, "score": score, "num_runs": len(by_image[key])}
-            for key, score in zip(keys, scores, strict=True)
+            {"sample_key": key, "group": of[0].get("group", key), "score": score, "num_runs": len(of)}
+            for (key, of), score in zip(images, scores, strict=True)
         ],
         higher_is_better=higher_is_better,
         unit=unit,

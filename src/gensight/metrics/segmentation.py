@@ -15,22 +15,20 @@ lies, the answer is `background` if that is a class, else no class at all.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Literal, get_args
 
 import cv2
 import numpy as np
 
 from gensight.errors import ConfigError, DataError
-from gensight.metrics.base import Metric, Result
-from gensight.metrics.bootstrap import make_result
+from gensight.metrics.base import ImageMetric, Result, plain
+from gensight.metrics.bootstrap import make_result, mean_of_known, ratio
 from gensight.readers.shared.class_maps import BACKGROUND, class_map
 from gensight.samples import Array, Instance, Item, Prediction
 
 Protocol = Literal["seg", "seg-oracle-classes"]
 Measure = Literal["miou", "pixel-accuracy", "class-accuracy"]
 MaskMeasure = Literal["iou", "dice", "boundary-f"]
-PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 MASK_MEASURES: tuple[MaskMeasure, ...] = get_args(MaskMeasure)
 TOLERANCE = 0.008  # of the diagonal, for boundaries
@@ -56,7 +54,7 @@ def painted_classes(instances: Sequence[Instance], names: Sequence[str], size: t
     return classes
 
 
-class Segmentation(Metric):
+class Segmentation(ImageMetric[Array]):
     """Measures of the confusion over the data set, a result each.
 
     Of each image, the pixels of each class that are right, predicted, and true are kept. A row's `score` is the measure
@@ -65,51 +63,39 @@ class Segmentation(Metric):
     Args:
         names: The classes that are scored.
         measures: Of `MEASURES`.
-        protocol: Of `PROTOCOLS`.
+        protocol: `seg` or `seg-oracle-classes`.
         seed: Seeds the bootstrap.
     """
+
+    whole_images = True
 
     def __init__(
         self, names: Sequence[str], measures: Sequence[Measure] = MEASURES, protocol: Protocol = "seg", seed: int = 0
     ) -> None:
         if not names or len(set(names)) < len(names):
             raise ConfigError("segmentation is scored over classes of different names, at least one")
-        if protocol not in PROTOCOLS:
-            raise ConfigError(f"no segmentation protocol is called `{protocol}`", choices=PROTOCOLS)
-        self.names, self.measures, self.seed = tuple(names), tuple(measures), seed
+        super().__init__(measures, seed)
+        self.names = tuple(names)
         self.protocol: Protocol = protocol
-        self._images: dict[str, Array] = {}  # (3, num_classes)
-        self._groups: dict[str, str] = {}
-        self._skipped: set[str] = set()
 
-    def update(self, prediction: Prediction, item: Item) -> None:
-        """Counts one image's pixels. Images without a labelled pixel are left out and counted in the notes.
+    def measure(self, prediction: Prediction, item: Item) -> Array | str:
+        """float64 (3, num_classes): pixels of each class that are right, predicted, true.
 
         Raises:
             DataError: An image without classes, a mask of another size, or a second prediction of one image.
         """
         sample = item.sample
-        if prediction.sample_key != sample.key:
-            raise DataError(f"a prediction of `{prediction.sample_key}` cannot be scored against `{sample.key}`")
-        if sample.key in self._images or sample.key in self._skipped:
+        if sample.key in self._measured:
             hint = "merge the answers of an image (merge_predictions) before they are scored"
             raise DataError("two predictions of one image", where=sample.key, hint=hint)
         truth = self._truth(item)
         valid = truth != _UNKNOWN
         if not valid.any():
-            self._skipped.add(sample.key)
-            return
+            return "images have no labelled pixel"
         predicted = self._predicted_map(prediction, truth, sample.size)
         num = len(self.names)
-        right = np.bincount(truth[valid & (predicted == truth)], minlength=num)
-        self._images[sample.key] = np.stack(
-            [
-                right,
-                np.bincount(predicted[valid], minlength=num + 1)[:num],
-                np.bincount(truth[valid], minlength=num),
-            ]
-        ).astype(np.float64)
-        self._groups[sample.key] = sample.group
+        counted = (truth[valid & (predicted == truth)], predicted[valid], truth[valid])
+        return np.stack([np.bincount(of, minlength=num + 1)[:num] for of in counted]).astype(np.float64)
 
     def _truth(self, item: Item) -> Array:
         """int32 (height, width): places in `names`, or _UNKNOWN."""
@@ -132,51 +118,27 @@ class Segmentation(Metric):
             instances = tuple(one for one in instances if one.category in shown)
         return painted_classes(instances, self.names, size)
 
-    def merge(self, other: Metric) -> None:
-        assert isinstance(other, Segmentation), "only metrics of one class can be merged"
-        self._images.update(other._images)
-        self._groups.update(other._groups)
-        self._skipped |= other._skipped
-
-    def compute(self) -> list[Result]:
-        return [self._result(measure) for measure in self.measures]
-
-    def _result(self, measure: Measure) -> Result:
-        keys = sorted(self._images)
-        num = len(self.names)
-        statistics = np.array([self._images[key].ravel() for key in keys]).reshape(-1, 3 * num)
-        reduce = partial(_REDUCE[measure], num=num)
+    def result(self, measure: Measure) -> Result:
+        images = self.images()
+        statistics = np.array([of[0].ravel() for _, of in images]).reshape(-1, 3 * len(self.names))
+        reduce = _REDUCE[measure]
         by_class = _ious(statistics.sum(0)) if measure == "miou" else _recalls(statistics.sum(0))
-        notes = [f"{len(self._skipped)} images have no labelled pixel"] if self._skipped else []
         return make_result(
             f"{self.protocol}/{measure}",
             statistics=statistics,
             reduce=reduce,
-            groups=[self._groups[key] for key in keys],
             rows=[
-                {"sample_key": key, "group": self._groups[key], "score": _plain(float(reduce(row[None])[0]))}
-                for key, row in zip(keys, statistics, strict=True)
+                head | {"score": plain(float(reduce(sums)))} for (head, _), sums in zip(images, statistics, strict=True)
             ],
             higher_is_better=True,
             unit="%",
-            parts={name: float(value) for name, value in zip(self.names, by_class, strict=True)},
-            notes=notes,
+            parts=dict(zip(self.names, by_class.tolist(), strict=True)),
+            notes=self.skip_notes(),
             seed=self.seed,
         )
 
 
-def segmentation_metric(protocol: str, names: Sequence[str], seed: int = 0) -> Segmentation:
-    """The metric of a protocol: `seg` with all measures, or one (`seg/miou`). Raises ConfigError on other names."""
-    family, slash, measure = protocol.partition("/")
-    if family not in PROTOCOLS or (slash and measure not in MEASURES):
-        choices = [*PROTOCOLS, *(f"{PROTOCOLS[0]}/{one}" for one in MEASURES)]
-        raise ConfigError(
-            f"no segmentation protocol is called `{protocol}`", where="evaluation.protocols", choices=choices
-        )
-    return Segmentation(names, [one for one in MEASURES if not slash or one == measure], family, seed)
-
-
-class MaskScores(Metric):
+class MaskScores(ImageMetric[dict[MaskMeasure, float]]):
     """Measures of the masks of items' queries, a result each: the mean over items, images weighted alike.
 
     The truth is the class in `item.query.options` (several: their union); without a query, the item's instance, or all
@@ -188,48 +150,25 @@ class MaskScores(Metric):
     """
 
     protocol = "mask"
+    measures = MASK_MEASURES
 
-    def __init__(self, measures: Sequence[MaskMeasure] = MASK_MEASURES, seed: int = 0) -> None:
-        self.measures, self.seed = tuple(measures), seed
-        self._images: dict[str, dict[str, dict[MaskMeasure, float]]] = {}
-        self._groups: dict[str, str] = {}
-
-    def update(self, prediction: Prediction, item: Item) -> None:
-        """Scores one item. DataError for an image without masks, or another item's prediction."""
-        sample = item.sample
-        if prediction.sample_key != sample.key or (prediction.item_key and prediction.item_key != item.key):
-            answered = prediction.item_key or prediction.sample_key
-            raise DataError(f"a prediction of `{answered}` cannot be scored against `{item.key}`")
+    def measure(self, prediction: Prediction, item: Item) -> dict[MaskMeasure, float]:
+        """Raises DataError for an image without masks."""
         truth, known = asked_mask(item)
-        predicted = np.zeros(sample.size, dtype=bool)
+        predicted = np.zeros(item.sample.size, dtype=bool)
         for one in prediction.instances:
             if one.mask is not None:
                 predicted |= one.mask().astype(bool)
-        values = {measure: _MASKS[measure](predicted & known, truth & known) for measure in self.measures}
-        self._images.setdefault(sample.key, {})[item.key] = values
-        self._groups[sample.key] = sample.group
+        return {measure: _MASKS[measure](predicted & known, truth & known) for measure in self.measures}
 
-    def merge(self, other: Metric) -> None:
-        assert isinstance(other, MaskScores), "only metrics of one class can be merged"
-        for key, items in other._images.items():
-            self._images.setdefault(key, {}).update(items)
-        self._groups.update(other._groups)
-
-    def compute(self) -> list[Result]:
-        return [self._result(measure) for measure in self.measures]
-
-    def _result(self, measure: MaskMeasure) -> Result:
-        keys = sorted(self._images)
-        scores = [float(np.mean([of[measure] for _, of in sorted(self._images[key].items())])) for key in keys]
+    def result(self, measure: MaskMeasure) -> Result:
+        rows = [
+            head | {"score": float(np.mean([of[measure] for of in items])), "num_items": len(items)}
+            for head, items in self.images()
+        ]
         return make_result(
             f"{self.protocol}/{measure}",
-            statistics=np.column_stack([scores, np.ones(len(scores))]) if scores else np.zeros((0, 2)),
-            reduce=_mean,
-            groups=[self._groups[key] for key in keys],
-            rows=[
-                {"sample_key": key, "group": self._groups[key], "score": score, "num_items": len(self._images[key])}
-                for key, score in zip(keys, scores, strict=True)
-            ],
+            rows=rows,
             higher_is_better=True,
             unit="%",
             seed=self.seed,
@@ -293,54 +232,32 @@ def _boundary(mask: Array) -> Array:
     return np.asarray(mask & ~eroded.astype(bool))
 
 
-def _ratio(a: Array, b: Array) -> Array:
-    return np.divide(a, b, out=np.full(np.shape(b), np.nan), where=b > 0)
-
-
-def _split(sums: Array, num: int) -> tuple[Array, Array, Array]:
-    of = np.asarray(sums, dtype=np.float64).reshape(*np.shape(sums)[:-1], 3, num)
-    return of[..., 0, :], of[..., 1, :], of[..., 2, :]
+def _split(sums: Array) -> tuple[Array, Array, Array]:
+    """(..., 3 num_classes) -> right, predicted and true pixels, (..., num_classes) each."""
+    right, predicted, true = np.split(sums, 3, axis=-1)
+    return right, predicted, true
 
 
 def _ious(sums: Array) -> Array:
-    right, predicted, true = _split(sums, np.shape(sums)[-1] // 3)
-    return _ratio(right, predicted + true - right)
+    right, predicted, true = _split(sums)
+    return ratio(right, predicted + true - right)
 
 
 def _recalls(sums: Array) -> Array:
-    right, _, true = _split(sums, np.shape(sums)[-1] // 3)
-    return _ratio(right, true)
+    right, _, true = _split(sums)
+    return ratio(right, true)
 
 
-def _nanmean(values: Array) -> Array:
-    known = np.isfinite(values)
-    return _ratio(np.where(known, values, 0).sum(-1), known.sum(-1))
+def _pixel_accuracy(sums: Array) -> Array:
+    right, _, true = _split(sums)
+    return ratio(right.sum(-1), true.sum(-1))
 
 
-def _miou(sums: Array, num: int) -> Array:
-    return _nanmean(_ious(sums))
-
-
-def _class_accuracy(sums: Array, num: int) -> Array:
-    return _nanmean(_recalls(sums))
-
-
-def _pixel_accuracy(sums: Array, num: int) -> Array:
-    right, _, true = _split(sums, num)
-    return _ratio(right.sum(-1), true.sum(-1))
-
-
-def _mean(sums: Array) -> Array:
-    return _ratio(np.asarray(sums[..., 0]), np.asarray(sums[..., 1]))
-
-
-def _plain(value: float) -> float | None:
-    return value if np.isfinite(value) else None
-
-
-_REDUCE: dict[Measure, Callable[..., Array]] = {
-    "miou": _miou, "pixel-accuracy": _pixel_accuracy, "class-accuracy": _class_accuracy
-}  # fmt: skip
+_REDUCE: dict[Measure, Callable[[Array], Array]] = {
+    "miou": lambda sums: mean_of_known(_ious(sums)),
+    "pixel-accuracy": _pixel_accuracy,
+    "class-accuracy": lambda sums: mean_of_known(_recalls(sums)),
+}
 _MASKS: dict[MaskMeasure, Callable[[Array, Array], float]] = {
     "iou": intersection_over_union, "dice": dice, "boundary-f": boundary_f
 }  # fmt: skip

@@ -1,5 +1,6 @@
 """Errors in pixels: of every model by keypoint, and the items of a run from best to worst."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,30 +31,20 @@ def errors_by_keypoint(run: Run, model: ModelScores) -> dict[str, Array]:
     trained model also from `predictions.json`. Empty where neither knows them.
     """
     for score in model.results:
-        if score.unit != "px":
-            continue
-        found: dict[str, list[float]] = {}
-        for row in score.rows:
-            errors = row.get("errors")
-            for name, values in errors.items() if isinstance(errors, dict) else ():
-                listed = values if isinstance(values, list) else [values]
-                found.setdefault(name, []).extend(v for v in listed if isinstance(v, int | float))
-        if found:
-            return {name: np.array(values, dtype=np.float64) for name, values in found.items()}
-    if model is run.metrics.scores[0]:
-        return _errors_of_predictions(run)
+        if score.unit == "px" and (found := _collected(row.get("errors", {}) for row in score.rows)):
+            return found
+    if model is run.metrics.scores[0] and run.predictions is not None:
+        listed = (run.errors_px(item) for item in run.predictions.items)
+        return _collected({name: [error] for name, error in errors.items()} for errors in listed)
     return {}
 
 
-def _errors_of_predictions(run: Run) -> dict[str, Array]:
-    if run.predictions is None or run.predictions.skeleton is None:
-        return {}
+def _collected(listed: Iterable[Mapping[str, Sequence[float]]]) -> dict[str, Array]:
     found: dict[str, list[float]] = {}
-    for item in run.predictions.items:
-        for name, error in zip(run.predictions.skeleton.keypoints, item.error_px or (), strict=False):
-            if error is not None and np.isfinite(error):
-                found.setdefault(name, []).append(error)
-    return {name: np.array(values) for name, values in found.items()}
+    for errors in listed:
+        for name, values in errors.items():
+            found.setdefault(name, []).extend(values)
+    return {name: np.array(values, dtype=np.float64) for name, values in found.items()}
 
 
 def ranked_items(run: Run) -> tuple[list[RankedItem], bool]:
@@ -64,7 +55,7 @@ def ranked_items(run: Run) -> tuple[list[RankedItem], bool]:
     """
     if run.predictions is None:
         return [], False
-    known = [(item, _mean_error(item)) for item in run.predictions.items]
+    known = [(item, _mean_error(run, item)) for item in run.predictions.items]
     known = [(item, error) for item, error in known if np.isfinite(error)]
     sides = [_side(item) for item, _ in known]
     relative = bool(known) and all(side is not None for side in sides)
@@ -75,11 +66,11 @@ def ranked_items(run: Run) -> tuple[list[RankedItem], bool]:
     return sorted(ranked, key=lambda entry: (entry.relative, entry.item.item_key, entry.item.sample_key)), relative
 
 
-def _mean_error(item: PredictedItem) -> float:
+def _mean_error(run: Run, item: PredictedItem) -> float:
     if item.error is not None:
         return item.error
-    errors = [error for error in item.error_px or () if error is not None and np.isfinite(error)]
-    return float(np.mean(errors)) if errors else float("nan")
+    errors = run.errors_px(item)
+    return float(np.mean(list(errors.values()))) if errors else float("nan")
 
 
 def _side(item: PredictedItem) -> float | None:

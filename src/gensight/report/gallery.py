@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from gensight.report.errors_px import RankedItem, ranked_items
 from gensight.report.pictures import data_uri, draw_item, picture_path
 from gensight.report.results import PredictedItem, Run
@@ -66,8 +64,6 @@ def _item_name(run: Run, item: PredictedItem) -> str:
 
 
 def _worst_keypoint(run: Run, entry: RankedItem) -> str:
-    if run.predictions is None or run.predictions.skeleton is None:
-        return ""
-    named = zip(run.predictions.skeleton.keypoints, entry.item.error_px or (), strict=False)
-    known = [(error, name) for name, error in named if error is not None and np.isfinite(error)]
-    return "worst: {1} {0:.1f} px".format(*max(known)) if known else ""
+    errors = run.errors_px(entry.item)
+    worst = max(errors, key=lambda name: errors[name], default=None)
+    return f"worst: {worst} {errors[worst]:.1f} px" if worst is not None else ""

@@ -2,7 +2,7 @@
 
 import shlex
 import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -20,9 +20,17 @@ from gensight.report import plots
 from gensight.report.errors_px import errors_by_keypoint
 from gensight.report.gallery import gallery
 from gensight.report.pictures import has_sides
-from gensight.report.plots import NUM_SERIES, Series
-from gensight.report.results import Comparison, Cost, ModelScores, Run, Score, read_run
-from gensight.report.tables import MISSING, interval_text, protocols_of, score_text, verdict
+from gensight.report.plots import NUM_SERIES, PlottedScore, Series
+from gensight.report.results import Cost, ModelScores, Run, Score, read_run
+from gensight.report.tables import (
+    MISSING,
+    difference_text,
+    interval_text,
+    protocol_text,
+    protocols_of,
+    score_text,
+    verdict,
+)
 from gensight.samples import Array
 
 _PLOTTED_PROTOCOLS = 6
@@ -36,6 +44,18 @@ class ScoredRun:
     model: ModelScores
     series: Series
     is_main: bool
+
+    def score_of(self, protocol: Score) -> Score | None:
+        """This model's score by the same protocol."""
+        return next((score for score in self.model.results if score.protocol == protocol.protocol), None)
+
+    def is_best(self, score: Score) -> bool:
+        """Whether no other model of the run has a better score by the same protocol."""
+        found = [
+            one.value for model in self.run.metrics.scores for one in model.results if one.protocol == score.protocol
+        ]
+        known = [value for value in found if value is not None and np.isfinite(value)]
+        return bool(known) and score.value == (max(known) if score.higher_is_better else min(known))
 
 
 def write_report(runs: Sequence[Path], out: Path) -> Path:
@@ -68,6 +88,13 @@ def page_template(name: str) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals |= {
+        "difference_text": difference_text,
+        "interval_text": interval_text,
+        "protocol_text": protocol_text,
+        "score_text": score_text,
+        "verdict": verdict,
+    }
     return environment.get_template(name)
 
 
@@ -106,18 +133,16 @@ def _keys(runs: Sequence[Run]) -> list[str]:
 
 def _context(runs: Sequence[Run]) -> dict[str, Any]:
     scored = _scored(runs)
-    protocols = protocols_of([run.metrics for run in runs])
+    protocols = protocols_of(score for run in runs for model in run.metrics.scores for score in model.results)
     return {
         "title": " and ".join(run.name for run in runs) if len(runs) <= 3 else f"{len(runs)} runs",
         "num_series": NUM_SERIES,
         "runs": [_run_facts(run, number, key) for number, (run, key) in enumerate(zip(runs, _keys(runs), strict=True))],
-        "headlines": list(_headlines(runs)),
-        "protocols": [_protocol_head(protocol) for protocol in protocols],
-        "score_rows": [_score_row(one, protocols, scored) for one in scored],
+        "headlines": [(run, run.metrics.scores[0], run.metrics.scores[0].results[0]) for run in runs if run.has_scores],
+        "protocols": protocols,
+        "scored": scored,
         "notes": _notes(scored),
-        "differences": [
-            _difference(run, difference, protocols) for run in runs for difference in run.metrics.differences
-        ],
+        "differences": [(run, one) for run in runs for one in run.metrics.differences],
         "score_plots": _score_plots(scored, protocols),
         "part_tables": _part_tables(scored, protocols),
         **_error_plots(runs, scored),
@@ -137,7 +162,7 @@ def _run_facts(run: Run, number: int, key: str) -> dict[str, Any]:
     size = _at(run.config, "view", "size")
     facts = {
         "data": _kind(run.config, "data", "root", "subjects"),
-        "scored on": f"{run.metrics.split} split, {_num_images(run)} images",
+        "scored on": f"{run.metrics.split} split, {run.metrics.num_images} images",
         "input": " × ".join(map(str, size)) if isinstance(size, list) else None,
         "encoding": _kind(run.config, "encoding", "skeleton"),
         "backbone": _kind(run.config, "backbone", "id", "trainable"),
@@ -179,75 +204,7 @@ def _kind(config: Mapping[str, Any], section: str, *details: str) -> str | None:
     return f"{kind} ({', '.join(found)})" if found else str(kind)
 
 
-def _num_images(run: Run) -> int:
-    return max((score.num_images for model in run.metrics.scores for score in model.results), default=0)
-
-
 # --- Scores ---
-
-
-def _headlines(runs: Sequence[Run]) -> Iterator[dict[str, Any]]:
-    """For each run its model's first score, and its difference to each baseline."""
-    for run in runs:
-        if not run.metrics.scores or not run.metrics.scores[0].results:
-            continue
-        model, score = run.metrics.scores[0], run.metrics.scores[0].results[0]
-        against = [d for d in run.metrics.differences if d.protocol == score.protocol and d.model == model.model]
-        yield {
-            "run": run.name,
-            "model": model.model,
-            "protocol": score.protocol,
-            "value": score_text(score.value, score.unit),
-            "interval": interval_text(score.interval, score.unit),
-            "against": [
-                {"baseline": d.baseline, "verdict": verdict(d, score.higher_is_better), "text": _difference_text(d)}
-                for d in against
-            ],
-        }
-
-
-def _protocol_head(score: Score) -> dict[str, str]:
-    return {
-        "name": score.protocol,
-        "arrow": "↑" if score.higher_is_better else "↓",
-        "direction": "higher is better" if score.higher_is_better else "lower is better",
-    }
-
-
-def _score_row(one: ScoredRun, protocols: Sequence[Score], scored: Sequence[ScoredRun]) -> dict[str, Any]:
-    mine = {score.protocol: score for score in one.model.results}
-    cells = []
-    for protocol in protocols:
-        score = mine.get(protocol.protocol)
-        if score is None:
-            cells.append({"value": MISSING, "interval": "", "best": False})
-            continue
-        rivals = [s.value for other in scored if other.run is one.run for s in other.model.results if _same(s, score)]
-        cells.append(
-            {
-                "value": score_text(score.value, score.unit),
-                "interval": interval_text(score.interval, score.unit),
-                "best": score.value is not None and score.value == _best(rivals, score.higher_is_better),
-            }
-        )
-    return {
-        "run": one.run.name,
-        "key": one.series.label.partition(" · ")[0],
-        "model": one.model.model,
-        "is_main": one.is_main,
-        "cells": cells,
-    }
-
-
-def _same(a: Score, b: Score) -> bool:
-    return a.protocol == b.protocol
-
-
-def _best(values: Sequence[float | None], higher_is_better: bool) -> float | None:
-    known = [value for value in values if value is not None and np.isfinite(value)]
-    if not known:
-        return None
-    return max(known) if higher_is_better else min(known)
 
 
 def _notes(scored: Sequence[ScoredRun]) -> list[str]:
@@ -263,38 +220,12 @@ def _notes(scored: Sequence[ScoredRun]) -> list[str]:
     ]
 
 
-def _difference(run: Run, difference: Comparison, protocols: Sequence[Score]) -> dict[str, str]:
-    directions = {protocol.protocol: protocol.higher_is_better for protocol in protocols}
-    direction = difference.higher_is_better
-    direction = directions.get(difference.protocol) if direction is None else direction
-    return {
-        "run": run.name,
-        "protocol": difference.protocol,
-        "models": f"{difference.model} − {difference.baseline}",
-        "text": _difference_text(difference),
-        "verdict": verdict(difference, direction),
-    }
-
-
-def _difference_text(difference: Comparison) -> str:
-    value = score_text(difference.value, difference.unit, sign=True)
-    return f"{value} {interval_text(difference.interval, difference.unit, sign=True)}".rstrip()
-
-
 def _score_plots(scored: Sequence[ScoredRun], protocols: Sequence[Score]) -> list[Markup]:
     found = []
     for protocol in protocols[:_PLOTTED_PROTOCOLS]:
-        entries = []
-        for one in scored:
-            score = next((s for s in one.model.results if _same(s, protocol)), None)
-            if score is None or score.value is None or not np.isfinite(score.value):
-                continue
-            low, high = (score.value if bound is None else bound for bound in score.interval)
-            entries.append((one.series, score.value, (low, high)))
+        entries = [entry for one in scored if (entry := PlottedScore.of(one.series, one.score_of(protocol)))]
         if entries:
-            head = _protocol_head(protocol)
-            title = f"{head['name']} {head['arrow']}"
-            found.append(plots.plot_scores(title, entries, protocol.unit))
+            found.append(plots.plot_scores(protocol_text(protocol), entries, protocol.unit))
     return found
 
 
@@ -302,9 +233,7 @@ def _part_tables(scored: Sequence[ScoredRun], protocols: Sequence[Score]) -> lis
     """Per protocol the values of its parts (keypoints, thresholds) for every model."""
     tables = []
     for protocol in protocols:
-        columns = [
-            (one.series.label, next((s.parts for s in one.model.results if _same(s, protocol)), {})) for one in scored
-        ]
+        columns = [(one.series.label, score.parts if (score := one.score_of(protocol)) else {}) for one in scored]
         names = list(dict.fromkeys(name for _, parts in columns for name in parts))
         rows = [(name, [score_text(parts.get(name), protocol.unit) for _, parts in columns]) for name in names]
         if rows:

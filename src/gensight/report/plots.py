@@ -19,6 +19,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from gensight.report.results import Score
 from gensight.samples import Array
 
 NUM_SERIES = 7
@@ -80,52 +81,47 @@ class Series:
         return _DASHES[self.dash % len(_DASHES)]
 
 
-def plot_scores(title: str, entries: Sequence[tuple[Series, float, tuple[float, float]]], unit: str) -> Markup:
-    """Every model's score as a dot with its interval; logarithmic where pixels span more than 8-fold."""
+@dataclass(frozen=True)
+class PlottedScore:
+    """A score in a plot: its value and interval, and the values of the single runs that it is made of."""
+
+    series: Series
+    value: float
+    interval: tuple[float, float]
+    runs: Sequence[float] = ()
+
+    @classmethod
+    def of(cls, series: Series, score: Score | None, runs: Sequence[float] = ()) -> "PlottedScore | None":
+        """A score as it is plotted; None where there is none. Unknown bounds lie at the score."""
+        if score is None or score.value is None or not np.isfinite(score.value):
+            return None
+        low, high = (score.value if bound is None else bound for bound in score.interval)
+        return cls(series, score.value, (low, high), runs)
+
+
+def plot_scores(title: str, entries: Sequence[PlottedScore], unit: str) -> Markup:
+    """Every score as a dot with its interval, over small dots of single runs; logarithmic where pixels span 8-fold."""
     percent = 100 if unit == "%" else 1
-    values = np.array([value for _, value, _ in entries]) * percent
+    values = [entry.value for entry in entries]
 
     def paint(axes: Axes) -> None:
-        for row, (series, value, interval) in enumerate(entries):
-            axes.plot(np.array(interval) * percent, [row, row], color=series.ink, linewidth=2.4, alpha=0.55)
-            axes.plot([value * percent], [row], "o", color=series.ink, markersize=6.5, clip_on=False)
-        axes.set_yticks(range(len(entries)), [_short(series.label) for series, _, _ in entries])
+        for row, entry in enumerate(entries):
+            ink, runs = entry.series.ink, np.array(entry.runs) * percent
+            places = row + 0.3 * (np.arange(len(runs)) % 3 - 1) / 1.5  # beside each other, so that none hides another
+            axes.plot(runs, places, "o", color=ink, markersize=3.2, alpha=0.4)
+            axes.plot(np.array(entry.interval) * percent, [row, row], color=ink, linewidth=2.4, alpha=0.55)
+            axes.plot([entry.value * percent], [row], "o", color=ink, markersize=6.5, clip_on=False)
+        axes.set_yticks(range(len(entries)), [_short(entry.series.label) for entry in entries])
         axes.set_ylim(len(entries) - 0.5, -0.5)
         axes.grid(axis="y", visible=False)
         axes.set_title(title, x=0)
-        if unit == "px" and values.min() > 0 and values.max() > 8 * values.min():
+        if unit == "px" and min(values, default=0) > 0 and max(values) > 8 * min(values):
             _logarithmic(axes)
         elif unit in ("px", "%"):
             axes.set_xlim(left=0)
         axes.set_xlabel(unit or "score")
 
     return _svg(f"scores of {title}", paint, height=0.95 + 0.3 * len(entries))
-
-
-def plot_arms(
-    title: str, entries: Sequence[tuple[Series, float, tuple[float, float], Sequence[float]]], unit: str
-) -> Markup:
-    """Every arm's score as a dot with its interval, over small dots of its single runs."""
-    percent = 100 if unit == "%" else 1
-
-    def paint(axes: Axes) -> None:
-        for row, (series, value, interval, runs) in enumerate(entries):
-            places = row + 0.3 * (np.arange(len(runs)) % 3 - 1) / 1.5  # beside each other, so that none hides another
-            axes.plot(np.array(runs) * percent, places, "o", color=series.ink, markersize=3.2, alpha=0.4)
-            axes.plot(np.array(interval) * percent, [row, row], color=series.ink, linewidth=2.4, alpha=0.55)
-            axes.plot([value * percent], [row], "o", color=series.ink, markersize=6.5, clip_on=False)
-        axes.set_yticks(range(len(entries)), [_short(series.label) for series, *_ in entries])
-        axes.set_ylim(len(entries) - 0.5, -0.5)
-        axes.grid(axis="y", visible=False)
-        axes.set_title(title, x=0)
-        smallest = min([value for _, value, _, _ in entries], default=1.0)
-        if unit == "px" and smallest > 0 and max(value for _, value, _, _ in entries) > 8 * smallest:
-            _logarithmic(axes)
-        elif unit in ("px", "%"):
-            axes.set_xlim(left=0)
-        axes.set_xlabel(unit or "score")
-
-    return _svg(f"arms by {title}", paint, height=0.95 + 0.36 * len(entries))
 
 
 def plot_error_shares(errors: Sequence[tuple[Series, Array]]) -> Markup:

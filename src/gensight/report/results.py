@@ -68,6 +68,11 @@ class Comparison(msgspec.Struct, frozen=True):
     higher_is_better: bool | None = None
     share_better: float | None = None
 
+    @property
+    def models(self) -> str:
+        """`readout − random-weights`."""
+        return f"{self.model} − {self.baseline}"
+
 
 class Metrics(msgspec.Struct, frozen=True):
     """`metrics.json`."""
@@ -76,6 +81,11 @@ class Metrics(msgspec.Struct, frozen=True):
     split: str = "test"
     differences: list[Comparison] = []
     cost: Cost = Cost()
+
+    @property
+    def num_images(self) -> int:
+        """Images that the largest score is over."""
+        return max((score.num_images for model in self.scores for score in model.results), default=0)
 
 
 class SkeletonFacts(msgspec.Struct, frozen=True):
@@ -152,6 +162,17 @@ class Run:
     curves: Mapping[str, Array] = field(default_factory=dict)
     predictions: Predictions | None = None
 
+    def errors_px(self, item: PredictedItem) -> dict[str, float]:
+        """Keypoint -> error of an item in image pixels, where it is known."""
+        skeleton = None if self.predictions is None else self.predictions.skeleton
+        named = zip(skeleton.keypoints if skeleton else (), item.error_px or (), strict=False)
+        return {name: error for name, error in named if error is not None and np.isfinite(error)}
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether its model was scored."""
+        return bool(self.metrics.scores and self.metrics.scores[0].results)
+
 
 def read_run(folder: Path) -> Run:
     """Reads a run folder.
@@ -177,7 +198,7 @@ def read_run(folder: Path) -> Run:
         metrics=parse_metrics(_json(scores), scores),
         card=Card.from_json(_json(card), card) if card.is_file() else None,
         curves=_read_curves(folder / "log" / "metrics.csv"),
-        predictions=_convert(_json(predictions), Predictions, predictions) if predictions.is_file() else None,
+        predictions=typed(_json(predictions), Predictions, predictions) if predictions.is_file() else None,
     )
 
 
@@ -187,17 +208,18 @@ def parse_metrics(value: object, where: str | Path = "metrics.json") -> Metrics:
     Raises:
         RunError: A key is missing or of a wrong type.
     """
-    return _convert(value, Metrics, where)
+    return typed(value, Metrics, where)
 
 
 _T = TypeVar("_T")
 
 
-def _convert(value: object, kind: type[_T], where: str | Path) -> _T:
+def typed(value: object, kind: type[_T], where: str | Path, command: str = "evaluate") -> _T:
+    """The content of a result file as typed values. Raises RunError for a missing key or a wrong type."""
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        hint = "the file was written by another version or edited: run `gensight evaluate` again"
+        hint = f"the file was written by another version or edited: run `gensight {command}` again"
         raise RunError(f"unexpected content: {error}", where=where, hint=hint) from error
 
 

@@ -10,13 +10,21 @@ from typing import Any
 import msgspec
 from markupsafe import Markup
 
-from gensight.errors import RunError
 from gensight.files.atomic import write_text
 from gensight.report import plots
 from gensight.report.page import page_template
-from gensight.report.plots import NUM_SERIES, Series
-from gensight.report.results import Comparison, Interval, Score
-from gensight.report.tables import MISSING, aligned, interval_text, score_text, verdict
+from gensight.report.plots import NUM_SERIES, PlottedScore, Series
+from gensight.report.results import Comparison, Interval, Score, typed
+from gensight.report.tables import (
+    MISSING,
+    aligned,
+    cell_text,
+    difference_text,
+    protocol_text,
+    protocols_of,
+    score_text,
+    verdict,
+)
 
 
 class OneRun(msgspec.Struct, frozen=True):
@@ -57,10 +65,7 @@ class Study(msgspec.Struct, frozen=True):
 
 def parse_study(value: object, where: str | Path = "study.json") -> Study:
     """The content of a `study.json` as typed values. Raises RunError for a missing key or a wrong type."""
-    try:
-        return msgspec.convert(value, Study)
-    except msgspec.ValidationError as error:
-        raise RunError(f"unexpected content: {error}", where=where, hint="run `gensight study` again") from error
+    return typed(value, Study, where, "study")
 
 
 def study_table_text(study_json: Mapping[str, Any]) -> str:
@@ -97,7 +102,7 @@ Table = list[list[str]]
 def _tables(study: Study) -> tuple[Table, Table]:
     """Scores and differences, each with its head."""
     protocols = _protocols(study)
-    scores = [["arm", "runs", *(f"{p.protocol} {'↑' if p.higher_is_better else '↓'}" for p in protocols), "training"]]
+    scores = [["arm", "runs", *map(protocol_text, protocols), "training"]]
     for arm in study.arms:
         runs = f"{arm.num_runs}" if arm.num_runs == arm.num_planned else f"{arm.num_runs} of {arm.num_planned}"
         mine = {result.protocol: result for result in arm.results}
@@ -106,11 +111,8 @@ def _tables(study: Study) -> tuple[Table, Table]:
         scores.append([arm.arm, runs, *cells, minutes])
     differences = [["paired difference", "protocol", "value [95 %]", "images", ""]]
     for one in study.differences:
-        spread = interval_text(one.interval, one.unit, sign=True)
-        value = f"{score_text(one.value, one.unit, sign=True)} {spread}".rstrip()
         images = str(_num_images(study, one))
-        names = f"{one.model} − {one.baseline}"
-        differences.append([names, one.protocol, value, images, verdict(one, one.higher_is_better)])
+        differences.append([one.models, one.protocol, difference_text(one), images, verdict(one)])
     return scores, differences
 
 
@@ -127,35 +129,25 @@ def _num_images(study: Study, difference: Comparison) -> int:
 
 def _cell(score: PooledScore | None) -> str:
     """`4.51 px [4.02, 5.10], seeds 4.40 to 4.63`."""
-    if score is None:
-        return MISSING
-    text = f"{score_text(score.value, score.unit)} {interval_text(score.interval, score.unit)}".rstrip()
-    seeds = [value for value in score.seeds if value is not None]
-    if len(seeds) < 2:
+    text = cell_text(score)
+    seeds = [value for value in score.seeds if value is not None] if score else []
+    if score is None or len(seeds) < 2:
         return text
     low, high = (score_text(value, score.unit).removesuffix(f" {score.unit}") for value in (min(seeds), max(seeds)))
     return f"{text}, seeds {low} to {high}"
 
 
 def _protocols(study: Study) -> list[PooledScore]:
-    found: dict[str, PooledScore] = {}
-    for arm in study.arms:
-        for result in arm.results:
-            found.setdefault(result.protocol, result)
-    return list(found.values())
+    return protocols_of(result for arm in study.arms for result in arm.results)
 
 
 def _plot(study: Study, protocol: PooledScore) -> Markup:
     entries = []
     for number, arm in enumerate(study.arms):
         score = next((result for result in arm.results if result.protocol == protocol.protocol), None)
-        if score is None or score.value is None:
-            continue
-        low, high = (score.value if bound is None else bound for bound in score.interval)
-        dots = [run.value for run in score.runs if run.value is not None]
-        entries.append((Series(arm.arm, number), score.value, (low, high), dots))
-    title = f"{protocol.protocol} {'↑' if protocol.higher_is_better else '↓'}"
-    return plots.plot_arms(title, entries, protocol.unit)
+        dots = [run.value for run in score.runs if run.value is not None] if score else []
+        entries.append(PlottedScore.of(Series(arm.arm, number), score, dots))
+    return plots.plot_scores(protocol_text(protocol), [entry for entry in entries if entry], protocol.unit)
 
 
 def _notes(study: Study) -> list[str]:

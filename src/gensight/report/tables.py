@@ -1,11 +1,12 @@
 """Numbers as text, and the score table for the terminal."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
 
-from gensight.report.results import Comparison, Interval, Metrics, Score, parse_metrics
+from gensight.report.results import Comparison, Interval, Score, parse_metrics
 
 MISSING = "–"
+ScoreLike = TypeVar("ScoreLike", bound=Score)
 Verdict = Literal["better", "worse", "not distinguishable", ""]
 
 
@@ -25,24 +26,40 @@ def interval_text(interval: Interval, unit: str, sign: bool = False) -> str:
     return f"[{low}, {high}]"
 
 
-def verdict(difference: Comparison, higher_is_better: bool | None) -> Verdict:
+def verdict(difference: Comparison) -> Verdict:
     """The verdict of a paired difference: `better` or `worse` only if its interval excludes zero."""
     low, high = difference.interval
-    if low is None or high is None or higher_is_better is None:
+    if low is None or high is None or difference.higher_is_better is None:
         return ""
     if low <= 0 <= high:
         return "not distinguishable"
-    return "better" if (low > 0) == higher_is_better else "worse"
+    return "better" if (low > 0) == difference.higher_is_better else "worse"
 
 
-def protocols_of(metrics: Sequence[Metrics]) -> list[Score]:
-    """One score for each protocol that any model was scored by, in order of first appearance."""
-    found: dict[str, Score] = {}
-    for one in metrics:
-        for model in one.scores:
-            for score in model.results:
-                found.setdefault(score.protocol, score)
+def protocols_of(results: Iterable[ScoreLike]) -> list[ScoreLike]:
+    """One score for each protocol, in order of first appearance."""
+    found: dict[str, ScoreLike] = {}
+    for score in results:
+        found.setdefault(score.protocol, score)
     return list(found.values())
+
+
+def protocol_text(score: Score) -> str:
+    """`mean-px ↓`: its protocol, and which way it is better."""
+    return f"{score.protocol} {'↑' if score.higher_is_better else '↓'}"
+
+
+def cell_text(score: Score | None) -> str:
+    """`4.51 px [4.02, 5.10]`."""
+    if score is None:
+        return MISSING
+    return f"{score_text(score.value, score.unit)} {interval_text(score.interval, score.unit)}".rstrip()
+
+
+def difference_text(difference: Comparison) -> str:
+    """`+0.32 px [+0.10, +0.55]`."""
+    spread = interval_text(difference.interval, difference.unit, sign=True)
+    return f"{score_text(difference.value, difference.unit, sign=True)} {spread}".rstrip()
 
 
 def scores_table_text(metrics_json: Mapping[str, Any]) -> str:
@@ -54,35 +71,17 @@ def scores_table_text(metrics_json: Mapping[str, Any]) -> str:
     metrics = parse_metrics(dict(metrics_json))
     scores = {(model.model, score.protocol): score for model in metrics.scores for score in model.results}
     models = [model.model for model in metrics.scores]
-    protocols = protocols_of([metrics])
-    num_images = max((score.num_images for score in scores.values()), default=0)
-    lines = [[f"{metrics.split}, {num_images} images", *models]]
+    protocols = protocols_of(score for model in metrics.scores for score in model.results)
+    lines = [[f"{metrics.split}, {metrics.num_images} images", *models]]
     for protocol in protocols:
-        arrow = "↑" if protocol.higher_is_better else "↓"
-        cells = [_cell(scores.get((model, protocol.protocol))) for model in models]
-        lines.append([f"{protocol.protocol} {arrow}", *cells])
+        lines.append(
+            [protocol_text(protocol), *(cell_text(scores.get((model, protocol.protocol))) for model in models)]
+        )
     text = aligned(lines)
     if not metrics.differences:
         return text
-    directions = {protocol.protocol: protocol.higher_is_better for protocol in protocols}
-    rows = [_difference_row(difference, directions) for difference in metrics.differences]
+    rows = [[one.models, one.protocol, difference_text(one), verdict(one)] for one in metrics.differences]
     return f"{text}\n\n{aligned([['paired difference', 'protocol', 'value [95 %]', ''], *rows])}"
-
-
-def _cell(score: Score | None) -> str:
-    if score is None:
-        return MISSING
-    return f"{score_text(score.value, score.unit)} {interval_text(score.interval, score.unit)}".rstrip()
-
-
-def _difference_row(difference: Comparison, directions: Mapping[str, bool]) -> list[str]:
-    direction = difference.higher_is_better
-    if direction is None:
-        direction = directions.get(difference.protocol)
-    value = score_text(difference.value, difference.unit, sign=True)
-    spread = interval_text(difference.interval, difference.unit, sign=True)
-    names = f"{difference.model} − {difference.baseline}"
-    return [names, difference.protocol, f"{value} {spread}".rstrip(), verdict(difference, direction)]
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:

@@ -34,7 +34,6 @@ class Augmentation:
         hue: Largest turn of the colours to either side, as a share of the circle (0.5 reaches the opposite colour).
         blur: Largest standard deviation of a Gaussian blur, model pixels.
         noise: Largest standard deviation of Gaussian pixel noise, as a share of the full range.
-        occlusion: Largest share of the frame that is covered by filled rectangles and ellipses.
         crop: Of gaze items only (`GazeViews`): probability of a random crop that keeps the head and its target.
         head_jitter: Of gaze items only: each edge of the head box moves by up to half of this share of the box's side.
     """
@@ -49,13 +48,12 @@ class Augmentation:
     hue: float = 0.0
     blur: float = 0.0
     noise: float = 0.0
-    occlusion: float = 0.0
     crop: float = 0.0
     head_jitter: float = 0.0
 
     def __post_init__(self) -> None:
-        largest = {"flip": 1, "brightness": 1, "contrast": 1, "saturation": 1, "hue": 0.5, "noise": 1, "occlusion": 1,
-                   "crop": 1, "head_jitter": 1}  # fmt: skip
+        largest = {"flip": 1, "brightness": 1, "contrast": 1, "saturation": 1, "hue": 0.5, "noise": 1, "crop": 1,
+                   "head_jitter": 1}  # fmt: skip
         for name in (field.name for field in fields(self) if field.name != "scale"):
             value, limit = getattr(self, name), largest.get(name, np.inf)
             if not 0 <= value <= limit:
@@ -91,11 +89,9 @@ def augment_view(view: View, augmentation: Augmentation, rng: np.random.Generato
 def augment_pixels(image: Array, augmentation: Augmentation, rng: np.random.Generator) -> Array:
     """Changes the look of a uint8 RGB model-frame image (height, width, 3); the input is left as it is.
 
-    In order: colours, occluders (which get no jitter of their own, but are blurred with the rest), blur, noise.
+    In order: colours, blur, noise.
     """
     result = _jitter_colours(image, augmentation, rng)
-    if augmentation.occlusion:
-        result = _occlude(result.copy() if result is image else result, rng.uniform(0, augmentation.occlusion), rng)
     if augmentation.blur:
         sigma = rng.uniform(0, augmentation.blur)
         if sigma > 0.1:  # below, the kernel is one pixel
@@ -129,27 +125,6 @@ def _colour_matrix(saturation: float, hue: float) -> Array:
     cos, sin = saturation * np.cos(angle), saturation * np.sin(angle)
     chroma = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
     return np.linalg.inv(_TO_YIQ) @ chroma @ _TO_YIQ
-
-
-def _occlude(image: Array, share: float, rng: np.random.Generator) -> Array:
-    """Draws one to four filled shapes into `image`, which together cover at most this share of it."""
-    height, width = image.shape[:2]
-    num_shapes = int(rng.integers(1, 5))
-    for area in rng.dirichlet(np.ones(num_shapes)) * share * height * width:
-        aspect = np.exp(rng.uniform(-1, 1))
-        x, y = rng.uniform(0, [width, height])
-        colour = rng.integers(0, 256, 3).tolist()
-        # Truncated, so that rounding never covers more than the share.
-        if rng.random() < 0.5:
-            sides = int(np.sqrt(area * aspect)), int(np.sqrt(area / aspect))
-            corner = int(x - sides[0] / 2), int(y - sides[1] / 2)
-            if min(sides) > 0:
-                cv2.rectangle(image, (*corner, *sides), colour, thickness=-1)
-        else:
-            axes = int(np.sqrt(area * aspect / np.pi)), int(np.sqrt(area / aspect / np.pi))
-            if min(axes) > 0:
-                cv2.ellipse(image, (int(x), int(y)), axes, rng.uniform(0, 180), 0, 360, colour, thickness=-1)
-    return image
 
 
 def _add_noise(image: Array, share: float, rng: np.random.Generator) -> Array:

@@ -33,7 +33,7 @@ ENCODINGS: dict[str, dict[str, Any]] = {
     "keypoints": {"kind": "heatmap", "decoder": "argmax"},
     "pose": {"kind": "pose-image", "instances": "all"},
     "edges": {"kind": "edge-image", "channels": 3},
-    "depth": {"kind": "depth-image"},
+    "depth": {"kind": "depth-image", "channels": 3},
     "correspondence": {"kind": "correspondence"},
     "appearance": {"kind": "appearance"},
 }

@@ -29,13 +29,10 @@ from gensight.samples import Depth, Instance, Item, Query, Sample, Visibility
 from gensight.skeletons import OPENPOSE_18
 from gensight.transforms import whole_frame
 from tests.contracts.encoding import EncodingContract
+from tests.metrics.subjects import given
 
 NAMES = ("background", "cat", "dog", "bird")
 SIDES = (64, 128, 256, 512)
-
-
-def given(value):
-    return value
 
 
 def photograph(size):

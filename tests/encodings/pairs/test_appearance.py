@@ -55,16 +55,15 @@ class AppearanceContract(EncodingContract):
     """Descriptors that tell the subjects from their surroundings, and the third image from the others."""
 
     region = "image"
-    compare: str | None = None
 
     def encoding(self):
-        return Appearance(stride=8, region=self.region, compare=self.compare)
+        return Appearance(stride=8, region=self.region)
 
     def item(self, rng):
         return triplet(self.region)
 
     def answer(self, item, views):
-        encoding = Appearance(stride=8, region="box", compare="mean")
+        encoding = Appearance(stride=8, region="box")
         boxed = Item(item.samples, 0, relation=item.relation)
         regions = encoding.encode(boxed, views)["descriptors"]
         if self.region == "image":
@@ -130,13 +129,6 @@ class TestBox(AppearanceContract):
 
 class TestMask(AppearanceContract):
     region = "mask"
-
-
-class TestBoxByCells(AppearanceContract):
-    region, compare = "box", "cells"
-
-    def assert_within_bound(self, prediction, item, view):
-        assert prediction.similarities[0] > prediction.similarities[1]
 
 
 class TestPose:

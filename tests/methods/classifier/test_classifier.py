@@ -16,8 +16,9 @@ from gensight.engine.run_folder import RunFolder
 from gensight.loading.draw_order import DrawOrder
 from gensight.loading.stream import CaseBatches
 from gensight.methods.classifier.method import Classifier, cross_entropy
-from gensight.methods.loss import total_loss
+from gensight.methods.loss import Loss, total_loss
 from gensight.samples import Batch
+from tests.learning import StoppedError
 from tests.methods.classifier import small
 
 SGD = Optimisation(steps=8, learning_rate=0.05, optimiser="sgd", momentum=0.9, schedule="cosine", weight_decay=1e-4)
@@ -70,16 +71,12 @@ def train(root: Path, method: Classifier, optimisation: Optimisation = SGD) -> d
     return load_file(RunFolder(root).weights)
 
 
-class StoppedError(Exception):
-    """Stands for a kill in the middle of a step."""
-
-
 def test_a_training_that_was_stopped_ends_in_the_same_weights(tmp_path: Path) -> None:
     whole = train(tmp_path / "whole", small.method())
     method, count = small.method(), 0
     losses = method.losses
 
-    def stopping(batch: Batch, group: str = "model") -> dict[str, Tensor]:
+    def stopping(batch: Batch, group: str = "model") -> dict[str, Loss]:
         nonlocal count
         count += 1
         if count == 6:

@@ -11,7 +11,9 @@ import torch
 from safetensors.torch import load_file
 
 from gensight.engine.run_folder import RunFolder
+from gensight.methods.loss import Loss
 from gensight.samples import Batch
+from tests.learning import StoppedError
 from tests.methods.instruct import training
 from tests.pipelines import save_pipeline
 
@@ -25,17 +27,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base
 
 
-class StoppedError(Exception):
-    pass
-
-
 @pytest.mark.parametrize("way", WAYS)
 def test_a_run_stopped_in_the_middle_of_an_epoch_ends_bit_identical(folder: Path, tmp_path: Path, way: str) -> None:
     training.train(tmp_path / "whole", training.method(folder, way))
     method = training.method(folder, way)
     losses, count = method.losses, 0
 
-    def stopping(batch: Batch, group: str = "model") -> dict[str, torch.Tensor]:
+    def stopping(batch: Batch, group: str = "model") -> dict[str, Loss]:
         nonlocal count
         count += 1
         if count == 4:

@@ -2,25 +2,23 @@
 
 import contextlib
 import io
+from functools import partial
 
 import numpy as np
 import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from gensight.errors import ConfigError, DataError
-from gensight.metrics.coco.detection import CocoBox, VocBox, box_overlaps, detection_metric
+from gensight.errors import DataError
+from gensight.metrics.coco.detection import CocoBox, VocBox, box_overlaps
 from gensight.readers.voc.xml import VocFlags
 from gensight.samples import Instance, Item, Prediction, Sample
 from tests.contracts.metric import MetricContract, score
+from tests.metrics.subjects import as_prediction, no_image
 
 SIZE = (480, 640)
 NAMES = ("cat", "dog", "person")
 PARTS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
-
-
-def image() -> np.ndarray:
-    raise AssertionError("metrics never look at pixels")
 
 
 def thing(category, box, confidence=1.0, **fields) -> Instance:
@@ -29,11 +27,11 @@ def thing(category, box, confidence=1.0, **fields) -> Instance:
 
 def scene(key, *instances, difficult=()) -> Item:
     extras = {"voc_flags": tuple(VocFlags(difficult=n in difficult) for n in range(len(instances)))}
-    return Item((Sample(key, SIZE, image, instances, group=key, extras=extras),))
+    return Item((Sample(key, SIZE, no_image, instances, group=key, extras=extras),))
 
 
-def as_prediction(item, *instances) -> Prediction:
-    return Prediction(item.sample.key, SIZE, instances, item_key=item.key, group=item.sample.group)
+def answer(item, *instances) -> Prediction:
+    return as_prediction(item, instances=instances)
 
 
 def boxes(rng, count) -> list[tuple[str, np.ndarray]]:
@@ -63,7 +61,7 @@ def random_scenes(seed: int, num: int = 12, crowds: bool = True):
                 answers.append(thing(other, np.concatenate([moved[:2], np.maximum(moved[2:], moved[:2] + 1)]),
                                      float(np.round(rng.random(), 2))))  # fmt: skip
         answers += [thing(name, box, float(np.round(rng.random() * 0.6, 2))) for name, box in boxes(rng, 3)]
-        found.append((as_prediction(item, *answers), item))
+        found.append((answer(item, *answers), item))
     return found
 
 
@@ -77,9 +75,7 @@ class _Boxes(MetricContract):
         right = kind == "perfect"
         return [
             (
-                as_prediction(
-                    item, *(one if right else thing(one.category, one.box + 1000) for one in item.sample.instances)
-                ),
+                answer(item, *(one if right else thing(one.category, one.box + 1000) for one in item.sample.instances)),
                 item,
             )
             for _, item in found
@@ -141,7 +137,7 @@ def test_more_than_a_hundred_boxes_are_cut_as_pycocotools_cuts_them():
     rng = np.random.default_rng(0)
     item = scene("a", *(thing("cat", box, area=float(np.prod(box[2:] - box[:2]))) for _, box in boxes(rng, 5)))
     many = [thing("cat", box, float(np.round(rng.random(), 1))) for _, box in boxes(rng, 150)]
-    answers = [(as_prediction(item, *many, *(thing("cat", one.box, 0.5) for one in item.sample.instances)), item)]
+    answers = [(answer(item, *many, *(thing("cat", one.box, 0.5) for one in item.sample.instances)), item)]
     result = score(CocoBox(), answers)
     expected = [value if value > -1 else float("nan") for value in reference(answers)]
     assert [result.parts[name] for name in PARTS] == pytest.approx(expected, abs=1e-6, nan_ok=True)
@@ -153,19 +149,17 @@ def test_trap_200_false_boxes_lower_ap():
     item = scene("a", thing("cat", (10, 10, 100, 100)))
     empty = scene("b", thing("dog", (10, 10, 100, 100)))
     right = [
-        (as_prediction(item, thing("cat", (10, 10, 100, 100), 0.5)), item),
-        (as_prediction(empty, thing("dog", (10, 10, 100, 100))), empty),
+        (answer(item, thing("cat", (10, 10, 100, 100), 0.5)), item),
+        (answer(empty, thing("dog", (10, 10, 100, 100))), empty),
     ]
     ghosts = [thing("cat", box, 0.9) for _, box in boxes(rng, 200)]
-    for metric in ("coco-box", "voc07", "voc12"):
-        fresh = detection_metric(metric)
-        assert score(fresh, right).value == pytest.approx(1)
+    for fresh in (CocoBox, partial(VocBox, "voc07"), partial(VocBox, "voc12")):
+        assert score(fresh(), right).value == pytest.approx(1)
         for place in (0, 1):
             prediction, of = right[place]
             haunted = list(right)
-            haunted[place] = (as_prediction(of, *prediction.instances, *ghosts), of)
-            fresh = detection_metric(metric)
-            assert score(fresh, haunted).value < 0.53  # cats' precision is near 0, dogs' is 1
+            haunted[place] = (answer(of, *prediction.instances, *ghosts), of)
+            assert score(fresh(), haunted).value < 0.53  # cats' precision is near 0, dogs' is 1
 
 
 def devkit(answers, category: str, eleven: bool) -> float:
@@ -214,7 +208,7 @@ def test_voc_equals_a_plain_repetition(protocol, seed):
         difficult = [n for n in range(len(item.sample.instances)) if rng.random() < 0.2]
         again = scene(item.sample.key, *item.sample.instances, difficult=difficult)
         instances = [thing(one.category, one.box, float(rng.random())) for one in prediction.instances]
-        answers.append((as_prediction(again, *instances), again))
+        answers.append((answer(again, *instances), again))
     result = score(VocBox(protocol), answers)
     expected = {f"AP/{name}": devkit(answers, name, protocol == "voc07") for name in NAMES}
     assert result.parts == pytest.approx(expected, abs=1e-9)
@@ -222,11 +216,9 @@ def test_voc_equals_a_plain_repetition(protocol, seed):
 
 
 def test_refusals():
-    item = Item((Sample("a", SIZE, image),))
+    item = Item((Sample("a", SIZE, no_image),))
     with pytest.raises(DataError, match="needs images whose objects are marked"):
-        CocoBox().update(as_prediction(item), item)
+        CocoBox().update(answer(item), item)
     item = scene("a", Instance("cat"))
     with pytest.raises(DataError, match="needs the box of every object"):
-        CocoBox().update(as_prediction(item), item)
-    with pytest.raises(ConfigError, match="no detection protocol is called `voc`"):
-        detection_metric("voc")
+        CocoBox().update(answer(item), item)

@@ -7,39 +7,33 @@ from PIL import Image
 from torch.nn import functional
 
 from gensight.encodings.gaze import map_name, quantised_gaussian
-from gensight.errors import ConfigError, DataError
+from gensight.errors import DataError
 from gensight.metrics.gaze.auc import auc_of_mask, auc_of_points, point_cells, rectangle, resized, whole_map
-from gensight.metrics.gaze.scores import PROTOCOLS, GazeScores, InFrameAp, angles, auc, gaze_metric, predicted_point
+from gensight.metrics.gaze.scores import PROTOCOLS, GazeScores, InFrameAp, angles, auc, predicted_point
 from gensight.readers.gazefollow.tables import read_annotations
 from gensight.readers.goo.reader import GAZED
 from gensight.readers.shared.gaze_annotations import Tally
 from gensight.samples import Gaze, Instance, Item, Prediction, Sample, ScoreMap
 from gensight.transforms.views import stretched_box, stretched_frame, whole_frame
 from tests.contracts.metric import MetricContract, only, score, scores
+from tests.metrics.subjects import as_prediction, no_image
 
 SIZE = (60, 80)
-
-
-def image():
-    raise AssertionError("metrics never look at pixels")
 
 
 def person(key, points, in_frame=True, group="", instances=(), **extras):
     gaze = Gaze(np.asarray(points, dtype=np.float64).reshape(-1, 2), in_frame, np.array([10.0, 30.0]))
     one = Instance("person", head_box=np.array([5.0, 5, 15, 15]), gaze=gaze)
-    sample = Sample(key, SIZE, image, (one, *instances), group=group, extras=extras)
+    sample = Sample(key, SIZE, no_image, (one, *instances), group=group, extras=extras)
     return Item((sample, sample), instance=0)
 
 
 def answer(item, values, probability=0.5):
     gaze = Gaze(np.zeros((1, 2)), probability >= 0.5, in_frame_probability=probability)
-    return Prediction(
-        item.sample.key,
-        SIZE,
-        (Instance("person", gaze=gaze),),
+    return as_prediction(
+        item,
+        instances=(Instance("person", gaze=gaze),),
         maps={map_name(item): ScoreMap(np.asarray(values, np.float32)[None], stretched_frame(SIZE, (64, 64)))},
-        item_key=item.key,
-        group=item.sample.group,
     )
 
 
@@ -176,7 +170,7 @@ def test_goo_asks_for_the_right_class():
     shelves = [Instance(f"product-0{n}", box=np.array([20.0 * n, 20, 20.0 * n + 10, 30])) for n in (1, 2, 3)]
     item = person("a", [[45, 25]], instances=shelves, **{GAZED: 2})
     right, wrong = (answer(item, blob(x / 80 * 64, 25 / 60 * 64)) for x in (46, 51.9))
-    results = {name: one.value for name, one in scores(gaze_metric("goo-5x5"), [(right, item)]).items()}
+    results = {name: one.value for name, one in scores(GazeScores("goo-5x5"), [(right, item)]).items()}
     assert results["goo-5x5-auc"] == pytest.approx(1)
     assert (results["goo-5x5-pa@0.10"], results["goo-5x5-cpa@0.10"]) == (1, 1)
     far = answer(item, blob(66 / 80 * 64, 25 / 60 * 64))
@@ -304,8 +298,6 @@ class TestInFrameAp(MetricContract):
 
 
 def test_bad_input():
-    with pytest.raises(ConfigError, match="no gaze protocol is called `gaze`"):
-        gaze_metric("gaze")
     item = person("a", [[40, 30]])
     with pytest.raises(DataError, match="has no gaze map"):
         GazeScores("gazefollow", ("auc",)).update(Prediction("a", SIZE, item_key=item.key), item)

@@ -4,64 +4,60 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from gensight.config.fields import Positive, PositiveInteger
-from gensight.config.protocols import TRAINED
-from gensight.config.sections import EncodingFacts, EncodingSection
+from gensight.config.fields import Positive
+from gensight.config.protocols import TRAINED, Protocol
+from gensight.config.sections import EncodingFacts, GridSection
 
 
-class EdgeImageConfig(EncodingSection):
+def _facts(
+    finds: str, truths: tuple[str, ...], *protocols: Protocol, usual: tuple[Protocol, ...] = ()
+) -> EncodingFacts:
+    return EncodingFacts(
+        finds=finds,
+        truths=truths,
+        files=("maps",),
+        protocols=protocols,
+        usual_protocols=usual or protocols,
+        baselines=("mean-map", *TRAINED),
+        usual_baselines=("mean-map", "random-weights"),
+    )
+
+
+class _PictureConfig(GridSection):
+    channels: Literal[1, 3] = Field(default=1, description="Grey, or the same value three times as published.")
+
+
+class EdgeImageConfig(_PictureConfig):
     """How much of an edge each cell holds."""
 
     kind: Literal["edge-image"] = "edge-image"
-    kind_facts: ClassVar[EncodingFacts] = EncodingFacts(
-        finds="edges",
-        truths=("edges",),
-        files=("maps",),
-        protocols=("edges-f",),
-        usual_protocols=("edges-f",),
-        baselines=("mean-map", *TRAINED),
-        usual_baselines=("mean-map", "random-weights"),
-    )
-    channels: Literal[1, 3] = Field(default=1, description="Grey, or the same value three times as published.")
-    stride: PositiveInteger = Field(default=4, description="Input pixels per cell.")
+    kind_facts: ClassVar[EncodingFacts] = _facts("edges", ("edges",), "edges-f")
 
 
-class DepthImageConfig(EncodingSection):
+class DepthImageConfig(_PictureConfig):
     """Inverse depth, near is white, scaled to each image's own range: the picture that depth-controlled models take."""
 
     kind: Literal["depth-image"] = "depth-image"
-    kind_facts: ClassVar[EncodingFacts] = EncodingFacts(
-        finds="depth",
-        truths=("depth",),
-        files=("maps",),
-        protocols=("depth-affine",),
-        usual_protocols=("depth-affine",),
-        baselines=("mean-map", *TRAINED),
-        usual_baselines=("mean-map", "random-weights"),
-    )
-    channels: Literal[1, 3] = Field(default=3, description="Grey, or the same value three times as published.")
-    stride: PositiveInteger = Field(default=4, description="Input pixels per cell.")
+    kind_facts: ClassVar[EncodingFacts] = _facts("depth", ("depth",), "depth-affine")
 
 
-class DepthMapConfig(EncodingSection):
+class DepthMapConfig(GridSection):
     """One number per cell: depth in metres, or right up to scale and shift."""
 
     kind: Literal["depth-map"] = "depth-map"
-    kind_facts: ClassVar[EncodingFacts] = EncodingFacts(
-        finds="depth",
-        truths=("depth",),
-        files=("maps",),
-        protocols=("depth-metric", "depth-median-scaled", "depth-affine"),
-        usual_protocols=("depth-metric", "depth-affine"),
-        baselines=("mean-map", *TRAINED),
-        usual_baselines=("mean-map", "random-weights"),
+    kind_facts: ClassVar[EncodingFacts] = _facts(
+        "depth",
+        ("depth",),
+        "depth-metric",
+        "depth-median-scaled",
+        "depth-affine",
+        usual=("depth-metric", "depth-affine"),
     )
     depth: Literal["metric", "affine"] = Field(
         default="metric", description="metric: metres; affine: right up to one scale and shift per image."
     )
     near: Positive = Field(default=0.1, description="Nearest depth that can be represented, in metres.")
     far: Positive = Field(default=10.0, description="Farthest depth that can be represented, in metres.")
-    stride: PositiveInteger = Field(default=4, description="Input pixels per cell.")
 
     @model_validator(mode="after")
     def _ordered(self) -> "DepthMapConfig":
@@ -70,17 +66,8 @@ class DepthMapConfig(EncodingSection):
         return self
 
 
-class NormalsConfig(EncodingSection):
+class NormalsConfig(GridSection):
     """Which way surfaces face: normals in the camera's frame, from metric depth and intrinsics."""
 
     kind: Literal["normals"] = "normals"
-    kind_facts: ClassVar[EncodingFacts] = EncodingFacts(
-        finds="which way surfaces face",
-        truths=("depth", "camera"),
-        files=("maps",),
-        protocols=("angular-error",),
-        usual_protocols=("angular-error",),
-        baselines=("mean-map", *TRAINED),
-        usual_baselines=("mean-map", "random-weights"),
-    )
-    stride: PositiveInteger = Field(default=4, description="Input pixels per cell.")
+    kind_facts: ClassVar[EncodingFacts] = _facts("which way surfaces face", ("depth", "camera"), "angular-error")

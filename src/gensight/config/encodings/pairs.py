@@ -6,12 +6,12 @@ from pydantic import Field
 
 from gensight.config.fields import PositiveInteger
 from gensight.config.protocols import TRAINED
-from gensight.config.sections import EncodingFacts, EncodingSection
+from gensight.config.sections import EncodingFacts, EncodingSection, GridSection
 
 Distance = tuple[PositiveInteger, PositiveInteger]
 
 
-class CorrespondenceConfig(EncodingSection):
+class CorrespondenceConfig(GridSection):
     """Descriptors by which the same point is found in another image."""
 
     kind: Literal["correspondence"] = "correspondence"
@@ -29,8 +29,6 @@ class CorrespondenceConfig(EncodingSection):
         default=(2, 23), description="Fewest and most frames between the two images, where the data defines no pairs."
     )
     num_points: PositiveInteger = Field(default=128, description="Most points compared in one pair.")
-    pairs_per_sample: PositiveInteger = Field(default=1, description="Pairs that each image begins.")
-    stride: PositiveInteger = Field(default=4, description="Input pixels per cell of the descriptors.")
 
 
 class AppearanceConfig(EncodingSection):
@@ -81,7 +79,6 @@ class LandmarkPairsConfig(EncodingSection):
     distance: Distance = Field(
         default=(3, 40), description="Fewest and most frames between the two images of a temporal pair."
     )
-    pairs_per_sample: PositiveInteger = Field(default=4, description="Partner frames sampled for each frame.")
 
     @property
     def skeleton_name(self) -> str:

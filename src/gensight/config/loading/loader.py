@@ -1,12 +1,14 @@
 """Recipes: found by name or path, read, overridden, checked and written."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from gensight.config.data import Data
 from gensight.config.fields import Section
@@ -14,13 +16,14 @@ from gensight.config.loading.overrides import Override, apply_overrides, parse_o
 from gensight.config.loading.problems import Problem, problems_of, raise_all
 from gensight.config.loading.yaml_text import Document, parse
 from gensight.config.pretrain import PretrainConfig
+from gensight.config.recipe import DataOnly
 from gensight.config.schema import RunConfig
 from gensight.config.study import StudyConfig
 from gensight.errors import ConfigError, did_you_mean
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 VERBS = ("train", "pretrain", "study")
-Config = TypeVar("Config", RunConfig, PretrainConfig, StudyConfig)
+Config = TypeVar("Config", RunConfig, PretrainConfig, StudyConfig, DataOnly)
 
 
 def list_recipes() -> dict[str, Path]:
@@ -63,16 +66,7 @@ def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> RunC
 
 def compose_recipe(name: str, values: Mapping[str, Any], overrides: Iterable[str] = ()) -> RunConfig:
     """The recipe of a training run from plain values; overrides and errors as for `load_recipe`."""
-    parsed, problems = parse_overrides(overrides)
-    changed, more = apply_overrides({"name": name, **values}, parsed, RunConfig)
-    problems += more
-    try:
-        config = RunConfig.model_validate(changed)
-    except ValidationError as error:
-        raise_all([*problems, *problems_of(error, RunConfig)], name)
-        raise AssertionError("a validation error holds at least one problem") from error
-    raise_all(problems, name)
-    return config
+    return _checked(RunConfig, {"name": name, **values}, overrides, name)
 
 
 def load_pretrain_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> PretrainConfig:
@@ -85,28 +79,18 @@ def load_study_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -
     return _load(StudyConfig, recipe_path(name_or_path), overrides)
 
 
-class _DataOnly(Section):
-    data: Data = Field(description="Images and labels.")
-
-
 def load_data(kind: str, overrides: Iterable[str] = ()) -> Data:
     """A `data` section by itself, from its kind and `key=value` each (without `data.`). Raises ConfigError."""
-    parsed, problems = parse_overrides(overrides)
-    values, more = apply_overrides({"kind": kind}, parsed, _DataOnly)
-    problems += more
-    try:
-        config = _DataOnly.model_validate({"data": values})
-    except ValidationError as error:
-        found = [_without_data(one) for one in problems_of(error, _DataOnly)]
-        raise_all(problems + found, f"data set `{kind}`")
-        raise AssertionError("a validation error holds at least one problem") from error
-    raise_all(problems, f"data set `{kind}`")
-    return config.data
 
+    def without_data(problem: Problem, _: list[Override]) -> Problem:
+        path = problem.path[1:] if problem.path[:1] == ("data",) else problem.path
+        what, hint, where = (
+            text and re.sub(r"\bdata\.(?=\w)", "", text) for text in (problem.what, problem.hint, problem.where)
+        )
+        return replace(problem, path=path, what=what or "", hint=hint, where=where)
 
-def _without_data(problem: Problem) -> Problem:
-    hint = problem.hint and problem.hint.replace("data.", "")
-    return replace(problem, path=problem.path[1:] if problem.path[:1] == ("data",) else problem.path, hint=hint)
+    prefixed = [f"data.{text}" for text in overrides]
+    return _checked(DataOnly, {"data": {"kind": kind}}, prefixed, f"data set `{kind}`", without_data).data
 
 
 def dump_config(config: Section) -> str:
@@ -134,16 +118,28 @@ def read_recipe_file(path: Path) -> Document:
 def _load(model: type[Config], path: Path, texts: Iterable[str]) -> Config:
     document = read_recipe_file(path)
     _check_verb(document.value, model, path)
+    located = partial(_with_source, document=document, path=path)
+    return _checked(model, {"name": path.stem, **document.value}, texts, str(path), located)
+
+
+def _checked(
+    model: type[Config],
+    values: dict[str, Any],
+    texts: Iterable[str],
+    where: str,
+    reported: Callable[[Problem, list[Override]], Problem] = lambda problem, _: problem,
+) -> Config:
+    """The values with overrides, validated; one error lists every mistake, as `reported` puts it."""
     overrides, problems = parse_overrides(texts)
-    values, more = apply_overrides(document.value, overrides, model)
+    values, more = apply_overrides(values, overrides, model)
     problems += more
+    config = None
     try:
-        config = model.model_validate({"name": path.stem, **values})
+        config = model.model_validate(values)
     except ValidationError as error:
-        problems += [_with_source(one, document, overrides, path) for one in problems_of(error, model)]
-        raise_all(problems, str(path))
-        raise AssertionError("a validation error holds at least one problem") from error
-    raise_all(problems, str(path))
+        problems += problems_of(error, model)
+    raise_all([reported(problem, overrides) for problem in problems], where)
+    assert config is not None, "a validation error holds at least one problem"
     return config
 
 
@@ -156,8 +152,10 @@ def _check_verb(values: dict[str, Any], model: type[Section], path: Path) -> Non
                           hint=f"run `gensight {verb} {name}`")  # fmt: skip
 
 
-def _with_source(problem: Problem, document: Document, overrides: list[Override], path: Path) -> Problem:
-    """Names the override or the line of the file that the problem comes from."""
+def _with_source(problem: Problem, overrides: list[Override], document: Document, path: Path) -> Problem:
+    """Names the override or the line of the file that the problem comes from, where it doesn't yet."""
+    if problem.where is not None:
+        return problem
     override = source_of(problem.path, problem.path in document.lines, overrides)
     if override:
         return replace(problem, where=override)

@@ -2,15 +2,16 @@
 
 import copy
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic.fields import FieldInfo
 
 from gensight.config.fields import Section
-from gensight.config.loading.problems import Path, Problem, kinds, sections
+from gensight.config.loading.problems import Path, Problem
 from gensight.config.loading.yaml_text import parse
+from gensight.config.sections import kinds, members
 from gensight.errors import ConfigError
 
 
@@ -26,6 +27,11 @@ class Override:
 def text_override(key: str, value: object) -> str:
     """An override whose value is text, whatever characters it has."""
     return f"{key}={json.dumps(str(value))}"
+
+
+def value_overrides(values: Mapping[str, Any]) -> list[str]:
+    """Dotted keys and their values as overrides: JSON is the YAML that means the same for every value."""
+    return [f"{key}={json.dumps(value, default=str)}" for key, value in values.items()]
 
 
 def parse_overrides(texts: Iterable[str]) -> tuple[list[Override], list[Problem]]:
@@ -73,7 +79,7 @@ def _set(values: dict[str, Any], override: Override, root: type[Section]) -> Pro
         if not isinstance(node, dict):
             what = "is a value, not a section with keys of its own"
             return Problem(override.path[:depth], what, where=f"override `{override.text}`")
-        around = _chosen(sections(info.annotation), node) if info else None
+        around = _chosen(members(info.annotation), node) if info else None
     key = override.path[-1]
     if key == "kind" and node.get("kind") != override.value:
         node.clear()
@@ -87,7 +93,7 @@ def _seed(info: FieldInfo | None) -> dict[str, Any]:
     return {} if kind is None else {"kind": kind}
 
 
-def _chosen(allowed: list[type[Section]], node: dict[str, Any]) -> type[Section] | None:
+def _chosen(allowed: Sequence[type[Section]], node: dict[str, Any]) -> type[Section] | None:
     if len(allowed) == 1:
         return allowed[0]
     return kinds(allowed).get(str(node.get("kind")))

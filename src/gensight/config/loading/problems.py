@@ -1,13 +1,14 @@
 """What pydantic found wrong, in the words of a recipe: dotted key, value, valid choices, nearest key."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from gensight.config.fields import Section
+from gensight.config.sections import kinds, members
 from gensight.errors import ConfigError, did_you_mean, nearest
 
 Path = tuple[str | int, ...]
@@ -55,25 +56,11 @@ def raise_all(problems: Sequence[Problem], where: str) -> None:
 # --- the schema as a tree
 
 
-def sections(annotation: Any) -> list[type[Section]]:
-    """The Section classes that a field's annotation allows: several for a union tagged by `kind`."""
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return [annotation]
-    if get_origin(annotation) in (tuple, Literal):
-        return []
-    return [section for part in get_args(annotation) for section in sections(part)]
-
-
-def kinds(choices: Iterable[type[Section]]) -> dict[str, type[Section]]:
-    """`kind` -> its Section class, for those that have one."""
-    return {choice.model_fields["kind"].default: choice for choice in choices if "kind" in choice.model_fields}
-
-
 def all_paths(section: type[Section], prefix: Path = ()) -> Iterator[Path]:
     """Every key that a recipe can have, over all kinds."""
     for name, info in section.model_fields.items():
         yield (*prefix, name)
-        for child in sections(info.annotation):
+        for child in members(info.annotation):
             yield from all_paths(child, (*prefix, name))
 
 
@@ -84,7 +71,7 @@ class _KeyLocation:
     path: Path
     around: type[Section] | None
     info: FieldInfo | None
-    allowed: list[type[Section]] = field(default_factory=list)
+    allowed: Sequence[type[Section]] = ()
 
 
 def _place(root: type[Section], location: tuple[str | int, ...]) -> _KeyLocation:
@@ -98,7 +85,7 @@ def _place(root: type[Section], location: tuple[str | int, ...]) -> _KeyLocation
         around = place.allowed[0] if place.allowed else None
         info = around.model_fields.get(str(element)) if around else None
         info = info or (place.info if isinstance(element, int) or _is_mapping(place.info) else None)
-        allowed = sections(info.annotation) if info and not isinstance(element, int) else []
+        allowed = members(info.annotation) if info and not isinstance(element, int) else ()
         place = _KeyLocation((*place.path, element), around, info, allowed)
     return place
 
@@ -114,6 +101,26 @@ def _literals(annotation: Any) -> list[str]:
 
 
 # --- one problem
+
+_SECTION = "must be a section with keys of its own"
+_REQUIREMENTS = {
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text (in quotes, if it looks like a number)",
+    "string_too_short": "must not be empty",
+    "path_type": "must be a path",
+    "tuple_type": "must be a list, like [a, b]",
+    "model_type": _SECTION,
+    "model_attributes_type": _SECTION,
+    "dict_type": _SECTION,
+    "too_short": "must have at least {min_length} entries",
+    "too_long": "must have at most {max_length} entries",
+    "greater_than": "must be above {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+}  # pydantic's error -> what is required; of others its own message
 
 
 def problems_of(error: ValidationError, root: type[Section]) -> list[Problem]:
@@ -145,7 +152,9 @@ def _problem(detail: Mapping[str, Any], root: type[Section]) -> Problem:
             return Problem(place.path, f"{word} {given!r}", valid, did_you_mean(str(given), valid))
         case "value_error":
             return Problem(place.path, str(detail["ctx"]["error"]))
-    return Problem(place.path, f"{_requirement(detail)}, got {given!r}")
+    template = _REQUIREMENTS.get(detail["type"])
+    requirement = template.format_map(detail.get("ctx", {})) if template else str(detail["msg"])
+    return Problem(place.path, f"{requirement}, got {given!r}")
 
 
 def _unknown_key(place: _KeyLocation, root: type[Section]) -> Problem:
@@ -169,39 +178,5 @@ def _siblings(root: type[Section], path: Path) -> list[type[Section]]:
     level = [root]
     for key in path:
         infos = [section.model_fields[str(key)] for section in level if str(key) in section.model_fields]
-        level = [child for info in infos for child in sections(info.annotation)]
+        level = [child for info in infos for child in members(info.annotation)]
     return level
-
-
-def _requirement(detail: Mapping[str, Any]) -> str:
-    context = detail.get("ctx", {})
-    match detail["type"]:
-        case "int_type":
-            return "must be a whole number"
-        case "float_type":
-            return "must be a number"
-        case "finite_number":
-            return "must be a finite number"
-        case "bool_type":
-            return "must be true or false"
-        case "string_type":
-            return "must be text (in quotes, if it looks like a number)"
-        case "string_too_short":
-            return "must not be empty"
-        case "path_type":
-            return "must be a path"
-        case "tuple_type":
-            return "must be a list, like [a, b]"
-        case "model_type" | "model_attributes_type" | "dict_type":
-            return "must be a section with keys of its own"
-        case "too_short":
-            return f"must have at least {context['min_length']} entries"
-        case "too_long":
-            return f"must have at most {context['max_length']} entries"
-        case "greater_than":
-            return f"must be above {context['gt']:g}"
-        case "greater_than_equal":
-            return f"must be at least {context['ge']:g}"
-        case "less_than_equal":
-            return f"must be at most {context['le']:g}"
-    return str(detail["msg"])

@@ -9,31 +9,29 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gensight.encodings.base import Encoding, ItemSequence, OutputSpec
-from gensight.encodings.grids import grid_cells
+from gensight.encodings.base import ItemSequence, OutputSpec, RelationEncoding, predict
+from gensight.encodings.pairs.frame_pairs import frame_range
 from gensight.encodings.pairs.triplets import Region, Triplet, draw_triplets
 from gensight.encodings.panels import Panel, sheet
-from gensight.errors import ConfigError
 from gensight.geometry import warp_image
 from gensight.readers.base import Reader
-from gensight.samples import Array, Instance, Item, Prediction, Relation, Sample, Size, View
+from gensight.samples import Array, Instance, Item, Prediction, Relation, Sample, View
 from gensight.transforms.augmentation import Augmentation, augment_pixels
 
-Compare = Literal["cells", "mean"]
 Colours = Literal["own", "varied"]
 _LIGHT = Augmentation(brightness=0.4, contrast=0.4, saturation=0.5, hue=0.5)  # any hue may become any other
 _LEAST = 1e-3  # area of a region in cells below which it counts as out of view
 
 
-class Appearance(Encoding):
+class Appearance(RelationEncoding):
     """Triplets: an anchor, another image of its group (video, scene), and an image that shows something else.
 
     Output `descriptors`: one map of descriptors per image, (3, channels, grid_height, grid_width). Its target is
-    the part of each cell that is compared, in [0, 1]; its shape depends on `compare`:
+    the part of each cell that is compared, in [0, 1]; its shape depends on `region`:
 
-    - `compare="cells"`: (1, grid_height, grid_width), the part of the grid that the regions of all images have in
+    - `image`: (1, grid_height, grid_width), the part of the grid that the regions of all images have in
       common. Similarity is the mean cosine of corresponding cells (Luo et al., "Readout Guidance", CVPR 2024).
-    - `compare="mean"`: (3, grid_height, grid_width), a region for each image. Similarity is the cosine of the regions'
+    - `box`, `mask`: (3, grid_height, grid_width), a region for each image. Similarity is the cosine of the regions'
       mean descriptors, wherever they lie.
 
     `descriptors_weight` is (1,), 0 where a region is unknown or out of view.
@@ -50,7 +48,6 @@ class Appearance(Encoding):
             the anchor's key. Variants are never anchor or positive.
         distance: Fewest and most frames between anchor and positive, counted within a group.
         seed: Seeds the choice of triplets.
-        compare: `cells` or `mean`; None: cells for whole images, mean for boxes and masks.
         colours: The images' `own`, or `varied`: each of the three has its hues turned and its saturation, brightness
             and contrast changed at random, so that colour is no cue.
 
@@ -68,16 +65,10 @@ class Appearance(Encoding):
         negative: Literal["other-group", "variant"] = "other-group",
         distance: tuple[int, int] = (1, 1000),
         seed: int = 0,
-        compare: Compare | None = None,
         colours: Colours = "own",
     ) -> None:
-        if not 1 <= distance[0] <= distance[1]:
-            raise ConfigError(f"distance={distance} is not a range of frames", hint="give the fewest, then the most")
-        if stride < 1:
-            raise ConfigError(f"a stride must be at least 1 model pixel per cell, got {stride}")
-        self.stride, self.region, self.negative = stride, region, negative
-        self.distance, self.seed = (distance[0], distance[1]), seed
-        self.compare: Compare = compare or ("cells" if region == "image" else "mean")
+        super().__init__(stride)
+        self.region, self.negative, self.distance, self.seed = region, negative, frame_range(distance), seed
         self.colours: Colours = colours
 
     @property
@@ -93,14 +84,6 @@ class Appearance(Encoding):
         error = similarities[1] - similarities[0] if len(similarities) > 1 else -similarities[0]
         return Panel(sheet([sample.image() for sample in item.samples], captions), float(error), "margin missed by")
 
-    def items(self, sample: Sample) -> list[Item]:
-        """None: the encoding compares several images."""
-        return []
-
-    def items_to_predict(self, sample: Sample) -> list[Item]:
-        """None: the encoding compares several images."""
-        return []
-
     def build_items(self, reader: Reader) -> Sequence[Item]:
         """One triplet for each sample (each subject in it) that has a partner; pixels are read on demand.
 
@@ -109,10 +92,6 @@ class Appearance(Encoding):
         """
         triplets = draw_triplets(reader, self.region, self.negative == "variant", self.distance, self.seed)
         return Triplets(reader, triplets, self.seed if self.colours == "varied" else None)
-
-    def grid_size(self, model_size: Size) -> Size:
-        """Cells of `stride` model pixels. ConfigError where they do not tile the frame."""
-        return grid_cells(model_size, self.stride, "descriptor")
 
     def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
         """Regions (1 or 3, grid_height, grid_width) in [0, 1] and weight (1,)."""
@@ -130,13 +109,7 @@ class Appearance(Encoding):
         """
         descriptors = outputs["descriptors"].detach().cpu().float()
         regions = torch.from_numpy(self._regions(item, views))
-        return Prediction(
-            sample_key=item.sample.key,
-            size=item.sample.size,
-            similarities=tuple(region_similarities(descriptors[None], regions[None])[0].tolist()),
-            item_key=item.key,
-            group=item.sample.group,
-        )
+        return predict(item, similarities=tuple(region_similarities(descriptors[None], regions[None])[0].tolist()))
 
     def _regions(self, item: Item, views: tuple[View, ...]) -> Array:
         """float32 (1 or 3, grid_height, grid_width)."""
@@ -147,7 +120,7 @@ class Appearance(Encoding):
             cells = shown.reshape(height, self.stride, width, self.stride).mean((1, 3), dtype=np.float32)
             parts.append(cells / np.float32(255))
         regions = np.stack(parts)
-        return regions.min(0, keepdims=True) if self.compare == "cells" else regions
+        return regions.min(0, keepdims=True) if self.region == "image" else regions
 
 
 class Triplets(ItemSequence):

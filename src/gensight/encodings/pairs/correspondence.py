@@ -7,15 +7,14 @@ import torch
 from torch import Tensor
 
 from gensight.drawing import draw_matches
-from gensight.encodings.base import Encoding, ItemSequence, OutputSpec
-from gensight.encodings.grids import grid_cells
-from gensight.encodings.pairs.frame_pairs import members_by_group, partners, short_groups
-from gensight.encodings.pairs.matching import TEMPERATURE, find_points
+from gensight.encodings.base import ItemSequence, OutputSpec, RelationEncoding, predict
+from gensight.encodings.pairs.frame_pairs import frame_range, members_by_group, partners, short_groups
+from gensight.encodings.pairs.matching import find_points
 from gensight.encodings.panels import PICTURE_SIDE, Panel, shrunk
 from gensight.errors import ConfigError, DataError
 from gensight.geometry import grid_to_image, image_to_grid, image_to_model, inside
 from gensight.readers.base import Reader
-from gensight.samples import Array, Item, Matches, Prediction, Relation, Sample, Size, View
+from gensight.samples import Array, Item, Matches, Prediction, Relation, Size, View
 
 _NUM_PROBED = 8  # pairs probed before a data set counts as one without tracks
 _NUM_KEPT = 2000  # pairs whose tracks are kept: about 32 kB each
@@ -23,7 +22,7 @@ _SLACK = 1  # px that a track may lie outside of its image, by rounding
 _CURVE_BITS = 8
 
 
-class Correspondence(Encoding):
+class Correspondence(RelationEncoding):
     """Points of a first image, found in a second one by the cosine of descriptors.
 
     Output `descriptors`: one map of unit descriptors per image, (2, channels, grid_height, grid_width). Its target is
@@ -41,8 +40,6 @@ class Correspondence(Encoding):
         num_points: Most points compared in one pair.
         stride: Model pixels per cell.
         seed: Seeds the choice of pairs.
-        pairs_per_sample: How many pairs each sample begins, at most.
-        temperature: Of the softmax that refines a match; see `encodings.matching`.
 
     Errors:
         ConfigError: a value out of its range.
@@ -52,23 +49,12 @@ class Correspondence(Encoding):
     num_samples = 2
 
     def __init__(
-        self,
-        distance: tuple[int, int] = (2, 23),
-        num_points: int = 128,
-        stride: int = 4,
-        seed: int = 0,
-        pairs_per_sample: int = 1,
-        temperature: float = TEMPERATURE,
+        self, distance: tuple[int, int] = (2, 23), num_points: int = 128, stride: int = 4, seed: int = 0
     ) -> None:
-        if not 1 <= distance[0] <= distance[1]:
-            raise ConfigError(f"distance={distance} is not a range of frames", hint="give the fewest, then the most")
-        if min(num_points, stride, pairs_per_sample) < 1 or not temperature > 0:
-            raise ConfigError(
-                "num_points, stride, pairs_per_sample and temperature must be positive, "
-                f"got {num_points}, {stride}, {pairs_per_sample}, {temperature}"
-            )
-        self.distance, self.num_points, self.stride = (distance[0], distance[1]), num_points, stride
-        self.seed, self.pairs_per_sample, self.temperature = seed, pairs_per_sample, temperature
+        super().__init__(stride)
+        if num_points < 1:
+            raise ConfigError(f"num_points must be positive, got {num_points}")
+        self.distance, self.num_points, self.seed = frame_range(distance), num_points, seed
 
     @property
     def outputs(self) -> dict[str, OutputSpec]:
@@ -86,16 +72,8 @@ class Correspondence(Encoding):
         picture = draw_matches(first.image(), second.image(), points, prediction.matches.points, truth)
         return Panel(shrunk(picture, 2 * PICTURE_SIDE), float(np.median(known)) if len(known) else float("nan"), "px")
 
-    def items(self, sample: Sample) -> list[Item]:
-        """None: the encoding relates pairs of images."""
-        return []
-
-    def items_to_predict(self, sample: Sample) -> list[Item]:
-        """None: an item is a pair of images and the points to find."""
-        return []
-
     def build_items(self, reader: Reader) -> Sequence[Item]:
-        """The data set's own pairs, or one (or more) for each sample, chosen from the seed; tracks are read on demand.
+        """The data set's own pairs, or one for each sample, chosen from the seed; tracks are read on demand.
 
         Samples whose group is too short for the distance begin no pair. A pair without a common point stays among the
         items, with weights of 0.
@@ -120,15 +98,10 @@ class Correspondence(Encoding):
         for indices in members.values():
             for place, index in enumerate(indices):
                 there = partners(place, len(indices), self.distance)
-                chosen = rng.permutation(there)[: self.pairs_per_sample].tolist()
-                pairs += [(index, indices[other]) for other in sorted(chosen)]
+                pairs += [(index, indices[other]) for other in rng.permutation(there)[:1].tolist()]
         if not pairs:
             raise short_groups(members, self.distance)
         return sorted(pairs)
-
-    def grid_size(self, model_size: Size) -> Size:
-        """Cells of `stride` model pixels. ConfigError where they do not tile the frame."""
-        return grid_cells(model_size, self.stride, "descriptor")
 
     def encode(self, item: Item, views: tuple[View, ...]) -> dict[str, Tensor]:
         """Targets (2, num_points, 2) and weights (num_points,). DataError for tracks that are none of these images."""
@@ -156,15 +129,9 @@ class Correspondence(Encoding):
         matches = None
         if item.relation is not None and item.relation.tracks is not None:
             queries = image_to_grid(item.relation.tracks[0], views[0], _size(first))
-            found, confidence = find_points(first, second, queries, self.temperature)
+            found, confidence = find_points(first, second, queries)
             matches = Matches(grid_to_image(found, views[1], _size(second)), confidence)
-        return Prediction(
-            sample_key=item.sample.key,
-            size=item.sample.size,
-            matches=matches,
-            item_key=item.key,
-            group=item.sample.group,
-        )
+        return predict(item, matches=matches)
 
 
 class Pairs(ItemSequence):

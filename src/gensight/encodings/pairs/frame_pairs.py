@@ -2,9 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from gensight.errors import DataError
+from gensight.errors import ConfigError, DataError
 
 Range = tuple[int, int]
+
+
+def frame_range(distance: Range) -> Range:
+    """Fewest and most frames between two images. ConfigError where they are no range."""
+    if not 1 <= distance[0] <= distance[1]:
+        raise ConfigError(f"distance={distance} is not a range of frames", hint="give the fewest, then the most")
+    return distance[0], distance[1]
 
 
 def members_by_group(groups: Sequence[str], indices: Iterable[int]) -> dict[str, list[int]]:

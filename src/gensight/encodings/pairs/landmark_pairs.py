@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gensight.encodings.base import Encoding, ItemSequence, OutputSpec
-from gensight.encodings.pairs.frame_pairs import members_by_group, partners, short_groups
+from gensight.encodings.pairs.frame_pairs import frame_range, members_by_group, partners, short_groups
 from gensight.encodings.points import prediction_of_points
 from gensight.errors import ConfigError, DataError
 from gensight.readers.base import Reader
@@ -16,6 +16,7 @@ from gensight.samples import Item, Prediction, Sample, Size, View
 from gensight.skeletons import landmark_skeleton
 
 Pairs = Literal["temporal", "warped", "both"]
+NUM_PARTNERS = 4  # random partners of each frame
 
 
 class LandmarkPairs(Encoding):
@@ -29,7 +30,6 @@ class LandmarkPairs(Encoding):
         pairs: `temporal`: another frame of the group; `warped`: the frame alone; `both`: another frame, where the
             group has one, else the frame twice.
         distance: Fewest and most frames between the two, counted within a group.
-        pairs_per_sample: Random partners of each frame.
         seed: Seeds the choice of partners.
         background: Whether what lies behind the first frame's subject, as its reader knows it, is the last image.
         boxed: Whether frames are cropped to their subject: those with neither its box nor a keypoint are left out.
@@ -45,17 +45,14 @@ class LandmarkPairs(Encoding):
         num_landmarks: int = 30,
         pairs: Pairs = "temporal",
         distance: tuple[int, int] = (3, 40),
-        pairs_per_sample: int = 4,
         seed: int = 0,
         background: bool = False,
         boxed: bool = False,
     ) -> None:
-        if not 1 <= distance[0] <= distance[1]:
-            raise ConfigError(f"distance={distance} is not a range of frames", hint="give the fewest, then the most")
-        if min(num_landmarks, pairs_per_sample) < 1:
-            raise ConfigError("num_landmarks and pairs_per_sample are at least 1")
+        if num_landmarks < 1:
+            raise ConfigError("num_landmarks is at least 1")
         self.skeleton = landmark_skeleton(num_landmarks)
-        self.pairs, self.distance, self.pairs_per_sample = pairs, (distance[0], distance[1]), pairs_per_sample
+        self.pairs, self.distance = pairs, frame_range(distance)
         self.seed, self.background, self.boxed = seed, background, boxed
         self.num_samples = 1  # of an item to predict; training items have two unless pairs are warps
 
@@ -83,7 +80,7 @@ class LandmarkPairs(Encoding):
             for place, index in enumerate(group):
                 found = partners(place, len(group), self.distance)
                 rng = np.random.default_rng([self.seed, index])
-                chosen = rng.choice(found, min(len(found), self.pairs_per_sample), replace=False) if found else ()
+                chosen = rng.choice(found, min(len(found), NUM_PARTNERS), replace=False) if found else ()
                 pairs += [(index, group[int(partner)]) for partner in chosen]
                 if not found and self.pairs == "both":
                     pairs.append((index, index))

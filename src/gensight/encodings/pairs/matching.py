@@ -58,14 +58,13 @@ def sample_descriptors(maps: Tensor, points: Tensor) -> Tensor:
     return functional.normalize((corners * shares[..., None].to(corners.dtype)).sum(2), dim=-1)
 
 
-def find_points(first: Tensor, second: Tensor, points: Array, temperature: float = TEMPERATURE) -> tuple[Array, Array]:
+def find_points(first: Tensor, second: Tensor, points: Array) -> tuple[Array, Array]:
     """Where points of the first map lie in the second one.
 
     Args:
         first: (channels, height, width).
         second: (channels, height, width), possibly of another size.
         points: float64 (num_points, 2) in the first map's grid frame; NaN gives NaN.
-        temperature: See `find_descriptors`.
 
     Returns:
         float64 (num_points, 2) in the second map's grid frame, and float32 (num_points,) confidence.
@@ -75,7 +74,7 @@ def find_points(first: Tensor, second: Tensor, points: Array, temperature: float
     if known.any():
         located = torch.from_numpy(np.asarray(points[known], dtype=np.float32))
         queries = sample_descriptors(first[None].float(), located[None])[0]
-        found[known], confidence[known] = find_descriptors(queries, second, temperature)
+        found[known], confidence[known] = find_descriptors(queries, second)
     return found, confidence
 
 
@@ -104,17 +103,16 @@ def find_descriptors(queries: Tensor, second: Tensor, temperature: float = TEMPE
     return np.concatenate(found), np.concatenate(confidence).astype(np.float32)
 
 
-def refine(similarity: Array, temperature: float = TEMPERATURE, radius: int = _RADIUS) -> Array:
+def refine(similarity: Array, temperature: float = TEMPERATURE) -> Array:
     """float64 (num_points, 2): the place of each map's maximum, to a fraction of a cell.
 
     Args:
         similarity: (num_points, height, width).
         temperature: Of the softmax around the best cell.
-        radius: Cells to each side of it.
     """
     num, height, width = similarity.shape
     row, column = np.divmod(similarity.reshape(num, -1).argmax(1), width)
-    steps = np.arange(-radius, radius + 1)
+    steps = np.arange(-_RADIUS, _RADIUS + 1)
     rows, columns = row[:, None] + steps, column[:, None] + steps
     outside = ((rows < 0) | (rows >= height))[:, :, None] | ((columns < 0) | (columns >= width))[:, None, :]
     window = similarity[

@@ -10,31 +10,30 @@ Every predicted box counts, with its score, in every image: nothing is dropped f
 nothing was found needs a prediction without instances.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 
-from gensight.errors import ConfigError, DataError
-from gensight.metrics.base import NUM_RESAMPLES, Metric, Result
-from gensight.metrics.bootstrap import make_result
+from gensight.errors import DataError
+from gensight.metrics.base import Result
+from gensight.metrics.bootstrap import mean_of_known, ratio
+from gensight.metrics.coco.average_precision import ApMetric, Detection, mean_over_categories, parts_by_area
 from gensight.metrics.coco.matching import Matches, Scored, Table, build_table, match_image
-from gensight.samples import Array, Instance, Item, Prediction
+from gensight.samples import Array, Prediction, Sample
 
-Protocol = Literal["coco-box", "voc07", "voc12"]
-PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 AREAS = {
     "all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)
 }  # fmt: skip
 MAX_DETECTIONS = (1, 10, 100)
-_BUDGET = 30_000_000  # detections x resamples; beyond it fewer resamples are drawn, with a note
 _CHUNK = 500_000
 
 
 @dataclass(frozen=True, eq=False)
 class _Truth:
+    category: str
     box: Array  # (4,)
     area: float
     is_crowd: bool
@@ -42,16 +41,12 @@ class _Truth:
 
 
 @dataclass(frozen=True, eq=False)
-class _Found:
+class _Found(Detection):
+    category: str
     box: Array
-    score: float
 
 
-@dataclass(eq=False)
-class _Image:
-    group: str
-    truths: dict[str, list[_Truth]]
-    found: dict[str, dict[str, list[_Found]]]  # by the item that they answer, then by category
+_Detections = list[tuple[dict[str, Any], list[_Found], list[_Truth]]]
 
 
 def box_overlaps(found: Array, truths: Array, crowds: Array) -> Array:
@@ -61,10 +56,10 @@ def box_overlaps(found: Array, truths: Array, crowds: Array) -> Array:
     shared = np.prod(np.maximum(high - low, 0), axis=2)
     areas = [np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (found, truths)]
     union = np.where(crowds[None], areas[0][:, None], areas[0][:, None] + areas[1][None] - shared)
-    return np.divide(shared, union, out=np.zeros(shared.shape), where=union > 0)
+    return np.nan_to_num(ratio(shared, union))
 
 
-class BoxMetric(Metric):
+class BoxMetric(ApMetric[_Found, _Truth]):
     """What the protocols share: boxes of every category, collected by image.
 
     Args:
@@ -74,93 +69,60 @@ class BoxMetric(Metric):
     """
 
     def __init__(self, categories: Sequence[str] | None = None, seed: int = 0) -> None:
+        super().__init__(seed)
         self.categories = None if categories is None else tuple(categories)
-        self.seed = seed
-        self._images: dict[str, _Image] = {}
 
-    def update(self, prediction: Prediction, item: Item) -> None:
-        """Adds the prediction's boxes to those of the item's image.
-
-        Raises:
-            DataError: An image whose objects nobody marked, an object without a box, or another image's prediction.
-        """
-        sample = item.sample
-        if prediction.sample_key != sample.key:
-            raise DataError(f"a prediction of `{prediction.sample_key}` cannot be scored against `{sample.key}`")
-        if sample.key not in self._images:
-            if sample.instances is None:
-                raise DataError(f"`{self.protocol}` needs images whose objects are marked", where=sample.key)
-            self._images[sample.key] = _Image(sample.group, self._truths(item), {})
-        found: dict[str, list[_Found]] = {}
-        for one in prediction.instances:
-            if one.box is not None and self._wanted(one.category):
-                box = np.asarray(one.box, dtype=np.float64)
-                found.setdefault(one.category, []).append(_Found(box, float(one.confidence)))
-        self._images[sample.key].found[item.key] = found
-
-    def _truths(self, item: Item) -> dict[str, list[_Truth]]:
-        truths: dict[str, list[_Truth]] = {}
-        instances = item.sample.instances or ()
-        flags = item.sample.extras.get("voc_flags") or (None,) * len(instances)
-        for one, flag in zip(instances, flags, strict=True):
-            if self._wanted(one.category):
-                difficult = bool(getattr(flag, "difficult", False))
-                truths.setdefault(one.category, []).append(self._truth(one, difficult, item.sample.key))
+    def truths(self, sample: Sample) -> list[_Truth]:
+        """Raises DataError for an image whose objects nobody marked, or an object without a box."""
+        if sample.instances is None:
+            raise DataError(f"`{self.protocol}` needs images whose objects are marked", where=sample.key)
+        flags = sample.extras.get("voc_flags") or (None,) * len(sample.instances)
+        truths = []
+        for one, flag in zip(sample.instances, flags, strict=True):
+            if not self._wanted(one.category):
+                continue
+            if one.box is None:
+                raise DataError(f"`{self.protocol}` needs the box of every object", where=sample.key)
+            box = np.asarray(one.box, dtype=np.float64)
+            area = float(np.prod(box[2:] - box[:2])) if one.area is None else one.area
+            truths.append(_Truth(one.category, box, area, one.is_crowd, bool(getattr(flag, "difficult", False))))
         return truths
 
-    def _truth(self, one: Instance, difficult: bool, key: str) -> _Truth:
-        if one.box is None:
-            raise DataError(f"`{self.protocol}` needs the box of every object", where=key)
-        box = np.asarray(one.box, dtype=np.float64)
-        area = float(np.prod(box[2:] - box[:2])) if one.area is None else one.area
-        return _Truth(box, area, one.is_crowd, difficult)
+    def found(self, prediction: Prediction) -> list[_Found]:
+        return [
+            _Found(float(one.confidence), one.category, np.asarray(one.box, dtype=np.float64))
+            for one in prediction.instances
+            if one.box is not None and self._wanted(one.category)
+        ]
 
     def _wanted(self, category: str) -> bool:
         return self.categories is None or category in self.categories
 
-    def merge(self, other: Metric) -> None:
-        assert isinstance(other, BoxMetric), "only metrics of one class can be merged"
-        assert other.protocol == self.protocol, "only metrics of one class can be merged"
-        for key, image in other._images.items():
-            self._images.setdefault(key, _Image(image.group, image.truths, {})).found.update(image.found)
 
-    def _named(self) -> list[str]:
-        """Categories in order."""
-        images = self._images.values()
-        shown = {name for image in images for name in image.truths}
-        predicted = {name for image in images for of in image.found.values() for name in of}
-        return sorted(shown | predicted)
+def _of_category(images: _Detections, category: str) -> list[tuple[list[_Found], list[_Truth]]]:
+    """Of each image the boxes of a category: found by falling score, and true."""
+    return [
+        ([one for one in found if one.category == category], [one for one in truths if one.category == category])
+        for _, found, truths in images
+    ]
 
-    def _sorted(self, image: _Image, category: str) -> list[_Found]:
-        """The image's boxes of a category by falling score; equal scores stay in the order of their items."""
-        found = [one for _, of in sorted(image.found.items()) for one in of.get(category, ())]
-        return sorted(found, key=lambda one: -one.score)
 
-    def _row(self, key: str, right: int, predicted: int, truths: int) -> dict[str, Any]:
-        """`score` is the F-measure of the image's boxes at IoU 0.5."""
-        total = predicted + truths
-        return {
-            "sample_key": key, "group": self._images[key].group, "score": 2 * right / total if total else None,
-            "num_truths": truths, "num_detections": predicted, "num_found": right,
-        }  # fmt: skip
+def _categories(images: _Detections) -> list[str]:
+    named: set[str] = set()
+    for _, found, truths in images:
+        named |= {one.category for one in found} | {one.category for one in truths}
+    return sorted(named)
 
-    def _result(
-        self, keys: list[str], reweigh: Callable[[Array], Array], parts: dict[str, float], rows: list[dict[str, Any]]
-    ) -> Result:
-        num_boxes = sum(row["num_detections"] for row in rows)
-        num_resamples = min(NUM_RESAMPLES, max(1_000, _BUDGET // max(1, num_boxes)))
-        return make_result(
-            self.protocol,
-            reweigh=reweigh,
-            groups=[self._images[key].group for key in keys],
-            rows=rows,
-            higher_is_better=True,
-            unit="%",
-            parts=parts,
-            notes=[f"{num_resamples:,} resamples"] if num_resamples < NUM_RESAMPLES else [],
-            seed=self.seed,
-            num_resamples=num_resamples,
-        )
+
+def _boxes(of: Sequence[_Found] | Sequence[_Truth]) -> Array:
+    return np.array([one.box for one in of], dtype=np.float64).reshape(-1, 4)
+
+
+def _row(head: dict[str, Any], right: int, predicted: int, truths: int) -> dict[str, Any]:
+    """`score` is the F-measure of the image's boxes at IoU 0.5."""
+    total = predicted + truths
+    score = 2 * right / total if total else None
+    return head | {"score": score, "num_truths": truths, "num_detections": predicted, "num_found": right}
 
 
 class CocoBox(BoxMetric):
@@ -168,53 +130,46 @@ class CocoBox(BoxMetric):
 
     protocol = "coco-box"
 
-    def compute(self) -> list[Result]:
-        keys, names = sorted(self._images), self._named()
+    def result(self, measure: str) -> Result:
+        images = self.detections()
+        scored = {name: [_scored(*of) for of in _of_category(images, name)] for name in _categories(images)}
         matches = {
-            area: {name: [match_image(self._scored(key, name), limits) for key in keys] for name in names}
+            area: {name: [match_image(one, limits) for one in of] for name, of in scored.items()}
             for area, limits in AREAS.items()
         }
         tables = {area: [build_table(of) for of in by_name.values()] for area, by_name in matches.items()}
         rows = []
-        for place, key in enumerate(keys):
-            of = [matches["all"][name][place] for name in names]
-            right, predicted, truths = (
-                (sum(values) for values in zip(*map(_counts, of), strict=True)) if of else (0, 0, 0)
-            )
-            rows.append(self._row(key, right, predicted, truths))
-        return [self._result(keys, partial(_mean_precision, tables["all"]), self._parts(tables, matches, keys), rows)]
+        for place, (head, _, _) in enumerate(images):
+            counts = np.array([_counts(of[place]) for of in matches["all"].values()], dtype=int).reshape(-1, 3)
+            rows.append(_row(head, *counts.sum(0).tolist()))
+        return self.ap_result(partial(_mean_precision, tables["all"]), _parts(tables, matches["all"]), rows)
 
-    def _scored(self, key: str, category: str) -> Scored:
-        image = self._images[key]
-        found, truths = self._sorted(image, category)[: MAX_DETECTIONS[-1]], image.truths.get(category, [])
-        boxes = np.array([one.box for one in found]).reshape(-1, 4)
-        crowds = np.array([truth.is_crowd for truth in truths], dtype=bool)
-        return Scored(
-            similarities=box_overlaps(boxes, np.array([truth.box for truth in truths]).reshape(-1, 4), crowds),
-            scores=np.array([one.score for one in found], dtype=np.float64),
-            areas=np.prod(boxes[:, 2:] - boxes[:, :2], axis=1),
-            truth_areas=np.array([truth.area for truth in truths], dtype=np.float64),
-            truth_ignored=crowds,
-            truth_crowds=crowds,
-        )
 
-    def _parts(
-        self, tables: dict[str, list[Table]], matches: dict[str, dict[str, list[Matches]]], keys: list[str]
-    ) -> dict[str, float]:
-        once = np.ones((1, len(keys)))
-        precision = {
-            area: np.array([of.average_precision(once)[0] for of in tables[area]]).reshape(-1, 10) for area in AREAS
-        }
-        recall = {area: np.array([of.recall(once)[0] for of in tables[area]]).reshape(-1, 10) for area in AREAS}
-        parts = {"AP": _mean(precision["all"]), "AP50": _mean(precision["all"][:, 0]),
-                 "AP75": _mean(precision["all"][:, 5])}  # fmt: skip
-        parts |= {f"AP{area[0]}": _mean(precision[area]) for area in ("small", "medium", "large")}
-        for most in MAX_DETECTIONS:
-            few = [build_table([_first(one, most) for one in of]) for of in matches["all"].values()]
-            parts[f"AR{most}"] = _mean(np.array([of.recall(once)[0] for of in few]))
-        parts |= {f"AR{area[0]}": _mean(recall[area]) for area in ("small", "medium", "large")}
-        by_name = zip(matches["all"], precision["all"], strict=True)
-        return parts | {f"AP/{name}": float(values.mean()) for name, values in by_name}
+def _scored(found: list[_Found], truths: list[_Truth]) -> Scored:
+    found = found[: MAX_DETECTIONS[-1]]
+    boxes = _boxes(found)
+    crowds = np.array([truth.is_crowd for truth in truths], dtype=bool)
+    return Scored(
+        similarities=box_overlaps(boxes, _boxes(truths), crowds),
+        scores=np.array([one.score for one in found], dtype=np.float64),
+        areas=np.prod(boxes[:, 2:] - boxes[:, :2], axis=1),
+        truth_areas=np.array([truth.area for truth in truths], dtype=np.float64),
+        truth_ignored=crowds,
+        truth_crowds=crowds,
+    )
+
+
+def _parts(tables: dict[str, list[Table]], matches: dict[str, list[Matches]]) -> dict[str, float]:
+    precision, recall = (
+        {area: np.array([of(table) for table in by_name]).reshape(-1, 10) for area, by_name in tables.items()}
+        for of in (Table.whole_precision, Table.whole_recall)
+    )
+    parts = parts_by_area("AP", precision)
+    for most in MAX_DETECTIONS:
+        few = [build_table([_first(one, most) for one in of]).whole_recall() for of in matches.values()]
+        parts[f"AR{most}"] = float(mean_of_known(np.array(few).ravel()))
+    parts |= {name: value for name, value in parts_by_area("AR", recall).items() if name in ("ARs", "ARm", "ARl")}
+    return parts | {f"AP/{name}": float(of.mean()) for name, of in zip(matches, precision["all"], strict=True)}
 
 
 def _first(matches: Matches, most: int) -> Matches:
@@ -226,22 +181,8 @@ def _counts(matches: Matches) -> tuple[int, int, int]:
     return int(matches.hits[0].sum()), int((~matches.ignored[0]).sum()), len(matches.best)
 
 
-def _mean(values: Array) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else float("nan")
-
-
-def _mean_known(values: Array) -> Array:
-    """Mean over the known values of the first axis."""
-    known = np.isfinite(values)
-    num = known.sum(0)
-    return np.divide(np.where(known, values, 0).sum(0), num, out=np.full(num.shape, np.nan), where=num > 0)
-
-
 def _mean_precision(tables: list[Table], weights: Array) -> Array:
-    if not tables:
-        return np.full(len(weights), np.nan)
-    return _mean_known(np.stack([table.average_precision(weights).mean(1) for table in tables]))
+    return mean_over_categories([table.average_precision(weights).mean(1) for table in tables], len(weights))
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,66 +231,44 @@ class VocBox(BoxMetric):
         super().__init__(categories, seed)
         self.protocol = protocol
 
-    def compute(self) -> list[Result]:
-        keys, names = sorted(self._images), self._named()
-        scored_hits = {name: [self._match(key, name) for key in keys] for name in names}
-        tables = {name: self._table(of, keys, name) for name, of in scored_hits.items()}
-        eleven = self.protocol == "voc07"
-        once = np.ones((1, len(keys)))
+    def result(self, measure: str) -> Result:
+        images = self.detections()
+        by_name = {name: _of_category(images, name) for name in _categories(images)}
+        scored_hits = {name: [_voc_hits(*of) for of in by_image] for name, by_image in by_name.items()}
+        tables = {name: _voc_table(of, [truths for _, truths in by_name[name]]) for name, of in scored_hits.items()}
+        eleven, once = self.protocol == "voc07", np.ones((1, len(images)))
         rows = []
-        for place, key in enumerate(keys):
-            of = [hit for name in names for _, hit in scored_hits[name][place]]
-            truths = sum(not truth.is_difficult for of_name in self._images[key].truths.values() for truth in of_name)
-            rows.append(self._row(key, sum(of), len(of), truths))
+        for place, (head, _, truths) in enumerate(images):
+            hits = [hit for of in scored_hits.values() for _, hit in of[place]]
+            rows.append(_row(head, sum(hits), len(hits), sum(not truth.is_difficult for truth in truths)))
         parts = {f"AP/{name}": float(table.average_precision(once, eleven)[0]) for name, table in tables.items()}
-        return [self._result(keys, partial(_mean_voc, list(tables.values()), eleven), parts, rows)]
+        return self.ap_result(partial(_mean_voc, list(tables.values()), eleven), parts, rows)
 
-    def _match(self, key: str, category: str) -> list[tuple[float, bool]]:
-        """(score, right) of an image's boxes that count, by falling score."""
-        image = self._images[key]
-        found, truths = self._sorted(image, category), image.truths.get(category, [])
-        none = np.zeros(len(truths), dtype=bool)
-        overlaps = box_overlaps(
-            np.array([one.box for one in found]).reshape(-1, 4),
-            np.array([truth.box for truth in truths]).reshape(-1, 4),
-            none,
-        )
-        taken, scored_hits = none.copy(), []
-        for one, row in zip(found, overlaps, strict=True):
-            best = int(row.argmax()) if len(row) else -1
-            hit = best >= 0 and row[best] >= 0.5
-            if hit and truths[best].is_difficult:
-                continue
-            scored_hits.append((one.score, bool(hit and not taken[best])))
-            if hit:
-                taken[best] = True
-        return scored_hits
 
-    def _table(self, scored_hits: list[list[tuple[float, bool]]], keys: list[str], category: str) -> _VocTable:
-        images = np.repeat(np.arange(len(scored_hits)), [len(of) for of in scored_hits])
-        scores = np.array([score for of in scored_hits for score, _ in of], dtype=np.float64)
-        hits = np.array([hit for of in scored_hits for _, hit in of], dtype=bool)
-        order = np.argsort(-scores, kind="stable")
-        truths = [self._images[key].truths.get(category, []) for key in keys]
-        num = np.array([sum(not truth.is_difficult for truth in of) for of in truths], dtype=np.float64)
-        return _VocTable(images[order], hits[order], num)
+def _voc_hits(found: list[_Found], truths: list[_Truth]) -> list[tuple[float, bool]]:
+    """(score, right) of an image's boxes that count, by falling score."""
+    taken = np.zeros(len(truths), dtype=bool)
+    overlaps = box_overlaps(_boxes(found), _boxes(truths), np.zeros(len(truths), dtype=bool))
+    scored_hits = []
+    for one, row in zip(found, overlaps, strict=True):
+        best = int(row.argmax()) if len(row) else -1
+        hit = best >= 0 and row[best] >= 0.5
+        if hit and truths[best].is_difficult:
+            continue
+        scored_hits.append((one.score, bool(hit and not taken[best])))
+        if hit:
+            taken[best] = True
+    return scored_hits
+
+
+def _voc_table(scored_hits: list[list[tuple[float, bool]]], truths: list[list[_Truth]]) -> _VocTable:
+    images = np.repeat(np.arange(len(scored_hits)), [len(of) for of in scored_hits])
+    scores = np.array([score for of in scored_hits for score, _ in of], dtype=np.float64)
+    hits = np.array([hit for of in scored_hits for _, hit in of], dtype=bool)
+    order = np.argsort(-scores, kind="stable")
+    num = np.array([sum(not truth.is_difficult for truth in of) for of in truths], dtype=np.float64)
+    return _VocTable(images[order], hits[order], num)
 
 
 def _mean_voc(tables: list[_VocTable], eleven_points: bool, weights: Array) -> Array:
-    if not tables:
-        return np.full(len(weights), np.nan)
-    return _mean_known(np.stack([table.average_precision(weights, eleven_points) for table in tables]))
-
-
-def detection_metric(protocol: str, categories: Sequence[str] | None = None, seed: int = 0) -> BoxMetric:
-    """The metric of a protocol. Raises ConfigError on other names."""
-    match protocol:
-        case "coco-box":
-            return CocoBox(categories, seed)
-        case "voc07":
-            return VocBox("voc07", categories, seed)
-        case "voc12":
-            return VocBox("voc12", categories, seed)
-        case _:
-            what = f"no detection protocol is called `{protocol}`"
-            raise ConfigError(what, where="evaluation.protocols", choices=PROTOCOLS)
+    return mean_over_categories([table.average_precision(weights, eleven_points) for table in tables], len(weights))

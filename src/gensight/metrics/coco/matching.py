@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gensight.metrics.bootstrap import ratio
 from gensight.samples import Array
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -85,13 +86,15 @@ class Table:
                 result[start : start + rows, threshold] = np.where(num_truths > 0, column, np.nan)
         return result
 
-    def recall(self, weights: Array) -> Array:
-        """(resamples, T) for image weights (resamples, num_images); NaN where no ground truth counts."""
-        num_images = len(self.num_truths)
-        counted = (self.hits & ~self.ignored).astype(np.float64)
-        found = np.stack([np.bincount(self.images, of, minlength=num_images) for of in counted])
-        truths = (weights @ self.num_truths)[:, None]
-        return np.divide(weights @ found.T, truths, out=np.full((len(weights), len(found)), np.nan), where=truths > 0)
+    def whole_precision(self) -> Array:
+        """(T,): average precision over all images, each counted once."""
+        precision: Array = self.average_precision(np.ones((1, len(self.num_truths))))[0]
+        return precision
+
+    def whole_recall(self) -> Array:
+        """(T,): the share of the truths that are found; NaN where no ground truth counts."""
+        found = (self.hits & ~self.ignored).sum(1)
+        return ratio(found, np.full(found.shape, self.num_truths.sum()))
 
     def _precision_at(self, weights: Array, reached: Array, threshold: int) -> Array:
         """Precision averaged over the recall levels.

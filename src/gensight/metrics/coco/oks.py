@@ -12,17 +12,16 @@ import numpy as np
 
 from gensight.errors import ConfigError, DataError
 from gensight.geometry import box_size
-from gensight.metrics.base import NUM_RESAMPLES, Metric, Result
-from gensight.metrics.bootstrap import make_result
+from gensight.metrics.base import Result
+from gensight.metrics.coco.average_precision import ApMetric, Detection, parts_by_area
 from gensight.metrics.coco.matching import Matches, Scored, Table, build_table, match_image
-from gensight.samples import Array, Instance, Item, Keypoints, Prediction
+from gensight.samples import Array, Instance, Keypoints, Prediction, Sample
 from gensight.skeletons import Skeleton
 from gensight.transforms.keypoints import can_convert, convert_keypoints
 
 AREAS = {"all": (0.0, 1e10), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
 MAX_DETECTIONS = 20
 _EPSILON = float(np.spacing(1))
-_BUDGET = 30_000_000  # detections x resamples; beyond it fewer resamples are drawn, with a note
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +33,7 @@ class _Truth:
     box: Array  # (4,) edges
     area: float
     is_crowd: bool
+    area_of_box: bool = False  # where the segment's is unknown
 
     @property
     def ignored(self) -> bool:
@@ -41,9 +41,8 @@ class _Truth:
 
 
 @dataclass(frozen=True, eq=False)
-class _Detection:
+class _Detection(Detection):
     points: Array  # (K, 2), zero where nothing was predicted
-    score: float
 
     @property
     def area(self) -> float:
@@ -52,14 +51,7 @@ class _Detection:
         return float(width * height)
 
 
-@dataclass(eq=False)
-class _Image:
-    group: str
-    truths: list[_Truth]
-    detections: dict[str, list[_Detection]]  # by the item that they answer
-
-
-class CocoOks(Metric):
+class CocoOks(ApMetric[_Detection, _Truth]):
     """COCO's keypoint average precision: `value` is AP; `parts` has AP, AP50, AP75, APm, APl, AR and their like.
 
     Predictions are collected per image and compared with all instances of the item's sample, so that crowds and
@@ -89,59 +81,36 @@ class CocoOks(Metric):
             )
         if len(sigmas) != len(skeleton) or min(sigmas) <= 0:
             raise ConfigError(f"`coco-oks` needs one positive sigma per keypoint: {len(skeleton)}, got {len(sigmas)}")
-        self.skeleton, self.seed = skeleton, seed
+        super().__init__(seed)
+        self.skeleton = skeleton
         self._variances = (np.asarray(sigmas, dtype=np.float64) * 2) ** 2
-        self._images: dict[str, _Image] = {}
-        self._by_box: set[str] = set()
 
-    def update(self, prediction: Prediction, item: Item) -> None:
-        """Adds the prediction's instances with keypoints to those of the item's image."""
-        sample = item.sample
-        if prediction.sample_key != sample.key:
-            raise DataError(f"a prediction of `{prediction.sample_key}` cannot be scored against `{sample.key}`")
-        if sample.key not in self._images:
-            truths = [
-                self._truth(instance, sample.key) for instance in sample.instances or () if self._counts(instance)
-            ]
-            self._images[sample.key] = _Image(sample.group, truths, {})
-        self._images[sample.key].detections[item.key] = [
-            _Detection(coco_points(convert_keypoints(instance.keypoints, self.skeleton))[0], float(instance.confidence))
+    def truths(self, sample: Sample) -> list[_Truth]:
+        return [self._truth(instance, sample.key) for instance in sample.instances or () if self._counts(instance)]
+
+    def found(self, prediction: Prediction) -> list[_Detection]:
+        return [
+            _Detection(float(instance.confidence), coco_points(convert_keypoints(instance.keypoints, self.skeleton))[0])
             for instance in prediction.instances
             if instance.keypoints is not None
         ]
 
-    def merge(self, other: Metric) -> None:
-        assert isinstance(other, CocoOks), "only metrics of one class can be merged"
-        for key, image in other._images.items():
-            known = self._images.setdefault(key, _Image(image.group, image.truths, {}))
-            known.detections.update(image.detections)
-        self._by_box |= other._by_box
-
-    def compute(self) -> list[Result]:
-        keys = sorted(self._images)
-        images = [self._images[key] for key in keys]
-        scored = [_scored(image, self._variances) for image in images]
-        matches = {name: [match_image(of, limits) for of in scored] for name, limits in AREAS.items()}
-        tables = {name: build_table(of) for name, of in matches.items()}
-        table = tables["all"]
-        num_resamples = min(NUM_RESAMPLES, max(1_000, _BUDGET // max(1, len(table.images))))
-        result = make_result(
-            self.protocol,
-            reweigh=lambda weights: table.average_precision(weights).mean(1),
-            groups=[image.group for image in images],
-            rows=[_row(key, image, of) for key, image, of in zip(keys, images, matches["all"], strict=True)],
-            higher_is_better=True,
-            unit="%",
-            parts=_parts(tables),
-            notes=self._notes(num_resamples),
-            seed=self.seed,
-            num_resamples=num_resamples,
+    def result(self, measure: str) -> Result:
+        images = self.detections()
+        scored = [_scored(found, truths, self._variances) for _, found, truths in images]
+        matches = {area: [match_image(of, limits) for of in scored] for area, limits in AREAS.items()}
+        tables = {area: build_table(of) for area, of in matches.items()}
+        precision, recall = (
+            {area: of(table)[None] for area, table in tables.items()}
+            for of in (Table.whole_precision, Table.whole_recall)
         )
-        return [result]
+        rows = [_row(head, of) for (head, _, _), of in zip(images, matches["all"], strict=True)]
+        parts = parts_by_area("AP", precision) | parts_by_area("AR", recall)
+        return self.ap_result(lambda weights: tables["all"].average_precision(weights).mean(1), parts, rows)
 
-    def _notes(self, num_resamples: int) -> list[str]:
-        notes = [f"area by the box for {len(self._by_box)} subjects without a segment"] if self._by_box else []
-        return [*notes, f"{num_resamples:,} resamples"] if num_resamples < NUM_RESAMPLES else notes
+    def skip_notes(self) -> list[str]:
+        num = sum(truth.area_of_box for truths in self._truths.values() for truth in truths)
+        return [f"area by the box for {num} subjects without a segment"] if num else []
 
     def _counts(self, instance: Instance) -> bool:
         return instance.keypoints is None or can_convert(instance.keypoints.skeleton, self.skeleton)
@@ -157,8 +126,7 @@ class CocoOks(Metric):
             raise DataError("`coco-oks` needs the box or the area of every subject", where=key, hint="use pck or px")
         box = np.zeros(4) if instance.box is None else np.asarray(instance.box, dtype=np.float64)
         if area is None:
-            area = float(np.prod(box_size(box)))
-            self._by_box.add(f"{key}|{instance.id}|{box.tolist()}")
+            return _Truth(points, labelled, box, float(np.prod(box_size(box))), instance.is_crowd, area_of_box=True)
         return _Truth(points, labelled, box, area, instance.is_crowd)
 
 
@@ -193,34 +161,20 @@ def similarity(detections: Sequence[_Detection], truths: Sequence[_Truth], varia
     return result
 
 
-def _scored(image: _Image, variances: Array) -> Scored:
-    """The image's best detections by falling score; equal scores stay in the order of their items."""
-    found = [detection for _, of in sorted(image.detections.items()) for detection in of]
-    found = sorted(found, key=lambda detection: -detection.score)[:MAX_DETECTIONS]
+def _scored(found: Sequence[_Detection], truths: Sequence[_Truth], variances: Array) -> Scored:
+    found = found[:MAX_DETECTIONS]
     return Scored(
-        similarities=similarity(found, image.truths, variances),
+        similarities=similarity(found, truths, variances),
         scores=np.array([detection.score for detection in found], dtype=np.float64),
         areas=np.array([detection.area for detection in found], dtype=np.float64),
-        truth_areas=np.array([truth.area for truth in image.truths], dtype=np.float64),
-        truth_ignored=np.array([truth.ignored for truth in image.truths], dtype=bool),
-        truth_crowds=np.array([truth.is_crowd for truth in image.truths], dtype=bool),
+        truth_areas=np.array([truth.area for truth in truths], dtype=np.float64),
+        truth_ignored=np.array([truth.ignored for truth in truths], dtype=bool),
+        truth_crowds=np.array([truth.is_crowd for truth in truths], dtype=bool),
     )
 
 
-def _parts(tables: dict[str, Table]) -> dict[str, float]:
-    parts: dict[str, float] = {}
-    for letters, kind in (("AP", Table.average_precision), ("AR", Table.recall)):
-        by_area = {name: kind(table, np.ones((1, len(table.num_truths))))[0] for name, table in tables.items()}
-        parts[letters] = float(by_area["all"].mean())
-        parts[f"{letters}50"], parts[f"{letters}75"] = float(by_area["all"][0]), float(by_area["all"][5])
-        parts[f"{letters}m"], parts[f"{letters}l"] = (float(by_area[name].mean()) for name in ("medium", "large"))
-    return parts
-
-
-def _row(key: str, image: _Image, matches: Matches) -> dict[str, Any]:
-    return {
-        "sample_key": key,
-        "group": image.group,
+def _row(head: dict[str, Any], matches: Matches) -> dict[str, Any]:
+    return head | {
         "score": float(np.mean(matches.best)) if matches.best else None,
         "num_truths": len(matches.best),
         "num_detections": len(matches.scores),

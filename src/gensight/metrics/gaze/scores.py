@@ -22,10 +22,9 @@ from typing import Literal, assert_never
 import numpy as np
 
 from gensight.encodings.gaze import map_name
-from gensight.errors import ConfigError, DataError
-from gensight.metrics.base import Metric, Result
-from gensight.metrics.bootstrap import make_result
-from gensight.metrics.correspondence import check_answer
+from gensight.errors import DataError
+from gensight.metrics.base import ImageMetric, Result
+from gensight.metrics.bootstrap import make_result, mean_of_sums, sums_and_counts
 from gensight.metrics.gaze.auc import (
     Interpolation,
     auc_of_mask,
@@ -35,12 +34,13 @@ from gensight.metrics.gaze.auc import (
     resized,
     whole_map,
 )
-from gensight.metrics.keypoints import mean_of_sums
 from gensight.readers.goo.reader import GAZED
 from gensight.samples import Array, Gaze, Item, Prediction, Size
 
 Measure = Literal["auc", "average-distance", "minimum-distance", "average-angle", "minimum-angle", "pa", "cpa"]
-IN_FRAME_AP = "in-frame-ap"
+Protocol = Literal[
+    "gazefollow", "chong", "gazelle", "tonini", "sharingan", "video", "chong-video", "gazelle-video", "goo-5x5"
+]
 GOO_THRESHOLD = 0.1  # of PA and CPA
 _GOO_GRID: Size = (5, 5)
 
@@ -65,7 +65,7 @@ class Rules:
 
 
 _VIDEO: tuple[Measure, ...] = ("auc", "average-distance")
-PROTOCOLS = {
+PROTOCOLS: dict[Protocol, Rules] = {
     "gazefollow": Rules("pixels", corner=0.5),
     "chong": Rules("pixels", "uint8"),
     "gazelle": Rules("pixels"),
@@ -80,20 +80,10 @@ PROTOCOLS = {
 }
 
 
-def gaze_metric(protocol: str, seed: int = 0, subset: str = "") -> Metric:
-    """A fresh metric of a protocol, or of `in-frame-ap`; `subset` names what part of the test set is scored.
-
-    Raises ConfigError for an unknown name.
-    """
-    if protocol == IN_FRAME_AP:
-        return InFrameAp(seed, subset)
-    if protocol not in PROTOCOLS:
-        raise ConfigError(f"no gaze protocol is called `{protocol}`", choices=[*PROTOCOLS, IN_FRAME_AP])
-    return GazeScores(protocol, None, seed, subset)
-
-
-def person_score(measure: Measure, rules: Rules, prediction: Prediction, item: Item) -> float:
-    """One person's score; NaN where it is not defined.
+def person_scores(
+    measures: Sequence[Measure], rules: Rules, prediction: Prediction, item: Item
+) -> dict[Measure, float]:
+    """One person's scores; NaN where a measure is not defined.
 
     Raises:
         DataError: If the prediction has no gaze map, or the item nobody with a target in the image.
@@ -104,29 +94,32 @@ def person_score(measure: Measure, rules: Rules, prediction: Prediction, item: I
     if subject is None or subject.gaze is None or not len(subject.gaze.points):
         raise DataError("the item has no target in the image", where=item.key)
     values = whole_map(prediction.maps[name])
-    scale = np.array(item.sample.size[::-1], dtype=np.float64)
-    truth = subject.gaze.points / scale
-    if measure == "auc":
-        return auc(values, truth, item.sample.size, rules)
     point = predicted_point(values, rules)
-    match measure:
-        case "average-distance":
-            return float(np.linalg.norm(point - truth.mean(0)))
-        case "minimum-distance":
-            return float(np.linalg.norm(point - truth, axis=1).min())
-        case "average-angle" | "minimum-angle":
-            eye = _eye(subject.gaze, subject.head_box)
-            if eye is None:
-                return float("nan")
-            found = angles(point, truth, eye / scale)
-            return float(found.mean() if measure == "average-angle" else found.min())
-        case "pa":
-            return float(np.linalg.norm(point - truth.mean(0)) < GOO_THRESHOLD)
-        case "cpa":
-            near = float(np.linalg.norm(point - truth.mean(0)) < GOO_THRESHOLD)
-            return near * _right_class(point * scale, item)
-        case _:
-            assert_never(measure)
+    scale = np.array(item.sample.size[::-1], dtype=np.float64)
+    truth, eye = subject.gaze.points / scale, _eye(subject.gaze, subject.head_box)
+    distance = float(np.linalg.norm(point - truth.mean(0)))
+    found = np.full(1, np.nan) if eye is None else angles(point, truth, eye / scale)
+
+    def score(measure: Measure) -> float:
+        match measure:
+            case "auc":
+                return auc(values, truth, item.sample.size, rules)
+            case "average-distance":
+                return distance
+            case "minimum-distance":
+                return float(np.linalg.norm(point - truth, axis=1).min())
+            case "average-angle":
+                return float(found.mean())
+            case "minimum-angle":
+                return float(found.min())
+            case "pa":
+                return float(distance < GOO_THRESHOLD)
+            case "cpa":
+                return float(distance < GOO_THRESHOLD) * _right_class(point * scale, item)
+            case _:
+                assert_never(measure)
+
+    return {measure: score(measure) for measure in measures}
 
 
 def auc(values: Array, truth: Array, size: Size, rules: Rules) -> float:
@@ -179,7 +172,7 @@ def _right_class(point: Array, item: Item) -> float:
     return float(nearest.category == instances[gazed].category)
 
 
-class GazeScores(Metric):
+class GazeScores(ImageMetric[dict[Measure, float]]):
     """The mean over people of each measure of one protocol, a result each; images are what is resampled.
 
     Args:
@@ -190,69 +183,38 @@ class GazeScores(Metric):
     """
 
     def __init__(
-        self, protocol: str, measures: Sequence[Measure] | None = None, seed: int = 0, subset: str = ""
+        self, protocol: Protocol, measures: Sequence[Measure] | None = None, seed: int = 0, subset: str = ""
     ) -> None:
-        self.protocol, self.rules, self.seed, self.subset = protocol, PROTOCOLS[protocol], seed, subset
-        self.measures = self.rules.measures if measures is None else tuple(measures)
-        self._scores: dict[str, dict[str, dict[Measure, float]]] = {}
-        self._groups: dict[str, str] = {}
-        self._outside: set[str] = set()
+        self.rules, self.subset = PROTOCOLS[protocol], subset
+        super().__init__(self.rules.measures if measures is None else measures, seed)
+        self.protocol: Protocol = protocol
 
-    def update(self, prediction: Prediction, item: Item) -> None:
-        check_answer(prediction, item)
+    def measure(self, prediction: Prediction, item: Item) -> dict[Measure, float] | str:
         gaze = None if item.subject is None else item.subject.gaze
         if gaze is None or not len(gaze.points):
-            self._outside.add(item.key)
-            return
-        scores = {measure: person_score(measure, self.rules, prediction, item) for measure in self.measures}
-        self._groups[item.sample.key] = item.sample.group
-        self._scores.setdefault(item.sample.key, {})[item.key] = scores
+            return "people look out of the image, and are not scored"
+        return person_scores(self.measures, self.rules, prediction, item)
 
-    def merge(self, other: Metric) -> None:
-        assert isinstance(other, GazeScores), "only metrics of one class can be merged"
-        for key, scores in other._scores.items():
-            self._scores.setdefault(key, {}).update(scores)
-        self._groups.update(other._groups)
-        self._outside |= other._outside
-
-    def compute(self) -> list[Result]:
-        return [self._result(measure) for measure in self.measures]
-
-    def _result(self, measure: Measure) -> Result:
+    def result(self, measure: Measure) -> Result:
         """Of the people of whom the measure is defined."""
-        known = {
-            key: [of[measure] for _, of in sorted(people.items()) if np.isfinite(of[measure])]
-            for key, people in self._scores.items()
-        }
-        keys = sorted(key for key, scores in known.items() if scores)
-        people = [known[key] for key in keys]
-        statistics = np.array([[sum(scores), len(scores)] for scores in people], dtype=np.float64).reshape(-1, 2)
-        notes = [f"{sum(map(len, people))} people were scored"] if keys else []
-        if self._outside:
-            notes.append(f"{len(self._outside)} people look out of the image, and are not scored")
+        known = [(head, [one[measure] for one in of if np.isfinite(one[measure])]) for head, of in self.images()]
+        known = [(head, scores) for head, scores in known if scores]
+        statistics = sums_and_counts([scores for _, scores in known])
+        notes = [f"{statistics[:, 1].sum():.0f} people were scored"] if known else []
         threshold = f"@{GOO_THRESHOLD:.2f}" if measure in ("pa", "cpa") else ""
         return make_result(
             f"{self.protocol}-{measure}{threshold}" + (f" ({self.subset})" if self.subset else ""),
             statistics=statistics,
             reduce=mean_of_sums,
-            groups=[self._groups[key] for key in keys],
-            rows=[
-                {
-                    "sample_key": key,
-                    "group": self._groups[key],
-                    "score": float(np.mean(scores)),
-                    "num_people": len(scores),
-                }
-                for key, scores in zip(keys, people, strict=True)
-            ],
+            rows=[head | {"score": float(np.mean(scores)), "num_people": len(scores)} for head, scores in known],
             higher_is_better=measure in ("auc", "pa", "cpa"),
             unit="°" if measure.endswith("angle") else "%",
-            notes=notes,
+            notes=notes + self.skip_notes(),
             seed=self.seed,
         )
 
 
-class InFrameAp(Metric):
+class InFrameAp(ImageMetric[tuple[float, bool]]):
     """Average precision of "the target is in the image" over everybody, pooled once; in is the positive class.
 
     Averages over batches, as some codes have it, are another number. Chance is the share of people who look into the
@@ -260,55 +222,37 @@ class InFrameAp(Metric):
     """
 
     def __init__(self, seed: int = 0, subset: str = "") -> None:
-        self.seed, self.protocol = seed, IN_FRAME_AP + (f" ({subset})" if subset else "")
-        self._people: dict[str, dict[str, tuple[float, bool]]] = {}
-        self._groups: dict[str, str] = {}
+        super().__init__(seed=seed)
+        self.protocol = "in-frame-ap" + (f" ({subset})" if subset else "")
 
-    def update(self, prediction: Prediction, item: Item) -> None:
-        check_answer(prediction, item)
+    def measure(self, prediction: Prediction, item: Item) -> tuple[float, bool] | None:
+        """The predicted probability, and the truth. DataError where nothing is predicted."""
         truth = None if item.subject is None or item.subject.gaze is None else item.subject.gaze.in_frame
         answer = prediction.instances[0].gaze if prediction.instances else None
         if truth is None:
-            return
+            return None
         if answer is None or answer.in_frame_probability is None:
             raise DataError("the prediction does not say whether the target is in the image", where=item.key)
-        self._groups[item.sample.key] = item.sample.group
-        people = self._people.setdefault(item.sample.key, {})
-        people[item.key] = (answer.in_frame_probability, bool(truth))
+        return answer.in_frame_probability, bool(truth)
 
-    def merge(self, other: Metric) -> None:
-        assert isinstance(other, InFrameAp), "only metrics of one class can be merged"
-        for key, people in other._people.items():
-            self._people.setdefault(key, {}).update(people)
-        self._groups.update(other._groups)
-
-    def compute(self) -> list[Result]:
-        keys = sorted(self._people)
-        flat = [(place, *one) for place, key in enumerate(keys) for _, one in sorted(self._people[key].items())]
-        images = np.array([place for place, _, _ in flat], dtype=np.int64)
-        scores = np.array([score for _, score, _ in flat])
-        truths = np.array([truth for _, _, truth in flat], dtype=bool)
-        prevalence = float(truths.mean()) if len(truths) else float("nan")
-        result = make_result(
+    def result(self, measure: str) -> Result:
+        images = self.images()
+        flat = np.array([one for _, people in images for one in people], dtype=np.float64).reshape(-1, 2)
+        owners = np.repeat(np.arange(len(images)), [len(people) for _, people in images])
+        notes = [f"{len(flat)} people, {flat[:, 1].mean():.1%} of them look into the image (chance)"] if images else []
+        return make_result(
             self.protocol,
-            reweigh=_Precision(images, scores, truths),
-            groups=[self._groups[key] for key in keys],
+            reweigh=_Precision(owners, flat[:, 0], flat[:, 1]),
             rows=[
-                {
-                    "sample_key": key,
-                    "group": self._groups[key],
-                    "score": float(np.mean([abs(p - (not t)) for p, t in self._people[key].values()])),
-                    "num_people": len(self._people[key]),
-                }
-                for key in keys
+                head | {"score": float(np.mean([abs(p - (not t)) for p, t in people])), "num_people": len(people)}
+                for head, people in images
             ],
             higher_is_better=True,
             unit="%",
-            notes=[f"{len(flat)} people, {prevalence:.1%} of them look into the image (chance)"] if flat else [],
+            notes=notes,
             seed=self.seed,
             num_resamples=2_000,
         )
-        return [result]
 
 
 class _Precision:
@@ -316,7 +260,7 @@ class _Precision:
 
     def __init__(self, images: Array, scores: Array, truths: Array) -> None:
         order = np.argsort(-scores, kind="stable")
-        self.images, self.truths = images[order], truths[order].astype(np.float64)
+        self.images, self.truths = images[order], truths[order]
         sorted_scores = scores[order]
         self.ends = np.flatnonzero(np.append(sorted_scores[1:] != sorted_scores[:-1], True)) if len(order) else order
 

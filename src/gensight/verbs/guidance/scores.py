@@ -178,17 +178,10 @@ def _result(name: str, rows: Sequence[Mapping[str, Any]], side: int) -> Result:
     values = np.array([row["scores"][name][side] for row in rows], dtype=np.float64)
     return make_result(
         name,
-        statistics=np.stack([values, np.ones_like(values)], axis=1),
-        reduce=_mean,
-        groups=[str(row["seed"]) for row in rows],
         rows=[{"sample_key": str(row["seed"]), "score": float(v)} for row, v in zip(rows, values, strict=True)],
         higher_is_better=False,
         unit=UNITS[name.split("/")[0].rstrip("0123456789")],
     )
-
-
-def _mean(sums: np.ndarray) -> np.ndarray:
-    return np.asarray(sums[..., 0] / sums[..., 1])
 
 
 def scores_text(scores: Sequence[Mapping[str, Any]]) -> str:

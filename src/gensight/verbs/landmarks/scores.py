@@ -15,7 +15,6 @@ from gensight.geometry import model_to_image
 from gensight.loading.cases import Cases
 from gensight.metrics.base import Result
 from gensight.metrics.bootstrap import make_result
-from gensight.metrics.keypoints import mean_of_sums
 from gensight.readers.puppets import PuppetsReader
 from gensight.samples import Array
 from gensight.verbs.landmarks.fit_keypoints import Labelled, answered_places, misses, read_labelled
@@ -109,9 +108,6 @@ def _result(protocol: str, scores: Sequence[float], unit: str, higher_is_better:
     keys = [f"scene-{number:04d}" for number in range(len(scores))]
     return make_result(
         protocol,
-        statistics=np.column_stack([scores, np.ones(len(scores))]),
-        reduce=mean_of_sums,
-        groups=keys,
         rows=[{"sample_key": key, "group": key, "score": score} for key, score in zip(keys, scores, strict=True)],
         higher_is_better=higher_is_better,
         unit=unit,
