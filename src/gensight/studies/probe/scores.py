@@ -4,10 +4,9 @@ The mean target is the baseline; the regression predicts what the features add t
 a layer without information scores as the mean target does.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
 
 import numpy as np
 import torch
@@ -41,9 +40,6 @@ class ProbeScore:
     value: float
     interval: tuple[float, float]
     penalties: tuple[float, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        return {"value": self.value, "interval": list(self.interval), "penalties": list(self.penalties)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +159,7 @@ def score_features(task: Task, maps: Maps, device: str = "cpu") -> ProbeScore:
         folds = [_moments(task, maps, fold, channels, device) for fold in task.folds]
         for fold, (linear, penalty) in zip(task.folds, cross_validated(folds, PENALTIES), strict=True):
             penalties.append(penalty)
-            for numbers in _portions(fold):
+            for numbers in torch.tensor(fold).split(_PORTION):
                 predicted[numbers[:, None], channels] = _apply(linear, maps(numbers.tolist()).to(device)).cpu()
     return _score(task, predicted, tuple(penalties))
 
@@ -180,27 +176,19 @@ def score_mean(task: Task) -> ProbeScore:
 
 def _equally_labelled(weights: Tensor) -> list[Tensor]:
     """Numbers of the channels, in sets that have the same weights everywhere: each set is one regression."""
-    sets: list[list[int]] = []
+    sets: dict[bytes, list[int]] = {}
     for channel in range(weights.shape[1]):
-        same = next((one for one in sets if torch.equal(weights[:, one[0]], weights[:, channel])), None)
-        if same is None:
-            sets.append([channel])
-        else:
-            same.append(channel)
-    return [torch.tensor(one) for one in sets]
-
-
-def _portions(fold: Sequence[int]) -> Iterator[Tensor]:
-    yield from torch.tensor(fold).split(_PORTION)
+        sets.setdefault(weights[:, channel].numpy().tobytes(), []).append(channel)
+    return [torch.tensor(one) for one in sets.values()]
 
 
 def _others(task: Task, fold: Sequence[int]) -> list[int]:
-    return [number for number in range(len(task.items)) if number not in set(fold)]
+    return sorted({*range(len(task.items))} - {*fold})
 
 
 def _moments(task: Task, maps: Maps, fold: Sequence[int], channels: Tensor, device: str) -> Moments:
     sums = []
-    for numbers in _portions(fold):
+    for numbers in torch.tensor(fold).split(_PORTION):
         rows = maps(numbers.tolist()).to(device).flatten(2).mT
         targets = task.targets[numbers[:, None], channels].flatten(2).mT.to(device)
         sums.append(Moments.of(rows, targets, task.weights[numbers, channels[0]].flatten(1).to(device)))
