@@ -11,18 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gensight.backbones.transformers_models import model_folder
 from gensight.errors import ConfigError, RunError
-from gensight.samples import Array, Instance, Item, Prediction, Sample
+from gensight.samples import Instance, Item, Prediction, Sample
 from gensight.teachers.base import model_names
 from gensight.teachers.models.classification import ClassTeacher
 from gensight.teachers.models.depth import DepthTeacher
 from gensight.teachers.models.detection import DetectionTeacher
-from gensight.teachers.models.masks import PackedMask
 from gensight.teachers.models.pretrained import PretrainedTeacher, read_config
-from gensight.teachers.models.segmentation import SegmentTeacher
+from gensight.teachers.models.segmentation import SegmentTeacher, class_masks
 
 PREFIX = "transformers:"
 TASKS: dict[str, type[PretrainedTeacher]] = {
@@ -82,21 +79,13 @@ class Specialist:
             case "classify":
                 return replace(prediction, label_scores=_label_scores(found, options))
             case "segment":
-                return replace(prediction, instances=self._masks(found, options))
+                known = self.teacher.classes.items()
+                numbers = {name: [number for number, one in known if words(one) & words(name)] for name in options}
+                return replace(prediction, instances=class_masks(found, numbers))
             case "detect":
                 return replace(prediction, instances=_boxes(found.instances, options))
             case _:
                 return replace(prediction, depth=found.depth)
-
-    def _masks(self, scores: Array, options: Sequence[str]) -> tuple[Instance, ...]:
-        best, found = scores.argmax(0), []
-        for name in options:
-            numbers = [number for number, known in self.teacher.classes.items() if words(known) & words(name)]
-            mask = np.isin(best, numbers)
-            if mask.any():
-                confidence = float(np.clip(scores[numbers].sum(0)[mask].mean(), 0, 1))
-                found.append(Instance(name, mask=PackedMask.of(mask), confidence=confidence))
-        return tuple(found)
 
     def _once(self, sample: Sample) -> Any:
         """The model's output for an image, kept while its queries follow each other."""

@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from gensight.errors import DataError
 from gensight.files.hashing import file_hash, value_hash
-from gensight.files.images import IMAGE_SUFFIXES, image_size, read_image
+from gensight.files.images import image_size, read_image
 from gensight.files.videos import VIDEO_SUFFIXES
+from gensight.prediction.sources import open_source as open_single
 from gensight.readers.annotated.reader import AnnotatedReader, is_annotated, read_description
 from gensight.readers.base import Reader
 from gensight.readers.footage.video import VideoReader
@@ -191,15 +192,9 @@ def open_source(path: Path, frames: bool = False, step: int = 1) -> LabellingSou
             if not any(found.suffix.lower() in VIDEO_SUFFIXES for found in path.rglob("*")):
                 raise
         return VideoFiles(path, VideosReader(path, step).videos, step, single=False)
-    if not path.is_file():
-        raise DataError("there is no such image, folder or video", where=path)
-    suffix = path.suffix.lower()
-    if suffix in VIDEO_SUFFIXES:
+    if open_single(path).frame_rate is not None:
         return VideoFiles(path.parent, [VideoReader(path, step)], step, single=True)
-    if suffix in IMAGE_SUFFIXES:
-        return ImageFiles(path.parent, [path.name], single=True)
-    raise DataError("neither an image nor a video", where=path, choices=sorted({*IMAGE_SUFFIXES, *VIDEO_SUFFIXES}),
-                    hint="convert it to one of these")  # fmt: skip
+    return ImageFiles(path.parent, [path.name], single=True)
 
 
 def _reopened(folder: Path) -> LabellingSource:

@@ -1,6 +1,7 @@
 """Semantic segmentation models of the transformers library: a probability for each class at each pixel."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -56,12 +57,23 @@ class SegmentTeacher(PretrainedTeacher):
 
     def label_image(self, sample: Sample) -> Labels:
         """A mask for each class that is the likeliest somewhere, but for the background."""
-        scores = self.probabilities(sample)
-        best, names, found = scores.argmax(0), self.classes, []
-        for number in np.unique(best).tolist():
-            name, mask = names[number], best == number
-            if name != BACKGROUND:
-                confidence = float(np.clip(scores[number][mask].mean(), 0, 1))
-                found.append(Instance(name, mask=PackedMask.of(mask), confidence=confidence,
-                                      provenance=self.provenance(confidence)))  # fmt: skip
-        return Labels(instances=tuple(found))
+        numbers = {name: [number] for number, name in self.classes.items() if name != BACKGROUND}
+        found = class_masks(self.probabilities(sample), numbers)
+        return Labels(instances=tuple(replace(one, provenance=self.provenance(one.confidence)) for one in found))
+
+
+def class_masks(scores: Array, numbers: Mapping[str, Sequence[int]]) -> tuple[Instance, ...]:
+    """A mask for each name that is the likeliest somewhere, with its mean probability there.
+
+    Args:
+        scores: float32 (classes, height, width) in [0, 1].
+        numbers: The classes that a name stands for.
+    """
+    best, found = scores.argmax(0), []
+    winners = set(np.unique(best).tolist())
+    for name, own in numbers.items():
+        if winners & set(own):
+            mask = np.isin(best, own)
+            confidence = float(np.clip(scores[own].sum(0)[mask].mean(), 0, 1))
+            found.append(Instance(name, mask=PackedMask.of(mask), confidence=confidence))
+    return tuple(found)
