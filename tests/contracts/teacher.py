@@ -7,7 +7,9 @@ A teacher's test class gives:
 
 import json
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -16,7 +18,9 @@ from gensight.samples import Sample
 from gensight.teachers.base import Labels, Teacher
 from gensight.teachers.labelling.labeller import Labeller
 from gensight.teachers.labelling.sources import DataSource
+from gensight.teachers.models.pretrained import PretrainedTeacher
 from tests.teachers.samples import ListReader
+from tests.teachers.samples import sample as small_sample
 
 
 class TeacherContract:
@@ -89,3 +93,25 @@ class TeacherContract:
         assert alone["rows"][-1] == together["rows"][-1]
         for path in (tmp_path / "b").rglob("*.png"):
             assert path.read_bytes() == (tmp_path / "a" / path.relative_to(tmp_path / "b")).read_bytes()
+
+
+class PretrainedContract(TeacherContract):
+    """Tests that every teacher of the transformers library inherits, run with the tiny model of each of `families`.
+
+    Attributes:
+        kind: Its class.
+        families: Names in `tests.teachers.tiny_models`.
+        settings: Arguments of the class.
+    """
+
+    kind: ClassVar[type[PretrainedTeacher]]
+    families: ClassVar[Sequence[Any]]
+    settings: ClassVar[dict[str, Any]] = {}
+
+    @pytest.fixture
+    def teacher(self, tiny_model, family) -> PretrainedTeacher:
+        return self.kind(str(tiny_model(family)), device="cpu", **self.settings)
+
+    @pytest.fixture
+    def samples(self) -> list[Sample]:
+        return [small_sample(), small_sample((33, 21), seed=1)]

@@ -28,7 +28,9 @@ The losses of `gaze-diffusion` notice no such change of its schedule: its networ
 
 import json
 import tempfile
+from collections.abc import Iterable
 from functools import partial
+from itertools import count, islice
 from pathlib import Path
 
 import pytest
@@ -43,7 +45,7 @@ from gensight.methods.base import Method
 from gensight.methods.instruct import many_steps
 from gensight.methods.landmarks import method as landmarks
 from gensight.methods.loss import Loss, total_loss
-from gensight.methods.readout.method import Readout
+from gensight.samples import Batch
 from tests.engine import small_run
 from tests.methods.classifier import small as small_classifier
 from tests.methods.gaze import small as small_gaze
@@ -57,17 +59,25 @@ GROWTH = 4.0  # of the tolerance, per update
 FASTER_GROWTH = {"gaze-convolutional": 8.0}  # batch normalisation over four items
 
 
-def first_losses(method: Readout) -> list[float]:
-    cases = small_run.cases()
-    optimiser = torch.optim.AdamW(method.parameters(), 1e-3)
+def losses_of(method: Method, optimiser: torch.optim.Optimizer, batches: Iterable[Batch]) -> list[float]:
     losses = []
-    for batch, _ in zip(BatchStream(cases, DrawOrder(len(cases), 4, 0)), range(NUM_STEPS), strict=False):
+    for batch in islice(batches, NUM_STEPS):
         loss = total_loss(method.losses(batch))
+        optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        optimiser.zero_grad()
         losses.append(float(loss.detach()))
     return losses
+
+
+def adamw(method: Method) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(method.parameter_groups()[0]["params"], 1e-3)
+
+
+def first_readout_losses() -> list[float]:
+    method, cases = small_run.method(), small_run.cases()
+    batches = BatchStream(cases, DrawOrder(len(cases), 4, 0))
+    return losses_of(method, torch.optim.AdamW(method.parameters(), 1e-3), batches)
 
 
 def first_landmark_losses() -> list[float]:
@@ -87,51 +97,28 @@ def first_landmark_losses() -> list[float]:
 
 
 def first_gaze_losses(method: Method) -> list[float]:
-    optimiser = torch.optim.AdamW(method.parameter_groups()[0]["params"], 1e-3)
-    losses = []
-    for step in range(NUM_STEPS):
-        loss = total_loss(method.train().losses(small_gaze.batch(4, step)))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(float(loss.detach()))
-    return losses
+    return losses_of(method.train(), adamw(method), (small_gaze.batch(4, step) for step in count()))
 
 
 def first_instruct_losses(way: str) -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
         decoder = {"train_decoder": True} if way == "one-step" else {}
         method = small_instruct.method(Path(folder), way=way, train_text=True, **decoder).train()
-    optimiser = torch.optim.AdamW(method.parameter_groups()[0]["params"], 1e-3)
-    losses = []
-    for step in range(NUM_STEPS):
-        loss = total_loss(method.losses(small_instruct.batch(2, step)))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(float(loss.detach()))
-    return losses
+    return losses_of(method, adamw(method), (small_instruct.batch(2, step) for step in count()))
 
 
 def first_classifier_losses() -> list[float]:
     """By SGD with momentum, as its recipes learn."""
     method = small_classifier.method().train()
     optimiser = Optimisation(NUM_STEPS, 0.05, optimiser="sgd").build(method.parameter_groups())
-    losses = []
-    for step in range(NUM_STEPS):
-        loss = total_loss(method.losses(small_classifier.batch(4, step)))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(float(loss.detach()))
-    return losses
+    return losses_of(method, optimiser, (small_classifier.batch(4, step) for step in count()))
 
 
 FIRST = {
     "classifier": first_classifier_losses,
     "instruct-many-step": lambda: first_instruct_losses("many-step"),
     "instruct-one-step": lambda: first_instruct_losses("one-step"),
-    "readout": lambda: first_losses(small_run.method()),
+    "readout": first_readout_losses,
     "landmarks": first_landmark_losses,
     "gaze-frozen": lambda: first_gaze_losses(small_gaze.frozen(close_up=2)),
     "gaze-convolutional": lambda: first_gaze_losses(small_gaze.convolutional()),

@@ -17,3 +17,9 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
         return folder / family if (folder / family).is_dir() else save_tiny(family, folder / family)
 
     return get
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The tests of a class with `families` run for each of them."""
+    if "family" in metafunc.fixturenames and hasattr(metafunc.cls, "families"):
+        metafunc.parametrize("family", metafunc.cls.families)

@@ -6,8 +6,8 @@ from gensight.samples import Item
 from gensight.skeletons import ANIMAL_17, COCO_17, OPENPOSE_18
 from gensight.teachers.baseline import PoseTeacherBaseline
 from gensight.teachers.models.pose import PoseTeacher
-from tests.teachers.images import person, sample
 from tests.teachers.models.test_pose import Stub, _places, _udp_heatmaps
+from tests.teachers.samples import person, sample
 
 BOX = (10.3, 5.1, 31.7, 38.9)
 

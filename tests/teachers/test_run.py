@@ -5,13 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gensight.errors import ConfigError, RunError
+from gensight.errors import RunError
 from gensight.samples import Instance, Keypoints, Prediction, Sample, Visibility
 from gensight.teachers.run import RunTeacher
 from gensight.verbs.train import train
 from tests.contracts.teacher import TeacherContract
-from tests.teachers.images import Pixels
-from tests.teachers.samples import picture
+from tests.teachers.samples import Pixels, picture
 from tests.verbs.small_recipe import small_recipe
 
 
@@ -80,8 +79,3 @@ class TestRunTeacher(TeacherContract):
 def test_a_folder_without_a_run(tmp_path):
     with pytest.raises(RunError, match="this folder holds no trained run"):
         RunTeacher(str(tmp_path)).fingerprint()
-
-
-def test_impossible_settings():
-    with pytest.raises(ConfigError, match="threshold is 2"):
-        RunTeacher("run", threshold=2)

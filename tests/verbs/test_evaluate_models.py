@@ -20,7 +20,7 @@ from gensight.teachers.models.segmentation import SegmentTeacher
 from gensight.teachers.specialist import Specialist, task_of, words
 from gensight.verbs.evaluate_models import evaluate_models
 from gensight.verbs.train import train
-from tests.teachers.images import sample
+from tests.teachers.samples import sample
 from tests.teachers.tiny_models import save_tiny
 from tests.verbs.small_recipe import small_recipe
 
@@ -108,11 +108,11 @@ def test_a_classifier_answers_by_the_options_names(model: Callable[[str], Path],
 
 
 def test_a_classifiers_input_is_its_processors(model: Callable[[str], Path]) -> None:
-    image = sample((40, 60)).image()
+    one = sample((40, 60))
     for family, kind in (("resnet", t.ConvNextImageProcessorPil), ("vit", t.ViTImageProcessorPil)):
         processor = kind.from_pretrained(model(family))
-        expected = processor(Image.fromarray(image), return_tensors="pt")["pixel_values"]
-        found = ClassTeacher(str(model(family)), "cpu").model_input(image)
+        expected = processor(Image.fromarray(one.image()), return_tensors="pt")["pixel_values"]
+        found, _ = ClassTeacher(str(model(family)), "cpu").model_input(one)
 
         assert found.shape == expected.shape
         torch.testing.assert_close(found, expected, atol=0.02, rtol=0)

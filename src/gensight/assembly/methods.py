@@ -1,6 +1,6 @@
 """The method of a recipe."""
 
-from typing import assert_never
+from typing import Any, assert_never
 
 import torch
 
@@ -8,6 +8,7 @@ from gensight.backbones.base import Backbone
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.config.classifier import ClassifierConfig
 from gensight.config.encodings import JointConfig, parts_of
+from gensight.config.fields import Section
 from gensight.config.gaze import (
     GazeConvolutionalConfig,
     GazeDiffusionConfig,
@@ -89,16 +90,7 @@ def _fit_size(config: RunConfig, units: dict[str, int]) -> None:
 
 def _readout(config: RunConfig, method: ReadoutConfig, backbone: Backbone, encoding: Encoding) -> Readout:
     _fit_size(config, {"backbone's stride": backbone.stride, **_strides(config)})
-    return Readout(
-        backbone,
-        _build_parts(config, method, encoding),
-        projection=method.projection,
-        bottleneck=method.bottleneck,
-        widths=method.widths,
-        order=method.order,
-        time_conditioning=method.time_conditioning,
-        loss=method.loss,
-    )
+    return Readout(backbone, _build_parts(config, method, encoding), **_options(method, "timesteps"))
 
 
 def _gaze(
@@ -108,7 +100,7 @@ def _gaze(
     grid = config.encoding.grid
     if isinstance(method, GazeFrozenConfig):
         _fit_size(config, {"backbone's stride": backbone.stride})
-        return FrozenGaze(backbone, grid, **method.model_dump(exclude={"kind"}))
+        return FrozenGaze(backbone, grid, **_options(method))
     encoder: SceneAndHead | BackboneSceneAndHead
     directions = method.direction_weight > 0
     if method.encoder == "backbone":
@@ -124,13 +116,9 @@ def _gaze(
             method.freeze_head,
             directions,
         )
-    own = method.model_dump(exclude={"kind", *_ENCODER_FIELDS})
-    if isinstance(method, GazeConvolutionalConfig):
-        return ConvolutionalGaze(encoder, grid, **own)
-    return DiffusionGaze(encoder, grid, **own)
-
-
-_ENCODER_FIELDS = ("encoder", "layout", "positions", "weights", "freeze_scene", "freeze_head")
+    own = _options(method, "encoder", "layout", "positions", "weights", "freeze_scene", "freeze_head")
+    way = ConvolutionalGaze if isinstance(method, GazeConvolutionalConfig) else DiffusionGaze
+    return way(encoder, grid, **own)
 
 
 def _strides(config: RunConfig) -> dict[str, int]:
@@ -156,28 +144,11 @@ def _landmarks(
     return Landmarks(
         backbone,
         num_landmarks,
-        encoder=method.encoder,
-        shape_widths=method.shape_widths,
-        appearance_channels=method.appearance_channels,
-        appearance_width=method.appearance_width,
-        decoder_widths=method.decoder_widths,
-        spade_width=method.spade_width,
-        covariance=method.covariance,
-        variance=method.variance,
-        variance_floor=method.variance_floor,
-        background=method.background,
-        background_width=method.background_width,
-        perceptual=method.perceptual,
-        vgg_weights=method.vgg_weights,
-        level_weights=method.level_weights,
-        perceptual_weight=method.perceptual_weight,
-        equivariance=method.equivariance,
-        separation=method.separation,
-        separation_reach=method.separation_reach,
-        warp=WarpRange(warp.num_points, warp.bend, warp.rotation, warp.scale, warp.translation),
+        **_options(method, "warp", "warp_share", "jitter", "adversary"),
+        warp=WarpRange(**_options(warp, "flip")),
         flip=warp.flip,
         warp_share=warp_share,
-        jitter=JitterRange(jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue),
+        jitter=JitterRange(**_options(jitter, "targets")),
         jitter_targets=jitter.targets,
         adversary=adversary.weight,
         adversary_scales=adversary.num_scales,
@@ -185,6 +156,11 @@ def _landmarks(
         adversary_width=adversary.width,
         adversary_loss=adversary.loss,
     )
+
+
+def _options(section: Section, *others: str) -> dict[str, Any]:
+    """A section's keys as arguments of the class that it describes, but for its kind and `others`."""
+    return {name: value for name, value in section if name not in ("kind", *others)}
 
 
 def _build_parts(config: RunConfig, method: ReadoutConfig, encoding: Encoding) -> dict[str, Part]:

@@ -1,5 +1,6 @@
 """A recipe's `training` section and the user's device as settings of the engine."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import torch
@@ -10,19 +11,11 @@ from gensight.engine.fit import Machine
 from gensight.engine.module import Optimisation
 from gensight.errors import ConfigError
 
+_BOTH = {field.name for field in fields(Optimisation)} & set(TrainingConfig.model_fields)
+
 
 def build_optimisation(config: TrainingConfig) -> Optimisation:
-    return Optimisation(
-        steps=config.steps,
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-        warmup_steps=config.warmup_steps,
-        schedule=config.schedule,
-        clip=config.clip,
-        accumulate=config.accumulate,
-        ema=config.ema,
-        optimiser=config.optimiser,
-    )
+    return Optimisation(**{name: getattr(config, name) for name in _BOTH})
 
 
 def build_machine(config: TrainingConfig, device: str) -> Machine:

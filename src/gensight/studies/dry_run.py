@@ -14,79 +14,60 @@ from gensight.config.schema import RunConfig
 from gensight.engine.module import MethodModule
 from gensight.files.progress import clock
 from gensight.loading.stream import BatchStream
-from gensight.methods.base import Method
 from gensight.methods.loss import total_loss
 
 NUM_STEPS = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
-    """What a few training steps of a recipe took."""
-
-    method: Method
-    num_items: int
-    seconds_per_step: float
-    loss: float
-
-
-@dataclass(frozen=True)
 class DryRun:
-    """What a training will learn from, and what it will take of time and memory.
+    """What a training will learn from, and what a few of its steps took of time and memory.
 
     Attributes:
-        data: Kind of the data set.
-        num_samples: Part -> number of samples.
-        num_items: Training items.
-        keypoints: Name of the skeleton and number of its keypoints; None where the run has no keypoints.
-        num_trained, num_parameters: Numbers of parameters.
-        backbone: Its kind.
-        batch_size, steps: Of the recipe.
+        experiment: The recipe with its data.
         device: Where it was measured.
+        num_items: Training items.
+        num_trained, num_parameters: Numbers of parameters.
         seconds_per_step: For one batch, without a feature cache.
         loss: Of the last batch.
         memory_bytes: Of the device, or of this process.
     """
 
-    data: str
-    num_samples: dict[str, int]
+    experiment: Experiment
+    device: str
     num_items: int
-    keypoints: tuple[str, int] | None
     num_trained: int
     num_parameters: int
-    backbone: str
-    batch_size: int
-    steps: int
-    device: str
     seconds_per_step: float
     loss: float
     memory_bytes: int
 
     def text(self) -> str:
         """As lines for the terminal."""
-        parts = ", ".join(f"{name} {number}" for name, number in self.num_samples.items())
-        lines = [f"data        {self.data}: {parts} samples; {self.num_items} training items"]
-        if self.keypoints is not None:
-            lines.append(f"keypoints   {self.keypoints[0]}: {self.keypoints[1]}")
-        step, total = self.seconds_per_step, clock(self.seconds_per_step * self.steps)
+        splits, skeleton, config = self.experiment.splits, self.experiment.skeleton, self.experiment.config
+        parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+        sizes = ", ".join(f"{name} {len(reader)}" for name, reader in parts.items() if reader is not None)
+        lines = [f"data        {config.data.kind}: {sizes} samples; {self.num_items} training items"]
+        if skeleton is not None:
+            lines.append(f"keypoints   {skeleton.name}: {len(skeleton)}")
+        seconds, training = self.seconds_per_step, config.training
         return "\n".join([
             *lines,
-            f"model       {self.num_trained:,} of {self.num_parameters:,} parameters trained; backbone {self.backbone}",
-            f"one step    {step:.2f} s for a batch of {self.batch_size} on {self.device}, loss {self.loss:.4f}",
+            f"model       {self.num_trained:,} of {self.num_parameters:,} parameters trained; backbone "
+            f"{config.backbone.kind}",
+            f"one step    {seconds:.2f} s for a batch of {training.batch_size} on {self.device}, loss {self.loss:.4f}",
             f"memory      {self.memory_bytes / 1e9:.2f} GB",
-            f"{self.steps} steps  {total} without a feature cache",
+            f"{training.steps} steps  {clock(seconds * training.steps)} without a feature cache",
         ])  # fmt: skip
 
 
-def measure_steps(experiment: Experiment, device: str) -> Measured:
+def measure_steps(experiment: Experiment, device: str) -> DryRun:
     """Builds the method and runs a few training steps, without a feature cache; the first does not count."""
     config = experiment.config
-    backbone = build_backbone(config)
-    method = build_method(config, backbone, experiment.encoding)
+    method = build_method(config, build_backbone(config), experiment.encoding)
     method.to(device).train()
     cases = experiment.training_cases()
-    module = MethodModule(method, build_optimisation(config.training))
-    optimiser = module.configure_optimizers()[0][0]
+    optimiser = MethodModule(method, build_optimisation(config.training)).configure_optimizers()[0][0]
     batches = iter(BatchStream(cases, experiment.draw_order(cases)))
     seconds = []
     for _ in range(NUM_STEPS):
@@ -96,36 +77,21 @@ def measure_steps(experiment: Experiment, device: str) -> Measured:
         optimiser.step()
         optimiser.zero_grad()
         seconds.append(time.perf_counter() - begun)
-    return Measured(method, len(cases), min(seconds[1:]), float(loss.detach()))
+    parameters = list(method.parameters())
+    on_gpu = device.startswith("cuda")
+    return DryRun(
+        experiment=experiment,
+        device=device,
+        num_items=len(cases),
+        num_trained=sum(p.numel() for p in parameters if p.requires_grad),
+        num_parameters=sum(p.numel() for p in parameters),
+        seconds_per_step=min(seconds[1:]),
+        loss=float(loss.detach()),
+        memory_bytes=torch.cuda.max_memory_allocated(device) if on_gpu else psutil.Process().memory_info().rss,
+    )
 
 
 def dry_run(config: RunConfig, device: str = "auto") -> DryRun:
     """Opens a recipe's data, builds its method and measures a few training steps."""
     device = choose_device(device)
-    experiment = Experiment.open(resolve_preset(config)).with_steps()
-    measured = measure_steps(experiment, device)
-    splits, skeleton, config = experiment.splits, experiment.skeleton, experiment.config
-    named = (("train", splits.train), ("validation", splits.validation), ("test", splits.test))
-    parameters = list(measured.method.parameters())
-    return DryRun(
-        data=config.data.kind,
-        num_samples={name: len(reader) for name, reader in named if reader is not None},
-        num_items=measured.num_items,
-        keypoints=None if skeleton is None else (skeleton.name, len(skeleton)),
-        num_trained=sum(p.numel() for p in parameters if p.requires_grad),
-        num_parameters=sum(p.numel() for p in parameters),
-        backbone=config.backbone.kind,
-        batch_size=config.training.batch_size,
-        steps=config.training.steps,
-        device=device,
-        seconds_per_step=measured.seconds_per_step,
-        loss=measured.loss,
-        memory_bytes=_memory(device),
-    )
-
-
-def _memory(device: str) -> int:
-    if device.startswith("cuda"):
-        return torch.cuda.max_memory_allocated(device)
-    resident: int = psutil.Process().memory_info().rss
-    return resident
+    return measure_steps(Experiment.open(resolve_preset(config)).with_steps(), device)

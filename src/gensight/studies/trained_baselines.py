@@ -1,11 +1,12 @@
 """The trained baselines that are scored beside a run: the same network with random weights, and one from scratch."""
 
 from collections.abc import Callable
+from typing import Any
 
 from gensight.assembly.experiment import Experiment
 from gensight.config.encodings import JointConfig
 from gensight.config.loading.loader import load_recipe
-from gensight.config.protocols import TEACHER
+from gensight.config.protocols import TEACHER, TRAINED
 from gensight.config.schema import RunConfig, ScratchConfig
 from gensight.engine.run_folder import RunFolder
 from gensight.prediction.baselines.untrained import Answer, untrained_baseline
@@ -27,37 +28,27 @@ def untrained_answer(baseline: str, experiment: Experiment, device: str) -> Answ
 
 def baseline_config(config: RunConfig, baseline: str) -> RunConfig | None:
     """The recipe of a trained baseline; None for one that needs no training, or that equals this run."""
-    match baseline:
-        case "random-weights":
-            if config.backbone.kind == "scratch" or config.backbone.random_weights:
-                return None
-            backbone = config.backbone.model_copy(update={"random_weights": True})
-            return config.model_copy(update={"name": f"{config.name}-random-weights", "backbone": backbone})
-        case "scratch":
-            if config.backbone.kind == "scratch":
-                return None
-            method = config.method.model_copy(update={"timesteps": "clean"})
-            encoding = config.encoding
-            if isinstance(encoding, JointConfig):
-                encoding = encoding.model_copy(update={"timesteps": {}})
-            changes = {
-                "name": f"{config.name}-scratch",
-                "backbone": ScratchConfig(),
-                "method": method,
-                "encoding": encoding,
-            }
-            return config.model_copy(update=changes)
-        case _:
+    if baseline not in TRAINED or config.backbone.kind == "scratch":
+        return None
+    changes: dict[str, Any] = {"name": f"{config.name}-{baseline}"}
+    if baseline == "random-weights":
+        if config.backbone.random_weights:
             return None
+        return config.model_copy(
+            update=changes | {"backbone": config.backbone.model_copy(update={"random_weights": True})}
+        )
+    changes |= {"backbone": ScratchConfig(), "method": config.method.model_copy(update={"timesteps": "clean"})}
+    if isinstance(config.encoding, JointConfig):
+        changes["encoding"] = config.encoding.model_copy(update={"timesteps": {}})
+    return config.model_copy(update=changes)
 
 
 def untrained_baselines(config: RunConfig, run: RunFolder) -> dict[str, RunConfig]:
     """Name -> recipe of the baselines that are networks of their own and have not been trained beside a run."""
-    recipes = {baseline: baseline_config(config, baseline) for baseline in config.baselines}
     return {
         baseline: recipe
-        for baseline, recipe in recipes.items()
-        if recipe is not None and not baseline_folder(run, baseline).finished
+        for baseline in config.baselines
+        if (recipe := baseline_config(config, baseline)) is not None and not baseline_folder(run, baseline).finished
     }
 
 

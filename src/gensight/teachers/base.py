@@ -1,24 +1,32 @@
 """What every teacher is: an existing model or algorithm that labels images it is shown.
 
 Adding a teacher:
-1. Write `teachers/NAME.py` with a subclass of `Teacher` whose constructor takes plain keyword arguments that JSON can
-   hold (and `device`), loads nothing, and sets `version`; weights are loaded by `prepare`, which names the files that
-   are missing, and where to put them.
+1. Write `teachers/models/NAME.py` with a subclass of `Teacher`, or of `ModelTeacher` if it has weights; a transformers
+   model's of `PretrainedTeacher`. Decorate it with `@dataclass(eq=False)`: its fields are its settings, checked by
+   their types.
 2. `label` gets samples (pixels through `sample.image()`; labels of earlier teachers in the other fields) and gives one
-   `Labels` each, in the image frame of `samples.py`.
-3. `settings` names everything that changes the labels; it makes the fingerprint under which work is kept.
-4. Add it to `teachers/choose.py`, or to the table in `teachers/catalogue.py` if it is a transformers model.
-5. Write `tests/teachers/test_NAME.py` with a class that inherits `tests.contracts.teacher.TeacherContract`.
+   `Labels` each, in the image frame of `samples.py`; a model's `label_image` gets one sample.
+3. Nothing is loaded before `prepare`; a model's `load` names the files that are missing, and where to put them.
+4. Add it to the table in `teachers/choose.py`.
+5. Write `tests/teachers/models/test_NAME.py` with a class that inherits `tests.contracts.teacher.TeacherContract`.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, get_type_hints
 
+import numpy as np
+import torch
+from pydantic import Field, TypeAdapter, ValidationError
+
+from gensight.errors import ConfigError
 from gensight.files.hashing import value_hash
-from gensight.samples import Array, Depth, Instance, Provenance, Sample
+from gensight.samples import Array, Depth, Instance, Keypoints, Provenance, Sample, Visibility
 
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
 LabelName = Literal["instances", "depth", "edges", "caption", "label", "tracks", "variants"]
 
 
@@ -71,6 +79,9 @@ class Labels:
 class Teacher(ABC):
     """Labels images, or whole videos.
 
+    A subclass that is a dataclass has its fields as settings; a ConfigError refuses a value that is not of a field's
+    type.
+
     Teachers are deterministic: the same sample gets the same labels, whatever else is in the batch and whichever
     process runs it, so that a job may be cut into shards or resumed.
 
@@ -99,6 +110,21 @@ class Teacher(ABC):
     model_location: str | None = None
     unit: ClassVar[Literal["image", "video"]] = "image"
 
+    def __post_init__(self) -> None:
+        for key in self.setting_names():
+            setattr(self, key, self.checked(key, getattr(self, key)))
+
+    @classmethod
+    def checked(cls, key: str, value: Any) -> Any:
+        """A setting's value as its field has it. Raises ConfigError where it is not of the field's type."""
+        try:
+            return TypeAdapter(get_type_hints(cls, include_extras=True)[key]).validate_python(value, strict=True)
+        except ValidationError as error:
+            needed = error.errors()[0]["msg"].removeprefix("Input ")
+            raise ConfigError(
+                f"the setting {key} is {value!r}", where=getattr(cls, "kind", cls.name), hint=f"it {needed}"
+            ) from error
+
     @abstractmethod
     def label(self, samples: Sequence[Sample]) -> list[Labels]:
         """The labels of a batch of images, one each; or of one video's frames, one for all.
@@ -107,9 +133,15 @@ class Teacher(ABC):
             DataError: An image can't be read, or lacks a label that the teacher needs.
         """
 
+    @classmethod
+    def setting_names(cls) -> list[str]:
+        """The fields of a dataclass but for those of `ModelTeacher`, which say where a model lies and runs."""
+        names: list[str] = [field.name for field in fields(cls)] if is_dataclass(cls) else []
+        return [name for name in names if name not in ("weights", "device")]
+
     def settings(self) -> Mapping[str, Any]:
         """Everything that changes the labels, as JSON-able values; device and batch size do not."""
-        return {}
+        return {name: getattr(self, name) for name in self.setting_names()}
 
     def prepare(self) -> None:  # noqa: B027  (a classical teacher has nothing to load)
         """Loads weights, once, before the first `label`.
@@ -131,3 +163,73 @@ class Teacher(ABC):
     def provenance(self, confidence: float = 1.0) -> Provenance:
         """Where a label of this teacher came from."""
         return Provenance(self.source, float(confidence))
+
+
+def model_names(kind: str, weights: str) -> tuple[str, str]:
+    """`KIND:NAME` of a teacher, and where its model lies: a folder is called by its name, and lies at its full path."""
+    folder = Path(weights)
+    if not folder.is_dir():
+        return f"{kind}:{weights}", weights
+    return f"{kind}:{folder.resolve().name}", str(folder.resolve())
+
+
+@dataclass(eq=False)
+class ModelTeacher(Teacher):
+    """A teacher with weights, which are loaded once, and left out where it is pickled. Images pass one at a time, so
+    that an image's labels never depend on what else was in the batch.
+
+    Attributes:
+        kind: The word before the colon of its name.
+        default: The weights that are taken if none are named.
+
+    Args:
+        weights: Hub id or folder; `default` if empty.
+        device: `auto`, `cpu`, `cuda` ...
+    """
+
+    kind: ClassVar[str] = ""
+    default: ClassVar[str] = ""
+    weights: str = ""
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        self.weights = self.weights or self.default
+        if not self.weights:
+            raise ConfigError(f"the teacher `{self.kind}` needs a model", hint=f"write {self.kind}:FOLDER")
+        self.name, self.model_location = model_names(self.kind, self.weights)
+        self._model: Any = None
+        super().__post_init__()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_model": None}
+
+    @abstractmethod
+    def load(self) -> Any:
+        """The model on its device; raises as `prepare`."""
+
+    def prepare(self) -> None:
+        if self._model is None:
+            self._model = self.load()
+
+    @property
+    def model(self) -> Any:
+        """The loaded model."""
+        self.prepare()
+        return self._model
+
+    def label(self, samples: Sequence[Sample]) -> list[Labels]:
+        self.prepare()
+        with torch.inference_mode():
+            return [self.label_image(sample) for sample in samples]
+
+    @abstractmethod
+    def label_image(self, sample: Sample) -> Labels:
+        """The loaded model's labels of one image."""
+
+
+def sure_keypoints(keypoints: Keypoints, threshold: float) -> Keypoints:
+    """With those unlabelled that are not located, or of a lower confidence."""
+    sure = keypoints.located & (keypoints.confidence >= threshold)
+    points = np.where(sure[:, None], keypoints.points, np.nan)
+    visibility = np.where(sure, keypoints.visibility, Visibility.UNLABELLED).astype(np.int8)
+    return replace(keypoints, points=points, visibility=visibility)

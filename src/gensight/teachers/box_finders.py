@@ -5,7 +5,7 @@ from pathlib import Path
 from gensight.engine.run_folder import RunFolder
 from gensight.prediction.detection.finder import BoxFinder
 from gensight.prediction.detection.heads import HeadFinder
-from gensight.teachers.catalogue import load_teacher
+from gensight.teachers.choose import choose_teacher
 
 
 def load_box_finder(name: str, threshold: float, device: str) -> BoxFinder:
@@ -23,4 +23,4 @@ def load_box_finder(name: str, threshold: float, device: str) -> BoxFinder:
     if RunFolder(Path(name)).config.is_file():
         return BoxFinder(heads=HeadFinder.load(Path(name), device))
     full = name if name.startswith("detect") else f"detect:{name}"
-    return BoxFinder(detector=load_teacher(full, {"category": "person", "device": device}), threshold=threshold)
+    return BoxFinder(detector=choose_teacher(full, {"category": "person"}, device), threshold=threshold)

@@ -3,18 +3,9 @@
 import copy
 from collections.abc import Sequence
 from itertools import count
-from pathlib import Path
 
 from gensight.readers.annotated.labels import Entry
 from gensight.teachers.base import Teacher
-
-
-def model_names(kind: str, source: str) -> tuple[str, str]:
-    """`KIND:NAME` of a teacher, and where its model lies: a folder is called by its name, and lies at its full path."""
-    folder = Path(source)
-    if not folder.is_dir():
-        return f"{kind}:{source}", source
-    return f"{kind}:{folder.resolve().name}", str(folder.resolve())
 
 
 def named_apart(teacher: Teacher, entries: Sequence[Entry]) -> Teacher:

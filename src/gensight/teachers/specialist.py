@@ -6,22 +6,20 @@ name: a model's `tabby, tabby cat` and a data set's `Tabby_cat` are one; a class
 predicted.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from gensight.backbones.transformers_models import model_folder
 from gensight.errors import ConfigError, RunError
 from gensight.samples import Instance, Item, Prediction, Sample
+from gensight.teachers.base import model_names
 from gensight.teachers.models.classification import ClassTeacher
 from gensight.teachers.models.depth import DepthTeacher
 from gensight.teachers.models.detection import DetectionTeacher
-from gensight.teachers.models.pretrained import PretrainedTeacher
-from gensight.teachers.models.segmentation import Mask, SegmentTeacher
-from gensight.teachers.names import model_names
+from gensight.teachers.models.pretrained import PretrainedTeacher, read_config
+from gensight.teachers.models.segmentation import SegmentTeacher, class_masks
 
 PREFIX = "transformers:"
 TASKS: dict[str, type[PretrainedTeacher]] = {
@@ -36,7 +34,7 @@ class Specialist:
     """Answers items of one task; see the module's text.
 
     Args:
-        source: Hub id or folder, with or without `transformers:` before it.
+        weights: Hub id or folder, with or without `transformers:` before it.
         device: `auto`, `cpu`, `cuda` ...
 
     Attributes:
@@ -47,33 +45,26 @@ class Specialist:
         RunError: The model's files are missing or damaged, or it is of none of these tasks.
     """
 
-    def __init__(self, source: str, device: str = "auto") -> None:
-        source = source.removeprefix(PREFIX)
-        folder = model_folder(source)
-        self.task = task_of(folder)
+    def __init__(self, weights: str, device: str = "auto") -> None:
+        weights = weights.removeprefix(PREFIX)
+        self.task = task_of(model_folder(weights))
         # A detector gives all its boxes, since average precision is about their order.
-        self.teacher: PretrainedTeacher = (
-            DetectionTeacher(source, device, threshold=0.0)
-            if self.task == "detect"
-            else TASKS[self.task](source, device)
-        )
+        settings = {"threshold": 0.0} if self.task == "detect" else {}
+        self.teacher: Any = TASKS[self.task](weights, device, **settings)
         self.teacher.prepare()
-        self.name, _ = model_names(PREFIX.removesuffix(":"), source)
-        self._seen: tuple[Sample, object] | None = None
+        self.name, _ = model_names(PREFIX.removesuffix(":"), weights)
+        self._seen: tuple[Sample, Any] | None = None
 
     @property
     def metric_depth(self) -> bool:
         """Whether its depth is in metres."""
-        return isinstance(self.teacher, DepthTeacher) and self.teacher.depth_kind == "metric"
+        return self.task == "depth" and self.teacher.depth_kind == "metric"
 
     def knows(self, names: Sequence[str]) -> list[str]:
         """Those of a data set's classes that the model knows."""
-        if isinstance(self.teacher, ClassTeacher | SegmentTeacher):
-            known = {word for name in self.teacher.classes for word in words(name)}
-        elif isinstance(self.teacher, DetectionTeacher):
-            known = {word for name in self.teacher.categories.values() for word in words(name)}
-        else:
+        if self.task == "depth":
             return list(names)
+        known = {word for name in self.teacher.classes.values() for word in words(name)}
         return [name for name in names if words(name) & known]
 
     def __call__(self, item: Item) -> Prediction:
@@ -82,74 +73,53 @@ class Specialist:
         if task != self.task:
             raise ConfigError(f"`{self.name}` answers `{self.task}`, not `{task}`", where=item.key)
         sample, options = item.sample, () if item.query is None else item.query.options
+        found = self._once(sample)
         prediction = Prediction(sample.key, sample.size, item_key=item.key, group=sample.group)
-        match self.teacher:
-            case ClassTeacher():
-                return replace(prediction, label_scores=self._labels(sample, options))
-            case SegmentTeacher():
-                return replace(prediction, instances=self._masks(self.teacher, sample, options))
-            case DetectionTeacher():
-                return replace(prediction, instances=self._boxes(sample, options))
+        match self.task:
+            case "classify":
+                return replace(prediction, label_scores=_label_scores(found, options))
+            case "segment":
+                known = self.teacher.classes.items()
+                numbers = {name: [number for number, one in known if words(one) & words(name)] for name in options}
+                return replace(prediction, instances=class_masks(found, numbers))
+            case "detect":
+                return replace(prediction, instances=_boxes(found.instances, options))
             case _:
-                return replace(prediction, depth=self.teacher.label([sample])[0].depth)
+                return replace(prediction, depth=found.depth)
 
-    def _labels(self, sample: Sample, options: Sequence[str]) -> dict[str, float]:
-        """Shares of the options, or of all that the model knows where there are none."""
-        assert isinstance(self.teacher, ClassTeacher)  # as __call__ has checked
-        shares = self._once(sample)
-        assert isinstance(shares, dict)  # a classifier's output
-        if not options:
-            return dict(shares)
-        return {name: sum(share for known, share in shares.items() if words(known) & words(name)) for name in options}
-
-    def _masks(self, teacher: SegmentTeacher, sample: Sample, options: Sequence[str]) -> tuple[Instance, ...]:
-        scores = self._once(sample)
-        assert isinstance(scores, np.ndarray)  # a segmenter's output
-        best, found = scores.argmax(0), []
-        for name in options:
-            numbers = [number for number, known in enumerate(teacher.classes) if words(known) & words(name)]
-            mask = np.isin(best, numbers)
-            if mask.any():
-                confidence = float(np.clip(scores[numbers].sum(0)[mask].mean(), 0, 1))
-                found.append(Instance(name, mask=Mask(mask), confidence=confidence))
-        return tuple(found)
-
-    def _boxes(self, sample: Sample, options: Sequence[str]) -> tuple[Instance, ...]:
-        boxes = self._once(sample)
-        assert isinstance(boxes, tuple)  # a detector's output
-        return tuple(
-            Instance(name, box=one.box, confidence=one.confidence)
-            for name in options
-            for one in boxes
-            if words(one.category) & words(name)
-        )
-
-    def _once(self, sample: Sample) -> object:
+    def _once(self, sample: Sample) -> Any:
         """The model's output for an image, kept while its queries follow each other."""
         if self._seen is None or self._seen[0] is not sample:
-            match self.teacher:
-                case ClassTeacher() | SegmentTeacher():
-                    answer: object = self.teacher.probabilities(sample)
-                case _:
-                    answer = self.teacher.label([sample])[0].instances
+            shares = self.task in ("classify", "segment")
+            answer = self.teacher.probabilities(sample) if shares else self.teacher.label([sample])[0]
             self._seen = (sample, answer)
         return self._seen[1]
 
 
+def _label_scores(shares: dict[str, float], options: Sequence[str]) -> dict[str, float]:
+    """Of the options, or of all that the model knows where there are none."""
+    if not options:
+        return dict(shares)
+    return {name: sum(share for known, share in shares.items() if words(known) & words(name)) for name in options}
+
+
+def _boxes(boxes: Sequence[Instance], options: Sequence[str]) -> tuple[Instance, ...]:
+    return tuple(
+        Instance(name, box=one.box, confidence=one.confidence)
+        for name in options
+        for one in boxes
+        if words(one.category) & words(name)
+    )
+
+
 def task_of(folder: Path) -> str:
     """What the model of a folder does. RunError if it has no config.json, or does none of `TASKS`."""
-    path = folder / "config.json"
-    try:
-        kind = json.loads(path.read_text(encoding="utf-8")).get("model_type")
-    except (OSError, ValueError, AttributeError) as error:
-        hint = "give a folder as `save_pretrained` of transformers writes it, or a hub id"
-        raise RunError("this is not a transformers model's folder: its config.json can't be read", where=path,
-                       hint=hint) from error  # fmt: skip
+    kind = read_config(folder).get("model_type")
     for task, teacher in TASKS.items():
         if kind in teacher.families:
             return task
     choices = sorted(name for teacher in TASKS.values() for name in teacher.families)
-    raise RunError(f"a model of type {kind!r} is no baseline here", where=path, choices=choices)
+    raise RunError(f"a model of type {kind!r} is no baseline here", where=folder / "config.json", choices=choices)
 
 
 def words(name: str) -> set[str]:

@@ -49,12 +49,12 @@ class SpecialistScores:
 
     def to_json(self, run: str) -> dict[str, Any]:
         """As `models.json` has it."""
-        scores = [{"model": run, "results": [one.to_json() for one in self.own]}] if self.own else []
+        models = {run: self.own, self.model: self.results} if self.own else {self.model: self.results}
         return {
             "task": self.task,
             "num_items": self.num_items,
             "unknown_classes": list(self.unknown),
-            "scores": [*scores, {"model": self.model, "results": [one.to_json() for one in self.results]}],
+            "scores": [{"model": name, "results": [one.to_json() for one in found]} for name, found in models.items()],
             "differences": [
                 {"model": run, "baseline": self.model, **paired_difference(mine, other).to_json()}
                 for mine, other in zip(self.own, self.results, strict=False)
@@ -89,12 +89,13 @@ def evaluate_models(
         ConfigError: A model answers no query of the recipe, or none of its classes.
         RunError: A model's or the run's files are missing or damaged.
     """
-    trained = _run(run_or_recipe, checkpoint, device)
-    if trained is not None:
+    run = RunFolder(Path(run_or_recipe))
+    trained = None
+    if run.config.is_file():
         if overrides:
             raise ConfigError("a run's recipe can't be changed", where=overrides[0], hint="give its recipe instead")
-        experiment = Experiment.open(trained.config, trained.calibration)
-        folder = trained.folder.root
+        trained = TrainedRun.load(run.root, device, checkpoint)
+        experiment, folder = Experiment.open(trained.config, trained.calibration), run.root
     else:
         experiment = Experiment.open(load_recipe(run_or_recipe, overrides))
         config = experiment.config
@@ -121,11 +122,6 @@ def _source(model: str) -> str:
     return model.removeprefix(PREFIX)
 
 
-def _run(run_or_recipe: str, checkpoint: str, device: str) -> TrainedRun | None:
-    folder = RunFolder(Path(run_or_recipe))
-    return TrainedRun.load(folder.root, device, checkpoint) if folder.config.is_file() else None
-
-
 def _score_model(
     specialist: Specialist, trained: TrainedRun | None, experiment: Experiment, cases: Cases
 ) -> SpecialistScores:
@@ -144,12 +140,12 @@ def _score_model(
         raise ConfigError(
             f"`{specialist.name}` knows none of the queried classes", where="--model", choices=queried[:20]
         )
-    answers = progress(((specialist(item), item) for item in items), len(items), f"evaluate {specialist.name}", "items")
-    results = _scored(answers, metrics)
+    answers = ((specialist(item), item) for item in items)
+    results = _scored(answers, metrics, len(items), specialist.name)
     own: tuple[Result, ...] = ()
     if trained is not None:
         answered = zip(trained.predictor.answer_items(items), items, strict=True)
-        own = _scored(progress(answered, len(items), "evaluate the run", "items"), _metrics(experiment, specialist))
+        own = _scored(answered, _metrics(experiment, specialist), len(items), "the run")
     unknown = tuple(name for name in queried if name not in known)
     return SpecialistScores(specialist.name, specialist.task, len(items), unknown, results, own)
 
@@ -166,17 +162,20 @@ def _metrics(experiment: Experiment, specialist: Specialist) -> list[Metric]:
     for metric in build_metrics(experiment.config, experiment.skeleton):
         if isinstance(metric, PerQueryMetric):
             fits = specialist.task in metric.tasks
+        elif isinstance(metric, LabelScores):
+            fits = specialist.task == "classify"
         else:
-            alone = {"depth": metric.protocol.startswith("depth"), "classify": isinstance(metric, LabelScores)}
-            fits = alone.get(specialist.task, False)
+            fits = specialist.task == "depth" and metric.protocol.startswith("depth")
         affine = specialist.task == "depth" and not specialist.metric_depth
         if fits and (not affine or metric.protocol.startswith(_AFFINE)):
             found.append(metric)
     return found
 
 
-def _scored(answers: Iterable[tuple[Prediction, Item]], metrics: Sequence[Metric]) -> tuple[Result, ...]:
-    for prediction, item in answers:
+def _scored(
+    answers: Iterable[tuple[Prediction, Item]], metrics: Sequence[Metric], count: int, model: str
+) -> tuple[Result, ...]:
+    for prediction, item in progress(answers, count, f"evaluate {model}", "items"):
         for metric in metrics:
             metric.update(prediction, item)
     return tuple(result for metric in metrics for result in metric.compute())

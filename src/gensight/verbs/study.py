@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from gensight.config.loading.loader import dump_config, load_recipe
 from gensight.config.schema import RunConfig
@@ -59,7 +58,9 @@ def study(
         if not summary_only:
             _run_all(chosen, recipes, folder, device, announce)
         summary = summarise(config, planned, folder)
-        _write_summary(summary, folder)
+        write_json(folder / "study.json", summary, indent=1)
+        write_text(folder / "study.md", study_markdown(summary))
+        write_study_page(summary, folder / "study.html")
     announce(study_table_text(summary))
     announce(f"report: {folder / 'study.html'}")
     return folder
@@ -92,9 +93,3 @@ def _run_all(chosen: list[Cell], recipes: dict[str, RunConfig], folder: Path, de
         train(recipes[cell.folder], folder / cell.folder, device=device)
         if recipes[cell.folder].method.needs_labels is False:  # nothing has scored it yet
             score_landmarks(folder / cell.folder, device)
-
-
-def _write_summary(summary: dict[str, Any], folder: Path) -> None:
-    write_json(folder / "study.json", summary, indent=1)
-    write_text(folder / "study.md", study_markdown(summary))
-    write_study_page(summary, folder / "study.html")

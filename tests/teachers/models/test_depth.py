@@ -6,24 +6,21 @@ import torch
 
 from gensight.geometry import grid_to_image, pixel_centres
 from gensight.teachers.models.depth import DepthTeacher
-from tests.teachers.images import sample
+from tests.contracts.teacher import PretrainedContract
+from tests.teachers.samples import sample
 
-KINDS = {"dpt": "affine", "depth-anything": "affine", "depth-anything-metric": "metric", "zoedepth": "metric"}
+KINDS = {"dpt": "affine", "depth_anything": "affine", "zoedepth": "metric"}
 
 
-@pytest.mark.parametrize("family", ["dpt", "depth-anything", "zoedepth"])
-def test_it_labels_two_images(tiny_model, family):
-    teacher = DepthTeacher(str(tiny_model(family)), device="cpu")
-    samples = [sample(), sample((33, 21), seed=1)]
-    labels = teacher.label(samples)
-    for one, label in zip(samples, labels, strict=True):
-        assert label.depth.kind == KINDS[family]
-        assert label.depth.values.dtype == np.float32
-        assert label.depth.values.shape == one.size
-        assert np.isfinite(label.depth.values).all()
-        assert label.depth.values.min() >= 0
-        assert label.instances is None
-    np.testing.assert_array_equal(teacher.label(samples[1:])[0].depth.values, labels[1].depth.values)
+class TestDepthTeacher(PretrainedContract):
+    kind = DepthTeacher
+    families = ("dpt", "depth-anything", "zoedepth")
+
+    def check(self, sample, labelled, teacher, num_frames):
+        super().check(sample, labelled, teacher, num_frames)
+        assert labelled.depth.kind == KINDS[teacher.model_type]
+        assert np.isfinite(labelled.depth.values).all()
+        assert labelled.depth.values.min() >= 0
 
 
 @pytest.mark.parametrize("family", ["dpt", "depth-anything", "zoedepth"])

@@ -6,7 +6,8 @@ import torch
 
 from gensight.errors import ConfigError
 from gensight.teachers.models.detection import DetectionTeacher
-from tests.teachers.images import sample
+from tests.contracts.teacher import PretrainedContract
+from tests.teachers.samples import sample
 
 FAMILIES = ("detr", pytest.param("rt-detr", marks=pytest.mark.slow), "rt-detr-v2", "rf-detr")
 
@@ -27,23 +28,21 @@ def _share(box, size) -> list[float]:
     return [(x0 + x1) / 2 / size[1], (y0 + y1) / 2 / size[0], (x1 - x0) / size[1], (y1 - y0) / size[0]]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_it_labels_two_images(tiny_model, family):
-    teacher = DetectionTeacher(str(tiny_model(family)), device="cpu", threshold=0.0)
-    samples = [sample(), sample((33, 21), seed=1)]
-    labels = teacher.label(samples)
-    for one, label in zip(samples, labels, strict=True):
-        assert 0 < len(label.instances) <= 5
-        scores = [instance.confidence for instance in label.instances]
+class TestDetectionTeacher(PretrainedContract):
+    kind = DetectionTeacher
+    families = FAMILIES
+    settings = {"threshold": 0.0}  # noqa: RUF012
+
+    def check(self, sample, labelled, teacher, num_frames):
+        super().check(sample, labelled, teacher, num_frames)
+        assert 0 < len(labelled.instances) <= 5
+        scores = [instance.confidence for instance in labelled.instances]
         assert scores == sorted(scores, reverse=True)
-        for instance in label.instances:
+        for instance in labelled.instances:
             assert instance.category in ("person", "cat")
             assert (instance.box >= 0).all()
-            assert (instance.box[2:] <= one.size[::-1]).all()
-            assert instance.provenance.source == teacher.source
+            assert (instance.box[2:] <= sample.size[::-1]).all()
             assert instance.provenance.confidence == instance.confidence
-    again = teacher.label(samples[1:])[0].instances
-    np.testing.assert_array_equal([i.box for i in again], [i.box for i in labels[1].instances])
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -81,4 +80,4 @@ def test_an_unknown_category_is_refused(tiny_model):
     with pytest.raises(ConfigError, match="knows no category 'persn'") as caught:
         DetectionTeacher(str(tiny_model("detr")), device="cpu", category="persn").prepare()
     assert "valid: person, cat" in str(caught.value)
-    assert "did you mean 'person'?" in str(caught.value)
+    assert "did you mean `person`?" in str(caught.value)

@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 
-from gensight.errors import ConfigError
 from gensight.samples import Sample
 from gensight.teachers.models.edges import EdgeTeacher
 from tests.contracts.teacher import TeacherContract
-from tests.teachers.images import Pixels
-from tests.teachers.samples import SIZE, picture
+from tests.teachers.samples import SIZE, Pixels, picture
 
 
 class TestEdgeTeacher(TeacherContract):
@@ -51,11 +49,6 @@ def test_one_colour_has_no_edges():
 def test_a_fine_texture_vanishes_at_a_coarse_resolution():
     image = np.tile(np.array([[90, 110], [110, 90]], dtype=np.uint8)[..., None], (64, 64, 3))
     assert EdgeTeacher(resolution=32).find(image).max() == 0
-
-
-def test_impossible_settings():
-    with pytest.raises(ConfigError, match="edges can't be found at resolution 3"):
-        EdgeTeacher(resolution=3)
 
 
 def test_settings_make_the_fingerprint():

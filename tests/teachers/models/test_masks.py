@@ -8,7 +8,8 @@ import torch
 from gensight.errors import DataError
 from gensight.geometry import image_to_model
 from gensight.teachers.models.masks import BoxMaskTeacher, GridMaskTeacher, PackedMask, point_grid, stability
-from tests.teachers.images import person, sample
+from tests.contracts.teacher import PretrainedContract
+from tests.teachers.samples import person, sample
 
 FAMILIES = (
     "sam",
@@ -41,31 +42,37 @@ class Stub:
         return SimpleNamespace(pred_masks=masks[None], iou_scores=scores[None])
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_boxes_of_two_images_get_masks(tiny_model, family):
-    teacher = BoxMaskTeacher(str(tiny_model(family)), device="cpu", category="person")
-    boxes = person(5, 5, 30, 38, number=3, confidence=0.5), person(0, 0, 9, 9, category="cat")
-    samples = [sample(instances=boxes), sample((33, 21), (person(2, 2, 20, 30),), seed=1)]
-    labels = teacher.label(samples)
-    assert [len(label.instances) for label in labels] == [1, 1]
-    for one, label in zip(samples, labels, strict=True):
-        (instance,) = label.instances
+class TestBoxMaskTeacher(PretrainedContract):
+    kind = BoxMaskTeacher
+    families = FAMILIES
+    settings = {"category": "person"}  # noqa: RUF012
+
+    @pytest.fixture
+    def samples(self):
+        boxes = person(5, 5, 30, 38, number=3, confidence=0.5), person(0, 0, 9, 9, category="cat")
+        return [sample(instances=boxes), sample((33, 21), (person(2, 2, 20, 30, number=3, confidence=0.5),), seed=1)]
+
+    def check(self, sample, labelled, teacher, num_frames):
+        super().check(sample, labelled, teacher, num_frames)
+        (instance,) = labelled.instances
         mask = instance.mask()
         assert mask.dtype == bool
-        assert mask.shape == one.size
+        assert mask.shape == sample.size
         assert instance.area == mask.sum()
-        assert 0 <= instance.confidence <= 1
-        assert instance.provenance.source == teacher.source
-    assert labels[0].instances[0].id == 3
-    assert labels[0].instances[0].confidence <= 0.5
+        assert instance.id == 3
+        assert instance.confidence <= 0.5
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_grid_of_points_finds_segments(tiny_model, family):
-    teacher = GridMaskTeacher(str(tiny_model(family)), device="cpu", num_points=2, threshold=0.0, stability=0.0)
-    for instance in teacher.label([sample()])[0].instances:
-        assert instance.mask().shape == (40, 60)
-        assert instance.id is None
+class TestGridMaskTeacher(PretrainedContract):
+    kind = GridMaskTeacher
+    families = FAMILIES
+    settings = {"num_points": 2, "threshold": 0.0, "stability": 0.0}  # noqa: RUF012
+
+    def check(self, sample, labelled, teacher, num_frames):
+        super().check(sample, labelled, teacher, num_frames)
+        for instance in labelled.instances:
+            assert instance.mask().shape == sample.size
+            assert instance.id is None
 
 
 @pytest.mark.parametrize("family", ["sam", "sam2-video"])

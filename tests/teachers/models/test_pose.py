@@ -10,7 +10,8 @@ from gensight.geometry import image_to_model, warp_image
 from gensight.samples import Instance, Visibility
 from gensight.skeletons import ANIMAL_17, COCO_17
 from gensight.teachers.models.pose import PoseTeacher, pose_view
-from tests.teachers.images import person, picture, sample
+from tests.contracts.teacher import PretrainedContract
+from tests.teachers.samples import person, sample, waves
 
 BOX = (10.3, 5.1, 31.7, 38.9)
 GRID = (16, 12)
@@ -52,30 +53,28 @@ def teacher(tiny_model):
     return PoseTeacher(str(tiny_model("vitpose")), device="cpu", threshold=0.0)
 
 
-@pytest.mark.parametrize("family", ["vitpose", pytest.param("vitpose-experts", marks=pytest.mark.slow)])
-def test_it_labels_the_boxes_of_two_images(tiny_model, family):
-    teacher = PoseTeacher(str(tiny_model(family)), device="cpu", threshold=0.0)
-    first = sample(instances=(person(*BOX, number=7, confidence=0.5), person(0, 0, 9, 9, category="cat")))
-    second = sample((30, 30), (), seed=1)
-    labels = teacher.label([first, second])
-    assert labels[1].instances == ()
-    (found,) = labels[0].instances
-    assert found.id == 7
-    np.testing.assert_array_equal(found.box, BOX)
-    assert found.keypoints.skeleton == COCO_17
-    assert found.keypoints.points.shape == (17, 2)
-    assert np.isfinite(found.keypoints.points).all()
-    assert ((found.keypoints.confidence >= 0) & (found.keypoints.confidence <= 1)).all()
-    assert found.confidence == pytest.approx(0.5 * found.keypoints.confidence.mean())
-    assert found.provenance.source == teacher.source
-    assert found.provenance.confidence == found.confidence
+class TestPoseTeacher(PretrainedContract):
+    kind = PoseTeacher
+    families = ("vitpose", pytest.param("vitpose-experts", marks=pytest.mark.slow))
+    settings = {"threshold": 0.0}  # noqa: RUF012
 
+    @pytest.fixture
+    def samples(self):
+        boxes = person(*BOX, number=7, confidence=0.5), person(0, 0, 9, 9, category="cat")
+        return [sample(instances=boxes), sample((30, 30), (), seed=1)]
 
-def test_an_image_gets_the_same_labels_in_any_batch(teacher):
-    first, second = sample(instances=(person(*BOX),)), sample((50, 20), (person(2, 3, 15, 40),), seed=1)
-    together = teacher.label([first, second])[1].instances[0].keypoints
-    alone = teacher.label([second])[0].instances[0].keypoints
-    np.testing.assert_array_equal(together.points, alone.points)
+    def check(self, sample, labelled, teacher, num_frames):
+        super().check(sample, labelled, teacher, num_frames)
+        assert len(labelled.instances) == len(sample.instances[:1])
+        for found in labelled.instances:
+            assert found.id == 7
+            np.testing.assert_array_equal(found.box, BOX)
+            assert found.keypoints.skeleton == COCO_17
+            assert found.keypoints.points.shape == (17, 2)
+            assert np.isfinite(found.keypoints.points).all()
+            assert ((found.keypoints.confidence >= 0) & (found.keypoints.confidence <= 1)).all()
+            assert found.confidence == pytest.approx(0.5 * found.keypoints.confidence.mean())
+            assert found.provenance.confidence == found.confidence
 
 
 def test_heatmaps_come_back_to_the_image_frame(teacher):
@@ -90,7 +89,7 @@ def test_heatmaps_come_back_to_the_image_frame(teacher):
 def test_any_box_comes_back(teacher, box):
     points = _places(box)
     teacher._model = Stub(_udp_heatmaps(points, box))
-    (found,) = teacher.estimate(picture((40, 60)), np.array([box]))
+    (found,) = teacher.estimate(waves((40, 60)), np.array([box]))
     np.testing.assert_allclose(found.points, points, atol=0.01)
 
 
@@ -108,7 +107,7 @@ def test_the_flip_test_swaps_left_and_right(tiny_model):
             return SimpleNamespace(heatmaps=torch.from_numpy(np.ascontiguousarray(turned, np.float32))[None])
 
     teacher._model = Mirrored(maps)
-    (found,) = teacher.estimate(picture((40, 60)), np.array([BOX]))
+    (found,) = teacher.estimate(waves((40, 60)), np.array([BOX]))
     np.testing.assert_allclose(found.points, _places(BOX), atol=0.01)
     assert teacher._model.calls == 2
     assert teacher.fingerprint() != PoseTeacher(str(tiny_model("vitpose"))).fingerprint()
@@ -123,14 +122,14 @@ def test_unsure_keypoints_stay_unlabelled(tiny_model):
     assert found.keypoints.visibility[4] == Visibility.UNLABELLED
     assert np.isnan(found.keypoints.points[4]).all()
     assert (np.delete(found.keypoints.visibility, 4) == Visibility.VISIBLE).all()
-    (guess,) = teacher.estimate(picture((40, 60)), np.array([BOX]))
+    (guess,) = teacher.estimate(waves((40, 60)), np.array([BOX]))
     assert guess.visibility[4] == Visibility.ABSENT
     assert np.isfinite(guess.points).all()
 
 
 def test_crop_and_decoding_agree_with_the_librarys_own(teacher):
     """Up to the decoders: theirs smooths before it refines. Boxes differ by half a pixel in what 0 means."""
-    image = picture((40, 60))
+    image = waves((40, 60))
     processor = VitPoseImageProcessorPil(size={"height": 64, "width": 48}, image_mean=[0.5] * 3, image_std=[0.5] * 3)
     corner = np.array(BOX[:2]) - 0.5
     box = [*corner, BOX[2] - BOX[0], BOX[3] - BOX[1]]

@@ -18,7 +18,7 @@ from gensight.teachers.models.depth import DepthTeacher
 from gensight.teachers.models.detection import DetectionTeacher
 from gensight.teachers.models.masks import SegmentAnything
 from gensight.teachers.models.preprocessing import Preprocessing
-from tests.teachers.images import picture
+from tests.teachers.samples import waves
 
 SIZES = [(40, 60), (61, 37), (33, 100), (30, 30)]
 CASES = {
@@ -53,9 +53,8 @@ def test_pixels_are_those_of_the_libraries_own_processors(case, size, tmp_path):
     kind, options, teacher, family = CASES[case]
     processor = kind(**options)
     processor.save_pretrained(tmp_path)
-    defaults = {**teacher.preprocessing_defaults[""], **teacher.preprocessing_defaults.get(family, {})}
-    ours, view = Preprocessing.of(read_preprocessing(tmp_path, defaults), tmp_path)(picture(size))
-    theirs = processor(picture(size), return_tensors="pt")["pixel_values"]
+    ours, view = Preprocessing.of(teacher.preprocessing_values(tmp_path, family), tmp_path)(waves(size))
+    theirs = processor(waves(size), return_tensors="pt")["pixel_values"]
     assert tuple(ours.shape) == tuple(theirs.shape)
     assert tuple(ours.shape[-2:]) == view.model_size
     np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=2e-5)
@@ -68,8 +67,7 @@ def test_the_view_maps_pixels_back(case, tmp_path):
     if case == "zoedepth":  # it shrinks without smoothing, so only a grown picture keeps its centre of mass
         options = {**options, "size": {"height": 384, "width": 512}}
     kind(**options).save_pretrained(tmp_path)
-    defaults = {**teacher.preprocessing_defaults[""], **teacher.preprocessing_defaults.get(family, {})}
-    preprocessing = Preprocessing.of(read_preprocessing(tmp_path, defaults), tmp_path)
+    preprocessing = Preprocessing.of(teacher.preprocessing_values(tmp_path, family), tmp_path)
     image = np.zeros((120, 200, 3), np.uint8)
     dark, _ = preprocessing(image)
     image[40:60, 100:140] = 255

@@ -5,12 +5,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from gensight.errors import ConfigError
 from gensight.samples import Instance, Sample
-from gensight.teachers.models.tracks import OpticalFlowTracker, PointTracker, TrackTeacher
+from gensight.teachers.models.tracks import TrackTeacher
 from tests.contracts.teacher import TeacherContract
-from tests.teachers.images import Pixels
-from tests.teachers.samples import moving
+from tests.teachers.samples import Pixels, moving
 
 
 def video(frames, masks=None):
@@ -40,7 +38,7 @@ class TestTrackTeacher(TeacherContract):
 def test_a_moving_picture_is_followed_both_ways(query):
     frames = moving(6, (2, 1))
     points = np.array([[22.5, 22.5], [40.0, 30.25], [50.5, 40.5]], dtype=np.float32)
-    tracks, confidence = OpticalFlowTracker().follow(frames, query, points)
+    tracks, confidence = TrackTeacher().follow(frames, query, points)
     assert (confidence > 0.5).all()
     expected = points + (query - np.arange(6))[:, None, None] * np.array([2, 1])
     np.testing.assert_allclose(tracks, expected, atol=0.15)
@@ -48,9 +46,7 @@ def test_a_moving_picture_is_followed_both_ways(query):
 
 def test_a_point_that_leaves_is_lost_for_good():
     frames = moving(8, (6, 0))
-    tracks, confidence = OpticalFlowTracker().follow(
-        [*frames, *frames[::-1]], 0, np.array([[20.0, 30.0]], dtype=np.float32)
-    )
+    tracks, confidence = TrackTeacher().follow([*frames, *frames[::-1]], 0, np.array([[20.0, 30.0]], dtype=np.float32))
     assert (confidence[:3] > 0).all()
     assert (confidence[5:] == 0).all()
     assert np.isnan(tracks[5:]).all()
@@ -60,7 +56,7 @@ def test_a_point_that_is_covered_is_lost():
     frames = [frame.copy() for frame in moving(5, (0, 0))]
     for frame in frames[2:]:
         frame[15:45, 25:55] = 128
-    _, confidence = OpticalFlowTracker().follow(frames, 0, np.array([[40.0, 30.0], [10.0, 10.0]], dtype=np.float32))
+    _, confidence = TrackTeacher().follow(frames, 0, np.array([[40.0, 30.0], [10.0, 10.0]], dtype=np.float32))
     assert (confidence[2:, 0] == 0).all()
     assert (confidence[:, 1] > 0.5).all()
 
@@ -88,25 +84,18 @@ def test_long_videos_are_cut_and_points_are_chosen_again():
     np.testing.assert_allclose(at_query[:9], at_query[9:])
 
 
-class Still(PointTracker):
+class Still(TrackTeacher):
     """A tracker without motion, in place of a learned one."""
 
-    name = "still"
+    tracker = "still@1"
 
     def follow(self, frames, query, points):
         return np.repeat(points[None], len(frames), 0), np.full((len(frames), len(points)), 0.25, dtype=np.float32)
 
 
 def test_any_tracker_will_do():
-    teacher = TrackTeacher(grid=2, tracker=Still())
+    teacher = Still(grid=2)
     [labels] = teacher.label(video(moving(3)))
     assert (labels.tracks[0].points[0] == labels.tracks[0].points[2]).all()
     assert teacher.settings()["tracker"] == "still@1"
     assert teacher.fingerprint() != TrackTeacher(grid=2).fingerprint()
-
-
-@pytest.mark.parametrize(("settings", "message"), [({"grid": 0}, "grid is 0"), ({"longest": 1}, "longest is 1"),
-                                                ({"masks": "none"}, "unknown value 'none'")])  # fmt: skip
-def test_impossible_settings(settings, message):
-    with pytest.raises(ConfigError, match=message):
-        TrackTeacher(**settings)

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from gensight.backbones.diffusion import load_tiny
-from gensight.errors import ConfigError, RunError
+from gensight.errors import RunError
 from gensight.samples import Sample
 from gensight.teachers.models.variants import VariantTeacher
 from tests.contracts.teacher import TeacherContract
-from tests.teachers.images import Pixels
-from tests.teachers.samples import SIZE, picture
+from tests.teachers.samples import SIZE, Pixels, picture
 
 FAST = {"num_steps": 2, "resolution": 32}
 
@@ -38,7 +37,7 @@ def backbone():
 
 def variant(one, **settings):
     teacher = VariantTeacher(**FAST | settings)
-    teacher._backbone = backbone()  # loaded once for all tests
+    teacher._model = backbone()  # loaded once for all tests
     [labels] = teacher.label([one])
     return labels.variants[0].astype(float)
 
@@ -62,7 +61,7 @@ def test_the_noise_belongs_to_the_key():
 
 def test_sides_fit_the_backbone():
     teacher = VariantTeacher(resolution=100)
-    step = teacher.backbone.stride * 4
+    step = teacher.model.stride * 4
     for size in ((480, 854), (31, 700), (64, 64)):
         assert all(side % step == 0 and side > 0 for side in teacher._working_size(size))
 
@@ -71,8 +70,3 @@ def test_absent_weights_are_named(tmp_path):
     teacher = VariantTeacher(str(tmp_path / "nowhere"))
     with pytest.raises(RunError, match="there is no such backbone folder"):
         teacher.fingerprint()
-
-
-def test_impossible_settings():
-    with pytest.raises(ConfigError, match="strength is 0"):
-        VariantTeacher(strength=0)

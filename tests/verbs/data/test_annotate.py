@@ -86,10 +86,11 @@ def test_python_users_bring_their_own_teacher_and_reader(tmp_path):
         (("edges", "pupets", "--out", "OUT"), "did you mean `puppets`?"),
         (("edges", "IMAGES", "--out", "OUT", "--set", "blur"), "write --set NAME=VALUE"),
         (("tracks", "IMAGES", "--out", "OUT"), "pass --frames"),
-        (("pose:nowhere/at-all", "IMAGES", "--out", "OUT", "--set", "local_files_only=true"), "nowhere/at-all"),
+        (("pose:nowhere/at-all", "IMAGES", "--out", "OUT"), "nowhere/at-all"),
     ],
 )
-def test_mistakes_end_with_2(tmp_path, arguments, printed):
+def test_mistakes_end_with_2(tmp_path, monkeypatch, arguments, printed):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     places = {"IMAGES": str(pictures(tmp_path / "images", 1)), "OUT": str(tmp_path / "out")}
     code, _, errors = run(*(places.get(argument, argument) for argument in arguments))
     assert code == 2, errors

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gensight.cli.options import Device, Overrides, Recipe, check_choice
+from gensight.cli.options import Device, Overrides, Recipe
 
 
 def probe(
@@ -17,9 +17,6 @@ def probe(
     layers: Annotated[str, typer.Option("--layers", metavar="all|decoder|NAME,NAME...", help="Which layers.")] = "all",
     samples: Annotated[int, typer.Option("--samples", min=1, help="Number of training images.")] = 100,
     folds: Annotated[int, typer.Option("--folds", help="Of the cross-validation; whole groups stay together.")] = 5,
-    noise: Annotated[
-        str, typer.Option("--noise", metavar="none|fixed", help="Clean images, or noised to the timestep.")
-    ] = "none",
     combine: Annotated[int, typer.Option("--combine", help="Also try up to so many layers together.")] = 1,
     out: Annotated[
         Path | None,
@@ -40,7 +37,6 @@ def probe(
     from gensight.config.loading.loader import load_recipe
     from gensight.errors import ConfigError
 
-    check_choice(noise, ("none", "fixed"), "--noise")
     if not all(part.strip().isdecimal() for part in timesteps.split(",")):
         raise ConfigError(f"timesteps are whole numbers with commas between, got {timesteps!r}", where="--timesteps")
     config = load_recipe(recipe, overrides or [])
@@ -54,7 +50,6 @@ def probe(
         layers=layers,
         samples=samples,
         folds=folds,
-        noise="fixed" if noise == "fixed" else "none",
         combine=combine,
         device=device,
         announce=typer.echo,

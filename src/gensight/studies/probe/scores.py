@@ -4,10 +4,9 @@ The mean target is the baseline; the regression predicts what the features add t
 a layer without information scores as the mean target does.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Any
 
 import numpy as np
 import torch
@@ -42,9 +41,6 @@ class ProbeScore:
     interval: tuple[float, float]
     penalties: tuple[float, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
-        return {"value": self.value, "interval": list(self.interval), "penalties": list(self.penalties)}
-
 
 @dataclass(frozen=True, eq=False)
 class Task:
@@ -53,7 +49,6 @@ class Task:
     Attributes:
         encoding: The target.
         output: Name of its only output.
-        spec: That output.
         items, views: One of each per image.
         targets: (images, channels, grid_height, grid_width) in [0, 1].
         weights: The same shape, 0 where nothing is labelled.
@@ -65,7 +60,6 @@ class Task:
 
     encoding: Encoding
     output: str
-    spec: OutputSpec
     items: tuple[Item, ...]
     views: tuple[tuple[View, ...], ...]
     targets: Tensor
@@ -91,29 +85,27 @@ class Task:
         weights = torch.stack([one[f"{output}_weight"].float().expand_as(one[output]) for one in encoded])
         groups = tuple(item.sample.group for item in items)
         folds, note = divide(groups, num_folds)
-        places = None
-        if spec.kind == "blobs":
-            places = _places(cases.encoding, output, items, views, targets)
-            shown = (targets.amax((-2, -1)) > _PEAK) & (weights.amax((-2, -1)) > 0)
-            places[~shown.numpy()] = np.nan
-        return cls(cases.encoding, output, spec, items, views, targets, weights, places, folds, groups, note)
+        task = cls(cases.encoding, output, items, views, targets, weights, None, folds, groups, note)
+        if spec.kind != "blobs":
+            return task
+        places = task.points(targets)
+        shown = (targets.amax((-2, -1)) > _PEAK) & (weights.amax((-2, -1)) > 0)
+        places[~shown.numpy()] = np.nan
+        return replace(task, places=places)
 
     @property
     def in_pixels(self) -> bool:
         """Whether scores are errors in model pixels, the smaller the better."""
         return self.places is not None
 
-
-def _places(
-    encoding: Encoding, output: str, items: Sequence[Item], views: Sequence[tuple[View, ...]], maps: Tensor
-) -> Array:
-    """float64 (images, channels, 2): the point of each blob map, in model pixels."""
-    places = []
-    for item, view, one in zip(items, views, maps, strict=True):
-        instances = encoding.decode({output: one}, item, view).instances
-        assert instances is not None and instances[0].keypoints is not None  # as heatmaps are decoded
-        places.append(image_to_model(instances[0].keypoints.points, view[0]))
-    return np.stack(places)
+    def points(self, maps: Tensor) -> Array:
+        """float64 (images, channels, 2): the point of each blob map, in model pixels."""
+        points = []
+        for item, view, one in zip(self.items, self.views, maps, strict=True):
+            instances = self.encoding.decode({self.output: one}, item, view).instances
+            assert instances is not None and instances[0].keypoints is not None  # as heatmaps are decoded
+            points.append(image_to_model(instances[0].keypoints.points, view[0]))
+        return np.stack(points)
 
 
 def probed_output(encoding: Encoding) -> tuple[str, OutputSpec]:
@@ -163,7 +155,7 @@ def score_features(task: Task, maps: Maps, device: str = "cpu") -> ProbeScore:
         folds = [_moments(task, maps, fold, channels, device) for fold in task.folds]
         for fold, (linear, penalty) in zip(task.folds, cross_validated(folds, PENALTIES), strict=True):
             penalties.append(penalty)
-            for numbers in _portions(fold):
+            for numbers in torch.tensor(fold).split(_PORTION):
                 predicted[numbers[:, None], channels] = _apply(linear, maps(numbers.tolist()).to(device)).cpu()
     return _score(task, predicted, tuple(penalties))
 
@@ -180,27 +172,19 @@ def score_mean(task: Task) -> ProbeScore:
 
 def _equally_labelled(weights: Tensor) -> list[Tensor]:
     """Numbers of the channels, in sets that have the same weights everywhere: each set is one regression."""
-    sets: list[list[int]] = []
+    sets: dict[bytes, list[int]] = {}
     for channel in range(weights.shape[1]):
-        same = next((one for one in sets if torch.equal(weights[:, one[0]], weights[:, channel])), None)
-        if same is None:
-            sets.append([channel])
-        else:
-            same.append(channel)
-    return [torch.tensor(one) for one in sets]
-
-
-def _portions(fold: Sequence[int]) -> Iterator[Tensor]:
-    yield from torch.tensor(fold).split(_PORTION)
+        sets.setdefault(weights[:, channel].numpy().tobytes(), []).append(channel)
+    return [torch.tensor(one) for one in sets.values()]
 
 
 def _others(task: Task, fold: Sequence[int]) -> list[int]:
-    return [number for number in range(len(task.items)) if number not in set(fold)]
+    return sorted({*range(len(task.items))} - {*fold})
 
 
 def _moments(task: Task, maps: Maps, fold: Sequence[int], channels: Tensor, device: str) -> Moments:
     sums = []
-    for numbers in _portions(fold):
+    for numbers in torch.tensor(fold).split(_PORTION):
         rows = maps(numbers.tolist()).to(device).flatten(2).mT
         targets = task.targets[numbers[:, None], channels].flatten(2).mT.to(device)
         sums.append(Moments.of(rows, targets, task.weights[numbers, channels[0]].flatten(1).to(device)))
@@ -225,8 +209,7 @@ def _score(task: Task, predicted: Tensor, penalties: tuple[float, ...] = ()) -> 
 
 def _place_errors(task: Task, predicted: Tensor) -> Array:
     """float64 (images, 2): sum of the distances in model pixels, and number of points."""
-    found = _places(task.encoding, task.output, task.items, task.views, predicted)
-    distances = np.linalg.norm(found - task.places, axis=-1)
+    distances = np.linalg.norm(task.points(predicted) - task.places, axis=-1)
     return np.stack([np.nansum(distances, 1), np.isfinite(distances).sum(1)], 1)
 
 

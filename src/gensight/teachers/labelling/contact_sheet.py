@@ -1,11 +1,12 @@
 """The contact sheet: one HTML page that shows the teachers' labels of some images, for a person to check."""
 
 import base64
-import html
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import jinja2
 import numpy as np
 from PIL import Image
 
@@ -14,33 +15,47 @@ from gensight.drawing import draw_depth, overlay
 from gensight.drawing.palette import cycled
 from gensight.errors import ConfigError
 from gensight.files.atomic import write_text
-from gensight.geometry import scaling, warp_image
+from gensight.geometry import warp_image
 from gensight.readers.annotated.labels import Entry, merge_instances
 from gensight.readers.annotated.reader import AnnotatedReader
-from gensight.samples import Array, Prediction, Sample, View
+from gensight.samples import Array, Prediction, Sample
+from gensight.transforms.views import stretched_frame
 
 ORDERS = ("spread", "least-confident")
 _TRAIL = 8  # frames that a track's tail goes back
 _SHOWN_TRACKS = 400
 _WIDTH = 420  # of each picture, px
 
-_PAGE = """<!doctype html>
+_PAGE = jinja2.Environment(autoescape=True, trim_blocks=True).from_string("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title><style>
-body {{ font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 84rem; padding: 0 1rem; color: #1b1b1f }}
-h1 {{ font-size: 1.4rem }} table {{ border-collapse: collapse; margin: 1rem 0 }}
-td, th {{ padding: .15rem .9rem .15rem 0; text-align: left; font-variant-numeric: tabular-nums }}
-section {{ border-top: 1px solid #d5d5da; padding: 1rem 0 }} h2 {{ font-size: 1rem; margin: 0 0 .3rem }}
-.row {{ display: flex; flex-wrap: wrap; gap: .7rem }} figure {{ margin: 0; width: min(100%, {width}px) }}
-img {{ width: 100%; display: block }} figcaption, .note {{ color: #5b5b66; font-size: .85rem }}
-@media (prefers-color-scheme: dark) {{
-body {{ background: #17171a; color: #e8e8ec }} section {{ border-color: #3a3a40 }}
-figcaption, .note {{ color: #a5a5b0 }} }}
-</style></head><body><h1>{title}</h1><p class="note">{summary}</p>
-<table><tr><th>teacher</th><th>labels</th><th>images</th><th>instances</th></tr>{teachers}</table>
-{sections}
+<title>{{ title }}</title><style>
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 84rem; padding: 0 1rem; color: #1b1b1f }
+h1 { font-size: 1.4rem } table { border-collapse: collapse; margin: 1rem 0 }
+td, th { padding: .15rem .9rem .15rem 0; text-align: left; font-variant-numeric: tabular-nums }
+section { border-top: 1px solid #d5d5da; padding: 1rem 0 } h2 { font-size: 1rem; margin: 0 0 .3rem }
+.row { display: flex; flex-wrap: wrap; gap: .7rem } figure { margin: 0; width: min(100%, {{ width }}px) }
+img { width: 100%; display: block } figcaption, .note { color: #5b5b66; font-size: .85rem }
+@media (prefers-color-scheme: dark) {
+body { background: #17171a; color: #e8e8ec } section { border-color: #3a3a40 }
+figcaption, .note { color: #a5a5b0 } }
+</style></head><body><h1>{{ title }}</h1><p class="note">{{ summary }}</p>
+<table><tr><th>teacher</th><th>labels</th><th>images</th><th>instances</th></tr>
+{% for one in teachers %}
+<tr><td>{{ one.source }}</td><td>{{ one.labels|join(", ") }}</td><td>{{ one.num_images }}</td>
+<td>{{ one.num_instances }}</td></tr>
+{% endfor %}
+</table>
+{% for section in sections %}
+<section><h2>{{ section.key }}</h2><p class="note">{{ section.note }}</p>
+{% if section.caption %}<p>{{ section.caption }}</p>{% endif %}
+<div class="row">
+{% for name, data in section.figures %}
+<figure><img alt="{{ name }}" src="data:image/jpeg;base64,{{ data }}"><figcaption>{{ name }}</figcaption></figure>
+{% endfor %}
+</div></section>
+{% endfor %}
 </body></html>
-"""
+""")
 
 
 def write_contact_sheet(
@@ -59,36 +74,34 @@ def write_contact_sheet(
 
     Raises:
         DataError: The folder is no data set of this format, or an image or map can't be read.
-        ConfigError: An unknown order, or no image to show.
+        ConfigError: An unknown order.
     """
     if order not in ORDERS:
         raise ConfigError(f"unknown value '{order}'", where="order", choices=ORDERS)
-    if num_images < 1:
-        raise ConfigError(f"a contact sheet of {num_images} images shows nothing", hint="choose 1 or more")
     reader = AnnotatedReader(root)
     rows = [(index, _confidence(reader.row(index))) for index in range(len(reader))]
     chosen = _chosen(rows, num_images, order)
     path = Path(root) / "contact-sheet.html" if out is None else Path(out)
-    sections = "\n".join(_section(reader, index, confidence) for index, confidence in chosen)
-    summary = f"{len(chosen)} of {len(reader)} images, " + (
-        "evenly spread" if order == "spread" else "the least confident first"
-    )
-    skipped = reader.description.get("skipped", [])
-    if skipped:
+    summary = f"{len(chosen)} of {len(reader)} images, "
+    summary += "evenly spread" if order == "spread" else "the least confident first"
+    if skipped := reader.description.get("skipped"):
         summary += f"; {len(skipped)} more could not be read"
-    title = f"{Path(root).resolve().name}: labels of the teachers"
-    write_text(path, _PAGE.format(title=html.escape(title), summary=html.escape(summary), width=_WIDTH,
-                                  teachers="".join(map(_teacher, reader.description["teachers"])),
-                                  sections=sections))  # fmt: skip
+    page = _PAGE.render(
+        title=f"{Path(root).resolve().name}: labels of the teachers",
+        summary=summary,
+        width=_WIDTH,
+        teachers=reader.description["teachers"],
+        sections=[_section(reader, index, confidence) for index, confidence in chosen],
+    )
+    write_text(path, page)
     return path
 
 
 def _confidence(row: Entry) -> float:
     """The lowest confidence of an image's labels; 1 where it has none."""
-    confidences = [float(entry.get("confidence", 1.0)) for entry in row["labels"]]
-    return min(
-        [*confidences, *(float(instance["score"]) for instance in merge_instances(row["labels"]) or ())], default=1.0
-    )
+    instances = merge_instances(row["labels"]) or ()
+    confidences = [entry.get("confidence", 1.0) for entry in row["labels"]] + [one["score"] for one in instances]
+    return min(map(float, confidences), default=1.0)
 
 
 def _chosen(rows: Sequence[tuple[int, float]], num: int, order: str) -> list[tuple[int, float]]:
@@ -98,22 +111,15 @@ def _chosen(rows: Sequence[tuple[int, float]], num: int, order: str) -> list[tup
     return [rows[place] for place in places]
 
 
-def _teacher(entry: Entry) -> str:
-    cells = (entry["source"], ", ".join(entry.get("labels", ())), entry["num_images"], entry["num_instances"])
-    return "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells) + "</tr>"
-
-
-def _section(reader: AnnotatedReader, index: int, confidence: float) -> str:
+def _section(reader: AnnotatedReader, index: int, confidence: float) -> dict[str, Any]:
     row, sample = reader.row(index), reader[index]
     video = reader.videos.get(sample.group, {"labels": []})
     who = ", ".join(entry["teacher"] for entry in [*row["labels"], *video["labels"]]) or "no teacher"
-    words = [f"labelled by {who}", f"least confidence {confidence:.2f}"]
+    note = f"labelled by {who}; least confidence {confidence:.2f}"
     if sample.label is not None:
-        words.append(f"class {sample.label}")
-    text = f"<p>{html.escape(sample.caption)}</p>" if sample.caption else ""
-    figures = "".join(_figure(picture, name) for name, picture in _pictures(reader, index, sample))
-    return (f"<section><h2>{html.escape(sample.key)}</h2><p class='note'>{html.escape('; '.join(words))}</p>{text}"
-            f"<div class='row'>{figures}</div></section>")  # fmt: skip
+        note += f"; class {sample.label}"
+    figures = [(name, _jpeg(picture)) for name, picture in _pictures(reader, index, sample)]
+    return {"key": sample.key, "note": note, "caption": sample.caption, "figures": figures}
 
 
 def _pictures(reader: AnnotatedReader, index: int, sample: Sample) -> Iterator[tuple[str, Array]]:
@@ -162,17 +168,11 @@ def _draw_trails(image: Array, trails: Array) -> Array:
     return picture
 
 
-def _figure(picture: Array, name: str) -> str:
+def _jpeg(picture: Array) -> str:
     height, width = picture.shape[:2]
     scale = min(1.0, 1.5 * _WIDTH / width)
-    if scale < 1:
-        size = max(1, round(height * scale)), round(width * scale)
-        matrix = scaling(size[1] / width, size[0] / height)
-        picture = warp_image(picture, View((height, width), size, matrix))
+    small = max(1, round(height * scale)), round(width * scale)
+    picture = warp_image(picture, stretched_frame((height, width), small))
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture)).save(buffer, "JPEG", quality=85)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    caption = html.escape(name)
-    return (
-        f'<figure><img alt="{caption}" src="data:image/jpeg;base64,{data}"><figcaption>{caption}</figcaption></figure>'
-    )
+    return base64.b64encode(buffer.getvalue()).decode()

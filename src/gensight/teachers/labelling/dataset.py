@@ -1,7 +1,7 @@
 """From finished work to the data set: the same bytes, however often the work was interrupted, on any machine."""
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,77 +29,68 @@ class LabellingProgress:
         self.source, self.teacher, self.out = source, teacher, out
         self.known = AnnotatedReader(out) if is_annotated(out) else None
         self.work = Work(out / WORK / teacher_folder(teacher))
-        self.teachers: list[Entry] = [] if self.known is None else self.known.description["teachers"]
+        description: Mapping[str, Any] = {} if self.known is None else self.known.description
+        self.teachers: list[Entry] = description.get("teachers", [])
+        self.skeletons: dict[str, Entry] = description.get("skeletons", {}) | self.work.skeletons
+        self.skipped: dict[str, Entry] = {entry["key"]: entry for entry in description.get("skipped", ())}
+        self.videos: Mapping[str, Entry] = {} if self.known is None else self.known.videos
         self._reads = (*teacher.needs, *teacher.uses)
-        self.groups = source.groups
         self._listed = any(entry["fingerprint"] == teacher.fingerprint() for entry in self.teachers)
-        skipped = [] if self.known is None else self.known.description.get("skipped", [])
-        self._skipped = {entry["key"]: entry for entry in skipped}
 
     def known_row(self, key: str) -> Entry | None:
         """The image's row in the data set."""
         index = None if self.known is None else self.known.find(key)
         return None if self.known is None or index is None else self.known.row(index)
 
-    def skipped(self, key: str) -> Entry | None:
-        """The data set's entry of an image that could not be read."""
-        return self._skipped.get(key)
-
     def is_done(self, index: int) -> bool:
         """Whether this image, as it is now, needs nothing more from this teacher."""
         key = self.source.keys[index]
-        row, old, skipped = self.work.row(key), self.known_row(key), self.skipped(key)
+        row, old, skipped = self.work.row(key), self.known_row(key), self.skipped.get(key)
         try:
             place = self.source.place(index)
             if row is not None and is_unchanged(place, row["image"]):
-                own = [row["own"]] if "own" in row else []
-                labels = self._shown(old) if old is not None and _same(old, row) else own
-                return "problem" in row or row["label"].get("inputs") == inputs_hash(labels, self._reads)
-            if old is not None and self._listed and is_unchanged(place, old["image"]):
-                return any(entry["teacher"] == self.teacher.source
-                           and entry.get("inputs") == inputs_hash(self._shown(old), self._reads)
-                           for entry in old["labels"])  # fmt: skip
-            return skipped is not None and self._listed and is_unchanged(place, skipped["image"])
+                return "problem" in row or row["label"].get("inputs") == self._inputs(row, old)
+            if not self._listed:
+                return False
+            if old is not None and is_unchanged(place, old["image"]):
+                label = _label_of(self.teacher, old["labels"])
+                return label is not None and label.get("inputs") == self._inputs(None, old)
+            return skipped is not None and is_unchanged(place, skipped["image"])
         except DataError:  # it was there before; labelling it will show whether it can be read
             return False
 
     def is_video_done(self, indices: tuple[int, ...]) -> bool:
         """Whether the video of these frames, as they are now, needs nothing more from this teacher."""
-        keys = [self.source.keys[index] for index in indices]
-        group = self.groups[indices[0]]
+        readable = {self.source.keys[index]: index for index in indices if not self._problem(self.source.keys[index])}
+        group = self.source.groups[indices[0]]
         video = self.work.video(group)
         label = None if video is None else video["label"]
-        if video is None and self.known is not None and self._listed:
-            video = self.known.videos.get(group)
-            labels = [] if video is None else video["labels"]
-            label = next((entry for entry in labels if entry["teacher"] == self.teacher.source), None)
+        if video is None and self._listed:
+            video = self.videos.get(group)
+            label = None if video is None else _label_of(self.teacher, video["labels"])
         if video is None or label is None:
-            return all(self._problem(key) for key in keys)
-        if video["frames"] != [key for key in keys if not self._problem(key)]:
+            return not readable
+        if video["frames"] != list(readable):
             return False
-        rows = [self.work.row(key) or self.known_row(key) for key in video["frames"]]
-        frames = set(video["frames"])
-        places = [self.source.place(index) for index in indices if self.source.keys[index] in frames]
+        rows = [(self.work.row(key), self.known_row(key)) for key in readable]
         try:
-            same = all(row is not None and is_unchanged(place, row["image"])
-                       for row, place in zip(rows, places, strict=True))  # fmt: skip
+            for (row, old), index in zip(rows, readable.values(), strict=True):
+                now = row or old
+                if now is None or not is_unchanged(self.source.place(index), now["image"]):
+                    return False
         except DataError:
             return False
-        inputs = video_inputs(self._frame_inputs(key) for key in video["frames"])
-        return same and label.get("inputs") == inputs
+        return label.get("inputs") == video_inputs(self._inputs(row, old) for row, old in rows)
 
-    def _frame_inputs(self, key: str) -> str | None:
-        row, old = self.work.row(key), self.known_row(key)
-        own = [row["own"]] if row is not None and "own" in row else []
-        usable = old is not None and (row is None or _same(old, row))
-        return inputs_hash(self._shown(old) if old is not None and usable else own, self._reads)
+    def _inputs(self, row: Entry | None, old: Entry | None) -> str | None:
+        """Hash of the labels of an image that the teacher would be shown, by its rows in the work and the data set."""
+        if old is not None and (row is None or _same(old, row)):
+            return inputs_hash(preceding(old["labels"], self.teachers, self.teacher.name), self._reads)
+        return inputs_hash([row["own"]] if row is not None and "own" in row else [], self._reads)
 
     def _problem(self, key: str) -> bool:
         row = self.work.row(key)
-        return "problem" in row if row is not None else key in self._skipped
-
-    def _shown(self, row: Entry) -> list[Entry]:
-        return preceding(row["labels"], self.teachers, self.teacher.name)
+        return "problem" in row if row is not None else key in self.skipped
 
     def tasks(self, batch_size: int) -> list[tuple[int, ...]]:
         """Batches of images, or videos: what is labelled together, whatever is done already."""
@@ -107,7 +98,7 @@ class LabellingProgress:
             every = range(len(self.source))
             return [tuple(every[start : start + batch_size]) for start in range(0, len(self.source), batch_size)]
         frames: dict[str, list[int]] = {}
-        for index, group in enumerate(self.groups):
+        for index, group in enumerate(self.source.groups):
             frames.setdefault(group, []).append(index)
         return [tuple(indices) for indices in frames.values()]
 
@@ -116,6 +107,10 @@ class LabellingProgress:
         if self.teacher.unit == "video":
             return () if self.is_video_done(task) else task
         return tuple(index for index in task if not self.is_done(index))
+
+
+def _label_of(teacher: Teacher, labels: Sequence[Entry]) -> Entry | None:
+    return next((entry for entry in labels if entry["teacher"] == teacher.source), None)
 
 
 def _same(old: Entry, new: Entry) -> bool:
@@ -153,10 +148,9 @@ def assemble(source: LabellingSource, teacher: Teacher, out: Path, batch_size: i
             return Assembled(num_left=left)
         assembly = _Assembly(progress)
         if progress.work or assembly.has_changed():
-            assembly.check_readable()
             assembly.commit()
         else:
-            assembly.result.skipped = list(progress._skipped.values())
+            assembly.result.skipped = list(progress.skipped.values())
         _remove_work(out, teacher_folder(teacher))
         return assembly.result
 
@@ -181,58 +175,53 @@ class _Assembly:
 
     def has_changed(self) -> bool:
         """Whether the source has other images than the data set."""
-        known = self.progress.known
-        if known is None:
-            return True
-        keys = [key for key in self.progress.source.keys if self.progress.skipped(key) is None]
-        return keys != known.keys
-
-    def check_readable(self) -> None:
-        rows = (self.progress.work.row(key) for key in self.progress.source.keys)
-        if all(row is not None and "problem" in row for row in rows):
-            row = self.progress.work.row(self.progress.source.keys[0]) or {}
-            raise DataError(
-                f"none of the {len(self.progress.source)} images can be read", where=self.progress.source.root,
-                hint=f"the first one, {row.get('key')}: {row.get('problem')}",
-            )  # fmt: skip
+        progress = self.progress
+        keys = [key for key in progress.source.keys if key not in progress.skipped]
+        return progress.known is None or keys != progress.known.keys
 
     def commit(self) -> None:
+        """Raises DataError if no image could be read."""
         progress, out = self.progress, self.progress.out
+        keys = progress.source.keys
+        first = progress.work.row(keys[0])
+        if first is not None and all("problem" in (progress.work.row(key) or {}) for key in keys):
+            raise DataError(f"none of the {len(keys)} images can be read", where=progress.source.root,
+                            hint=f"the first one, {first['key']}: {first['problem']}")  # fmt: skip
         description = {"source": progress.source.described(out), "teachers": self.teachers,
                        "skipped": self.result.skipped}  # fmt: skip
-        known = {} if progress.known is None else progress.known.description["skeletons"]
-        work = out / WORK
-        others = [path.name for path in work.iterdir()] if work.is_dir() else []
-        others = [name for name in others if name != teacher_folder(progress.teacher)]
-        commit(out, description, self.rows(), self.videos(), known | progress.work.skeletons,
-               [*others, OWN] if others else [])  # fmt: skip
+        work = (out / WORK).iterdir() if (out / WORK).is_dir() else ()
+        others = [path.name for path in work if path.name != teacher_folder(progress.teacher)]
+        commit(out, description, self.rows(), self.videos(), progress.skeletons, [*others, OWN] if others else [])
 
     def rows(self) -> Iterator[Entry]:
         progress = self.progress
         for key in progress.source.keys:
             row, old = progress.work.row(key), progress.known_row(key)
-            if row is None and old is None:
-                skipped = progress.skipped(key)
-                assert skipped is not None
-                self.result.skipped.append(skipped)
-            elif row is not None and "problem" in row:
-                image = row["image"]
-                self.result.skipped.append({"key": key, "problem": row["problem"], "image": image})
+            if row is not None and "problem" in row:
+                self.result.skipped.append({name: row[name] for name in ("key", "problem", "image")})
+            elif base := row or old:
+                yield self._row(base, row, old)
             else:
-                yield self._row(row, old)
+                self.result.skipped.append(progress.skipped[key])
 
-    def _row(self, row: Entry | None, old: Entry | None) -> Entry:
-        base = row if row is not None else old
-        assert base is not None
+    def _row(self, base: Entry, row: Entry | None, old: Entry | None) -> Entry:
         labels = list(old["labels"]) if old is not None and _same(old, base) else []
-        if row is not None and "own" in row and not labels:
-            labels = [row["own"]]
-        if row is not None and "label" in row:
-            labels = [*(entry for entry in labels if entry["teacher"] != row["label"]["teacher"]), row["label"]]
-        labels = self._fresh(sorted((entry for entry in labels if entry["teacher"] in self._order),
-                                    key=lambda entry: self._order[entry["teacher"]]))  # fmt: skip
-        self._note_inputs(base["key"], labels)
+        if row is not None:
+            own = [row["own"]] if "own" in row and not labels else []
+            labels = [*labels, *own]
+        labels = self._fresh(self._ordered(labels, None if row is None else row.get("label")))
+        for teacher in self.teachers:
+            if teacher["unit"] == "video" and teacher["reads"]:
+                shown = preceding(labels, self.teachers, teacher["name"])
+                self._read_now[teacher["source"], base["key"]] = inputs_hash(shown, teacher["reads"])
         return {name: base[name] for name in ("key", "image", "size", "group")} | {"labels": labels}
+
+    def _ordered(self, labels: Sequence[Entry], new: Entry | None = None) -> list[Entry]:
+        """The labels of the data set's teachers, in their order; a new one takes the former one's place."""
+        if new is not None:
+            labels = [*(entry for entry in labels if entry["teacher"] != new["teacher"]), new]
+        known = (entry for entry in labels if entry["teacher"] in self._order)
+        return sorted(known, key=lambda entry: self._order[entry["teacher"]])
 
     def _fresh(self, labels: list[Entry]) -> list[Entry]:
         """Without the labels whose inputs are gone."""
@@ -244,26 +233,17 @@ class _Assembly:
                 kept.append(entry)
         return kept
 
-    def _note_inputs(self, key: str, labels: list[Entry]) -> None:
-        for teacher in self.teachers:
-            if teacher["unit"] == "video" and teacher["reads"]:
-                shown = preceding(labels, self.teachers, teacher["name"])
-                self._read_now[teacher["source"], key] = inputs_hash(shown, teacher["reads"])
-
     def videos(self) -> Iterator[Entry]:
-        known: Mapping[str, Any] = {} if self.progress.known is None else self.progress.known.videos
-        for group in dict.fromkeys(self.progress.groups):
-            new, old = self.progress.work.video(group), known.get(group)
-            base = new if new is not None else old
+        for group in dict.fromkeys(self.progress.source.groups):
+            new, old = self.progress.work.video(group), self.progress.videos.get(group)
+            base = new or old
             if base is None:
                 continue
-            labels = list(old["labels"]) if old is not None and old["frames"] == base["frames"] else []
-            if new is not None:
-                labels = [*(entry for entry in labels if entry["teacher"] != new["label"]["teacher"]), new["label"]]
-            labels = [entry for entry in labels if entry["teacher"] in self._order and self._is_fresh(entry, base)]
-            labels.sort(key=lambda entry: self._order[entry["teacher"]])
-            if labels:
-                yield {"group": group, "frames": base["frames"], "labels": labels}
+            labels = old["labels"] if old is not None and old["frames"] == base["frames"] else []
+            ordered = self._ordered(labels, None if new is None else new["label"])
+            fresh = [entry for entry in ordered if self._is_fresh(entry, base)]
+            if fresh:
+                yield {"group": group, "frames": base["frames"], "labels": fresh}
 
     def _is_fresh(self, entry: Entry, video: Entry) -> bool:
         if "inputs" not in entry:

@@ -119,14 +119,9 @@ def _check(source: LabellingSource, teacher: Teacher, out: Path) -> None:
                 f"not {_source_text(source.described(out))}",
                 where=out, hint="choose another --out, or name that source",
             )  # fmt: skip
-    elif any(path.name != WORK for path in out.iterdir() if not path.name.startswith(".")) and not _ours(out):
+    elif not (out / WORK).is_dir() and any(not path.name.startswith(".") for path in out.iterdir()):
         raise DataError("this folder holds something other than a data set", where=out,
                         hint="choose a new or empty one with --out")  # fmt: skip
-
-
-def _ours(out: Path) -> bool:
-    """Whether a folder without `dataset.json` holds a job's unfinished work."""
-    return (out / WORK).is_dir()
 
 
 def _source_text(source: dict[str, Any]) -> str:

@@ -98,6 +98,7 @@ class Labeller:
 
     def __init__(self, source: LabellingSource, teacher: Teacher, out: Path) -> None:
         self.source, self.teacher, self.out = source, teacher, out
+        self.folder = teacher_folder(teacher)
         self._is_prepared = False
 
     @cached_property
@@ -116,21 +117,21 @@ class Labeller:
         if not self._is_prepared:
             self.teacher.prepare()
             self._is_prepared = True
-        decoded = self.teacher.unit == "image"
-        looked = [self._look(index, decoded) for index in indices]
-        rows = [row for row, _ in looked]
+        video = self.teacher.unit == "video"
+        looked = [self._look(index, decode=not video) for index in indices]
         shown = [(row, sample) for row, sample in looked if sample is not None]
-        skeletons: dict[str, Entry] = {}
-        for _, sample in shown:
-            skeletons |= sample_skeletons(sample)
-        video = None
-        if decoded:
-            skeletons |= self._label_images(shown)
+        line: Entry = {"rows": [row for row, _ in looked], "skeletons": {}, "video": None}
+        if video:
+            line["video"] = self._label_video(shown)
         elif shown:
-            video = self._label_video(shown)
-        for row in rows:
-            row.pop("shown", None)
-        return {"rows": rows, "skeletons": skeletons, "video": video}
+            labels = self.teacher.label([sample for _, sample in shown])
+            for (row, sample), found in zip(shown, labels, strict=True):
+                row["label"] = self._stamp(self._entry(sample, found), row["shown"])
+                line["skeletons"] |= sample_skeletons(replace(sample, instances=found.instances))
+        for row, sample in shown:
+            line["skeletons"] = sample_skeletons(sample) | line["skeletons"]
+            del row["shown"]
+        return line
 
     def _look(self, index: int, decode: bool) -> tuple[Entry, Sample | None]:
         """The row of an image and what its teacher is shown; None if it can't be read."""
@@ -171,23 +172,10 @@ class Labeller:
         row["own"] = {"teacher": OWN} | write_labels(self.out, OWN, sample.key, sample, 1.0)
         return sample, [row["own"]]
 
-    def _label_images(self, shown: Sequence[tuple[Entry, Sample]]) -> dict[str, Entry]:
-        """Adds a label to each row; gives the skeletons that the labels use."""
-        if not shown:
-            return {}
-        labels = self.teacher.label([sample for _, sample in shown])
-        skeletons: dict[str, Entry] = {}
-        for (row, sample), found in zip(shown, labels, strict=True):
-            row["label"] = self._stamp(self._entry(sample, found), row["shown"])
-            for instance in found.instances or ():
-                skeletons |= sample_skeletons(replace(sample, instances=(instance,)))
-        return skeletons
-
     def _stamp(self, entry: Entry, inputs: str | None) -> Entry:
         return {"teacher": self.teacher.source} | entry | ({} if inputs is None else {"inputs": inputs})
 
     def _entry(self, sample: Sample, found: Labels) -> Entry:
-        extras = {} if found.variants is None else {"variants": tuple(_Decoded(picture) for picture in found.variants)}
         bare = Sample(
             sample.key,
             sample.size,
@@ -196,9 +184,9 @@ class Labeller:
             edges=None if found.edges is None else _Decoded(found.edges),
             caption=found.caption,
             label=found.label,
-            extras=extras,
+            extras={} if found.variants is None else {"variants": tuple(map(_Decoded, found.variants))},
         )
-        entry = write_labels(self.out, teacher_folder(self.teacher), sample.key, bare, found.confidence)
+        entry = write_labels(self.out, self.folder, sample.key, bare, found.confidence)
         if found.instances is not None:
             known = {instance.id: instance for instance in sample.instances or ()}
             entry["instances"] = [_instance_entry(instance, known) for instance in found.instances]
@@ -206,24 +194,20 @@ class Labeller:
 
     def _label_video(self, shown: Sequence[tuple[Entry, Sample]]) -> Entry | None:
         """The labels of a video; frames that turn out to be unreadable are noted, and the video is shown without."""
-        shown = list(shown)
         while shown:
             try:
                 (found,) = self.teacher.label([sample for _, sample in shown])
                 break
             except UnreadableImageError as error:
-                for row, sample in shown:
-                    if sample.key == error.key:
-                        row["problem"] = error.what
+                next(row for row, sample in shown if sample.key == error.key)["problem"] = error.what
                 shown = [(row, sample) for row, sample in shown if sample.key != error.key]
         else:
             return None
         group = shown[0][1].group
-        folder = teacher_folder(self.teacher)
         tracks = [
             {"start": track.start, "num_frames": len(track.points), "num_points": track.points.shape[1]}
             | write_tracks(
-                self.out, folder, group, number, track.points, track.visible, track.confidence, track.queries
+                self.out, self.folder, group, number, track.points, track.visible, track.confidence, track.queries
             )
             for number, track in enumerate(found.tracks or ())
         ]

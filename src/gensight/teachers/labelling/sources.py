@@ -1,18 +1,20 @@
 """Inputs of labelling jobs: images, folders, videos, or any data set, each image with where it is and what it holds."""
 
 import os
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
 from gensight.errors import DataError
 from gensight.files.hashing import file_hash, value_hash
-from gensight.files.images import IMAGE_SUFFIXES, image_size, read_image
+from gensight.files.images import image_size, read_image
 from gensight.files.videos import VIDEO_SUFFIXES
+from gensight.prediction.sources import open_source as open_single
 from gensight.readers.annotated.reader import AnnotatedReader, is_annotated, read_description
 from gensight.readers.base import Reader
 from gensight.readers.footage.video import VideoReader
@@ -31,7 +33,7 @@ class ImageLocation:
     frame: int | None = None
 
 
-class LabellingSource:
+class LabellingSource(ABC):
     """A sequence of images to label, in a fixed order; picklable.
 
     Attributes:
@@ -40,29 +42,26 @@ class LabellingSource:
         root: Folder that `ImageLocation` paths lie below; None where the images are nowhere on disk.
         settings: What else `dataset.json` keeps, so that the source can be opened again.
         keys: Of all images.
+        groups: Video, subject or scene of each image.
         has_labels: Whether its samples have labels that the data set takes over.
     """
 
     kind: Kind
     root: Path | None
     settings: dict[str, Any]
-    keys: Sequence[str]
+    keys: list[str]
+    groups: list[str]
     has_labels: bool = False
 
     def __len__(self) -> int:
         return len(self.keys)
 
+    @abstractmethod
     def sample(self, index: int) -> Sample:
         """Raises DataError if the image's header can't be read."""
-        raise NotImplementedError
 
-    def place(self, index: int, sample: Sample | None = None) -> ImageLocation:
-        raise NotImplementedError
-
-    @property
-    def groups(self) -> list[str]:
-        """Video, subject or scene of each image, without opening it."""
-        raise NotImplementedError
+    @abstractmethod
+    def place(self, index: int) -> ImageLocation: ...
 
     def described(self, out: Path) -> dict[str, Any]:
         """The `source` entry of `dataset.json`: paths relative to the data set's folder."""
@@ -74,78 +73,64 @@ class ImageFiles(LabellingSource):
     """Image files below a folder; with `frames` each folder of them is a video."""
 
     def __init__(self, root: Path, keys: Sequence[str], frames: bool = False, single: bool = False) -> None:
-        self.kind = "frames" if frames else "images"
+        self.kind, self.folder = "frames" if frames else "images", root
         self.root, self.keys = root, list(keys)
+        self.groups = [Path(key).parent.as_posix() for key in keys] if frames else self.keys
         self.settings = {"file": self.keys[0]} if single else {}
 
     def sample(self, index: int) -> Sample:
-        place = self.place(index)
-        assert place.path is not None
-        read = _Read(place.path)
-        return Sample(self.keys[index], image_size(place.path), read, group=self._group(index), path=str(place.path))
+        path = self.folder / self.keys[index]
+        read = partial(read_image, path)
+        return Sample(self.keys[index], image_size(path), read, group=self.groups[index], path=str(path))
 
-    def _group(self, index: int) -> str:
-        return Path(self.keys[index]).parent.as_posix() if self.kind == "frames" else self.keys[index]
-
-    def place(self, index: int, sample: Sample | None = None) -> ImageLocation:
-        assert self.root is not None
-        return ImageLocation(self.root / self.keys[index])
-
-    @property
-    def groups(self) -> list[str]:
-        return [self._group(index) for index in range(len(self))]
+    def place(self, index: int) -> ImageLocation:
+        return ImageLocation(self.folder / self.keys[index])
 
 
-@dataclass(frozen=True)
-class _Read:
-    path: Path
+class _Joined(LabellingSource):
+    """Several readers, one after the other."""
 
-    def __call__(self) -> Any:
-        return read_image(self.path)
+    def __init__(self, readers: Sequence[Reader]) -> None:
+        self.readers = list(readers)
+        self.groups = [group for reader in readers for group in reader.groups]
+        self._ends = list(accumulate(len(reader) for reader in readers))
 
-
-class VideoFiles(LabellingSource):
-    """The frames of videos, each of which is a group."""
-
-    def __init__(self, root: Path, videos: Sequence[VideoReader], step: int, single: bool) -> None:
-        self.kind = "video" if single else "videos"
-        self.root, self.videos = root, list(videos)
-        self.settings = ({"file": self.videos[0].path.name} if single else {}) | {"step": step}
-        self._ends = list(accumulate(len(video) for video in self.videos))
-        self._prefixes = [_parent(video.path.relative_to(root)) for video in self.videos]
-        self.keys = [f"{prefix}{video._key(number * step)}"
-                     for prefix, video in zip(self._prefixes, self.videos, strict=True)
-                     for number in range(len(video))]  # fmt: skip
-
-    def _video(self, index: int) -> tuple[int, int]:
+    def _locate(self, index: int) -> tuple[Reader, int]:
         number = bisect_right(self._ends, index)
-        return number, index - (self._ends[number - 1] if number else 0)
+        return self.readers[number], index - (self._ends[number - 1] if number else 0)
 
     def sample(self, index: int) -> Sample:
-        number, place = self._video(index)
-        sample = self.videos[number].sample(place)
-        return Sample(self.keys[index], sample.size, sample.image, group=self._prefixes[number] + sample.group)
-
-    def place(self, index: int, sample: Sample | None = None) -> ImageLocation:
-        number, place = self._video(index)
-        return ImageLocation(self.videos[number].path, place * self.videos[number].step)
-
-    @property
-    def groups(self) -> list[str]:
-        return [self._prefixes[number] + group for number, video in enumerate(self.videos) for group in video.groups]
+        reader, place = self._locate(index)
+        return reader.sample(place)
 
 
-def _parent(path: Path) -> str:
-    parent = path.parent.as_posix()
-    return "" if parent == "." else f"{parent}/"
+class VideoFiles(_Joined):
+    """The frames of videos, each of which is a group; keys and groups begin with the folder that a video lies in."""
+
+    def __init__(self, root: Path, videos: Sequence[VideoReader], step: int, single: bool) -> None:
+        super().__init__(videos)
+        self.kind, self.root = "video" if single else "videos", root
+        self.settings = ({"file": videos[0].path.name} if single else {}) | {"step": step}
+        folders = [video.path.relative_to(root).parent for video in videos for _ in video.groups]
+        names = [video._key(number * step) for video in videos for number in range(len(video))]
+        self.keys = [(folder / name).as_posix() for folder, name in zip(folders, names, strict=True)]
+        self.groups = [(folder / group).as_posix() for folder, group in zip(folders, self.groups, strict=True)]
+
+    def sample(self, index: int) -> Sample:
+        return replace(super().sample(index), key=self.keys[index], group=self.groups[index])
+
+    def place(self, index: int) -> ImageLocation:
+        video, place = self._locate(index)
+        assert isinstance(video, VideoReader)
+        return ImageLocation(video.path, place * video.step)
 
 
-def _absolute(path: Path) -> Path:
+def _absolute(path: str | Path) -> Path:
     """Without `..`, and without following links, which may lead out of the root."""
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 
-class DataSource(LabellingSource):
+class DataSource(_Joined):
     """Any readers' samples, with the labels that they have; images that are no files are copied.
 
     Args:
@@ -156,27 +141,35 @@ class DataSource(LabellingSource):
     has_labels = True
 
     def __init__(self, readers: Sequence[Reader], settings: dict[str, Any] | None = None) -> None:
+        super().__init__([reader for reader in readers if len(reader)])
         self.kind, self.settings = "data", dict(settings or {})
-        self.readers = [reader for reader in readers if len(reader)]
-        self._ends = list(accumulate(len(reader) for reader in self.readers))
-        self.keys = [sample.key for reader in self.readers for sample in reader]
-        paths = [sample.path for reader in self.readers for sample in reader]
-        known = [_absolute(Path(path)) for path in paths if path is not None]
-        self.root = Path(os.path.commonpath([path.parent for path in known])) if len(known) == len(paths) else None
+        known = [(sample.key, sample.path) for reader in self.readers for sample in reader]
+        self.keys = [key for key, _ in known]
+        paths = [_absolute(path) for _, path in known if path is not None]
+        self.root = Path(os.path.commonpath([path.parent for path in paths])) if len(paths) == len(known) else None
 
-    def sample(self, index: int) -> Sample:
-        number = bisect_right(self._ends, index)
-        return self.readers[number].sample(index - (self._ends[number - 1] if number else 0))
+    def place(self, index: int) -> ImageLocation:
+        path = self.sample(index).path
+        return ImageLocation() if self.root is None or path is None else ImageLocation(_absolute(path))
 
-    def place(self, index: int, sample: Sample | None = None) -> ImageLocation:
-        sample = sample or self.sample(index)
-        return (
-            ImageLocation() if self.root is None or sample.path is None else ImageLocation(_absolute(Path(sample.path)))
-        )
 
-    @property
-    def groups(self) -> list[str]:
-        return [group for reader in self.readers for group in reader.groups]
+class AnnotatedSource(DataSource):
+    """The images of an annotated data set whose own source can't be opened by its path alone."""
+
+    has_labels = False  # they are in the data set already
+
+    def __init__(self, reader: AnnotatedReader, description: dict[str, Any]) -> None:
+        super().__init__([reader])
+        self.reader = reader
+        self.kind, self.description = description["kind"], description
+        self.root = _absolute(reader.images)
+
+    def described(self, out: Path) -> dict[str, Any]:
+        return self.description
+
+    def place(self, index: int) -> ImageLocation:
+        image = self.reader.row(index)["image"]
+        return ImageLocation() if "copy" in image else ImageLocation(_absolute(self.reader.images / image["file"]))
 
 
 def open_source(path: Path, frames: bool = False, step: int = 1) -> LabellingSource:
@@ -199,15 +192,9 @@ def open_source(path: Path, frames: bool = False, step: int = 1) -> LabellingSou
             if not any(found.suffix.lower() in VIDEO_SUFFIXES for found in path.rglob("*")):
                 raise
         return VideoFiles(path, VideosReader(path, step).videos, step, single=False)
-    if not path.is_file():
-        raise DataError("there is no such image, folder or video", where=path)
-    suffix = path.suffix.lower()
-    if suffix in VIDEO_SUFFIXES:
+    if open_single(path).frame_rate is not None:
         return VideoFiles(path.parent, [VideoReader(path, step)], step, single=True)
-    if suffix in IMAGE_SUFFIXES:
-        return ImageFiles(path.parent, [path.name], single=True)
-    raise DataError("neither an image nor a video", where=path, choices=sorted({*IMAGE_SUFFIXES, *VIDEO_SUFFIXES}),
-                    hint="convert it to one of these")  # fmt: skip
+    return ImageFiles(path.parent, [path.name], single=True)
 
 
 def _reopened(folder: Path) -> LabellingSource:
@@ -220,25 +207,6 @@ def _reopened(folder: Path) -> LabellingSource:
             return open_source(path, source["kind"] == "frames", source.get("step", 1))
         case _:
             return AnnotatedSource(AnnotatedReader(folder), source)
-
-
-class AnnotatedSource(DataSource):
-    """The images of an annotated data set whose own source can't be opened by its path alone."""
-
-    has_labels = False  # they are in the data set already
-
-    def __init__(self, reader: AnnotatedReader, description: dict[str, Any]) -> None:
-        super().__init__([reader])
-        self.reader = reader
-        self.kind, self.description = description["kind"], description
-        self.root = _absolute(reader.images)
-
-    def described(self, out: Path) -> dict[str, Any]:
-        return self.description
-
-    def place(self, index: int, sample: Sample | None = None) -> ImageLocation:
-        image = self.reader.row(index)["image"]
-        return ImageLocation() if "copy" in image else ImageLocation(_absolute(self.reader.images / image["file"]))
 
 
 def image_identity(place: ImageLocation) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Captioning models of the BLIP family as teachers: one sentence per image."""
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -8,21 +9,20 @@ from transformers import AutoTokenizer
 
 from gensight.errors import RunError
 from gensight.samples import Sample
-from gensight.teachers.base import Labels
-from gensight.teachers.models.pretrained import PretrainedTeacher, check_count
+from gensight.teachers.base import Count, Labels
+from gensight.teachers.models.preprocessing import BICUBIC
+from gensight.teachers.models.pretrained import PretrainedTeacher
 
 _CLIP_MEAN, _CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
+@dataclass(eq=False)
 class CaptionTeacher(PretrainedTeacher):
     """A sentence about the image: at each word the likeliest one, so the same image always gets the same sentence.
 
     The confidence is the words' mean probability (geometric).
 
     Args:
-        source: Hub id or folder.
-        device: `auto`, `cpu`, `cuda` ...
-        local_files_only: Whether to look for a hub id in the local cache only.
         max_tokens: Longest sentence.
     """
 
@@ -32,23 +32,14 @@ class CaptionTeacher(PretrainedTeacher):
     preprocessing_defaults = {  # noqa: RUF012
         "": {
             "size": {"height": 384, "width": 384},
-            "resample": 3,
+            "resample": BICUBIC,
             "image_mean": _CLIP_MEAN,
             "image_std": _CLIP_STD,
         },
         "blip-2": {"size": {"height": 224, "width": 224}},
     }
     labels = ("caption",)
-
-    def __init__(
-        self, source: str = "", device: str = "auto", local_files_only: bool = False, max_tokens: int = 40
-    ) -> None:
-        super().__init__(source, device, local_files_only)
-        check_count("max_tokens", max_tokens, self.name)
-        self.max_tokens = max_tokens
-
-    def settings(self) -> dict[str, object]:
-        return {"max_tokens": self.max_tokens}
+    max_tokens: Count = 40
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -65,15 +56,14 @@ class CaptionTeacher(PretrainedTeacher):
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise RunError(f"the model's vocabulary could not be read ({error})", where=self.folder) from error
 
-    def prepare(self) -> None:
-        super().prepare()
+    def load(self) -> Any:
         self.tokenizer  # noqa: B018  (missing files are reported before the first image)
+        return super().load()
 
-    @torch.inference_mode()
     def label_image(self, sample: Sample) -> Labels:
-        values, _ = self.preprocessing(sample.image())
+        values, _ = self.model_input(sample)
         answer = self.model.generate(
-            pixel_values=values.to(self.device),
+            pixel_values=values,
             max_new_tokens=self.max_tokens,
             do_sample=False,
             num_beams=1,

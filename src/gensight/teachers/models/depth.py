@@ -1,30 +1,24 @@
 """Monocular depth models as teachers: metric depth, or inverse depth up to scale and shift, as the model's kind is."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import torch
 
 from gensight.backbones.transformers_models import IMAGENET_MEAN, IMAGENET_STD
 from gensight.geometry import map_grid_to_image
 from gensight.samples import Depth, Sample
 from gensight.teachers.base import Labels
+from gensight.teachers.models.preprocessing import BICUBIC, HALF
 from gensight.teachers.models.pretrained import PretrainedTeacher
 
-_BICUBIC = 3  # Pillow's number
-_HALF = (0.5, 0.5, 0.5)
 
-
+@dataclass(eq=False)
 class DepthTeacher(PretrainedTeacher):
     """The depth of every pixel.
 
     DPT and Depth Anything give inverse depth up to scale and shift (`affine`, larger is nearer); ZoeDepth and the
     metric variants of Depth Anything (`depth_estimation_type: metric` in their config) give metres.
-
-    Args:
-        source: Hub id or folder.
-        device: `auto`, `cpu`, `cuda` ...
-        local_files_only: Whether to look for a hub id in the local cache only.
     """
 
     kind = "depth"
@@ -35,7 +29,7 @@ class DepthTeacher(PretrainedTeacher):
         "zoedepth": "ZoeDepthForDepthEstimation",
     }
     preprocessing_defaults = {  # noqa: RUF012
-        "": {"size": {"height": 384, "width": 384}, "resample": _BICUBIC, "image_mean": _HALF, "image_std": _HALF},
+        "": {"size": {"height": 384, "width": 384}, "resample": BICUBIC, "image_mean": HALF, "image_std": HALF},
         "depth_anything": {
             "size": {"height": 518, "width": 518},
             "keep_aspect_ratio": True,
@@ -60,10 +54,9 @@ class DepthTeacher(PretrainedTeacher):
             return "metric"
         return "affine"
 
-    @torch.inference_mode()
     def label_image(self, sample: Sample) -> Labels:
-        values, view = self.preprocessing(sample.image())
-        raw = self.model(pixel_values=values.to(self.device)).predicted_depth
+        values, view = self.model_input(sample)
+        raw = self.model(pixel_values=values).predicted_depth
         depth = map_grid_to_image(raw.reshape(raw.shape[-2:]).float().cpu().numpy(), view)
         if self.depth_kind == "metric":  # nothing lies at no distance, or behind the camera
             depth = np.where(depth > 0, depth, np.float32(np.nan))

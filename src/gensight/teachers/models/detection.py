@@ -1,28 +1,26 @@
 """Object detectors of the DETR family as teachers: boxes with their category and score."""
 
-from difflib import get_close_matches
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gensight.backbones.transformers_models import IMAGENET_MEAN, IMAGENET_STD
-from gensight.errors import ConfigError
+from gensight.errors import ConfigError, did_you_mean
 from gensight.geometry import box_model_to_image, clip_box
 from gensight.samples import Array, Instance, Sample, View
-from gensight.teachers.base import Labels
-from gensight.teachers.models.pretrained import PretrainedTeacher, check_share
+from gensight.teachers.base import Labels, Share
+from gensight.teachers.models.pretrained import PretrainedTeacher
 
 _SOFTMAX = ("detr", "table-transformer", "yolos")  # one class per query, the last one means nothing; others: sigmoids
 
 
+@dataclass(eq=False)
 class DetectionTeacher(PretrainedTeacher):
     """Boxes of objects, with the category names of the model's config, best first.
 
     Args:
-        source: Hub id or folder.
-        device: `auto`, `cpu`, `cuda` ...
-        local_files_only: Whether to look for a hub id in the local cache only.
         category: Only objects of this category; None: all that the model knows.
         threshold: Least score of a box.
     """
@@ -41,59 +39,37 @@ class DetectionTeacher(PretrainedTeacher):
         "yolos": "YolosForObjectDetection",
     }
     preprocessing_defaults = {  # noqa: RUF012
-        "": {
-            "size": {"shortest_edge": 800, "longest_edge": 1333},
-            "image_mean": IMAGENET_MEAN,
-            "image_std": IMAGENET_STD,
-        },
+        "": {"size": {"shortest_edge": 800, "longest_edge": 1333}},
         "d_fine": {"size": {"height": 640, "width": 640}, "do_normalize": False},
         "rt_detr": {"size": {"height": 640, "width": 640}, "do_normalize": False},
         "rt_detr_v2": {"size": {"height": 640, "width": 640}, "do_normalize": False},
     }
     labels = ("instances",)
+    category: str | None = None
+    threshold: Share = 0.5
 
-    def __init__(
-        self,
-        source: str = "",
-        device: str = "auto",
-        local_files_only: bool = False,
-        category: str | None = None,
-        threshold: float = 0.5,
-    ) -> None:
-        super().__init__(source, device, local_files_only)
-        check_share("threshold", threshold, self.name)
-        self.category, self.threshold = category, threshold
-
-    def settings(self) -> dict[str, object]:
-        return {"category": self.category, "threshold": self.threshold}
-
-    @property
-    def categories(self) -> dict[int, str]:
-        """Index -> name of what the model knows."""
-        return {int(index): str(name) for index, name in self.model.config.id2label.items()}
-
-    def prepare(self) -> None:
+    def load(self) -> Any:
         """As of every pretrained teacher; ConfigError if the model does not know the chosen category."""
-        super().prepare()
-        known = list(dict.fromkeys(self._model.config.id2label.values()))
+        model = super().load()
+        known = list(dict.fromkeys(model.config.id2label.values()))
         if self.category is not None and self.category not in known:
-            near = get_close_matches(self.category, known, n=1)
             raise ConfigError(
                 f"the detector knows no category {self.category!r}",
                 where=self.name,
                 choices=known if len(known) <= 30 else None,
-                hint=f"did you mean {near[0]!r}?" if near else f"it knows {len(known)}, such as {known[0]!r}",
+                hint=did_you_mean(self.category, known) or f"it knows {len(known)}, such as {known[0]!r}",
             )
+        return model
 
-    @torch.inference_mode()
     def label_image(self, sample: Sample) -> Labels:
-        values, view = self.preprocessing(sample.image())
-        outputs = self.model(pixel_values=values.to(self.device))
+        values, view = self.model_input(sample)
+        outputs = self.model(pixel_values=values)
         scores, queries, classes = self._scored(outputs.logits[0].float().cpu())
         boxes = outputs.pred_boxes[0].double().cpu().numpy()
+        names = self.classes
         found = []
         for score, query, index in zip(scores.tolist(), queries.tolist(), classes.tolist(), strict=True):
-            category = self.categories.get(index, "N/A")
+            category = names.get(index, "N/A")
             if category == "N/A" or self.category not in (None, category):
                 continue
             box = clip_box(normalized_to_image(boxes[query], view), sample.size)

@@ -4,20 +4,23 @@ One Canny image is a yes or no. Here it is run at several thresholds about an au
 share of the thresholds that it survives: 1 for an outline, little for a texture.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
+from pydantic import Field
 
-from gensight.errors import ConfigError
-from gensight.geometry import scaling, warp_image
-from gensight.samples import Array, Sample, View
-from gensight.teachers.base import LabelName, Labels, Teacher
+from gensight.geometry import warp_image
+from gensight.samples import Array, Sample
+from gensight.teachers.base import Labels, Teacher
+from gensight.transforms.views import stretched_frame
 
 _LEVELS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8)  # of the automatic threshold
 
 
+@dataclass(eq=False)
 class EdgeTeacher(Teacher):
     """Edges in [0, 1] (Canny, "A Computational Approach to Edge Detection", PAMI 1986, by OpenCV).
 
@@ -30,17 +33,9 @@ class EdgeTeacher(Teacher):
     """
 
     name = "edges"
-    version = "1"
-    labels: ClassVar[tuple[LabelName, ...]] = ("edges",)
-
-    def __init__(self, resolution: int = 512, blur: float = 1.0) -> None:
-        if resolution < 16 or blur < 0:
-            raise ConfigError(f"edges can't be found at resolution {resolution} with blur {blur:g}", where="edges",
-                              hint="choose a resolution from 16 up and a blur from 0 up")  # fmt: skip
-        self.resolution, self.blur = resolution, blur
-
-    def settings(self) -> Mapping[str, Any]:
-        return {"resolution": self.resolution, "blur": self.blur}
+    labels = ("edges",)
+    resolution: Annotated[int, Field(ge=16)] = 512
+    blur: Annotated[float, Field(ge=0)] = 1.0
 
     def label(self, samples: Sequence[Sample]) -> list[Labels]:
         return [Labels(edges=self.find(sample.image())) for sample in samples]
@@ -51,8 +46,7 @@ class EdgeTeacher(Teacher):
         scale = min(1.0, self.resolution / max(height, width))
         small_size = max(1, round(height * scale)), max(1, round(width * scale))
         if small_size != (height, width):
-            matrix = scaling(small_size[1] / width, small_size[0] / height)
-            image = warp_image(image, View((height, width), small_size, matrix))
+            image = warp_image(image, stretched_frame((height, width), small_size))
         edges = self._soft_edges(image)
         if small_size != (height, width):
             edges = cv2.resize(edges, (width, height), interpolation=cv2.INTER_LINEAR)

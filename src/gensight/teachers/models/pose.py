@@ -1,20 +1,19 @@
 """ViTPose models as teachers: keypoints of the subjects whose boxes are known."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gensight.backbones.transformers_models import IMAGENET_MEAN, IMAGENET_STD
 from gensight.encodings.peaks import dark, largest_cells
 from gensight.geometry import model_to_image, scaling, translation, warp_image
 from gensight.samples import Array, Instance, Keypoints, Sample, Size, View, Visibility
 from gensight.skeletons import COCO_17, NAMED, Skeleton
-from gensight.teachers.base import Labels
+from gensight.teachers.base import Labels, Share, sure_keypoints
 from gensight.teachers.models.preprocessing import aligned_corners
-from gensight.teachers.models.pretrained import PretrainedTeacher, boxed_instances, check_share
+from gensight.teachers.models.pretrained import PretrainedTeacher, boxed_instances
 
 PADDING = 1.25  # of the box, in training and in inference (Xu et al., "ViTPose", NeurIPS 2022; mmpose)
 _SIGMA = 2 / 64  # of the training heatmaps, as a share of their height: 2 cells of 64
@@ -22,6 +21,7 @@ _NUM_CROPS = 32  # at a time
 _SIDES = {"l": "left", "r": "right"}
 
 
+@dataclass(eq=False)
 class PoseTeacher(PretrainedTeacher):
     """Keypoints of the instances that have a box, by a heatmap model of the ViTPose family.
 
@@ -31,9 +31,6 @@ class PoseTeacher(PretrainedTeacher):
     confidence is its heatmap's peak.
 
     Args:
-        source: Hub id or folder.
-        device: `auto`, `cpu`, `cuda` ...
-        local_files_only: Whether to look for a hub id in the local cache only.
         category: Instances of this category are labelled; None: all that have a box.
         threshold: Keypoints of a lower confidence stay unlabelled.
         flip_test: Averages the heatmaps with those of the mirrored crop.
@@ -43,39 +40,19 @@ class PoseTeacher(PretrainedTeacher):
     kind = "pose"
     default = "usyd-community/vitpose-base-simple"
     families = {"vitpose": "VitPoseForPoseEstimation"}  # noqa: RUF012
-    preprocessing_defaults = {  # noqa: RUF012
-        "": {"size": {"height": 256, "width": 192}, "image_mean": IMAGENET_MEAN, "image_std": IMAGENET_STD}
-    }
+    preprocessing_defaults = {"": {"size": {"height": 256, "width": 192}}}  # noqa: RUF012
     labels = ("instances",)
     needs = ("instances",)
-
-    def __init__(
-        self,
-        source: str = "",
-        device: str = "auto",
-        local_files_only: bool = False,
-        category: str | None = "person",
-        threshold: float = 0.3,
-        flip_test: bool = False,
-        expert: int = 0,
-    ) -> None:
-        super().__init__(source, device, local_files_only)
-        check_share("threshold", threshold, self.name)
-        self.category, self.threshold, self.flip_test, self.expert = category, threshold, flip_test, expert
-
-    def settings(self) -> dict[str, object]:
-        return {
-            "category": self.category,
-            "threshold": self.threshold,
-            "flip_test": self.flip_test,
-            "expert": self.expert,
-        }
+    category: str | None = "person"
+    threshold: Share = 0.3
+    flip_test: bool = False
+    expert: int = 0
 
     @cached_property
     def skeleton(self) -> Skeleton:
         """The keypoints that the model knows: a named skeleton where its labels' names fit one, COCO's if it has 17
         without names, else one of its own."""
-        names = [str(name) for _, name in sorted((int(k), v) for k, v in self.model.config.id2label.items())]
+        names = list(self.classes.values())
         plain = tuple(_plain_name(name) for name in names)
         named = next((skeleton for skeleton in NAMED.values() if skeleton.keypoints == plain), None)
         if named is not None:
@@ -91,14 +68,9 @@ class PoseTeacher(PretrainedTeacher):
         return Labels(instances=tuple(self._labelled(one, pose) for one, pose in zip(subjects, poses, strict=True)))
 
     def _labelled(self, subject: Instance, pose: Keypoints) -> Instance:
-        sure = pose.confidence >= self.threshold
-        keypoints = Keypoints(
-            skeleton=pose.skeleton,
-            points=np.where(sure[:, None], pose.points, np.nan),
-            visibility=np.where(sure, Visibility.VISIBLE, Visibility.UNLABELLED).astype(np.int8),
-            confidence=pose.confidence,
-        )
-        confidence = subject.confidence * float(pose.confidence[sure].mean()) if sure.any() else 0.0
+        keypoints = sure_keypoints(pose, self.threshold)
+        sure = keypoints.confidence[keypoints.located]
+        confidence = subject.confidence * float(sure.mean()) if len(sure) else 0.0
         return replace(subject, keypoints=keypoints, confidence=confidence, provenance=self.provenance(confidence))
 
     def estimate(self, image: Array, boxes: Array) -> list[Keypoints]:
@@ -128,8 +100,8 @@ class PoseTeacher(PretrainedTeacher):
     def _forward(self, crops: Tensor) -> Tensor:
         options = {}
         if getattr(self.model.config.backbone_config, "num_experts", 1) > 1:
-            options["dataset_index"] = torch.full((len(crops),), self.expert, device=self.device)
-        maps: Tensor = self.model(pixel_values=crops.to(self.device), **options).heatmaps
+            options["dataset_index"] = self.on_device(torch.full((len(crops),), self.expert))
+        maps: Tensor = self.model(pixel_values=self.on_device(crops), **options).heatmaps
         return maps
 
     def _decoded(self, maps: Array, view: View) -> Keypoints:

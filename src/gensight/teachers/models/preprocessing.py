@@ -5,6 +5,7 @@ follows the same file (`preprocessor_config.json`) and gives the View, so that o
 frame exactly. Tests hold the pixels equal to the libraries' Pillow processors where there are such.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,10 @@ from torch import Tensor
 from gensight.errors import RunError
 from gensight.geometry import scaling, translation
 from gensight.samples import Array, Size, View
+from gensight.transforms.views import stretched_frame
 
-BILINEAR = int(Image.Resampling.BILINEAR)
+BILINEAR, BICUBIC = int(Image.Resampling.BILINEAR), int(Image.Resampling.BICUBIC)
+HALF = (0.5, 0.5, 0.5)
 _REFLECTED = 3  # ZoeDepth's border is 3 * sqrt(side / 2) pixels (Bhat et al. 2023, `depth_model.py`)
 
 
@@ -37,6 +40,7 @@ class Preprocessing:
         multiple: Sides are rounded to multiples of it (DPT).
         pad_size: Zeros fill what is left of such a frame, to the right and below (SAM); None: no frame.
         reflect: Pads by reflection and lets the corner pixels' centres meet when resizing (ZoeDepth).
+        crop: (height, width) of the middle that is cut out, with zeros where the image is smaller; None: all is kept.
     """
 
     size: Mapping[str, int]
@@ -48,6 +52,7 @@ class Preprocessing:
     multiple: int = 1
     pad_size: Size | None = None
     reflect: bool = False
+    crop: Size | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, Any], where: Path) -> "Preprocessing":
@@ -111,7 +116,16 @@ class Preprocessing:
             model_size = max(self.pad_size[0], target[0]), max(self.pad_size[1], target[1])
             missing = (0, model_size[1] - target[1], 0, model_size[0] - target[0])
             values = torch.nn.functional.pad(values, missing)
-        return values, View((height, width), model_size, scaling(target[1] / width, target[0] / height))
+        matrix = stretched_frame((height, width), target).matrix
+        if self.crop is not None:
+            model_size = self.crop
+            missing_y, missing_x = (max(0, self.crop[i] - target[i]) for i in (0, 1))
+            top, left = math.ceil(missing_y / 2), math.ceil(missing_x / 2)
+            values = torch.nn.functional.pad(values, (left, missing_x - left, top, missing_y - top))
+            y, x = ((values.shape[2 + i] - self.crop[i]) // 2 for i in (0, 1))
+            values = values[..., y : y + self.crop[0], x : x + self.crop[1]]
+            matrix = translation(float(left - x), float(top - y)) @ matrix
+        return values, View((height, width), model_size, matrix)
 
     def _reflected(self, image: Array) -> tuple[Tensor, View]:
         height, width = image.shape[:2]

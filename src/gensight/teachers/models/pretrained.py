@@ -1,64 +1,55 @@
 """Models of the transformers library as teachers."""
 
 import json
-from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
+from torch import Tensor
+
 from gensight.assembly.training_settings import choose_device
-from gensight.backbones.transformers_models import FILES, WEIGHTS, load_model, model_folder, read_preprocessing
-from gensight.errors import ConfigError, DataError, RunError
+from gensight.backbones.transformers_models import (
+    FILES,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    WEIGHTS,
+    load_model,
+    model_folder,
+    read_preprocessing,
+)
+from gensight.errors import DataError, RunError, first_line
 from gensight.files.hashing import file_hash, value_hash
-from gensight.samples import Instance, Sample
-from gensight.teachers.base import Labels, Teacher
+from gensight.samples import Instance, Sample, View
+from gensight.teachers.base import ModelTeacher
 from gensight.teachers.models.preprocessing import Preprocessing
-from gensight.teachers.names import model_names
 
 
-class PretrainedTeacher(Teacher):
+@dataclass(eq=False)
+class PretrainedTeacher(ModelTeacher):
     """A teacher that is a transformers model, given by a hub id or a folder as `save_pretrained` writes it.
 
     Nothing of the folder is executed: weights are read from safetensors (from `pytorch_model.bin` as plain tensors
     where there is nothing else), the model's class comes from `families` by the `model_type` in `config.json`, and
-    images are prepared by `Preprocessing`. Images pass one at a time, so that an image's labels never depend on what
-    else was in the batch.
+    images are prepared by `Preprocessing`. The default models were not run by this project's tests, which build tiny
+    models of the same families instead.
 
     Subclasses set the class attributes below, and define `label_image`.
 
     Attributes:
-        kind: The word before the colon of its name.
-        default: Hub id of the model that is taken if none is named. None of these was run by this project's tests.
         families: `model_type` -> class of the transformers library.
         preprocessing_defaults: `model_type` -> keys of the preprocessing file that win where the file lacks them; under
             "" those of every family.
-
-    Args:
-        source: Hub id or folder; `default` if empty.
-        device: `auto`, `cpu`, `cuda` ...
-        local_files_only: Whether to look for a hub id in the local cache only.
     """
 
-    kind: ClassVar[str] = ""
-    default: ClassVar[str] = ""
     families: ClassVar[Mapping[str, str]] = {}
     preprocessing_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-
-    def __init__(self, source: str = "", device: str = "auto", local_files_only: bool = False) -> None:
-        self.source_of_weights = str(source) or self.default
-        self.device_name, self.local_files_only = device, local_files_only
-        self.name, self.model_location = model_names(self.kind, self.source_of_weights)
-        self._model: Any = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without the loaded model and the device: who unpickles it may have another one."""
-        return {**{key: value for key, value in self.__dict__.items() if key != "device"}, "_model": None}
 
     @cached_property
     def folder(self) -> Path:
         """Where the model's files lie; downloads a hub id. Raises RunError as `prepare`."""
-        return model_folder(self.source_of_weights, self.local_files_only)
+        return model_folder(self.weights)
 
     @cached_property
     def version(self) -> str:  # type: ignore[override]  # known at first use: it needs the files
@@ -66,28 +57,17 @@ class PretrainedTeacher(Teacher):
         if self.folder.parent.name == "snapshots":
             return self.folder.name[:12]
         files = sorted([*self.folder.glob("*.safetensors"), *self.folder.glob("*.bin"), self.folder / "config.json"])
-        files += [self.folder / name for name in FILES if (self.folder / name).is_file()]
+        files += [self.folder / name for name in FILES]
         return value_hash([[path.name, file_hash(path)] for path in files if path.is_file()])[:12]
 
     @cached_property
     def config(self) -> dict[str, Any]:
         """The model's `config.json`. RunError if it is missing, or of a model that is no teacher of this kind."""
-        path = self.folder / "config.json"
-        try:
-            config = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        config = read_config(self.folder)
+        if config.get("model_type") not in self.families:
             raise RunError(
-                "this is not a transformers model's folder: it has no config.json",
-                where=self.folder,
-                hint=f"copy config.json, {FILES[0]} and {WEIGHTS[0]} there, or give another folder or a hub id",
-            ) from None
-        except ValueError as error:
-            raise RunError(f"the model's config.json is not valid JSON: {error}", where=path) from error
-        if not isinstance(config, dict) or config.get("model_type") not in self.families:
-            found = config.get("model_type") if isinstance(config, dict) else None
-            raise RunError(
-                f"a model of type {found!r} is no teacher for `{self.kind}`",
-                where=path,
+                f"a model of type {config.get('model_type')!r} is no teacher for `{self.kind}`",
+                where=self.folder / "config.json",
                 choices=sorted(self.families),
                 hint=f"give a model of one of these types, such as {self.default}",
             )
@@ -98,43 +78,47 @@ class PretrainedTeacher(Teacher):
         """The `model_type` of its configuration."""
         return str(self.config["model_type"])
 
+    @classmethod
+    def preprocessing_values(cls, folder: Path, family: str) -> dict[str, Any]:
+        """The keys of a folder's preprocessing file, laid over those of the family."""
+        defaults = {"image_mean": IMAGENET_MEAN, "image_std": IMAGENET_STD, **cls.preprocessing_defaults[""]}
+        return read_preprocessing(folder, defaults | dict(cls.preprocessing_defaults.get(family, {})))
+
     @cached_property
     def preprocessing(self) -> Preprocessing:
         """How images are prepared."""
-        defaults = self.preprocessing_defaults
-        given = {**defaults.get("", {}), **defaults.get(self.model_type, {})}
-        return Preprocessing.of(read_preprocessing(self.folder, given), self.folder)
+        return Preprocessing.of(self.preprocessing_values(self.folder, self.model_type), self.folder)
 
-    @cached_property
-    def device(self) -> str:
-        """Where the model runs. ConfigError for a device that this machine lacks."""
-        return choose_device(self.device_name)
+    def model_input(self, sample: Sample) -> tuple[Tensor, View]:
+        """An image as the model wants it, on its device, and how it came from the image."""
+        values, view = self.preprocessing(sample.image())
+        return self.on_device(values), view
+
+    def on_device(self, values: Tensor) -> Tensor:
+        return values.to(choose_device(self.device))
 
     @property
-    def model(self) -> Any:
-        """The loaded model."""
-        self.prepare()
-        return self._model
+    def classes(self) -> dict[int, str]:
+        """What the model knows, by the number of its output."""
+        return dict(sorted((int(number), str(name)) for number, name in self.model.config.id2label.items()))
 
-    def prepare(self) -> None:
-        """Loads the weights, once.
+    def load(self) -> Any:
+        kind = self.families[self.model_type]
+        return load_model(self.folder, kind).to(choose_device(self.device))
 
-        Raises:
-            RunError: They are absent, damaged or of another kind of model.
-            ResourceError: The installed libraries can't build the model.
-        """
-        if self._model is None:
-            kind = self.families[self.model_type]
-            self._model = load_model(self.folder, kind).to(self.device)
 
-    def label(self, samples: Sequence[Sample]) -> list[Labels]:
-        """One Labels per image."""
-        self.prepare()
-        return [self.label_image(sample) for sample in samples]
-
-    @abstractmethod
-    def label_image(self, sample: Sample) -> Labels:
-        """The loaded model's labels of one image."""
+def read_config(folder: Path) -> dict[str, Any]:
+    """The `config.json` of a transformers model's folder. Raises RunError if it has none."""
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"this is not a transformers model's folder: it has no config.json that can be read ({first_line(error)})",
+            where=folder,
+            hint=f"copy config.json, {FILES[0]} and {WEIGHTS[0]} there, or give another folder or a hub id",
+        ) from error
+    return config if isinstance(config, dict) else {}
 
 
 def boxed_instances(sample: Sample, category: str | None, teacher: str) -> list[Instance]:
@@ -154,15 +138,3 @@ def boxed_instances(sample: Sample, category: str | None, teacher: str) -> list[
         for instance in sample.instances
         if instance.box is not None and not instance.is_crowd and category in (None, instance.category)
     ]
-
-
-def check_share(name: str, value: float, teacher: str) -> None:
-    """Raises ConfigError unless a setting lies in [0, 1]."""
-    if not 0 <= value <= 1:
-        raise ConfigError(f"the setting {name} is {value!r}", where=teacher, hint="choose a number from 0 to 1")
-
-
-def check_count(name: str, value: int, teacher: str) -> None:
-    """Raises ConfigError unless a setting is above 0."""
-    if value < 1:
-        raise ConfigError(f"the setting {name} is {value!r}", where=teacher, hint="choose a whole number above 0")

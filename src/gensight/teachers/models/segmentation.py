@@ -1,30 +1,29 @@
 """Semantic segmentation models of the transformers library: a probability for each class at each pixel."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from gensight.backbones.transformers_models import IMAGENET_MEAN, IMAGENET_STD
 from gensight.geometry import map_grid_to_image
 from gensight.readers.shared.class_maps import BACKGROUND
 from gensight.samples import Array, Instance, Sample
 from gensight.teachers.base import Labels
+from gensight.teachers.models.masks import PackedMask
 from gensight.teachers.models.pretrained import PretrainedTeacher
 
 _BY_QUERIES = ("mask2former", "maskformer")  # a class and a mask per query, instead of a class per pixel
 
 
+@dataclass(eq=False)
 class SegmentTeacher(PretrainedTeacher):
     """The class of every pixel, as the model's config names it.
 
     SegFormer's classes per pixel are turned into probabilities at its own resolution; MaskFormer's and Mask2Former's
     are the sum over queries of class probability times mask probability (Cheng et al., "Per-pixel classification is not
     all you need", NeurIPS 2021, eq. 3, without the empty class). Both are resampled to the image before the maximum.
-
-    Args:
-        source: Hub id or folder.
-        device: `auto`, `cpu`, `cuda` ...
-        local_files_only: Whether to look for a hub id in the local cache only.
     """
 
     kind = "segment"
@@ -35,23 +34,16 @@ class SegmentTeacher(PretrainedTeacher):
         "segformer": "SegformerForSemanticSegmentation",
     }
     preprocessing_defaults = {  # noqa: RUF012
-        "": {"size": {"height": 512, "width": 512}, "image_mean": IMAGENET_MEAN, "image_std": IMAGENET_STD},
+        "": {"size": {"height": 512, "width": 512}},
         "mask2former": {"size": {"height": 384, "width": 384}},
     }
     labels = ("instances",)
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """What the model knows, in the order of its outputs."""
-        names = {int(index): str(name) for index, name in self.config.get("id2label", {}).items()}
-        return tuple(names[index] for index in sorted(names))
-
     @torch.inference_mode()
     def probabilities(self, sample: Sample) -> Array:
         """float32 (classes, height, width) in [0, 1], in the image frame."""
-        steps = self.preprocessing
-        values, view = steps(sample.image())
-        scores = self._scores(self.model(pixel_values=values.to(self.device)))
+        values, view = self.model_input(sample)
+        scores = self._scores(self.model(pixel_values=values))
         return np.stack([map_grid_to_image(one, view) for one in scores.float().cpu().numpy()])
 
     def _scores(self, outputs: object) -> Tensor:
@@ -65,24 +57,23 @@ class SegmentTeacher(PretrainedTeacher):
 
     def label_image(self, sample: Sample) -> Labels:
         """A mask for each class that is the likeliest somewhere, but for the background."""
-        scores = self.probabilities(sample)
-        best = scores.argmax(0)
-        found = []
-        for number in np.unique(best).tolist():
-            name, mask = self.classes[number], best == number
-            if name != BACKGROUND:
-                confidence = float(np.clip(scores[number][mask].mean(), 0, 1))
-                found.append(Instance(name, mask=Mask(mask), confidence=confidence,
-                                      provenance=self.provenance(confidence)))  # fmt: skip
-        return Labels(instances=tuple(found))
+        numbers = {name: [number] for number, name in self.classes.items() if name != BACKGROUND}
+        found = class_masks(self.probabilities(sample), numbers)
+        return Labels(instances=tuple(replace(one, provenance=self.provenance(one.confidence)) for one in found))
 
 
-class Mask:
-    """A mask in memory, as an instance's function: it can be sent to other processes."""
+def class_masks(scores: Array, numbers: Mapping[str, Sequence[int]]) -> tuple[Instance, ...]:
+    """A mask for each name that is the likeliest somewhere, with its mean probability there.
 
-    def __init__(self, mask: Array) -> None:
-        self.mask = mask
-
-    def __call__(self) -> Array:
-        """bool (height, width)."""
-        return self.mask
+    Args:
+        scores: float32 (classes, height, width) in [0, 1].
+        numbers: The classes that a name stands for.
+    """
+    best, found = scores.argmax(0), []
+    winners = set(np.unique(best).tolist())
+    for name, own in numbers.items():
+        if winners & set(own):
+            mask = np.isin(best, own)
+            confidence = float(np.clip(scores[own].sum(0)[mask].mean(), 0, 1))
+            found.append(Instance(name, mask=PackedMask.of(mask), confidence=confidence))
+    return tuple(found)

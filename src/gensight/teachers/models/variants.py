@@ -1,13 +1,14 @@
 """Other pictures with the same layout: each image half-way noised and denoised again, by a diffusion backbone."""
 
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Annotated
 
 import cv2
 import numpy as np
 import torch
 from diffusers import DDIMScheduler
+from pydantic import Field
 from torch import Tensor
 
 from gensight.assembly.training_settings import choose_device
@@ -16,15 +17,15 @@ from gensight.backbones.presets import tiny_folder
 from gensight.backbones.pretrained import pipeline_folder
 from gensight.diffusion.noise import item_noise
 from gensight.diffusion.sampling import run_sampler
-from gensight.errors import ConfigError
 from gensight.files.hashing import file_hash, value_hash
-from gensight.geometry import scaling, warp_image
-from gensight.samples import Array, Sample, Size, View
-from gensight.teachers.base import LabelName, Labels, Teacher
-from gensight.teachers.names import model_names
+from gensight.geometry import warp_image
+from gensight.samples import Array, Sample, Size
+from gensight.teachers.base import Count, Labels, ModelTeacher
+from gensight.transforms.views import stretched_frame
 
 
-class VariantTeacher(Teacher):
+@dataclass(eq=False)
+class VariantTeacher(ModelTeacher):
     """SDEdit (Meng et al., ICLR 2022): other images with the same coarse layout.
 
     The image is encoded, noised to `strength` of the schedule, and denoised by DDIM (Song et al., ICLR 2021, eta 0)
@@ -32,8 +33,7 @@ class VariantTeacher(Teacher):
     the image's key, and images pass one at a time, so a variant depends on nothing else.
 
     Args:
-        source: `tiny`, a diffusers folder or a hub id.
-        device: `auto`, `cpu`, `cuda` ...
+        weights: `tiny`, a diffusers folder or a hub id.
         strength: Share of the noise levels that are gone through, in (0, 1]: 0 changes nothing, 1 all.
         guidance: Weight of the text; 1 is none.
         num_steps: Noise levels of the whole schedule.
@@ -43,83 +43,46 @@ class VariantTeacher(Teacher):
         seed: Of the noise.
     """
 
-    labels: ClassVar[tuple[LabelName, ...]] = ("variants",)
-    uses: ClassVar[tuple[LabelName, ...]] = ("caption",)
-
-    def __init__(
-        self,
-        source: str = "tiny",
-        device: str = "auto",
-        strength: float = 0.5,
-        guidance: float = 3.5,
-        num_steps: int = 50,
-        resolution: int | None = None,
-        num_variants: int = 1,
-        seed: int = 0,
-    ) -> None:
-        if not 0 < strength <= 1:
-            raise ConfigError(f"strength is {strength:g}", where="variants", hint="choose more than 0 and at most 1")
-        if num_steps < 1 or num_variants < 1 or (resolution is not None and resolution < 1):
-            raise ConfigError("num_steps, num_variants and resolution are at least 1", where="variants")
-        self.source_of_weights, self.device_name = source, device
-        self.strength, self.guidance, self.num_steps = strength, guidance, num_steps
-        self.resolution, self.num_variants, self.seed = resolution, num_variants, seed
-        self.name, self.model_location = model_names("variants", source)
-        self._backbone: DiffusionBackbone | None = None
+    kind = "variants"
+    default = "tiny"
+    labels = ("variants",)
+    uses = ("caption",)
+    strength: Annotated[float, Field(gt=0, le=1)] = 0.5
+    guidance: float = 3.5
+    num_steps: Count = 50
+    resolution: Count | None = None
+    num_variants: Count = 1
+    seed: int = 0
 
     @cached_property
     def version(self) -> str:  # type: ignore[override]  # known at first use: it needs the files
         """The first 12 digits of a hash over the backbone's weights."""
-        folder = tiny_folder()
-        if self.source_of_weights != "tiny":
-            folder = pipeline_folder(self.source_of_weights)
-        weights = sorted(path for path in folder.rglob("*.safetensors"))
+        folder = tiny_folder() if self.weights == "tiny" else pipeline_folder(self.weights)
+        weights = sorted(folder.rglob("*.safetensors"))
         return value_hash([[path.relative_to(folder).as_posix(), file_hash(path)] for path in weights])[:12]
 
-    def settings(self) -> Mapping[str, Any]:
-        return {
-            "strength": self.strength, "guidance": self.guidance, "num_steps": self.num_steps,
-            "resolution": self.resolution, "num_variants": self.num_variants, "seed": self.seed,
-        }  # fmt: skip
+    def load(self) -> DiffusionBackbone:
+        backbone = load_tiny() if self.weights == "tiny" else load_diffusion(self.weights)
+        return backbone.to(choose_device(self.device)).eval()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_backbone": None}
-
-    def prepare(self) -> None:
-        if self._backbone is None:
-            load = load_tiny if self.source_of_weights == "tiny" else load_diffusion
-            arguments = () if self.source_of_weights == "tiny" else (self.source_of_weights,)
-            self._backbone = load(*arguments).to(choose_device(self.device_name)).eval()
-
-    @property
-    def backbone(self) -> DiffusionBackbone:
-        """The diffusion model, loaded at first use."""
-        self.prepare()
-        assert self._backbone is not None
-        return self._backbone
-
-    def label(self, samples: Sequence[Sample]) -> list[Labels]:
-        return [self._label(sample) for sample in samples]
-
-    @torch.inference_mode()
-    def _label(self, sample: Sample) -> Labels:
+    def label_image(self, sample: Sample) -> Labels:
         size = self._working_size(sample.size)
         image = _resized(sample.image(), size)
-        pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float().to(self.backbone.device) / 255
-        latent = self.backbone.encode_image(pixels)
+        pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float().to(self.model.device) / 255
+        latent = self.model.encode_image(pixels)
         prompts = ["", sample.caption or ""]
         keys = [int(value_hash([self.seed, sample.key, number])[:15], 16) for number in range(self.num_variants)]
         found = []
         for key in keys:
             noise = item_noise(torch.tensor([key]), latent.shape[1:]).to(latent)
-            decoded = self.backbone.decode_latent(self._edit(latent, noise, prompts))[0]
+            decoded = self.model.decode_latent(self._edit(latent, noise, prompts))[0]
             levels = (decoded.float().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
             found.append(_resized(np.ascontiguousarray(levels), sample.size))
         return Labels(variants=tuple(found))
 
     def _edit(self, latent: Tensor, noise: Tensor, prompts: list[str]) -> Tensor:
         """Noised to `strength`, and denoised."""
-        backbone = self.backbone
+        backbone = self.model
         scheduler = DDIMScheduler.from_config(backbone.scheduler.config, clip_sample=False, set_alpha_to_one=False)
         scheduler.set_timesteps(self.num_steps)
         first_step = len(scheduler.timesteps) - max(1, round(self.num_steps * self.strength))
@@ -135,9 +98,9 @@ class VariantTeacher(Teacher):
 
     def _working_size(self, size: Size) -> Size:
         """The size at which the backbone sees an image: near the aspect, sides that its U-Net can halve and double."""
-        unet = self.backbone.unet.config
-        step = self.backbone.stride * 2 ** (len(unet.block_out_channels) - 1)
-        longest = self.resolution or unet.sample_size * self.backbone.stride
+        unet = self.model.unet.config
+        step = self.model.stride * 2 ** (len(unet.block_out_channels) - 1)
+        longest = self.resolution or unet.sample_size * self.model.stride
         scale = longest / max(size)
         height, width = (max(step, round(side * scale / step) * step) for side in size)
         return height, width
@@ -149,4 +112,4 @@ def _resized(image: Array, size: Size) -> Array:
         return image
     if height * width < size[0] * size[1]:
         return cv2.resize(image, size[::-1], interpolation=cv2.INTER_CUBIC)
-    return warp_image(image, View((height, width), size, scaling(size[1] / width, size[0] / height)))
+    return warp_image(image, stretched_frame((height, width), size))
