@@ -7,7 +7,7 @@ import torch
 from gensight.encodings.heatmap import Heatmap, fit_calibration
 from gensight.encodings.peaks import peak_finder
 from gensight.errors import ConfigError
-from gensight.geometry import image_to_model, map_grid_to_image, model_to_image
+from gensight.geometry import image_to_model, model_to_image
 from gensight.samples import Instance, Item, Keypoints, Sample, Visibility
 from gensight.skeletons import ANIMAL_17, COCO_17, OPENPOSE_18, Skeleton
 from gensight.transforms import Augmentation, around_box, augment_view, mirror_view, stretched_box, whole_frame
@@ -187,11 +187,11 @@ def test_the_neck_of_coco_people_is_encoded():
     np.testing.assert_allclose(found.points[4], points[10], atol=0.01)
 
 
-def test_the_prediction_keeps_its_subject_and_optionally_the_maps():
+def test_the_prediction_keeps_its_subject():
     box = np.array([1.0, 2.0, 60.0, 50.0])
     one = item([[20, 20], [40, 20], [20, 30]], [3, 3, 1], box=box)
     view = mirror_view(around_box((96, 128), box, (64, 64)))
-    heatmap = Heatmap(PAIR, keep_maps=True)
+    heatmap = Heatmap(PAIR)
     outputs = heatmap.encode(one, (view,))
     prediction = heatmap.decode(outputs, one, (view,))
     instance = prediction.instances[0]
@@ -200,12 +200,6 @@ def test_the_prediction_keeps_its_subject_and_optionally_the_maps():
     assert instance.keypoints.visibility.tolist() == [3, 3, 1]
     assert np.isfinite(instance.keypoints.points).all()
     assert instance.confidence == pytest.approx(float(instance.keypoints.confidence.mean()))
-    kept = prediction.maps["heatmaps"]
-    for index in (0, 1):  # kept maps belong to the keypoint of their index, also in a mirrored view
-        image_map = map_grid_to_image(kept.values[index], kept.view)
-        row, column = divmod(int(image_map.argmax()), 128)
-        assert np.hypot(*(np.array([column, row]) + 0.5 - one.subject.keypoints.points[index])) < 3
-    assert Heatmap(PAIR).decode(outputs, one, (view,)).maps == {}
 
 
 def test_an_image_without_a_subject_is_decoded_too():

@@ -11,7 +11,7 @@ from gensight.encodings.base import Encoding, OutputSpec
 from gensight.encodings.peaks import largest_cells, peak_finder
 from gensight.errors import ConfigError
 from gensight.geometry import grid_to_image, image_to_model, inside, model_to_grid
-from gensight.samples import Array, Instance, Item, Keypoints, Prediction, Sample, ScoreMap, Size, View, Visibility
+from gensight.samples import Array, Instance, Item, Keypoints, Prediction, Sample, Size, View, Visibility
 from gensight.skeletons import Skeleton
 from gensight.transforms.keypoints import can_convert, convert_keypoints
 
@@ -37,7 +37,6 @@ class Heatmap(Encoding):
         calibration: (slope, offset): a prediction's confidence is sigmoid(slope * peak + offset). See
             `fit_calibration`.
         occluded: `supervise` occluded keypoints at their place, or `ignore` them.
-        keep_maps: Whether predictions keep their heatmaps (for pictures and protocols).
 
     Errors:
         ConfigError: a value out of its range.
@@ -53,7 +52,6 @@ class Heatmap(Encoding):
         decoder: Decoder = "dark",
         calibration: tuple[float, float] = DEFAULT_CALIBRATION,
         occluded: Literal["supervise", "ignore"] = "supervise",
-        keep_maps: bool = False,
     ) -> None:
         if not sigma > 0:
             raise ConfigError(f"a heatmap's sigma must be above 0, got {sigma}", hint="1/16 of the grid is usual")
@@ -64,7 +62,6 @@ class Heatmap(Encoding):
         self.stride = stride
         self.calibration = calibration
         self.occluded = occluded
-        self.keep_maps = keep_maps
         self._find_peaks = peak_finder(decoder)
         self._mirror = np.array(skeleton.mirror)
 
@@ -143,7 +140,6 @@ class Heatmap(Encoding):
             sample_key=item.sample.key,
             size=item.sample.size,
             instances=(instance,),
-            maps={"heatmaps": ScoreMap(maps, view)} if self.keep_maps else {},
             item_key=item.key,
             group=item.sample.group,
         )
