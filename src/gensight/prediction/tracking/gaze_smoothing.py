@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from gensight.encodings.gaze import IN_FRAME, MAP, GazeMap, map_name
+from gensight.readers.shared.label_maps import box_overlap
 from gensight.samples import Array, Item, Prediction
 
 MIN_OVERLAP = 0.3  # intersection over union of a head with itself a frame later
@@ -74,22 +75,13 @@ class GazeSmoother:
 def _answer(item: Item, prediction: Prediction) -> tuple[Array, Array, float]:
     """(head box, map, probability) of one person."""
     subject, gaze = item.subject, prediction.instances[0].gaze
-    assert subject is not None, "gaze items have a subject"
-    assert subject.head_box is not None, "gaze items have a head"
-    assert gaze is not None, "gaze is what was predicted"
-    assert gaze.in_frame_probability is not None, "gaze is what was predicted"
+    assert subject is not None and subject.head_box is not None, "gaze items have a head"
+    assert gaze is not None and gaze.in_frame_probability is not None, "gaze is what was predicted"
     return subject.head_box, prediction.maps[map_name(item)].values, gaze.in_frame_probability
 
 
 def _nearest(head: Array, others: Sequence[Array], taken: set[int]) -> int | None:
     """The free head that overlaps most, where that is enough."""
-    overlaps = [0.0 if number in taken else _overlap(head, other) for number, other in enumerate(others)]
+    overlaps = [0.0 if number in taken else box_overlap(head, other) for number, other in enumerate(others)]
     best = int(np.argmax(overlaps)) if overlaps else 0
     return best if overlaps and overlaps[best] >= MIN_OVERLAP else None
-
-
-def _overlap(one: Array, other: Array) -> float:
-    low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])
-    shared = float(np.prod(np.maximum(high - low, 0)))
-    areas = float(np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]))
-    return shared / max(areas - shared, 1e-9)
