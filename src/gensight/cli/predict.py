@@ -50,5 +50,8 @@ def predict(
     """
     from gensight.verbs.predict import predict as run_predict
 
-    folder = run_predict(run, source, out, device, draw, boxes, also or (), detector, detector_threshold, smooth)
+    folder = run_predict(
+        run, source, out, device=device, draw=draw, boxes=boxes, also=also or (), detector=detector,
+        detector_threshold=detector_threshold, smooth=smooth,
+    )  # fmt: skip
     typer.echo(f"predictions: {folder}")

@@ -23,18 +23,11 @@ _ENTRY = '{"image_id": ..., "category_id": ..., "bbox": [x, y, width, height], "
 
 
 @runtime_checkable
-class Detected(Protocol):
-    """What a detector finds in an image."""
-
-    @property
-    def instances(self) -> tuple[Instance, ...] | None: ...
-
-
-@runtime_checkable
 class Detector(Protocol):
     """Whatever finds boxes, such as a teacher `detect:MODEL`."""
 
-    def label(self, samples: Sequence[Sample]) -> Sequence[Detected]: ...
+    def label(self, samples: Sequence[Sample]) -> Sequence[Any]:
+        """Of each sample an object with `instances`: a tuple, or None."""
 
 
 def detect_boxes(detector: Detector, samples: Sequence[Sample], threshold: float = 0.5) -> Boxes:
