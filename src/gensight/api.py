@@ -216,12 +216,9 @@ def guide(
 
     folders = [run.folder.root if isinstance(run, TrainedRun) else Path(run) for run in runs]
     folder = Path(tempfile.mkdtemp(prefix="gensight-guided-")) if out is None else Path(out)
-    controls = (control,) if isinstance(control, str | Path) else tuple(control)
+    controls = tuple(map(Path, (control,) if isinstance(control, str | Path) else control))
     carry, strength, eta = drag_settings(bool(drags), size)
-    targets = GuidanceTargets(
-        controls=tuple(Path(one) for one in controls), reference=reference, source=source, drags=tuple(drags),
-        carry=carry,
-    )  # fmt: skip
+    targets = GuidanceTargets(controls=controls, reference=reference, source=source, drags=tuple(drags), carry=carry)
     sampling = ImageSampling(
         prompt=prompt, size=size, seeds=tuple(seeds), steps=steps, guidance_scale=guidance_scale,
         eta=eta, strength=strength,
