@@ -11,6 +11,8 @@ import torch
 
 import gensight as gs
 from gensight import api
+from gensight.config.loading.loader import load_recipe
+from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError
 
 WITH_EXAMPLES = ("train", "load", "evaluate", "backbone", "readout")  # later ones use the run of the first
@@ -44,6 +46,29 @@ def test_settings_are_checked_as_overrides_are() -> None:
         gs.backbone("tiny", {"timestep": "late"})
     with pytest.raises(ConfigError, match="unknown kind 'heatmaps'"):
         gs.readout("puppets", "heatmaps")
+
+
+def test_data_given_as_text_leaves_the_recipes_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipes: list[RunConfig] = []
+
+    def train(recipe: str, settings: api.Settings) -> None:
+        recipes.append(load_recipe(recipe, api._overrides(settings)))
+        raise InterruptedError
+
+    monkeypatch.setattr(api, "train", train)
+    own = load_recipe("landmarks-video", ["data.root=videos"]).data
+    for data, settings in (
+        ("footage root=videos", None),
+        ("footage root=videos long_side=200", None),
+        ({"kind": "footage", "root": "videos"}, {"data.step": 2}),
+    ):
+        with pytest.raises(InterruptedError):
+            gs.landmarks(data, settings)
+
+    assert [recipe.data.model_dump() for recipe in recipes] == [
+        own.model_dump(), own.model_dump() | {"long_side": 200}, own.model_dump() | {"step": 2},
+    ]  # fmt: skip
+    assert own.model_dump()["step"] == 4
 
 
 def test_every_public_function_is_documented() -> None:

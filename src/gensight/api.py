@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gensight.assembly.backbones import open_backbone
+from gensight.assembly.backbones import backbone_section, open_backbone
 from gensight.backbones.base import Backbone
 from gensight.config.loading.loader import compose_recipe, load_data, load_recipe
 from gensight.config.loading.overrides import value_overrides
@@ -117,7 +117,7 @@ def readout(
     Args:
         data: A `data` section: `{"kind": "coco", "root": "PROJECT"}`, or `"coco root=PROJECT"`.
         target: An encoding: `heatmap`, `depth-map`, `edge-image`, `correspondence` ...
-        backbone: As for `gs.backbone`.
+        backbone: `tiny`, a folder, or the hub id of a diffusers pipeline.
         settings: Further overrides of the recipe.
         options: `out` and `device`, as for `gs.train`.
 
@@ -128,7 +128,7 @@ def readout(
         True
     """
     chosen = {"data": _section(data), "encoding": {"kind": target}, "method": {"kind": "readout"}}
-    chosen["backbone"] = {"kind": "tiny"} if backbone == "tiny" else {"kind": "diffusers", "id": backbone}
+    chosen["backbone"] = backbone_section(backbone)
     return train(compose_recipe(f"readout-{target}", chosen, value_overrides(settings or {})), **options)
 
 
@@ -208,6 +208,7 @@ def guide(
     Raises:
         ConfigError: Runs that cannot guide, or targets that no run reads.
     """
+    from gensight.guidance.options import drag_settings
     from gensight.guidance.sampling import ImageSampling
     from gensight.guidance.steering import Steering
     from gensight.verbs.guidance.guide import guide as guide_images
@@ -215,15 +216,12 @@ def guide(
 
     folders = [run.folder.root if isinstance(run, TrainedRun) else Path(run) for run in runs]
     folder = Path(tempfile.mkdtemp(prefix="gensight-guided-")) if out is None else Path(out)
-    controls = (control,) if isinstance(control, str | Path) else tuple(control)
-    radius = min(size) / 8 if drags else 0.0
-    targets = GuidanceTargets(
-        controls=tuple(Path(one) for one in controls), reference=reference, source=source, drags=tuple(drags),
-        carry=radius,
-    )  # fmt: skip
+    controls = tuple(map(Path, (control,) if isinstance(control, str | Path) else control))
+    carry, strength, eta = drag_settings(bool(drags), size)
+    targets = GuidanceTargets(controls=controls, reference=reference, source=source, drags=tuple(drags), carry=carry)
     sampling = ImageSampling(
         prompt=prompt, size=size, seeds=tuple(seeds), steps=steps, guidance_scale=guidance_scale,
-        eta=float(not drags), strength=0.5 if drags else 1.0,
+        eta=eta, strength=strength,
     )  # fmt: skip
     guide_images(folders, folder, targets, sampling, Steering(weight=weight, share=share), device=device, film=False)
     guided, unguided = (
@@ -241,11 +239,11 @@ def _config(recipe: str | Path | RunConfig, settings: Settings | None) -> RunCon
 
 
 def _section(data: Data) -> dict[str, Any]:
-    """A `data` section as a mapping."""
+    """The keys of a `data` section that are given: the others stay as the recipe has them."""
     if isinstance(data, Mapping):
         return dict(data)
     kind, *texts = str(data).split()
-    return load_data(kind, texts).model_dump(mode="json")
+    return load_data(kind, texts).model_dump(mode="json", exclude_unset=True)
 
 
 def _from_recipe(recipe: str, data: Data, settings: Settings | None, options: Mapping[str, Any]) -> TrainedRun:

@@ -1,6 +1,6 @@
 """Errors that a user can act on: what is wrong, where, the valid choices, and what to do next."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -66,6 +66,13 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
     """A hint that names the nearest valid choice, or None if none comes close."""
     close = nearest(word, choices)
     return f"did you mean `{close}`?" if close else None
+
+
+def check_choice(value: str, choices: Collection[str], where: str) -> None:
+    """Raises ConfigError if an option's value is none of its choices."""
+    if value not in choices:
+        hint = did_you_mean(value, choices)
+        raise ConfigError(f"unknown value '{value}'", where=where, choices=choices, hint=hint)
 
 
 def first_line(error: BaseException) -> str:

@@ -371,6 +371,15 @@ class Prediction:
     item_key: str = ""
     group: str = ""
 
+    @classmethod
+    def of(cls, item: Item, **fields: Any) -> "Prediction":
+        """The prediction of an item, under its keys."""
+        return cls(item.sample.key, item.sample.size, item_key=item.key, group=item.sample.group, **fields)
+
+    def maps_of(self, name: str) -> list[ScoreMap]:
+        """The maps of one name, of all subjects: `NAME`, `NAME-1` ..."""
+        return [score for key, score in self.maps.items() if key.split("-")[0] == name]
+
 
 def merge_predictions(predictions: list[Prediction]) -> list[Prediction]:
     """Joins the predictions of the same image, in order of first appearance: instances are concatenated."""
@@ -380,13 +389,12 @@ def merge_predictions(predictions: list[Prediction]) -> list[Prediction]:
         if known is None:
             merged[prediction.sample_key] = replace(prediction, item_key="")
             continue
+        new: dict[str, Any] = {
+            name: getattr(prediction, name)
+            for name in ("depth", "label_scores", "matches", "similarities")
+            if getattr(known, name) is None
+        }
         merged[prediction.sample_key] = replace(
-            known,
-            instances=known.instances + prediction.instances,
-            depth=known.depth if known.depth is not None else prediction.depth,
-            label_scores=known.label_scores if known.label_scores is not None else prediction.label_scores,
-            matches=known.matches if known.matches is not None else prediction.matches,
-            similarities=known.similarities if known.similarities is not None else prediction.similarities,
-            maps={**known.maps, **prediction.maps},
+            known, instances=known.instances + prediction.instances, maps={**known.maps, **prediction.maps}, **new
         )
     return list(merged.values())

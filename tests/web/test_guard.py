@@ -1,7 +1,9 @@
 """Requests that never reach Gradio, and the headers of those that do."""
 
 import asyncio
+import gc
 import json
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +172,24 @@ def test_an_upload_is_kept_for_whoever_sent_it(server: Server) -> None:
         400,
         b"The request cannot be read.",
     )
+
+
+def test_a_refused_request_is_not_kept(server: Server) -> None:
+    class Body:
+        async def receive(self) -> Message:
+            return {"type": "http.request", "body": b""}
+
+    async def send(message: Message) -> None:
+        pass
+
+    body = Body()
+    scope = {"type": "http", "method": "GET", "path": "/none", "headers": [(b"host", b"localhost:8000")]}
+    asyncio.run(server.guard(scope, body.receive, send))
+    kept = weakref.ref(body)
+    del body
+    gc.collect()
+
+    assert kept() is None
 
 
 def test_websockets_are_closed(server: Server) -> None:

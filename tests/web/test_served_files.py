@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gensight.errors import DataError
+from gensight.web import served_files
 from gensight.web.served_files import EVERYONE, NOT_TAKEN, ServedFiles
 from gensight.web.visitors import NOBODY
 
@@ -103,3 +104,15 @@ def test_old_uploads_and_too_many_are_removed(tmp_path: Path) -> None:
     fourth = files.add_upload(b"new", "new.png", "a")
     assert [files.may_open(key, "a") for key in (second, third, fourth)] == [False, False, True]
     assert len(list((tmp_path / "uploads").iterdir())) == 1
+
+
+def test_the_list_stays_short_without_uploads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(served_files, "_LISTED", 3)
+    files = ServedFiles(tmp_path)
+    for number in range(6):
+        (tmp_path / f"{number}.png").write_bytes(b"answer")
+    example = files.add(tmp_path / "0.png", EVERYONE)
+
+    keys = [files.add(tmp_path / f"{number}.png", "a") for number in range(1, 6)]
+
+    assert [files.may_open(key, "a") for key in (example, *keys)] == [True, False, False, False, True, True]

@@ -24,7 +24,6 @@ from gensight.prediction.trained_run import TrainedRun
 from gensight.readers.puppets import PuppetsReader
 from gensight.samples import Sample
 from gensight.web.answers import AnswerStore, answer
-from gensight.web.questions import Question
 from gensight.web.served_files import NOT_TAKEN
 from gensight.web.server import free_port, load_runs, running_page
 from gensight.web.uploads import Limits
@@ -272,8 +271,8 @@ def test_a_gaze_run_asks_for_heads(gaze_run: Path) -> None:
     sample = Sample("people", (48, 64), lambda: np.full((48, 64, 3), 90, np.uint8))
 
     with pytest.raises(ConfigError, match="needs the boxes of heads, and none is marked"):
-        answer(trained, sample, Question())
-    answered = answer(trained, sample, Question("4 4 16 16\n30 4 42 16"))
+        answer(trained, sample)
+    answered = answer(trained, sample, "4 4 16 16\n30 4 42 16")
 
     assert [row[0] for row in answered.rows] == ["person 1", "person 2"]
     assert answered.target.std() > 0
@@ -285,18 +284,18 @@ def test_an_instruction_is_followed_and_its_picture_kept(instruct_run: Path, tmp
     sample = Sample("scene", (40, 60), lambda: np.full((40, 60, 3), 90, np.uint8))
 
     with pytest.raises(ConfigError, match="no instruction is given"):
-        answer(trained, sample, Question())
+        answer(trained, sample)
     with pytest.raises(ConfigError, match="names no class of this run"):
-        answer(trained, sample, Question(instruction="segment the moon"))
+        answer(trained, sample, instruction="segment the moon")
     with pytest.raises(ConfigError, match="longer than 500 letters"):
-        answer(trained, sample, Question(instruction="x" * 501))
-    deep = answer(trained, sample, Question(instruction="how far is everything?"))
-    masked = answer(trained, sample, Question(instruction="segment the person", task="segment"))
+        answer(trained, sample, instruction="x" * 501)
+    deep = answer(trained, sample, instruction="how far is everything?")
+    masked = answer(trained, sample, instruction="segment the person", task="segment")
 
     assert [row[0] for row in deep.rows] == ["2 % of the pixels", "half of the pixels", "98 % of the pixels"]
     assert masked.request.classes == ("person",)
     assert masked.target.shape == masked.drawn.shape == (40, 60, 3)
-    saved = AnswerStore(tmp_path).save(masked, trained, Question(instruction="segment the person"))
+    saved = AnswerStore(tmp_path).save(masked, trained)
     assert {"answers.json", "target.png", "overlays/scene.jpg"} <= set(zipfile.ZipFile(saved.files[-1]).namelist())
 
 
@@ -345,7 +344,7 @@ def test_everything_is_asked_one_by_one_and_joined(instruct_run: Path, tmp_path:
 
     assert isinstance(trained.method, Instruct)
     trained.method.editor.calls = 0
-    given = answer(trained, sample, Question(instruction="segment everything"))
+    given = answer(trained, sample, instruction="segment everything")
 
     assert trained.method.editor.calls == len(trained.encoding.categories) == 10
     masks = [one.mask() for one in given.prediction.instances]

@@ -43,6 +43,14 @@ def build_backbone(config: RunConfig) -> Backbone:
     return _build(resolve_preset(config).backbone, config.seed)
 
 
+def backbone_section(name: str) -> dict[str, str]:
+    """The keys of a `backbone` section: of `tiny`, of a folder, or of the hub id of a diffusers pipeline."""
+    if name == "tiny":
+        return {"kind": "tiny"}
+    is_encoder = (Path(name) / "config.json").is_file() and not (Path(name) / "model_index.json").is_file()
+    return {"kind": "transformers" if is_encoder else "diffusers", "id": name}
+
+
 def open_backbone(name: str, settings: Mapping[str, Any]) -> Backbone:
     """A backbone by its name: `tiny`, or a hub id or folder of a diffusers pipeline or a transformers encoder.
 
@@ -50,13 +58,12 @@ def open_backbone(name: str, settings: Mapping[str, Any]) -> Backbone:
         ConfigError: A setting that such a backbone does not have.
         RunError: Neither can be loaded.
     """
-    if name == "tiny":
-        return _build(_section({"kind": "tiny", **settings}), 0)
-    if (Path(name) / "config.json").is_file() and not (Path(name) / "model_index.json").is_file():
-        return _build(_section({"kind": "transformers", "id": name, **settings}), 0)
+    section = backbone_section(name)
     try:
-        return _build(_section({"kind": "diffusers", "id": name, **settings}), 0)
+        return _build(_section({**section, **settings}), 0)
     except RunError as error:
+        if section["kind"] != "diffusers":
+            raise
         try:
             return _build(_section({"kind": "transformers", "id": name, **settings}), 0)
         except (RunError, ConfigError):

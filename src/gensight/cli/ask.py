@@ -1,78 +1,46 @@
 """`gensight ask`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from gensight.cli.options import Device, Draw, Images, Run
+from gensight.cli.options import Device, Draw, Images, Run, out_option
 
-SAMPLERS = "ddim|euler|euler-ancestral"
-Instruction = Annotated[
-    str, typer.Argument(metavar="INSTRUCTION", show_default=False, help='What to do, such as "segment the cat".')
-]
-Out = Annotated[
-    Path | None,
-    typer.Option(
-        "--out",
-        metavar="FOLDER",
-        show_default=False,
-        help="By default a folder for each instruction in RUN/predict/INPUT.",
-    ),
-]
-Task = Annotated[
-    str | None,
-    typer.Option(
-        "--task",
-        metavar="NAME",
-        show_default="by the words",
-        help="How answers are decoded: segment, detect, depth, classify, keypoints or edges.",
-    ),
-]
-Classes = Annotated[
-    str | None,
-    typer.Option("--classes", metavar="A,B", show_default="those named", help="Classes of the instruction."),
-]
-Sampler = Annotated[
-    str | None,
-    typer.Option(
-        "--sampler", metavar=SAMPLERS, show_default="the run's", help="Of many-step runs, as all that follows."
-    ),
-]
-Steps = Annotated[int | None, typer.Option("--steps", min=1, show_default="the run's", help="Sampling steps.")]
-TextGuidance = Annotated[
-    float | None, typer.Option("--text-guidance", min=0, show_default="the run's", help="Weight of the words.")
-]
-ImageGuidance = Annotated[
-    float | None, typer.Option("--image-guidance", min=0, show_default="the run's", help="Weight of the image.")
-]
-NumSamples = Annotated[
-    int | None,
-    typer.Option(
-        "--num-samples",
-        min=1,
-        show_default="the run's",
-        help="Samples of an answer: their mean, or the one nearest to the others.",
-    ),
-]
-Seed = Annotated[int | None, typer.Option("--seed", metavar="N", show_default="0", help="Of the noise.")]
+
+def of_run(help: str, **options: Any) -> Any:
+    """An option whose default is the run's."""
+    return typer.Option(show_default="the run's", help=help, **options)
 
 
 def ask(
     run: Run,
     source: Images,
-    instruction: Instruction,
-    out: Out = None,
+    instruction: Annotated[str, typer.Argument(metavar="INSTRUCTION", help='What to do, such as "segment the cat".')],
+    out: Annotated[Path | None, out_option("By default a folder for each instruction in RUN/predict/INPUT.")] = None,
     device: Device = "auto",
     draw: Draw = True,
-    task: Task = None,
-    classes: Classes = None,
-    sampler: Sampler = None,
-    steps: Steps = None,
-    text_guidance: TextGuidance = None,
-    image_guidance: ImageGuidance = None,
-    num_samples: NumSamples = None,
-    seed: Seed = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            show_default="by the words",
+            help="How answers are decoded: segment, detect, depth, classify, keypoints or edges.",
+        ),
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(metavar="A,B", show_default="those named", help="Classes of the instruction.")
+    ] = None,
+    sampler: Annotated[
+        str | None, of_run("Of many-step runs, as all that follows.", metavar="ddim|euler|euler-ancestral")
+    ] = None,
+    steps: Annotated[int | None, of_run("Sampling steps.", min=1)] = None,
+    text_guidance: Annotated[float | None, of_run("Weight of the words.", min=0)] = None,
+    image_guidance: Annotated[float | None, of_run("Weight of the image.", min=0)] = None,
+    num_samples: Annotated[
+        int | None, of_run("Samples of an answer: their mean, or the one nearest to the others.", min=1)
+    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", show_default="0", help="Of the noise.")] = None,
 ) -> None:
     """Follow an instruction on images or a video.
 
@@ -87,17 +55,11 @@ def ask(
     from gensight.verbs.ask import ask as run_ask
 
     known = None if sampler is None else find_sampler(sampler)
-    options = (known, steps, text_guidance, image_guidance, num_samples, seed)
+    sampling = Sampling(known, steps, text_guidance, image_guidance, num_samples, seed)
+    names = () if classes is None else tuple(name.strip() for name in classes.split(","))
     result = run_ask(
-        run,
-        source,
-        instruction,
-        out,
-        task=task,
-        classes=() if classes is None else tuple(name.strip() for name in classes.split(",")),
-        sampling=None if all(option is None for option in options) else Sampling(*options),
-        device=device,
-        draw=draw,
-    )
+        run, source, instruction, out, task=task, classes=names, sampling=sampling if sampling.chosen else None,
+        device=device, draw=draw,
+    )  # fmt: skip
     typer.echo(result.note)
     typer.echo(f"predictions: {result.folder}")

@@ -5,37 +5,27 @@ from typing import Annotated
 
 import typer
 
-from gensight.cli.options import Checkpoint, Device, Overrides, check_choice
+from gensight.cli.options import Checkpoint, Device, Overrides
+from gensight.errors import ConfigError, check_choice
 
 
 def evaluate(
-    run: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN", show_default=False, help="The folder of a trained run; with --model also a recipe."
-        ),
-    ],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a trained run; with --model also a recipe.")],
     overrides: Overrides = None,
     checkpoint: Checkpoint = "best",
     device: Device = "auto",
-    baselines: Annotated[
-        bool, typer.Option("--baselines/--no-baselines", help="Score the run's baselines beside it.")
-    ] = True,
+    baselines: Annotated[bool, typer.Option(help="Score the run's baselines beside it.")] = True,
     detections: Annotated[
         Path | None,
         typer.Option(
-            "--detections",
             metavar="FILE",
-            show_default=False,
             help="Also score keypoints on these detected boxes (COCO-results json) instead of the true ones.",
         ),
     ] = None,
     model: Annotated[
         list[str] | None,
         typer.Option(
-            "--model",
             metavar="transformers:MODEL",
-            show_default=False,
             help="Score a model's folder or hub id of the transformers library on the same test data (repeatable).",
         ),
     ] = None,
@@ -57,8 +47,6 @@ def evaluate(
         evaluate_models(run, model, overrides or (), checkpoint, device, announce=typer.echo)
         return
     if overrides:
-        from gensight.errors import ConfigError
-
         raise ConfigError("a run's recipe can't be changed", where=overrides[0], hint="train a run of its own")
 
     from gensight.verbs.evaluate import evaluate as run_evaluate

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from gensight.cli.options import Device, Run
+from gensight.cli.options import Device, Run, out_option, whole_numbers
+from gensight.errors import ConfigError, check_choice
 
 REGRESSORS = ("linear", "linear-corner", "affine", "ridge")
 
 app = typer.Typer(
-    help="Landmarks learned without labels: fit keypoints to them, list them, redraw with them.",
-    no_args_is_help=True,
+    help="Landmarks learned without labels: fit keypoints to them, list them, redraw with them.", no_args_is_help=True
 )
 
 
@@ -21,34 +21,19 @@ def fit_keypoints(
     labels: Annotated[
         str,
         typer.Argument(
-            metavar="LABELS",
-            show_default=False,
-            help="A DeepLabCut project, a recipe (.yaml) whose data has keypoints, or a kind of data.",
+            metavar="LABELS", help="A DeepLabCut project, a recipe (.yaml) whose data has keypoints, or a kind of data."
         ),
     ],
     overrides: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="KEY=VALUE", show_default=False, help="Keys of its data: split.kind=order ..."),
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Keys of its data: split.kind=order ...")
     ] = None,
-    regressor: Annotated[
-        str, typer.Option("--regressor", metavar="NAME", help="linear, linear-corner, affine or ridge.")
-    ] = "ridge",
+    regressor: Annotated[str, typer.Option(metavar="NAME", help="linear, linear-corner, affine or ridge.")] = "ridge",
     counts: Annotated[
         str, typer.Option("--labels", metavar="N,N,...", help="Numbers of labelled frames of the curve.")
     ] = "1,5,10,20,50,100",
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FOLDER", show_default=False, help="Run folder; by default RUN/keypoints."),
-    ] = None,
+    out: Annotated[Path | None, out_option("Run folder; by default RUN/keypoints.")] = None,
     blocks: Annotated[
-        int | None,
-        typer.Option(
-            "--blocks",
-            metavar="N",
-            min=2,
-            show_default=False,
-            help="Cross-validate over N contiguous blocks of the labels.",
-        ),
+        int | None, typer.Option(metavar="N", min=2, help="Cross-validate over N contiguous blocks of the labels.")
     ] = None,
     device: Device = "auto",
 ) -> None:
@@ -58,17 +43,14 @@ def fit_keypoints(
     Example:
       gensight landmarks fit-keypoints runs/landmarks-mouse PROJECT --blocks 5 --labels 5,20
     """
-    from gensight.cli.options import check_choice
-    from gensight.errors import ConfigError
-
     check_choice(regressor, REGRESSORS, "--regressor")
-    if not all(part.strip().isdigit() and int(part) > 0 for part in counts.split(",")):
-        raise ConfigError(f"`{counts}` is no list of numbers of frames", where="--labels", hint="for example 5,20,92")
+    numbers = whole_numbers(counts, "--labels", "for example 5,20,92")
+    if 0 in numbers:
+        raise ConfigError("no keypoints are fitted to 0 frames", where="--labels", hint="for example 5,20,92")
 
     from gensight.verbs.landmarks.fit_keypoints import fit_keypoints as run_fit
     from gensight.verbs.outcome import outcome_text
 
-    numbers = [int(part) for part in counts.split(",")]
     fitted = run_fit(run, labels, overrides or [], regressor, numbers, out, device, blocks, typer.echo)  # type: ignore[arg-type]
     typer.echo(outcome_text(fitted))
 
@@ -76,13 +58,8 @@ def fit_keypoints(
 @app.command()
 def dump(
     run: Run,
-    source: Annotated[Path, typer.Argument(metavar="IMAGES", show_default=False, help="Image, folder or video.")],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="FILE", show_default=False, help="A .csv or .parquet; by default RUN/landmarks/NAME.csv."
-        ),
-    ] = None,
+    source: Annotated[Path, typer.Argument(metavar="IMAGES", help="Image, folder or video.")],
+    out: Annotated[Path | None, out_option("A .csv or .parquet; by default RUN/landmarks/NAME.csv.", "FILE")] = None,
     device: Device = "auto",
 ) -> None:
     """Write each frame's landmarks, covariances, confidence and equivariance error as a table."""
@@ -94,15 +71,9 @@ def dump(
 @app.command()
 def transfer(
     run: Run,
-    pose: Annotated[
-        Path, typer.Option("--pose", metavar="FILE", show_default=False, help="Image or video whose poses are taken.")
-    ],
-    looks: Annotated[
-        Path, typer.Option("--looks", metavar="FILE", show_default=False, help="Image or video whose looks are taken.")
-    ],
-    out: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help="A picture, or of a video's poses an .mp4.")
-    ] = Path("transfer.png"),
+    pose: Annotated[Path, typer.Option(metavar="FILE", help="Image or video whose poses are taken.")],
+    looks: Annotated[Path, typer.Option(metavar="FILE", help="Image or video whose looks are taken.")],
+    out: Annotated[Path, out_option("A picture, or of a video's poses an .mp4.", "FILE")] = Path("transfer.png"),
     device: Device = "auto",
 ) -> None:
     """Redraw the subject of one image or video in the pose of another, or in all poses of a video."""
@@ -114,12 +85,9 @@ def transfer(
 @app.command()
 def page(
     run: Run,
-    source: Annotated[Path, typer.Argument(metavar="IMAGES", show_default=False, help="Image, folder or video.")],
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", show_default=False, help="By default RUN/landmarks.html."),
-    ] = None,
-    frames: Annotated[int, typer.Option("--frames", metavar="N", min=1, help="How many to show, at most.")] = 12,
+    source: Annotated[Path, typer.Argument(metavar="IMAGES", help="Image, folder or video.")],
+    out: Annotated[Path | None, out_option("By default RUN/landmarks.html.", "FILE")] = None,
+    frames: Annotated[int, typer.Option(metavar="N", min=1, help="How many to show, at most.")] = 12,
     device: Device = "auto",
 ) -> None:
     """Write a page of landmarks, part maps, masks, reconstructions and equivariance errors."""

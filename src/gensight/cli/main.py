@@ -81,13 +81,13 @@ for verb in (
     init.init,
     import_weights.import_weights,
     probe.probe,
+    recipes.recipes,
+    doctor.doctor,
 ):
     app.command()(verb)
-app.command()(recipes.recipes)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(landmarks.app, name="landmarks")
 app.add_typer(editor.app, name="editor")
-app.command()(doctor.doctor)
 
 
 def main() -> None:

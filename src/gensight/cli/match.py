@@ -5,30 +5,19 @@ from typing import Annotated
 
 import typer
 
-from gensight.cli.options import Device, Run
+from gensight.cli.options import Device, Run, out_option
 
 
 def match(
     run: Run,
-    image: Annotated[
-        Path, typer.Argument(metavar="IMAGE", show_default=False, help="The image whose points are looked for.")
-    ],
-    others: Annotated[
-        Path,
-        typer.Argument(metavar="OTHERS", show_default=False, help="An image, a folder of images, or a video."),
-    ],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image whose points are looked for.")],
+    others: Annotated[Path, typer.Argument(metavar="OTHERS", help="An image, a folder of images, or a video.")],
     points: Annotated[
-        str | None,
-        typer.Option(
-            "--points", metavar="X,Y:X,Y...", show_default=False, help="In pixels of IMAGE; by default an even grid."
-        ),
+        str | None, typer.Option(metavar="X,Y:X,Y...", help="In pixels of IMAGE; by default an even grid.")
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FOLDER", show_default=False, help="By default RUN/match/OTHERS."),
-    ] = None,
+    out: Annotated[Path | None, out_option("By default RUN/match/OTHERS.")] = None,
     device: Device = "auto",
-    draw: Annotated[bool, typer.Option("--draw/--no-draw", help="Also write pictures, or a video, of it.")] = True,
+    draw: Annotated[bool, typer.Option(help="Also write pictures, or a video, of it.")] = True,
 ) -> None:
     """Find points of an image in others, or compare images.
 

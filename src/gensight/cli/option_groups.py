@@ -2,7 +2,7 @@
 
 @dataclass(frozen=True)
 class Pace(OptionGroup):
-    steps: Annotated[int, typer.Option("--steps", help="Of the sampler.")] = 50
+    steps: Annotated[int, typer.Option(help="Of the sampler.")] = 50
 
 @takes_option_groups
 def guide(runs: ..., pace: Pace) -> None: ...

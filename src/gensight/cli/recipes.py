@@ -8,10 +8,7 @@ from gensight.cli.options import Overrides
 
 
 def recipes(
-    name: Annotated[
-        str | None,
-        typer.Argument(metavar="RECIPE", show_default=False, help="Show this one; without it, list all."),
-    ] = None,
+    name: Annotated[str | None, typer.Argument(metavar="RECIPE", help="Show this one; without it, list all.")] = None,
     overrides: Overrides = None,
     resolved: Annotated[
         bool, typer.Option("--resolved", help="With overrides and defaults filled in, and what every key means.")

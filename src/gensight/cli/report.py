@@ -5,17 +5,13 @@ from typing import Annotated
 
 import typer
 
+from gensight.cli.options import out_option
+
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN", show_default=False, help="Folders of evaluated runs.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of evaluated runs.")],
     out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="FILE",
-            show_default=False,
-            help="By default RUN/report.html; for several runs ./report.html.",
-        ),
+        Path | None, out_option("By default RUN/report.html; for several runs ./report.html.", "FILE")
     ] = None,
 ) -> None:
     """Write one HTML page about one or several runs.

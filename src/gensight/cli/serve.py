@@ -9,27 +9,20 @@ from gensight.cli.options import Device
 
 
 def serve(
-    runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", show_default=False, help="The folders of trained runs.")
-    ],
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes any free one.")] = 7860,
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="The folders of trained runs.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 7860,
     host: Annotated[
         str,
         typer.Option(
-            "--host",
-            metavar="ADDRESS",
-            help="Address to listen on; 0.0.0.0 lets in other machines that know the printed token.",
+            metavar="ADDRESS", help="Address to listen on; 0.0.0.0 lets in other machines that know the printed token."
         ),
     ] = "127.0.0.1",
-    max_pixels: Annotated[int, typer.Option("--max-pixels", min=1, help="Of an uploaded image.")] = 40_000_000,
-    max_megabytes: Annotated[float, typer.Option("--max-megabytes", min=0.001, help="Of an uploaded file.")] = 20.0,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Of an uploaded image.")] = 40_000_000,
+    max_megabytes: Annotated[float, typer.Option(min=0.001, help="Of an uploaded file.")] = 20.0,
     examples: Annotated[
         Path | None,
         typer.Option(
-            "--examples",
-            metavar="FOLDER",
-            show_default=False,
-            help="Images to offer; by default the test pictures of runs that find keypoints.",
+            metavar="FOLDER", help="Images to offer; by default the test pictures of runs that find keypoints."
         ),
     ] = None,
     device: Device = "auto",
@@ -43,7 +36,8 @@ def serve(
     Example:
       gensight serve runs/demo runs/openfield-mouse --port 8000
     """
+    from gensight.web.server import running_page
     from gensight.web.server import serve as run_serve
     from gensight.web.uploads import Limits
 
-    run_serve(runs, host, port, Limits(max_pixels, max_megabytes), device, examples)
+    run_serve(running_page(runs, host, port, Limits(max_pixels, max_megabytes), device, examples))

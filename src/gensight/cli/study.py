@@ -5,24 +5,15 @@ from typing import Annotated
 
 import typer
 
-from gensight.cli.options import Device, Overrides
+from gensight.cli.options import Device, Overrides, out_option
 
 
 def study(
-    recipe: Annotated[
-        str,
-        typer.Argument(metavar="STUDY", show_default=False, help="A study's name (`gensight recipes`) or its path."),
-    ],
+    recipe: Annotated[str, typer.Argument(metavar="STUDY", help="A study's name (`gensight recipes`) or its path.")],
     overrides: Overrides = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FOLDER", show_default=False, help="Folder of all runs; by default runs/NAME."),
-    ] = None,
+    out: Annotated[Path | None, out_option("Folder of all runs; by default runs/NAME.")] = None,
     only: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--only", metavar="ARM", show_default=False, help="Run this arm only; may be given several times."
-        ),
+        list[str] | None, typer.Option(metavar="ARM", help="Run this arm only; may be given several times.")
     ] = None,
     list_runs: Annotated[bool, typer.Option("--list", help="List the runs and which are finished, and stop.")] = False,
     summary: Annotated[

@@ -5,16 +5,13 @@ from typing import Annotated
 
 import typer
 
-from gensight.cli.options import Device, Overrides, Recipe, Seed, with_seed
+from gensight.cli.options import Device, Overrides, Recipe, Seed, out_option, with_seed
 
 
 def train(
     recipe: Recipe,
     overrides: Overrides = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FOLDER", show_default=False, help="Run folder; by default runs/NAME."),
-    ] = None,
+    out: Annotated[Path | None, out_option("Run folder; by default runs/NAME.")] = None,
     device: Device = "auto",
     seed: Seed = None,
     dry_run: Annotated[

@@ -1,13 +1,14 @@
 """An image with its prediction and truth, cropped and scaled together, so that small errors can be seen."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from gensight.drawing.canvas import as_canvas
 from gensight.geometry import box_image_to_model, box_to_frame, image_to_model, warp_image, warp_mask
-from gensight.samples import Array, Depth, Instance, Prediction, Sample, Size, View
+from gensight.samples import Array, Instance, Prediction, Sample, Size, View
+
+_MARGIN = 0.35  # of a subject's square, on each side
 
 
 def closeup(
@@ -31,11 +32,12 @@ def closeup(
     size: Size = (max(1, round(height * scale)), max(1, round(width * scale)))
     view = View((canvas.shape[0], canvas.shape[1]), size, box_to_frame(box, size))
     picture = warp_image(canvas, view)
+    depth = prediction.depth
     moved = replace(
         prediction,
         size=size,
         instances=tuple(_moved(instance, view) for instance in prediction.instances),
-        depth=None if prediction.depth is None else _moved_depth(prediction.depth, view),
+        depth=depth and replace(depth, values=warp_image(np.asarray(depth.values, dtype=np.float32), view)),
         maps={},
     )
     if truth is None:
@@ -44,8 +46,8 @@ def closeup(
     return picture, moved, replace(truth, size=size, image=lambda: picture, instances=instances, depth=None)
 
 
-def subject_box(prediction: Prediction, truth: Sample | None, margin: float = 0.35) -> Array | None:
-    """A square around all keypoints of a prediction and its truth, grown by `margin` on each side and kept inside the
+def subject_box(prediction: Prediction, truth: Sample | None) -> Array | None:
+    """A square around all keypoints of a prediction and its truth, grown by a third on each side and kept inside the
     image; None if there is no keypoint inside the image, or if nearly all of the image would be in it."""
     instances = prediction.instances + (truth.instances or () if truth is not None else ())
     keypoints = [instance.keypoints for instance in instances if instance.keypoints is not None]
@@ -56,7 +58,7 @@ def subject_box(prediction: Prediction, truth: Sample | None, margin: float = 0.
     if len(points) == 0:
         return None
     low, high = points.min(0), points.max(0)
-    side = round(max(float((high - low).max()) * (1 + 2 * margin), max(height, width) / 5))
+    side = round(max(float((high - low).max()) * (1 + 2 * _MARGIN), max(height, width) / 5))
     if side > 0.8 * min(height, width):
         return None
     corner = np.clip(np.rint((low + high) / 2 - side / 2), 0, [width - side, height - side])
@@ -76,13 +78,5 @@ def _moved(instance: Instance, view: View) -> Instance:
         gaze=gaze,
         box=None if instance.box is None else box_image_to_model(instance.box, view),
         head_box=None if instance.head_box is None else box_image_to_model(instance.head_box, view),
-        mask=None if mask is None else _moved_mask(mask, view),
+        mask=None if mask is None else lambda: warp_mask(mask(), view),
     )
-
-
-def _moved_mask(mask: Callable[[], Array], view: View) -> Callable[[], Array]:
-    return lambda: warp_mask(mask(), view)
-
-
-def _moved_depth(depth: Depth, view: View) -> Depth:
-    return replace(depth, values=warp_image(np.asarray(depth.values, dtype=np.float32), view))

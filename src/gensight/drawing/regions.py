@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from gensight.drawing import canvas as draw
-from gensight.drawing.palette import CYCLE, INK, Colour, category_colours, cycled, ink_on
+from gensight.drawing.palette import CYCLE, INK, category_colours, cycled, ink_on
 from gensight.errors import DataError
 from gensight.geometry import box_corners
 from gensight.samples import Array, Gaze
@@ -69,13 +69,13 @@ def draw_masks(image: Array, masks: Sequence[Array], labels: Sequence[str] = (),
     return picture
 
 
-def draw_gaze(image: Array, gaze: Gaze, head_box: Array | None = None, colour: Colour = CYCLE[1]) -> Array:
+def draw_gaze(image: Array, gaze: Gaze, head_box: Array | None = None) -> Array:
     """The head, a line from the eye to where it looks, and a ring at each annotator's (or the predicted) target.
 
     The line starts at `gaze.eye`, or at the head's centre; it ends at the mean target. A gaze out of the frame has no
     line, but a text label at the head.
     """
-    picture = draw.as_canvas(image)
+    picture, colour = draw.as_canvas(image), CYCLE[1]
     unit, height = draw.unit(picture), draw.letter_height(picture)
     start = gaze.eye
     if head_box is not None:

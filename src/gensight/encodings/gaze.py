@@ -228,8 +228,7 @@ def draw_gaze_prediction(image: Array, prediction: Prediction) -> Array:
     """uint8 RGB: everybody of a (merged) prediction; the maps are those of people who look into the image."""
     picture = image
     people = prediction.instances
-    maps = [score for name, score in prediction.maps.items() if name.split("-")[0] == MAP]
-    for score, one in zip(maps, people, strict=False):
+    for score, one in zip(prediction.maps_of(MAP), people, strict=False):
         if one.gaze is not None and one.gaze.in_frame:
             low, high = float(np.min(score.values)), float(np.max(score.values))
             picture = draw_heatmaps(picture, score, (low, max(high, low + 1e-6)))

@@ -1,8 +1,9 @@
 """Numbers and choices as the command line gives them."""
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from gensight.errors import ConfigError
+from gensight.errors import ConfigError, check_choice
+from gensight.samples import Size
 
 T = TypeVar("T", bound=str)
 
@@ -21,10 +22,8 @@ def numbers(text: str, option: str, count: int | None = None, separator: str = "
 
 def choose(text: str, choices: tuple[T, ...], option: str) -> T:
     """The choice of this name. Raises ConfigError naming all."""
-    for choice in choices:
-        if choice == text:
-            return choice
-    raise ConfigError(f"`{text}` is not known", where=option, choices=choices)
+    check_choice(text, choices, option)
+    return cast(T, text)
 
 
 def seed_list(text: str) -> tuple[int, ...]:
@@ -38,3 +37,25 @@ def seed_list(text: str) -> tuple[int, ...]:
     if not seeds:
         raise ConfigError(f"`{text}` names no seed", where="--seeds", hint="write the smaller one first: 0-49")
     return tuple(dict.fromkeys(seeds))
+
+
+def drag_settings(
+    dragging: bool, size: Size, carry: float | None = None, strength: float | None = None, eta: float | None = None
+) -> tuple[float, float, float]:
+    """What images are sampled with, each as given or (None) as is usual.
+
+    Args:
+        dragging: Whether there are drags.
+        size: (height, width) of the image in pixels.
+        carry: Usually an eighth of the shorter side for drags.
+        strength: Usually 0.5 for drags that carry, else 1.
+        eta: Usually 0 for drags, else 1.
+
+    Returns:
+        (radius of the latents that a drag copies along, share of the steps that are run, noise of DDIM's steps).
+    """
+    if carry is None:
+        carry = min(size) / 8 if dragging else 0.0
+    if strength is None:
+        strength = 0.5 if dragging and carry else 1.0
+    return carry, strength, float(not dragging) if eta is None else eta

@@ -53,7 +53,7 @@ class BatchPredictor:
             for i, (item, views) in enumerate(zip(batch.items, batch.views, strict=True))
         ]
 
-    def each(self, cases: Cases, batch_size: int, num_workers: int = 0) -> Iterator[tuple[Prediction, Item]]:
+    def each(self, cases: Cases, batch_size: int) -> Iterator[tuple[Prediction, Item]]:
         """Every case's prediction with its item, in order."""
-        for batch in each_once(cases, batch_size, num_workers):
+        for batch in each_once(cases, batch_size):
             yield from zip(self(batch), batch.items, strict=True)

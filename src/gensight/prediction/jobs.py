@@ -53,11 +53,15 @@ def plan_jobs(runs: Sequence[TrainedRun], folder: Path, with_boxes: bool, is_vid
         requests.append(request.resolve(run))
         if smooth > 1 and not (request_kind(run) == "heads" and is_video):
             raise ConfigError("only gaze in a video is smoothed", where="--smooth", hint="leave --smooth out")
-    folders = _folders(runs, folder)
-    return [
-        Job(run, request, place, _smoother(run, smooth))
-        for run, request, place in zip(runs, requests, folders, strict=True)
+    names = [run.config.name for run in runs]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ConfigError(f"two runs are named {twice[0]}, and would write to one folder", hint="predict one by one")
+    folders = [folder] if len(runs) == 1 else [folder / name for name in names]
+    smoothers = [
+        GazeSmoother(run.encoding, smooth) if smooth > 1 and isinstance(run.encoding, GazeMap) else None for run in runs
     ]
+    return [Job(*parts) for parts in zip(runs, requests, folders, smoothers, strict=True)]
 
 
 def write_predictions(jobs: Sequence[Job], source: PredictionSource, finder: BoxFinder, draw: bool) -> None:
@@ -76,17 +80,3 @@ def write_predictions(jobs: Sequence[Job], source: PredictionSource, finder: Box
             for answers in zip(*streams, strict=True):
                 for writer, (sample, prediction) in zip(writers, answers, strict=True):
                     writer.add(prediction, sample.image)
-
-
-def _folders(runs: Sequence[TrainedRun], folder: Path) -> list[Path]:
-    names = [run.config.name for run in runs]
-    if len(runs) == 1:
-        return [folder]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise ConfigError(f"two runs are named {twice[0]}, and would write to one folder", hint="predict one by one")
-    return [folder / name for name in names]
-
-
-def _smoother(run: TrainedRun, num_frames: int) -> GazeSmoother | None:
-    return GazeSmoother(run.encoding, num_frames) if num_frames > 1 and isinstance(run.encoding, GazeMap) else None

@@ -1,10 +1,10 @@
 """Images, folders, videos and arrays of the user as samples, and boxes from files."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from gensight.readers.footage.video import VideoReader
 from gensight.readers.images.folder import FolderReader
 from gensight.samples import Array, Sample
 
+T = TypeVar("T")
 Boxes = dict[str, list[tuple[Array, float]]]
 Image = str | Path | Array  # a file, or pixels as `rgb_pixels` takes them
 GivenBoxes = Array | Sequence[Any] | Mapping[str, Any]  # see `boxes_by_key`
@@ -82,22 +83,35 @@ def read_boxes(path: Path) -> Boxes:
     Raises:
         DataError: Naming the first entry that is no such box.
     """
+    boxes: Boxes = {}
+    for name, box in read_entries(
+        path,
+        lambda entry: (str(entry["file_name"]), (entry_box(entry), float(entry.get("score", 1.0)))),
+        '{"file_name": ..., "bbox": [x, y, width, height], "score": ...}',
+    ):
+        boxes.setdefault(name, []).append(box)
+    return boxes
+
+
+def read_entries(path: Path, read: Callable[[Any], T], example: str) -> list[T]:
+    """What `read` makes of each entry of a detections file; `example` is one. Raises DataError naming the first bad."""
     entries = read_json(path)
     if not isinstance(entries, list):
-        raise DataError("a detections file is a json list", where=path)
-    boxes: Boxes = {}
+        raise DataError("a detections file is a json list", where=path, hint=f"each entry is {example}")
+    found = []
     for number, entry in enumerate(entries):
         try:
-            x, y, width, height = (float(value) for value in entry["bbox"])
-            name, score = str(entry["file_name"]), float(entry.get("score", 1.0))
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(
-                f"entry {number} is no detection: {error!r}",
-                where=path,
-                hint='each entry is {"file_name": ..., "bbox": [x, y, width, height], "score": ...}',
-            ) from error
-        boxes.setdefault(name, []).append((np.array([x, y, x + width, y + height]), score))
-    return boxes
+            found.append(read(entry))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            what = f"entry {number} is no detection: {error!r}"
+            raise DataError(what, where=path, hint=f"each entry is {example}") from error
+    return found
+
+
+def entry_box(entry: Any) -> Array:
+    """float64 (4,): x_min, y_min, x_max, y_max of an entry's `bbox`."""
+    x, y, width, height = (float(value) for value in entry["bbox"])
+    return np.array([x, y, x + width, y + height])
 
 
 def open_images(images: Image | Sequence[Image]) -> tuple[Iterable[Sample], list[str] | None]:

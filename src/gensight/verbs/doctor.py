@@ -1,11 +1,11 @@
 """`gensight doctor`: what this machine can run, what is missing, and how to get it."""
 
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import shutil
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import av
@@ -16,6 +16,7 @@ from gensight.backbones.presets import tiny_folder
 from gensight.version import __version__
 
 GIB = 1024**3
+PACKAGES = ("torch", "diffusers", "transformers", "lightning")
 OPTIONAL = {
     "wandb": "logs to Weights & Biases: pip install 'gensight[wandb]'",
     "efficientnet_lite_pytorch": "aligns a backbone's features in pretraining: pip install 'gensight[imagenet]'",
@@ -42,21 +43,19 @@ def doctor() -> list[Check]:
     tiny = _tiny()
     return [
         Check("ok", "gensight", f"{__version__} on Python {platform.python_version()}, {platform.platform()}"),
-        _packages(),
+        Check("ok", "packages", ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)),
         *_processors(),
         check_memory(memory.available, memory.total),
         *_disks(),
         tiny,
         _video(),
-        *_optional(),
+        *(
+            Check("ok", name, "installed") if find_spec(name) else Check("note", name, "not installed", hint)
+            for name, hint in OPTIONAL.items()
+        ),
         Check("ok", "can train", f"readouts on {'tiny, ' if tiny.level == 'ok' else ''}scratch; backbones (pretrain)"),
         *check_abilities(memory.available, max((gpu.total_memory for gpu in gpus), default=0)),
     ]
-
-
-def _packages() -> Check:
-    names = ("torch", "diffusers", "transformers", "lightning")
-    return Check("ok", "packages", ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names))
 
 
 def _processors() -> list[Check]:
@@ -68,13 +67,10 @@ def _processors() -> list[Check]:
     if torch.backends.mps.is_available():
         checks.append(Check("ok", "mps", "Apple GPU"))
     if len(checks) == 1:
-        hint = "with an Nvidia card, install a CUDA build of torch: pytorch.org/get-started" if _has_nvidia() else ""
+        has_nvidia = Path("/proc/driver/nvidia").exists() or shutil.which("nvidia-smi") is not None
+        hint = "with an Nvidia card, install a CUDA build of torch: pytorch.org/get-started" if has_nvidia else ""
         checks.append(Check("note", "gpu", "none that torch can use; `tiny` and `scratch` run well on a CPU", hint))
     return checks
-
-
-def _has_nvidia() -> bool:
-    return Path("/proc/driver/nvidia").exists() or shutil.which("nvidia-smi") is not None
 
 
 def check_memory(available: int, total: int) -> Check:
@@ -115,13 +111,6 @@ def _video() -> Check:
     except av.codec.codec.UnknownCodecError:
         return Check("missing", "video", "this build of PyAV cannot write mp4 (no libx264)", "pip install --force av")
     return Check("ok", "video", f"PyAV {av.__version__} reads and writes h264")
-
-
-def _optional() -> list[Check]:
-    return [
-        Check("ok", name, "installed") if importlib.util.find_spec(name) else Check("note", name, "not installed", hint)
-        for name, hint in OPTIONAL.items()
-    ]
 
 
 def check_abilities(memory: int, gpu_memory: int) -> list[Check]:

@@ -4,7 +4,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from gensight.loading.cases import Cases
 from gensight.metrics.base import Result
 from gensight.metrics.bootstrap import paired_difference
 from gensight.prediction.baselines.instruct import reworded
-from gensight.prediction.baselines.untrained import Answer
 from gensight.prediction.scoring.coco import CocoScoring
 from gensight.prediction.scoring.detected_boxes import Answers as AnswerItems
 from gensight.prediction.scoring.detected_boxes import read_test_detections, score_detected
@@ -95,9 +94,11 @@ def evaluate(
         if results is not None:
             results.add(prediction)
 
-    scored = [_score_run(trained.config.method.kind, trained, cases, experiment, boxes, keep)]
-    if baselines:
-        scored += _score_baselines(trained, experiment, cases, boxes, device, checkpoint)
+    scorer = _Scorer(experiment, cases, boxes)
+    scored = [scorer.run(trained.config.method.kind, trained, keep)]
+    for baseline in experiment.config.baselines if baselines else ():
+        other = scorer.baseline(baseline, trained, device, checkpoint)
+        scored += [] if other is None else [other]
     write_json(folder.metrics, _metrics(scored), indent=1)
     write_json(folder.predictions, {"skeleton": msgspec.to_builtins(experiment.skeleton), "items": entries})
     if results is not None:
@@ -106,68 +107,49 @@ def evaluate(
     return scored
 
 
-def _score_run(
-    name: str,
-    trained: TrainedRun,
-    cases: Cases,
-    experiment: Experiment,
-    boxes: Boxes | None,
-    keep: Keep = lambda prediction, item: None,
-) -> ScoredModel:
-    answers = trained.predictor.each(cases, trained.config.evaluation.batch_size)
-    scored = _score(name, answers, len(cases), experiment, keep)
-    scored = _with_detected(scored, trained.predict_items, experiment, boxes)
-    return replace(scored, card=trained.folder.read_card())
+def _ignore(prediction: Prediction, item: Item) -> None:
+    pass
 
 
-def _with_detected(
-    scored: ScoredModel, answers: AnswerItems, experiment: Experiment, boxes: Boxes | None
-) -> ScoredModel:
-    if boxes is None:
-        return scored
-    result = score_detected(scored.model, answers, experiment, boxes)
-    return replace(scored, results=[*scored.results, result])
+@dataclass(frozen=True, eq=False)
+class _Scorer:
+    """Scores models on the test cases, and on detected boxes where there are some."""
 
+    experiment: Experiment
+    cases: Cases
+    boxes: Boxes | None
 
-def _score_baselines(
-    run: TrainedRun, experiment: Experiment, cases: Cases, boxes: Boxes | None, device: str, checkpoint: str
-) -> list[ScoredModel]:
-    scored = []
-    for baseline in experiment.config.baselines:
-        other_words = reworded(baseline, cases)
-        if other_words is not None:
-            answers = run.predictor.each(other_words, experiment.config.evaluation.batch_size)
-            scored.append(_score(baseline, answers, len(cases), experiment))
-            continue
-        answer = untrained_answer(baseline, experiment, device)
-        if answer is not None:
-            scored.append(_score_answer(baseline, answer, cases, experiment, boxes))
-            continue
-        place = baseline_folder(run.folder, baseline)
-        if place.finished:
-            trained = TrainedRun.load(place.root, device, checkpoint)
-            scored.append(_score_run(baseline, trained, cases, experiment, boxes))
-    return scored
+    def score(
+        self, name: str, answers: Answers, of_items: AnswerItems, keep: Keep = _ignore, card: Card | None = None
+    ) -> ScoredModel:
+        """Scores the answers to the cases; `of_items` answers others."""
+        metrics = build_metrics(self.experiment.config, self.experiment.skeleton)
+        seconds, begun = 0.0, time.perf_counter()
+        for prediction, item in progress(answers, len(self.cases), f"evaluate {name}", "items"):
+            seconds += time.perf_counter() - begun
+            for metric in metrics:
+                metric.update(prediction, item)
+            keep(prediction, item)
+            begun = time.perf_counter()
+        results = [result for metric in metrics for result in metric.compute()]
+        if self.boxes is not None:
+            results.append(score_detected(name, of_items, self.experiment, self.boxes))
+        return ScoredModel(name, results, seconds, len(self.cases), card)
 
+    def run(self, name: str, trained: TrainedRun, keep: Keep = _ignore) -> ScoredModel:
+        answers = trained.predictor.each(self.cases, trained.config.evaluation.batch_size)
+        return self.score(name, answers, trained.predict_items, keep, trained.folder.read_card())
 
-def _score_answer(name: str, answer: Answer, cases: Cases, experiment: Experiment, boxes: Boxes | None) -> ScoredModel:
-    items = (cases.item(index) for index in range(len(cases)))
-    scored = _score(name, ((answer(item), item) for item in items), len(cases), experiment)
-    return _with_detected(scored, lambda items: [answer(item) for item in items], experiment, boxes)
-
-
-def _score(
-    name: str, answers: Answers, count: int, experiment: Experiment, keep: Keep = lambda prediction, item: None
-) -> ScoredModel:
-    metrics = build_metrics(experiment.config, experiment.skeleton)
-    seconds, begun = 0.0, time.perf_counter()
-    for prediction, item in progress(answers, count, f"evaluate {name}", "items"):
-        seconds += time.perf_counter() - begun
-        for metric in metrics:
-            metric.update(prediction, item)
-        keep(prediction, item)
-        begun = time.perf_counter()
-    return ScoredModel(name, [result for metric in metrics for result in metric.compute()], seconds, count)
+    def baseline(self, name: str, run: TrainedRun, device: str, checkpoint: str) -> ScoredModel | None:
+        """A baseline of a run; None for one that was not trained."""
+        if (other_words := reworded(name, self.cases)) is not None:
+            answers = run.predictor.each(other_words, self.experiment.config.evaluation.batch_size)
+            return self.score(name, answers, run.predict_items)
+        if (answer := untrained_answer(name, self.experiment, device)) is not None:
+            items = map(self.cases.item, range(len(self.cases)))
+            return self.score(name, ((answer(item), item) for item in items), lambda some: [*map(answer, some)])
+        place = baseline_folder(run.folder, name)
+        return self.run(name, TrainedRun.load(place.root, device, checkpoint)) if place.finished else None
 
 
 def _metrics(scored: list[ScoredModel]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from gensight.errors import ConfigError
+from gensight.errors import check_choice
 from gensight.files.atomic import write_json
 from gensight.methods.gaze.diffusion import DiffusionGaze
 from gensight.prediction.exporting import Network, export_onnx, networks
@@ -32,8 +32,7 @@ def export(
         ResourceError: If the packages of the format are missing.
         RunError: If an exported network answers differently.
     """
-    if format not in FORMATS:
-        raise ConfigError(f"unknown value '{format}'", where="--format", choices=FORMATS)
+    check_choice(format, FORMATS, "--format")
     trained = TrainedRun.load(run, "cpu", checkpoint)
     parts = networks(trained)
     folder = trained.folder.root / "export" if out is None else Path(out)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from gensight.drawing import draw_boxes, draw_depth, draw_heatmaps, draw_keypoints, draw_masks, map_picture
 from gensight.encodings.gaze import MAP
 from gensight.encodings.painted.base import OUTPUT
+from gensight.encodings.panels import shrunk
 from gensight.errors import DataError
 from gensight.files.atomic import write_json
 from gensight.files.images import write_image
@@ -21,8 +21,8 @@ from gensight.prediction.outputs.choice import open_writer
 from gensight.prediction.outputs.overlay import draw_prediction
 from gensight.prediction.request import Request
 from gensight.prediction.trained_run import TrainedRun
-from gensight.samples import Array, Instance, Prediction, Sample, ScoreMap
-from gensight.web.questions import Question, request_of
+from gensight.samples import Array, Depth, Instance, Keypoints, Prediction, Sample, ScoreMap
+from gensight.web.questions import request_of
 
 COLUMNS = ("what", "where", "confidence")
 CHOICES_SHOWN = 12  # of the valid ones, in a message
@@ -71,13 +71,9 @@ class Saved:
     files: tuple[Path, ...]
 
 
-def answer(trained: TrainedRun, sample: Sample, question: Question) -> Answer:
-    """A run's answer to a query about an image.
-
-    Raises:
-        ConfigError: The query lacks something, or can't be read.
-    """
-    request = request_of(trained, sample, question)
+def answer(trained: TrainedRun, sample: Sample, boxes: str = "", instruction: str = "", task: str = "") -> Answer:
+    """A run's answer to a query about an image; arguments and errors as `request_of`."""
+    request = request_of(trained, sample, boxes, instruction, task)
     (prediction,) = trained.predictor.answer([sample], request, keep_maps=True)
     image = sample.image()
     target, overlay = draw_target(image, prediction), draw_prediction(image, prediction)
@@ -87,26 +83,17 @@ def answer(trained: TrainedRun, sample: Sample, question: Question) -> Answer:
 def draw_target(image: Array, prediction: Prediction) -> Array:
     """uint8 RGB: the target on black: a picture where the run paints one, else a drawing of the prediction."""
     black = np.zeros_like(image)
-    if painted := [*_maps(prediction, OUTPUT), *(one for one in prediction.maps.values() if one.kind != "scores")]:
+    if painted := [*prediction.maps_of(OUTPUT), *(one for one in prediction.maps.values() if one.kind != "scores")]:
         return np.maximum.reduce([_painted(score) for score in painted])
     if prediction.depth is not None:
         return draw_depth(prediction.depth)
-    heat = [*_maps(prediction, "heatmaps"), *_maps(prediction, MAP)]
-    if heat:
-        pictures = [draw_heatmaps(black, score, opacity=1.0) for score in heat]
-        return np.maximum.reduce(pictures)
+    if heat := [*prediction.maps_of("heatmaps"), *prediction.maps_of(MAP)]:
+        return np.maximum.reduce([draw_heatmaps(black, score, opacity=1.0) for score in heat])
     return _drawn_on(black, prediction)
 
 
-def _maps(prediction: Prediction, name: str) -> list[ScoreMap]:
-    """The maps of one name, of all subjects."""
-    return [score for key, score in prediction.maps.items() if key.split("-")[0] == name]
-
-
 def _drawn_on(black: Array, prediction: Prediction) -> Array:
-    picture = black
-    masked = [one for one in prediction.instances if one.mask is not None]
-    picture = draw_masks(picture, [one.mask() for one in masked if one.mask is not None], opacity=1.0)
+    picture = draw_masks(black, [one.mask() for one in prediction.instances if one.mask is not None], opacity=1.0)
     boxed = [one for one in prediction.instances if one.box is not None and one.mask is None and one.keypoints is None]
     if boxed:
         picture = draw_boxes(picture, np.array([one.box for one in boxed]), [one.category for one in boxed])
@@ -126,24 +113,26 @@ def rows(prediction: Prediction) -> Iterator[Row]:
     for name, share in sorted((prediction.label_scores or {}).items(), key=lambda entry: -entry[1]):
         yield name, "the whole image", f"{share:.2f}"
     if prediction.depth is not None:
-        yield from _depth_rows(prediction)
+        yield from _depth_rows(prediction.depth)
     for number, instance in enumerate(prediction.instances, 1):
         yield from _instance_rows(instance, f" {number}" if len(prediction.instances) > 1 else "")
 
 
-def _depth_rows(prediction: Prediction) -> Iterator[Row]:
-    assert prediction.depth is not None  # checked by the caller
-    known = prediction.depth.values[np.isfinite(prediction.depth.values)]
-    unit = " m" if prediction.depth.kind == "metric" else " (up to scale and shift)"
+def _depth_rows(depth: Depth) -> Iterator[Row]:
+    known = depth.values[np.isfinite(depth.values)]
+    unit = " m" if depth.kind == "metric" else " (up to scale and shift)"
     for name, percent in (("2 % of the pixels", 2), ("half of the pixels", 50), ("98 % of the pixels", 98)):
         if len(known):
             yield name, f"depth below {np.percentile(known, percent):.2f}{unit}", ""
 
 
+def _named(keypoints: Keypoints) -> Iterator[tuple[str, Array, float]]:
+    return zip(keypoints.skeleton.keypoints, keypoints.points, keypoints.confidence, strict=True)
+
+
 def _instance_rows(one: Instance, suffix: str) -> Iterator[Row]:
     if one.keypoints is not None:
-        found = zip(one.keypoints.skeleton.keypoints, one.keypoints.points, one.keypoints.confidence, strict=True)
-        for name, (x, y), confidence in found:
+        for name, (x, y), confidence in _named(one.keypoints):
             yield name + suffix, f"x {x:.1f}, y {y:.1f}", f"{confidence:.2f}"
     elif one.gaze is not None:
         share = one.gaze.in_frame_probability
@@ -161,43 +150,36 @@ def _instance_rows(one: Instance, suffix: str) -> Iterator[Row]:
 
 def described(answered: Answer, run: str) -> dict[str, Any]:
     """The answer as JSON-able values, in pixels of the upright image (top-left pixel's centre at 0.5, 0.5)."""
-    prediction = answered.prediction
-    depth = prediction.depth
+    prediction, request, depth = answered.prediction, answered.request, answered.prediction.depth
+    words: dict[str, Any] = {"instruction": request.instruction}
+    if request.instruction is not None:
+        words |= {"task": request.task, "classes": list(request.classes)}
     return {
         "run": run,
         "image": answered.sample.key,
         "size": list(prediction.size),
-        **_words(answered.request),
+        **words,
         "instances": [_instance(one) for one in prediction.instances],
         "label_scores": None if prediction.label_scores is None else dict(prediction.label_scores),
         "depth": None if depth is None else {"kind": depth.kind, "median": float(np.nanmedian(depth.values))},
     }
 
 
-def _words(request: Request) -> dict[str, Any]:
-    if request.instruction is None:
-        return {"instruction": None}
-    return {"instruction": request.instruction, "task": request.task, "classes": list(request.classes)}
-
-
 def _instance(one: Instance) -> dict[str, Any]:
-    described: dict[str, Any] = {"category": one.category, "confidence": one.confidence}
-    if one.box is not None:
-        described["box"] = one.box
-    if one.head_box is not None:
-        described["head_box"] = one.head_box
-    if one.mask is not None:
-        described["mask_area"] = int(one.mask().sum())
+    known: dict[str, Any] = {
+        "category": one.category,
+        "confidence": one.confidence,
+        "box": one.box,
+        "head_box": one.head_box,
+        "mask_area": None if one.mask is None else int(one.mask().sum()),
+    }
     if one.gaze is not None:
-        described["gaze"] = {
-            "points": one.gaze.points,
-            "in_frame": one.gaze.in_frame,
-            "in_frame_probability": one.gaze.in_frame_probability,
-        }
+        known["gaze"] = {name: getattr(one.gaze, name) for name in ("points", "in_frame", "in_frame_probability")}
     if one.keypoints is not None:
-        found = zip(one.keypoints.skeleton.keypoints, one.keypoints.points, one.keypoints.confidence, strict=True)
-        described["keypoints"] = [{"name": name, "point": point, "confidence": c} for name, point, c in found]
-    return described
+        known["keypoints"] = [
+            {"name": name, "point": point, "confidence": sure} for name, point, sure in _named(one.keypoints)
+        ]
+    return {name: value for name, value in known.items() if value is not None}
 
 
 class AnswerStore:
@@ -212,18 +194,18 @@ class AnswerStore:
         self.folder, self.keep = folder, keep
         self._kept: list[Path] = []
 
-    def save(self, answered: Answer, trained: TrainedRun, question: Question) -> Saved:
+    def save(self, answered: Answer, trained: TrainedRun) -> Saved:
         """Writes pictures and files of an answer."""
         run, key = trained.config.name, answered.sample.key
         folder = self.folder / secrets.token_urlsafe(16)
         page, own = folder / "page", folder / "download"
-        write_image(page / "overlay.png", _shrunk(answered.drawn))
-        write_image(page / "target.png", _shrunk(answered.target))
+        write_image(page / "overlay.png", shrunk(answered.drawn, SHOWN_SIDE))
+        write_image(page / "target.png", shrunk(answered.target, SHOWN_SIDE))
         write_image(own / f"{key}-overlay.png", answered.drawn)
         write_json(own / f"{key}.json", described(answered, run), indent=1)
         self._write_all(own / f"{key}-all.zip", answered, trained)
         self._forget(folder)
-        title = question.instruction.strip() or run
+        title = answered.request.instruction or run
         return Saved(f"{title}: {key}", page / "overlay.png", page / "target.png", answered.rows,
                      tuple(own / name for name in (f"{key}-overlay.png", f"{key}.json", f"{key}-all.zip")))  # fmt: skip
 
@@ -245,11 +227,6 @@ class AnswerStore:
             shutil.rmtree(self._kept.pop(0), ignore_errors=True)
 
 
-def _shrunk(picture: Array) -> Array:
-    shrink = SHOWN_SIDE / max(picture.shape[:2])
-    return picture if shrink >= 1 else cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-
-
 def message(error: Exception) -> str:
     """The message to a visitor about a mistake: what, the valid choices, and what to do; without paths of this machine
     and options of the command line, which the page does not have."""
@@ -266,5 +243,4 @@ def _few(choices: Sequence[str]) -> str:
 
 
 def _without_options(hint: str) -> str:
-    """A hint without the clauses that name an option of the command line."""
     return ", ".join(clause for clause in hint.split(", ") if "--" not in clause).removeprefix("or ")

@@ -24,16 +24,16 @@ from gensight.web.messages import (
     send_file,
 )
 from gensight.web.outputs import name_by_keys, rewrite_json, rewrite_stream
-from gensight.web.payloads import UNREADABLE, Questions, RefusedError
+from gensight.web.payloads import UNREADABLE, Questions, RefusedError, no_page
 from gensight.web.served_files import ServedFiles
 from gensight.web.visitors import NOBODY, VISITOR, Visitors, is_foreign
 
 API = "/gradio_api"
-NO_PAGE = RefusedError(404, "There is no such page.")
 _QUESTION_BYTES = 1_000_000
 _MULTIPART_SPARE = 100_000  # bytes of an upload's headers
 _MAX_FILES = 20  # of an upload
-_PLAIN = ("/config", "/theme.css", f"{API}/theme.css", "/favicon.ico", "/manifest.json", f"{API}/info")
+_PLAIN = ("/config", "/theme.css", "/favicon.ico", "/manifest.json",
+          f"{API}/theme.css", f"{API}/info", f"{API}/startup-events")  # fmt: skip
 _STATIC = re.compile(r"/(?:assets|static)(?:/[A-Za-z0-9_@+-][A-Za-z0-9_@+.-]*)+")
 _SESSION = re.compile(rf"{API}/heartbeat/([A-Za-z0-9_-]{{1,100}})")
 _EVENT = re.compile(rf"{API}/call/ask/([0-9a-f.]{{1,200}})")
@@ -63,6 +63,14 @@ class Guard:
     ) -> None:
         self.app, self.visitors, self.files, self.questions = app, visitors, files, questions
         self.max_upload_bytes = max_upload_bytes
+        self._routes: dict[tuple[str, str], Callable[[Call], Awaitable[None]]] = {
+            ("GET", f"{API}/upload_progress"): self._progress,
+            ("GET", f"{API}/queue/data"): self._answers_for_page,
+            ("POST", f"{API}/upload"): self._upload,
+            ("POST", f"{API}/queue/join"): self._question_of_page,
+            ("POST", f"{API}/run/predict"): self._direct_question_of_page,
+            ("POST", f"{API}/call/ask"): self._question_of_program,
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -96,31 +104,21 @@ class Guard:
         Raises:
             RefusedError: Nothing does.
         """
-        path, reads, writes = call.path, call.method in ("GET", "HEAD"), call.method == "POST"
-        if reads and path == "/":
-            return self._page
-        if reads and path.startswith(_FILE):
-            return self._file
-        if call.method == "GET" or (reads and _STATIC.fullmatch(path)):
-            if path in _PLAIN or path == f"{API}/startup-events" or _STATIC.fullmatch(path):
+        path, gets = call.path, call.method == "GET"
+        if gets or call.method == "HEAD":
+            if path == "/":
+                return self._page
+            if path.startswith(_FILE):
+                return self._file
+            if _STATIC.fullmatch(path) or (gets and path in _PLAIN):
                 return self._plain
-            if path == f"{API}/upload_progress":
-                return self._progress
-            if path == f"{API}/queue/data":
-                return self._answers_for_page
-            if _SESSION.fullmatch(path):
-                return self._heartbeat
-            if _EVENT.fullmatch(path):
-                return self._answer_for_program
-        if writes and path == f"{API}/upload":
-            return self._upload
-        if writes and path == f"{API}/queue/join":
-            return self._question_of_page
-        if writes and path == f"{API}/run/predict":
-            return self._direct_question_of_page
-        if writes and path == f"{API}/call/ask":
-            return self._question_of_program
-        raise NO_PAGE
+        if gets and _SESSION.fullmatch(path):
+            return self._heartbeat
+        if gets and _EVENT.fullmatch(path):
+            return self._answer_for_program
+        if (call.method, path) not in self._routes:
+            raise no_page()
+        return self._routes[call.method, path]
 
     async def _page(self, call: Call) -> None:
         token = parse_qs(call.query).get("token", [""])[0]
@@ -195,7 +193,7 @@ class Guard:
     async def _answer_for_program(self, call: Call) -> None:
         event = self.visitors.read_event(call.visitor, call.path.rpartition("/")[2])
         if event is None:
-            raise NO_PAGE
+            raise no_page()
         await self._stream(call, path=f"{API}/call/ask/{event}")
 
     async def _stream(self, call: Call, path: str | None = None, query: str = "") -> None:

@@ -1,6 +1,7 @@
 """The page: an image and a question on the left, the answer on the right, what was asked before below."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,10 @@ from gensight.drawing import draw_boxes
 from gensight.errors import ConfigError, DataError, UserError
 from gensight.instructions.grammar import TASKS
 from gensight.prediction.trained_run import TrainedRun
-from gensight.samples import Array, Sample
+from gensight.samples import Sample
 from gensight.web.answers import COLUMNS, AnswerStore, Saved, answer, message
 from gensight.web.payloads import Slot
-from gensight.web.questions import InputKind, Question, input_kind, read_boxes, with_corner
+from gensight.web.questions import InputKind, input_kind, read_boxes, with_corner
 from gensight.web.served_files import NOT_TAKEN, ServedFiles
 from gensight.web.uploads import Limits, read_upload
 from gensight.web.visitors import visitor_of
@@ -26,7 +27,6 @@ QUEUE = "answers"  # one at a time, whoever asks
 QUEUE_LENGTH = 32
 HISTORY_LENGTH = 20
 _BY_WORDS = "by the words"
-_INFERRED = (_BY_WORDS, *TASKS)
 
 CSS = """
 .gradio-container { max-width: 1280px !important; margin: 0 auto !important; }
@@ -44,7 +44,9 @@ Upload = tuple[str, str]  # the key of a listed file, and what its owner calls i
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """What the page is made of.
+    """What the page is made of, and what its controls do: methods, since Gradio reads the type hints of what it calls.
+
+    A text that nobody has written yet, or that is hidden, is None.
 
     Attributes:
         runs: By the name under which they are offered.
@@ -60,17 +62,6 @@ class Page:
     files: ServedFiles
     limits: Limits
 
-    def ask(self, run: str, upload: Upload | None, question: Question, visitor: str) -> Saved:
-        """Answers a question, and keeps the answer.
-
-        Raises:
-            UserError: The question or the image can't be taken.
-        """
-        if run not in self.runs:
-            raise ConfigError("there is no such run", choices=self.runs, hint="choose one of these")
-        trained = self.runs[run]
-        return self.store.save(answer(trained, self.sample(upload, visitor), question), trained, question)
-
     def sample(self, upload: Upload | None, visitor: str) -> Sample:
         """The uploaded image. Raises DataError for none, and for one that is not this visitor's or can't be read."""
         if upload is None:
@@ -81,14 +72,64 @@ class Page:
             content = file.read(self.limits.max_bytes + 1)
         return read_upload(content, title or name, self.limits)
 
-    def marked(self, upload: Upload | None, boxes: str, visitor: str) -> Array | None:
-        """uint8 RGB: the image with the complete boxes of a text drawn in; None where there is no image or box."""
-        if upload is None:
-            return None
-        sample = self.sample(upload, visitor)
-        complete = "\n".join(line for line in boxes.splitlines() if len(line.replace(",", " ").split()) == 4)
-        found = read_boxes(complete, sample.size)
-        return draw_boxes(sample.image(), np.stack(found)) if found else None
+    def ask(
+        self,
+        run: str,
+        upload: Upload | None,
+        words: str | None,
+        task: str | None,
+        boxes: str | None,
+        history: list[Saved],
+        request: gr.Request,
+    ) -> tuple[Any, ...]:
+        with _polite():
+            if run not in self.runs:
+                raise ConfigError("there is no such run", choices=self.runs, hint="choose one of these")
+            sample, chosen = self.sample(upload, visitor_of(request)), "" if task == _BY_WORDS else task or ""
+            answered = answer(self.runs[run], sample, boxes or "", words or "", chosen)
+            saved = self.store.save(answered, self.runs[run])
+        kept = [saved, *(one for one in history if one.overlay.is_file())][:HISTORY_LENGTH]
+        pictures = [(str(one.overlay), one.caption) for one in kept]
+        return *_shown(saved), kept, gr.Gallery(value=pictures, visible=True, selected_index=None)
+
+    def check(self, upload: Upload | None, request: gr.Request) -> None:
+        if upload is not None:
+            with _polite():
+                self.sample(upload, visitor_of(request))
+
+    def click(self, run: str, boxes: str | None, event: gr.SelectData) -> str:
+        if not _takes_boxes(self.runs[run]) or not isinstance(event.index, list):
+            return boxes or ""
+        x, y = event.index
+        return with_corner(boxes or "", (float(x), float(y)))
+
+    def mark(self, upload: Upload | None, boxes: str | None, request: gr.Request) -> Any:
+        """The image with the complete boxes of a text drawn in; hidden where there is no image or box."""
+        complete = "\n".join(line for line in (boxes or "").splitlines() if len(line.replace(",", " ").split()) == 4)
+        picture = None
+        if upload is not None and complete:  # looked at before an image is decoded in vain
+            with suppress(UserError):  # reported when the question is asked: until then somebody may be typing
+                sample = self.sample(upload, visitor_of(request))
+                picture = draw_boxes(sample.image(), np.stack(read_boxes(complete, sample.size)))
+        return gr.Image(value=picture, visible=picture is not None)
+
+    def choose(self, run: str) -> tuple[Any, ...]:
+        trained = self.runs[run]
+        by_words = input_kind(trained) == "words"
+        return (
+            describe(trained),
+            gr.Textbox(visible=by_words),
+            gr.Dropdown(visible=by_words),
+            gr.Textbox(value="", label=_boxes_label(trained), visible=_takes_boxes(trained)),
+            gr.Image(value=None, visible=False),
+            gr.Gallery(value=_gallery(self, run), visible=bool(self.examples[run])),
+        )
+
+    def example(self, run: str, event: gr.SelectData) -> tuple[str, str]:
+        offered = self.examples[run]
+        if event.index not in range(len(offered)):
+            raise gr.Error("There is no such example.", title="Not possible", print_exception=False)
+        return str(offered[event.index]), ""
 
 
 def describe(trained: TrainedRun) -> str:
@@ -110,7 +151,7 @@ def describe(trained: TrainedRun) -> str:
 def build_page(page: Page) -> gr.Blocks:
     """The page as Gradio blocks, its queue included."""
     names = list(page.runs)
-    first, act = page.runs[names[0]], _Actions(page)
+    first = page.runs[names[0]]
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 86400)) as blocks:
         gr.Markdown(f"# {TITLE}\nWhat a generative image model knows of your image.", elem_id="heading")
         history = gr.State([], time_to_live=3600)
@@ -121,7 +162,7 @@ def build_page(page: Page) -> gr.Blocks:
                 image = _image_input()
                 words = gr.Textbox(label="Instruction", placeholder="segment the cat", lines=1, max_lines=3,
                                    visible=input_kind(first) == "words", elem_id="instruction")  # fmt: skip
-                task = gr.Dropdown(list(_INFERRED), value=_BY_WORDS, label="Read the answer as", elem_id="task",
+                task = gr.Dropdown([_BY_WORDS, *TASKS], value=_BY_WORDS, label="Read the answer as", elem_id="task",
                                    visible=input_kind(first) == "words")  # fmt: skip
                 boxes = gr.Textbox(label=_boxes_label(first), lines=2, elem_id="boxes", visible=_takes_boxes(first),
                                    info="x_min y_min x_max y_max in pixels, one box a line")  # fmt: skip
@@ -147,20 +188,19 @@ def build_page(page: Page) -> gr.Blocks:
                           visible=False)  # fmt: skip
 
         answered = [overlay, target, table, files]
-        asking = go.click(act.ask, [run, image, words, task, boxes, history], [*answered, history, past],
-                          api_name=PROGRAMS, concurrency_id=QUEUE)  # fmt: skip
-        asking.failure(_nothing, None, answered, queue=False, **_PRIVATE)
-        typed = words.submit(act.ask, [run, image, words, task, boxes, history],
-                             [*answered, history, past], concurrency_id=QUEUE, api_visibility="private")  # fmt: skip
-        typed.failure(_nothing, None, answered, queue=False, **_PRIVATE)
-        checking = image.upload(act.check, image, None, concurrency_id=QUEUE, **_PRIVATE)
+        asked: list[tuple[Any, str, str | None]] = [(go.click, "public", PROGRAMS), (words.submit, "private", None)]
+        for event, visibility, name in asked:
+            asking = event(page.ask, [run, image, words, task, boxes, history], [*answered, history, past],
+                           concurrency_id=QUEUE, api_visibility=visibility, api_name=name)  # fmt: skip
+            asking.failure(_nothing, None, answered, queue=False, **_PRIVATE)
+        checking = image.upload(page.check, image, None, concurrency_id=QUEUE, **_PRIVATE)
         checking.failure(lambda: None, None, image, queue=False, **_PRIVATE)
         image.upload(None, None, boxes, js="() => ''", **_PRIVATE)  # in the browser: a click may follow at once
         image.clear(lambda: ("", None), None, [boxes, marked], queue=False, **_PRIVATE)
-        image.select(act.click, [run, boxes], boxes, queue=False, **_PRIVATE)
-        boxes.change(act.mark, [image, boxes], marked, concurrency_id="marks", **_PRIVATE)
-        run.change(act.choose, run, [about, words, task, boxes, marked, examples], queue=False, **_PRIVATE)
-        examples.select(act.example, run, [image, boxes], queue=False, **_PRIVATE)
+        image.select(page.click, [run, boxes], boxes, queue=False, **_PRIVATE)
+        boxes.change(page.mark, [image, boxes], marked, concurrency_id="marks", **_PRIVATE)
+        run.change(page.choose, run, [about, words, task, boxes, marked, examples], queue=False, **_PRIVATE)
+        examples.select(page.example, run, [image, boxes], queue=False, **_PRIVATE)
         past.select(_again, history, answered, queue=False, **_PRIVATE)
         clear.click(lambda: (None, "", "", None, *_nothing()), None, [image, words, boxes, marked, *answered],
                     queue=False, **_PRIVATE)  # fmt: skip
@@ -207,75 +247,13 @@ def _taken(payload: Any) -> Upload | None:
     return payload.path, payload.orig_name or ""
 
 
-def _polite(action: Callable[[], Any]) -> Any:
+@contextmanager
+def _polite() -> Iterator[None]:
     """The visitor's mistakes as messages on the page."""
     try:
-        return action()
+        yield
     except UserError as error:
         raise gr.Error(message(error), title="Not possible", duration=30, print_exception=False) from error
-
-
-class _Actions:
-    """What the page's controls do. Methods, since Gradio reads the type hints of what it calls.
-
-    A text that nobody has written yet, or that is hidden, is None.
-    """
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-
-    def ask(
-        self,
-        run: str,
-        upload: Upload | None,
-        words: str | None,
-        task: str | None,
-        boxes: str | None,
-        history: list[Saved],
-        request: gr.Request,
-    ) -> tuple[Any, ...]:
-        question = Question(boxes or "", words or "", "" if task == _BY_WORDS else task or "")
-        saved = _polite(lambda: self.page.ask(run, upload, question, visitor_of(request)))
-        kept = [saved, *(one for one in history if one.overlay.is_file())][:HISTORY_LENGTH]
-        pictures = [(str(one.overlay), one.caption) for one in kept]
-        return *_shown(saved), kept, gr.Gallery(value=pictures, visible=True, selected_index=None)
-
-    def check(self, upload: Upload | None, request: gr.Request) -> None:
-        if upload is not None:
-            _polite(lambda: self.page.sample(upload, visitor_of(request)))
-
-    def click(self, run: str, boxes: str | None, event: gr.SelectData) -> str:
-        if not _takes_boxes(self.page.runs[run]):
-            return boxes or ""
-        if not isinstance(event.index, list):
-            return boxes or ""
-        x, y = event.index
-        return with_corner(boxes or "", (float(x), float(y)))
-
-    def mark(self, upload: Upload | None, boxes: str | None, request: gr.Request) -> Any:
-        try:
-            picture = self.page.marked(upload, boxes or "", visitor_of(request))
-        except UserError:
-            picture = None  # reported when the question is asked: until then somebody may be typing
-        return gr.Image(value=picture, visible=picture is not None)
-
-    def choose(self, run: str) -> tuple[Any, ...]:
-        trained = self.page.runs[run]
-        by_words = input_kind(trained) == "words"
-        return (
-            describe(trained),
-            gr.Textbox(visible=by_words),
-            gr.Dropdown(visible=by_words),
-            gr.Textbox(value="", label=_boxes_label(trained), visible=_takes_boxes(trained)),
-            gr.Image(value=None, visible=False),
-            gr.Gallery(value=_gallery(self.page, run), visible=bool(self.page.examples[run])),
-        )
-
-    def example(self, run: str, event: gr.SelectData) -> tuple[str, str]:
-        offered = self.page.examples[run]
-        if event.index not in range(len(offered)):
-            raise gr.Error("There is no such example.", title="Not possible", print_exception=False)
-        return str(offered[event.index]), ""
 
 
 def _shown(saved: Saved) -> tuple[str, str, list[list[str]], list[str]]:

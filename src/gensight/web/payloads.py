@@ -33,6 +33,11 @@ class RefusedError(Exception):
         self.status, self.reason = status, reason
 
 
+def no_page() -> RefusedError:
+    """A new one each time: a raised exception keeps the request that it was raised for."""
+    return RefusedError(404, "There is no such page.")
+
+
 class Questions:
     """Reads the questions of visitors.
 
@@ -58,7 +63,7 @@ class Questions:
         question = _read(body)
         number, session = question.get("fn_index"), question.get("session_hash")
         if not _is_integer(number) or number not in self.slots or (number in self.direct) != direct:
-            raise RefusedError(404, "There is no such page.")
+            raise no_page()
         trigger = question.get("trigger_id")
         built = {
             "data": self._data(question.get("data"), self.slots[number], visitor),

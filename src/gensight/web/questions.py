@@ -1,7 +1,6 @@
 """A visitor's input beside the image: boxes as typed or clicked, an instruction -> a Request."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -16,21 +15,6 @@ from gensight.samples import Array, Sample
 InputKind = Literal["image", "boxes", "heads", "words"]
 MAX_BOXES = 20
 _MAX_LETTERS = 500
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a visitor types beside the image.
-
-    Attributes:
-        boxes: One a line, `x_min y_min x_max y_max` in pixels.
-        instruction: Such as "segment the cat".
-        task: Of the instruction: how the answer is decoded; empty: inferred from the instruction.
-    """
-
-    boxes: str = ""
-    instruction: str = ""
-    task: str = ""
 
 
 def input_kind(trained: TrainedRun) -> InputKind:
@@ -52,34 +36,40 @@ def input_kind(trained: TrainedRun) -> InputKind:
     )
 
 
-def request_of(trained: TrainedRun, sample: Sample, question: Question) -> Request:
-    """The resolved request of a visitor's query about an image.
+def request_of(trained: TrainedRun, sample: Sample, boxes: str = "", instruction: str = "", task: str = "") -> Request:
+    """The resolved request of what a visitor types beside an image.
+
+    Args:
+        trained: The run.
+        sample: The image.
+        boxes: One a line, `x_min y_min x_max y_max` in pixels.
+        instruction: Such as "segment the cat".
+        task: Of the instruction: how the answer is decoded; empty: inferred from the instruction.
 
     Raises:
         ConfigError: Something that the run needs is missing, or can't be read.
     """
     kind = input_kind(trained)
     if kind == "words":
-        return _instruction(trained, question).resolve(trained)
-    boxes = [(box, 1.0) for box in read_boxes(question.boxes, sample.size)]
+        return _instruction(trained, instruction.strip(), task).resolve(trained)
+    marked = [(box, 1.0) for box in read_boxes(boxes, sample.size)]
     if kind == "heads":
-        if not boxes:
+        if not marked:
             raise ConfigError(
                 "this run needs the boxes of heads, and none is marked",
                 hint="click two opposite corners of each head, or type its box",
             )
-        return Request(heads={sample.key: boxes}).resolve(trained)
-    return Request(boxes={sample.key: boxes} if boxes and kind == "boxes" else None).resolve(trained)
+        return Request(heads={sample.key: marked}).resolve(trained)
+    return Request(boxes={sample.key: marked} if marked and kind == "boxes" else None).resolve(trained)
 
 
-def _instruction(trained: TrainedRun, question: Question) -> Request:
-    text = question.instruction.strip()
+def _instruction(trained: TrainedRun, text: str, task: str) -> Request:
     if not text:
         raise ConfigError("no instruction is given", hint='type one, such as "segment the cat"')
     if len(text) > _MAX_LETTERS:
         raise ConfigError(f"the instruction is longer than {_MAX_LETTERS} letters", hint="shorten it")
     assert isinstance(trained.encoding, Instructed)  # as the run's method requires
-    return Request(instruction=text, task=_task(question.task, text, tuple(trained.encoding.tasks)))
+    return Request(instruction=text, task=_task(task, text, tuple(trained.encoding.tasks)))
 
 
 def _task(chosen: str, text: str, tasks: Sequence[str]) -> str:

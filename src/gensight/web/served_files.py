@@ -23,8 +23,6 @@ from gensight.web.visitors import NOBODY
 EVERYONE = "everyone"  # owner of the examples; no visitor is called so
 NOT_TAKEN = "Only uploaded files are taken."
 _LISTED = 20_000
-_UPLOADS = 500
-_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -47,11 +45,7 @@ class ServedFiles:
     """
 
     def __init__(
-        self,
-        folder: Path,
-        uploads: int = _UPLOADS,
-        seconds: float = _SECONDS,
-        clock: Callable[[], float] = time.monotonic,
+        self, folder: Path, uploads: int = 500, seconds: float = 86_400.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.folder, self.uploads, self.seconds, self.clock = folder.resolve(), uploads, seconds, clock
         self._entries: dict[str, _Entry] = {}
@@ -97,6 +91,8 @@ class ServedFiles:
             former = self._keys.get((owner, parts), "")
             if former and self._entries[former].identity == identity and self.may_open(former, owner):
                 return former
+            if len(self._entries) >= _LISTED:
+                self._sweep()
             title = (name or parts[-1]).replace("\\", "/").rpartition("/")[2]
             key = f"{secrets.token_urlsafe(16)}/{_plain(title)}"
             self._entries[key] = _Entry(parts, title, owner, identity, self.clock())
@@ -129,10 +125,10 @@ class ServedFiles:
         return file, entry.name
 
     def _sweep(self) -> None:
-        """Forgets what is too old, or too much; uploads are removed, too."""
+        """Forgets what is too old, or too much for one more; uploads are removed, too."""
         with self._lock:
             oldest = self.clock() - self.seconds
-            num_spare = max(0, len(self._entries) - _LISTED)
+            num_spare = max(0, len(self._entries) + 1 - _LISTED)
             mortal = [key for key, entry in self._entries.items() if entry.owner != EVERYONE]
             gone = {key for key in mortal if self._entries[key].listed < oldest}
             gone |= {*mortal[:num_spare], *self._uploads[: max(0, len(self._uploads) + 1 - self.uploads)]}

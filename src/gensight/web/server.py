@@ -7,13 +7,12 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError, DataError, ResourceError
 from gensight.files.images import IMAGE_SUFFIXES
 from gensight.prediction.trained_run import TrainedRun
@@ -26,33 +25,16 @@ from gensight.web.served_files import EVERYONE, ServedFiles
 from gensight.web.uploads import Limits, read_upload
 from gensight.web.visitors import Visitors, is_loopback
 
+if TYPE_CHECKING:
+    from gensight.web.page import Page
+
 NUM_EXAMPLES = 10
 
 
-def serve(
-    runs: Sequence[Path],
-    host: str = "127.0.0.1",
-    port: int = 7860,
-    limits: Limits | None = None,
-    device: str = "auto",
-    examples: Path | None = None,
-) -> None:
-    """Serves the page until it is interrupted.
-
-    Args:
-        runs: Finished run folders.
-        host: Address to listen on; `0.0.0.0` lets other machines in, and then a token is needed.
-        port: 0 takes any free one.
-        limits: Of uploads.
-        device: `auto`, `cpu`, `cuda` ...
-        examples: Folder of images to offer; None: the small test pictures of runs that find keypoints.
-
-    Raises:
-        RunError, ConfigError: A folder is no finished run, or one that a page can't ask.
-        ResourceError: Gradio is not installed, or the port is taken.
-    """
+def serve(page: AbstractContextManager[str]) -> None:
+    """Serves a `running_page` until it is interrupted; errors as there."""
     stopped = threading.Event()
-    with running_page(runs, host, port, limits, device, examples) as address:
+    with page as address:
         print(f"page: {address}   (Ctrl-C ends it)", flush=True)
         former = signal.signal(signal.SIGTERM, lambda *_: stopped.set())
         try:
@@ -73,44 +55,58 @@ def running_page(
     device: str = "auto",
     examples: Path | None = None,
 ) -> Iterator[str]:
-    """Yields the address of a page that runs meanwhile; arguments and errors as `serve`.
+    """Yields the address of a page that runs meanwhile.
 
     Everything that it writes lies in a folder of its own, which only this user can read and which is removed at the
     end. Visitors get no other file of this machine. Where others may reach the address, it holds a token.
+
+    Args:
+        runs: Finished run folders.
+        host: Address to listen on; `0.0.0.0` lets other machines in, and then a token is needed.
+        port: 0 takes any free one.
+        limits: Of uploads.
+        device: `auto`, `cpu`, `cuda` ...
+        examples: Folder of images to offer; None: the small test pictures of runs that find keypoints.
+
+    Raises:
+        RunError, ConfigError: A folder is no finished run, or one that a page can't ask.
+        ResourceError: Gradio is not installed, or the port is taken.
     """
     if find_spec("gradio") is None:
         raise ResourceError("the page needs Gradio, which is not installed", hint="pip install 'gensight[serve]'")
     limits = limits or Limits()
     port = free_port(host, port)
     loaded = load_runs(runs, device)
+    visitors = Visitors(host, port, None if is_loopback(host) else secrets.token_urlsafe(24))
     with TemporaryDirectory(prefix="gensight-serve-") as name:
         folder = Path(name).resolve() / "files"
-        visitors = Visitors(host, port, None if is_loopback(host) else secrets.token_urlsafe(24))
-        with _environment(folder), _launched(loaded, folder, visitors, port, limits, examples):
-            token = "" if visitors.token is None else f"/?token={visitors.token}"
-            yield f"http://{_named(host)}:{port}{token}"
+        with _environment(folder):
+            offered = {
+                run: _copied(trained, folder / "examples" / str(number), limits, examples)
+                for number, (run, trained) in enumerate(loaded.items())
+            }
+            from gensight.web.page import Page
+
+            page = Page(loaded, offered, AnswerStore(folder / "answers"), ServedFiles(folder), limits)
+            with _launched(page, visitors, port):
+                token = "" if visitors.token is None else f"/?token={visitors.token}"
+                yield f"http://{_named(host)}:{port}{token}"
 
 
 @contextmanager
-def _launched(
-    loaded: dict[str, TrainedRun], folder: Path, visitors: Visitors, port: int, limits: Limits, examples: Path | None
-) -> Iterator[None]:
+def _launched(page: "Page", visitors: Visitors, port: int) -> Iterator[None]:
     from starlette.middleware import Middleware
 
-    from gensight.web.page import CSS, Page, build_page, functions_of, theme
+    from gensight.web.page import CSS, build_page, functions_of, theme
 
-    offered = {
-        run: _copied(trained, folder / "examples" / str(number), limits, examples)
-        for number, (run, trained) in enumerate(loaded.items())
-    }
-    files = ServedFiles(folder)
-    blocks: Any = build_page(Page(loaded, offered, AnswerStore(folder / "answers"), files, limits))
+    blocks: Any = build_page(page)
+    files, longest = page.files, page.limits.max_bytes
     questions = Questions(*functions_of(blocks), files, visitors)
-    guard = Middleware(Guard, visitors=visitors, files=files, questions=questions, max_upload_bytes=limits.max_bytes)
+    guard = Middleware(Guard, visitors=visitors, files=files, questions=questions, max_upload_bytes=longest)
     try:
         blocks.launch(
             server_name=visitors.host, server_port=port, share=False, inbrowser=False, quiet=True, show_error=False,
-            prevent_thread_lock=True, allowed_paths=[], max_file_size=limits.max_bytes, footer_links=[],
+            prevent_thread_lock=True, allowed_paths=[], max_file_size=longest, footer_links=[],
             run_history=False, ssr_mode=False, pwa=False, mcp_server=False, enable_monitoring=False,
             theme=theme(), css=CSS, strict_cors=True,
             app_kwargs={"middleware": [guard], "docs_url": None, "redoc_url": None, "openapi_url": None},
@@ -127,7 +123,6 @@ def load_runs(runs: Sequence[Path], device: str) -> dict[str, TrainedRun]:
         raise ConfigError("no run is given", where="RUN", hint="name the folder of a trained run")
     loaded: dict[str, TrainedRun] = {}
     for run in runs:
-        RunFolder(Path(run)).read_card()  # says what is wrong with the folder before any weights are read
         trained = TrainedRun.load(run, device)
         input_kind(trained)
         name = trained.config.name
@@ -182,15 +177,14 @@ def _environment(folder: Path) -> Iterator[None]:
         "GRADIO_ANALYTICS_ENABLED": "False",
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
-    former = {key: value for key, value in os.environ.items() if key.startswith("GRADIO_") or key in own}
-    for key in former:
+    former = dict(os.environ)
+    for key in [key for key in former if key.startswith("GRADIO_")]:
         del os.environ[key]
     os.environ.update(own)
     try:
         yield
     finally:
-        for key in own:
-            os.environ.pop(key, None)
+        os.environ.clear()
         os.environ.update(former)
 
 

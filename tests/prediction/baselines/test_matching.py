@@ -93,8 +93,3 @@ def test_baselines_are_quick() -> None:
         begun = time.perf_counter()
         baseline(item)
         assert time.perf_counter() - begun < 5
-
-
-def test_even_patches_are_refused() -> None:
-    with pytest.raises(ValueError, match="odd side, got 8"):
-        RawPixelMatching(POLICY, patch=8)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gensight.cli.option_groups import OptionGroup, takes_option_groups
-from gensight.cli.options import Device
+from gensight.cli.options import Device, out_option
 
 if TYPE_CHECKING:
     from gensight.verbs.data.annotate import AnnotationResult
@@ -18,23 +18,17 @@ class EngineOptions(OptionGroup):
     """Where the batches run."""
 
     shard: Annotated[
-        str, typer.Option("--shard", metavar="I/N", help="Label only the I-th of N parts; the last makes the data set.")
+        str, typer.Option(metavar="I/N", help="Label only the I-th of N parts; the last makes the data set.")
     ] = "1/1"
-    engine: Annotated[str, typer.Option("--engine", metavar="local|ray", help="What runs the batches.")] = "local"
+    engine: Annotated[str, typer.Option(metavar="local|ray", help="What runs the batches.")] = "local"
     workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers", metavar="N", min=1, show_default=False, help="Ray actors; by default one per CPU (or GPU)."
-        ),
+        int | None, typer.Option(metavar="N", min=1, help="Ray actors; by default one per CPU (or GPU).")
     ] = None
-    gpus: Annotated[float, typer.Option("--gpus", metavar="N", min=0, help="GPUs of each Ray actor.")] = 0
+    gpus: Annotated[float, typer.Option(metavar="N", min=0, help="GPUs of each Ray actor.")] = 0
     address: Annotated[
-        str | None,
-        typer.Option(
-            "--address", metavar="HOST:PORT", show_default=False, help="A running Ray cluster; by default RAY_ADDRESS."
-        ),
+        str | None, typer.Option(metavar="HOST:PORT", help="A running Ray cluster; by default RAY_ADDRESS.")
     ] = None
-    batch_size: Annotated[int, typer.Option("--batch-size", metavar="N", min=1, help="Images at once.")] = 8
+    batch_size: Annotated[int, typer.Option(metavar="N", min=1, help="Images at once.")] = 8
     device: Device = "auto"
 
 
@@ -45,7 +39,7 @@ class FrameOptions(OptionGroup):
     frames: Annotated[bool, typer.Option("--frames", help="The images of each folder are the frames of one video.")] = (
         False
     )
-    step: Annotated[int, typer.Option("--step", metavar="N", min=1, help="Take every N-th frame of a video.")] = 1
+    step: Annotated[int, typer.Option(metavar="N", min=1, help="Take every N-th frame of a video.")] = 1
 
 
 @takes_option_groups
@@ -54,7 +48,6 @@ def annotate(
         str,
         typer.Argument(
             metavar="TEACHER",
-            show_default=False,
             help="edges, tracks, variants[:BACKBONE], run:FOLDER; pose, depth, masks, detect or caption, each with "
             ":MODEL (a hub id or a folder) or without.",
         ),
@@ -63,7 +56,6 @@ def annotate(
         str,
         typer.Argument(
             metavar="INPUT",
-            show_default=False,
             help="An image, a folder of images, a video, a folder of videos, an annotated data set, or a kind of data "
             "set (`gensight datasets list`).",
         ),
@@ -71,22 +63,14 @@ def annotate(
     engine: EngineOptions,
     images: FrameOptions,
     overrides: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="KEY=VALUE", show_default=False, help="After a kind of data set: root=PATH ..."),
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="After a kind of data set: root=PATH ...")
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="FOLDER", show_default=False, help="The data set; INPUT itself if that is annotated."
-        ),
-    ] = None,
+    out: Annotated[Path | None, out_option("The data set; INPUT itself if that is annotated.")] = None,
     settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", show_default=False, help="A setting of the teacher; repeatable."),
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting of the teacher; repeatable.")
     ] = None,
     sheet: Annotated[
-        str,
-        typer.Option("--sheet", metavar="spread|least-confident|none", help="What the contact sheet shows."),
+        str, typer.Option(metavar="spread|least-confident|none", help="What the contact sheet shows.")
     ] = "spread",
 ) -> None:
     """Label images or videos with a teacher model.

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gensight.cli.option_groups import OptionGroup, takes_option_groups
+from gensight.cli.options import out_option
 
 app = typer.Typer(help="List kinds of data sets, check, write or convert one.",
                   no_args_is_help=True)  # fmt: skip
@@ -25,15 +26,11 @@ def list_kinds() -> None:
 
 @app.command()
 def check(
-    target: Annotated[
-        str,
-        typer.Argument(metavar="KIND|RECIPE", show_default=False, help="A kind, or a recipe whose data to check."),
-    ],
+    target: Annotated[str, typer.Argument(metavar="KIND|RECIPE", help="A kind, or a recipe whose data to check.")],
     overrides: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="KEY=VALUE",
-            show_default=False,
             help="The keys of its data section: root=PATH after a kind, data.root=PATH after a recipe.",
         ),
     ] = None,
@@ -66,27 +63,23 @@ def check(
 
 @app.command()
 def write(
-    kind: Annotated[str, typer.Argument(metavar="KIND", show_default=False, help="What to write: puppets.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", show_default=False, help="An empty or new folder.")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="What to write: puppets.")],
+    out: Annotated[Path, out_option("An empty or new folder.")],
     format: Annotated[
         str,
         typer.Option(
-            "--format",
             metavar="FORMAT",
             help="annotated (ours), ap10k, coco, davis, deeplabcut, gazefollow, goo, rgbd, spair, "
             "video-attention-target or voc.",
         ),
     ] = "coco",
-    num: Annotated[int, typer.Option("--num", metavar="N", min=1, help="Number of images.")] = 100,
-    size: Annotated[str, typer.Option("--size", metavar="HxW", help="Height and width in pixels.")] = "128x128",
-    subjects: Annotated[
-        str, typer.Option("--subjects", metavar="people|animals|all", help="Which subjects.")
-    ] = "people",
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the scenes.")] = 0,
+    num: Annotated[int, typer.Option(metavar="N", min=1, help="Number of images.")] = 100,
+    size: Annotated[str, typer.Option(metavar="HxW", help="Height and width in pixels.")] = "128x128",
+    subjects: Annotated[str, typer.Option(metavar="people|animals|all", help="Which subjects.")] = "people",
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the scenes.")] = 0,
     frames: Annotated[
         int | None,
         typer.Option(
-            "--frames",
             metavar="N",
             min=1,
             show_default="8 for davis and rgbd, else 1",
@@ -114,11 +107,8 @@ def write(
 
 @app.command("pickle-to-json")
 def pickle_to_json(
-    source: Annotated[Path, typer.Argument(metavar="PICKLE", show_default=False, help="A file of GOO's annotations.")],
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", show_default=False, help="By default beside it, with the suffix .json."),
-    ] = None,
+    source: Annotated[Path, typer.Argument(metavar="PICKLE", help="A file of GOO's annotations.")],
+    out: Annotated[Path | None, out_option("By default beside it, with the suffix .json.", "FILE")] = None,
 ) -> None:
     """Turn a pickle of GOO's annotations into json, without running anything that it names.
 
@@ -134,22 +124,17 @@ def pickle_to_json(
 
 @app.command("voc-to-coco")
 def voc_to_coco(
-    root: Annotated[
-        Path, typer.Argument(metavar="FOLDER", show_default=False, help="Holds JPEGImages, like VOCdevkit/VOC2012.")
-    ],
+    root: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds JPEGImages, like VOCdevkit/VOC2012.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", show_default="instances_PART.json in the folder", help="The json file."),
+        typer.Option(metavar="FILE", show_default="instances_PART.json in the folder", help="The json file."),
     ] = None,
-    part: Annotated[
-        str, typer.Option("--part", metavar="NAME", help="The list: train, val, trainval ...")
-    ] = "trainval",
+    part: Annotated[str, typer.Option(metavar="NAME", help="The list: train, val, trainval ...")] = "trainval",
     task: Annotated[
-        str, typer.Option("--task", metavar="Main|Segmentation", help="Whose lists: of all images, or with masks.")
+        str, typer.Option(metavar="Main|Segmentation", help="Whose lists: of all images, or with masks.")
     ] = "Main",
     difficult: Annotated[
-        str,
-        typer.Option("--difficult", metavar="keep|ignore|drop", help="Difficult objects; ignore: as crowds."),
+        str, typer.Option(metavar="keep|ignore|drop", help="Difficult objects; ignore: as crowds.")
     ] = "keep",
 ) -> None:
     """Write a list of PASCAL VOC as one COCO json, masks included.
@@ -170,45 +155,35 @@ def voc_to_coco(
 class PoolOptions(OptionGroup):
     """What a pool of instructions holds."""
 
-    tasks: Annotated[str, typer.Option("--tasks", metavar="A,B", help="The tasks.")] = "segment,detect,depth,classify"
-    size: Annotated[int, typer.Option("--size", metavar="PX", help="Longer side of the pictures.")] = 256
-    phrasing: Annotated[str, typer.Option("--phrasing", metavar="fixed|rephrased", help="Wording of instructions.")] = (
-        "rephrased"
-    )
-    negatives: Annotated[int, typer.Option("--negatives", min=0, help="Absent classes queried per image and task.")] = 1
+    tasks: Annotated[str, typer.Option(metavar="A,B", help="The tasks.")] = "segment,detect,depth,classify"
+    size: Annotated[int, typer.Option(metavar="PX", help="Longer side of the pictures.")] = 256
+    phrasing: Annotated[str, typer.Option(metavar="fixed|rephrased", help="Wording of instructions.")] = "rephrased"
+    negatives: Annotated[int, typer.Option(min=0, help="Absent classes queried per image and task.")] = 1
     several: Annotated[
-        float, typer.Option("--several", min=0, max=1, help="Share of images queried for several classes at once.")
+        float, typer.Option(min=0, max=1, help="Share of images queried for several classes at once.")
     ] = 0.2
-    depth_scale: Annotated[str, typer.Option("--depth-scale", metavar="log|linear", help="How depth is painted.")] = (
-        "log"
-    )
-    far: Annotated[float, typer.Option("--far", metavar="METRES", help="Farthest depth that grey represents.")] = 10.0
-    boxes: Annotated[str, typer.Option("--boxes", metavar="filled|outlines", help="How boxes are painted.")] = "filled"
+    depth_scale: Annotated[str, typer.Option(metavar="log|linear", help="How depth is painted.")] = "log"
+    far: Annotated[float, typer.Option(metavar="METRES", help="Farthest depth that grey represents.")] = 10.0
+    boxes: Annotated[str, typer.Option(metavar="filled|outlines", help="How boxes are painted.")] = "filled"
     box_region: Annotated[
         str,
         typer.Option(
-            "--box-region",
             metavar="box|head|auto",
             help="What is detected: whole objects, heads, or (auto) heads of data sets that mark nothing else.",
         ),
     ] = "box"
-    limit: Annotated[int | None, typer.Option("--limit", min=1, show_default="all", help="Images of each part.")] = None
-    images_per_shard: Annotated[
-        int, typer.Option("--images-per-shard", min=0, help="Write tar shards for clusters; 0: plain folders.")
-    ] = 0
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of phrases and negatives.")] = 0
+    limit: Annotated[int | None, typer.Option(min=1, show_default="all", help="Images of each part.")] = None
+    images_per_shard: Annotated[int, typer.Option(min=0, help="Write tar shards for clusters; 0: plain folders.")] = 0
+    seed: Annotated[int, typer.Option(metavar="N", help="Of phrases and negatives.")] = 0
 
 
 @app.command("build-instruct")
 @takes_option_groups
 def build_instruct(
     sources: Annotated[
-        list[str],
-        typer.Option("--from", metavar="'KIND KEY=VALUE ...'", show_default=False, help="A data set; may be repeated."),
+        list[str], typer.Option("--from", metavar="'KIND KEY=VALUE ...'", help="A data set; may be repeated.")
     ],
-    out: Annotated[
-        Path, typer.Option("--out", metavar="FOLDER", show_default=False, help="A new folder, or one to resume.")
-    ],
+    out: Annotated[Path, out_option("A new folder, or one to resume.")],
     pool: PoolOptions,
 ) -> None:
     """Pool data sets into pictures, instructions and painted answers.
@@ -235,12 +210,12 @@ def build_instruct(
 @app.command()
 def paraphrase(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a transformers model that generates text.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A new file.")] = Path("templates.json"),
+    out: Annotated[Path, out_option("A new file.", "FILE")] = Path("templates.json"),
     tasks: Annotated[
-        str, typer.Option("--tasks", metavar="A,B", help="Whose instructions.")
+        str, typer.Option(metavar="A,B", help="Whose instructions.")
     ] = "segment,detect,depth,classify,keypoints,edges",
-    times: Annotated[int, typer.Option("--times", min=1, help="How often each template is rephrased.")] = 1,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of sampling.")] = 0,
+    times: Annotated[int, typer.Option(min=1, help="How often each template is rephrased.")] = 1,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of sampling.")] = 0,
 ) -> None:
     """Have a language model rephrase the instructions, for training.
 

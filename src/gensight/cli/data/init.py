@@ -5,21 +5,19 @@ from typing import Annotated
 
 import typer
 
+from gensight.cli.options import out_option
+
 
 def init(
     folder: Annotated[
         Path,
         typer.Argument(
             metavar="FOLDER",
-            show_default=False,
             help="A DeepLabCut project, a folder with COCO keypoint json, images, videos, one video, or a public data "
             "set as it is released (DAVIS, SPair-71k, NYUv2, GazeFollow ...).",
         ),
     ],
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", show_default=False, help="Recipe to write; by default ./FOLDER.yaml."),
-    ] = None,
+    out: Annotated[Path | None, out_option("Recipe to write; by default ./FOLDER.yaml.", "FILE")] = None,
 ) -> None:
     """Write a commented recipe for your own images and labels.
 

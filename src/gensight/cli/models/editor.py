@@ -5,16 +5,13 @@ from typing import Annotated
 
 import typer
 
-from gensight.cli.options import Overrides, Run
+from gensight.cli.options import Overrides, Run, out_option
 
 app = typer.Typer(help="Instruction models, to and from diffusers' InstructPix2Pix folders.", no_args_is_help=True)
 
 
 @app.command("export")
-def export_(
-    run: Run,
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", show_default=False, help="A new folder.")],
-) -> None:
+def export_(run: Run, out: Annotated[Path, out_option("A new folder.")]) -> None:
     """Write a run as a folder that diffusers' InstructPix2Pix pipeline loads."""
     from gensight.verbs.editor import export_editor
 
@@ -24,16 +21,12 @@ def export_(
 @app.command("import")
 def import_(
     source: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL", show_default=False, help="InstructPix2Pix folder, hub id, .ckpt or .safetensors."
-        ),
+        str, typer.Argument(metavar="MODEL", help="InstructPix2Pix folder, hub id, .ckpt or .safetensors.")
     ],
     overrides: Overrides = None,
-    out: Annotated[Path, typer.Option("--out", metavar="RUN", help="The run folder to write.")] = Path("runs/editor"),
+    out: Annotated[Path, out_option("The run folder to write.", "RUN")] = Path("runs/editor"),
     config: Annotated[
-        str,
-        typer.Option("--config", metavar="FOLDER_OR_ID", help="For a single file: an editor folder's settings."),
+        str, typer.Option(metavar="FOLDER_OR_ID", help="For a single file: an editor folder's settings.")
     ] = "timbrooks/instruct-pix2pix",
 ) -> None:
     """Make a run of a published model that edits by instructions.

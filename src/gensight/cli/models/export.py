@@ -5,15 +5,13 @@ from typing import Annotated
 
 import typer
 
-from gensight.cli.options import Checkpoint, Run
+from gensight.cli.options import Checkpoint, Run, out_option
 
 
 def export(
     run: Run,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FOLDER", show_default=False, help="By default RUN/export.")
-    ] = None,
-    format: Annotated[str, typer.Option("--format", metavar="onnx", help="What to write.")] = "onnx",
+    out: Annotated[Path | None, out_option("By default RUN/export.")] = None,
+    format: Annotated[str, typer.Option(metavar="onnx", help="What to write.")] = "onnx",
     checkpoint: Checkpoint = "best",
 ) -> None:
     """Write a run's networks as ONNX, checked against the run.

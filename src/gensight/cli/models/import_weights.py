@@ -5,30 +5,21 @@ from typing import Annotated
 
 import typer
 
-from gensight.cli.options import Overrides
+from gensight.cli.options import Overrides, out_option
 
 
 def import_weights(
-    source: Annotated[
-        str, typer.Argument(metavar="SOURCE", show_default=False, help="Who published it: readout-guidance.")
-    ],
-    file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="The published .pt file.")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Who published it: readout-guidance.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The published .pt file.")],
     overrides: Overrides = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FOLDER", show_default=False, help="By default runs/NAME of FILE.")
-    ] = None,
+    out: Annotated[Path | None, out_option("By default runs/NAME of FILE.")] = None,
     backbone: Annotated[
-        str | None,
-        typer.Option(
-            "--backbone", metavar="ID_OR_FOLDER", show_default=False, help="Its backbone; by default what FILE names."
-        ),
+        str | None, typer.Option(metavar="ID_OR_FOLDER", help="Its backbone; by default what FILE names.")
     ] = None,
     head: Annotated[
         str | None,
         typer.Option(
-            "--head",
             metavar="WHAT",
-            show_default=False,
             help="keypoints, pose, edges, depth, correspondence or appearance; by default inferred from FILE.",
         ),
     ] = None,

@@ -5,21 +5,16 @@ from typing import Annotated
 
 import typer
 
-from gensight.cli.options import Device, Overrides, Recipe, Seed, with_seed
+from gensight.cli.options import Device, Overrides, Recipe, Seed, out_option, with_seed
 
 
 def pretrain(
     recipe: Recipe,
     overrides: Overrides = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FOLDER", show_default=False, help="By default backbones/NAME."),
-    ] = None,
+    out: Annotated[Path | None, out_option("By default backbones/NAME.")] = None,
     device: Device = "auto",
     seed: Seed = None,
-    workers: Annotated[
-        int, typer.Option("--workers", metavar="N", min=0, help="Processes that load or render images.")
-    ] = 2,
+    workers: Annotated[int, typer.Option(metavar="N", min=0, help="Processes that load or render images.")] = 2,
 ) -> None:
     """Train a backbone on images or videos without labels.
 

@@ -5,23 +5,18 @@ from typing import Annotated
 
 import typer
 
-from gensight.cli.options import Device, Overrides, Recipe
+from gensight.cli.options import Device, Overrides, Recipe, out_option, whole_numbers
 
 
 def probe(
     recipe: Recipe,
     overrides: Overrides = None,
-    timesteps: Annotated[
-        str, typer.Option("--timesteps", metavar="N,N...", help="Noise levels, 0 (clean) to 999.")
-    ] = "1,50,150,300",
-    layers: Annotated[str, typer.Option("--layers", metavar="all|decoder|NAME,NAME...", help="Which layers.")] = "all",
-    samples: Annotated[int, typer.Option("--samples", min=1, help="Number of training images.")] = 100,
-    folds: Annotated[int, typer.Option("--folds", help="Of the cross-validation; whole groups stay together.")] = 5,
-    combine: Annotated[int, typer.Option("--combine", help="Also try up to so many layers together.")] = 1,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FOLDER", show_default=False, help="By default runs/NAME-probe."),
-    ] = None,
+    timesteps: Annotated[str, typer.Option(metavar="N,N...", help="Noise levels, 0 (clean) to 999.")] = "1,50,150,300",
+    layers: Annotated[str, typer.Option(metavar="all|decoder|NAME,NAME...", help="Which layers.")] = "all",
+    samples: Annotated[int, typer.Option(min=1, help="Number of training images.")] = 100,
+    folds: Annotated[int, typer.Option(help="Of the cross-validation; whole groups stay together.")] = 5,
+    combine: Annotated[int, typer.Option(help="Also try up to so many layers together.")] = 1,
+    out: Annotated[Path | None, out_option("By default runs/NAME-probe.")] = None,
     device: Device = "auto",
 ) -> None:
     """Measure which layers of a backbone predict a target best.
@@ -35,10 +30,8 @@ def probe(
       gensight probe my_project.yaml backbone.kind=diffusers backbone.id=FOLDER --layers decoder --combine 3
     """
     from gensight.config.loading.loader import load_recipe
-    from gensight.errors import ConfigError
 
-    if not all(part.strip().isdecimal() for part in timesteps.split(",")):
-        raise ConfigError(f"timesteps are whole numbers with commas between, got {timesteps!r}", where="--timesteps")
+    levels = whole_numbers(timesteps, "--timesteps", "for example 1,50,150")
     config = load_recipe(recipe, overrides or [])
 
     from gensight.verbs.probe import probe as run_probe
@@ -46,7 +39,7 @@ def probe(
     run_probe(
         config,
         out or Path("runs") / f"{config.name}-probe",
-        timesteps=[int(part) for part in timesteps.split(",")],
+        timesteps=levels,
         layers=layers,
         samples=samples,
         folds=folds,

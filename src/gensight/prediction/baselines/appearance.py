@@ -25,13 +25,7 @@ class ColourHistogram:
 
     def __call__(self, item: Item) -> Prediction:
         anchor, *others = (self._histogram(item, slot) for slot in range(len(item.samples)))
-        return Prediction(
-            sample_key=item.sample.key,
-            size=item.sample.size,
-            similarities=tuple(float(np.minimum(anchor, other).sum()) for other in others),
-            item_key=item.key,
-            group=item.sample.group,
-        )
+        return Prediction.of(item, similarities=tuple(float(np.minimum(anchor, other).sum()) for other in others))
 
     def _histogram(self, item: Item, slot: int) -> Array:
         """float64 (512,) of sum 1; zeros for an empty region."""

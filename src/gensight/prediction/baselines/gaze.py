@@ -53,14 +53,9 @@ class GazeBaseline:
         values = gaussians(point[None] * np.array(GRID[::-1]), GRID, SIGMA)
         subject = item.subject
         gaze = Gaze(point[None] * scale, self.in_frame >= 0.5, in_frame_probability=self.in_frame)
-        return Prediction(
-            sample_key=item.sample.key,
-            size=size,
-            instances=(Instance("person", head_box=None if subject is None else subject.head_box, gaze=gaze),),
-            maps={map_name(item): ScoreMap(values, stretched_frame(size, GRID))},
-            item_key=item.key,
-            group=item.sample.group,
-        )
+        person = Instance("person", head_box=None if subject is None else subject.head_box, gaze=gaze)
+        maps = {map_name(item): ScoreMap(values, stretched_frame(size, GRID))}
+        return Prediction.of(item, instances=(person,), maps=maps)
 
     def _point(self, item: Item) -> Array:
         if self.name == "centre-gaze":

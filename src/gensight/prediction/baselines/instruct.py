@@ -13,8 +13,7 @@ from gensight.encodings.painted.instructed import Instructed
 from gensight.files.progress import progress
 from gensight.instructions.grammar import IMAGE_TASKS, TASKS, Task, fixed, rephrased
 from gensight.loading.cases import Cases
-from gensight.loading.views import ViewPolicy
-from gensight.samples import Item, Prediction, View
+from gensight.samples import Item, Prediction
 
 Words = Callable[[Item], str]
 _Question = tuple[str | None, tuple[str, ...]]
@@ -32,14 +31,13 @@ class MostFrequentAnswer:
     """
 
     def __init__(self, cases: Cases, encoding: Instructed) -> None:
-        self.policy: ViewPolicy = cases.policy
-        self.encoding = encoding
+        self.policy, self.encoding = cases.policy, encoding
         sums: dict[_Question, tuple[Tensor, Tensor]] = {}
         counts: dict[_Question, dict[str, tuple[int, Tensor]]] = {}
         for index in progress(range(len(cases)), len(cases), "most frequent answers", "items"):
             item = cases.item(index)
             question = _question(item)
-            targets = encoding.encode(item, self._views(item))
+            targets = encoding.encode(item, self.policy.views(item))
             picture, weight = targets[OUTPUT], targets[f"{OUTPUT}_weight"]
             if question[0] == "classify":
                 of, label = counts.setdefault(question, {}), item.sample.label or ""
@@ -51,11 +49,8 @@ class MostFrequentAnswer:
         for question, labels in counts.items():
             self.answers[question] = max(labels.values(), key=lambda one: one[0])[1]
 
-    def _views(self, item: Item) -> tuple[View, ...]:
-        return (self.policy.view(item),)
-
     def __call__(self, item: Item) -> Prediction:
-        views = self._views(item)
+        views = self.policy.views(item)
         black = torch.zeros(3, *self.encoding.grid_size(views[0].model_size))
         return self.encoding.decode({OUTPUT: self.answers.get(_question(item), black)}, item, views)
 

@@ -20,5 +20,4 @@ class MostFrequentLabel:
         self.shares = {name: counts[name] / len(cases) for name in encoding.labels}
 
     def __call__(self, item: Item) -> Prediction:
-        sample = item.sample
-        return Prediction(sample.key, sample.size, label_scores=self.shares, item_key=item.key, group=sample.group)
+        return Prediction.of(item, label_scores=self.shares)

@@ -6,8 +6,7 @@ from torch import Tensor
 from gensight.encodings.base import Encoding
 from gensight.errors import ConfigError
 from gensight.loading.cases import Cases
-from gensight.loading.views import ViewPolicy
-from gensight.samples import Item, Prediction, View
+from gensight.samples import Item, Prediction
 
 _NO_MAPS = ("matching", "appearance", "vector")
 
@@ -32,8 +31,7 @@ class MeanMap:
                 f"there is no mean map of {', '.join(others)}: the {encoding.name} encoding predicts no maps",
                 where="evaluation.baselines",
             )
-        self.policy: ViewPolicy = cases.policy
-        self.encoding = encoding
+        self.policy, self.encoding = cases.policy, encoding
         self.mean: dict[str, Tensor] = self._means(cases)
 
     def _means(self, cases: Cases) -> dict[str, Tensor]:
@@ -42,7 +40,7 @@ class MeanMap:
         masses: dict[str, Tensor] = {}
         for index in range(len(cases)):
             item = cases.item(index)
-            targets = self.encoding.encode(item, self._views(item))
+            targets = self.encoding.encode(item, self.policy.views(item))
             for name in self.encoding.outputs:
                 target = targets[name].double()
                 weight = targets[f"{name}_weight"].double().expand_as(target)
@@ -50,11 +48,8 @@ class MeanMap:
                 masses[name] = masses.get(name, torch.zeros_like(target)) + weight
         return {name: _filled(sums[name], masses[name]) for name in sums}
 
-    def _views(self, item: Item) -> tuple[View, ...]:
-        return tuple(self.policy.view(item, slot) for slot in range(len(item.samples)))
-
     def __call__(self, item: Item) -> Prediction:
-        return self.encoding.decode(self.mean, item, self._views(item))
+        return self.encoding.decode(self.mean, item, self.policy.views(item))
 
 
 def _filled(total: Tensor, mass: Tensor) -> Tensor:

@@ -13,7 +13,6 @@ from gensight.encodings.pairs.appearance import Appearance
 from gensight.encodings.pairs.triplets import Region
 from gensight.geometry import image_to_model, model_to_image
 from gensight.loading.cases import Cases
-from gensight.loading.views import ViewPolicy
 from gensight.prediction.baselines.appearance import ColourHistogram
 from gensight.prediction.baselines.gaze import GazeBaseline
 from gensight.prediction.baselines.instruct import MostFrequentAnswer
@@ -69,8 +68,7 @@ class MeanPosition:
     """
 
     def __init__(self, cases: Cases, skeleton: Skeleton) -> None:
-        self.policy: ViewPolicy = cases.policy
-        self.skeleton = skeleton
+        self.policy, self.skeleton = cases.policy, skeleton
         places = [self._model_points(cases.item(index)) for index in range(len(cases))]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # a keypoint that is never labelled has no mean
@@ -96,10 +94,4 @@ class MeanPosition:
             box=None if subject is None else subject.box,
             keypoints=keypoints,
         )
-        return Prediction(
-            sample_key=item.sample.key,
-            size=item.sample.size,
-            instances=(instance,),
-            item_key=item.key,
-            group=item.sample.group,
-        )
+        return Prediction.of(item, instances=(instance,))

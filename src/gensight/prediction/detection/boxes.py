@@ -7,44 +7,35 @@ count once, as the field's top-down evaluation has it (Xiao et al., "Simple Base
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from gensight.errors import DataError
-from gensight.files.atomic import read_json
-from gensight.prediction.sources import Boxes
+from gensight.geometry import box_size
+from gensight.prediction.sources import Boxes, entry_box, read_entries
 from gensight.samples import Array, Instance, Prediction, Sample
 
 SURE = 0.2  # keypoints above this confidence count in a pose's score
+PERSON = 1  # COCO's category
 SAME = 0.9  # object keypoint similarity above which two poses are one
 _ENTRY = '{"image_id": ..., "category_id": ..., "bbox": [x, y, width, height], "score": ...}'
-
-
-@runtime_checkable
-class Detected(Protocol):
-    """What a detector finds in an image."""
-
-    @property
-    def instances(self) -> tuple[Instance, ...] | None: ...
 
 
 @runtime_checkable
 class Detector(Protocol):
     """Whatever finds boxes, such as a teacher `detect:MODEL`."""
 
-    def label(self, samples: Sequence[Sample]) -> Sequence[Detected]: ...
+    def label(self, samples: Sequence[Sample]) -> Sequence[Any]:
+        """Of each sample an object with `instances`: a tuple, or None."""
 
 
-def detect_boxes(
-    detector: Detector, samples: Sequence[Sample], category: str | None = "person", threshold: float = 0.5
-) -> Boxes:
+def detect_boxes(detector: Detector, samples: Sequence[Sample], threshold: float = 0.5) -> Boxes:
     """Boxes and scores of every sample, best first, in the shape that `sources.read_boxes` gives.
 
     Args:
         detector: Gives instances with boxes.
         samples: Images.
-        category: Only boxes of this category; None: all.
         threshold: Least score.
 
     Returns:
@@ -55,22 +46,19 @@ def detect_boxes(
         found = [
             (np.asarray(instance.box, dtype=np.float64), float(instance.confidence))
             for instance in labels.instances or ()
-            if instance.box is not None and category in (None, instance.category) and instance.confidence >= threshold
+            if instance.box is not None and instance.confidence >= threshold
         ]
         boxes[sample.key] = sorted(found, key=lambda one: -one[1])
     return boxes
 
 
-def read_detections(
-    path: Path, image_ids: Mapping[str, int], category_id: int | None = 1, threshold: float = 0.0
-) -> Boxes:
+def read_detections(path: Path, image_ids: Mapping[str, int]) -> Boxes:
     """Boxes of a COCO results file, such as the person detections that are published for COCO's val2017.
 
     Args:
-        path: Json list of entries with `image_id` (or `file_name`), `bbox`, `score` and perhaps `category_id`.
+        path: Json list of entries with `image_id` (or `file_name`), `bbox`, `score` and perhaps `category_id`, of which
+            those of another category than people (1) are left out.
         image_ids: Sample key -> `image_id` in the data set's own file.
-        category_id: Only entries of this category (or of none); None: all.
-        threshold: Least score.
 
     Returns:
         Sample key -> (box, score) pairs, best first; every key of `image_ids` has a list. Boxes without an area are
@@ -79,28 +67,18 @@ def read_detections(
     Raises:
         DataError: Naming the first entry that is no detection; or if no entry is about any of the images.
     """
-    entries = read_json(path)
-    if not isinstance(entries, list):
-        raise DataError("a detections file is a json list", where=path, hint=f"each entry is {_ENTRY}")
     keys = {image_id: key for key, image_id in image_ids.items()}
     boxes: Boxes = {key: [] for key in image_ids}
-    num_known = 0
-    for number, entry in enumerate(entries):
-        try:
-            key = keys.get(int(entry["image_id"])) if "image_id" in entry else str(entry["file_name"])
-            x, y, width, height = (float(value) for value in entry["bbox"])
-            score, category = float(entry["score"]), entry.get("category_id")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(
-                f"entry {number} is no detection: {error!r}", where=path, hint=f"each entry is {_ENTRY}"
-            ) from error
-        if key not in boxes:
-            continue
-        num_known += 1
-        matches = category_id is None or category in (None, category_id)
-        if matches and score >= threshold and min(width, height) > 0:
-            boxes[key].append((np.array([x, y, x + width, y + height]), score))
-    if entries and not num_known:
+
+    def read(entry: Any) -> tuple[str | None, Array, float, Any]:
+        key = keys.get(int(entry["image_id"])) if "image_id" in entry else str(entry["file_name"])
+        return key, entry_box(entry), float(entry["score"]), entry.get("category_id")
+
+    entries = read_entries(path, read, _ENTRY)
+    for key, box, score, category in entries:
+        if key in boxes and category in (None, PERSON) and min(box_size(box)) > 0:
+            boxes[key].append((box, score))
+    if entries and not any(key in boxes for key, *_ in entries):
         raise DataError(
             "none of the detections is about an image of this data set",
             where=path,
@@ -109,32 +87,34 @@ def read_detections(
     return {key: sorted(found, key=lambda one: -one[1]) for key, found in boxes.items()}
 
 
-def scored_by_box(instance: Instance, box_score: float, sure: float = SURE) -> Instance:
+def scored_by_box(instance: Instance, box_score: float) -> Instance:
     """A predicted pose with the score that ranks it among others: the box's times the keypoints' mean confidence.
 
     Args:
         instance: With keypoints.
         box_score: In [0, 1].
-        sure: Only keypoints above this confidence count; a pose without any gets 0.
+
+    Only keypoints above `SURE` count; a pose without any gets 0.
     """
     if instance.keypoints is None:
         return replace(instance, confidence=box_score)
     confidence = instance.keypoints.confidence
-    counted = confidence[confidence > sure]
+    counted = confidence[confidence > SURE]
     return replace(instance, confidence=box_score * float(counted.mean()) if len(counted) else 0.0)
 
 
-def distinct_poses(instances: Iterable[Instance], sigmas: Sequence[float], same: float = SAME) -> tuple[Instance, ...]:
-    """Non-maximum suppression of poses: the best first, without those whose similarity to a better one exceeds `same`.
+def distinct_poses(instances: Iterable[Instance], sigmas: Sequence[float]) -> tuple[Instance, ...]:
+    """Non-maximum suppression of poses: the best first, without those whose similarity to a better one exceeds `SAME`.
+
+    The similarity is that of object keypoints, with the mean of both boxes' areas as scale.
 
     Args:
         instances: With keypoints of one skeleton, and a box each.
         sigmas: Fall-off per keypoint (COCO's, not doubled).
-        same: Object keypoint similarity, with the mean of both boxes' areas as scale.
     """
     kept: list[Instance] = []
     for instance in sorted(instances, key=lambda one: -one.confidence):
-        if all(_similarity(instance, other, sigmas) <= same for other in kept):
+        if all(_similarity(instance, other, sigmas) <= SAME for other in kept):
             kept.append(instance)
     return tuple(kept)
 
@@ -142,17 +122,13 @@ def distinct_poses(instances: Iterable[Instance], sigmas: Sequence[float], same:
 def _similarity(first: Instance, second: Instance, sigmas: Sequence[float]) -> float:
     if first.keypoints is None or second.keypoints is None or first.box is None or second.box is None:
         return 0.0
-    area = (_area(first.box) + _area(second.box)) / 2
+    area = (np.prod(box_size(first.box)) + np.prod(box_size(second.box))) / 2
     distances = ((first.keypoints.points - second.keypoints.points) ** 2).sum(1)
     known = np.isfinite(distances)
     if not known.any() or area <= 0:
         return 0.0
     variances = (2 * np.asarray(sigmas, dtype=np.float64)) ** 2
     return float(np.exp(-distances[known] / variances[known] / area / 2).mean())
-
-
-def _area(box: Array) -> float:
-    return float((box[2] - box[0]) * (box[3] - box[1]))
 
 
 def detected_prediction(

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from gensight.prediction.detection.boxes import Detector, detect_boxes
 from gensight.prediction.detection.heads import HeadFinder
-from gensight.prediction.outputs.gaze import head_of_person
 from gensight.prediction.sources import Boxes
 from gensight.readers.footage.tracked import Tracker
-from gensight.samples import Sample
+from gensight.samples import Array, Sample
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +36,18 @@ class BoxFinder:
             return {sample.key: [(self.tracker.box(sample), 1.0)] for sample in samples}
         if self.heads is not None:
             return self.heads.boxes(samples)
-        return self.known if self.detector is None else detect_boxes(self.detector, samples, None, self.threshold)
+        return self.known if self.detector is None else detect_boxes(self.detector, samples, self.threshold)
 
     def heads_of(self, boxes: Boxes | None) -> Boxes:
         """The boxes of heads: a detector's boxes are people, all others are heads already."""
         if boxes is None or self.detector is None:
             return boxes or {}
         return {key: [(head_of_person(box), score) for box, score in found] for key, found in boxes.items()}
+
+
+def head_of_person(box: Array) -> Array:
+    """A guess of the head in a person's box: a square at its top, about a fifth as high."""
+    width, height = float(box[2] - box[0]), float(box[3] - box[1])
+    side = min(max(0.2 * height, 0.3 * width), 0.8 * width, height)
+    middle = float(box[0] + box[2]) / 2
+    return np.array([middle - side / 2, box[1], middle + side / 2, box[1] + side])

@@ -11,13 +11,14 @@ from gensight.files.atomic import read_json, write_json
 from gensight.files.images import write_image
 from gensight.metrics.base import plain
 from gensight.prediction.outputs.maps import map_name
+from gensight.prediction.outputs.writer import Files
 from gensight.readers.shared.listings import plain_name
 from gensight.samples import Instance, Prediction
 
 _SAME = ("instruction", "task", "classes")  # answers to the same instruction take each other's place
 
 
-class AnswerFiles:
+class AnswerFiles(Files):
     """Writes `answers.json` and `masks/KEY-CLASS.png` (8 bits, 255 where the class is).
 
     `answers.json` has the instruction and, for each image, its `size`, `instances` (category, confidence, `box` as
@@ -89,7 +90,5 @@ class AnswerFiles:
             entry["keypoints"] = {name: place for name, place in places.items() if np.isfinite(place).all()}
         if one.mask is not None:
             entry["mask"] = map_name("masks", prediction.sample_key, self.frames, f"-{plain_name(one.category)}")
-            path = self.folder / entry["mask"]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_image(path, np.where(one.mask(), 255, 0).astype(np.uint8))
+            write_image(self.folder / entry["mask"], np.where(one.mask(), 255, 0).astype(np.uint8))
         return entry

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import fields
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,11 @@ from gensight.encodings.painted.instructed import Instructed
 from gensight.methods.instruct.method import Instruct
 from gensight.prediction.instructions import in_one_query
 from gensight.prediction.outputs.answers import AnswerFiles
-from gensight.prediction.outputs.gaze import GazeFiles
 from gensight.prediction.outputs.keypoints import KeypointFiles
-from gensight.prediction.outputs.labels import LabelFiles
 from gensight.prediction.outputs.maps import MapFiles
-from gensight.prediction.outputs.matches import MatchFiles, SimilarityFiles
 from gensight.prediction.outputs.openpose import OpenPoseFiles
 from gensight.prediction.outputs.overlay import draw_prediction
+from gensight.prediction.outputs.tables import GazeFiles, LabelFiles, MatchFiles, SimilarityFiles
 from gensight.prediction.outputs.writer import Files, Pictures, PredictionWriter
 from gensight.prediction.request import Request, RunAttributes
 from gensight.readers.shared.listings import plain_name
@@ -98,10 +96,6 @@ def describe_instruction(run: RunAttributes, request: Request) -> dict[str, Any]
 def folder_name(request: Request) -> str:
     """A folder's name for an instruction: its first words, and six digits of all of it, so that each has its own."""
     words = plain_name((request.instruction or "").lower()).replace("_", "-")[:_SLUG_LENGTH].strip("-.")
-    sampling = (
-        []
-        if request.sampling is None
-        else [getattr(request.sampling, field.name) for field in fields(request.sampling)]
-    )
+    sampling = [] if request.sampling is None else astuple(request.sampling)
     whole = json.dumps([request.instruction, request.task, request.classes, sampling])
     return f"{words or 'instruction'}-{hashlib.sha256(whole.encode()).hexdigest()[:6]}"

@@ -10,6 +10,7 @@ import numpy as np
 
 from gensight.files.atomic import atomic_path, write_json
 from gensight.metrics.coco.results import coco_results
+from gensight.prediction.outputs.writer import Files
 from gensight.samples import Instance, Prediction
 from gensight.skeletons import Skeleton
 
@@ -30,7 +31,7 @@ class JsonList:
         self.file.write("\n]\n" if self.separator != "[\n" else "[]\n")
 
 
-class KeypointFiles:
+class KeypointFiles(Files):
     """Writes `predictions.json` (COCO results), `images.json` (their images) and `keypoints.csv` (DeepLabCut).
 
     Args:
@@ -55,7 +56,6 @@ class KeypointFiles:
         self._table.writerow(["coords", *["x", "y", "likelihood"] * len(names)])
 
     def add(self, prediction: Prediction) -> None:
-        """Adds one image's merged prediction."""
         image_id = len(self._images) + 1
         height, width = prediction.size
         self._images.append({"id": image_id, "file_name": prediction.sample_key, "height": height, "width": width})

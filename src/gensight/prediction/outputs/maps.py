@@ -1,18 +1,18 @@
 """Predicted maps on disk: one PNG per image and kind."""
 
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 from gensight.drawing import map_picture
 from gensight.files.images import write_image
+from gensight.prediction.outputs.writer import Files
 from gensight.samples import Array, Prediction
 
 MILLIMETRES = 1000.0
 
 
-class MapFiles:
+class MapFiles(Files):
     """Writes the maps of predictions, in the size of their images.
 
     - `depth/KEY.png`: 16 bits; metric depth in millimetres, 0 where unknown (the layout of RGB-D data sets); affine
@@ -28,11 +28,7 @@ class MapFiles:
     def __init__(self, folder: Path, frames: bool) -> None:
         self.folder, self.frames = folder, frames
 
-    def open(self, stack: ExitStack) -> None:
-        """Nothing: each map is a file of its own."""
-
     def add(self, prediction: Prediction) -> None:
-        """Writes what the prediction has of these maps."""
         if prediction.depth is not None:
             metric = prediction.depth.kind == "metric"
             values = prediction.depth.values
@@ -42,13 +38,8 @@ class MapFiles:
                 picture = map_picture(score)
                 self._write(name, prediction, picture[..., 0] if picture.shape[-1] == 1 else picture)
 
-    def close(self) -> None:
-        """Nothing."""
-
     def _write(self, name: str, prediction: Prediction, picture: Array) -> None:
-        path = self.folder / map_name(name, prediction.sample_key, self.frames)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_image(path, picture)
+        write_image(self.folder / map_name(name, prediction.sample_key, self.frames), picture)
 
 
 def map_name(kind: str, sample_key: str, frames: bool, suffix: str = "") -> str:

@@ -4,13 +4,13 @@ A file is `{"version": 1.3, "people": [{"pose_keypoints_2d": [x, y, confidence, 
 its COCO model, in pixels whose top-left centre is (0, 0); a keypoint that was not found is 0, 0, 0.
 """
 
-from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from gensight.files.atomic import write_json
+from gensight.prediction.outputs.writer import Files
 from gensight.readers.openpose import PIXEL_CENTRE
 from gensight.samples import Instance, Prediction
 from gensight.skeletons import OPENPOSE_18, Skeleton
@@ -23,7 +23,7 @@ _EMPTY = (
 )  # fmt: skip
 
 
-class OpenPoseFiles:
+class OpenPoseFiles(Files):
     """Writes `openpose/NAME_keypoints.json` for images and `openpose/VIDEO_000000000012_keypoints.json` for frames.
 
     Args:
@@ -40,15 +40,9 @@ class OpenPoseFiles:
         """Whether these keypoints can be written: people's."""
         return can_convert(skeleton, OPENPOSE_18)
 
-    def open(self, stack: ExitStack) -> None:
-        """Nothing: each image is a file of its own."""
-
     def add(self, prediction: Prediction) -> None:
         """Writes one image's merged prediction; one without people where it has none."""
         write_json(self.folder / self._name(prediction.sample_key), openpose_people(prediction.instances))
-
-    def close(self) -> None:
-        """Nothing."""
 
     def _name(self, key: str) -> str:
         path = PurePosixPath(key)

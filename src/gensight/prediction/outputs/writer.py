@@ -5,21 +5,21 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from gensight.files.images import write_image
 from gensight.files.videos import VideoWriter
 from gensight.samples import Array, Prediction
 
 
-@runtime_checkable
-class Files(Protocol):
-    """One kind of files that predictions are written to."""
+class Files:
+    """One kind of files that predictions are written to; by default each prediction into files of its own."""
 
     def open(self, stack: ExitStack) -> None:
         """Opens them; the stack closes them, and takes them back if anything fails."""
 
-    def add(self, prediction: Prediction) -> None: ...
+    def add(self, prediction: Prediction) -> None:
+        """Writes, or takes, the merged prediction of one image."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """Called when all went well, before the stack unwinds."""
@@ -84,6 +84,4 @@ class PredictionWriter:
         if self._video is not None:
             self._video.write(picture)
         else:
-            path = self.folder / self.pictures.folder / f"{prediction.sample_key}.jpg"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_image(path, picture)
+            write_image(self.folder / self.pictures.folder / f"{prediction.sample_key}.jpg", picture)

@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from gensight.encodings.base import Encoding
+from gensight.encodings.panels import shrunk
 from gensight.files.hashing import value_hash
 from gensight.files.images import write_image
 from gensight.metrics.base import plain
-from gensight.prediction.outputs.labels import top_labels
+from gensight.prediction.outputs.tables import top_labels
 from gensight.samples import Item, Prediction
 from gensight.skeletons import Skeleton
 from gensight.transforms.keypoints import convert_keypoints
@@ -29,7 +29,8 @@ def record(
     subject = item.subject
     if skeleton is not None and prediction.instances and subject is not None and subject.keypoints is not None:
         name = f"{value_hash(item.sample.key)[:16]}.jpg"
-        _copy_picture(pictures / name, item)
+        if not (pictures / name).is_file():
+            write_image(pictures / name, shrunk(item.sample.image(), PICTURE_SIDE))
         return {**entry, "image": f"{pictures.name}/{name}", **_keypoints(prediction, item, skeleton)}
     if prediction.label_scores:
         entry |= {"label": item.sample.label, "label_scores": top_labels(prediction)}
@@ -37,7 +38,6 @@ def record(
     if panel is None:
         return entry
     name = f"{value_hash(item.key)[:16]}.jpg"
-    pictures.mkdir(parents=True, exist_ok=True)
     write_image(pictures / name, panel.picture)
     return {**entry, "panel": f"{pictures.name}/{name}", "error": plain(panel.error), "error_unit": panel.unit}
 
@@ -64,17 +64,6 @@ def _keypoints(prediction: Prediction, item: Item, skeleton: Skeleton) -> dict[s
         ],
         "error_px": [float(d) if known else None for d, known in zip(distances, truth.located, strict=True)],
     }
-
-
-def _copy_picture(path: Path, item: Item) -> None:
-    if path.is_file():
-        return
-    image = item.sample.image()
-    shrink = PICTURE_SIDE / max(image.shape[:2])
-    if shrink < 1:
-        image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_image(path, image)
 
 
 def _listed(values: Any) -> Any:

@@ -4,7 +4,6 @@ import numpy as np
 import torch
 
 from gensight.assembly.experiment import Experiment
-from gensight.encodings.base import Encoding
 from gensight.encodings.calibration import UNCALIBRATED, Calibration
 from gensight.encodings.heatmap import Heatmap, fit_calibration
 from gensight.geometry import image_to_model
@@ -65,14 +64,9 @@ class Validator:
         return np.stack(errors), np.stack(confidences)
 
 
-def heatmap_of(encoding: Encoding) -> Heatmap | None:
-    """The encoding itself, or the first part of a joint one, that is heatmaps."""
-    return next((part for part in encoding.members if isinstance(part, Heatmap)), None)
-
-
 def calibrate(experiment: Experiment, method: Method, validation: Cases | None, device: str) -> Calibration:
     """How outputs are best read, by the validation part; as the encodings do by default where there is none."""
-    heatmap = heatmap_of(experiment.encoding)
+    heatmap = next((part for part in experiment.encoding.members if isinstance(part, Heatmap)), None)
     if validation is None:
         return UNCALIBRATED
     if heatmap is not None:

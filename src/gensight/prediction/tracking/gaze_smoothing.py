@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from gensight.encodings.gaze import IN_FRAME, MAP, GazeMap, map_name
+from gensight.readers.shared.label_maps import box_overlap
 from gensight.samples import Array, Item, Prediction
 
 MIN_OVERLAP = 0.3  # intersection over union of a head with itself a frame later
@@ -21,6 +22,7 @@ class _Track:
     head: Array
     values: Array
     in_frame: float
+    num_seen: int = 1  # frames in the average
     age: int = 0  # frames since the head was last seen
 
 
@@ -37,7 +39,7 @@ class GazeSmoother:
 
     def __init__(self, encoding: GazeMap, num_frames: int) -> None:
         self.encoding, self.num_frames = encoding, num_frames
-        self._tracks: list[tuple[_Track, int]] = []  # and the frames that each has seen
+        self._tracks: list[_Track] = []
 
     def __call__(self, items: Sequence[Item], predictions: Sequence[Prediction]) -> list[Prediction]:
         """Smoothed predictions of one or several whole frames, one per item, in order."""
@@ -46,50 +48,40 @@ class GazeSmoother:
 
     def _frame(self, people: list[tuple[Item, Prediction]]) -> list[Prediction]:
         known = self._tracks
-        for track, _ in known:
+        for track in known:
             track.age += 1
         taken: set[int] = set()
         found, tracks = [], []
         for item, prediction in people:
-            head, values, inside = _answer(item, prediction)
-            number = _nearest(head, [track.head for track, _ in known], taken)
+            head, values, inside, spread = _answer(item, prediction)
+            number = _nearest(head, [track.head for track in known], taken)
             count = 1
             if number is not None:
                 taken.add(number)
-                before, seen = known[number]
-                count = min(seen + 1, self.num_frames)
+                before = known[number]
+                count = min(before.num_seen + 1, self.num_frames)
                 values = before.values + (values - before.values) / count
                 inside = before.in_frame + (inside - before.in_frame) / count
-            tracks.append((_Track(head, values, inside), count))
+            tracks.append(_Track(head, values, inside, count))
             outputs = {MAP: torch.from_numpy(values), IN_FRAME: torch.tensor([inside])}
-            spread = prediction.instances[0].gaze.spread if prediction.instances[0].gaze else None
             if spread is not None:
                 outputs["spread"] = torch.tensor([spread / float(np.hypot(*item.sample.size))])
             found.append(self.encoding.decode(outputs, item, (prediction.maps[map_name(item)].view,)))
-        kept = [one for number, one in enumerate(known) if number not in taken and one[0].age < self.num_frames]
+        kept = [one for number, one in enumerate(known) if number not in taken and one.age < self.num_frames]
         self._tracks = tracks + kept
         return found
 
 
-def _answer(item: Item, prediction: Prediction) -> tuple[Array, Array, float]:
-    """(head box, map, probability) of one person."""
+def _answer(item: Item, prediction: Prediction) -> tuple[Array, Array, float, float | None]:
+    """(head box, map, probability, spread) of one person."""
     subject, gaze = item.subject, prediction.instances[0].gaze
-    assert subject is not None, "gaze items have a subject"
-    assert subject.head_box is not None, "gaze items have a head"
-    assert gaze is not None, "gaze is what was predicted"
-    assert gaze.in_frame_probability is not None, "gaze is what was predicted"
-    return subject.head_box, prediction.maps[map_name(item)].values, gaze.in_frame_probability
+    assert subject is not None and subject.head_box is not None, "gaze items have a head"
+    assert gaze is not None and gaze.in_frame_probability is not None, "gaze is what was predicted"
+    return subject.head_box, prediction.maps[map_name(item)].values, gaze.in_frame_probability, gaze.spread
 
 
 def _nearest(head: Array, others: Sequence[Array], taken: set[int]) -> int | None:
     """The free head that overlaps most, where that is enough."""
-    overlaps = [0.0 if number in taken else _overlap(head, other) for number, other in enumerate(others)]
+    overlaps = [0.0 if number in taken else box_overlap(head, other) for number, other in enumerate(others)]
     best = int(np.argmax(overlaps)) if overlaps else 0
     return best if overlaps and overlaps[best] >= MIN_OVERLAP else None
-
-
-def _overlap(one: Array, other: Array) -> float:
-    low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])
-    shared = float(np.prod(np.maximum(high - low, 0)))
-    areas = float(np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]))
-    return shared / max(areas - shared, 1e-9)

@@ -7,7 +7,7 @@ from typing import Any
 
 from gensight.assembly.readers import build_readers
 from gensight.config.loading.loader import load_data
-from gensight.errors import ConfigError, DataError, did_you_mean, nearest
+from gensight.errors import ConfigError, DataError, check_choice, nearest
 from gensight.readers.annotated.reader import is_annotated
 from gensight.readers.base import Reader
 from gensight.readers.splits import Subset
@@ -72,8 +72,8 @@ def annotate(
     Raises:
         ConfigError, DataError, RunError, ResourceError: As documented by the teacher and `run_job`.
     """
-    _require(engine, ENGINES, "--engine")
-    _require(sheet, SHEETS, "--sheet")
+    check_choice(engine, ENGINES, "--engine")
+    check_choice(sheet, SHEETS, "--sheet")
     if batch_size < 1 or step < 1:
         raise ConfigError("--batch-size and --step are at least 1")
     part = Shard.parse(shard)
@@ -135,9 +135,3 @@ def _undivided(readers: Sequence[Reader]) -> list[Reader]:
             reader = reader.reader
         wholes.setdefault(id(reader), (reader, set()))[1].update(indices)
     return [Subset(reader, sorted(indices)) for reader, indices in wholes.values()]
-
-
-def _require(value: str, choices: Sequence[str], where: str) -> None:
-    if value not in choices:
-        raise ConfigError(f"unknown value '{value}'", where=where, choices=choices,
-                          hint=did_you_mean(value, choices))  # fmt: skip

@@ -1,6 +1,6 @@
 """`gensight datasets`: the kinds of data sets, a look at one, and the built-in one written to disk."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -9,7 +9,7 @@ from gensight.assembly.readers import build_readers
 from gensight.config.data import Data, PuppetsData
 from gensight.config.loading.loader import load_data, load_pretrain_recipe, load_recipe, read_recipe_file, recipe_path
 from gensight.config.sections import kind_of, members
-from gensight.errors import ConfigError, DataError, did_you_mean
+from gensight.errors import ConfigError, DataError, check_choice, did_you_mean
 from gensight.readers.annotated.writer import write_annotated
 from gensight.readers.ap10k.writer import write_ap10k
 from gensight.readers.base import Summary
@@ -153,8 +153,8 @@ def write(
         ConfigError: On an unknown kind, format, size or subject.
         DataError: If the folder is not empty, there are too few images for the format's parts, or it can't hold them.
     """
-    _require(kind, ("puppets",), "KIND")
-    _require(format, FORMATS, "--format")
+    check_choice(kind, ("puppets",), "KIND")
+    check_choice(format, FORMATS, "--format")
     chosen = FORMATS[format]
     height, _, width = size.partition("x")
     if not (height.isdecimal() and width.isdecimal()):
@@ -211,8 +211,8 @@ def voc_to_coco(
         ConfigError: On another `task` or way with `difficult` objects.
         DataError: If it is no such folder or list, or the file to write exists.
     """
-    _require(task, get_args(voc_to_coco_files.Task), "--task")
-    _require(difficult, get_args(voc_to_coco_files.Difficult), "--difficult")
+    check_choice(task, get_args(voc_to_coco_files.Task), "--task")
+    check_choice(difficult, get_args(voc_to_coco_files.Difficult), "--difficult")
     target = root / f"instances_{part}.json" if out is None else out
     _require_new(target)
     counts = voc_to_coco_files.voc_to_coco(
@@ -240,8 +240,3 @@ def _parts(chosen: Format, num_samples: int, num_frames: int) -> dict[str, range
         found[name] = range(start * num_frames, min(stop * num_frames, num_samples))
         stop = start
     return {chosen.parts[0][0]: range(stop * num_frames), **found} if chosen.parts else {}
-
-
-def _require(value: str, choices: Collection[str], where: str) -> None:
-    if value not in choices:
-        raise ConfigError(f"unknown value '{value}'", where=where, choices=choices)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gensight.prediction.outputs.matches import MatchFiles, SimilarityFiles
+from gensight.prediction.outputs.tables import MatchFiles, SimilarityFiles
 from gensight.prediction.outputs.writer import Files
 from gensight.samples import Matches, Prediction
 

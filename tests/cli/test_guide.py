@@ -1,0 +1,46 @@
+"""`gensight guide`: what reaches the verb, and what drags change of it."""
+
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from gensight.cli.main import app
+from gensight.files.atomic import write_json
+from gensight.guidance.options import drag_settings
+
+
+def test_drags_carry_and_start_late_without_noise_unless_told_otherwise() -> None:
+    assert drag_settings(False, (512, 256)) == (0.0, 1.0, 1.0)
+    assert drag_settings(True, (512, 256)) == (32.0, 0.5, 0.0)
+    assert drag_settings(True, (512, 256), carry=0.0) == (0.0, 1.0, 0.0)
+    assert drag_settings(True, (512, 256), carry=9.0, strength=0.7, eta=0.2) == (9.0, 0.7, 0.2)
+
+
+def test_options_reach_the_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[Any, ...]] = []
+
+    def guide(*arguments: Any, **options: Any) -> Path:
+        calls.append(arguments)
+        write_json(tmp_path / "guide.json", {"scores": []})
+        return tmp_path
+
+    module = types.ModuleType("gensight.verbs.guidance.guide")
+    module.guide = guide  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    texts = ["--drag", "1,2:3,4", "--size", "64x32", "--seeds", "0-2", "--negative", "blurred", "--box", "0,0,8,8",
+             "--normalisation", "unit", "--weights", "1,2"]  # fmt: skip
+    result = CliRunner().invoke(app, ["guide", "a", "b", "--prompt", "a dog", *texts])
+
+    assert result.exit_code == 0, result.output
+    [(runs, out, targets, sampling, steering)] = calls
+    assert (runs, out) == ([Path("a"), Path("b")], Path("guided"))
+    assert (targets.drags, targets.carry, targets.box, targets.weights) == (("1,2:3,4",), 4.0, (0, 0, 8, 8), (1, 2))
+    assert (sampling.prompt, sampling.negative_prompt, sampling.size) == ("a dog", "blurred", (64, 32))
+    assert (sampling.seeds, sampling.eta, sampling.strength, sampling.steps) == ((0, 1, 2), 0.0, 0.5, 50)
+    assert (steering.normalisation, steering.memory, steering.weight) == ("unit", "normal", 0.02)
+    unknown = CliRunner().invoke(app, ["guide", "a", "--sampler", "ddin"])
+    assert "did you mean `ddim`" in unknown.stderr
