@@ -18,11 +18,11 @@ from gensight.drawing import contact_sheet
 from gensight.files.images import read_image, write_image
 from gensight.guidance.options import seed_list
 from gensight.guidance.sampling import ImageSampling
+from gensight.guidance.scores import summarise
 from gensight.guidance.steering import Steering
+from gensight.guidance.targets import GuidanceTargets
 from gensight.readers.puppets import PuppetsReader
-from gensight.verbs.guidance.guide import guide
-from gensight.verbs.guidance.scores import scores_text, summarise
-from gensight.verbs.guidance.targets import GuidanceTargets
+from gensight.verbs.guide import guide, scores_text
 
 SIDE, SHIFT, SEED = 128, 16, 4243
 SHOWN = 14
@@ -75,7 +75,7 @@ def main(run: Path, evaluator: Path, out: Path, numbers: tuple[int, ...], weight
         if len(shown) < 3 * SHOWN:
             shown += [picture, *(read_image(folder / f"{name}-0.png") for name in ("unguided", "guided"))]
         print(number, *(f"{value:.1f}" for value in next(iter(row["scores"].values()))), flush=True)
-    print(scores_text(summarise(rows, (SIDE, SIDE))).replace("seeds", "scenes"))
+    print(scores_text(summarise(rows)).replace("seeds", "scenes"))
     by_row = shown[0::3] + shown[1::3] + shown[2::3]
     write_image(out / "sheet.png", np.asarray(contact_sheet(by_row, len(shown) // 3, tile=(SIDE, SIDE))))
 

@@ -211,8 +211,8 @@ def guide(
     from gensight.guidance.options import drag_settings
     from gensight.guidance.sampling import ImageSampling
     from gensight.guidance.steering import Steering
-    from gensight.verbs.guidance.guide import guide as guide_images
-    from gensight.verbs.guidance.targets import GuidanceTargets
+    from gensight.guidance.targets import GuidanceTargets
+    from gensight.verbs.guide import guide as guide_images
 
     folders = [run.folder.root if isinstance(run, TrainedRun) else Path(run) for run in runs]
     folder = Path(tempfile.mkdtemp(prefix="gensight-guided-")) if out is None else Path(out)

@@ -12,7 +12,7 @@ from gensight.cli.options import Device, out_option
 if TYPE_CHECKING:
     from gensight.guidance.sampling import ImageSampling
     from gensight.guidance.steering import Steering
-    from gensight.verbs.guidance.targets import GuidanceTargets
+    from gensight.guidance.targets import GuidanceTargets
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,8 @@ def guide(
       gensight guide runs/guide-depth --prompt "a dog on grass" --control depth.png --seeds 0,1,2
     """
     from gensight.files.atomic import read_json
-    from gensight.verbs.guidance.guide import guide as run_guide
-    from gensight.verbs.guidance.scores import scores_text
+    from gensight.verbs.guide import guide as run_guide
+    from gensight.verbs.guide import scores_text
 
     settings, carry = _sampling(sampling, drags)
     targets = _targets(controls, drags, appearance, carry)
@@ -154,7 +154,7 @@ def _targets(
     controls: ControlOptions, drags: DragOptions, appearance: ReferenceOptions, carry: float
 ) -> "GuidanceTargets":
     from gensight.guidance.options import numbers
-    from gensight.verbs.guidance.targets import GuidanceTargets
+    from gensight.guidance.targets import GuidanceTargets
 
     box, reference_box = appearance.box, appearance.reference_box
     return GuidanceTargets(

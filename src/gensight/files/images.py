@@ -37,9 +37,8 @@ def read_image(source: Source) -> Array:
             orientation = _orientation(image, source)
             array = _to_rgb(image, source)
         except _UNREADABLE as error:
-            raise DataError(
-                f"cannot be read as an image: {_reason(error)}", where=_where(source), hint=_BROKEN
-            ) from error
+            reason = str(error).strip().rstrip(".") or type(error).__name__
+            raise DataError(f"cannot be read as an image: {reason}", where=_where(source), hint=_BROKEN) from error
     return np.ascontiguousarray(_turn(array, orientation))
 
 
@@ -75,32 +74,21 @@ def write_image(path: str | Path, array: Array) -> None:
 
 def _open(source: Source) -> Image.Image:
     try:
-        return Image.open(_readable(source))
+        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
     except FileNotFoundError as error:
         raise DataError("image not found", where=_where(source)) from error
     except Image.DecompressionBombError as error:
         hint = "shrink the image, or remove it"
         raise DataError("the image has too many pixels to be an honest one", where=_where(source), hint=hint) from error
     except _UNREADABLE as error:
-        what = "the image file is empty" if _is_empty(source) else "not an image that can be read"
+        empty = not source if isinstance(source, bytes) else Path(source).is_file() and not Path(source).stat().st_size
+        what = "the image file is empty" if empty else "not an image that can be read"
         raise DataError(what, where=_where(source), hint=_BROKEN) from error
-
-
-def _readable(source: Source) -> str | Path | io.BytesIO:
-    return io.BytesIO(source) if isinstance(source, bytes) else source
 
 
 def _where(source: Source) -> str | Path | None:
     """The file that an error names."""
     return None if isinstance(source, bytes) else source
-
-
-def _is_empty(source: Source) -> bool:
-    return not source if isinstance(source, bytes) else Path(source).is_file() and Path(source).stat().st_size == 0
-
-
-def _reason(error: BaseException) -> str:
-    return str(error).strip().rstrip(".") or type(error).__name__
 
 
 def _orientation(image: Image.Image, source: Source) -> int:

@@ -69,11 +69,8 @@ class ProgressLine:
 
 def progress(values: Iterable[T], total: int | None, label: str, unit: str = "images") -> Iterator[T]:
     """Yields `values` while showing how far it has come."""
-    line = ProgressLine(total, label, unit)
-    for number, value in enumerate(values, 1):
-        yield value
-        line.show(number)
-    line.close()
+    for batch in batches(values, 1, total, label, unit):
+        yield from batch
 
 
 def batches(values: Iterable[T], size: int, total: int | None, label: str, unit: str = "images") -> Iterator[list[T]]:

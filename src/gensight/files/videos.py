@@ -3,7 +3,7 @@
 import os
 from bisect import bisect_right
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -61,15 +61,12 @@ class Video:
         Raises:
             DataError: A frame can't be decoded.
         """
-        stop = self.num_frames if stop is None else min(stop, self.num_frames)
-        cursor = _Cursor(self, start) if start < stop else None
-        try:
-            for index in range(start, stop, step):
-                assert cursor is not None
+        chosen = range(self.num_frames)[start:stop:step]
+        if not chosen:
+            return
+        with closing(_Cursor(self, chosen[0])) as cursor:
+            for index in chosen:
                 yield cursor.read(index)
-        finally:
-            if cursor is not None:
-                cursor.close()
 
     def frame(self, index: int) -> Array:
         """The frame at `index`, whatever was read before; fast where indices ascend.
@@ -157,7 +154,8 @@ class _Cursor:
                 if time is None or time > target:
                     break
                 self.position = index + 1
-                return _upright(frame)
+                upright = np.rot90(frame.to_ndarray(format="rgb24"), k=frame.rotation // 90)
+                return np.ascontiguousarray(upright)
         except _UNREADABLE as error:
             raise self._broken(index) from error
         raise self._broken(index)
@@ -168,11 +166,6 @@ class _Cursor:
 
     def close(self) -> None:
         self.container.close()
-
-
-def _upright(frame: Any) -> Array:
-    pixels = frame.to_ndarray(format="rgb24")
-    return np.ascontiguousarray(np.rot90(pixels, k=frame.rotation // 90))
 
 
 def open_video(path: str | Path) -> Video:
@@ -238,17 +231,12 @@ class VideoWriter:
         height, width, _ = image.shape
         if self._stream is None:
             self._size = (height, width)
-            self._stream = self._add_stream(height + height % 2, width + width % 2)
+            self._stream = self._container.add_stream("h264", rate=self.rate, options={"crf": str(self.quality)})
+            self._stream.pix_fmt = "yuv420p"
+            self._stream.height, self._stream.width = height + height % 2, width + width % 2
         assert self._size == (height, width), f"frames of one video have one size: {self._size}, {(height, width)}"
-        if height % 2 or width % 2:
-            image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)))
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        self._container.mux(self._stream.encode(frame))
-
-    def _add_stream(self, height: int, width: int) -> Any:
-        stream = self._container.add_stream("h264", rate=self.rate, options={"crf": str(self.quality)})
-        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
-        return stream
+        image = np.ascontiguousarray(np.pad(image, ((0, height % 2), (0, width % 2), (0, 0))))
+        self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

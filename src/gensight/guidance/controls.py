@@ -11,7 +11,7 @@ from gensight.encodings.pose_image import LIMB_SHARE, RADIUS
 from gensight.errors import ConfigError, DataError
 from gensight.files.atomic import read_json
 from gensight.files.images import read_image
-from gensight.geometry import scaling, warp_image
+from gensight.geometry import inside, scaling, warp_image
 from gensight.readers.openpose import canvas_size, read_openpose
 from gensight.samples import Array, Size, View
 from gensight.skeletons import OPENPOSE_18
@@ -36,9 +36,7 @@ def read_control(path: Path, channels: int, size: Size, grid_size: Size) -> Tens
     """
     if path.suffix.lower() == ".json":
         return _draw_people(path, channels, size, grid_size)
-    picture = read_image(path)
-    refuse_aspect(path, (picture.shape[0], picture.shape[1]), size)
-    cells = _resized(picture, grid_size).astype(np.float32) / 255
+    cells = _read_resized(path, size, grid_size).astype(np.float32) / 255
     if channels == 1:
         cells = cells.mean(-1, keepdims=True)
     return torch.from_numpy(np.ascontiguousarray(cells.transpose(2, 0, 1)))
@@ -69,15 +67,15 @@ def read_mask(path: Path, size: Size, grid_size: Size) -> Tensor:
 
 def read_picture(path: Path, size: Size) -> Tensor:
     """A real image in the size to generate: float32 (3, height, width) in [0, 1]. Errors as for `read_control`."""
+    return torch.from_numpy(_read_resized(path, size, size).astype(np.float32) / 255).permute(2, 0, 1)
+
+
+def _read_resized(path: Path, size: Size, grid_size: Size) -> Array:
+    """uint8 (grid_height, grid_width, 3) of a picture with the aspect of `size`."""
     picture = read_image(path)
-    refuse_aspect(path, (picture.shape[0], picture.shape[1]), size)
-    return torch.from_numpy(_resized(picture, size).astype(np.float32) / 255).permute(2, 0, 1)
-
-
-def _resized(picture: Array, size: Size) -> Array:
-    height, width = picture.shape[:2]
-    view = View((height, width), size, scaling(size[1] / width, size[0] / height))
-    return warp_image(picture, view)
+    height, width, _ = picture.shape
+    refuse_aspect(path, (height, width), size)
+    return warp_image(picture, View((height, width), grid_size, scaling(grid_size[1] / width, grid_size[0] / height)))
 
 
 def refuse_aspect(path: Path, picture: Size, size: Size) -> None:
@@ -125,27 +123,22 @@ def read_tracks(path: Path) -> tuple[Array, Size | None]:
 
 
 def _stated_size(path: Path) -> Size | None:
-    if not path.is_file():
-        return None
-    content = read_json(path)
-    dimensions = content.get("image_dim") if isinstance(content, dict) else None
-    if isinstance(dimensions, int | float):
-        return int(dimensions), int(dimensions)
-    if isinstance(dimensions, list) and len(dimensions) == 2:
-        return int(dimensions[0]), int(dimensions[1])
-    return None
+    content = read_json(path) if path.is_file() else None
+    sides = content.get("image_dim") if isinstance(content, dict) else None
+    if isinstance(sides, int | float):
+        sides = [sides, sides]
+    return (int(sides[0]), int(sides[1])) if isinstance(sides, list) and len(sides) == 2 else None
 
 
 def refuse_outside(points: Array, size: Size, where: str) -> None:
     """Raises ConfigError naming the first point (num_points, 2) outside an image of this size."""
-    height, width = size
-    for x, y in points.tolist():
-        if not (0 <= x <= width and 0 <= y <= height):
-            raise ConfigError(
-                f"the point {x:g},{y:g} lies outside the image of {width} x {height}",
-                where=where,
-                hint="points are (x, y) in pixels from the top left",
-            )
+    beyond = points[~inside(points, size)]
+    if len(beyond):
+        raise ConfigError(
+            f"the point {beyond[0, 0]:g},{beyond[0, 1]:g} lies outside the image of {size[1]} x {size[0]}",
+            where=where,
+            hint="points are (x, y) in pixels from the top left",
+        )
 
 
 def box_region(box: Array, size: Size, grid_size: Size) -> Tensor:

@@ -1,7 +1,7 @@
 """Guidance goals: the error of a generated image, differentiable in the features of the noisy latent."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -28,14 +28,17 @@ class Moment:
     model_size: Size
 
 
+@dataclass(frozen=True, eq=False)
 class Goal(ABC):
     """One guidance term: an error that steering lowers.
 
     Attributes:
+        head: What it reads in the features.
         weight: Its share of the sum; with the sign and unit-norm rules only the ratio between goals matters.
     """
 
-    weight: float = 1.0
+    head: GuidingHead
+    weight: float = field(default=1.0, kw_only=True)
 
     @abstractmethod
     def error(self, features: Features, moment: Moment) -> Tensor:
@@ -44,30 +47,23 @@ class Goal(ABC):
 
 @dataclass(frozen=True, eq=False)
 class SpatialGoal(Goal):
-    """The map that a head predicts should equal a control map (Luo et al., 2024, section 4.1).
+    """The map that the head predicts should equal a control map (Luo et al., 2024, section 4.1).
 
     Both are brought from [0, 1] to the range of the latents before they are compared, as published.
 
     Attributes:
-        head: Of a map.
         control: (channels, grid_height, grid_width) in [0, 1].
         mask: (grid_height, grid_width) in [0, 1], where it counts; None for everywhere.
-        weight: See `Goal`.
     """
 
-    head: GuidingHead
     control: Tensor
     mask: Tensor | None = None
-    weight: float = 1.0
 
     def error(self, features: Features, moment: Moment) -> Tensor:
         maps = self.head(features, moment.model_size)
         latents = moment.latents.detach().flatten(1)
         reach = (latents.amax(1) - latents.amin(1)).view(-1, 1, 1, 1)
-        errors = ((maps - self.control) * reach).square().mean(1)
-        if self.mask is None:
-            return errors.mean((-2, -1))
-        return (errors * self.mask).sum((-2, -1)) / self.mask.sum().clamp(min=1e-6)
+        return region_mean(((maps - self.control) * reach).square().mean(1), self.mask)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,20 +73,16 @@ class DragGoal(Goal):
     -0.5 cos(reference at handle, result at target) + 0.5 cos(reference at handle, result at handle), mean over points.
 
     Attributes:
-        head: Of matching descriptors.
         reference: Step -> (1 or batch, channels, grid_height, grid_width), the reference's descriptors at that step.
         handles: (num_points, 2), (x, y) in model pixels.
         targets: (num_points, 2).
         radius: Of the disc around each handle that moves with it, in model pixels; 0: the points alone, as published.
-        weight: See `Goal`.
     """
 
-    head: GuidingHead
     reference: dict[int, Tensor]
     handles: Tensor
     targets: Tensor
     radius: float = 0.0
-    weight: float = 1.0
 
     def error(self, features: Features, moment: Moment) -> Tensor:
         maps = self.head(features, moment.model_size)
@@ -108,18 +100,14 @@ class AppearanceGoal(Goal):
     """The image should have the appearance of a reference: mean of (1 - cos) between their descriptors (section 4.3).
 
     Attributes:
-        head: Of appearance descriptors.
         reference: Step -> (1 or batch, channels, grid_height, grid_width).
         reference_region: (grid_height, grid_width) in [0, 1]; None for the whole image.
         region: The same for the result.
-        weight: See `Goal`.
     """
 
-    head: GuidingHead
     reference: dict[int, Tensor]
     reference_region: Tensor | None = None
     region: Tensor | None = None
-    weight: float = 1.0
 
     def error(self, features: Features, moment: Moment) -> Tensor:
         maps = self.head(features, moment.model_size)
@@ -132,7 +120,7 @@ class AppearanceGoal(Goal):
 
 
 def region_mean(maps: Tensor, region: Tensor | None) -> Tensor:
-    """(batch, channels): the mean of maps (batch, channels, h, w) over a region (h, w) in [0, 1]; over all if None."""
+    """The mean of maps (..., h, w) over a region (h, w) in [0, 1]; over all if None."""
     if region is None:
         return maps.mean((-2, -1))
     return (maps * region).sum((-2, -1)) / region.sum().clamp(min=1e-6)

@@ -8,6 +8,7 @@ from gensight.backbones.base import Features
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.encodings.base import OutputSpec
 from gensight.errors import ConfigError
+from gensight.methods.base import Method
 from gensight.methods.readout.loss import to_unit_range
 from gensight.methods.readout.method import Readout
 from gensight.samples import Size
@@ -42,7 +43,7 @@ class GuidingHead:
         return to_unit_range(values, self.spec, self.method.loss)
 
 
-def guiding_head(method: Readout, name: str) -> GuidingHead:
+def guiding_head(method: Method, name: str) -> GuidingHead:
     """The head that a run guides with: its first.
 
     Args:
@@ -50,8 +51,11 @@ def guiding_head(method: Readout, name: str) -> GuidingHead:
         name: The run's, for errors.
 
     Raises:
-        ConfigError: The backbone generates no images, was trained with the head, or the head has one noise level.
+        ConfigError: The method is no readout, its backbone generates no images or was trained with the head, or the
+            head has one noise level.
     """
+    if not isinstance(method, Readout):
+        raise ConfigError("only readouts guide", where=name, choices=("method.kind=readout",))
     part, spec = next(iter(method.parts.items()))
     if not isinstance(method.backbone, DiffusionBackbone):
         raise ConfigError("this run's backbone generates no images, so its head cannot guide", where=name)
@@ -67,8 +71,7 @@ def guiding_head(method: Readout, name: str) -> GuidingHead:
             where=name,
             hint="train it with method.timesteps=random",
         )
-    output = next(iter(spec.outputs))
-    return GuidingHead(method, part, output)
+    return GuidingHead(method, part, next(iter(spec.outputs)))
 
 
 def shared_backbone(heads: dict[str, GuidingHead]) -> DiffusionBackbone:
@@ -77,23 +80,22 @@ def shared_backbone(heads: dict[str, GuidingHead]) -> DiffusionBackbone:
     Raises:
         ConfigError: If they were trained on different ones.
     """
-    names = list(heads)
-    backbones = []
-    for head in heads.values():
-        assert isinstance(head.method.backbone, DiffusionBackbone)  # guiding_head has checked it
-        backbones.append(head.method.backbone)
-    first = backbones[0]
-    for name, other in zip(names[1:], backbones[1:], strict=True):
+    backbones = {name: head.method.backbone for name, head in heads.items()}
+    known, first = next(iter(backbones.items()))
+    assert isinstance(first, DiffusionBackbone)  # guiding_head has checked it
+    layers: dict[str, None] = {}
+    for name, other in backbones.items():
+        assert isinstance(other, DiffusionBackbone)
         if other.weights_hash() != first.weights_hash():
             raise ConfigError(
-                f"{names[0]} and {name} were trained on different backbones", hint="guide with runs of one backbone"
+                f"{known} and {name} were trained on different backbones", hint="guide with runs of one backbone"
             )
         if other.time_embedding != first.time_embedding:
             raise ConfigError(
-                f"{names[0]} and {name} are given the noise level in different ways: backbone.time_embedding="
+                f"{known} and {name} are given the noise level in different ways: backbone.time_embedding="
                 f"{first.time_embedding} and {other.time_embedding}",
                 hint="guide with imported heads only, or with none",
             )
-    names_of_layers = [layer.name for backbone in backbones for layer in backbone.layers]
-    first.read_layers(list(dict.fromkeys(names_of_layers)))
+        layers |= dict.fromkeys(layer.name for layer in other.layers)
+    first.read_layers(list(layers))
     return first

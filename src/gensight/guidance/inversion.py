@@ -7,6 +7,7 @@ from diffusers import DDIMInverseScheduler
 from torch import Tensor
 
 from gensight.backbones.diffusion import DiffusionBackbone
+from gensight.guidance.sampling import ImageSampling, sample
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +37,6 @@ def invert(backbone: DiffusionBackbone, image: Tensor, prompt: str, steps: int) 
         prompt: Describes the image.
         steps: Number of sampling steps.
     """
-    from gensight.guidance.sampling import ImageSampling, sample
-
     scheduler = DDIMInverseScheduler.from_config(backbone.scheduler.config)
     scheduler.set_timesteps(steps, device=backbone.device)
     text = backbone.embed_text([prompt])

@@ -6,6 +6,7 @@ pipeline scales the latents for the U-Net before each step: there they can be mo
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.errors import ConfigError
 from gensight.guidance.goals import Goal
-from gensight.guidance.steering import Steering, goal_gradient, move
+from gensight.guidance.steering import Steering, steer
 
 
 @contextmanager
@@ -45,13 +46,11 @@ def steered(
     scheduler = pipeline.scheduler
     if "scale_model_input" in vars(scheduler) or "step" in vars(scheduler):
         raise ConfigError("this pipeline is steered already", hint="give all goals to one `steered`")
-    errors: dict[int, Tensor] = {}
-    steering_of_calls = _Steered(scheduler, backbone, goals, prompts, steering, errors)
-    scheduler.scale_model_input = steering_of_calls.scale_model_input
-    scheduler.step = steering_of_calls.step
+    calls = _Steered(scheduler, backbone, goals, prompts, steering)
+    scheduler.scale_model_input, scheduler.step = calls.scale_model_input, calls.step
     try:
         with backbone.checkpointed(steering.memory == "low"):
-            yield errors
+            yield calls.errors
     finally:
         del scheduler.scale_model_input, scheduler.step
 
@@ -69,24 +68,22 @@ def _refuse_other_unet(pipeline: Any, backbone: DiffusionBackbone) -> None:
         )
 
 
+@dataclass(eq=False)
 class _Steered:
     """A scheduler's two methods: the latents that were moved before a step are those that the step starts from."""
 
-    def __init__(
-        self,
-        scheduler: Any,
-        backbone: DiffusionBackbone,
-        goals: Sequence[Goal],
-        prompts: Sequence[str],
-        steering: Steering,
-        errors: dict[int, Tensor],
-    ) -> None:
-        self.scheduler, self.backbone, self.goals, self.steering = scheduler, backbone, goals, steering
-        self.prompts, self.errors = prompts, errors
-        self.plain_scale: Callable[..., Tensor] = scheduler.scale_model_input
-        self.plain_step: Callable[..., Any] = scheduler.step
-        self.moved: Tensor | None = None
-        self.number = 0
+    scheduler: Any
+    backbone: DiffusionBackbone
+    goals: Sequence[Goal]
+    prompts: Sequence[str]
+    steering: Steering
+    errors: dict[int, Tensor] = field(default_factory=dict)
+    moved: Tensor | None = None
+    number: int = 0
+
+    def __post_init__(self) -> None:
+        self.plain_scale: Callable[..., Tensor] = self.scheduler.scale_model_input
+        self.plain_step: Callable[..., Any] = self.scheduler.step
 
     def scale_model_input(self, sample: Tensor, timestep: Tensor) -> Tensor:
         if float(timestep) == float(self.scheduler.timesteps[0]):
@@ -98,24 +95,15 @@ class _Steered:
             return self.plain_scale(sample, timestep)
         # Classifier-free guidance passes each latent to the U-Net twice, with and without the prompt.
         copies = 2 if len(sample) % 2 == 0 and torch.equal(*sample.chunk(2)) else 1
-        latents = self._move(sample.chunk(copies)[0], timestep)
-        self.moved = latents
-        return self.plain_scale(torch.cat([latents] * copies), timestep)
+        latents = sample.chunk(copies)[0]
+        text = self.backbone.embed_text(list(self.prompts))
+        text = text.expand(len(latents)) if len(self.prompts) == 1 else text
+        self.moved, self.errors[self.number] = steer(
+            self.backbone, self.goals, self.steering, latents, timestep, text, self.number, self.plain_scale
+        )
+        return self.plain_scale(torch.cat([self.moved] * copies), timestep)
 
     def step(self, model_output: Tensor, timestep: Tensor, sample: Tensor, *args: Any, **options: Any) -> Any:
         start = sample if self.moved is None else self.moved.to(sample.dtype)
         self.number, self.moved = self.number + 1, None
         return self.plain_step(model_output, timestep, start, *args, **options)
-
-    def _move(self, latents: Tensor, timestep: Tensor) -> Tensor:
-        size = (latents.shape[-2] * self.backbone.stride, latents.shape[-1] * self.backbone.stride)
-        text = self.backbone.embed_text(list(self.prompts))
-        text = text.expand(len(latents)) if len(self.prompts) == 1 else text
-        for inner in range(self.steering.inner_steps):
-            scaled = self.plain_scale(latents, timestep)
-            gradient, error = goal_gradient(self.backbone, self.goals, scaled, timestep, text, self.number, size)
-            if inner == 0:
-                self.errors[self.number] = error
-            factor = float((scaled.flatten()[0] / latents.flatten()[0]).item()) if scaled is not latents else 1.0
-            latents = move(scaled, gradient, self.steering) / factor
-        return latents

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.backbones.text import TextEmbedding
-from gensight.diffusion.sampling import SamplerName, StepHook, build_scheduler, run_sampler
+from gensight.diffusion.sampling import Denoise, SamplerName, StepHook, build_scheduler, run_sampler
 from gensight.guidance.goals import Goal
-from gensight.guidance.steering import Steering, goal_gradient, move
+from gensight.guidance.steering import Steering, steer
 from gensight.samples import Size
 
 Watch = Callable[[int, Tensor], None]
@@ -108,47 +108,32 @@ def sample(
         assert sampling.first == 0  # checked by the caller: a trajectory from noise starts at step 0
         shape = (len(generators), *backbone.latent_shape(sampling.size))
         latents = randn_tensor(shape, generator=generators, device=backbone.device) * scheduler.init_noise_sigma
-    text = _embed(backbone, sampling, len(latents))
+    text = backbone.embed_text([sampling.prompt]).expand(len(latents))
     steered = steered_steps(sampling, steering) if goals and steering.weight else range(0)
-    steps = _SteeredSteps(backbone, scheduler, goals, steering, steered, text.positive, sampling, keep_latents, watch)
-
-    def denoise(x_t: Tensor, timestep: Tensor) -> Tensor:
-        return _predict(backbone, x_t, timestep, text, sampling.guidance_scale)
-
+    steps = _SteeredSteps(backbone, scheduler, goals, steering, steered, text, keep_latents, watch)
     with backbone.checkpointed(steering.memory == "low"):
         clean = run_sampler(
-            denoise, scheduler, latents, first_step=sampling.first, generators=generators, eta=sampling.eta, hook=steps
-        )
+            _denoiser(backbone, sampling, text), scheduler, latents, first_step=sampling.first, generators=generators,
+            eta=sampling.eta, hook=steps,
+        )  # fmt: skip
     return Trajectory(backbone.decode_latent(clean).clamp(0, 1), clean, steps.latents, steps.timesteps, steps.errors)
 
 
-@dataclass(frozen=True, eq=False)
-class _Text:
-    positive: TextEmbedding
-    negative: TextEmbedding | None
-
-    @property
-    def both(self) -> TextEmbedding:
-        assert self.negative is not None
-        pooled = None
-        if self.positive.pooled is not None and self.negative.pooled is not None:
-            pooled = torch.cat([self.negative.pooled, self.positive.pooled])
-        return TextEmbedding(torch.cat([self.negative.tokens, self.positive.tokens]), pooled)
-
-
-def _embed(backbone: DiffusionBackbone, sampling: ImageSampling, batch: int) -> _Text:
-    positive = backbone.embed_text([sampling.prompt]).expand(batch)
+def _denoiser(backbone: DiffusionBackbone, sampling: ImageSampling, positive: TextEmbedding) -> Denoise:
+    """The U-Net under classifier-free guidance (Ho and Salimans, 2021), both passes in one batch."""
     if sampling.guidance_scale == 1:
-        return _Text(positive, None)
-    return _Text(positive, backbone.embed_text([sampling.negative_prompt]).expand(batch))
+        return lambda x_t, timestep: backbone.denoise(x_t, timestep, positive)[0]
+    negative = backbone.embed_text([sampling.negative_prompt]).expand(len(positive.tokens))
+    pooled = None
+    if positive.pooled is not None and negative.pooled is not None:
+        pooled = torch.cat([negative.pooled, positive.pooled])
+    both = TextEmbedding(torch.cat([negative.tokens, positive.tokens]), pooled)
 
+    def denoise(x_t: Tensor, timestep: Tensor) -> Tensor:
+        without, given = backbone.denoise(torch.cat([x_t, x_t]), timestep, both)[0].chunk(2)
+        return without + sampling.guidance_scale * (given - without)
 
-def _predict(backbone: DiffusionBackbone, scaled: Tensor, timestep: Tensor, text: _Text, scale: float) -> Tensor:
-    """Classifier-free guidance (Ho and Salimans, 2021), both passes in one batch."""
-    if text.negative is None:
-        return backbone.denoise(scaled, timestep, text.positive)[0]
-    negative, positive = backbone.denoise(torch.cat([scaled, scaled]), timestep, text.both)[0].chunk(2)
-    return negative + scale * (positive - negative)
+    return denoise
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +146,6 @@ class _SteeredSteps(StepHook):
     steering: Steering
     steered: range
     text: TextEmbedding
-    sampling: ImageSampling
     keep_latents: bool
     watch: Watch
     latents: dict[int, Tensor] = field(default_factory=dict)
@@ -169,27 +153,15 @@ class _SteeredSteps(StepHook):
     errors: dict[int, Tensor] = field(default_factory=dict)
 
     def before(self, number: int, timestep: Tensor, x_t: Tensor) -> Tensor:
+        scale = self.scheduler.scale_model_input
         if number in self.steered:
-            x_t, self.errors[number] = self._steer(number, timestep, x_t)
+            x_t, self.errors[number] = steer(
+                self.backbone, self.goals, self.steering, x_t, timestep, self.text, number, scale
+            )
         if self.keep_latents:
-            self.latents[number] = self.scheduler.scale_model_input(x_t, timestep)
+            self.latents[number] = scale(x_t, timestep)
             self.timesteps[number] = float(timestep)
         return x_t
 
     def after(self, number: int, x_t: Tensor) -> None:
         self.watch(number, x_t)
-
-    def _steer(self, number: int, timestep: Tensor, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """The latents after the step's moves, and the goals' error before them."""
-        first: Tensor | None = None
-        for _ in range(self.steering.inner_steps):
-            scaled = self.scheduler.scale_model_input(latents, timestep)
-            gradient, error = goal_gradient(
-                self.backbone, self.goals, scaled, timestep, self.text, number, self.sampling.size
-            )
-            first = error if first is None else first
-            # Scaling multiplies latents by a number; the moved latents are divided by it again.
-            factor = float((scaled.flatten()[0] / latents.flatten()[0]).item()) if scaled is not latents else 1.0
-            latents = move(scaled, gradient, self.steering) / factor
-        assert first is not None
-        return latents, first

@@ -1,6 +1,6 @@
 """The gradient step that moves a latent towards the goals."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, assert_never, get_args
 
@@ -43,6 +43,42 @@ class Steering:
     def num_steps(self, steps: int) -> int:
         """How many of a trajectory's steps are steered."""
         return round(self.share * steps)
+
+
+def steer(
+    backbone: DiffusionBackbone,
+    goals: Sequence[Goal],
+    steering: Steering,
+    latents: Tensor,
+    timestep: int | Tensor,
+    text: TextEmbedding,
+    step: int,
+    scale: Callable[[Tensor, int | Tensor], Tensor],
+) -> tuple[Tensor, Tensor]:
+    """The latents after all moves of a step, and the goals' error (batch,) before them.
+
+    Args:
+        backbone: Frozen; all goals read it.
+        goals: The guidance goals.
+        steering: How latents are moved.
+        latents: (batch, channels, h, w) before the step, as the scheduler keeps them.
+        timestep: Of the step.
+        text: The prompts, one for each image.
+        step: Number of the step, from 0.
+        scale: Multiplies latents by a number for the U-Net: the scheduler's `scale_model_input`.
+
+    Raises:
+        RunError: If a gradient is not finite.
+    """
+    errors = []
+    size = (latents.shape[-2] * backbone.stride, latents.shape[-1] * backbone.stride)
+    for _ in range(steering.inner_steps):
+        scaled = scale(latents, timestep)
+        gradient, error = goal_gradient(backbone, goals, scaled, timestep, text, step, size)
+        errors.append(error)
+        factor = float((scaled.flatten()[0] / latents.flatten()[0]).item()) if scaled is not latents else 1.0
+        latents = move(scaled, gradient, steering) / factor
+    return latents, errors[0]
 
 
 def goal_gradient(

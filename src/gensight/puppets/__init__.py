@@ -8,6 +8,6 @@
 - `scenery/`: furniture and trees, rooms, ground, hills and sky; named colours and procedural tiles.
 - `shapes`, `vectors`, `camera`: convex pieces in metres; the pinhole camera that turns them into ordered polygons.
 - `render`: polygons to colour, metric depth and edges.
-- `correspondence`: where a point of one frame lies in another frame of the scene (`Correspondences`).
+- `correspondence`: where a point of one frame lies in another frame of the scene (`correspond`).
 - `captions`: sentences in a closed vocabulary (`CAPTION_WORDS`).
 """

@@ -42,9 +42,9 @@ class Camera:
         return (points - self.position) @ self.rotation.T
 
     def intrinsics(self, size: Size) -> Array:
-        """float64 (3, 3): camera coordinates (right, up, depth) to homogeneous image pixels."""
+        """float64 (3, 3): camera coordinates as `pose` has them to homogeneous image pixels."""
         f = self.focal * min(size)
-        return np.array([[f, 0.0, size[1] / 2], [0.0, -f, size[0] / 2], [0.0, 0.0, 1.0]])
+        return np.array([[f, 0.0, size[1] / 2], [0.0, f, size[0] / 2], [0.0, 0.0, 1.0]])
 
     @property
     def pose(self) -> Array:
@@ -57,11 +57,6 @@ class Camera:
         pose[:3, :3] = flip[:, None] * self.rotation.T * flip
         pose[:3, 3] = flip * self.position
         return pose
-
-    def pinhole(self, size: Size) -> Array:
-        """float64 (3, 3): camera coordinates as `pose` has them to homogeneous image pixels."""
-        f = self.focal * min(size)
-        return np.array([[f, 0.0, size[1] / 2], [0.0, f, size[0] / 2], [0.0, 0.0, 1.0]])
 
     def world_to_image(self, points: Array, size: Size) -> tuple[Array, Array]:
         """(..., 3) world metres to (..., 2) pixels and their depth (...) in metres; NaN pixels behind the camera."""
@@ -107,7 +102,8 @@ class Piece:
         if self.shape.surface == "plane":
             origin, first, last = self.local[0, :3], self.local[1, :3], self.local[-1, :3]
             u, v = _unit(first - origin), _unit(last - origin)
-            return camera.intrinsics(size) @ np.stack([u, v, origin], 1)
+            upwards = np.array([1.0, -1.0, 1.0])  # of what is up here, image rows go down
+            return (camera.intrinsics(size) * upwards) @ np.stack([u, v, origin], 1)
         f, half_width, half_height = camera.focal * min(size), size[1] / 2, size[0] / 2
         (ax, ay, az, _), (bx, by, bz, _) = self.local[0].tolist(), self.local[-1].tolist()
         pa, qa, pb, qb = f * ax / az, -f * ay / az, f * bx / bz, -f * by / bz
@@ -115,11 +111,12 @@ class Piece:
         length = max(((ax - bx) ** 2 + (ay - by) ** 2 + (az - bz) ** 2) ** 0.5, 1e-3)
         dx, dy = pb - pa, qb - qa
         seen = (dx * dx + dy * dy) ** 0.5
-        if seen < 0.25 * scale * length or length < 0.02:  # an axis towards the camera gives no direction
-            dx, dy = (dx / seen, dy / seen) if seen > 0.05 * scale * length and length >= 0.02 else (0.0, 1.0)
+        if length < 0.02:
+            dx, dy = 0.0, 1.0
+            vx, vy = dx * scale, dy * scale
+        elif seen < 0.25 * scale * length:  # an axis towards the camera gives no direction
+            dx, dy = (dx / seen, dy / seen) if seen > 0.05 * scale * length else (0.0, 1.0)
             vx, vy = dx * 0.25 * scale, dy * 0.25 * scale
-            if length < 0.02:
-                vx, vy = dx * scale, dy * scale
         else:
             vx, vy = dx / length, dy / length
             dx, dy = dx / seen, dy / seen
@@ -184,23 +181,18 @@ class Projection:
             cv2.fillConvexPoly(canvas, piece.polygon, index + 1, cv2.LINE_8, SHIFT)
         return canvas
 
-    def label_at(self, point: Array) -> int:
-        """The label under an image point; points beyond the frame take the nearest pixel's."""
-        height, width = self.labels.shape
+    def piece_at(self, point: Array) -> Piece | None:
+        """The topmost piece at an image point within the frame; None where there is none."""
         x, y = (int(value) for value in np.asarray(point) * self.oversampling)
-        return int(self.labels[min(max(y, 0), height - 1), min(max(x, 0), width - 1)])
-
-    def name_at(self, point: Array) -> str:
-        """Name of the topmost shape at an image point, or "" where there is none."""
-        label = self.label_at(point)
-        return self.pieces[label - 1].shape.name if label else ""
+        label = self.labels[y, x]
+        return self.pieces[label - 1] if label else None
 
     def depth_at(self, point: Array) -> Number:
-        """Depth in metres of the topmost surface at an image point; infinite where there is none."""
-        label = self.label_at(point)
-        if label == 0:
+        """Depth in metres of the topmost surface at an image point within the frame; infinite where there is none."""
+        piece = self.piece_at(point)
+        if piece is None:
             return np.inf
-        a, b, c, low, high = self.pieces[label - 1].inverse_depth(self.camera, self.size)
+        a, b, c, low, high = piece.inverse_depth(self.camera, self.size)
         inverse = min(max(a * float(point[0]) + b * float(point[1]) + c, low), high)
         return 1 / inverse if inverse > 0 else np.inf
 

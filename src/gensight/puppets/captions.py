@@ -1,5 +1,6 @@
 """Captions of what can be seen, in a closed vocabulary: `CAPTION_WORDS`."""
 
+from collections.abc import Mapping
 from random import Random
 
 from gensight.puppets.bodies.people import Person
@@ -7,8 +8,9 @@ from gensight.puppets.bodies.poses import ARM_PAIRS, STANCES
 from gensight.puppets.bodies.species import SPECIES
 from gensight.puppets.scenery.objects import NOUNS
 from gensight.puppets.scenery.palette import CLOTH_PATTERNS, COLOURS
-from gensight.puppets.scenes import Scene, Subject, facing_word
+from gensight.puppets.scenes import Moment, Scene, Subject, facing_word
 from gensight.puppets.shapes import Number, Vector
+from gensight.samples import Array, Size
 
 _GARMENTS = ("shirt", "sweater", "jacket", "dress", "trousers", "shorts", "skirt")
 _OTHERS = (
@@ -18,33 +20,28 @@ _OTHERS = (
 )
 CAPTION_WORDS: tuple[str, ...] = tuple(
     sorted(
-        set(_OTHERS.split())
-        | set(SPECIES)
-        | set(COLOURS)
-        | set(CLOTH_PATTERNS)
-        | set(NOUNS)
-        | set(_GARMENTS)
+        {*_OTHERS.split(), *_GARMENTS, *SPECIES, *COLOURS, *CLOTH_PATTERNS, *NOUNS, *(name for name, _ in STANCES)}
         | {word for pair in ARM_PAIRS for word in pair[2].split()}
-        | {name for name, _ in STANCES}
     )
 )
 """Every word that a caption can contain, in alphabetical order. Captions have no punctuation but commas."""
 
 
-def caption(
-    scene: Scene, seen: dict[int, Number], places: dict[int, Number], positions: list[Vector], size_share: Number
-) -> str:
-    """A sentence about a picture.
+def caption(scene: Scene, moment: Moment, boxes: Mapping[int, tuple[Array, int]], size: Size) -> str:
+    """A sentence about a picture of this size.
 
     Args:
         scene: The rendered scene.
-        seen: Share of the image that each visible entity covers, by entity index.
-        places: Horizontal middle of each visible entity, as a share of the width.
-        positions: World places of all entities.
-        size_share: Share of the image's height that the largest subject takes.
+        moment: Its rendered moment.
+        boxes: Index of each visible entity -> the box around its visible pixels, and their number.
+        size: (height, width).
     """
     random = Random(scene.caption_seed)
     first = scene.first_subject
+    seen = {entity: count / (size[0] * size[1]) for entity, (_, count) in boxes.items()}
+    places = {entity: float(box[0] + box[2]) / 2 / size[1] for entity, (box, _) in boxes.items()}
+    heights = [float(box[3] - box[1]) / size[0] for entity, (box, _) in boxes.items() if entity >= first]
+    positions = [entity.position for entity in moment.entities]
     subjects = sorted((i for i in seen if i >= first and seen[i] > 0.004), key=lambda i: -seen[i])
     things = [i for i in seen if 0 < i < first and seen[i] > 0.012]
     parts: list[str] = []
@@ -59,18 +56,15 @@ def caption(
             parts.append("and " + _phrase(random, scene, subjects[2] - first, False))
     if things and random.random() < 0.6:
         thing = max(things, key=lambda i: seen[i]) if random.random() < 0.7 else random.choice(things)
-        words = " ".join((_article(scene.object_words[thing - 1][0]), *scene.object_words[thing - 1]))
-        if subjects:
-            parts.append(f"{_relation(random, places, positions, subjects[0], thing)} {words}")
-        else:
-            parts.append(f"with {words}")
+        relation = _relation(random, places, positions, subjects[0], thing) if subjects else "with"
+        parts += [relation, *_with_article(scene.object_words[thing - 1])]
     text = " ".join(parts)
     if random.random() < 0.85:
         text += ", on " + " ".join(scene.place.words)
     if random.random() < 0.4:
-        name = scene.place.backdrop
-        text += (", in front of " if scene.place.indoors else ", under ") + " ".join((_article(name[0]), *name))
-    if size_share > 1.05 and random.random() < 0.5:
+        text += ", in front of " if scene.place.indoors else ", under "
+        text += " ".join(_with_article(scene.place.backdrop))
+    if max(heights, default=0.0) > 1.05 and random.random() < 0.5:
         text += ", close up"
     return text
 
@@ -93,58 +87,42 @@ def _relation(random: Random, places: dict[int, Number], positions: list[Vector]
 def _phrase(random: Random, scene: Scene, index: int, brief: bool) -> str:
     """One subject in words."""
     subject = scene.subjects[index]
-    words = _person(random, subject.person, brief) if subject.person is not None else _animal(subject)
-    words += _doing(random, subject)
-    return " ".join(words)
+    if subject.animal is not None:
+        words = [*_with_article(subject.animal.coat_words), subject.animal.word]
+    else:
+        assert subject.person is not None
+        words = _person(random, subject.person, brief)
+    return " ".join(words + _doing(random, subject))
 
 
 def _person(random: Random, person: Person, brief: bool) -> list[str]:
-    word = person.word if random.random() < 0.9 else "person"
-    words = ["a", word]
+    words = ["a", person.word if random.random() < 0.9 else "person"]
     if brief:
         return words
     top = "dress" if person.garment == "dress" else person.top_name
-    words += ["in", _article(person.top_words[0]), *person.top_words, top]
+    words += ["in", *_with_article(person.top_words), top]
     if person.garment != "dress" and random.random() < 0.7:
-        article = [_article(person.bottom_words[0])] if person.garment == "skirt" else []
-        words += ["and", *article, *person.bottom_words, person.garment]
-    extras = [
-        name
-        for name, worn in (
-            ("glasses", person.glasses),
-            ("a backpack", person.backpack is not None),
-            ("a cap" if person.hat == "cap" else "a hat", bool(person.hat)),
-        )
-        if worn
-    ]
+        skirt = person.garment == "skirt"
+        words += ["and", *(_with_article(person.bottom_words) if skirt else person.bottom_words), person.garment]
+    extras = ["glasses"] if person.glasses else []
+    extras += ["a backpack"] if person.backpack is not None else []
+    extras += ["a cap" if person.hat == "cap" else "a hat"] if person.hat else []
     if extras and random.random() < 0.6:
         words += ["with", random.choice(extras)]
     return words
 
 
-def _animal(subject: Subject) -> list[str]:
-    assert subject.animal is not None
-    return [_article(subject.animal.coat_words[0]), *subject.animal.coat_words, subject.animal.word]
-
-
 def _doing(random: Random, subject: Subject) -> list[str]:
-    if subject.pose is not None:
-        words = [subject.pose.stance] if random.random() < 0.7 or subject.pose.stance != "standing" else []
-        if subject.pose.arm_words:
-            words += [
-                *(["and"] if words and not subject.pose.arm_words.startswith("with") else []),
-                subject.pose.arm_words,
-            ]
-    else:
-        assert subject.animal is not None
-        words = (
-            [subject.animal.stance] if random.random() < 0.7 or subject.animal.stance in ("sitting", "lying") else []
-        )
+    stance, arms = subject.stance, "" if subject.pose is None else subject.pose.arm_words
+    usual = ("standing",) if subject.pose is not None else ("standing", "walking")
+    words = [stance] if random.random() < 0.7 or stance not in usual else []
+    if arms:
+        words += ["and", arms] if words and not arms.startswith("with") else [arms]
     if random.random() < 0.35:
         facing = facing_word(subject.yaw)
         words.append({"front": "seen from the front", "back": "seen from the back"}.get(facing, f"facing {facing}"))
     return words
 
 
-def _article(word: str) -> str:
-    return "an" if word[0] in "aeiou" else "a"
+def _with_article(words: tuple[str, ...]) -> tuple[str, ...]:
+    return "an" if words[0][0] in "aeiou" else "a", *words

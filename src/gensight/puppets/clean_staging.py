@@ -5,18 +5,18 @@ style.
 """
 
 from dataclasses import dataclass, replace
-from math import atan, hypot
+from math import atan
 from random import Random
 
 import numpy as np
 
-from gensight.puppets.bodies.people import person_joints
 from gensight.puppets.camera import Camera, look
 from gensight.puppets.scenery import objects
+from gensight.puppets.scenery.objects import Things
 from gensight.puppets.scenery.surroundings import outdoors, room
 from gensight.puppets.scenes import Lens, Light, Scene, Subject, body_at
-from gensight.puppets.shapes import Entity, Number
-from gensight.puppets.staging import aim_gazes, apart, draw_drift, draw_subject, room_for
+from gensight.puppets.shapes import Number
+from gensight.puppets.staging import aim_gazes, apart, clear, draw_drift, draw_subject, room_for, seat_height
 from gensight.samples import Array
 
 MARGIN = 0.03  # share of the image's shorter side that stays free around every subject
@@ -40,11 +40,11 @@ def draw_clean_scene(seed: int, index: int, kinds: str = "all", num_subjects: tu
         count += 1
     camera, subjects = _subjects(random, kinds, count)
     indoors = random.random() < (0.5 if any(subject.person for subject in subjects) else 0.25)
-    things, words = _things(random, subjects, indoors, camera)
-    spots = [(s.x, s.z) for s in subjects] + [(thing.position[0], thing.position[2]) for thing in things]
+    things = _things(random, subjects, indoors, camera)
+    spots = [(s.x, s.z) for s in subjects] + things.spots
     place = room(random, spots or [(0.0, 3.0)]) if indoors else outdoors(random)
-    light = _light(random)
-    scene = Scene(place, things, words, subjects, camera, draw_drift(random), light, random.getrandbits(32))
+    light, drift = _light(random), draw_drift(random)
+    scene = Scene(place, things.entities, things.words, subjects, camera, drift, light, random.getrandbits(32))
     aim_gazes(random, scene)
     return scene
 
@@ -83,29 +83,21 @@ def _balls(subject: Subject) -> tuple[Array, Array]:
     places = list(body.joints.values())
     if subject.person is not None:
         height = subject.person.height
-        head = 0.5 * subject.person.head * height
         radii = [0.06 * height * subject.person.build] * len(places)
-        radii[list(body.joints).index("head")] = 1.35 * head  # with hair and hats
+        radii[list(body.joints).index("head")] = 1.35 * (0.5 * subject.person.head * height)  # with hair and hats
     else:
-        assert subject.animal is not None
-        assert body.head is not None
-        animal = subject.animal
-        half = body.head.radius
-        thick = {"chest": animal.trunk * animal.height, "rump": animal.trunk * animal.height, "neck": 1.2 * half}
-        radii = [thick.get(name, 0.09 * animal.height) for name in body.joints]
-        snout = animal.species.head[1] * animal.height
-        places += [
-            body.head.centre,
-            tuple(np.add(body.head.centre, np.multiply(body.head.forward, snout + 0.5 * half))),
-        ]
-        radii += [1.9 * half, 0.8 * half]  # with ears and horns
-        length, _, angle, _ = animal.species.tail
+        animal, head = subject.animal, body.head
+        assert animal is not None
+        assert head is not None
+        height, half = animal.height, head.radius
+        thick = {"chest": animal.trunk * height, "rump": animal.trunk * height, "neck": 1.2 * half}
+        radii = [thick.get(name, 0.09 * height) for name in body.joints]
+        snout = np.add(head.centre, np.multiply(head.forward, animal.species.head[1] * height + 0.5 * half))
+        length, angle = animal.species.tail[0], np.radians(animal.species.tail[2])
         x, y, z = body.joints["tail_root"]
-        rise = np.radians(angle)
-        places.append(
-            (x, max(y + 0.8 * length * animal.height * np.sin(rise), 0.0), z - length * animal.height * np.cos(rise))
-        )
-        radii.append(0.12 * animal.height)
+        tail = (x, max(y + 0.8 * length * height * np.sin(angle), 0.0), z - length * height * np.cos(angle))
+        places += [head.centre, tuple(snout), tail]
+        radii += [1.9 * half, 0.8 * half, 0.12 * height]  # with ears and horns
     return np.array(places) @ body.axes, np.array(radii)
 
 
@@ -117,10 +109,8 @@ def _frame(balls: tuple[Array, Array], x: Number, z: Number, camera: Camera) -> 
         return None
     unit = camera.focal / depth
     across, down, reach = right * unit, -up * unit, radii * unit
-    return _Frame(
-        float((across - reach).min()), float((across + reach).max()),
-        float((down - reach).min()), float((down + reach).max()),
-    )  # fmt: skip
+    ends = (across - reach).min(), (across + reach).max(), (down - reach).min(), (down + reach).max()
+    return _Frame(*map(float, ends))
 
 
 def _subjects(random: Random, kinds: str, count: int) -> tuple[Lens, list[Subject]]:
@@ -187,39 +177,28 @@ def _join(random: Random, kinds: str, subjects: list[Subject], camera: Camera) -
             return
 
 
-def _things(
-    random: Random, subjects: list[Subject], indoors: bool, camera: Lens
-) -> tuple[list[Entity], list[tuple[str, ...]]]:
+def _things(random: Random, subjects: list[Subject], indoors: bool, camera: Lens) -> Things:
     """Seats under those who sit, a few things beside and behind them, and now and then a low one in front."""
-    things: list[Entity] = []
-    words: list[tuple[str, ...]] = []
-
-    def put(builder: objects.Builder, x: Number, z: Number, yaw: Number, height: Number = 0.0) -> None:
-        entity, name = objects.place(random, builder, x, z, yaw, height)
-        things.append(entity)
-        words.append(name)
-
+    things = Things(random)
     for subject in subjects:
-        if subject.pose is not None and subject.person is not None and subject.pose.stance == "sitting":
-            hip = person_joints(subject.person, subject.pose, 0.0)["left_hip"][1] - 0.05 * subject.person.height
-            put(objects.stool, subject.x, subject.z, subject.yaw, max(hip, 0.15))
-            things[-1].whole = False
+        if seat := seat_height(subject):
+            things.put(objects.stool, subject.x, subject.z, subject.yaw, seat)
     nearest = min((subject.z for subject in subjects), default=3.0)
     if subjects and subjects[0].height > 1.0 and random.random() < OCCLUDER:
         subject = subjects[0]
         z = nearest - random.uniform(0.3, 0.6) - room_for(subject)
         if z > 1.2:
             x = subject.x * z / subject.z + random.choice((-1, 1)) * random.uniform(0.3, 0.5)
-            put(random.choice((objects.ball, objects.crate)), x, z, random.gauss(0, 0.4))
+            things.put(random.choice((objects.ball, objects.crate)), x, z, random.gauss(0, 0.4))
     for _ in range(random.choice((0, 1, 1, 2, 2, 3))):
         builder = random.choice(objects.INDOORS if indoors else (*objects.OUTDOORS, objects.tree, objects.house))
         z = nearest * random.uniform(1.0, 1.9) + random.uniform(0.4, 2.0)
         if builder in (objects.tree, objects.house):
             z += random.uniform(3.0, 12.0) + (12.0 if builder is objects.house else 0.0)
         x = random.uniform(-0.55, 0.55) * z / camera[6]
-        if all(hypot(x - s.x, z - s.z) > 0.8 + room_for(s) for s in subjects):
-            put(builder, x, z, random.gauss(0, 0.6))
-    return things, words
+        if clear(subjects, x, z):
+            things.put(builder, x, z, random.gauss(0, 0.6))
+    return things
 
 
 def _light(random: Random) -> Light:

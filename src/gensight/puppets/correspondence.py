@@ -1,41 +1,22 @@
 """Dense correspondences: where the surface under a point of one frame lies in another frame of the scene."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from gensight.geometry import pixel_centres
 from gensight.puppets.camera import Projection
-from gensight.samples import Array, Relation, Size
+from gensight.samples import Array, Size
 
 
-@dataclass(frozen=True, eq=False)
-class Correspondences:
-    """Points of two frames that show the same place on the same surface.
-
-    Attributes:
-        first: float64 (n, 2) image pixels in the first frame.
-        second: float64 (n, 2) image pixels in the second frame; NaN where the surface is not rendered or cannot be
-            followed (the sky, hair and hats), and possibly outside of the frame or behind something where not visible.
-        visible: bool (n,): the place can be seen in the second frame.
-    """
-
-    first: Array
-    second: Array
-    visible: Array
-
-    @property
-    def relation(self) -> Relation:
-        """The same as tracks over two images: float64 (2, n, 2), NaN where not visible."""
-        tracks = np.stack([self.first, np.where(self.visible[:, None], self.second, np.nan)])
-        return Relation("tracks", tracks)
-
-
-def correspond(first: Projection, second: Projection, points: Array) -> Correspondences:
+def correspond(first: Projection, second: Projection, points: Array) -> tuple[Array, Array]:
     """Follows image points (n, 2) of the first frame into the second.
 
     Each painted piece carries its own paint coordinates, so a point goes from the first image to the piece's paint and
     from there to the second image; it is visible there if the same piece is on top.
+
+    Returns:
+        float64 (n, 2), the places in the second frame: NaN where the surface is not rendered or cannot be followed (the
+        sky, hair and hats), and possibly outside of the frame or behind something; and bool (n,), whether they can be
+        seen there.
     """
     points = np.asarray(points, dtype=np.float64)
     found, visible = np.full_like(points, np.nan), np.zeros(len(points), bool)
@@ -54,7 +35,7 @@ def correspond(first: Projection, second: Projection, points: Array) -> Correspo
         mapped = np.concatenate([points[chosen], np.ones((len(chosen), 1))], 1) @ matrix.T
         found[chosen] = mapped[:, :2] / mapped[:, 2:]
         visible[chosen] = _labels(second, found[chosen]) == index + 1
-    return Correspondences(points, found, visible)
+    return found, visible
 
 
 def grid(size: Size, grid_size: Size) -> Array:

@@ -7,18 +7,30 @@ from gensight.puppets.camera import SHIFT, Piece, Projection
 from gensight.puppets.scenery import textures
 from gensight.puppets.scenery.surroundings import Sky
 from gensight.puppets.scenes import Light, Scene
-from gensight.puppets.shapes import DECOR, GROUND, WALL, Colour, Number
+from gensight.puppets.shapes import DECOR, GROUND, WALL, Number
 from gensight.samples import Array, Size
 
 _SHARES = np.linspace(0, 1, 256, dtype=np.float32)[:, None, None]
 MAX_DEPTH = 300.0  # metres: the end of the ground
+# Half width and half depth of a shadow, metres.
+_FOOTPRINTS = {
+    "person": (0.32, 0.26), "house": (4.0, 3.0), "fence": (1.8, 0.1), "cat": (0.1, 0.22),
+    **dict.fromkeys(("horse", "cow", "zebra", "bear"), (0.4, 0.85)),
+    **dict.fromkeys(("dog", "sheep", "pig", "goat"), (0.2, 0.42)),
+    **dict.fromkeys(("ball", "lamp", "plant"), (0.2, 0.18)),
+    **dict.fromkeys(("sofa", "bench", "table"), (0.8, 0.4)),
+}  # fmt: skip
 _DEPTH_STEP = 0.08  # relative: a larger one between neighbours is an edge within one thing of one paint
 
 
 def paint(scene: Scene, projection: Projection) -> Array:
     """uint8 RGB (height, width, 3): the picture."""
     scale, size = projection.oversampling, projection.size
-    canvas = _background(scene, projection)
+    height, width = (side * scale for side in size)
+    if scene.place.sky is None:
+        canvas: Array = np.full((height, width, 3), scene.place.fill, np.uint8)
+    else:
+        canvas = cv2.resize(_sky(scene.place.sky, projection), (width, height))
     shaded = False
     seen = np.bincount(projection.labels.ravel(), minlength=len(projection.pieces) + 1)[1:].tolist()
     for piece, pixels in zip(projection.pieces, seen, strict=True):
@@ -31,13 +43,6 @@ def paint(scene: Scene, projection: Projection) -> Array:
     if scale > 1:
         canvas = cv2.resize(canvas, size[::-1], interpolation=cv2.INTER_AREA)
     return expose(canvas, scene.light)
-
-
-def _background(scene: Scene, projection: Projection) -> Array:
-    height, width = (side * projection.oversampling for side in projection.size)
-    if scene.place.sky is None:
-        return np.full((height, width, 3), scene.place.fill, np.uint8)
-    return cv2.resize(_sky(scene.place.sky, projection), (width, height))
 
 
 def _sky(sky: Sky, projection: Projection) -> Array:
@@ -67,10 +72,8 @@ def _shadows(canvas: Array, scene: Scene, projection: Projection) -> None:
     """Soft dark patches on the ground under subjects and things."""
     scale, size = projection.oversampling, projection.size
     angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
-    for index, entity in enumerate(projection.entities):
-        if index == 0:
-            continue
-        wide, deep = _footprint(entity.name)
+    for entity in projection.entities[1:]:
+        wide, deep = _FOOTPRINTS.get(entity.name, (0.42, 0.35))
         local = np.stack([wide * np.cos(angles), np.full(16, 0.005), deep * np.sin(angles)], -1)
         points, depth = projection.camera.world_to_image(local @ entity.axes + entity.position, size)
         if depth.min() < 0.2:
@@ -88,35 +91,15 @@ def _shadows(canvas: Array, scene: Scene, projection: Projection) -> None:
         region[:] = cv2.multiply(region, cv2.merge([mask, mask, mask]), scale=1 / 255)
 
 
-def _footprint(name: str) -> tuple[Number, Number]:
-    """Half width and half depth of a shadow, metres."""
-    match name:
-        case "person":
-            return 0.32, 0.26
-        case "horse" | "cow" | "zebra" | "bear":
-            return 0.4, 0.85
-        case "dog" | "sheep" | "pig" | "goat":
-            return 0.2, 0.42
-        case "cat":
-            return 0.1, 0.22
-        case "ball" | "lamp" | "plant":
-            return 0.2, 0.18
-        case "house":
-            return 4.0, 3.0
-        case "fence":
-            return 1.8, 0.1
-        case "sofa" | "bench" | "table":
-            return 0.8, 0.4
-        case _:
-            return 0.42, 0.35
-
-
 def _paint_piece(canvas: Array, piece: Piece, projection: Projection) -> None:
     material, polygon = piece.shape.material, piece.polygon
     if material.texture is None or material.second is None:
         cv2.fillConvexPoly(canvas, polygon, material.colour, cv2.LINE_AA, SHIFT)
         if material.round and piece.core is not None:
-            _lighten(canvas, piece.core, material.colour)
+            # A lighter core, up and to the left, so that limbs look round.
+            lit = tuple(min(channel * 1.1 + 6, 255.0) for channel in material.colour)
+            hull = cv2.convexHull(piece.core.reshape(-1, 2)).astype(np.int32)
+            cv2.fillConvexPoly(canvas, hull, lit, cv2.LINE_AA, SHIFT)
         return
     height, width = canvas.shape[:2]
     (left, top), (right, bottom) = polygon.min(0).tolist(), polygon.max(0).tolist()
@@ -127,21 +110,14 @@ def _paint_piece(canvas: Array, piece: Piece, projection: Projection) -> None:
         cv2.fillConvexPoly(canvas, polygon, middle, cv2.LINE_AA, SHIFT)
         return
     pattern = _pattern(piece, projection, (x0, y0, x1, y1))
-    painted = cv2.applyColorMap(pattern, _ramp(material.colour, material.second))
-    if material.round and x1 - x0 > 6:
+    first, second = np.array(material.colour, np.float32), np.array(material.second, np.float32)
+    painted = cv2.applyColorMap(pattern, (first + _SHARES * (second - first)).astype(np.uint8))
+    if material.round:
         light = np.interp(np.arange(x1 - x0), [0, 0.35 * (x1 - x0), x1 - x0], [0.88, 1.1, 0.72]).astype(np.float32)
         painted = cv2.multiply(painted, np.repeat(np.repeat(light[None, :, None], y1 - y0, 0), 3, 2), dtype=cv2.CV_8U)
     mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
     cv2.fillConvexPoly(mask, polygon - (np.array([x0, y0], np.int32) << SHIFT), 255, cv2.LINE_8, SHIFT)
     cv2.copyTo(painted, mask, canvas[y0:y1, x0:x1])
-
-
-def _lighten(canvas: Array, core: Array, colour: Colour) -> None:
-    """A lighter core, up and to the left, so that limbs look round."""
-    hull = cv2.convexHull(core.reshape(-1, 2))
-    red, green, blue = colour
-    light = (min(red * 1.1 + 6, 255.0), min(green * 1.1 + 6, 255.0), min(blue * 1.1 + 6, 255.0))
-    cv2.fillConvexPoly(canvas, hull.astype(np.int32), light, cv2.LINE_AA, SHIFT)
 
 
 def _pattern(piece: Piece, projection: Projection, region: tuple[int, int, int, int]) -> Array:
@@ -166,50 +142,42 @@ def _pattern(piece: Piece, projection: Projection, region: tuple[int, int, int, 
         inverse = cv2.invertAffineTransform(forward[:2])
         return cv2.warpAffine(tile, inverse, shape, flags=mode, borderMode=cv2.BORDER_WRAP)
     pattern = cv2.warpPerspective(tile, np.linalg.inv(forward), shape, flags=mode, borderMode=cv2.BORDER_WRAP)
-    return (
-        _faded(pattern, piece, projection, region, float(tile.mean()), tile.shape[0])
-        if (piece.shape.layer in (GROUND, WALL))
-        else pattern
-    )
+    if piece.shape.layer in (GROUND, WALL):
+        return _faded(pattern, piece, projection, region, tile)
+    return pattern
 
 
 def _typical_depth(piece: Piece) -> Number:
     """The distance at which a pattern is sampled well: of the ground that of its near part."""
     depth = piece.local[:, 2]
     if piece.shape.layer == GROUND:
-        return max(float(np.clip(depth.min(), 2.5, 4.0)), 0.5)
+        return float(np.clip(depth.min(), 2.5, 4.0))
     return max(float(depth.mean()), 0.3) if depth.min() > 0 else 4.0
 
 
 def _faded(
-    pattern: Array, piece: Piece, projection: Projection, region: tuple[int, int, int, int], mean: Number, side: int
+    pattern: Array, piece: Piece, projection: Projection, region: tuple[int, int, int, int], tile: Array
 ) -> Array:
     """The pattern, fading to its mean where its texels become smaller than a pixel."""
     x0, y0, x1, y1 = region
-    scale = projection.oversampling
+    scale, mean = projection.oversampling, float(tile.mean())
     a, b, c, low, _ = piece.inverse_depth(projection.camera, projection.size)
     middle = (x0 + x1) / 2 / scale
     rows = (np.arange(y0, y1) + 0.5) / scale
     inverse = np.maximum(a * middle + b * rows + c, max(low, 1e-4))
     f = projection.camera.focal * min(projection.size) * scale
-    pixels = f * inverse * piece.shape.material.tile / side  # painted pixels per texel
+    pixels = f * inverse * piece.shape.material.tile / tile.shape[0]  # painted pixels per texel
     weight = np.clip(pixels * 2.2, 0.12, 1.0).astype(np.float32)[:, None]
     if weight.min() > 0.99:
         return pattern
     return (mean + (pattern - np.float32(mean)) * weight).astype(np.uint8)
 
 
-def _ramp(first: Colour, second: Colour) -> Array:
-    """uint8 (256, 1, 3): colours from the first to the second."""
-    start = np.array(first, np.float32)
-    return (start + _SHARES * (np.array(second, np.float32) - start)).astype(np.uint8)
-
-
 def expose(image: Array, light: Light) -> Array:
     """Light, colour cast, contrast, noise and blur of a camera."""
     height, width = image.shape[:2]
     side = min(height, width)
-    curve = np.clip(np.linspace(0, 1, 256), 0, 1) ** light.gamma
+    curve = np.linspace(0, 1, 256) ** light.gamma
     curve = np.clip(0.5 + (curve - 0.5) * light.contrast, 0, 1) * 255
     if light.even:
         table = np.rint(np.clip(curve[:, None] * np.asarray(light.cast), 0, 255)).astype(np.uint8)
@@ -224,17 +192,10 @@ def expose(image: Array, light: Light) -> Array:
     if light.blur * side > 0.3:
         values = cv2.GaussianBlur(values, (0, 0), light.blur * side)
     if light.noise > 0:
-        values += np.float32(light.noise) * _noise(light.grain, (height, width))
+        rows, columns = (start + np.arange(side) for start, side in zip(light.grain, (height, width), strict=True))
+        grain = textures.grain().take(rows, 0, mode="wrap").take(columns, 1, mode="wrap")
+        values += np.float32(light.noise) * grain
     return cv2.convertScaleAbs(np.clip(values, 0, 255))
-
-
-def _noise(start: tuple[int, int], size: Size) -> Array:
-    grain = textures.grain()
-    if size[0] <= 256 and size[1] <= 256:
-        return grain[start[0] : start[0] + size[0], start[1] : start[1] + size[1]]
-    rows = (start[0] + np.arange(size[0])) % grain.shape[0]
-    columns = (start[1] + np.arange(size[1])) % grain.shape[1]
-    return grain[rows[:, None], columns[None]]
 
 
 def depth_map(projection: Projection) -> Array:
@@ -276,8 +237,7 @@ def edge_map(projection: Projection) -> Array:
         # Borders must be resolved to half a pixel.
         labels, surface, depth = (of.repeat(2, axis=0).repeat(2, axis=1) for of in (labels, surface, depth))
     edges = np.zeros(labels.shape, dtype=np.float32)
-    for before, after in (((slice(None), slice(-1)), (slice(None), slice(1, None))),
-                          ((slice(-1), slice(None)), (slice(1, None), slice(None)))):  # fmt: skip
+    for before, after in (np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:]):
         jump = np.abs(depth[before] - depth[after]) > _DEPTH_STEP * np.minimum(depth[before], depth[after])
         border = (surface[before] != surface[after]) | (jump & (labels[before] != labels[after]))
         edges[before][border] = edges[after][border] = 1

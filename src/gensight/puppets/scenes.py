@@ -3,6 +3,7 @@
 `staging.draw_scene` generates a description from a seed; `Scene.at` gives what is visible at a moment.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import atan2, cos, degrees, pi, sin
 
@@ -24,6 +25,12 @@ FRAMES_PER_SECOND = 5.0
 Lens = tuple[Number, Number, Number, Number, Number, Number, Number]
 
 
+# float64 (K, 3) world places, (K, 3) outward normals (NaN: none), bool (K,) covered by hair or a hat
+WorldKeypoints = tuple[Array, Array, Array]
+# centre of the head and middle of the eyes in the world, half head height
+PersonHead = tuple[Array, Array, Number]
+
+
 @dataclass(frozen=True)
 class Subject:
     """A person or an animal and where it is.
@@ -34,7 +41,6 @@ class Subject:
         x, z: Place on the ground, metres.
         yaw: Facing direction, radians: 0 towards the camera, pi / 2 towards image right.
         turn: Radians per second.
-        seat: Height of what it sits on, or 0.
         gaze: What a person looks at: ("object", index), ("subject", index), ("point", world place), or None.
     """
 
@@ -52,27 +58,26 @@ class Subject:
         return "person" if self.animal is None else self.animal.word
 
     @property
-    def skeleton(self) -> Skeleton:
-        return OPENPOSE_18 if self.animal is None else ANIMAL_17
+    def stance(self) -> str:
+        """Standing, walking, sitting ..."""
+        posed = self.animal or self.pose
+        assert posed is not None
+        return posed.stance
 
     @property
     def height(self) -> Number:
         """Metres, about."""
-        if self.person is not None and self.pose is not None:
-            return self.person.height * {"sitting": 0.76, "kneeling": 0.76, "jumping": 1.1}.get(self.pose.stance, 1.0)
+        if self.person is not None:
+            return self.person.height * {"sitting": 0.76, "kneeling": 0.76, "jumping": 1.1}.get(self.stance, 1.0)
         assert self.animal is not None
-        return self.animal.height * (1.3 if self.animal.stance != "lying" else 0.8)
+        return self.animal.height * (1.3 if self.stance != "lying" else 0.8)
 
     def placed(self, time: Number) -> tuple[Array, Array]:
         """Position (3,) and axes (3, 3) in the world at a time."""
         yaw = self.yaw + self.turn * time
-        speed = 0.0
-        if self.pose is not None and self.pose.stance == "walking":
-            speed = 0.5
-        elif self.animal is not None and self.animal.stance == "walking":
-            speed = 0.3
-        forward = (sin(yaw), -cos(yaw))
-        return np.array([self.x + forward[0] * speed * time, 0.0, self.z + forward[1] * speed * time]), turned(yaw)
+        speed = (0.5 if self.person else 0.3) if self.stance == "walking" else 0.0
+        x, z = self.x + sin(yaw) * speed * time, self.z - cos(yaw) * speed * time
+        return np.array([x, 0.0, z]), turned(yaw)
 
 
 @dataclass(frozen=True)
@@ -111,15 +116,15 @@ class Moment:
     Attributes:
         entities: The surroundings (index 0), then the objects, then the subjects.
         camera: The camera.
-        keypoints: For each subject: float64 (K, 3) world places, (K, 3) outward normals (NaN: none), bool (K,) covered.
-        heads: For each subject: a person's (head centre and eye middle in the world, half head height), or None.
+        keypoints: For each subject.
+        heads: For each subject: a person's head, or None.
         targets: For each subject: world place that it looks at, or None.
     """
 
     entities: list[Entity]
     camera: Camera
-    keypoints: list[tuple[Array, Array, Array]]
-    heads: list[tuple[Array, Array, Number] | None]
+    keypoints: list[WorldKeypoints]
+    heads: list[PersonHead | None]
     targets: list[Array | None]
 
 
@@ -151,22 +156,19 @@ class Scene:
         time = frame / FRAMES_PER_SECOND
         camera = self.camera_at(time)
         bodies = [body_at(subject, time) for subject in self.subjects]
-        entities, keypoints = [self.place.entity, *self.objects], []
-        heads: list[tuple[Array, Array, Number] | None] = []
-        targets: list[Array | None] = []
+        moment = Moment([self.place.entity, *self.objects], camera, [], [], [])
         for subject, body in zip(self.subjects, bodies, strict=True):
-            if subject.person is None:
-                shapes, points = _animal(subject, body, camera)
-                heads.append(None)
-                targets.append(None)
+            head, target = None, self._target(subject, bodies)
+            if subject.animal is not None:
+                shapes, keypoints = _animal(subject.animal, body, camera)
             else:
-                target = self._target(subject, bodies)
-                shapes, points, head = _person(subject, subject.person, body, camera, target)
-                heads.append(head)
-                targets.append(target)
-            entities.append(Entity(subject.category, shapes, tuple(body.position.tolist()), body.axes))
-            keypoints.append(points)
-        return Moment(entities, camera, keypoints, heads, targets)
+                assert subject.person is not None
+                shapes, keypoints, head = _person(subject.person, body, camera, target)
+            moment.entities.append(Entity(subject.category, shapes, tuple(body.position.tolist()), body.axes))
+            moment.keypoints.append(keypoints)
+            moment.heads.append(head)
+            moment.targets.append(target)
+        return moment
 
     def _target(self, subject: Subject, bodies: "list[Body]") -> Array | None:
         match subject.gaze:
@@ -193,35 +195,43 @@ class Body:
 
 def body_at(subject: Subject, time: Number) -> Body:
     position, axes = subject.placed(time)
-    if subject.person is not None and subject.pose is not None:
+    head = None
+    if subject.animal is not None:
+        joints, head = animal_joints(subject.animal, time)
+    else:
+        assert subject.person is not None
+        assert subject.pose is not None
         joints = person_joints(subject.person, subject.pose, time)
-        return Body(joints, None, position, axes, np.array(joints["head"]) @ axes + position)
-    assert subject.animal is not None
-    joints, head = animal_joints(subject.animal, time)
-    return Body(joints, head, position, axes, np.array(head.centre) @ axes + position)
+    centre = joints["head"] if head is None else head.centre
+    return Body(joints, head, position, axes, np.array(centre) @ axes + position)
 
 
-def _view(place: Vector, body: Body, camera: Camera) -> Vector:
-    """Unit vector in the body's frame from a place on it to the camera."""
-    towards = body.axes @ (camera.position - body.position) - place
+def _direction(body: Body, place: Vector, target: Array) -> Vector:
+    """Unit vector in the body's frame from a place on it to a target in the world."""
+    towards = body.axes @ (target - body.position) - place
     x, y, z = (towards / np.linalg.norm(towards)).tolist()
     return x, y, z
 
 
-def _animal(subject: Subject, body: Body, camera: Camera) -> tuple[list[Shape], tuple[Array, Array, Array]]:
-    animal, head = subject.animal, body.head
-    assert animal is not None
+def _world_keypoints(
+    skeleton: Skeleton, found: Mapping[str, tuple[Vector, Vector | None, bool]], body: Body
+) -> WorldKeypoints:
+    rows = [found[name] for name in skeleton.keypoints]
+    points = np.array([place for place, _, _ in rows])
+    normals = np.array([normal or (np.nan,) * 3 for _, normal, _ in rows])
+    covered = np.array([hidden for _, _, hidden in rows])
+    return points @ body.axes + body.position, normals @ body.axes, covered
+
+
+def _animal(animal: Animal, body: Body, camera: Camera) -> tuple[list[Shape], WorldKeypoints]:
+    head = body.head
     assert head is not None
-    shapes = animal_shapes(animal, body.joints, head, _view(head.centre, body, camera))
+    shapes = animal_shapes(animal, body.joints, head, _direction(body, head.centre, camera.position))
     left, up, _ = (body.axes @ (camera.position - body.head_centre)).tolist()
     for shape in shapes:
         if shape.name in ("trunk", "neck"):  # the paint of a lying cylinder, seen from its left, its right or above
             shape.slide = -atan2(left, up) * animal.trunk * animal.height
-    found = animal_keypoints(animal, body.joints, head)
-    rows = [found[name] for name in ANIMAL_17.keypoints]
-    points = np.array([row[0] for row in rows])
-    normals = np.array([row[1] or (np.nan,) * 3 for row in rows])
-    return shapes, (points @ body.axes + body.position, normals @ body.axes, np.zeros(len(rows), bool))
+    return shapes, _world_keypoints(ANIMAL_17, animal_keypoints(animal, body.joints, head), body)
 
 
 def _upright_slide(axes: Array, towards: Array, radius: Number) -> Number:
@@ -231,21 +241,16 @@ def _upright_slide(axes: Array, towards: Array, radius: Number) -> Number:
 
 
 def _person(
-    subject: Subject, person: Person, body: Body, camera: Camera, target: Array | None
-) -> tuple[list[Shape], tuple[Array, Array, Array], tuple[Array, Array, Number]]:
+    person: Person, body: Body, camera: Camera, target: Array | None
+) -> tuple[list[Shape], WorldKeypoints, PersonHead]:
     joints = body.joints
     centre, radius = joints["head"], 0.5 * person.head * person.height
-    gaze = (0.0, 0.0, 1.0)
-    if target is not None:
-        towards = body.axes @ (target - body.position) - centre
-        gx, gy, gz = (towards / np.linalg.norm(towards)).tolist()
-        gaze = (gx, gy, gz)
+    gaze = (0.0, 0.0, 1.0) if target is None else _direction(body, centre, target)
     head = aimed(centre, radius, gaze)
+    eyes = head.at(0.0, 0.1, 0.72)
     if target is not None:  # from the eyes rather than from the middle of the head
-        towards = body.axes @ (target - body.position) - head.at(0.0, 0.1, 0.72)
-        gx, gy, gz = (towards / np.linalg.norm(towards)).tolist()
-        gaze = (gx, gy, gz)
-    view = _view(centre, body, camera)
+        gaze = _direction(body, eyes, target)
+    view = _direction(body, centre, camera.position)
     shapes = body_shapes(person, joints, view) + head_shapes(person, head, view, gaze)
     towards = camera.position - body.head_centre
     head_axes = np.array([head.left, head.up, head.forward]) @ body.axes
@@ -254,21 +259,9 @@ def _person(
             shape.slide = _upright_slide(body.axes, towards, 0.08 * person.height)
         elif shape.name == "skull":
             shape.slide = _upright_slide(head_axes, towards, 0.8 * radius)
-    features = head_keypoints(person, head)
-    points, normals, covered = [], [], []
-    for name in OPENPOSE_18.keypoints:
-        if name in features:
-            place, normal, hidden = features[name]
-            points.append(place)
-            normals.append(normal)
-            covered.append(hidden)
-        else:
-            points.append(joints[name])
-            normals.append((np.nan,) * 3)
-            covered.append(False)
-    world = np.array(points) @ body.axes + body.position
-    eyes = np.array(head.at(0.0, 0.1, 0.72)) @ body.axes + body.position
-    return shapes, (world, np.array(normals) @ body.axes, np.array(covered)), (body.head_centre, eyes, radius)
+    found = {name: (place, None, False) for name, place in joints.items()} | head_keypoints(person, head)
+    keypoints = _world_keypoints(OPENPOSE_18, found, body)
+    return shapes, keypoints, (body.head_centre, np.array(eyes) @ body.axes + body.position, radius)
 
 
 def object_centre(entity: Entity) -> Array:

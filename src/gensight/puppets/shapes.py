@@ -111,13 +111,14 @@ def capsule(
 
 def ring(centre: Vector, u: Vector, v: Vector, num_points: int = 10) -> list[Ball]:
     """Points of the ellipse centre + u cos t + v sin t."""
-    points = []
-    for index in range(num_points):
-        c, s = cos(2 * pi * index / num_points), sin(2 * pi * index / num_points)
-        points.append(
-            (centre[0] + c * u[0] + s * v[0], centre[1] + c * u[1] + s * v[1], centre[2] + c * u[2] + s * v[2], 0.0)
-        )
-    return points
+    angles = [2 * pi * index / num_points for index in range(num_points)]
+    points = [[m + cos(t) * a + sin(t) * b for m, a, b in zip(centre, u, v, strict=True)] for t in angles]
+    return [(x, y, z, 0.0) for x, y, z in points]
+
+
+def rim(radius: Number, height: Number, thickness: Number = 0.0) -> list[Ball]:
+    """Balls of this radius along a level circle around the origin."""
+    return [(x, height, z, thickness) for x, _, z, _ in ring((0, 0, 0), (radius, 0, 0), (0, 0, radius))]
 
 
 def flat(
@@ -132,6 +133,11 @@ def flat(
     """A flat convex polygon."""
     balls = [(x, y, z, 0.0) for x, y, z in corners]
     return Shape(name, balls, material, layer=layer, surface="plane", bias=bias, one_sided=one_sided)
+
+
+def rectangle(x: tuple[Number, Number], y: tuple[Number, Number], z: Number = 0.0) -> list[Vector]:
+    """Corners of an upright rectangle at depth z that faces -z, from two ranges."""
+    return [(x[0], y[0], z), (x[1], y[0], z), (x[1], y[1], z), (x[0], y[1], z)]
 
 
 def box(name: str, centre: Vector, size: Vector, material: Material) -> list[Shape]:

@@ -12,9 +12,10 @@ from gensight.puppets.bodies.people import draw_person, person_joints
 from gensight.puppets.bodies.poses import draw_pose
 from gensight.puppets.camera import Camera
 from gensight.puppets.scenery import objects
+from gensight.puppets.scenery.objects import Things
 from gensight.puppets.scenery.surroundings import outdoors, room
 from gensight.puppets.scenes import Body, Lens, Light, Scene, Subject, body_at, object_centre
-from gensight.puppets.shapes import Entity, Number, Vector
+from gensight.puppets.shapes import Number, Vector
 from gensight.samples import Array
 
 
@@ -30,19 +31,18 @@ def draw_scene(seed: int, index: int, kinds: str = "all", num_subjects: tuple[in
     random = Random(f"puppets {seed} {index}")
     camera, subjects = _subjects(random, kinds, random.randint(*num_subjects))
     indoors = random.random() < (0.55 if any(s.person for s in subjects) else 0.25)
-    things, words = _things(random, subjects, indoors, camera)
-    spots = [(s.x, s.z) for s in subjects] + [(thing.position[0], thing.position[2]) for thing in things]
+    things = _things(random, subjects, indoors, camera)
+    spots = [(s.x, s.z) for s in subjects] + things.spots
     place = room(random, spots) if indoors else outdoors(random)
     if not indoors:
-        far, names = _far_things(random, max(z for _, z in spots))
-        things, words = things + far, words + names
-    scene = Scene(place, things, words, subjects, camera, draw_drift(random), _light(random), random.getrandbits(32))
+        _put_far_things(things, max(z for _, z in spots))
+    drift, light = draw_drift(random), _light(random)
+    scene = Scene(place, things.entities, things.words, subjects, camera, drift, light, random.getrandbits(32))
     aim_gazes(random, scene)
     return scene
 
 
 def _subjects(random: Random, kinds: str, count: int) -> tuple[Lens, list[Subject]]:
-    subjects: list[Subject] = []
     main = draw_subject(random, kinds)
     share = random.choice((random.uniform(0.28, 0.6), random.uniform(0.5, 0.95), random.uniform(0.75, 1.5)))
     focal = random.uniform(0.85, 1.7)
@@ -56,13 +56,12 @@ def _subjects(random: Random, kinds: str, count: int) -> tuple[Lens, list[Subjec
     pitch = atan2(centre - height, distance) + random.gauss(0, 0.05)
     reach = 0.5 * distance / focal
     x = random.gauss(0, 0.28) * reach * (1 if share < 0.9 else 0.4)
-    subjects.append(replace(main, x=x, z=distance))
+    subjects = [replace(main, x=x, z=distance)]
     for _ in range(count - 1):
         other = draw_subject(random, kinds)
         for _ in range(12):
             z = distance * random.uniform(0.75, 2.2)
-            spot = (random.uniform(-0.85, 0.85) * 0.5 * z / focal, z)
-            placed = replace(other, x=spot[0], z=spot[1])
+            placed = replace(other, x=random.uniform(-0.85, 0.85) * 0.5 * z / focal, z=z)
             if all(apart(placed, s) for s in subjects):
                 subjects.append(placed)
                 break
@@ -99,52 +98,49 @@ def draw_subject(random: Random, kinds: str) -> Subject:
     return Subject(None, None, draw_animal(random), 0.0, 0.0, yaw, turn)
 
 
-def _things(
-    random: Random, subjects: list[Subject], indoors: bool, camera: Lens
-) -> tuple[list[Entity], list[tuple[str, ...]]]:
+def seat_height(subject: Subject) -> Number | None:
+    """Height, in metres, of what a person sits on; None for all others."""
+    if subject.person is None or subject.pose is None or subject.stance != "sitting":
+        return None
+    hip = person_joints(subject.person, subject.pose, 0.0)["left_hip"]
+    return max(hip[1] - 0.05 * subject.person.height, 0.15)
+
+
+def clear(subjects: list[Subject], x: Number, z: Number) -> bool:
+    """Whether a thing at (x, z) leaves all subjects room."""
+    return all(hypot(x - s.x, z - s.z) > 0.8 + room_for(s) for s in subjects)
+
+
+def _things(random: Random, subjects: list[Subject], indoors: bool, camera: Lens) -> Things:
     """Seats under those who sit, things in front of some subjects, and things around them."""
-    things: list[Entity] = []
-    words: list[tuple[str, ...]] = []
-
-    def put(builder: objects.Builder, x: Number, z: Number, yaw: Number, height: Number = 0.0) -> None:
-        entity, name = objects.place(random, builder, x, z, yaw, height)
-        things.append(entity)
-        words.append(name)
-
+    things = Things(random)
     for subject in subjects:
-        if subject.pose is not None and subject.person is not None and subject.pose.stance == "sitting":
-            hip = person_joints(subject.person, subject.pose, 0.0)["left_hip"][1] - 0.05 * subject.person.height
+        if seat := seat_height(subject):
             backrest = random.random() < 0.5 and abs((subject.yaw + pi) % (2 * pi) - pi) < 1.2
-            put(objects.chair if backrest else objects.stool, subject.x, subject.z, subject.yaw, max(hip, 0.15))
-            things[-1].whole = False
+            things.put(objects.chair if backrest else objects.stool, subject.x, subject.z, subject.yaw, seat)
         if random.random() < 0.22:
             z = subject.z - random.uniform(0.55, 0.95) - room_for(subject)
             if z > 0.9:
                 x = subject.x * z / subject.z + random.uniform(-0.4, 0.4)
                 choices = objects.OCCLUDERS_INDOORS if indoors else objects.OCCLUDERS_OUTDOORS
                 if all(other is subject or hypot(x - other.x, z - other.z) > 0.8 for other in subjects):
-                    put(random.choice(choices), x, z, random.gauss(0, 0.4))
+                    things.put(random.choice(choices), x, z, random.gauss(0, 0.4))
     for _ in range(random.randint(1, 5)):
         builder = random.choice(objects.INDOORS if indoors else objects.OUTDOORS)
         z = subjects[0].z * random.uniform(0.85, 2.4) + random.uniform(0.0, 1.5)
         x = random.uniform(-1.1, 1.1) * 0.5 * z / camera[6]
-        if all(hypot(x - s.x, z - s.z) > 0.8 + room_for(s) for s in subjects):
-            put(builder, x, z, random.gauss(0, 0.6))
-    return things, words
+        if clear(subjects, x, z):
+            things.put(builder, x, z, random.gauss(0, 0.6))
+    return things
 
 
-def _far_things(random: Random, beyond: Number) -> tuple[list[Entity], list[tuple[str, ...]]]:
-    things, words = [], []
+def _put_far_things(things: Things, beyond: Number) -> None:
+    random = things.random
     for _ in range(random.randint(0, 5)):
         z = beyond + random.uniform(4, 35)
         x = random.uniform(-0.7, 0.7) * z
         builder = random.choice((objects.tree, objects.tree, objects.tree, objects.bush, objects.house))
-        if builder is objects.house:
-            z += 12
-        entity, name = objects.place(random, builder, x, z, random.gauss(0, 0.5))
-        things.append(entity)
-        words.append(name)
-    return things, words
+        things.put(builder, x, z + 12 if builder is objects.house else z, random.gauss(0, 0.5))
 
 
 def draw_drift(random: Random) -> tuple[Number, Number, Number, Number]:

@@ -2,6 +2,8 @@
 
 from gensight.puppets.shapes import Number, Vector
 
+SIDES = (("left", 1.0), ("right", -1.0))  # of a body, and the sign of its first axis there
+
 
 def add(a: Vector, b: Vector, scale: Number = 1.0) -> Vector:
     """a + scale b."""
@@ -11,6 +13,12 @@ def add(a: Vector, b: Vector, scale: Number = 1.0) -> Vector:
 def between(a: Vector, b: Vector, share: Number) -> Vector:
     """The point at a share of the way from a to b."""
     return a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1]), a[2] + share * (b[2] - a[2])
+
+
+def combine(weights: Vector, axes: tuple[Vector, Vector, Vector]) -> Vector:
+    """The weighted sum of three axes."""
+    (x, y, z), (a, b, c) = weights, axes
+    return x * a[0] + y * b[0] + z * c[0], x * a[1] + y * b[1] + z * c[1], x * a[2] + y * b[2] + z * c[2]
 
 
 def dot(a: Vector, b: Vector) -> Number:

@@ -1,9 +1,8 @@
 """`PuppetsReader`: the built-in synthetic data set, rendered from a seed."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -14,9 +13,8 @@ from gensight.puppets.bodies.species import SPECIES
 from gensight.puppets.camera import Projection, project
 from gensight.puppets.captions import caption
 from gensight.puppets.clean_staging import draw_clean_scene
-from gensight.puppets.correspondence import Correspondences, correspond, grid
+from gensight.puppets.correspondence import correspond, grid
 from gensight.puppets.scenes import Moment, Scene
-from gensight.puppets.shapes import Number
 from gensight.puppets.staging import draw_scene
 from gensight.readers.base import Finding, Reader, Summary
 from gensight.samples import SYNTHETIC, Array, Depth, Gaze, Instance, Keypoints, Relation, Sample, Size, Visibility
@@ -67,13 +65,11 @@ class PuppetsReader(Reader):
         num_frames: int = 1,
         style: Literal["full", "clean"] = "full",
     ) -> None:
-        for truth in truths:
-            if truth not in TRUTHS:
-                raise ConfigError(f"puppets know no truth {truth!r}", choices=TRUTHS)
-        if subjects not in SUBJECTS:
-            raise ConfigError(f"puppets know no subjects {subjects!r}", choices=SUBJECTS)
-        if style not in STYLES:
-            raise ConfigError(f"puppets know no style {style!r}", choices=STYLES)
+        for what, given, choices in (
+            *(("truth", truth, TRUTHS) for truth in truths), ("subjects", subjects, SUBJECTS), ("style", style, STYLES)
+        ):  # fmt: skip
+            if given not in choices:
+                raise ConfigError(f"puppets know no {what} {given!r}", choices=choices)
         if num_samples < 1 or num_frames < 1:
             raise DataError(
                 "puppets need at least one sample and one frame", hint="set num_samples and num_frames to 1 or more"
@@ -85,35 +81,18 @@ class PuppetsReader(Reader):
         if not 0 <= num_subjects[0] <= num_subjects[1]:
             raise ConfigError(f"num_subjects={num_subjects} is not a range", hint="give the fewest, then the most")
         self.num_samples, self.seed, self.size, self.truths = num_samples, seed, (size[0], size[1]), tuple(truths)
-        self.subjects, self.num_subjects, self.num_frames, self.style = subjects, num_subjects, num_frames, style
+        self.subjects, self.num_subjects = subjects, (num_subjects[0], num_subjects[1])
+        self.num_frames, self.style = num_frames, style
         self.skeleton = {"people": OPENPOSE_18, "animals": ANIMAL_17, "all": None}[subjects]
         animals = tuple(SPECIES)
         self.categories = {"people": ("person",), "animals": animals, "all": ("person", *animals)}[subjects]
-        self._remember()
-
-    def _remember(self) -> None:
-        # The image, the masks, the depth and the edges of a sample share one projection.
-        self._scene = lru_cache(maxsize=_CACHED_FRAMES)(self._draw_scene)
-        self._frame = lru_cache(maxsize=_CACHED_FRAMES)(self._project)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key not in ("_scene", "_frame")}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._remember()
 
     def __len__(self) -> int:
         return self.num_samples
 
-    def _draw_scene(self, number: int) -> Scene:
-        draw = draw_clean_scene if self.style == "clean" else draw_scene
-        return draw(self.seed, number, self.subjects, self.num_subjects)
-
-    def _project(self, index: int) -> tuple[Scene, Moment, Projection]:
-        scene = self._scene(index // self.num_frames)
-        moment = scene.at(index % self.num_frames)
-        return scene, moment, project(moment.entities, moment.camera, self.size)
+    def _frame(self, index: int) -> tuple[Scene, Moment, Projection]:
+        number, frame = divmod(index, self.num_frames)
+        return _project(frame, self.size, self.style, self.seed, number, self.subjects, self.num_subjects)
 
     def group(self, index: int) -> str:
         """The scene that a sample shows."""
@@ -133,6 +112,9 @@ class PuppetsReader(Reader):
             for number in range(len(scene.subjects))
             if scene.first_subject + number in boxes
         )
+        camera = {}
+        if "camera" in self.truths:
+            camera = {"pose": moment.camera.pose, "intrinsics": moment.camera.intrinsics(self.size)}
         return Sample(
             key=key,
             size=self.size,
@@ -140,9 +122,9 @@ class PuppetsReader(Reader):
             instances=instances,
             depth=partial(self._depth, index) if "depth" in self.truths else None,
             edges=partial(self._edges, index) if "edges" in self.truths else None,
-            caption=_caption(scene, moment, boxes, self.size) if "caption" in self.truths else None,
+            caption=caption(scene, moment, boxes, self.size) if "caption" in self.truths else None,
             group=group,
-            extras=_camera(moment, self.size) if "camera" in self.truths else {},
+            extras=camera,
         )
 
     def _instance(self, index: int, number: int, seen: tuple[Array, int]) -> Instance:
@@ -180,21 +162,6 @@ class PuppetsReader(Reader):
     def _edges(self, index: int) -> Array:
         return render.edge_map(self._frame(index)[2])
 
-    def correspondences(self, index_a: int, index_b: int, grid_size: Size = (32, 32)) -> Correspondences:
-        """Where the cell centres of a grid over sample `index_a` lie in sample `index_b`, another frame of its scene.
-
-        Raises:
-            DataError: If the two samples show different scenes.
-        """
-        if self.group(index_a) != self.group(index_b):
-            raise DataError(
-                f"samples {index_a} and {index_b} show different scenes",
-                where=f"{self.group(index_a)}, {self.group(index_b)}",
-                hint=f"choose two of the {self.num_frames} frames of one scene",
-            )
-        first, second = self._frame(index_a)[2], self._frame(index_b)[2]
-        return correspond(first, second, grid(self.size, grid_size))
-
     def relation(self, first: int, second: int) -> Relation | None:
         """1,024 points spread evenly over the first of two frames, and where the second shows them; else None.
 
@@ -203,22 +170,36 @@ class PuppetsReader(Reader):
         """
         if self.group(first) != self.group(second):
             return None
-        return replace(self.correspondences(first, second).relation, provenance=SYNTHETIC)
+        points = grid(self.size, (32, 32))
+        found, visible = correspond(self._frame(first)[2], self._frame(second)[2], points)
+        return Relation("tracks", np.stack([points, np.where(visible[:, None], found, np.nan)]), provenance=SYNTHETIC)
 
     def check(self) -> Summary:
         """Renders up to 100 samples spread over the set and counts what they show."""
         chosen = np.unique(np.linspace(0, len(self) - 1, min(len(self), 100)).astype(int)).tolist()
         counts = [len(self.sample(index).instances or ()) for index in chosen]
         findings = []
-        if counts.count(0):
-            findings.append(
-                Finding("note", "samples whose subjects are all hidden or out of the picture", count=counts.count(0))
-            )
+        if empty := counts.count(0):
+            findings.append(Finding("note", "samples whose subjects are all hidden or out of the picture", count=empty))
         if len(chosen) < len(self):
-            findings.append(
-                Finding("note", f"{len(chosen)} samples were rendered; the number of instances is estimated from them")
-            )
+            what = f"{len(chosen)} samples were rendered; the number of instances is estimated from them"
+            findings.append(Finding("note", what))
         return Summary(len(self), round(sum(counts) / len(chosen) * len(self)), self.truths, tuple(findings))
+
+
+@lru_cache(maxsize=_CACHED_FRAMES)
+def _draw_scene(style: str, seed: int, number: int, subjects: str, num_subjects: tuple[int, int]) -> Scene:
+    draw = draw_clean_scene if style == "clean" else draw_scene
+    return draw(seed, number, subjects, num_subjects)
+
+
+@lru_cache(maxsize=_CACHED_FRAMES)  # the image, the masks, the depth and the edges of a sample share one projection
+def _project(
+    frame: int, size: Size, style: str, seed: int, number: int, subjects: str, num_subjects: tuple[int, int]
+) -> tuple[Scene, Moment, Projection]:
+    scene = _draw_scene(style, seed, number, subjects, num_subjects)
+    moment = scene.at(frame)
+    return scene, moment, project(moment.entities, moment.camera, size)
 
 
 def visible_boxes(projection: Projection) -> dict[int, tuple[Array, int]]:
@@ -239,27 +220,20 @@ def moment_keypoints(moment: Moment, number: int, projection: Projection) -> Key
     places, normals, covered = moment.keypoints[number]
     skeleton = ANIMAL_17 if moment.heads[number] is None else OPENPOSE_18
     points, depths = moment.camera.world_to_image(places, projection.size)
-    height, width = projection.size
     towards = moment.camera.position - places
     facing = (normals * towards).sum(1) / np.linalg.norm(towards, axis=1)
-    tolerance = _tolerance(moment, number)
+    # A keypoint is inside the body: its own surface may lie this much nearer.
+    tolerance = 0.05 * float(np.linalg.norm(places.max(0) - places.min(0)))
     visibility = np.full(len(places), Visibility.ABSENT, np.int8)
-    for k, (x, y) in enumerate(points.tolist()):
-        if not (0 <= x < width and 0 <= y < height):  # also where it lies behind the camera: NaN
-            points[k] = np.nan
-            continue
+    shown = ((points >= 0) & (points < projection.size[::-1])).all(1)  # False also behind the camera: NaN
+    points[~shown] = np.nan
+    for k in np.flatnonzero(shown).tolist():
         hidden = covered[k] or facing[k] < -0.12 or projection.depth_at(points[k]) < depths[k] - tolerance
         if not hidden and skeleton is OPENPOSE_18 and k in _FACE:
-            hidden = projection.name_at(points[k]) in _HEADWEAR
+            piece = projection.piece_at(points[k])
+            hidden = piece is not None and piece.shape.name in _HEADWEAR
         visibility[k] = Visibility.OCCLUDED if hidden else Visibility.VISIBLE
     return Keypoints(skeleton, points, visibility, np.ones(len(places), np.float32))
-
-
-def _tolerance(moment: Moment, number: int) -> Number:
-    """Metres that a subject's own surface may lie before its keypoint, which is inside the body."""
-    places = moment.keypoints[number][0]
-    extent = float(np.linalg.norm(places.max(0) - places.min(0)))
-    return 0.05 * extent
 
 
 def _gaze(moment: Moment, number: int, projection: Projection) -> tuple[Array | None, Gaze | None]:
@@ -283,17 +257,3 @@ def _gaze(moment: Moment, number: int, projection: Projection) -> tuple[Array | 
     (point,), _ = moment.camera.world_to_image(target[None], projection.size)
     in_frame = bool(0 <= point[0] < width and 0 <= point[1] < height)
     return box, Gaze(point[None] if in_frame else np.zeros((0, 2)), in_frame, eye)
-
-
-def _camera(moment: Moment, size: Size) -> dict[str, Array]:
-    return {"pose": moment.camera.pose, "intrinsics": moment.camera.pinhole(size)}
-
-
-def _caption(scene: Scene, moment: Moment, boxes: dict[int, tuple[Array, int]], size: Size) -> str:
-    seen = {entity: count / (size[0] * size[1]) for entity, (_, count) in boxes.items()}
-    places = {entity: float(box[0] + box[2]) / 2 / size[1] for entity, (box, _) in boxes.items()}
-    tall = max(
-        (float(box[3] - box[1]) / size[0] for entity, (box, _) in boxes.items() if entity >= scene.first_subject),
-        default=0.0,
-    )
-    return caption(scene, seen, places, [entity.position for entity in moment.entities], tall)

@@ -84,16 +84,16 @@ def test_tracks_are_the_correspondences_of_the_rendered_scene(rendered, written,
     assert (relation.kind, relation.provenance.source) == ("tracks", "reprojection@1")
     starts, ends = relation.tracks
     assert np.isfinite(starts).all()
-    true = correspond(rendered._frame(first)[2], rendered._frame(second)[2], starts)
-    both = np.isfinite(ends).all(1) & true.visible
+    true, visible = correspond(rendered._frame(first)[2], rendered._frame(second)[2], starts)
+    both = np.isfinite(ends).all(1) & visible
     assert both.sum() > 100
-    distance = np.linalg.norm(ends - true.second, axis=1)[both]
+    distance = np.linalg.norm(ends - true, axis=1)[both]
     assert np.median(distance) < 0.02
     assert np.quantile(distance, 0.9) < 0.5
     # What the scene hides is hidden, except where the depth difference is below the tolerance.
     found = np.isfinite(ends).all(1)
-    followed = np.isfinite(true.second).all(1)
-    assert (found == true.visible)[followed].mean() > 0.95
+    followed = np.isfinite(true).all(1)
+    assert (found == visible)[followed].mean() > 0.95
 
 
 def test_a_relation_is_the_same_each_time_and_in_a_worker(written):

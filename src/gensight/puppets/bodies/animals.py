@@ -11,7 +11,7 @@ from gensight.puppets.bodies.heads import Head
 from gensight.puppets.bodies.species import BLACK, BROWN, PINK, SPECIES, WHITE, Species
 from gensight.puppets.scenery.palette import near
 from gensight.puppets.shapes import Ball, Colour, Material, Number, Shape, Vector, capsule, tint
-from gensight.puppets.vectors import between, dot
+from gensight.puppets.vectors import SIDES, between, dot
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,14 @@ def draw_animal(random: Random) -> Animal:
     coat_word, colour = random.choice(species.coats)
     coat = Material(near(random, colour), round=True)
     words: tuple[str, ...] = (coat_word,)
-    striped = word == "zebra"
-    if striped or (species.patterns and random.random() < 0.55):
+    if word == "zebra" or (species.patterns and random.random() < 0.55):
         pattern, texture = random.choice(species.patterns)
         second = BLACK if coat_word != "black" else WHITE
         if coat_word == "orange":
             second = (150, 78, 24)
         if word in ("cow", "goat") and coat_word == "white" and random.random() < 0.4:
             second = BROWN
-        coat = Material(coat.colour, near(random, second), texture, height * (1.0 if striped else 1.3), True)
+        coat = Material(coat.colour, near(random, second), texture, height * (1.0 if word == "zebra" else 1.3), True)
         words = (coat_word, pattern)
     elif word == "sheep":
         coat = Material(coat.colour, tint(coat.colour, 0.78), "wool", 0.7 * height, True)
@@ -60,20 +59,20 @@ def draw_animal(random: Random) -> Animal:
     if word == "sheep":
         points = near(random, random.choice((BLACK, (210, 196, 176), (74, 64, 58))))
     return Animal(
-        word,
-        species,
-        height,
-        random.uniform(*species.length),
-        random.uniform(*species.trunk),
-        coat,
-        words,
-        points,
-        random.choice(species.ears),
-        random.choice(species.stances),
-        species.neck[1] + random.uniform(-18, 14),
-        random.gauss(0, 28),
-        random.uniform(14, 28),
-        random.uniform(0, 6.28),
+        word=word,
+        species=species,
+        height=height,
+        length=random.uniform(*species.length),
+        trunk=random.uniform(*species.trunk),
+        coat=coat,
+        coat_words=words,
+        points=points,
+        ears=random.choice(species.ears),
+        stance=random.choice(species.stances),
+        neck_angle=species.neck[1] + random.uniform(-18, 14),
+        head_yaw=random.gauss(0, 28),
+        stride=random.uniform(14, 28),
+        phase=random.uniform(0, 6.28),
     )
 
 
@@ -89,20 +88,18 @@ def animal_joints(animal: Animal, time: Number) -> tuple[dict[str, Vector], Head
         rump = (0.0, 1.0 * radius, -0.28 * length)
         chest = (0.0, top + 0.12 * length, 0.28 * length)
     joints: dict[str, Vector] = {"chest": chest, "rump": rump}
-    for side, sign, shift in (("left", 1.0, 0.0), ("right", -1.0, 3.14)):
+    swing = animal.stride if animal.stance == "walking" else 3.0
+    for (side, sign), shift in zip(SIDES, (0.0, 3.14), strict=True):
         beat = 2 * 3.14159 * 0.8 * time + animal.phase + shift
-        swing = animal.stride if animal.stance == "walking" else 3.0
-        front = swing * sin(beat)
-        back = swing * sin(beat + 2.2)
+        front, back = swing * sin(beat), swing * sin(beat + 2.2)
         shoulder = (sign * wide, chest[1] - 0.25 * radius, chest[2] - 0.05 * length)
         hip = (sign * wide, rump[1] + 0.05 * radius, rump[2] + 0.08 * length)
         joints[f"{side}_shoulder"], joints[f"{side}_hip"] = shoulder, hip
         names = (f"{side}_elbow", f"{side}_front_paw", f"{side}_knee", f"{side}_hock", f"{side}_back_paw")
-        places = (
-            _lying_legs(h, sign, wide, shoulder, hip)
-            if lying
-            else _legs(h, sign, wide, shoulder, hip, front, back, sitting)
-        )
+        if lying:
+            places = _lying_legs(h, sign, wide, shoulder, hip)
+        else:
+            places = _legs(h, sign, wide, shoulder, hip, front, back, sitting)
         joints.update(zip(names, places, strict=True))
     angle, neck_length = radians(animal.neck_angle), animal.species.neck[0] * h
     base = (0.0, chest[1] + 0.35 * radius, chest[2] + 0.3 * radius)
@@ -138,7 +135,7 @@ def _legs(
     reach = hip[1]
     knee = (sign * wide, hip[1] - 0.42 * reach, hip[2] + 0.14 * reach + 0.42 * reach * sin(b))
     hock = (sign * wide, 0.3 * reach, hip[2] - 0.1 * reach + 0.66 * reach * sin(b))
-    foot = (sign * wide, 0.03 * h + max(-sin(b), 0.0) * 0.08 * h, hip[2] + 0.0 * reach + 0.9 * reach * sin(b))
+    foot = (sign * wide, 0.03 * h + max(-sin(b), 0.0) * 0.08 * h, hip[2] + 0.9 * reach * sin(b))
     return elbow, paw, knee, hock, foot
 
 
@@ -157,83 +154,60 @@ def animal_shapes(animal: Animal, joints: dict[str, Vector], head: Head, view: V
     """All shapes of the animal; `view` is the unit vector towards the camera in the body's frame."""
     h, radius = animal.height, animal.trunk * animal.height
     chest, rump, coat = joints["chest"], joints["rump"], animal.coat
-    belly = between(chest, rump, 0.5)
-    wide = 0.25 * radius
+    belly, sheep = between(chest, rump, 0.5), animal.word == "sheep"
     balls: list[Ball] = [(*rump, radius * 0.95)]
-    for sign in (-1.0, 1.0):
+    for x in (-0.25 * radius, 0.25 * radius):
         balls += [
-            (sign * wide, chest[1], chest[2], radius * 0.95),
-            (sign * wide, rump[1], rump[2], radius * 0.85),
-            (sign * wide, belly[1] - 0.1 * radius, belly[2], radius * 0.95),
+            (x, chest[1], chest[2], radius * 0.95),
+            (x, rump[1], rump[2], radius * 0.85),
+            (x, belly[1] - 0.1 * radius, belly[2], radius * 0.95),
         ]
     balls.append((*chest, radius))
     shapes = [Shape("trunk", balls, coat)]
-    if animal.word == "sheep":
-        shapes += _wool(animal, chest, rump, radius)
-    neck_radius = max(0.5 * radius, 0.7 * head.radius) if animal.word != "sheep" else head.radius * 0.9
-    throat = head.at(0, -0.1, -0.3)
-    shapes.append(
-        capsule(
-            "neck",
-            (chest[0], chest[1] + 0.25 * radius, chest[2]),
-            throat,
-            radius * 0.8,
-            neck_radius * 0.8,
-            coat,
-            bias=-0.02 * h,
-        )
-    )
+    for index in range(5 if sheep else 0):
+        _, y, z = between(rump, chest, index / 4)
+        wool = {f"wool-{index}": (y + 0.5 * radius, 0.62), f"wool-low-{index}": (y - 0.4 * radius, 0.66)}
+        for name, (high, wide) in wool.items():
+            shapes.append(Shape(name, [(0.0, high, z, wide * radius)], coat, bias=-0.01))
+    neck_radius = head.radius * 0.9 if sheep else max(0.5 * radius, 0.7 * head.radius)
+    base, throat = (chest[0], chest[1] + 0.25 * radius, chest[2]), head.at(0, -0.1, -0.3)
+    shapes.append(capsule("neck", base, throat, radius * 0.8, neck_radius * 0.8, coat, bias=-0.02 * h))
     if animal.species.mane:
         mane = Material(tint(animal.points, 0.6) if animal.word == "horse" else BLACK)
-        shapes.append(
-            capsule(
-                "mane",
-                (0.0, chest[1] + 1.0 * radius, chest[2] - 0.1 * h),
-                head.at(0, 0.9, -0.5),
-                0.05 * h,
-                0.045 * h,
-                mane,
-                bias=-0.03 * h,
-            )
-        )
-    for side in ("left", "right"):
-        shapes += _leg_shapes(animal, joints, side, view)
+        withers = (0.0, chest[1] + 1.0 * radius, chest[2] - 0.1 * h)
+        shapes.append(capsule("mane", withers, head.at(0, 0.9, -0.5), 0.05 * h, 0.045 * h, mane, bias=-0.03 * h))
+    for side, sign in SIDES:
+        shapes += _leg_shapes(animal, joints, side, far=sign * view[0] < -0.3)
     if animal.species.udder and animal.stance != "lying":
         udder = (0.0, rump[1] - 0.95 * radius, rump[2] + 0.18 * h)
         shapes.append(Shape("udder", [(*udder, 0.09 * h)], Material(PINK, round=True), bias=0.02 * h))
     return shapes + _tail(animal, joints) + _head(animal, head, view)
 
 
-def _wool(animal: Animal, chest: Vector, rump: Vector, radius: Number) -> list[Shape]:
-    shapes = []
-    for index in range(5):
-        share = index / 4
-        y, z = rump[1] + share * (chest[1] - rump[1]), rump[2] + share * (chest[2] - rump[2])
-        shapes.append(Shape(f"wool-{index}", [(0.0, y + 0.5 * radius, z, 0.62 * radius)], animal.coat, bias=-0.01))
-        shapes.append(Shape(f"wool-low-{index}", [(0.0, y - 0.4 * radius, z, 0.66 * radius)], animal.coat, bias=-0.01))
-    return shapes
-
-
-def _leg_shapes(animal: Animal, joints: dict[str, Vector], side: str, view: Vector) -> list[Shape]:
-    h, thick = animal.height, animal.species.leg * animal.height
-    sign = 1.0 if side == "left" else -1.0
-    far = sign * view[0] < -0.3
+def _leg_shapes(animal: Animal, joints: dict[str, Vector], side: str, *, far: bool) -> list[Shape]:
+    """Both legs of a side; `far`: turned away from the camera, and in the body's shadow."""
+    h, thick, hooves = animal.height, animal.species.leg * animal.height, animal.species.hooves
     light = 0.72 if far else 1.0
-    slim = Material(tint(animal.coat.colour, 0.95), round=True)
-    coat = animal.coat.shaded(light) if animal.word == "zebra" else slim.shaded(light)
-    low = Material(animal.points, round=True).shaded(light)
-    elbow, paw, knee, hock, foot = (joints[f"{side}_{n}"] for n in ("elbow", "front_paw", "knee", "hock", "back_paw"))
-    upper = animal.coat.shaded(light) if animal.word != "sheep" else low
+    upper = animal.coat.shaded(light)
+    points = Material(animal.points, round=True).shaded(light)
+    lower = Material(tint(animal.coat.colour, 0.95), round=True).shaded(light)
+    if animal.word == "zebra":
+        lower = upper
+    elif animal.word == "sheep":
+        upper = lower = points
+    shoulder, elbow, paw, hip, knee, hock, foot = (
+        joints[f"{side}_{n}"] for n in ("shoulder", "elbow", "front_paw", "hip", "knee", "hock", "back_paw")
+    )
     shapes = [
-        capsule(f"{side}_upper_front", joints[f"{side}_shoulder"], elbow, thick * 1.9, thick * 1.15, upper),
-        capsule(f"{side}_lower_front", elbow, paw, thick * 1.1, thick * 0.85, coat if animal.word != "sheep" else low),
-        capsule(f"{side}_thigh", joints[f"{side}_hip"], knee, thick * 2.6, thick * 1.5, upper),
-        capsule(f"{side}_shank", knee, hock, thick * 1.4, thick * 0.9, coat if animal.word != "sheep" else low),
-        capsule(f"{side}_pastern", hock, foot, thick * 0.9, thick * 0.8, coat if animal.word != "sheep" else low),
+        capsule(f"{side}_upper_front", shoulder, elbow, thick * 1.9, thick * 1.15, upper),
+        capsule(f"{side}_lower_front", elbow, paw, thick * 1.1, thick * 0.85, lower),
+        capsule(f"{side}_thigh", hip, knee, thick * 2.6, thick * 1.5, upper),
+        capsule(f"{side}_shank", knee, hock, thick * 1.4, thick * 0.9, lower),
+        capsule(f"{side}_pastern", hock, foot, thick * 0.9, thick * 0.8, lower),
     ]
-    end = Material((52, 44, 40), round=True).shaded(light) if animal.species.hooves else low
+    end = Material((52, 44, 40), round=True).shaded(light) if hooves else points
     for name, place in (("front", paw), ("back", foot)):
-        toe = (place[0], max(place[1] - 0.005 * h, 0.02 * h), place[2] + (0.03 if animal.species.hooves else 0.06) * h)
+        toe = (place[0], max(place[1] - 0.005 * h, 0.02 * h), place[2] + (0.03 if hooves else 0.06) * h)
         shapes.append(capsule(f"{side}_{name}_foot", place, toe, thick * 1.0, thick * 0.9, end, bias=-0.005))
     return shapes
 
@@ -270,77 +244,54 @@ def snout_tip(animal: Animal, head: Head) -> Vector:
 
 
 def _head(animal: Animal, head: Head, view: Vector) -> list[Shape]:
-    r, at, species = head.radius, head.at, animal.species
-    face = Material(animal.points if animal.word == "sheep" else tint(animal.coat.colour, 1.03), round=True)
+    species, word, shape = animal.species, animal.word, head.shape
+    face = Material(animal.points if word == "sheep" else tint(animal.coat.colour, 1.03), round=True)
+    muzzle = Material(tint(face.colour, 0.5 if word in ("horse", "zebra") else 1.12), round=True)
     long = species.head[1] / species.head[0]
-    muzzle = Material(tint(face.colour, 1.12 if animal.word not in ("horse", "zebra") else 0.5), round=True)
-    tip = snout_tip(animal, head)
-    nose = Material((220, 130, 130) if animal.word in ("pig", "cat") else (34, 28, 28), round=True)
     shapes = [
-        Shape("skull", [(*at(0, 0.1, -0.05), 0.85 * r), (*at(0, 0.0, 0.35), 0.7 * r)], face, bias=-0.2 * r),
-        capsule("snout", at(0, -0.12, 0.35), at(0, -0.28, 0.38 + long), 0.6 * r, 0.42 * r, face, bias=-0.3 * r),
-        Shape("muzzle", [(*at(0, -0.28, 0.4 + long * 0.9), 0.45 * r)], muzzle, bias=-0.4 * r),
+        shape("skull", [(0, 0.1, -0.05, 0.85), (0, 0.0, 0.35, 0.7)], face, -0.2),
+        shape("snout", [(0, -0.12, 0.35, 0.6), (0, -0.28, 0.38 + long, 0.42)], face, -0.3),
+        shape("muzzle", [(0, -0.28, 0.4 + long * 0.9, 0.45)], muzzle, -0.4),
     ]
-    nose_radius = 0.32 if animal.word == "pig" else 0.17
     if dot(head.forward, view) > -0.3:
-        shapes.append(Shape("nose", [(*tip, nose_radius * r)], nose, bias=-0.6 * r))
-    for side, sign in (("left", 1.0), ("right", -1.0)):
+        nose = Material((220, 130, 130) if word in ("pig", "cat") else (34, 28, 28), round=True)
+        radius = (0.32 if word == "pig" else 0.17) * head.radius
+        shapes.append(Shape("nose", [(*snout_tip(animal, head), radius)], nose, bias=-0.6 * head.radius))
+    for side, sign in SIDES:
+        x, y, z = sign * EYE[0], EYE[1], EYE[2]
         if dot(_eye_normal(head, sign), view) > 0.0:
-            eye = at(sign * EYE[0], EYE[1], EYE[2])
-            shapes.append(Shape(f"{side}_eye", [(*eye, 0.17 * r)], Material((250, 246, 235)), bias=-0.7 * r))
-            shapes.append(
-                Shape(
-                    f"{side}_pupil",
-                    [(*at(sign * EYE[0] * 1.04, EYE[1], EYE[2] + 0.06), 0.12 * r)],
-                    Material((20, 16, 16)),
-                    bias=-0.75 * r,
-                )
-            )
-        shapes.append(_ear(animal, head, side, sign, face))
+            shapes.append(shape(f"{side}_eye", [(x, y, z, 0.17)], Material((250, 246, 235)), -0.7))
+            pupil = [(x * 1.04, y, z + 0.06, 0.12)]
+            shapes.append(shape(f"{side}_pupil", pupil, Material((20, 16, 16)), -0.75))
+        shapes.append(shape(f"{side}_ear", _ear(animal, sign), face.shaded(0.78), -0.15))
         if species.horns:
-            shapes.append(
-                capsule(
-                    f"{side}_horn",
-                    at(sign * 0.4, 0.75, -0.1),
-                    at(sign * 0.85, 1.6, -0.15),
-                    0.15 * r,
-                    0.05 * r,
-                    Material((205, 192, 160)),
-                    bias=-0.1 * r,
-                )
-            )
+            horn = [(sign * 0.4, 0.75, -0.1, 0.15), (sign * 0.85, 1.6, -0.15, 0.05)]
+            shapes.append(shape(f"{side}_horn", horn, Material((205, 192, 160)), -0.1))
     return shapes
 
 
-def _ear(animal: Animal, head: Head, side: str, sign: Number, face: Material) -> Shape:
-    r, at = head.radius, head.at
-    material = face.shaded(0.78)
+def _ear(animal: Animal, sign: Number) -> list[Ball]:
+    """In half head heights."""
     match animal.ears:
         case "pointed":
             high = 1.75 if animal.word in ("cat", "dog", "horse") else 1.4
-            balls = [
-                (*at(sign * x, y, z), 0.03 * r)
-                for x, y, z in ((0.25, 0.7, -0.1), (0.8, 0.45, -0.15), (0.62, high, -0.1))
-            ]
+            return [(sign * x, y, z, 0.03) for x, y, z in ((0.25, 0.7, -0.1), (0.8, 0.45, -0.15), (0.62, high, -0.1))]
         case "floppy":
-            balls = [(*at(sign * 0.72, 0.55, -0.15), 0.2 * r), (*at(sign * 0.95, -0.45, -0.05), 0.28 * r)]
+            return [(sign * 0.72, 0.55, -0.15, 0.2), (sign * 0.95, -0.45, -0.05, 0.28)]
         case "side":
-            balls = [(*at(sign * 0.7, 0.4, -0.2), 0.16 * r), (*at(sign * 1.45, 0.35, -0.25), 0.13 * r)]
+            return [(sign * 0.7, 0.4, -0.2, 0.16), (sign * 1.45, 0.35, -0.25, 0.13)]
         case _:
-            balls = [(*at(sign * 0.62, 0.85, -0.2), 0.34 * r)]
-    return Shape(f"{side}_ear", balls, material, bias=-0.15 * r)
+            return [(sign * 0.62, 0.85, -0.2, 0.34)]
 
 
-def animal_keypoints(animal: Animal, joints: dict[str, Vector], head: Head) -> dict[str, tuple[Vector, Vector | None]]:
-    """(place, outward normal in the body's frame or None where it is seen from everywhere) by ANIMAL_17 name."""
-    points: dict[str, tuple[Vector, Vector | None]] = {
-        "nose": (snout_tip(animal, head), head.forward),
-        "neck": (joints["neck"], None),
-        "tail_root": (joints["tail_root"], None),
-    }
-    for side, sign in (("left", 1.0), ("right", -1.0)):
-        points[f"{side}_eye"] = (head.at(sign * EYE[0], EYE[1], EYE[2]), _eye_normal(head, sign))
-        for part in ("shoulder", "elbow", "front_paw", "hip", "knee", "back_paw"):
-            outwards = (sign, 0.0, 0.0) if part in ("shoulder", "hip") else None
-            points[f"{side}_{part}"] = (joints[f"{side}_{part}"], outwards)
+def animal_keypoints(
+    animal: Animal, joints: dict[str, Vector], head: Head
+) -> dict[str, tuple[Vector, Vector | None, bool]]:
+    """By ANIMAL_17 name: place, outward normal in the body's frame (None: seen from everywhere), and not covered."""
+    points: dict[str, tuple[Vector, Vector | None, bool]] = {name: (joints[name], None, False) for name in joints}
+    points["nose"] = (snout_tip(animal, head), head.forward, False)
+    for side, sign in SIDES:
+        points[f"{side}_eye"] = (head.at(sign * EYE[0], EYE[1], EYE[2]), _eye_normal(head, sign), False)
+        for part in (f"{side}_shoulder", f"{side}_hip"):
+            points[part] = (joints[part], (sign, 0.0, 0.0), False)
     return points

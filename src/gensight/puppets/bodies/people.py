@@ -10,35 +10,12 @@ from random import Random
 from gensight.puppets.bodies.poses import Pose
 from gensight.puppets.scenery.palette import COLOURS, HAIRS, SKINS, cloth, named, near
 from gensight.puppets.shapes import Colour, Material, Number, Vector
-from gensight.puppets.vectors import add
+from gensight.puppets.vectors import SIDES, add
 
 NAMES = (
-    "ada",
-    "ben",
-    "cleo",
-    "dan",
-    "eve",
-    "finn",
-    "gus",
-    "hana",
-    "ivo",
-    "june",
-    "kai",
-    "lea",
-    "max",
-    "nina",
-    "omar",
-    "pia",
-    "quinn",
-    "rosa",
-    "sam",
-    "tara",
-    "uma",
-    "vito",
-    "wim",
-    "yuki",
-    "zoe",
-)
+    "ada", "ben", "cleo", "dan", "eve", "finn", "gus", "hana", "ivo", "june", "kai", "lea", "max", "nina", "omar",
+    "pia", "quinn", "rosa", "sam", "tara", "uma", "vito", "wim", "yuki", "zoe",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -96,8 +73,9 @@ def draw_person(random: Random) -> Person:
     top, top_words = cloth(random)
     bottom, bottom_words = cloth(random, avoid=top_words[0])
     garment = random.choice(("trousers", "shorts", "skirt", "dress") if female else ("trousers", "trousers", "shorts"))
-    if garment == "trousers" and random.random() < 0.6:
-        bottom, bottom_words = _plain_trousers(random)
+    if garment == "trousers" and random.random() < 0.6:  # plain ones
+        bottom_words = (random.choice(("blue", "black", "grey", "brown", "white")),)
+        bottom = Material(named(random, bottom_words[0]), round=True)
     hat = random.choice(("", "", "", "cap", "beanie"))
     return Person(
         word=word,
@@ -125,11 +103,6 @@ def draw_person(random: Random) -> Person:
     )
 
 
-def _plain_trousers(random: Random) -> tuple[Material, tuple[str, ...]]:
-    word = random.choice(("blue", "black", "grey", "brown", "white"))
-    return Material(named(random, word), round=True), (word,)
-
-
 def person_joints(person: Person, pose: Pose, time: Number) -> dict[str, Vector]:
     """Joints by OpenPose name (those of the trunk and limbs), and `head` (the middle of the head)."""
     h, b = person.height, person.build
@@ -139,11 +112,10 @@ def person_joints(person: Person, pose: Pose, time: Number) -> dict[str, Vector]
     spine = (sin(side), cos(side) * cos(forward), cos(side) * sin(forward))
     twist = pose.twist * pi / 180
     across = (cos(twist), -sin(side), -sin(twist))
-    joints: dict[str, Vector] = {}
     neck = (spine[0] * trunk, spine[1] * trunk, spine[2] * trunk)
-    joints["neck"] = neck
-    limbs = (("left", 1.0, pose.left_arm, pose.left_leg), ("right", -1.0, pose.right_arm, pose.right_leg))
-    for name, sign, arm, leg in limbs:
+    joints: dict[str, Vector] = {"neck": neck}
+    limbs = ((pose.left_arm, pose.left_leg), (pose.right_arm, pose.right_leg))
+    for (name, sign), (arm, leg) in zip(SIDES, limbs, strict=True):
         first, second = arm.at(time)
         shoulder = add(neck, across, sign * 0.112 * h * b)
         elbow = add(shoulder, (sign * first[0], first[1], first[2]), upper)
@@ -156,8 +128,8 @@ def person_joints(person: Person, pose: Pose, time: Number) -> dict[str, Vector]
         joints[f"{name}_ankle"] = add(knee, (sign * second[0], second[1], second[2]), shin)
     head_height = person.head * h
     joints["head"] = add(add(neck, spine, 0.3 * head_height), (0.0, 0.5 * head_height, 0.02 * h))
-    soles = [joints[f"{side_name}_ankle"][1] - 0.042 * h for side_name in ("left", "right")]
-    knees = [joints[f"{side_name}_knee"][1] - 0.035 * h for side_name in ("left", "right")]
+    soles = [joints[f"{side}_ankle"][1] - 0.042 * h for side, _ in SIDES]
+    knees = [joints[f"{side}_knee"][1] - 0.035 * h for side, _ in SIDES]
     lowest = min(*soles, *knees)
     if pose.stance == "jumping":
         lowest -= 0.1 * h + 0.08 * h * abs(sin(2 * pi * 0.8 * time + 1.0))

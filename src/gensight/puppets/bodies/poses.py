@@ -93,11 +93,9 @@ def direction(flex: Number, spread: Number) -> Vector:
     return sin(s), -cos(s) * cos(f), cos(s) * sin(f)
 
 
-def draw_pose(random: Random, stances: tuple[str, ...] = ()) -> Pose:
-    """A random pose, of one of the stances where given."""
-    names = [name for name, _ in STANCES if not stances or name in stances]
-    weights = [weight for name, weight in STANCES if not stances or name in stances]
-    stance = random.choices(names, weights)[0]
+def draw_pose(random: Random) -> Pose:
+    """A random pose."""
+    stance = random.choices([name for name, _ in STANCES], [weight for _, weight in STANCES])[0]
     left, right, words, _ = random.choices(ARM_PAIRS, [pair[3] for pair in ARM_PAIRS])[0]
     if random.random() < 0.5:
         left, right = right, left

@@ -1,11 +1,12 @@
 """Furniture and things of the outdoors, each an `Entity` standing on the ground."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from math import cos, pi, sin
 from random import Random
 
 from gensight.puppets.scenery.palette import COLOURS, named, near
-from gensight.puppets.shapes import Entity, Material, Number, Shape, box, capsule, flat, ring, turned
+from gensight.puppets.shapes import Entity, Material, Number, Shape, box, capsule, flat, rectangle, rim, turned
 
 Words = tuple[str, ...]
 _WOODS = ((150, 104, 62), (112, 74, 44), (190, 148, 98), (74, 50, 34), (214, 184, 140))
@@ -25,26 +26,25 @@ def _material(random: Random) -> tuple[Material, str]:
     return (_wood(random), "wooden") if random.random() < 0.6 else _paint(random)
 
 
-def table(random: Random) -> tuple[list[Shape], Words]:
-    material, word = _material(random)
-    w, h, d, leg = (
-        random.uniform(0.8, 1.6),
-        random.uniform(0.6, 0.8),
-        random.uniform(0.5, 0.8),
-        random.uniform(0.04, 0.08),
-    )
+def _legs(width: Number, height: Number, depth: Number, leg: Number, material: Material) -> list[Shape]:
+    """Four square legs of this thickness at the corners."""
     shapes = []
     for name, x, z in (("a", -1, 1), ("b", 1, 1), ("c", -1, -1), ("d", 1, -1)):
-        shapes += box(f"leg-{name}", (x * (w / 2 - leg), h / 2, z * (d / 2 - leg)), (leg, h, leg), material)
-    return shapes + box("top", (0, h, 0), (w, 0.06, d), material), (word, "table")
+        foot = (x * (width / 2 - leg), height / 2, z * (depth / 2 - leg))
+        shapes += box(f"leg-{name}", foot, (leg, height, leg), material)
+    return shapes
+
+
+def table(random: Random) -> tuple[list[Shape], Words]:
+    material, word = _material(random)
+    w, h, d, leg = (random.uniform(*bounds) for bounds in ((0.8, 1.6), (0.6, 0.8), (0.5, 0.8), (0.04, 0.08)))
+    return _legs(w, h, d, leg, material) + box("top", (0, h, 0), (w, 0.06, d), material), (word, "table")
 
 
 def chair(random: Random, height: Number = 0.0) -> tuple[list[Shape], Words]:
     material, word = _material(random)
-    h, w, leg = height or random.uniform(0.4, 0.5), random.uniform(0.4, 0.5), 0.045
-    shapes = box("back", (0, h + 0.3, w / 2), (w, 0.55, 0.05), material)
-    for name, x, z in (("a", -1, 1), ("b", 1, 1), ("c", -1, -1), ("d", 1, -1)):
-        shapes += box(f"leg-{name}", (x * (w / 2 - leg), h / 2, z * (w / 2 - leg)), (leg, h, leg), material.shaded(0.8))
+    h, w = height or random.uniform(0.4, 0.5), random.uniform(0.4, 0.5)
+    shapes = box("back", (0, h + 0.3, w / 2), (w, 0.55, 0.05), material) + _legs(w, h, w, 0.045, material.shaded(0.8))
     return shapes + box("seat", (0, h - 0.03, 0), (w, 0.06, w), material), (word, "chair")
 
 
@@ -69,23 +69,13 @@ def shelf(random: Random) -> tuple[list[Shape], Words]:
     rows = random.randint(2, 4)
     for row in range(rows):
         low, high = h * (row + 0.12) / rows, h * (row + 0.9) / rows
-        corners = [
-            (-w * 0.45, low, -d / 2 - 0.01),
-            (w * 0.45, low, -d / 2 - 0.01),
-            (w * 0.45, high, -d / 2 - 0.01),
-            (-w * 0.45, high, -d / 2 - 0.01),
-        ]
-        shapes.append(flat(f"row-{row}", corners, material.shaded(0.45), one_sided=True))
+        back = rectangle((-w * 0.45, w * 0.45), (low, high), -d / 2 - 0.01)
+        shapes.append(flat(f"row-{row}", back, material.shaded(0.45), one_sided=True))
         x = -w * 0.42
         while x < w * 0.3:
             book, tall = random.uniform(0.04, 0.1), random.uniform(0.55, 0.95) * (high - low)
-            corners = [
-                (x, low, -d / 2 - 0.02),
-                (x + book, low, -d / 2 - 0.02),
-                (x + book, low + tall, -d / 2 - 0.02),
-                (x, low + tall, -d / 2 - 0.02),
-            ]
-            shapes.append(flat(f"book-{row}-{x:.2f}", corners, _paint(random)[0], one_sided=True))
+            spine = rectangle((x, x + book), (low, low + tall), -d / 2 - 0.02)
+            shapes.append(flat(f"book-{row}-{x:.2f}", spine, _paint(random)[0], one_sided=True))
             x += book + random.choice((0.0, 0.0, 0.15))
     return shapes, (word, "shelf")
 
@@ -94,26 +84,16 @@ def lamp(random: Random) -> tuple[list[Shape], Words]:
     material, word = _paint(random)
     h = random.uniform(1.2, 1.7)
     pole = Material((70, 66, 62), round=True)
-    shade = [
-        (x, y, z, 0.0)
-        for radius, y in ((0.24, h), (0.14, h + 0.3))
-        for x, _, z, _ in ring((0, 0, 0), (radius, 0, 0), (0, 0, radius))
-    ]
     return [
-        Shape("foot", [(x, 0.02, z, 0.01) for x, _, z, _ in ring((0, 0, 0), (0.16, 0, 0), (0, 0, 0.16))], pole),
+        Shape("foot", rim(0.16, 0.02, 0.01), pole),
         capsule("pole", (0, 0.02, 0), (0, h, 0), 0.02, 0.02, pole),
-        Shape("shade", shade, material.shaded(1.15)),
+        Shape("shade", rim(0.24, h) + rim(0.14, h + 0.3), material.shaded(1.15)),
     ], (word, "lamp")
 
 
 def plant(random: Random) -> tuple[list[Shape], Words]:
     material, word = _paint(random)
-    pot = [
-        (x, y, z, 0.0)
-        for radius, y in ((0.12, 0.0), (0.18, 0.3))
-        for x, _, z, _ in ring((0, 0, 0), (radius, 0, 0), (0, 0, radius))
-    ]
-    shapes = [Shape("pot", pot, material._replace(round=True))]
+    shapes = [Shape("pot", rim(0.12, 0.0) + rim(0.18, 0.3), material._replace(round=True))]
     for index in range(random.randint(6, 11)):
         around, out, high = random.uniform(0, 2 * pi), random.uniform(0.1, 0.4), random.uniform(0.5, 1.2)
         green = Material(named(random, "green"))
@@ -129,17 +109,8 @@ def ball(random: Random) -> tuple[list[Shape], Words]:
     shapes = [Shape("ball", [(0, radius, 0, radius)], material._replace(round=True))]
     if random.random() < 0.6:
         stripe = Material(named(random, "white" if word != "white" else "red"))
-        shapes.append(
-            capsule(
-                "band",
-                (-0.8 * radius, radius, -0.5 * radius),
-                (0.8 * radius, radius, -0.5 * radius),
-                0.16 * radius,
-                0.16 * radius,
-                stripe,
-                bias=-radius,
-            )
-        )
+        band = [(x * radius, radius, -0.5 * radius, 0.16 * radius) for x in (-0.8, 0.8)]
+        shapes.append(Shape("band", band, stripe, bias=-radius))
     return shapes, (word, "ball")
 
 
@@ -157,8 +128,8 @@ def screen(random: Random) -> tuple[list[Shape], Words]:
     )
     x, low, high, z = w * 0.46, y + 0.04 * h, y + 0.96 * h, -0.05
     picture = Material(named(random, "blue"), named(random, random.choice(("green", "orange", "white"))), "patches", w)
-    corners = [(-x, low, z), (x, low, z), (x, high, z), (-x, high, z)]
-    return [*shapes, flat("picture", corners, picture, one_sided=True, bias=-0.01)], ("black", "screen")
+    shapes.append(flat("picture", rectangle((-x, x), (low, high), z), picture, one_sided=True, bias=-0.01))
+    return shapes, ("black", "screen")
 
 
 def tree(random: Random) -> tuple[list[Shape], Words]:
@@ -219,6 +190,14 @@ def bench(random: Random) -> tuple[list[Shape], Words]:
     return shapes + box("seat", (0, 0.43, 0), (1.5, 0.07, 0.45), material), (word, "bench")
 
 
+def _window(name: str, x: Number, z: Number) -> list[Shape]:
+    shapes = []
+    for part, grow, colour, bias in (("frame", 0.62, (240, 238, 232), -0.1), ("pane", 0.5, (120, 150, 175), -0.11)):
+        corners = rectangle((x - grow, x + grow), (1.8 - grow, 1.8 + grow), z)
+        shapes.append(flat(f"{part}-{name}", corners, Material(colour), one_sided=True, bias=bias))
+    return shapes
+
+
 def house(random: Random) -> tuple[list[Shape], Words]:
     wall, word = _paint(random)
     if random.random() < 0.4:
@@ -228,23 +207,10 @@ def house(random: Random) -> tuple[list[Shape], Words]:
     roof = Material(near(random, random.choice(((140, 62, 48), (84, 80, 82), (120, 84, 60)))))
     a, b, c = d / 2 + 0.3, w / 2 + 0.3, h + random.uniform(1.2, 2.5)
     shapes.append(flat("roof", [(-b, h, -a), (b, h, -a), (b * 0.8, c, 0), (-b * 0.8, c, 0)], roof, bias=-0.1))
-    pane, frame = Material((120, 150, 175)), Material((240, 238, 232))
-    for index, x in enumerate((-0.32, 0.0, 0.32)):
-        if index == 1:
-            corners = [(-0.5, 0, -d / 2), (0.5, 0, -d / 2), (0.5, 2.0, -d / 2), (-0.5, 2.0, -d / 2)]
-            shapes.append(flat("door", corners, roof.shaded(0.8), one_sided=True, bias=-0.1))
-            continue
-        for name, grow, material in (("frame", 0.62, frame), ("pane", 0.5, pane)):
-            corners = [
-                (x * w - grow, 1.8 - grow, -d / 2),
-                (x * w + grow, 1.8 - grow, -d / 2),
-                (x * w + grow, 1.8 + grow, -d / 2),
-                (x * w - grow, 1.8 + grow, -d / 2),
-            ]
-            shapes.append(
-                flat(f"{name}-{index}", corners, material, one_sided=True, bias=-0.1 - 0.01 * (name == "pane"))
-            )
-    return shapes, (word, "house")
+    door = rectangle((-0.5, 0.5), (0, 2.0), -d / 2)
+    shapes += _window("left", -0.32 * w, -d / 2)
+    shapes.append(flat("door", door, roof.shaded(0.8), one_sided=True, bias=-0.1))
+    return shapes + _window("right", 0.32 * w, -d / 2), (word, "house")
 
 
 Builder = Callable[[Random], tuple[list[Shape], Words]]
@@ -254,32 +220,37 @@ OUTDOORS: tuple[Builder, ...] = (tree, bush, rock, fence, bench, crate, ball)
 OCCLUDERS_INDOORS: tuple[Builder, ...] = (table, chair, crate, sofa, plant, stool)
 OCCLUDERS_OUTDOORS: tuple[Builder, ...] = (bush, fence, bench, crate, rock)
 NOUNS = (
-    "table",
-    "chair",
-    "box",
-    "sofa",
-    "shelf",
-    "lamp",
-    "plant",
-    "ball",
-    "screen",
-    "tree",
-    "bush",
-    "rock",
-    "fence",
-    "bench",
-    "house",
-)
+    "table", "chair", "box", "sofa", "shelf", "lamp", "plant", "ball", "screen", "tree", "bush", "rock", "fence",
+    "bench", "house",
+)  # fmt: skip
 
 
 def place(
     random: Random, builder: Builder, x: Number, z: Number, yaw: Number, height: Number = 0.0
 ) -> tuple[Entity, Words]:
     """An object standing at (x, z), turned by yaw (radians; 0 faces the camera), and its words."""
-    if height:
-        shapes, words = builder(random, height)  # type: ignore[call-arg]
-    else:
-        shapes, words = builder(random)
+    shapes, words = builder(random, height) if height else builder(random)  # type: ignore[call-arg]
     axes = turned(yaw)
     axes[2] *= -1  # objects are built with their front towards -z
     return Entity(words[-1], shapes, (x, 0.0, z), axes, whole=True), words
+
+
+@dataclass
+class Things:
+    """The objects of a scene that is being drawn, and how captions call them."""
+
+    random: Random
+    entities: list[Entity] = field(default_factory=list)
+    words: list[Words] = field(default_factory=list)
+
+    def put(self, builder: Builder, x: Number, z: Number, yaw: Number, seat: Number = 0.0) -> None:
+        """Adds an object at (x, z); one that somebody sits on gets a height, and is painted face by face."""
+        entity, words = place(self.random, builder, x, z, yaw, seat)
+        entity.whole = not seat
+        self.entities.append(entity)
+        self.words.append(words)
+
+    @property
+    def spots(self) -> list[tuple[Number, Number]]:
+        """Where they stand: (x, z) of each."""
+        return [(entity.position[0], entity.position[2]) for entity in self.entities]

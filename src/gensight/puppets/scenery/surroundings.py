@@ -1,12 +1,25 @@
 """Where a scene takes place: a room with floor, walls and ceiling, or the outdoors with ground, hills and sky."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import cos, sin
 from random import Random
+from typing import NamedTuple
 
 from gensight.puppets.scenery.palette import COLOURS, named, near
-from gensight.puppets.shapes import DECOR, GROUND, WALL, Colour, Entity, Material, Number, Shape, Vector, flat
+from gensight.puppets.shapes import (
+    DECOR,
+    GROUND,
+    WALL,
+    Colour,
+    Entity,
+    Material,
+    Number,
+    Shape,
+    Vector,
+    flat,
+    rectangle,
+    tint,
+)
 
 # caption words, colours of the two sides of the pattern, texture, metres per tile
 _Ground = tuple[tuple[str, ...], tuple[Colour, Colour], str, tuple[Number, Number]]
@@ -26,15 +39,9 @@ _GROUNDS: tuple[_Ground, ...] = (
     (("dirt",), ((150, 112, 78), (108, 76, 50)), "plaster", (2.0, 4.0)),
 )
 _WALL_TEXTURES = (
-    (None, 1.0),
-    ("plaster", 2.5),
-    ("stripes", 1.2),
-    ("wallpaper", 1.0),
-    ("bricks", 1.6),
-    ("rows", 2.0),
-    ("dots", 1.2),
+    (None, 1.0), ("plaster", 2.5), ("stripes", 1.2), ("wallpaper", 1.0), ("bricks", 1.6), ("rows", 2.0), ("dots", 1.2),
     ("wood", 1.2),
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,6 @@ class Place:
         entity: Ground, walls and what hangs on them.
         sky: Outdoors.
         fill: Colour behind everything.
-        yaw: Direction of the room's far wall, radians.
     """
 
     indoors: bool
@@ -67,7 +73,19 @@ class Place:
     entity: Entity
     sky: Sky | None
     fill: Colour
-    yaw: Number
+
+
+class _Wall(NamedTuple):
+    """An upright plane: its directions along and out of it, and how far out it stands."""
+
+    along: tuple[Number, Number]
+    out: tuple[Number, Number]
+    distance: Number
+
+    def panel(self, x: tuple[Number, Number], y: tuple[Number, Number], step: Number = 0.0) -> list[Vector]:
+        """Corners of an upright rectangle, from its ranges along the wall and up, a step in front of the wall."""
+        distance, (m, n) = self.distance - step, (self.along, self.out)
+        return [(a * m[0] + distance * n[0], high, a * m[1] + distance * n[1]) for a, high, _ in rectangle(x, y)]
 
 
 def _ground(random: Random, colours: tuple[Colour, Colour], texture: str, tile: Number) -> Shape:
@@ -98,44 +116,23 @@ def room(random: Random, spots: list[tuple[Number, Number]]) -> Place:
     beside = max(side * (x * m[0] + z * m[1]) for x, z in inside) + random.uniform(0.7, 2.0) if side else 40.0
     high = random.uniform(2.6, 3.4)
     wall_name = random.choice(list(COLOURS))
-    wall = _wall(random, wall_name)
-
-    def at(along: Number, out: Number, y: Number) -> Vector:
-        return along * m[0] + out * n[0], y, along * m[1] + out * n[1]
-
-    left, right = (-40.0, beside) if side >= 0 else (-beside, 40.0)
+    wall, plane = _wall(random, wall_name), _Wall(m, n, far)
+    span = (-40.0, beside) if side >= 0 else (-beside, 40.0)
     shapes = [_ground(random, colours, texture, random.uniform(*tile))]
-    ceiling = Material(near(random, (228, 226, 220), 14))
-    shapes.append(
-        flat("ceiling", [(-60, high, -60), (60, high, -60), (60, high, 60), (-60, high, 60)], ceiling, layer=GROUND)
-    )
-    shapes.append(
-        flat("wall", [at(left, far, 0), at(right, far, 0), at(right, far, high), at(left, far, high)], wall, layer=WALL)
-    )
+    ceiling = [(-60, high, -60), (60, high, -60), (60, high, 60), (-60, high, 60)]
+    shapes.append(flat("ceiling", ceiling, Material(near(random, (228, 226, 220), 14)), layer=GROUND))
+    shapes.append(flat("wall", plane.panel(span, (0, high)), wall, layer=WALL))
     board = Material(near(random, random.choice(((236, 234, 228), (92, 62, 40)))))
-    shapes.append(
-        flat(
-            "board",
-            [at(left, far - 0.01, 0), at(right, far - 0.01, 0), at(right, far - 0.01, 0.1), at(left, far - 0.01, 0.1)],
-            board,
-            layer=DECOR,
-        )
-    )
+    shapes.append(flat("board", plane.panel(span, (0, 0.1), 0.01), board, layer=DECOR))
     if side:
-        a, b = (far, -20.0) if side > 0 else (-20.0, far)
-        corners = [
-            at(side * beside, a, 0),
-            at(side * beside, b, 0),
-            at(side * beside, b, high),
-            at(side * beside, a, high),
-        ]
+        # Along the side wall one looks at its own plane: the directions of the far wall, swapped.
+        corners = _Wall(n, m, side * beside).panel((far, -20.0) if side > 0 else (-20.0, far), (0, high))
         shapes.append(flat("side-wall", corners, wall.shaded(random.uniform(0.72, 0.9)), layer=WALL))
     middle = sum(x * m[0] + z * m[1] for x, z in spots) / len(spots)
-    shapes += _hangings(random, at, middle, far - 0.02, right if side > 0 else 40.0, left if side < 0 else -40.0, high)
+    shapes += _hangings(random, _Wall(m, n, far - 0.02), middle, span, high)
     if random.random() < 0.35:
-        x, z = random.choice(spots)
-        shapes.append(_rug(random, x, z))
-    return Place(True, words, (wall_name, "wall"), Entity("place", shapes), None, wall.colour, yaw)
+        shapes.append(_rug(random, *random.choice(spots)))
+    return Place(True, words, (wall_name, "wall"), Entity("place", shapes), None, wall.colour)
 
 
 def _wall(random: Random, name: str) -> Material:
@@ -146,21 +143,22 @@ def _wall(random: Random, name: str) -> Material:
     texture, tile = random.choice(_WALL_TEXTURES)
     if texture is None:
         return Material(colour)
-    change = random.choice((0.75, 0.85, 1.2))
-    second = (min(colour[0] * change, 255.0), min(colour[1] * change, 255.0), min(colour[2] * change, 255.0))
-    return Material(colour, second, texture, tile)
+    return Material(colour, tint(colour, random.choice((0.75, 0.85, 1.2))), texture, tile)
+
+
+def _two_colours(random: Random, textures: tuple[str, ...], tile: tuple[Number, Number]) -> Material:
+    return Material(
+        named(random, random.choice(list(COLOURS))),
+        named(random, random.choice(list(COLOURS))),
+        random.choice(textures),
+        random.uniform(*tile),
+    )
 
 
 def _hangings(
-    random: Random,
-    at: Callable[[Number, Number, Number], Vector],
-    middle: Number,
-    out: Number,
-    right: Number,
-    left: Number,
-    high: Number,
+    random: Random, wall: _Wall, middle: Number, bounds: tuple[Number, Number], ceiling: Number
 ) -> list[Shape]:
-    """Windows, doors and pictures on the far wall."""
+    """Windows, doors and pictures on the far wall, between its bounds."""
     shapes: list[Shape] = []
     position = middle + random.uniform(-3.0, -1.5)
     for index in range(random.randint(0, 4)):
@@ -169,54 +167,30 @@ def _hangings(
         low, top = {"window": (0.9, 2.1), "picture": (1.2, random.uniform(1.6, 2.0)), "door": (0.0, 2.05)}[kind]
         x0, x1 = position, position + w
         position = x1 + random.uniform(0.2, 1.2)
-        if x0 < left + 0.2 or x1 > right - 0.2 or top > high - 0.1:
+        if x0 < bounds[0] + 0.2 or x1 > bounds[1] - 0.2 or top > ceiling - 0.1:
             continue
         frame = Material(near(random, random.choice(((240, 240, 236), (96, 64, 42), (40, 40, 44)))))
         inner = {
             "window": Material(near(random, (168, 206, 236)), near(random, (226, 238, 246)), "clouds", 2.0),
-            "picture": Material(
-                named(random, random.choice(list(COLOURS))),
-                named(random, random.choice(list(COLOURS))),
-                random.choice(("patches", "checks", "dots", "zebra", "blots")),
-                random.uniform(0.3, 0.9),
-            ),
+            "picture": _two_colours(random, ("patches", "checks", "dots", "zebra", "blots"), (0.3, 0.9)),
             "door": Material(near(random, (134, 92, 58)), near(random, (110, 74, 46)), "wood", 1.0),
         }[kind]
-        for name, grow, material, step in (("frame", 0.06, frame, 0.0), ("inner", 0.0, inner, 0.01)):
-            corners = [
-                at(x0 - grow, out - step, max(low - grow, 0.0)),
-                at(x1 + grow, out - step, max(low - grow, 0.0)),
-                at(x1 + grow, out - step, top + grow),
-                at(x0 - grow, out - step, top + grow),
-            ]
-            shapes.append(flat(f"{kind}-{name}-{index}", corners, material, layer=DECOR, bias=-step))
+        outline = wall.panel((x0 - 0.06, x1 + 0.06), (max(low - 0.06, 0.0), top + 0.06))
+        shapes.append(flat(f"{kind}-frame-{index}", outline, frame, layer=DECOR))
+        pane = wall.panel((x0, x1), (max(low, 0.0), top), 0.01)
+        shapes.append(flat(f"{kind}-inner-{index}", pane, inner, layer=DECOR, bias=-0.01))
         if kind == "window":
             mid = (x0 + x1) / 2
-            corners = [
-                at(mid - 0.03, out - 0.015, low),
-                at(mid + 0.03, out - 0.015, low),
-                at(mid + 0.03, out - 0.015, top),
-                at(mid - 0.03, out - 0.015, top),
-            ]
-            shapes.append(flat(f"bar-{index}", corners, frame, layer=DECOR, bias=-0.02))
+            bar = wall.panel((mid - 0.03, mid + 0.03), (low, top), 0.015)
+            shapes.append(flat(f"bar-{index}", bar, frame, layer=DECOR, bias=-0.02))
     return shapes
 
 
 def _rug(random: Random, x: Number, z: Number) -> Shape:
     w, d = random.uniform(0.8, 1.6), random.uniform(0.5, 1.0)
-    material = Material(
-        named(random, random.choice(list(COLOURS))),
-        named(random, random.choice(list(COLOURS))),
-        random.choice(("plaid", "rows", "checks", "carpet")),
-        random.uniform(0.5, 1.0),
-    )
-    return flat(
-        "rug",
-        [(x - w, 0.004, z - d), (x + w, 0.004, z - d), (x + w, 0.004, z + d), (x - w, 0.004, z + d)],
-        material,
-        layer=GROUND,
-        bias=-1000.0,
-    )
+    material = _two_colours(random, ("plaid", "rows", "checks", "carpet"), (0.5, 1.0))
+    corners = [(x - w, 0.004, z - d), (x + w, 0.004, z - d), (x + w, 0.004, z + d), (x - w, 0.004, z + d)]
+    return flat("rug", corners, material, layer=GROUND, bias=-1000.0)
 
 
 def outdoors(random: Random) -> Place:
@@ -225,23 +199,12 @@ def outdoors(random: Random) -> Place:
     shapes = [_ground(random, colours, texture, random.uniform(*tile))]
     shade = random.choice(((84, 118, 82), (110, 128, 140), (128, 112, 96), (70, 92, 66)))
     for index in range(random.randint(0, 4)):
-        x, z, wide, high = (
-            random.uniform(-60, 60),
-            random.uniform(70, 140),
-            random.uniform(25, 60),
-            random.uniform(4, 22),
-        )
+        x, z, wide, high = (random.uniform(*ends) for ends in ((-60, 60), (70, 140), (25, 60), (4, 22)))
         colour = near(random, shade, 20)
-        balls = [
-            (x - wide, 0.0, z, 0.1),
-            (x - wide * 0.5, high * 0.7, z, 0.1),
-            (x, high, z, 1.0),
-            (x + wide * 0.45, high * 0.75, z, 0.1),
-            (x + wide, 0.0, z, 0.1),
-        ]
-        shapes.append(
-            Shape(f"hill-{index}", balls, Material(colour, near(random, colour, 25), "leaves", 30.0), layer=WALL)
-        )
+        ridge = ((-1, 0.0, 0.1), (-0.5, 0.7, 0.1), (0, 1, 1.0), (0.45, 0.75, 0.1), (1, 0.0, 0.1))
+        balls = [(x + wide * a, high * b, z, radius) for a, b, radius in ridge]
+        leaves = Material(colour, near(random, colour, 25), "leaves", 30.0)
+        shapes.append(Shape(f"hill-{index}", balls, leaves, layer=WALL))
     kind = random.choice(("blue", "blue", "grey", "orange", "dark"))
     skies: dict[str, tuple[Colour, Colour, Number]] = {
         "blue": ((84, 142, 218), (196, 222, 242), random.uniform(0.0, 0.8)),
@@ -251,4 +214,4 @@ def outdoors(random: Random) -> Place:
     }
     top, bottom, clouds = skies[kind]
     sky = Sky(near(random, top), near(random, bottom), clouds, (random.randrange(256), random.randrange(256)))
-    return Place(False, words, (kind, "sky"), Entity("place", shapes), sky, sky.bottom, 0.0)
+    return Place(False, words, (kind, "sky"), Entity("place", shapes), sky, sky.bottom)

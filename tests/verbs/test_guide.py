@@ -14,10 +14,10 @@ from gensight.files.images import read_image, write_image
 from gensight.guidance.controls import read_tracks
 from gensight.guidance.options import seed_list
 from gensight.guidance.sampling import ImageSampling
+from gensight.guidance.scores import HeadOnImages, drag_distance
 from gensight.guidance.steering import Steering
-from gensight.verbs.guidance.guide import guide
-from gensight.verbs.guidance.scores import OwnReader, drag_distance
-from gensight.verbs.guidance.targets import GuidanceTargets
+from gensight.guidance.targets import GuidanceTargets
+from gensight.verbs.guide import guide
 from gensight.verbs.train import train
 from tests.verbs.small_recipe import small_recipe
 
@@ -258,7 +258,7 @@ def test_seeds_are_listed_or_ranged() -> None:
 
 
 def test_the_drag_score_is_a_distance_in_pixels() -> None:
-    class Reader(OwnReader):
+    class Reader(HeadOnImages):
         """Descriptors that are the image's own colours, a cell for each 8 pixels."""
 
         def read(self, images: torch.Tensor) -> torch.Tensor:

@@ -1,1 +1,0 @@
-"""`gensight guide`: images generated under the control of trained readouts."""
