@@ -11,7 +11,6 @@ from gensight.assembly.readers import build_readers
 from gensight.backbones.base import weights_hash
 from gensight.backbones.imagenet import ImagenetEncoder
 from gensight.backbones.pretrained import PipelineParts, tiny_folder
-from gensight.config.data import PuppetsData, VideosData
 from gensight.config.pretrain import FolderStart, PretrainConfig, ScratchStart, TinyStart
 from gensight.diffusion.noise import mix
 from gensight.diffusion.targets import Prediction
@@ -38,8 +37,6 @@ from gensight.methods.pretrain.tokenizer import build_tokenizer
 from gensight.methods.pretrain.vocabulary import INSTRUCTION_WORDS
 from gensight.puppets.captions import CAPTION_WORDS
 from gensight.readers.base import Reader
-from gensight.readers.footage.videos import VideosReader
-from gensight.readers.puppets import PuppetsReader
 from gensight.samples import Array
 
 AUTOENCODER_SHARE = 0.25  # of max_minutes
@@ -60,19 +57,7 @@ class NetworkTraining:
 
 def build_images(config: PretrainConfig) -> Reader:
     """The images of a recipe; labels, where the data has them, are not read."""
-    data = config.data
-    if isinstance(data, PuppetsData):
-        return PuppetsReader(
-            data.num_train,
-            seed=mix(data.seed, 0) % (1 << 31),
-            size=data.size,
-            truths=("caption",),
-            subjects=data.subjects,
-            style=data.style,
-        )
-    if isinstance(data, VideosData):
-        return VideosReader(data.root, data.step)
-    return build_readers(data).train
+    return build_readers(config.data, ("caption",)).train
 
 
 def build_pool_settings(config: PretrainConfig, num_images: int) -> PoolSettings:

@@ -16,16 +16,15 @@ import numpy as np
 from gensight.errors import DataError
 from gensight.files.images import image_size, read_image
 from gensight.geometry import clip_box
-from gensight.readers.base import Reader, Summary
-from gensight.readers.shared.checking import check_samples
+from gensight.readers.base import Reader
 from gensight.readers.shared.class_maps import SEGMENTATION, ClassMap
 from gensight.readers.shared.label_maps import LabelMask, read_label_map
 from gensight.readers.shared.listings import (
     Missing,
     files_by_stem,
+    image_sample,
     keep_present,
     read_list,
-    read_sized,
     read_text,
     require_folder,
 )
@@ -75,25 +74,11 @@ class SceneParsingReader(Reader):
         path = self.root / "images" / self._part / self._files[name]
         size = image_size(path)
         numbers = partial(read_label_map, self.root / "annotations" / self._part / f"{name}.png", size)
-        return Sample(
-            name,
-            size,
-            partial(read_image, path),
-            label=self._scenes.get(name),
-            path=str(path),
-            extras={SEGMENTATION: ClassMap(numbers, (UNLABELLED, *self.categories), (0,))},
-        )
+        extras = {SEGMENTATION: ClassMap(numbers, (UNLABELLED, *self.categories), (0,))}
+        return image_sample(name, path, size, label=self._scenes.get(name), extras=extras)
 
-    @property
-    def groups(self) -> list[str]:
-        return list(self._names)
-
-    @property
-    def folder(self) -> Path:
-        return self.root
-
-    def check(self) -> Summary:
-        return check_samples(self.sample, len(self), dropped=self.dropped)
+    def group(self, index: int) -> str:
+        return self._names[index]
 
 
 def _class_names(path: Path) -> list[tuple[str, ...]]:
@@ -208,15 +193,14 @@ class Ade20kReader(Reader):
         key, entry = self._entries[index]
         path = self._images / key
         size = (entry.imsize[0], entry.imsize[1])
-        source = path.with_suffix(".json")
         colours = _Colours(path.with_name(f"{path.name}_seg.png"), size, self._numbers)
-        return Sample(
+        return image_sample(
             key,
+            path.with_name(entry.filename),
             size,
-            partial(read_sized, path.with_name(entry.filename), size, source),
-            tuple(self._instance(one, path.parent, size) for one in _wholes(entry)),
+            path.with_suffix(".json"),
+            instances=tuple(self._instance(one, path.parent, size) for one in _wholes(entry)),
             label=entry.scene[-1] if entry.scene else None,
-            path=str(path.with_name(entry.filename)),
             extras={SEGMENTATION: ClassMap(colours, (UNLABELLED, *self.categories), (0,))},
         )
 
@@ -226,16 +210,8 @@ class Ade20kReader(Reader):
         mask = LabelMask(folder / one.instance_mask, size, _SEEN) if one.instance_mask else None
         return Instance(category=self._names[one.name_ndx], box=box, mask=mask, id=one.id)
 
-    @property
-    def groups(self) -> list[str]:
-        return [key for key, _ in self._entries]
-
-    @property
-    def folder(self) -> Path:
-        return self.root
-
-    def check(self) -> Summary:
-        return check_samples(self.sample, len(self))
+    def group(self, index: int) -> str:
+        return self._entries[index][0]
 
 
 def _read(path: Path) -> _Annotation:

@@ -6,18 +6,23 @@ species (1 cat, 2 dog), number within the species).
 """
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from gensight.errors import DataError
-from gensight.files.images import image_size, read_image
-from gensight.readers.base import Reader, Summary
-from gensight.readers.shared.checking import check_samples
+from gensight.files.images import image_size
+from gensight.readers.base import Reader
 from gensight.readers.shared.class_maps import BACKGROUND, IGNORED, SEGMENTATION, ClassMap
 from gensight.readers.shared.label_maps import LabelMask, read_label_map
-from gensight.readers.shared.listings import Missing, files_by_stem, keep_present, read_list, require_folder
+from gensight.readers.shared.listings import (
+    Missing,
+    files_by_stem,
+    image_sample,
+    keep_present,
+    read_list,
+    require_folder,
+)
 from gensight.readers.voc.xml import read_annotation
 from gensight.samples import Array, Instance, Sample, Size
 
@@ -100,9 +105,7 @@ class PetsReader(Reader):
             extras[SEGMENTATION] = ClassMap(_Trimap(trimap, size, row.species), (BACKGROUND, *SPECIES))
             mask = LabelMask(trimap, size, _ANIMAL)
         animal = Instance(category=SPECIES[row.species], head_box=self._head(row.name), mask=mask)
-        return Sample(
-            row.name, size, partial(read_image, path), (animal,), label=_breed(row.name), path=str(path), extras=extras
-        )
+        return image_sample(row.name, path, size, instances=(animal,), label=_breed(row.name), extras=extras)
 
     def _head(self, name: str) -> Array | None:
         if name not in self._heads:
@@ -110,16 +113,8 @@ class PetsReader(Reader):
         objects = read_annotation(self._notes / "xmls" / f"{name}.xml").objects
         return objects[0].box if objects else None
 
-    @property
-    def groups(self) -> list[str]:
-        return [row.name for row in self._rows]
-
-    @property
-    def folder(self) -> Path:
-        return self.root
-
-    def check(self) -> Summary:
-        return check_samples(self.sample, len(self), dropped=self.dropped)
+    def group(self, index: int) -> str:
+        return self._rows[index].name
 
 
 def _breed(name: str) -> str:

@@ -5,7 +5,7 @@ import pytest
 
 from gensight.errors import DataError
 from gensight.files.videos import VideoWriter
-from gensight.readers.footage.videos import VideosReader
+from gensight.readers.footage.recordings import FootageReader
 
 
 @pytest.fixture(scope="module")
@@ -21,28 +21,28 @@ def folder(tmp_path_factory) -> Path:
 
 
 def test_frames_of_all_videos_follow_one_another(folder):
-    reader = VideosReader(folder)
+    reader = FootageReader(folder, images=False)
     assert [sample.key for sample in reader] == [
         *(f"b.mp4#{index:06d}" for index in range(5)),
-        *(f"a.mp4#{index:06d}" for index in range(3)),
+        *(f"deeper/a.mp4#{index:06d}" for index in range(3)),
     ]
-    assert reader.groups == ["b.mp4"] * 5 + ["a.mp4"] * 3
+    assert reader.groups == ["b.mp4"] * 5 + ["deeper/a.mp4"] * 3
     assert [round(float(reader[index].image().mean()), -1) for index in (0, 4, 5, 7)] == [200, 200, 50, 50]
 
 
 def test_a_step_counts_within_each_video(folder):
-    keys = [sample.key for sample in VideosReader(folder, step=2)]
-    assert keys == ["b.mp4#000000", "b.mp4#000002", "b.mp4#000004", "a.mp4#000000", "a.mp4#000002"]
+    keys = [sample.key for sample in FootageReader(folder, step=2, images=False)]
+    assert keys == ["b.mp4#000000", "b.mp4#000002", "b.mp4#000004", "deeper/a.mp4#000000", "deeper/a.mp4#000002"]
 
 
 def test_folders_without_videos_are_refused(tmp_path):
     with pytest.raises(DataError, match="the folder holds no videos"):
-        VideosReader(tmp_path)
+        FootageReader(tmp_path, images=False)
     with pytest.raises(DataError, match="folder not found"):
-        VideosReader(tmp_path / "missing")
+        FootageReader(tmp_path / "missing", images=False)
 
 
 def test_a_broken_video_is_named(tmp_path):
     (tmp_path / "broken.mp4").write_bytes(b"")
     with pytest.raises(DataError, match=r"broken\.mp4"):
-        VideosReader(tmp_path)
+        FootageReader(tmp_path, images=False)

@@ -8,18 +8,16 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from gensight.errors import DataError, did_you_mean
-from gensight.readers.base import Reader, Summary
+from gensight.readers.base import Reader
 from gensight.readers.coco.index import Category, CocoIndex, open_index
 from gensight.readers.coco.rle import decode_mask
-from gensight.readers.shared.checking import check_samples
-from gensight.readers.shared.listings import read_sized
+from gensight.readers.shared.listings import image_sample
 from gensight.samples import Array, Instance, Keypoints, Sample, Size, Visibility
 from gensight.skeletons import NAMED, Skeleton
 
@@ -80,13 +78,8 @@ class CocoReader(Reader):
         name = columns["names"][start : int(columns["name_stop"][image])].tobytes().decode()
         height, width = (int(side) for side in columns["image_size"][image])
         rows = self._rows[self._first[image] : self._first[image + 1]]
-        return Sample(
-            name,
-            (height, width),
-            partial(read_sized, self.images / name, (height, width), self.annotations),
-            tuple(self._instance(int(row), (height, width)) for row in rows),
-            path=str(self.images / name),
-        )
+        instances = tuple(self._instance(int(row), (height, width)) for row in rows)
+        return image_sample(name, self.images / name, (height, width), self.annotations, instances=instances)
 
     def _instance(self, row: int, size: Size) -> Instance:
         columns = self._index.columns
@@ -133,9 +126,6 @@ class CocoReader(Reader):
     @property
     def folder(self) -> Path:
         return self.images
-
-    def check(self) -> Summary:
-        return check_samples(self.sample, len(self), dropped=self.dropped)
 
     def _common_skeleton(self) -> Skeleton | None:
         """The chosen categories' skeleton; those without keypoints don't count."""

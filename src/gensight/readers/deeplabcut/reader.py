@@ -5,7 +5,6 @@ unlabelled keypoint; the format has no occlusion, so every labelled keypoint cou
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -14,10 +13,10 @@ import numpy as np
 import yaml
 
 from gensight.errors import DataError, did_you_mean
-from gensight.files.images import image_size, read_image
-from gensight.readers.base import Finding, Reader, Summary
+from gensight.readers.base import Reader
 from gensight.readers.deeplabcut.tables import SINGLE, LabelTable, read_table
-from gensight.readers.shared.checking import check_samples
+from gensight.readers.shared.checking import Finding
+from gensight.readers.shared.listings import image_sample
 from gensight.samples import Array, Instance, Keypoints, Sample, Visibility
 from gensight.skeletons import Skeleton
 
@@ -74,7 +73,6 @@ class DeepLabCutReader(Reader):
 
     def sample(self, index: int) -> Sample:
         key = self._keys[index]
-        path = self.root / key
         instances = tuple(
             Instance(
                 category="animal",
@@ -84,29 +82,19 @@ class DeepLabCutReader(Reader):
             for name, points in zip(self._individuals, self._points[index], strict=True)
             if np.isfinite(points).any()
         )
-        return Sample(
-            key, image_size(path), partial(read_image, path), instances, group=self._group(key), path=str(path)
-        )
+        return image_sample(key, self.root / key, instances=instances, group=self.group(index))
 
     def _keypoints(self, points: Array) -> Keypoints:
         labelled = np.isfinite(points).all(-1)
         visibility = np.where(labelled, Visibility.VISIBLE, Visibility.UNLABELLED).astype(np.int8)
         return Keypoints(self._skeleton, points, visibility, np.ones(len(points), np.float32))
 
-    @staticmethod
-    def _group(key: str) -> str:
-        return key.split("/")[-2]
+    def group(self, index: int) -> str:
+        return self._keys[index].split("/")[-2]
 
-    @property
-    def groups(self) -> list[str]:
-        return [self._group(key) for key in self._keys]
-
-    @property
-    def folder(self) -> Path:
-        return self.root
-
-    def check(self) -> Summary:
-        return check_samples(self.sample, len(self), self._findings, self.dropped)
+    def findings(self) -> list[Finding]:
+        """Folders without labels."""
+        return self._findings
 
     def _tables(self, scorer: str) -> list[LabelTable]:
         """One label table per video folder; folders without one hold unlabelled frames."""

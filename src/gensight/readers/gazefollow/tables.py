@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
 
 from gensight.errors import DataError
 from gensight.readers.shared.gaze_annotations import Person, Tally, sound_corners
 from gensight.readers.shared.listings import read_text
+from gensight.readers.shared.mat_files import read_mat
 from gensight.samples import Array
 
 TRAIN_COLUMNS, TEST_COLUMNS = 17, 16
@@ -31,7 +31,7 @@ def read_annotations(path: Path, tally: Tally) -> list[Person]:
         DataError: The file is missing, is none of these, or a row of it isn't.
     """
     if path.suffix == ".mat":
-        return read_mat(path, tally)
+        return _mat_persons(path, tally)
     rows = list(csv.reader(io.StringIO(read_text(path))))  # read_text drops the byte order mark
     rows = [row for row in rows if row]
     if not rows:
@@ -139,22 +139,9 @@ def _person(
     )
 
 
-def read_mat(path: Path, tally: Tally) -> list[Person]:
-    """The persons of the original test2_annotations.mat. It has no head boxes.
-
-    Raises:
-        DataError: The file is missing, or is not that file.
-    """
-    if not path.is_file():
-        raise DataError("file not found", where=path, hint="check the path")
-    try:
-        found = scipy.io.loadmat(path, squeeze_me=False)
-    except (ValueError, TypeError, NotImplementedError, OSError, EOFError) as error:
-        raise DataError(f"cannot be read as a MATLAB file: {error}", where=path) from error
-    missing = [key for key in _MAT_KEYS if key not in found]
-    if missing:
-        raise DataError(f"not GazeFollow's test annotations: there is no {', '.join(missing)}", where=path)
-    columns = [found[key].ravel() for key in _MAT_KEYS]
+def _mat_persons(path: Path, tally: Tally) -> list[Person]:
+    """The persons of the original test2_annotations.mat. It has no head boxes."""
+    columns = [column.ravel() for column in read_mat(path, _MAT_KEYS)]
     persons = []
     for number, (name, gaze, eye, body) in enumerate(zip(*columns, strict=True), 1):
         points = np.asarray(gaze, dtype=np.float64).reshape(-1, 2)

@@ -19,8 +19,7 @@ from gensight.errors import DataError
 from gensight.files.atomic import read_json
 from gensight.files.images import read_image
 from gensight.files.stored import Stored, tar_members
-from gensight.readers.base import Reader, Summary
-from gensight.readers.shared.checking import check_samples
+from gensight.readers.base import Reader
 from gensight.readers.shared.class_maps import BACKGROUND, SEGMENTATION, ClassMap
 from gensight.readers.voc.xml import VocFlags
 from gensight.samples import Array, Depth, Instance, Sample
@@ -210,24 +209,20 @@ class InstructPoolReader(Reader):
     name = "instruct-pool"
 
     def __init__(self, root: str | Path, part: str = "train") -> None:
-        self._root, self.part = Path(root), part
-        described = _described(self._root)
+        self.root, self.part = Path(root), part
+        described = _described(self.root)
         self._settings, self._vocabularies = described.settings, described.vocabularies
         self.categories = _joined(one.categories for one in self._vocabularies.values())
         self.labels = _joined(one.labels for one in self._vocabularies.values())
         self.synonyms = _synonyms(self._vocabularies.values(), {*self.categories, *self.labels})
-        self._images = stored_images(self._root, part)
+        self._images = stored_images(self.root, part)
         if not self._images:
-            known = [name for name in PARTS if has_part(self._root, name)]
+            known = [name for name in PARTS if has_part(self.root, name)]
             what = f"the part `{part}` has no pairs" if part in known else f"there is no part `{part}`"
             raise DataError(what, where=root, choices=[name for name in known if name != part])
 
     def __len__(self) -> int:
         return len(self._images)
-
-    @property
-    def folder(self) -> Path | None:
-        return self._root
 
     def sample(self, index: int) -> Sample:
         image = self._images[index]
@@ -258,14 +253,10 @@ class InstructPoolReader(Reader):
     def _vocabulary(self, image: StoredImage) -> _Vocabulary:
         if image.source not in self._vocabularies:
             raise DataError(
-                f"there is no source `{image.source}`", where=self._root / "dataset.json",
+                f"there is no source `{image.source}`", where=self.root / "dataset.json",
                 choices=self._vocabularies, hint=_BUILD_AGAIN,
             )  # fmt: skip
         return self._vocabularies[image.source]
-
-    def check(self) -> Summary:
-        """Reads every image and reports what is wrong with it."""
-        return check_samples(self.sample, len(self))
 
 
 def _described(root: Path) -> _Described:

@@ -1,16 +1,15 @@
 """Pairs of a colour and a depth image, named by rows of a list; depth as PNG of 16 bits."""
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from gensight.errors import DataError
-from gensight.files.images import image_size, read_image
+from gensight.files.images import image_size
 from gensight.readers.rgbd.frames import read_depth_image
-from gensight.readers.shared.listings import MISSING_HINT, Missing, read_list
+from gensight.readers.shared.listings import MISSING_HINT, Missing, image_sample, read_list
 from gensight.samples import Array, Depth, Sample, Size
 
 Packing = Literal["plain", "rotated"]
@@ -97,5 +96,4 @@ def pair_sample(
     path = root / pair.colour
     size = image_size(path)
     found = depth or DepthPng(root / pair.depth, size)
-    key = pair.colour.rpartition(".")[0]
-    return Sample(key, size, partial(read_image, path), depth=found, group=group, path=str(path), label=label)
+    return image_sample(pair.colour.rpartition(".")[0], path, size, depth=found, group=group, label=label)

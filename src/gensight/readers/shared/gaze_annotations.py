@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gensight.readers.base import Finding
+from gensight.readers.shared.checking import Finding
 from gensight.samples import HUMAN, Array, Gaze, Instance, Provenance, Size
 
 MOST_ANNOTATORS = 20  # maximum of the public evaluation codes
@@ -99,12 +99,12 @@ def head_around_eye(eye: Array, body: Array | None, size: Size) -> Array:
     return np.concatenate([centre - half, centre + half])
 
 
-def person_instance(person: Person, size: Size, guess_head: bool, provenance: Provenance = HUMAN) -> Instance:
-    """A person in pixels of an image of this size."""
+def person_instance(person: Person, size: Size) -> Instance:
+    """A person in pixels of an image of this size; a head without a box gets a guess around the eye."""
     height, width = size
     scale = np.array([width, height], dtype=np.float64)
     head, estimated = person.head, False
-    if head is None and guess_head and person.eye is not None:
+    if head is None and person.eye is not None:
         head, estimated = head_around_eye(person.eye, person.body, size), True
     box = None
     if person.body is not None:
@@ -116,7 +116,7 @@ def person_instance(person: Person, size: Size, guess_head: bool, provenance: Pr
         head_box=clip_head(head, size),
         gaze=Gaze(person.gaze * scale, person.in_frame, None if person.eye is None else person.eye * scale),
         id=person.number,
-        provenance=Provenance("head box guessed from the eye", 0.5) if estimated else provenance,
+        provenance=Provenance("head box guessed from the eye", 0.5) if estimated else HUMAN,
     )
 
 
