@@ -174,7 +174,9 @@ def _coco(data: sections.CocoData) -> Splits:
     def part(files: sections.CocoPart | None) -> Reader | None:
         if files is None:
             return None
-        return CocoReader(data.root / files.images, data.root / files.annotations, categories=data.categories)
+        return CocoReader(
+            data.root / files.images, data.root / files.annotations, data.categories, missing=data.missing
+        )
 
     train, test = part(data.train), part(data.test)
     assert train is not None
@@ -184,7 +186,7 @@ def _coco(data: sections.CocoData) -> Splits:
 
 
 def _deeplabcut(data: sections.DeepLabCutData) -> Splits:
-    reader = DeepLabCutReader(data.root, bodyparts=data.bodyparts)
+    reader = DeepLabCutReader(data.root, bodyparts=data.bodyparts, missing=data.missing)
     train, validation, test = _divide(reader, data.split)
     if data.num_labels is not None:
         train = splits.evenly_spaced(train, data.num_labels)

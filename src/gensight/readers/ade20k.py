@@ -93,13 +93,7 @@ def _class_names(path: Path) -> list[tuple[str, ...]]:
             hint = "rows are a number, shares and counts, and names, separated by tabs"
             raise DataError(f"no row of class {len(found) + 1}: {line}", where=f"{path}, row {row}", hint=hint)
         found.append(names)
-    taken: set[str] = set()
-    distinct: list[tuple[str, ...]] = []
-    for names in found:  # a few classes share their first name: the first free one is used instead
-        first = next((name for name in names if name not in taken), f"{names[0]} ({len(distinct) + 1})")
-        taken.add(first)
-        distinct.append((first, *(name for name in names if name != first)))
-    return distinct
+    return _distinct(dict(enumerate(found, start=1)))
 
 
 def _scenes(path: Path) -> dict[str, str]:
@@ -182,9 +176,10 @@ class Ade20kReader(Reader):
             for one in _wholes(entry):
                 names.setdefault(one.name_ndx, tuple(name.strip() for name in one.name.split(",")))
         self._numbers = tuple(sorted(names))
-        self._names = _distinct_names({number: names[number] for number in self._numbers})
-        self.categories = tuple(self._names[number] for number in self._numbers)
-        self.synonyms = {self._names[number]: names[number][1:] for number in self._numbers if len(names[number]) > 1}
+        distinct = _distinct({number: names[number] for number in self._numbers})
+        self.categories = tuple(of[0] for of in distinct)
+        self.synonyms = {of[0]: of[1:] for of in distinct if len(of) > 1}
+        self._names = dict(zip(self._numbers, self.categories, strict=True))
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -236,11 +231,12 @@ def _wholes(entry: _Annotation) -> list[_Object]:
     return [one for one in entry.object if one.parts.part_level == 0]
 
 
-def _distinct_names(names: dict[int, tuple[str, ...]]) -> dict[int, str]:
-    """One name per number: the first that no other number has taken."""
+def _distinct(names: dict[int, tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Each number's names, the first one such that no earlier number has it: a few classes share their first name."""
     taken: set[str] = set()
-    chosen = {}
+    distinct = []
     for number, of in names.items():
-        chosen[number] = next((name for name in of if name not in taken), f"{of[0]} ({number})")
-        taken.add(chosen[number])
-    return chosen
+        first = next((name for name in of if name not in taken), f"{of[0]} ({number})")
+        taken.add(first)
+        distinct.append((first, *(name for name in of if name != first)))
+    return distinct

@@ -16,9 +16,10 @@ from gensight.files.images import image_size, write_image
 from gensight.readers.base import Reader
 from gensight.readers.gazefollow.reader import head_findings
 from gensight.readers.shared.checking import Finding
-from gensight.readers.shared.gaze_annotations import Tally, clip_head, files_present, sound_corners
+from gensight.readers.shared.gaze_annotations import Tally, clip_head, sound_corners
 from gensight.readers.shared.listings import (
     Missing,
+    files_present,
     folder_names,
     image_sample,
     keep_present,

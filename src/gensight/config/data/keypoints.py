@@ -16,7 +16,7 @@ class CocoPart(Section):
     annotations: Name = Field(description="Json file of the keypoint annotations, from `data.root` or absolute.")
 
 
-class CocoData(OfficialLists):
+class CocoData(OfficialLists, MayLackFiles):
     """COCO keypoint annotations (json) and their images."""
 
     kind: Literal["coco"] = "coco"
@@ -40,7 +40,7 @@ class CocoData(OfficialLists):
     )
 
 
-class DeepLabCutData(Divided):
+class DeepLabCutData(Divided, MayLackFiles):
     """A DeepLabCut project: config.yaml and labeled-data/*/CollectedData_*.csv or .h5."""
 
     kind: Literal["deeplabcut"] = "deeplabcut"

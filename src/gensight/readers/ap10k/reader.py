@@ -9,7 +9,7 @@ from typing import Literal
 
 from gensight.errors import DataError
 from gensight.readers.coco.reader import CocoReader
-from gensight.readers.shared.listings import MISSING_HINT, Missing
+from gensight.readers.shared.listings import Missing
 from gensight.skeletons import ANIMAL_17
 
 IMAGES, ANNOTATIONS = "data", "annotations"
@@ -37,7 +37,6 @@ class Ap10kReader(CocoReader):
     """
 
     name = "ap10k"
-    missing_hint = MISSING_HINT  # its recipes have the key, those of `coco` lack it
 
     def __init__(
         self,

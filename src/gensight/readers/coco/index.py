@@ -97,9 +97,12 @@ class CocoIndex:
 
     def file_names(self) -> list[str]:
         """Of all images."""
-        text = self.columns["names"].tobytes()
-        stops = self.columns["name_stop"].tolist()
-        return [text[start:stop].decode() for start, stop in zip([0, *stops[:-1]], stops, strict=True)]
+        return [self.file_name(image) for image in range(self.num_images)]
+
+    def file_name(self, image: int) -> str:
+        """Of an image, by its index."""
+        stops = self.columns["name_stop"]
+        return self.columns["names"][stops[image - 1] if image else 0 : stops[image]].tobytes().decode()
 
 
 def open_index(source: Path) -> CocoIndex:

@@ -5,11 +5,9 @@ continuous already. Its flag v: 0 unlabelled, 1 occluded, 2 visible. Labels belo
 """
 
 import json
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -17,7 +15,7 @@ from gensight.errors import DataError, did_you_mean
 from gensight.readers.base import Reader
 from gensight.readers.coco.index import Category, CocoIndex, open_index
 from gensight.readers.coco.rle import decode_mask
-from gensight.readers.shared.listings import image_sample
+from gensight.readers.shared.listings import Missing, files_present, image_sample, keep_present, require_folder
 from gensight.samples import Array, Instance, Keypoints, Sample, Size, Visibility
 from gensight.skeletons import NAMED, Skeleton
 
@@ -45,7 +43,6 @@ class CocoReader(Reader):
     """
 
     name = "coco"
-    missing_hint = "restore them, or delete their entries; from Python, missing='drop' leaves them out"
 
     def __init__(
         self,
@@ -53,7 +50,7 @@ class CocoReader(Reader):
         annotations: str | Path,
         categories: Sequence[str] | None = ("person",),
         *,
-        missing: Literal["error", "drop"] = "error",
+        missing: Missing = "error",
     ) -> None:
         self.images = Path(images)
         self.annotations = Path(annotations)
@@ -62,7 +59,11 @@ class CocoReader(Reader):
         self.categories = tuple(self._index.categories[index].name for index in self._chosen)
         self._skeletons = [_skeleton(category) for category in self._index.categories]
         self.skeleton = self._common_skeleton()
-        self._images, self.dropped = self._present_images(missing)
+        require_folder(self.images, "image folder")
+        names = self._index.file_names()
+        present = files_present(names, self.images)
+        _, self.dropped = keep_present(names, present, "images", self.annotations, missing)
+        self._images = np.flatnonzero([present(name) for name in names])
         # Annotations of the chosen categories, and where each image's begin.
         columns = self._index.columns
         self._rows = np.flatnonzero(np.isin(columns["category"], self._chosen))
@@ -74,8 +75,7 @@ class CocoReader(Reader):
     def sample(self, index: int) -> Sample:
         image = int(self._images[index])
         columns = self._index.columns
-        start = int(columns["name_stop"][image - 1]) if image else 0
-        name = columns["names"][start : int(columns["name_stop"][image])].tobytes().decode()
+        name = self._index.file_name(image)
         height, width = (int(side) for side in columns["image_size"][image])
         rows = self._rows[self._first[image] : self._first[image + 1]]
         instances = tuple(self._instance(int(row), (height, width)) for row in rows)
@@ -107,10 +107,8 @@ class CocoReader(Reader):
             skeleton, columns["points"][start:stop] + OFFSET, visibility, np.ones(stop - start, np.float32)
         )
 
-    @property
-    def groups(self) -> list[str]:
-        names = self._index.file_names()
-        return [names[image] for image in self._images]
+    def group(self, index: int) -> str:
+        return self._index.file_name(int(self._images[index]))
 
     @property
     def image_ids(self) -> dict[str, int]:
@@ -137,23 +135,6 @@ class CocoReader(Reader):
                 hint="choose categories with the same keypoints",
             )  # fmt: skip
         return next(iter(found), None)
-
-    def _present_images(self, missing: Literal["error", "drop"]) -> tuple[Array, dict[str, int]]:
-        """Indices of the images that are in the folder, found by listing it once."""
-        if not self.images.is_dir():
-            raise DataError("image folder not found", where=self.images, hint="check the path")
-        names = self._index.file_names()
-        present = _listed(self.images, names)
-        if present.all():
-            return np.arange(len(names)), {}
-        absent = [name for name, there in zip(names, present, strict=True) if not there]
-        if missing == "error" or not present.any():
-            raise DataError(
-                f"{len(absent)} of {len(names)} images that {self.annotations.name} names are missing: "
-                + ", ".join(absent[:3]) + (" ..." if len(absent) > 3 else ""),
-                where=self.images, hint=self.missing_hint,
-            )  # fmt: skip
-        return np.flatnonzero(present), {"image missing": len(absent)}
 
 
 @dataclass(frozen=True)
@@ -203,22 +184,3 @@ def _skeleton(category: Category) -> Skeleton | None:
         if skeleton.keypoints == category.keypoints:
             return skeleton
     return Skeleton(category.name, category.keypoints, category.limbs)
-
-
-def _listed(root: Path, names: Iterable[str]) -> Array:
-    """bool: whether each file is there; every folder is listed once, which is faster than a look-up per file."""
-    folders: dict[str, set[str]] = {}
-    present = []
-    for name in names:
-        folder, _, last = name.rpartition("/")
-        if folder not in folders:
-            folders[folder] = _file_names(root / folder)
-        present.append(last in folders[folder])
-    return np.array(present, dtype=bool)
-
-
-def _file_names(folder: Path) -> set[str]:
-    if not folder.is_dir():
-        return set()
-    with os.scandir(folder) as entries:  # a hundred thousand Path objects would take half a second
-        return {entry.name for entry in entries}

@@ -7,7 +7,7 @@ unlabelled keypoint; the format has no occlusion, so every labelled keypoint cou
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import yaml
@@ -16,7 +16,7 @@ from gensight.errors import DataError, did_you_mean
 from gensight.readers.base import Reader
 from gensight.readers.deeplabcut.tables import SINGLE, LabelTable, read_table
 from gensight.readers.shared.checking import Finding
-from gensight.readers.shared.listings import image_sample
+from gensight.readers.shared.listings import Missing, files_present, image_sample, keep_present
 from gensight.samples import Array, Instance, Keypoints, Sample, Visibility
 from gensight.skeletons import Skeleton
 
@@ -49,7 +49,7 @@ class DeepLabCutReader(Reader):
         root: str | Path,
         *,
         bodyparts: Sequence[str] | None = None,
-        missing: Literal["error", "drop"] = "error",
+        missing: Missing = "error",
     ) -> None:
         self.root = Path(root)
         config = _read_config(self.root / "config.yaml")
@@ -61,10 +61,13 @@ class DeepLabCutReader(Reader):
         )
         self.skeleton = self._skeleton
         self._findings: list[Finding] = []
-        self.dropped: dict[str, int] = {}
         tables = self._tables(str(config.get("scorer") or ""))
         self._keys, self._points = self._join(tables, known, everyone)
-        self._require_images(missing)
+        present = files_present(self._keys, self.root)
+        kept, self.dropped = keep_present(self._keys, present, "images", self.root, missing)
+        if self.dropped:
+            self._points = self._points[[present(key) for key in self._keys]]
+            self._keys = kept
         if not self._keys:
             raise DataError("no labelled frames", where=self.root / "labeled-data", hint="label some frames first")
 
@@ -154,22 +157,6 @@ class DeepLabCutReader(Reader):
             hint = "a row begins with labeled-data/VIDEO/IMAGE"
             raise DataError(f"`{image}` is not the path of a labelled frame", where=table.row(row), hint=hint)
         return "/".join(parts[-3:])
-
-    def _require_images(self, missing: Literal["error", "drop"]) -> None:
-        present = np.array([(self.root / key).is_file() for key in self._keys], dtype=bool)
-        if present.all():
-            return
-        absent = [key for key, there in zip(self._keys, present, strict=True) if not there]
-        if missing == "error":
-            raise DataError(
-                f"{len(absent)} of {len(self._keys)} labelled images are missing: {', '.join(absent[:3])}"
-                + (" ..." if len(absent) > 3 else ""),
-                where=self.root,
-                hint="restore them, or delete their labels; from Python, missing='drop' leaves them out",
-            )  # fmt: skip
-        self.dropped["image missing"] = len(absent)
-        self._keys = [key for key, there in zip(self._keys, present, strict=True) if there]
-        self._points = self._points[present]
 
 
 def _read_config(path: Path) -> Mapping[str, Any]:

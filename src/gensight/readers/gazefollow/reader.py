@@ -20,10 +20,16 @@ from gensight.readers.shared.gaze_annotations import (
     Person,
     Tally,
     by_image,
-    files_present,
     person_instance,
 )
-from gensight.readers.shared.listings import Missing, image_sample, keep_present, plain_names, require_folder
+from gensight.readers.shared.listings import (
+    Missing,
+    files_present,
+    image_sample,
+    keep_present,
+    plain_names,
+    require_folder,
+)
 from gensight.samples import Sample
 
 TRAIN, TEST = "train_annotations_release.txt", "test_annotations_release.txt"

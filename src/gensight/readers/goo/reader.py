@@ -18,8 +18,15 @@ from gensight.readers.base import Reader
 from gensight.readers.gazefollow.reader import head_findings
 from gensight.readers.goo.annotations import read_records
 from gensight.readers.shared.checking import Finding
-from gensight.readers.shared.gaze_annotations import Tally, clip_head, files_present, sound_corners
-from gensight.readers.shared.listings import Missing, image_sample, keep_present, plain_names, require_folder
+from gensight.readers.shared.gaze_annotations import Tally, clip_head, sound_corners
+from gensight.readers.shared.listings import (
+    Missing,
+    files_present,
+    image_sample,
+    keep_present,
+    plain_names,
+    require_folder,
+)
 from gensight.samples import Array, Gaze, Instance, Sample
 
 FRAME = np.array([640.0, 480.0])  # width and height that the records' coordinates are in

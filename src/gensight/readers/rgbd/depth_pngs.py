@@ -2,51 +2,42 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from gensight.errors import DataError
 from gensight.files.images import image_size
-from gensight.readers.rgbd.frames import read_depth_image
+from gensight.readers.rgbd.frames import MILLIMETRES, read_depth_image, to_metres
 from gensight.readers.shared.listings import MISSING_HINT, Missing, image_sample, read_list
-from gensight.samples import Array, Depth, Sample, Size
-
-Packing = Literal["plain", "rotated"]
+from gensight.samples import Depth, Sample, Size
 
 
 @dataclass(frozen=True)
 class DepthPng:
-    """A depth image that shows the same view as its colour image; its call is `Sample.depth`.
+    """A depth image in millimetres that shows the same view as its colour image; its call is `Sample.depth`.
 
     Attributes:
         path: The PNG.
         size: (height, width) of the colour image.
-        unit: Metres per step.
-        packing: `rotated`: the number's lowest three bits were moved to the top, as SUN RGB-D stores them.
+        rotated: Whether the number's lowest three bits were moved to the top, as SUN RGB-D stores them.
         farthest: Depths beyond it, in metres, become it; None leaves them.
     """
 
     path: Path
     size: Size
-    unit: float = 0.001
-    packing: Packing = "plain"
+    rotated: bool = False
     farthest: float | None = None
 
     def __call__(self) -> Depth:
-        """Metric, NaN where nothing was measured (0). DataError for a broken file or another size."""
+        """Metric, NaN where nothing was measured. DataError for a broken file or another size."""
         steps = read_depth_image(self.path)
         if steps.shape != tuple(self.size):
             what = f"the depth image is {steps.shape[0]} x {steps.shape[1]} (height x width)"
             raise DataError(f"{what}, but its colour image is {self.size[0]} x {self.size[1]}", where=self.path)
-        return Depth(self._metres(steps), "metric")
-
-    def _metres(self, steps: Array) -> Array:
-        if self.packing == "rotated":
+        if self.rotated:
             steps = (steps >> np.uint16(3)) | (steps << np.uint16(13))
-        metres = steps.astype(np.float32) * np.float32(self.unit)
-        metres[steps == 0] = np.nan
-        return metres if self.farthest is None else np.minimum(metres, np.float32(self.farthest))
+        metres = to_metres(steps, MILLIMETRES)
+        return Depth(metres if self.farthest is None else np.minimum(metres, np.float32(self.farthest)), "metric")
 
 
 @dataclass(frozen=True)
@@ -80,8 +71,7 @@ def read_pairs(path: Path, root: Path, missing: Missing) -> tuple[list[DepthPair
         if absent is None:
             pairs.append(pair)
         elif missing == "error":
-            hint = MISSING_HINT
-            raise DataError(f"file not found: {absent}", where=f"{path}, row {number}", hint=hint)
+            raise DataError(f"file not found: {absent}", where=f"{path}, row {number}", hint=MISSING_HINT)
         else:
             dropped["files missing"] = dropped.get("files missing", 0) + 1
     if not pairs:

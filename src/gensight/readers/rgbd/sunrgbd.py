@@ -101,7 +101,7 @@ class SunRgbdReader(Reader):
         scene = self._base / _scene(pair) / "scene.txt"
         label = read_text(scene).strip().replace("_", " ") if scene.is_file() else None
         size = image_size(self._base / pair.colour)
-        depth = DepthPng(self._base / pair.depth, size, packing="rotated", farthest=FARTHEST)
+        depth = DepthPng(self._base / pair.depth, size, rotated=True, farthest=FARTHEST)
         return pair_sample(self._base, pair, self.group(index), depth, label=label or None)
 
     def group(self, index: int) -> str:

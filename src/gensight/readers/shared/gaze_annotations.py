@@ -6,9 +6,8 @@ for gaze and eye.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -31,7 +30,6 @@ class Person:
         head: float64 (4,) corners in pixels of the image; or None.
         number: The annotation's id, or None.
         row: Line of the file, counted from 1, for messages.
-        source: Where the image came from, according to the file.
     """
 
     path: str
@@ -42,7 +40,6 @@ class Person:
     head: Array | None = None
     number: int | None = None
     row: int = 0
-    source: str = ""
 
 
 @dataclass
@@ -126,11 +123,3 @@ def by_image(persons: Iterable[Person]) -> dict[str, list[Person]]:
     for person in persons:
         images.setdefault(person.path, []).append(person)
     return images
-
-
-def files_present(paths: Sequence[str], root: Path) -> Callable[[str], bool]:
-    """Whether a path relative to the root is there; each folder is listed once."""
-    known: dict[Path, set[str]] = {}
-    for parent in {(root / path).parent for path in paths}:
-        known[parent] = {entry.name for entry in parent.iterdir()} if parent.is_dir() else set()
-    return lambda path: (root / path).name in known[(root / path).parent]

@@ -97,6 +97,17 @@ def keep_present(
     return kept, ({f"{what} missing": len(absent)} if absent else {})
 
 
+def files_present(names: Iterable[str], root: Path) -> Callable[[str], bool]:
+    """Whether a name's file is there, below a root; each folder is listed once, which is faster than a look-up each."""
+    known = {folder: set(folder_names(root / folder)) for folder in {name.rpartition("/")[0] for name in names}}
+
+    def present(name: str) -> bool:
+        folder, _, last = name.rpartition("/")
+        return last in known[folder]
+
+    return present
+
+
 def read_sized(path: Path, size: Size, source: Path) -> Array:
     """The image, which must have the size that `source` states: otherwise its labels belong to other pixels."""
     image = read_image(path)
