@@ -38,7 +38,7 @@ from gensight.diffusion.schedules import betas
 from gensight.encodings.heatmap import Heatmap
 from gensight.engine.module import Optimisation
 from gensight.loading.draw_order import DrawOrder
-from gensight.loading.stream import BatchStream
+from gensight.loading.stream import CaseBatches
 from gensight.methods.base import Method
 from gensight.methods.instruct import many_steps
 from gensight.methods.landmarks import method as landmarks
@@ -61,7 +61,7 @@ def first_losses(method: Readout) -> list[float]:
     cases = small_run.cases()
     optimiser = torch.optim.AdamW(method.parameters(), 1e-3)
     losses = []
-    for batch, _ in zip(BatchStream(cases, DrawOrder(len(cases), 4, 0)), range(NUM_STEPS), strict=False):
+    for batch, _ in zip(CaseBatches(cases, DrawOrder(len(cases), 4, 0)).from_step(0), range(NUM_STEPS), strict=False):
         loss = total_loss(method.losses(batch))
         loss.backward()
         optimiser.step()

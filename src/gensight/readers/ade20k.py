@@ -6,7 +6,6 @@ images/ADE/{training,validation}/KIND/SCENE/NAME.{jpg,json}, NAME_seg.png (class
 NAME/instance_*.png (255 seen, 128 hidden). Its index is a pickle, which isn't read; the json files hold the same.
 """
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -44,7 +43,7 @@ class SceneParsingReader(Reader):
     Args:
         root: The folder, such as ADEChallengeData2016.
         part: `training` or `validation`.
-        missing: What to do with images without an annotation: refuse (`error`), or leave out and count (`drop`).
+        missing: Refuse (`error`) images without an annotation, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the file and row that is wrong.
@@ -128,22 +127,15 @@ class _File(msgspec.Struct):
     annotation: _Annotation
 
 
-@dataclass(frozen=True)
-class _Colours:
-    """NAME_seg.png -> numbers of the classes in the order of the reader's categories, 0 unlabelled."""
-
-    path: Path
-    size: Size
-    numbers: tuple[int, ...]  # of the data set, rising
-
-    def __call__(self) -> Array:
-        picture = read_image(self.path)
-        if picture.shape[:2] != self.size:
-            raise DataError(f"the class map is {picture.shape[:2]}, its image {self.size}", where=self.path)
-        classes = picture[..., 0].astype(np.int32) // 10 * 256 + picture[..., 1]
-        place = np.searchsorted(self.numbers, classes)
-        known = np.take(np.array([*self.numbers, -1]), place) == classes
-        return np.where(known & (classes > 0), place + 1, 0).astype(np.int32)
+def _read_classes(path: Path, size: Size, numbers: tuple[int, ...]) -> Array:
+    """NAME_seg.png -> places of the classes in `numbers` (of the data set, rising) from 1, 0 unlabelled."""
+    picture = read_image(path)
+    if picture.shape[:2] != size:
+        raise DataError(f"the class map is {picture.shape[:2]}, its image {size}", where=path)
+    classes = picture[..., 0].astype(np.int32) // 10 * 256 + picture[..., 1]
+    place = np.searchsorted(numbers, classes)
+    known = np.take(np.array([*numbers, -1]), place) == classes
+    return np.where(known & (classes > 0), place + 1, 0).astype(np.int32)
 
 
 class Ade20kReader(Reader):
@@ -188,7 +180,7 @@ class Ade20kReader(Reader):
         key, entry = self._entries[index]
         path = self._images / key
         size = (entry.imsize[0], entry.imsize[1])
-        colours = _Colours(path.with_name(f"{path.name}_seg.png"), size, self._numbers)
+        colours = partial(_read_classes, path.with_name(f"{path.name}_seg.png"), size, self._numbers)
         return image_sample(
             key,
             path.with_name(entry.filename),

@@ -6,6 +6,7 @@ species (1 cat, 2 dog), number within the species).
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,20 +33,13 @@ _ANIMAL, _BACKGROUND, _BORDER = 1, 2, 3
 _ROW = "rows are a name, the number of its breed, 1 or 2 for cat or dog, and a number within the species"
 
 
-@dataclass(frozen=True)
-class _Trimap:
+def _read_classes(trimap: Path, size: Size, species: int) -> Array:
     """Trimap -> numbers of (background, cat, dog), the border ignored."""
-
-    path: Path
-    size: Size
-    species: int
-
-    def __call__(self) -> Array:
-        trimap = read_label_map(self.path, self.size)
-        table = np.array([IGNORED, 1 + self.species, 0, IGNORED], dtype=np.uint8)
-        if trimap.max(initial=0) > _BORDER:
-            raise DataError(f"a trimap holds {int(trimap.max())}", where=self.path, hint="valid values are 1, 2 and 3")
-        return table[trimap]
+    numbers = read_label_map(trimap, size)
+    table = np.array([IGNORED, 1 + species, 0, IGNORED], dtype=np.uint8)
+    if numbers.max(initial=0) > _BORDER:
+        raise DataError(f"a trimap holds {int(numbers.max())}", where=trimap, hint="valid values are 1, 2 and 3")
+    return table[numbers]
 
 
 @dataclass(frozen=True)
@@ -66,8 +60,7 @@ class PetsReader(Reader):
     Args:
         root: The folder that holds `images` and `annotations`.
         part: `trainval`, `test`, or any other list in `annotations`.
-        missing: What to do with images that the list names and that are not there: refuse (`error`), or leave them
-            out and count (`drop`).
+        missing: Refuse (`error`) images that the list names and that are not there, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the file and row that is wrong.
@@ -102,7 +95,7 @@ class PetsReader(Reader):
         extras, mask = {}, None
         if row.name in self._trimaps:
             trimap = self._notes / "trimaps" / f"{row.name}.png"
-            extras[SEGMENTATION] = ClassMap(_Trimap(trimap, size, row.species), (BACKGROUND, *SPECIES))
+            extras[SEGMENTATION] = ClassMap(partial(_read_classes, trimap, size, row.species), (BACKGROUND, *SPECIES))
             mask = LabelMask(trimap, size, _ANIMAL)
         animal = Instance(category=SPECIES[row.species], head_box=self._head(row.name), mask=mask)
         return image_sample(row.name, path, size, instances=(animal,), label=_breed(row.name), extras=extras)

@@ -46,7 +46,7 @@ class VideoAttentionTargetReader(Reader):
         part: `train` or `test`.
         shows: Only these shows; None: all.
         step: Take every k-th frame of a clip (k = step).
-        missing: What to do with frames that are not there: refuse (`error`), or leave them out and count (`drop`).
+        missing: Refuse (`error`) frames that are not there, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the file and row that is wrong.

@@ -13,7 +13,7 @@ from gensight.assembly.training_settings import build_optimisation, choose_devic
 from gensight.config.schema import RunConfig
 from gensight.engine.module import MethodModule
 from gensight.files.progress import clock
-from gensight.loading.stream import BatchStream
+from gensight.loading.stream import CaseBatches
 from gensight.methods.base import Method
 from gensight.methods.loss import total_loss
 
@@ -87,7 +87,7 @@ def measure_steps(experiment: Experiment, device: str) -> Measured:
     cases = experiment.training_cases()
     module = MethodModule(method, build_optimisation(config.training))
     optimiser = module.configure_optimizers()[0][0]
-    batches = iter(BatchStream(cases, experiment.draw_order(cases)))
+    batches = iter(CaseBatches(cases, experiment.draw_order(cases)).from_step(0))
     seconds = []
     for _ in range(NUM_STEPS):
         begun = time.perf_counter()

@@ -29,8 +29,7 @@ class Ap10kReader(CocoReader):
         part: `train`, `val` or `test`.
         split: Which of the three official divisions.
         categories: Species to read; None reads all.
-        missing: What to do with images that are not in the folder: refuse (`error`), or leave them out and count
-            (`drop`).
+        missing: Refuse (`error`) images that are not in the folder, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the file and the entry that is wrong; also if its keypoints are not AP-10K's.

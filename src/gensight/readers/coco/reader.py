@@ -6,7 +6,7 @@ continuous already. Its flag v: 0 unlabelled, 1 occluded, 2 visible. Labels belo
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +35,7 @@ class CocoReader(Reader):
         images: Folder of the images.
         annotations: The json file.
         categories: Names of the categories to read; None reads all.
-        missing: What to do with images that are not in the folder: refuse (`error`), or leave them out and count
-            (`drop`).
+        missing: Refuse (`error`) images that are not in the folder, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the file and the entry that is wrong.
@@ -90,7 +89,7 @@ class CocoReader(Reader):
             category=self._index.categories[category].name,
             box=None if np.isnan(box[0]) else np.array(box),
             keypoints=self._keypoints(row, category),
-            mask=SegmentationText(self.annotations, start, stop, size) if stop > start else None,
+            mask=partial(read_segmentation, self.annotations, start, stop, size) if stop > start else None,
             area=None if np.isnan(area) else area,
             is_crowd=bool(columns["crowd"][row]),
             id=int(columns["id"][row]),
@@ -137,33 +136,21 @@ class CocoReader(Reader):
         return next(iter(found), None)
 
 
-@dataclass(frozen=True)
-class SegmentationText:
-    """An annotation's mask, decoded from its place in the json file when called; its call is `Instance.mask`.
+def read_segmentation(path: Path, start: int, stop: int, size: Size) -> Array:
+    """bool (height, width): an annotation's mask, from the place of its `segmentation` in the json file, in bytes.
 
-    Attributes:
-        path: The json file.
-        start: First byte of the `segmentation` value.
-        stop: End of it.
-        size: (height, width) of the image.
+    Raises:
+        DataError: It is no mask of this size.
     """
-
-    path: Path
-    start: int
-    stop: int
-    size: Size
-
-    def __call__(self) -> Array:
-        """bool (height, width). Raises DataError if it is no mask of this size."""
-        with self.path.open("rb") as file:
-            file.seek(self.start)
-            text = file.read(self.stop - self.start)
-        try:
-            return decode_mask(json.loads(text), self.size)
-        except (ValueError, KeyError, TypeError) as error:
-            where = f"{self.path}, bytes {self.start} to {self.stop}"
-            hint = "if the file changed while it was open, open it again"
-            raise DataError(f"not a segmentation: {error}", where=where, hint=hint) from error
+    with path.open("rb") as file:
+        file.seek(start)
+        text = file.read(stop - start)
+    try:
+        return decode_mask(json.loads(text), size)
+    except (ValueError, KeyError, TypeError) as error:
+        where = f"{path}, bytes {start} to {stop}"
+        hint = "if the file changed while it was open, open it again"
+        raise DataError(f"not a segmentation: {error}", where=where, hint=hint) from error
 
 
 def _choose(index: CocoIndex, names: Sequence[str] | None, source: Path) -> list[int]:

@@ -43,8 +43,7 @@ class DavisReader(Reader):
         root: The folder that holds JPEGImages.
         part: Name of a list, such as `train` or `val`; None: every sequence.
         year: Edition: where the lists are, and whether objects are separate (2017) or merged into one (2016).
-        missing: What to do with sequences that the list names and that are not there: refuse (`error`), or leave them
-            out and count (`drop`).
+        missing: Refuse (`error`) sequences that the list names and that are not there, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the folder, list or file that is wrong.

@@ -35,7 +35,7 @@ class DeepLabCutReader(Reader):
     Args:
         root: The project's folder.
         bodyparts: Keypoints to read, in this order; None reads all.
-        missing: What to do with labels whose image is missing: refuse (`error`), or leave them out and count (`drop`).
+        missing: Refuse (`error`) labels whose image is missing, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming file and row, for whatever is wrong with the project.

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,7 @@ from gensight.files.images import IMAGE_SUFFIXES
 from gensight.files.progress import progress
 from gensight.files.videos import VIDEO_SUFFIXES
 from gensight.readers.base import Reader
-from gensight.readers.footage.video import Decoded, VideoReader
+from gensight.readers.footage.video import VideoReader
 from gensight.readers.images.folder import FolderReader
 from gensight.readers.shared.listings import require_folder
 from gensight.samples import Array, Sample, Size
@@ -81,15 +82,8 @@ def video_files(root: Path) -> list[Path]:
     return sorted(path for path in found if not path.name.startswith("."))
 
 
-@dataclass(frozen=True, eq=False)
-class _Reduced:
-    """Reads an image and reduces it."""
-
-    read: Callable[[], Array]
-    size: Size
-
-    def __call__(self) -> Array:
-        return np.asarray(cv2.resize(self.read(), self.size[::-1], interpolation=cv2.INTER_AREA))
+def _read_reduced(read: Callable[[], Array], size: Size) -> Array:
+    return np.asarray(cv2.resize(read(), size[::-1], interpolation=cv2.INTER_AREA))
 
 
 class _KeptVideo(Reader):
@@ -99,7 +93,7 @@ class _KeptVideo(Reader):
         self._samples = []
         for sample in progress(video.frames(), len(video), f"decode {video.path.name}", "frames"):
             small = reduced_sample(sample, long_side)
-            self._samples.append(replace(small, image=Decoded(small.image())))
+            self._samples.append(replace(small, image=partial(np.asarray, small.image())))
 
     def __len__(self) -> int:
         return len(self._samples)
@@ -112,7 +106,11 @@ def reduced_sample(sample: Sample, long_side: int) -> Sample:
     """The sample with its image no longer than `long_side` pixels; nothing else of it is scaled."""
     scale = min(1.0, long_side / max(sample.size))
     size = (max(1, round(sample.size[0] * scale)), max(1, round(sample.size[1] * scale)))
-    return sample if size == sample.size else replace(sample, size=size, image=_Reduced(sample.image, size), path=None)
+    return (
+        sample
+        if size == sample.size
+        else replace(sample, size=size, image=partial(_read_reduced, sample.image, size), path=None)
+    )
 
 
 def _has_images(folder: Path) -> bool:

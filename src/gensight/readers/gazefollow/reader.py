@@ -47,7 +47,7 @@ class GazeFollowReader(Reader):
         root: The folder that the rows' paths start from.
         annotations: The file, from `root` or absolute: training or test rows, or the original .mat file, which has no
             head boxes: they are guessed around the eyes.
-        missing: What to do with images that are not there: refuse (`error`), or leave them out and count (`drop`).
+        missing: Refuse (`error`) images that are not there, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the file and row that is wrong.

@@ -48,7 +48,7 @@ class GooReader(Reader):
         records: Pickle or json file, from `root` or absolute.
         head: `box`, the head's own box (the last of `bboxes`), or `point`, 0.15 of the image to each side of the head's
             point, as the data set's authors evaluate.
-        missing: What to do with images that are not there: refuse (`error`), or leave them out and count (`drop`).
+        missing: Refuse (`error`) images that are not there, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the file and record that is wrong.

@@ -78,38 +78,24 @@ class Record(msgspec.Struct):
     crowds: tuple[Crowd, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Masks:
-    """The class of each pixel, from one answer per queried class."""
-
-    answers: tuple[tuple[int, Stored], ...]  # number of the class, its answer
-    size: tuple[int, int]
-    ignored: int
-
-    def __call__(self) -> Array:
-        numbers = np.zeros(self.size, dtype=np.int32)
-        for number, answer in self.answers:
-            picture = read_picture(answer)
-            if picture.shape != (*self.size, 4):
-                raise DataError(f"an answer of {picture.shape} for an image of {self.size}", where=str(answer))
-            numbers[picture[..., 0] >= 128] = number
-            numbers[picture[..., 3] < 128] = self.ignored
-        return numbers
+def _read_classes(answers: tuple[tuple[int, Stored], ...], size: tuple[int, int], ignored: int) -> Array:
+    """The class of each pixel, from one answer for each queried class, with the number of that class."""
+    numbers = np.zeros(size, dtype=np.int32)
+    for number, answer in answers:
+        picture = read_picture(answer)
+        if picture.shape != (*size, 4):
+            raise DataError(f"an answer of {picture.shape} for an image of {size}", where=str(answer))
+        numbers[picture[..., 0] >= 128] = number
+        numbers[picture[..., 3] < 128] = ignored
+    return numbers
 
 
-@dataclass(frozen=True)
-class _Metres:
+def _read_depth(answer: Stored, scale: str, far: float) -> Depth:
     """Depth of a 16-bit answer; NaN where it is 0."""
-
-    answer: Stored
-    scale: str
-    far: float
-
-    def __call__(self) -> Depth:
-        steps = read_picture(self.answer).astype(np.float64)
-        grey = (steps - 1) / LEVELS
-        metres = grey * self.far if self.scale == "linear" else NEAR * (self.far / NEAR) ** grey
-        return Depth(np.where(steps > 0, metres, np.nan).astype(np.float32), "metric")
+    steps = read_picture(answer).astype(np.float64)
+    grey = (steps - 1) / LEVELS
+    metres = grey * far if scale == "linear" else NEAR * (far / NEAR) ** grey
+    return Depth(np.where(steps > 0, metres, np.nan).astype(np.float32), "metric")
 
 
 @dataclass(frozen=True)
@@ -228,7 +214,7 @@ class InstructPoolReader(Reader):
         image = self._images[index]
         records = [(answer, read_record(stored)) for answer, stored in image.pairs]
         first = records[0][1]
-        vocabulary = self._vocabulary(image)
+        vocabulary, settings = self._vocabulary(image), self._settings
         by_task = {task: [pair for pair in records if pair[1].task == task] for task in _tasks(records)}
         depth = next((answer for answer, _ in by_task.get("depth", ())), None)
         extras: dict[str, Any] = {"vocabulary": msgspec.structs.asdict(vocabulary)}
@@ -243,7 +229,9 @@ class InstructPoolReader(Reader):
             size=first.size,
             image=partial(read_image, image.photograph.path) if alone else partial(_photograph, image.photograph),
             instances=instances,
-            depth=None if depth is None else _Metres(depth, self._settings.depth_scale, self._settings.far),
+            depth=None
+            if depth is None
+            else partial(_read_depth, depth, self._settings.depth_scale, self._settings.far),
             label=next((one.label for _, one in by_task.get("classify", ()) if one.label), None),
             group=first.group,
             path=str(image.photograph.path) if alone else None,
@@ -290,7 +278,7 @@ def _class_map(records: _Pairs, categories: Sequence[str], size: tuple[int, int]
                 what = f"`{one.classes[0]}` is no category of this image's source"
                 raise DataError(what, where=str(answer), hint=_BUILD_AGAIN)
             answers.append((classes.index(one.classes[0]), answer))
-    return ClassMap(_Masks(tuple(answers), size, len(classes)), classes, (len(classes),))
+    return ClassMap(partial(_read_classes, tuple(answers), size, len(classes)), classes, (len(classes),))
 
 
 def _objects(records: Sequence[Record], size: tuple[int, int]) -> tuple[tuple[Instance, ...], tuple[VocFlags, ...]]:

@@ -7,7 +7,7 @@ millimetres, and lists (nyu_train.txt, nyu_test.txt) of pairs and focal lengths.
 """
 
 import re
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -25,30 +25,19 @@ UNLABELLED = "unlabelled"
 _MAT_HINT = "this is the labelled file of nyu_depth_v2, HDF5 as MATLAB 7.3 writes it"
 
 
-@dataclass(frozen=True)
-class _MatArray:
+def _read_frame(path: Path, name: str, index: int) -> Array:
     """One frame of one array of a .mat file, upright."""
-
-    path: Path
-    name: str
-    index: int
-
-    def __call__(self) -> Array:
-        try:
-            with h5py.File(self.path, "r") as file:
-                values = np.asarray(file[self.name][self.index])
-        except (OSError, KeyError) as error:
-            raise DataError(f"cannot be read: {error}", where=self.path, hint=_MAT_HINT) from error
-        return np.ascontiguousarray(values.T)  # (width, height) or (3, width, height), as MATLAB's axes come out
+    try:
+        with h5py.File(path, "r") as file:
+            values = np.asarray(file[name][index])
+    except (OSError, KeyError) as error:
+        raise DataError(f"cannot be read: {error}", where=path, hint=_MAT_HINT) from error
+    return np.ascontiguousarray(values.T)  # (width, height) or (3, width, height), as MATLAB's axes come out
 
 
-@dataclass(frozen=True)
-class _MatDepth:
-    values: _MatArray
-
-    def __call__(self) -> Depth:
-        metres = self.values().astype(np.float32)
-        return Depth(np.where(metres > 0, metres, np.float32(np.nan)), "metric")
+def _read_depth(path: Path, index: int) -> Depth:
+    metres = _read_frame(path, "depths", index).astype(np.float32)
+    return Depth(np.where(metres > 0, metres, np.float32(np.nan)), "metric")
 
 
 class NyuReader(Reader):
@@ -80,14 +69,17 @@ class NyuReader(Reader):
 
     def sample(self, index: int) -> Sample:
         frame = self._indices[index]
+        classes = partial(_read_frame, self.path, "labels", frame)
         return Sample(
             f"nyu-{frame + 1:04d}",
             self._size,
-            _MatArray(self.path, "images", frame),
-            depth=_MatDepth(_MatArray(self.path, "depths", frame)),
+            partial(_read_frame, self.path, "images", frame),
+            depth=partial(_read_depth, self.path, frame),
             group=self.group(index),
             extras={
-                SEGMENTATION: ClassMap(_MatArray(self.path, "labels", frame), (UNLABELLED, *self.categories), (0,))
+                SEGMENTATION: ClassMap(
+                    partial(_read_frame, self.path, "labels", frame), (UNLABELLED, *self.categories), (0,)
+                )
             },
         )
 
@@ -101,7 +93,7 @@ class NyuRawReader(Reader):
     Args:
         root: The folder that the list's paths count from.
         part: Name of the list without `.txt`: `nyu_train` or `nyu_test`.
-        missing: What to do with pairs whose files are not there: refuse (`error`), or leave out and count (`drop`).
+        missing: Refuse (`error`) pairs whose files are not there, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the list and row that is wrong.

@@ -12,7 +12,7 @@ Its makers' `colour_intrinsics` (525, 525, 320, 240) and a `colour_offset` of (-
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -45,18 +45,10 @@ _LOOKED_AT = 3  # depth images that are checked when the folder is opened
 _REPROJECTED = Provenance("reprojection@1")
 
 
-@dataclass(frozen=True, eq=False)
-class _DepthMap:
-    """A depth image as its colour image sees the scene; its call is `Sample.depth`. `rig` is None where unknown."""
-
-    path: Path
-    unit: float
-    size: Size
-    rig: Rig | None
-
-    def __call__(self) -> Depth:
-        values = to_metres(read_depth_image(self.path), self.unit)
-        return Depth(register(values, self.rig or _same_view(values.shape, self.size), self.size), "metric")
+def _read_depth(path: Path, unit: float, size: Size, rig: Rig | None) -> Depth:
+    """A depth image as its colour image sees the scene. `rig` is None where the cameras are unknown."""
+    values = to_metres(read_depth_image(path), unit)
+    return Depth(register(values, rig or _same_view(values.shape, size), size), "metric")
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +176,7 @@ class RgbdReader(Reader):
             extras["pose"] = frame.pose @ _shift(-self._offset)
         if rig is not None:
             extras["intrinsics"] = rig.colour
-        depth = _DepthMap(frame.depth, self.depth_unit, size, rig)
+        depth = partial(_read_depth, frame.depth, self.depth_unit, size, rig)
         return image_sample(frame.key, frame.colour, size, depth=depth, group=frame.group, extras=extras)
 
     def _read_view(self, index: int) -> tuple[Array, Size]:

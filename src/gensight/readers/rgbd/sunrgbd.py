@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from gensight.errors import DataError
-from gensight.files.images import image_size
 from gensight.readers.base import Reader
-from gensight.readers.rgbd.depth_pngs import DepthPair, DepthPng, pair_sample
+from gensight.readers.rgbd.depth_pngs import DepthPair, pair_sample
 from gensight.readers.shared.listings import MISSING_HINT, Missing, folder_names, read_text, require_folder
 from gensight.readers.shared.mat_files import read_mat
 from gensight.samples import Sample
@@ -35,7 +34,7 @@ class SunRgbdReader(Reader):
     Args:
         root: The folder that holds `SUNRGBD` (or the sensors' folders themselves), and SUNRGBDtoolbox for its parts.
         part: `train` or `test` of allsplit.mat, or `all`.
-        missing: What to do with scenes whose files are not there: refuse (`error`), or leave out and count (`drop`).
+        missing: Refuse (`error`) scenes whose files are not there, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the file or folder that is wrong.
@@ -100,9 +99,7 @@ class SunRgbdReader(Reader):
         pair = self._pairs[index]
         scene = self._base / _scene(pair) / "scene.txt"
         label = read_text(scene).strip().replace("_", " ") if scene.is_file() else None
-        size = image_size(self._base / pair.colour)
-        depth = DepthPng(self._base / pair.depth, size, rotated=True, farthest=FARTHEST)
-        return pair_sample(self._base, pair, self.group(index), depth, label=label or None)
+        return pair_sample(self._base, pair, self.group(index), label or None, rotated=True, farthest=FARTHEST)
 
     def group(self, index: int) -> str:
         """The folder of a SUN3D recording (`.../home_ac/home_ac_scan1/0000123-...`), else the scene's own."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gensight.geometry import clip_box
 from gensight.readers.shared.checking import Finding
 from gensight.samples import HUMAN, Array, Gaze, Instance, Provenance, Size
 
@@ -77,8 +78,7 @@ def clip_head(head: Array | None, size: Size) -> Array | None:
     """The part of a head box that lies in the image; None where that is less than a pixel wide or high."""
     if head is None:
         return None
-    height, width = size
-    clipped: Array = np.clip(head, 0, [width, height, width, height])
+    clipped = clip_box(head, size)
     return clipped if (clipped[2:] - clipped[:2] >= 1).all() else None
 
 
@@ -106,7 +106,7 @@ def person_instance(person: Person, size: Size) -> Instance:
     box = None
     if person.body is not None:
         x, y, wide, high = person.body * np.tile(scale, 2)
-        box = np.clip(np.array([x, y, x + wide, y + high]), 0, np.tile(scale, 2))
+        box = clip_box(np.array([x, y, x + wide, y + high]), size)
     return Instance(
         category="person",
         box=box,

@@ -68,8 +68,7 @@ class SpairReader(Reader):
         root: The folder that holds JPEGImages.
         part: `trn`, `val` or `test`.
         category: Read only the pairs of this class.
-        missing: What to do with pairs whose annotation or images are not there: refuse (`error`), or leave them out
-            and count (`drop`).
+        missing: Refuse (`error`) pairs whose annotation or images are not there, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the list and row, or the file, that is wrong.

@@ -45,8 +45,7 @@ class VocReader(Reader):
         root: The folder that holds JPEGImages, such as `VOCdevkit/VOC2012`.
         part: The list: `train`, `val`, `trainval`, or any other.
         task: Folder of the lists: `Main`, or `Segmentation` for images that have masks.
-        missing: What to do with images or annotations that the list names and that are not there: refuse (`error`),
-            or leave them out and count (`drop`).
+        missing: Refuse (`error`) listed images or annotations that are not there, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the file and the row or object that is wrong.
