@@ -214,7 +214,7 @@ class InstructPoolReader(Reader):
         image = self._images[index]
         records = [(answer, read_record(stored)) for answer, stored in image.pairs]
         first = records[0][1]
-        vocabulary, settings = self._vocabulary(image), self._settings
+        vocabulary = self._vocabulary(image)
         by_task = {task: [pair for pair in records if pair[1].task == task] for task in _tasks(records)}
         depth = next((answer for answer, _ in by_task.get("depth", ())), None)
         extras: dict[str, Any] = {"vocabulary": msgspec.structs.asdict(vocabulary)}

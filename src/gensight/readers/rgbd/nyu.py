@@ -76,11 +76,7 @@ class NyuReader(Reader):
             partial(_read_frame, self.path, "images", frame),
             depth=partial(_read_depth, self.path, frame),
             group=self.group(index),
-            extras={
-                SEGMENTATION: ClassMap(
-                    partial(_read_frame, self.path, "labels", frame), (UNLABELLED, *self.categories), (0,)
-                )
-            },
+            extras={SEGMENTATION: ClassMap(classes, (UNLABELLED, *self.categories), (0,))},
         )
 
     def group(self, index: int) -> str:
