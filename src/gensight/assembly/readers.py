@@ -105,10 +105,10 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
             return _coco(data)
         case sections.GazeFollowData():
             return _gazefollow(data)
-        case sections.NyuData() | sections.SunRgbdData() | sections.PetsData() | sections.Ade20kData():
-            opened = partial(_official_part, data)
-            return _with_validation(opened(_OFFICIAL[data.kind][0]), None, opened(_OFFICIAL[data.kind][1]), data)
-        case sections.VocData() | sections.GooData() | sections.ImageFoldersData():
+        case (
+            sections.VocData() | sections.GooData() | sections.ImageFoldersData() | sections.NyuData()
+            | sections.SunRgbdData() | sections.PetsData() | sections.Ade20kData()
+        ):  # fmt: skip
             return _named(data)
         case _:
             assert_never(data)
@@ -202,54 +202,41 @@ def _davis(data: sections.DavisData) -> Splits:
     return Splits(*_apart(opened(data.split.train), data.split.validation, 0), test)
 
 
-# Kind -> names of its training and test parts.
-_OFFICIAL = {
-    "nyu": ("train", "test"),
-    "sunrgbd": ("train", "test"),
-    "pets": ("trainval", "test"),
-    "ade20k": ("training", "validation"),
-}
+Named = (
+    sections.VocData | sections.GooData | sections.ImageFoldersData | sections.GazeFollowData | sections.NyuData
+    | sections.SunRgbdData | sections.PetsData | sections.Ade20kData
+)  # fmt: skip
 
 
-def _official_part(
-    data: sections.NyuData | sections.SunRgbdData | sections.PetsData | sections.Ade20kData, part: str
-) -> Reader:
+def _named(data: Named) -> Splits:
+    validation, test = (None if name is None else _named_part(data, name) for name in (data.validation, data.test))
+    return _with_validation(_named_part(data, data.train), validation, test, data)
+
+
+def _named_part(data: Named, name: str) -> Reader:
     match data:
+        case sections.VocData():
+            return VocReader(data.root, name, data.task, missing=data.missing)
+        case sections.GooData():
+            return GooReader(data.root, name, data.head, missing=data.missing)
+        case sections.GazeFollowData():
+            return GazeFollowReader(data.root, name, missing=data.missing)
+        case sections.ImageFoldersData():
+            return ImageFoldersReader(data.root, name)
         case sections.NyuData():
             if data.root.suffix == ".mat":
-                return NyuReader(data.root, part)
-            return NyuRawReader(data.root, f"nyu_{part}", missing=data.missing)
+                return NyuReader(data.root, name)
+            return NyuRawReader(data.root, f"nyu_{name}", missing=data.missing)
         case sections.SunRgbdData():
-            return SunRgbdReader(data.root, part, missing=data.missing)
+            return SunRgbdReader(data.root, name, missing=data.missing)
         case sections.PetsData():
-            return PetsReader(data.root, part, missing=data.missing)
+            return PetsReader(data.root, name, missing=data.missing)
         case sections.Ade20kData():
             if (data.root / "images" / "ADE").is_dir():
-                return Ade20kReader(data.root, part)
-            return SceneParsingReader(data.root, part, missing=data.missing)
+                return Ade20kReader(data.root, name)
+            return SceneParsingReader(data.root, name, missing=data.missing)
         case _:
             assert_never(data)
-
-
-def _named(data: sections.VocData | sections.GooData | sections.ImageFoldersData | sections.GazeFollowData) -> Splits:
-    def part(name: str | None) -> Reader | None:
-        if name is None:
-            return None
-        match data:
-            case sections.VocData():
-                return VocReader(data.root, name, data.task, missing=data.missing)
-            case sections.GooData():
-                return GooReader(data.root, name, data.head, missing=data.missing)
-            case sections.GazeFollowData():
-                return GazeFollowReader(data.root, name, missing=data.missing)
-            case sections.ImageFoldersData():
-                return ImageFoldersReader(data.root, name)
-            case _:
-                assert_never(data)
-
-    train = part(data.train)
-    assert train is not None
-    return _with_validation(train, part(data.validation), part(data.test), data)
 
 
 def _gazefollow(data: sections.GazeFollowData) -> Splits:

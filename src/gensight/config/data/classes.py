@@ -2,11 +2,12 @@
 
 from typing import ClassVar, Literal
 
-from gensight.config.data.stored import MayLackFiles, NamedLists, OfficialLists
+from gensight.config.data.stored import MayLackFiles, NamedLists
+from gensight.config.fields import Name, Text
 from gensight.config.sections import FolderLayout
 
 
-class PetsData(OfficialLists, MayLackFiles):
+class PetsData(NamedLists, MayLackFiles):
     """Oxford-IIIT Pet: cats and dogs with breed, mask and head."""
 
     kind: Literal["pets"] = "pets"
@@ -14,6 +15,8 @@ class PetsData(OfficialLists, MayLackFiles):
     layout: ClassVar[FolderLayout | None] = FolderLayout(
         "Oxford-IIIT Pet", ("annotations/trimaps", "annotations/list.txt", "images"), "classify-pets-resnet50"
     )
+    train: Text = "trainval"
+    test: Name | None = "test"
 
 
 class ImageFoldersData(NamedLists):

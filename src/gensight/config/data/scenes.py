@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from gensight.config.data.splits import ListsSplit, OrderSplit, Split
-from gensight.config.data.stored import Divided, MayLackFiles, NamedLists, OfficialLists, StoredData
-from gensight.config.fields import Number, Positive
+from gensight.config.data.stored import Divided, MayLackFiles, NamedLists, StoredData
+from gensight.config.fields import Name, Number, Positive, Text
 from gensight.config.sections import FolderLayout
 
 
@@ -77,7 +77,7 @@ class RgbdData(Divided):
     )
 
 
-class NyuData(OfficialLists, MayLackFiles):
+class NyuData(NamedLists, MayLackFiles):
     """NYU Depth V2: the labelled .mat file, or the raw layout with nyu_train.txt and nyu_test.txt."""
 
     kind: Literal["nyu"] = "nyu"
@@ -87,9 +87,10 @@ class NyuData(OfficialLists, MayLackFiles):
     layout: ClassVar[FolderLayout | None] = FolderLayout(
         "NYU Depth V2 in pairs", ("nyu_train.txt", "nyu_test.txt"), "seven-scenes-depth", ("encoding.far=10.0",)
     )
+    test: Name | None = "test"
 
 
-class SunRgbdData(OfficialLists, MayLackFiles):
+class SunRgbdData(NamedLists, MayLackFiles):
     """SUN RGB-D without NYUv2's images: rooms in colour and metric depth, with the kind of room."""
 
     kind: Literal["sunrgbd"] = "sunrgbd"
@@ -97,9 +98,10 @@ class SunRgbdData(OfficialLists, MayLackFiles):
     layout: ClassVar[FolderLayout | None] = FolderLayout(
         "SUN RGB-D", ("SUNRGBDtoolbox", "SUNRGBD"), "seven-scenes-depth", ("encoding.far=10.0",)
     )
+    test: Name | None = "test"
 
 
-class Ade20kData(OfficialLists, MayLackFiles):
+class Ade20kData(NamedLists, MayLackFiles):
     """ADE20K: SceneParsing with 150 classes, or the full data set of 2021."""
 
     kind: Literal["ade20k"] = "ade20k"
@@ -107,3 +109,5 @@ class Ade20kData(OfficialLists, MayLackFiles):
     layout: ClassVar[FolderLayout | None] = FolderLayout(
         "ADE20K SceneParsing", ("annotations/training", "images/training"), None
     )
+    train: Text = "training"
+    test: Name | None = "validation"
