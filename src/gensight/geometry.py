@@ -53,14 +53,12 @@ def _grid_scale(model_size: Size, grid_size: Size) -> Array:
 
 def box_image_to_model(box: Array, view: View) -> Array:
     """The tightest upright model-frame box around the mapped corners of an image-frame box."""
-    corners = image_to_model(box_corners(box), view)
-    return np.concatenate([corners.min(0), corners.max(0)])
+    return points_box(image_to_model(box_corners(box), view))
 
 
 def box_model_to_image(box: Array, view: View) -> Array:
     """The tightest upright image-frame box around the mapped corners of a model-frame box."""
-    corners = model_to_image(box_corners(box), view)
-    return np.concatenate([corners.min(0), corners.max(0)])
+    return points_box(model_to_image(box_corners(box), view))
 
 
 def box_corners(box: Array) -> Array:

@@ -229,7 +229,7 @@ def test_camera_frames_are_divided_by_time_and_videos_by_name(tmp_path: Path) ->
     drawn = PuppetsReader(8, seed=1, size=(32, 32), truths=("depth", "camera", "masks"), num_frames=4)
     write_rgbd(drawn, tmp_path / "rgbd")
     write_davis(drawn, tmp_path / "davis", year=2016)
-    section = RgbdData(root=tmp_path / "rgbd", split=OrderSplit(train=0.5, validation=0.25, test=0.25), grid=(4, 4))
+    section = RgbdData(root=tmp_path / "rgbd", split=OrderSplit(train=0.5, validation=0.25, test=0.25))
     parts = build_readers(section)
     names = [[sample.key for sample in part] for part in (parts.train, parts.validation, parts.test) if part]
     assert [len(part) for part in names] == [4, 2, 2]
@@ -238,9 +238,9 @@ def test_camera_frames_are_divided_by_time_and_videos_by_name(tmp_path: Path) ->
     relation = parts.train.relation(0, 3)
     assert relation is not None
     assert relation.tracks is not None
-    assert relation.tracks.shape[1] <= 16
+    assert relation.tracks.shape[1] > 0
     videos = VideosSplit(test=("puppets-1_000001",), validation=0.25)
-    held_out = build_readers(DavisData(root=tmp_path / "davis", split=videos, boxes=True)).test
+    held_out = build_readers(DavisData(root=tmp_path / "davis", split=videos)).test
     assert held_out is not None
     assert set(held_out.groups) == {"puppets-1_000001"}
     listed = build_readers(DavisData(root=tmp_path / "davis", year=2016, split=ListsSplit(test=None)))
@@ -270,7 +270,7 @@ class StubReader(Reader):
 
 
 DIVIDES = {"validation_share", "seed", "split", "num_test", "num_labels"}  # what a reader is divided by, or thinned out
-NEED_FILES = {"coco", "videos", "video-attention-target"}  # joins paths; is for pretraining only; reads names of shows
+NEED_FILES = {"coco", "video-attention-target"}  # joins paths; reads names of shows
 DATA_BASES: dict[str, list[dict[str, Any]]] = {
     "puppets": [{}],
     "video": [{"path": "/place/video.mp4"}],

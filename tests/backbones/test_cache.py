@@ -15,7 +15,7 @@ from gensight.encodings.base import Encoding
 from gensight.errors import ConfigError, ResourceError, RunError
 from gensight.loading.cases import Cases, stack_images
 from gensight.loading.draw_order import Draw, DrawOrder
-from gensight.loading.stream import BatchStream, each_once
+from gensight.loading.stream import CaseBatches, each_once
 from gensight.loading.views import ViewPolicy
 from gensight.readers.base import Reader, Summary
 from gensight.samples import Item, Sample
@@ -247,7 +247,7 @@ def test_batches_carry_cached_features(tmp_path, backbone, num_workers):
     [first, *_] = each_once(its_cases, batch_size=4, num_workers=num_workers)
     assert first.images == ()
     assert first.features[0]["up_blocks.3.resnets.2"].shape == (4, 8, 4, 6)
-    batch = next(iter(BatchStream(its_cases, DrawOrder(5, 3, 0), num_workers=num_workers)))
+    batch = next(iter(CaseBatches(its_cases, DrawOrder(5, 3, 0)).from_step(0, num_workers=num_workers)))
     assert batch.features[0]["time_embedding"].shape == (3, backbone.time_channels)
 
 

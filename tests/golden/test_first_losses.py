@@ -40,7 +40,6 @@ from gensight.diffusion.schedules import betas
 from gensight.encodings.heatmap import Heatmap
 from gensight.engine.module import Optimisation
 from gensight.loading.draw_order import DrawOrder
-from gensight.loading.stream import BatchStream
 from gensight.methods.base import Method
 from gensight.methods.instruct import many_steps
 from gensight.methods.landmarks import method as landmarks
@@ -76,7 +75,7 @@ def adamw(method: Method) -> torch.optim.Optimizer:
 
 def first_readout_losses() -> list[float]:
     method, cases = small_run.method(), small_run.cases()
-    batches = BatchStream(cases, DrawOrder(len(cases), 4, 0))
+    batches = CaseBatches(cases, DrawOrder(len(cases), 4, 0)).from_step(0)
     return losses_of(method, torch.optim.AdamW(method.parameters(), 1e-3), batches)
 
 

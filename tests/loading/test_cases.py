@@ -9,7 +9,7 @@ import torch
 from gensight.errors import DataError
 from gensight.loading.cases import Cases, collate
 from gensight.loading.draw_order import Draw, DrawOrder
-from gensight.loading.stream import BatchStream, each_once
+from gensight.loading.stream import CaseBatches, each_once
 from gensight.loading.views import ViewPolicy, subject_box
 from gensight.samples import Instance, Item, Sample
 from tests.engine import small_run
@@ -55,7 +55,7 @@ def test_batches_are_stacked_in_unit_range() -> None:
 
 def test_workers_load_the_same_batches() -> None:
     cases = small_run.cases()
-    streams = [iter(BatchStream(cases, DrawOrder(12, 4, 0), first_step=2, num_workers=n)) for n in (0, 1)]
+    streams = [iter(CaseBatches(cases, DrawOrder(12, 4, 0)).from_step(2, num_workers=n)) for n in (0, 1)]
     alone, helped = (next(stream) for stream in streams)
     assert torch.equal(alone.image, helped.image)
     assert [item.key for item in alone.items] == [item.key for item in helped.items]

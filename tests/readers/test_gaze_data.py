@@ -128,7 +128,7 @@ class TestGazeFollow(ReaderContract):
 
     def test_the_real_images(self, shared_data):
         root = shared_data / "gazefollow"
-        reader = GazeFollowReader(root, "test2_annotations.mat", guess_heads=True, missing="drop")
+        reader = GazeFollowReader(root, "test2_annotations.mat", missing="drop")
         assert len(reader) == 7
         assert reader.dropped == {"images missing": 4775}
         assert all(one.head_box is not None for sample in reader for one in sample.instances)

@@ -15,8 +15,7 @@ from gensight.readers.splits import (
     evenly_spaced,
     split_by_blocks,
     split_by_group,
-    split_by_order,
-    split_by_seed,
+    split_by_shares,
     validation_from_train,
 )
 from tests.contracts.reader import ReaderContract
@@ -25,26 +24,26 @@ from tests.contracts.reader import ReaderContract
 @given(num=st.integers(20, 200), seed=st.integers(0, 5))
 @settings(max_examples=30, deadline=None)
 def test_shares_cover_everything_once(num, seed):
-    for parts in (split_by_seed(num, (0.7, 0.1, 0.2), seed), split_by_order(num, (0.7, 0.1, 0.2))):
+    for parts in (split_by_shares(num, (0.7, 0.1, 0.2), seed), split_by_shares(num, (0.7, 0.1, 0.2), None)):
         assert sorted(chain(*parts)) == list(range(num))
         assert all(part == sorted(part) for part in parts)
         assert abs(len(parts[0]) - 0.7 * num) <= 1
 
 
 def test_the_seed_decides():
-    assert split_by_seed(50, (0.5, 0.5), 3) == split_by_seed(50, (0.5, 0.5), 3)
-    assert split_by_seed(50, (0.5, 0.5), 3) != split_by_seed(50, (0.5, 0.5), 4)
+    assert split_by_shares(50, (0.5, 0.5), 3) == split_by_shares(50, (0.5, 0.5), 3)
+    assert split_by_shares(50, (0.5, 0.5), 3) != split_by_shares(50, (0.5, 0.5), 4)
 
 
 def test_order_is_consecutive_and_leaves_the_rest_over():
-    assert split_by_order(10, (0.5, 0.0, 0.3)) == ([0, 1, 2, 3, 4], [], [5, 6, 7])
+    assert split_by_shares(10, (0.5, 0.0, 0.3), None) == ([0, 1, 2, 3, 4], [], [5, 6, 7])
 
 
 def test_bad_shares_are_refused():
     with pytest.raises(DataError, match=r"at most 1 in sum, got \[0.8, 0.3\]"):
-        split_by_order(10, (0.8, 0.3))
+        split_by_shares(10, (0.8, 0.3), None)
     with pytest.raises(DataError, match=r"empty split: a share of 0.01 of 10 samples is less than one sample"):
-        split_by_seed(10, (0.9, 0.01), 0)
+        split_by_shares(10, (0.9, 0.01), 0)
 
 
 def test_blocks_are_contiguous_and_cover_everything():

@@ -11,7 +11,6 @@ from gensight.backbones.base import weights_hash
 from gensight.backbones.imagenet import ImagenetEncoder, require_imagenet
 from gensight.backbones.presets import tiny_folder
 from gensight.backbones.pretrained import PipelineParts
-from gensight.config.data import PuppetsData, VideosData
 from gensight.config.fields import Precision
 from gensight.config.pretrain import (
     AutoencoderConfig,
@@ -45,8 +44,6 @@ from gensight.methods.pretrain.pool import ImageSource, Pool, PoolSettings
 from gensight.methods.pretrain.tokenizer import build_tokenizer, instruction_words
 from gensight.puppets.captions import CAPTION_WORDS
 from gensight.readers.base import Reader
-from gensight.readers.footage.videos import VideosReader
-from gensight.readers.puppets import PuppetsReader
 from gensight.samples import Array
 
 AUTOENCODER_SHARE = 0.25  # of max_minutes
@@ -68,19 +65,7 @@ class NetworkTraining:
 
 def build_images(config: PretrainConfig) -> Reader:
     """The images of a recipe; labels, where the data has them, are not read."""
-    data = config.data
-    if isinstance(data, PuppetsData):
-        return PuppetsReader(
-            data.num_train,
-            seed=mix(data.seed, 0) % (1 << 31),
-            size=data.size,
-            truths=("caption",),
-            subjects=data.subjects,
-            style=data.style,
-        )
-    if isinstance(data, VideosData):
-        return VideosReader(data.root, data.step)
-    return build_readers(data).train
+    return build_readers(config.data, ("caption",)).train
 
 
 def build_pool_settings(config: PretrainConfig, num_images: int) -> PoolSettings:

@@ -1,48 +1,18 @@
 """The readers of a `data` section."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import assert_never
 
-from gensight.config.data import (
-    Ade20kData,
-    AnnotatedData,
-    Ap10kData,
-    BbcPoseData,
-    BlocksSplit,
-    CocoData,
-    CocoPart,
-    Data,
-    DavisData,
-    DeepLabCutData,
-    FolderData,
-    FootageData,
-    GazeFollowData,
-    GooData,
-    ImageFoldersData,
-    InstructPoolData,
-    ListsSplit,
-    NyuData,
-    OrderSplit,
-    PetsData,
-    PuppetsData,
-    RgbdData,
-    SeedSplit,
-    SpairData,
-    Split,
-    SunRgbdData,
-    VideoAttentionTargetData,
-    VideoData,
-    VideosData,
-    VideosSplit,
-    VocData,
-)
+from gensight.config import data as sections
+from gensight.config.data import BlocksSplit, Data, ListsSplit, OrderSplit, SeedSplit, Split, VideosSplit
+from gensight.config.data.stored import OfficialLists
 from gensight.diffusion.noise import mix
-from gensight.errors import ConfigError
 from gensight.readers import splits
 from gensight.readers.ade20k import Ade20kReader, SceneParsingReader
 from gensight.readers.annotated.reader import AnnotatedReader
-from gensight.readers.ap10k.reader import PARTS as AP10K_LISTS
+from gensight.readers.ap10k.reader import PARTS as AP10K_PARTS
 from gensight.readers.ap10k.reader import Ap10kReader
 from gensight.readers.base import Reader
 from gensight.readers.bbc_pose import PARTS as BBC_PARTS
@@ -62,7 +32,7 @@ from gensight.readers.puppets import PuppetsReader
 from gensight.readers.rgbd.nyu import NyuRawReader, NyuReader
 from gensight.readers.rgbd.reader import RgbdReader
 from gensight.readers.rgbd.sunrgbd import SunRgbdReader
-from gensight.readers.spair.reader import PARTS as SPAIR_LISTS
+from gensight.readers.spair.reader import PARTS as SPAIR_PARTS
 from gensight.readers.spair.reader import SpairReader
 from gensight.readers.splits import Subset
 from gensight.readers.video_attention_target import VideoAttentionTargetReader, show_names
@@ -96,59 +66,56 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
         truths: The ground truth to render for synthetic scenes; data on disk gives all that it has.
     """
     match data:
-        case PuppetsData():
+        case sections.PuppetsData():
             return _puppets(data, truths)
-        case CocoData():
-            return _coco(data)
-        case DeepLabCutData():
-            return _deeplabcut(data)
-        case FolderData():
-            return Splits(FolderReader(data.root, data.recursive), None, None)
-        case VideoData():
+        case sections.FolderData():
+            return Splits(FolderReader(data.root), None, None)
+        case sections.VideoData():
             return Splits(VideoReader(data.path, data.step), None, None)
-        case FootageData():
+        case sections.VideosData():
+            return Splits(FootageReader(data.root, data.step, images=False), None, None)
+        case sections.FootageData():
             return Splits(FootageReader(data.root, data.step, data.long_side), None, None)
-        case BbcPoseData():
-            train, validation, test = (BbcPoseReader(data.root, part, data.crop) for part in BBC_PARTS)
-            return Splits(train, validation, test)
-        case VideosData():
-            raise ConfigError(
-                "data.kind=videos is for `gensight pretrain` only", hint="name one video: data.kind=video"
-            )
-        case VocData():
-            return _voc(data)
-        case DavisData():
-            return _davis(data)
-        case RgbdData():
-            return _rgbd(data)
-        case SpairData():
-            return _spair(data)
-        case Ap10kData():
-            return _ap10k(data)
-        case GazeFollowData():
-            return _gazefollow(data)
-        case VideoAttentionTargetData():
+        case sections.BbcPoseData():
+            return Splits(*(BbcPoseReader(data.root, part, data.crop) for part in BBC_PARTS))
+        case sections.SpairData():
+            return Splits(*(SpairReader(data.root, part, data.category, missing=data.missing) for part in SPAIR_PARTS))
+        case sections.Ap10kData():
+            parts = (Ap10kReader(data.root, part, data.split, data.categories, missing=data.missing)
+                     for part in AP10K_PARTS)  # fmt: skip
+            return Splits(*parts)
+        case sections.InstructPoolData():
+            held_out = (InstructPoolReader(data.root, part) if has_part(data.root, part) else None
+                        for part in ("validation", "test"))  # fmt: skip
+            return Splits(InstructPoolReader(data.root, "train"), *held_out)
+        case sections.VideoAttentionTargetData():
             return _video_attention_target(data)
-        case GooData():
-            return _goo(data)
-        case InstructPoolData():
-            return _pool(data)
-        case AnnotatedData():
+        case sections.AnnotatedData():
             reader = AnnotatedReader(data.root, data.images, data.min_confidence, data.variants)
             images = Subset(reader, range(len(reader.keys)))  # an image's variants follow it into its part
             return _subsets(reader, *(reader.with_variants(part) for part in _divide(images, data.split)))
-        case NyuData():
-            return _nyu(data)
-        case SunRgbdData() | Ade20kData() | PetsData() | ImageFoldersData():
-            return _official(data)
+        case sections.DeepLabCutData():
+            return _deeplabcut(data)
+        case sections.RgbdData():
+            frames = RgbdReader(data.root, data.depth_unit, data.intrinsics, data.colour_intrinsics, data.colour_offset)
+            return _subsets(frames, *_divide(frames, data.split))
+        case sections.DavisData():
+            return _davis(data)
+        case sections.CocoData():
+            return _coco(data)
+        case sections.GazeFollowData():
+            return _gazefollow(data)
+        case (
+            sections.VocData() | sections.GooData() | sections.ImageFoldersData() | sections.NyuData()
+            | sections.SunRgbdData() | sections.PetsData() | sections.Ade20kData()
+        ):  # fmt: skip
+            return _named(data)
         case _:
             assert_never(data)
 
 
-def _puppets(data: PuppetsData, truths: tuple[str, ...]) -> Splits:
-    def part(number: int, count: int) -> Reader | None:
-        if not count:
-            return None
+def _puppets(data: sections.PuppetsData, truths: tuple[str, ...]) -> Splits:
+    def part(number: int, count: int) -> Reader:
         return PuppetsReader(
             count,
             seed=mix(data.seed, number) % (1 << 31),
@@ -160,190 +127,129 @@ def _puppets(data: PuppetsData, truths: tuple[str, ...]) -> Splits:
             style=data.style,
         )
 
-    train = part(0, data.num_train)
-    assert train is not None
-    return Splits(train, part(1, data.num_validation), part(2, data.num_test))
-
-
-def _coco(data: CocoData) -> Splits:
-    def part(files: CocoPart) -> Reader:
-        return CocoReader(data.root / files.images, data.root / files.annotations, categories=data.categories)
-
-    train = part(data.train)
-    kept = list(range(len(train)))
-    test = validation = None
-    if data.test is not None:
-        test = part(data.test)
-    elif data.test_share:
-        kept, chosen = splits.validation_from_train(kept, data.test_share, seed=data.seed + 1)
-        test = Subset(train, chosen)
-    if data.validation is not None:
-        validation = part(data.validation)
-    elif data.validation_share:
-        kept, chosen = splits.validation_from_train(kept, data.validation_share, seed=data.seed)
-        validation = Subset(train, chosen)
-    return Splits(Subset(train, kept), validation, test)
-
-
-def _deeplabcut(data: DeepLabCutData) -> Splits:
-    reader = DeepLabCutReader(data.root, bodyparts=data.bodyparts)
-    train, validation, test = _divide(reader, data.split)
-    if data.num_labels is not None:
-        train = splits.evenly_spaced(train, data.num_labels)
-    return _subsets(reader, train, validation, test)
+    held_out = (
+        part(number, count) if count else None for number, count in ((1, data.num_validation), (2, data.num_test))
+    )
+    return Splits(part(0, data.num_train), *held_out)
 
 
 def _divide(reader: Reader, split: Split) -> tuple[list[int], list[int], list[int]]:
     """(train, validation, test) indices."""
     count = len(reader)
     match split:
-        case SeedSplit():
-            train, validation, test = splits.split_by_seed(
-                count, (split.train, split.validation, split.test), split.seed
-            )
-        case OrderSplit():
-            train, validation, test = splits.split_by_order(count, (split.train, split.validation, split.test))
+        case SeedSplit() | OrderSplit():
+            seed = split.seed if isinstance(split, SeedSplit) else None
+            train, validation, test = splits.split_by_shares(count, (split.train, split.validation, split.test), seed)
+            return train, validation, test
         case BlocksSplit():
-            train, test = splits.split_by_blocks(count, split.num_blocks, split.test_block)
-            train, validation = splits.validation_from_train(train, split.validation, seed=None)
+            others, test = splits.split_by_blocks(count, split.num_blocks, split.test_block)
         case VideosSplit():
-            train, test = splits.split_by_group(reader.groups, split.test)
-            train, validation = splits.validation_from_train(train, split.validation, seed=0)
+            others, test = splits.split_by_group(reader.groups, split.test)
         case _:
             assert_never(split)
+    train, validation = splits.validation_from_train(
+        others, split.validation, seed=0 if isinstance(split, VideosSplit) else None
+    )
     return train, validation, test
 
 
 def _subsets(reader: Reader, train: list[int], validation: list[int], test: list[int]) -> Splits:
-    return Splits(
-        Subset(reader, train),
-        Subset(reader, validation) if len(validation) else None,
-        Subset(reader, test) if len(test) else None,
-    )
+    return Splits(Subset(reader, train), *(Subset(reader, part) if part else None for part in (validation, test)))
 
 
-def _without_validation(train: Reader, share: float, seed: int) -> tuple[Reader, Reader | None]:
-    """(train, validation): a share of a training list's samples kept apart, at random."""
+def _with_validation(train: Reader, validation: Reader | None, test: Reader | None, data: OfficialLists) -> Splits:
+    """Parts whose validation, where it is none of its own, is a share of the training samples."""
+    if validation is None:
+        train, validation = _apart(train, data.validation_share, data.seed)
+    return Splits(train, validation, test)
+
+
+def _apart(train: Reader, share: float, seed: int) -> tuple[Reader, Reader | None]:
+    """A reader without some of its samples, and those: a share, at random."""
     kept, chosen = splits.validation_from_train(range(len(train)), share, seed=seed)
     return Subset(train, kept), Subset(train, chosen) if chosen else None
 
 
-def _voc(data: VocData) -> Splits:
-    def part(name: str) -> Reader:
-        return VocReader(data.root, name, data.category, data.task, missing=data.missing)
+def _coco(data: sections.CocoData) -> Splits:
+    def part(files: sections.CocoPart | None) -> Reader | None:
+        if files is None:
+            return None
+        return CocoReader(
+            data.root / files.images, data.root / files.annotations, data.categories, missing=data.missing
+        )
 
-    train, test = part(data.train), part(data.test) if data.test is not None else None
-    if data.validation is not None:
-        return Splits(train, part(data.validation), test)
-    return Splits(*_without_validation(train, data.validation_share, data.seed), test)
+    train, test = part(data.train), part(data.test)
+    assert train is not None
+    if test is None:
+        train, test = _apart(train, data.test_share, data.seed + 1)
+    return _with_validation(train, part(data.validation), test, data)
 
 
-def _davis(data: DavisData) -> Splits:
-    def part(name: str | None) -> Reader:
-        return DavisReader(data.root, name, data.year, data.resolution, data.boxes)
+def _deeplabcut(data: sections.DeepLabCutData) -> Splits:
+    reader = DeepLabCutReader(data.root, bodyparts=data.bodyparts, missing=data.missing)
+    train, validation, test = _divide(reader, data.split)
+    if data.num_labels is not None:
+        train = splits.evenly_spaced(train, data.num_labels)
+    return _subsets(reader, train, validation, test)
 
+
+def _davis(data: sections.DavisData) -> Splits:
+    opened = partial(DavisReader, data.root, year=data.year)
     if not isinstance(data.split, ListsSplit):
-        reader = part(None)
+        reader = opened()
         return _subsets(reader, *_divide(reader, data.split))
-    test = part(data.split.test) if data.split.test is not None else None
-    return Splits(*_without_validation(part(data.split.train), data.split.validation, seed=0), test)
+    test = None if data.split.test is None else opened(data.split.test)
+    return Splits(*_apart(opened(data.split.train), data.split.validation, 0), test)
 
 
-def _rgbd(data: RgbdData) -> Splits:
-    reader = RgbdReader(
-        data.root,
-        data.depth_unit,
-        data.intrinsics,
-        data.colour_intrinsics,
-        data.colour_offset,
-        data.grid,
-        data.tolerance,
-    )
-    return _subsets(reader, *_divide(reader, data.split))
+Named = (
+    sections.VocData | sections.GooData | sections.ImageFoldersData | sections.GazeFollowData | sections.NyuData
+    | sections.SunRgbdData | sections.PetsData | sections.Ade20kData
+)  # fmt: skip
 
 
-def _spair(data: SpairData) -> Splits:
-    train, validation, test = (
-        SpairReader(data.root, part, data.size, data.category, missing=data.missing) for part in SPAIR_LISTS
-    )
-    return Splits(train, validation, test)
+def _named(data: Named) -> Splits:
+    validation, test = (None if name is None else _named_part(data, name) for name in (data.validation, data.test))
+    return _with_validation(_named_part(data, data.train), validation, test, data)
 
 
-def _ap10k(data: Ap10kData) -> Splits:
-    train, validation, test = (
-        Ap10kReader(data.root, part, data.split, data.categories, missing=data.missing) for part in AP10K_LISTS
-    )
-    return Splits(train, validation, test)
-
-
-def _nyu(data: NyuData) -> Splits:
-    def part(name: str) -> Reader:
-        if data.root.suffix == ".mat":
-            return NyuReader(data.root, name, data.splits, data.raw_depth)
-        return NyuRawReader(data.root, f"nyu_{name}", missing=data.missing)
-
-    return Splits(*_without_validation(part("train"), data.validation_share, data.seed), part("test"))
-
-
-def _official(data: SunRgbdData | Ade20kData | PetsData | ImageFoldersData) -> Splits:
-    test = None if data.test is None else _official_part(data, data.test)
-    return Splits(*_without_validation(_official_part(data, data.train), data.validation_share, data.seed), test)
-
-
-def _official_part(data: SunRgbdData | Ade20kData | PetsData | ImageFoldersData, part: str) -> Reader:
+def _named_part(data: Named, name: str) -> Reader:
     match data:
-        case SunRgbdData():
-            return SunRgbdReader(data.root, part, data.without_nyu, data.depth, missing=data.missing)
-        case Ade20kData():
+        case sections.VocData():
+            return VocReader(data.root, name, data.task, missing=data.missing)
+        case sections.GooData():
+            return GooReader(data.root, name, data.head, missing=data.missing)
+        case sections.GazeFollowData():
+            return GazeFollowReader(data.root, name, missing=data.missing)
+        case sections.ImageFoldersData():
+            return ImageFoldersReader(data.root, name)
+        case sections.NyuData():
+            if data.root.suffix == ".mat":
+                return NyuReader(data.root, name)
+            return NyuRawReader(data.root, f"nyu_{name}", missing=data.missing)
+        case sections.SunRgbdData():
+            return SunRgbdReader(data.root, name, missing=data.missing)
+        case sections.PetsData():
+            return PetsReader(data.root, name, missing=data.missing)
+        case sections.Ade20kData():
             if (data.root / "images" / "ADE").is_dir():
-                return Ade20kReader(data.root, part)
-            return SceneParsingReader(data.root, part, missing=data.missing)
-        case PetsData():
-            return PetsReader(data.root, part, missing=data.missing)
-        case ImageFoldersData():
-            return ImageFoldersReader(data.root, part)
+                return Ade20kReader(data.root, name)
+            return SceneParsingReader(data.root, name, missing=data.missing)
         case _:
             assert_never(data)
 
 
-def _gazefollow(data: GazeFollowData) -> Splits:
-    def part(name: str) -> Reader:
-        return GazeFollowReader(data.root, name, data.guess_heads, missing=data.missing)
-
-    test = None if data.test is None else part(data.test)
-    if test is not None and data.num_test is not None and data.num_test < len(test):
-        _, chosen = splits.validation_from_train(range(len(test)), data.num_test / len(test), seed=data.seed)
-        test = Subset(test, chosen)
-    if data.validation is not None:
-        return Splits(part(data.train), part(data.validation), test)
-    return Splits(*_without_validation(part(data.train), data.validation_share, data.seed), test)
+def _gazefollow(data: sections.GazeFollowData) -> Splits:
+    parts = _named(data)
+    if parts.test is None or data.num_test is None or data.num_test >= len(parts.test):
+        return parts
+    return replace(parts, test=_apart(parts.test, data.num_test / len(parts.test), data.seed)[1])
 
 
-def _video_attention_target(data: VideoAttentionTargetData) -> Splits:
-    def part(name: str, shows: tuple[str, ...] | None, step: int) -> Reader:
-        return VideoAttentionTargetReader(data.root, name, shows, data.smoothing, step, missing=data.missing)
-
-    held_out = data.validation
-    if not held_out:
-        return Splits(part("train", None, data.step), None, part("test", None, 1))
-    learnt = tuple(show for show in show_names(data.root, "train") if show not in held_out)
-    return Splits(part("train", learnt, data.step), part("train", held_out, data.step), part("test", None, 1))
-
-
-def _goo(data: GooData) -> Splits:
-    def part(name: str) -> Reader:
-        return GooReader(data.root, name, data.head, missing=data.missing)
-
-    test = None if data.test is None else part(data.test)
-    if data.validation is not None:
-        return Splits(part(data.train), part(data.validation), test)
-    return Splits(*_without_validation(part(data.train), data.validation_share, data.seed), test)
-
-
-def _pool(data: InstructPoolData) -> Splits:
-    train, validation, test = (
-        InstructPoolReader(data.root, part) if part == "train" or has_part(data.root, part) else None
-        for part in ("train", "validation", "test")
-    )
-    assert train is not None  # opening it has raised, else
-    return Splits(train, validation, test)
+def _video_attention_target(data: sections.VideoAttentionTargetData) -> Splits:
+    opened = partial(VideoAttentionTargetReader, data.root, missing=data.missing)
+    learnt = validation = None
+    if data.validation:
+        learnt = [show for show in show_names(data.root, "train") if show not in data.validation]
+        validation = opened("train", data.validation, step=data.step)
+    return Splits(opened("train", learnt, step=data.step), validation, opened("test"))

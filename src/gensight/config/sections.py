@@ -212,6 +212,7 @@ class DataSection(Section):
         layout: How `gensight init` recognises it; None where it looks into the files instead, or not at all.
     """
 
+    kind: str  # its place is first among the fields
     labelled: ClassVar[bool] = True
     layout: ClassVar[FolderLayout | None] = None
 

@@ -1,18 +1,18 @@
 """The two views of a gaze item, augmented together: the scene, and the close-up of the head."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from gensight.encodings.gaze import HEAD, SCENE
 from gensight.errors import DataError
-from gensight.geometry import inside, mirroring
+from gensight.geometry import inside
 from gensight.loading.views import ViewPolicy
 from gensight.samples import Array, Item, Size, View
 from gensight.transforms.augmentation import Augmentation
-from gensight.transforms.views import around_box, stretched_box, stretched_frame
+from gensight.transforms.views import around_box, mirror_view, stretched_box, stretched_frame
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class GazeViews(ViewPolicy):
             head = head + 0.5 * augmentation.head_jitter * edges * sides
         close_up = self._close_up(size, head)
         if flips < augmentation.flip:
-            scene, close_up = _flipped(scene), _flipped(close_up)
+            scene, close_up = mirror_view(scene), mirror_view(close_up)
         return scene, close_up
 
     def _close_up(self, size: Size, head: Array) -> View:
@@ -85,10 +85,6 @@ class GazeViews(ViewPolicy):
                 hint="boxes are (x_min, y_min, x_max, y_max) in pixels of this image",
             )
         return clipped
-
-
-def _flipped(view: View) -> View:
-    return replace(view, matrix=mirroring(float(view.model_size[1])) @ view.matrix, mirrored=not view.mirrored)
 
 
 def _kept_crop(item: Item, head: Array, shares: Array) -> Array:

@@ -55,35 +55,6 @@ def _batches(cases: Cases, draws: object, num_workers: int) -> Iterator[Batch]:
         yield batch
 
 
-class BatchStream:
-    """The endless stream of training batches, from a given step on.
-
-    Args:
-        cases: The training cases.
-        order: Which items each step gets.
-        first_step: Step to begin with; a resumed run gives the step it has reached.
-        num_workers: Loader processes; 0 loads in the training process.
-        rank: This process among `world_size`.
-        world_size: Number of processes that share each global batch.
-    """
-
-    def __init__(
-        self,
-        cases: Cases,
-        order: DrawOrder,
-        first_step: int = 0,
-        num_workers: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
-    ) -> None:
-        self.cases, self.order, self.first_step, self.num_workers = cases, order, first_step, num_workers
-        self.rank, self.world_size = rank, world_size
-
-    def __iter__(self) -> Iterator[Batch]:
-        draws = self.order.batches(self.first_step, self.rank, self.world_size)
-        return _batches(self.cases, draws, self.num_workers)
-
-
 @runtime_checkable
 class Batches(Protocol):
     """A source of training batches."""
@@ -113,7 +84,7 @@ class CaseBatches:
         return self.order.seed
 
     def from_step(self, first: int, num_workers: int = 0, rank: int = 0, world_size: int = 1) -> Iterable[Batch]:
-        return BatchStream(self.cases, self.order, first, num_workers, rank, world_size)
+        return _batches(self.cases, self.order.batches(first, rank, world_size), num_workers)
 
 
 @runtime_checkable

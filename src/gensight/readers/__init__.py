@@ -12,13 +12,13 @@
 
 Adding a reader:
 1. Write `readers/NAME.py`, or `readers/NAME/reader.py`, with a subclass of `Reader`: parse and validate labels when
-   opened, build a Sample from columns in `sample(index)`, decode pixels only in
-   `sample.image()` (a `functools.partial`, so that samples pickle).
+   opened, build a Sample from columns in `sample(index)` (of an image file: `image_sample`), decode pixels only in
+   `sample.image()` (a `functools.partial`, so that samples pickle). Give `group(index)` where it is known without that.
 2. Convert the format's coordinates to the project's there (`samples.py` has the convention), and nowhere else.
-3. Raise `DataError` with file and row for what can't be read; leave what can be to `check`, through `check_samples`.
+3. Raise `DataError` with file and row for what can't be read; leave what can be to `check`, and add to its `findings`.
 4. Write `tests/readers/test_NAME.py` with a class that inherits `tests.contracts.reader.ReaderContract`; with a writer,
    give it `write` and the round trip is tested too.
-5. Add a `DataSection` to `config/data/`: its docstring's first line is what `gensight datasets list` prints; `labelled`
-   and `layout` are what recipes and `gensight init` must know. Add it to `Data` there, and its case to
-   `build_readers` in `assembly/readers.py`.
+5. Add a `StoredData` to `config/data/`, with the fields of `stored.py` that it needs: its docstring's first line is
+   what `gensight datasets list` prints; `labelled` and `layout` are what recipes and `gensight init` must know. Add it
+   to `Data` there, and its case to `build_readers` in `assembly/readers.py`.
 """

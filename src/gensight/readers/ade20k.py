@@ -6,7 +6,6 @@ images/ADE/{training,validation}/KIND/SCENE/NAME.{jpg,json}, NAME_seg.png (class
 NAME/instance_*.png (255 seen, 128 hidden). Its index is a pickle, which isn't read; the json files hold the same.
 """
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -16,16 +15,15 @@ import numpy as np
 from gensight.errors import DataError
 from gensight.files.images import image_size, read_image
 from gensight.geometry import clip_box
-from gensight.readers.base import Reader, Summary
-from gensight.readers.shared.checking import check_samples
+from gensight.readers.base import Reader
 from gensight.readers.shared.class_maps import SEGMENTATION, ClassMap
 from gensight.readers.shared.label_maps import LabelMask, read_label_map
 from gensight.readers.shared.listings import (
     Missing,
     files_by_stem,
+    image_sample,
     keep_present,
     read_list,
-    read_sized,
     read_text,
     require_folder,
 )
@@ -45,7 +43,7 @@ class SceneParsingReader(Reader):
     Args:
         root: The folder, such as ADEChallengeData2016.
         part: `training` or `validation`.
-        missing: What to do with images without an annotation: refuse (`error`), or leave out and count (`drop`).
+        missing: Refuse (`error`) images without an annotation, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the file and row that is wrong.
@@ -75,25 +73,11 @@ class SceneParsingReader(Reader):
         path = self.root / "images" / self._part / self._files[name]
         size = image_size(path)
         numbers = partial(read_label_map, self.root / "annotations" / self._part / f"{name}.png", size)
-        return Sample(
-            name,
-            size,
-            partial(read_image, path),
-            label=self._scenes.get(name),
-            path=str(path),
-            extras={SEGMENTATION: ClassMap(numbers, (UNLABELLED, *self.categories), (0,))},
-        )
+        extras = {SEGMENTATION: ClassMap(numbers, (UNLABELLED, *self.categories), (0,))}
+        return image_sample(name, path, size, label=self._scenes.get(name), extras=extras)
 
-    @property
-    def groups(self) -> list[str]:
-        return list(self._names)
-
-    @property
-    def folder(self) -> Path:
-        return self.root
-
-    def check(self) -> Summary:
-        return check_samples(self.sample, len(self), dropped=self.dropped)
+    def group(self, index: int) -> str:
+        return self._names[index]
 
 
 def _class_names(path: Path) -> list[tuple[str, ...]]:
@@ -108,13 +92,7 @@ def _class_names(path: Path) -> list[tuple[str, ...]]:
             hint = "rows are a number, shares and counts, and names, separated by tabs"
             raise DataError(f"no row of class {len(found) + 1}: {line}", where=f"{path}, row {row}", hint=hint)
         found.append(names)
-    taken: set[str] = set()
-    distinct: list[tuple[str, ...]] = []
-    for names in found:  # a few classes share their first name: the first free one is used instead
-        first = next((name for name in names if name not in taken), f"{names[0]} ({len(distinct) + 1})")
-        taken.add(first)
-        distinct.append((first, *(name for name in names if name != first)))
-    return distinct
+    return _distinct(dict(enumerate(found, start=1)))
 
 
 def _scenes(path: Path) -> dict[str, str]:
@@ -149,22 +127,15 @@ class _File(msgspec.Struct):
     annotation: _Annotation
 
 
-@dataclass(frozen=True)
-class _Colours:
-    """NAME_seg.png -> numbers of the classes in the order of the reader's categories, 0 unlabelled."""
-
-    path: Path
-    size: Size
-    numbers: tuple[int, ...]  # of the data set, rising
-
-    def __call__(self) -> Array:
-        picture = read_image(self.path)
-        if picture.shape[:2] != self.size:
-            raise DataError(f"the class map is {picture.shape[:2]}, its image {self.size}", where=self.path)
-        classes = picture[..., 0].astype(np.int32) // 10 * 256 + picture[..., 1]
-        place = np.searchsorted(self.numbers, classes)
-        known = np.take(np.array([*self.numbers, -1]), place) == classes
-        return np.where(known & (classes > 0), place + 1, 0).astype(np.int32)
+def _read_classes(path: Path, size: Size, numbers: tuple[int, ...]) -> Array:
+    """NAME_seg.png -> places of the classes in `numbers` (of the data set, rising) from 1, 0 unlabelled."""
+    picture = read_image(path)
+    if picture.shape[:2] != size:
+        raise DataError(f"the class map is {picture.shape[:2]}, its image {size}", where=path)
+    classes = picture[..., 0].astype(np.int32) // 10 * 256 + picture[..., 1]
+    place = np.searchsorted(numbers, classes)
+    known = np.take(np.array([*numbers, -1]), place) == classes
+    return np.where(known & (classes > 0), place + 1, 0).astype(np.int32)
 
 
 class Ade20kReader(Reader):
@@ -197,9 +168,10 @@ class Ade20kReader(Reader):
             for one in _wholes(entry):
                 names.setdefault(one.name_ndx, tuple(name.strip() for name in one.name.split(",")))
         self._numbers = tuple(sorted(names))
-        self._names = _distinct_names({number: names[number] for number in self._numbers})
-        self.categories = tuple(self._names[number] for number in self._numbers)
-        self.synonyms = {self._names[number]: names[number][1:] for number in self._numbers if len(names[number]) > 1}
+        distinct = _distinct({number: names[number] for number in self._numbers})
+        self.categories = tuple(of[0] for of in distinct)
+        self.synonyms = {of[0]: of[1:] for of in distinct if len(of) > 1}
+        self._names = dict(zip(self._numbers, self.categories, strict=True))
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -208,15 +180,14 @@ class Ade20kReader(Reader):
         key, entry = self._entries[index]
         path = self._images / key
         size = (entry.imsize[0], entry.imsize[1])
-        source = path.with_suffix(".json")
-        colours = _Colours(path.with_name(f"{path.name}_seg.png"), size, self._numbers)
-        return Sample(
+        colours = partial(_read_classes, path.with_name(f"{path.name}_seg.png"), size, self._numbers)
+        return image_sample(
             key,
+            path.with_name(entry.filename),
             size,
-            partial(read_sized, path.with_name(entry.filename), size, source),
-            tuple(self._instance(one, path.parent, size) for one in _wholes(entry)),
+            path.with_suffix(".json"),
+            instances=tuple(self._instance(one, path.parent, size) for one in _wholes(entry)),
             label=entry.scene[-1] if entry.scene else None,
-            path=str(path.with_name(entry.filename)),
             extras={SEGMENTATION: ClassMap(colours, (UNLABELLED, *self.categories), (0,))},
         )
 
@@ -226,16 +197,8 @@ class Ade20kReader(Reader):
         mask = LabelMask(folder / one.instance_mask, size, _SEEN) if one.instance_mask else None
         return Instance(category=self._names[one.name_ndx], box=box, mask=mask, id=one.id)
 
-    @property
-    def groups(self) -> list[str]:
-        return [key for key, _ in self._entries]
-
-    @property
-    def folder(self) -> Path:
-        return self.root
-
-    def check(self) -> Summary:
-        return check_samples(self.sample, len(self))
+    def group(self, index: int) -> str:
+        return self._entries[index][0]
 
 
 def _read(path: Path) -> _Annotation:
@@ -260,11 +223,12 @@ def _wholes(entry: _Annotation) -> list[_Object]:
     return [one for one in entry.object if one.parts.part_level == 0]
 
 
-def _distinct_names(names: dict[int, tuple[str, ...]]) -> dict[int, str]:
-    """One name per number: the first that no other number has taken."""
+def _distinct(names: dict[int, tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Each number's names, the first one such that no earlier number has it: a few classes share their first name."""
     taken: set[str] = set()
-    chosen = {}
+    distinct = []
     for number, of in names.items():
-        chosen[number] = next((name for name in of if name not in taken), f"{of[0]} ({number})")
-        taken.add(chosen[number])
-    return chosen
+        first = next((name for name in of if name not in taken), f"{of[0]} ({number})")
+        taken.add(first)
+        distinct.append((first, *(name for name in of if name != first)))
+    return distinct

@@ -1,36 +1,14 @@
 """The contract of readers: a lazy, picklable sequence of Samples, from one on-disk format."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, overload
 
+from gensight.readers.shared.checking import Finding, Summary, check_samples
 from gensight.samples import Relation, Sample
 from gensight.skeletons import Skeleton
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One finding of `gensight datasets check`: `level` is `error`, `warning` or `note`."""
-
-    level: str
-    what: str
-    where: str = ""
-    count: int = 1
-
-
-@dataclass(frozen=True)
-class Summary:
-    """The contents of a data set: shown by `datasets check` and by `--dry-run`; dropped rows are counted by reason."""
-
-    num_samples: int
-    num_instances: int
-    truths: tuple[str, ...]
-    findings: tuple[Finding, ...] = ()
-    dropped: dict[str, int] = field(default_factory=dict)
-
 
 if TYPE_CHECKING:
     Samples = Sequence[Sample]
@@ -40,7 +18,7 @@ else:
 
 
 class Reader(Samples, ABC):
-    """A data set on disk, as a sequence of Samples.
+    """A data set on disk, as a sequence of Samples. Subclasses give `__len__`, `sample` and, where fast, `group`.
 
     Opening validates the label file and counts what it drops; `reader[i]` builds one Sample without touching its
     pixels, and `sample.image()` reads them. Readers are picklable (loader workers get a copy) and convert their
@@ -69,15 +47,19 @@ class Reader(Samples, ABC):
     def sample(self, index: int) -> Sample:
         """The sample at a non-negative index below `len(self)`."""
 
+    def group(self, index: int) -> str:
+        """The group (video, subject, scene) of a sample, without reading pixels."""
+        return self.sample(index).group
+
     @property
     def groups(self) -> list[str]:
-        """Each sample's group (video, subject, scene), without reading pixels."""
-        return [self.sample(index).group for index in range(len(self))]
+        """Each sample's group."""
+        return [self.group(index) for index in range(len(self))]
 
     @property
     def folder(self) -> Path | None:
         """Root folder on disk, if any."""
-        return None
+        return getattr(self, "root", None)
 
     def pairs(self) -> Sequence[tuple[int, int]] | None:
         """The image pairs that the data set itself defines, as indices; None where any two of a group are a pair."""
@@ -90,9 +72,13 @@ class Reader(Samples, ABC):
         """
         return None
 
-    @abstractmethod
+    def findings(self) -> Iterable[Finding]:
+        """What `check` reports besides what it finds in the samples."""
+        return ()
+
     def check(self) -> Summary:
         """Looks at everything (files exist and decode, labels are plausible) and reports without raising."""
+        return check_samples(self.sample, len(self), self.findings(), self.dropped)
 
     @overload
     def __getitem__(self, index: int) -> Sample: ...
@@ -107,3 +93,33 @@ class Reader(Samples, ABC):
 
     def __iter__(self) -> Iterator[Sample]:
         return (self.sample(index) for index in range(len(self)))
+
+
+class WrappedReader(Reader):
+    """Another reader's samples, chosen or changed; what it knows about them is passed on.
+
+    Args:
+        reader: The other reader.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader, self.name, self.skeleton = reader, reader.name, reader.skeleton
+        self.categories, self.labels = reader.categories, reader.labels
+        self.synonyms, self.dropped = dict(reader.synonyms), dict(reader.dropped)  # an empty proxy cannot be pickled
+
+    def __len__(self) -> int:
+        return len(self.reader)
+
+    @property
+    def groups(self) -> list[str]:
+        return self.reader.groups
+
+    @property
+    def folder(self) -> Path | None:
+        return self.reader.folder
+
+    def relation(self, first: int, second: int) -> Relation | None:
+        return self.reader.relation(first, second)
+
+    def check(self) -> Summary:
+        return self.reader.check()

@@ -9,18 +9,16 @@ counts pixels from 1, so 0.5 is taken off each coordinate. Nothing in these file
 Another broadcast data set needs its own reader: the crops below are this one's protocol.
 """
 
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
 from gensight.errors import DataError
-from gensight.files.images import image_size, read_image
-from gensight.readers.base import Reader, Summary
-from gensight.readers.shared.checking import check_samples
+from gensight.files.images import image_size
+from gensight.readers.base import Reader
+from gensight.readers.shared.listings import image_sample
+from gensight.readers.shared.mat_files import read_mat
 from gensight.samples import Array, Instance, Keypoints, Sample, Size, Visibility
 from gensight.skeletons import Skeleton
 
@@ -72,20 +70,10 @@ class BbcPoseReader(Reader):
             BBC_7, points, np.full(len(points), Visibility.VISIBLE, np.int8), np.ones(len(points), np.float32)
         )
         subject = Instance("person", crop_box(points, size, self.crop), keypoints)
-        return Sample(
-            f"{video}/{number}.jpg", size, partial(read_image, path), (subject,), group=str(video), path=str(path)
-        )
+        return image_sample(f"{video}/{number}.jpg", path, size, instances=(subject,), group=str(video))
 
-    @property
-    def groups(self) -> list[str]:
-        return [str(video) for video, _ in self._frames]
-
-    @property
-    def folder(self) -> Path:
-        return self.root
-
-    def check(self) -> Summary:
-        return check_samples(self.sample, len(self))
+    def group(self, index: int) -> str:
+        return str(self._frames[index][0])
 
 
 def crop_box(points: Array, size: Size, crop: Crop) -> Array:
@@ -103,7 +91,7 @@ def crop_box(points: Array, size: Size, crop: Crop) -> Array:
 def _marked(root: Path, part: Part) -> tuple[list[tuple[int, int]], Array]:
     """Frames (video, number) and joints (n, 7, 2) of a part of bbcpose.mat."""
     path = root / "code" / "bbcpose.mat"
-    entries = _read(path, "bbcpose").ravel()
+    entries = _read(path, "bbcpose")
     frames: list[tuple[int, int]] = []
     joints = []
     for video in VIDEOS[part]:
@@ -122,7 +110,7 @@ def _marked(root: Path, part: Part) -> tuple[list[tuple[int, int]], Array]:
 
 def _test(root: Path) -> tuple[list[tuple[int, int]], Array]:
     path = root / "code" / "results.mat"
-    struct = _read(path, "results").ravel()[0]
+    struct = _read(path, "results")[0]
     names = struct.dtype.names
     if names is None or "gt" not in names or len(names) < 3:
         raise DataError("`results` is no struct of gt, frames and folders", where=path, choices=names or ())
@@ -152,12 +140,5 @@ def _field(entry: Any, name: str, path: Path) -> Array:
 
 
 def _read(path: Path, name: str) -> Array:
-    try:
-        return np.asarray(loadmat(str(path), variable_names=[name])[name])
-    except FileNotFoundError as error:
-        hint = "unpack bbcpose_extbbcpose_code_1.0.tgz beside the folders 1 ... 20"
-        raise DataError("file not found", where=path, hint=hint) from error
-    except KeyError as error:
-        raise DataError(f"the file has no `{name}`", where=path) from error
-    except (OSError, ValueError, NotImplementedError, TypeError, MatReadError) as error:
-        raise DataError(f"not a .mat file of MATLAB 5: {error}", where=path) from error
+    (values,) = read_mat(path, [name], "unpack bbcpose_extbbcpose_code_1.0.tgz beside the folders 1 ... 20")
+    return values.ravel()

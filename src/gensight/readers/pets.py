@@ -12,12 +12,18 @@ from pathlib import Path
 import numpy as np
 
 from gensight.errors import DataError
-from gensight.files.images import image_size, read_image
-from gensight.readers.base import Reader, Summary
-from gensight.readers.shared.checking import check_samples
+from gensight.files.images import image_size
+from gensight.readers.base import Reader
 from gensight.readers.shared.class_maps import BACKGROUND, IGNORED, SEGMENTATION, ClassMap
 from gensight.readers.shared.label_maps import LabelMask, read_label_map
-from gensight.readers.shared.listings import Missing, files_by_stem, keep_present, read_list, require_folder
+from gensight.readers.shared.listings import (
+    Missing,
+    files_by_stem,
+    image_sample,
+    keep_present,
+    read_list,
+    require_folder,
+)
 from gensight.readers.voc.xml import read_annotation
 from gensight.samples import Array, Instance, Sample, Size
 
@@ -27,20 +33,13 @@ _ANIMAL, _BACKGROUND, _BORDER = 1, 2, 3
 _ROW = "rows are a name, the number of its breed, 1 or 2 for cat or dog, and a number within the species"
 
 
-@dataclass(frozen=True)
-class _Trimap:
+def _read_classes(trimap: Path, size: Size, species: int) -> Array:
     """Trimap -> numbers of (background, cat, dog), the border ignored."""
-
-    path: Path
-    size: Size
-    species: int
-
-    def __call__(self) -> Array:
-        trimap = read_label_map(self.path, self.size)
-        table = np.array([IGNORED, 1 + self.species, 0, IGNORED], dtype=np.uint8)
-        if trimap.max(initial=0) > _BORDER:
-            raise DataError(f"a trimap holds {int(trimap.max())}", where=self.path, hint="valid values are 1, 2 and 3")
-        return table[trimap]
+    numbers = read_label_map(trimap, size)
+    table = np.array([IGNORED, 1 + species, 0, IGNORED], dtype=np.uint8)
+    if numbers.max(initial=0) > _BORDER:
+        raise DataError(f"a trimap holds {int(numbers.max())}", where=trimap, hint="valid values are 1, 2 and 3")
+    return table[numbers]
 
 
 @dataclass(frozen=True)
@@ -61,8 +60,7 @@ class PetsReader(Reader):
     Args:
         root: The folder that holds `images` and `annotations`.
         part: `trainval`, `test`, or any other list in `annotations`.
-        missing: What to do with images that the list names and that are not there: refuse (`error`), or leave them
-            out and count (`drop`).
+        missing: Refuse (`error`) images that the list names and that are not there, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the file and row that is wrong.
@@ -97,12 +95,10 @@ class PetsReader(Reader):
         extras, mask = {}, None
         if row.name in self._trimaps:
             trimap = self._notes / "trimaps" / f"{row.name}.png"
-            extras[SEGMENTATION] = ClassMap(_Trimap(trimap, size, row.species), (BACKGROUND, *SPECIES))
+            extras[SEGMENTATION] = ClassMap(partial(_read_classes, trimap, size, row.species), (BACKGROUND, *SPECIES))
             mask = LabelMask(trimap, size, _ANIMAL)
         animal = Instance(category=SPECIES[row.species], head_box=self._head(row.name), mask=mask)
-        return Sample(
-            row.name, size, partial(read_image, path), (animal,), label=_breed(row.name), path=str(path), extras=extras
-        )
+        return image_sample(row.name, path, size, instances=(animal,), label=_breed(row.name), extras=extras)
 
     def _head(self, name: str) -> Array | None:
         if name not in self._heads:
@@ -110,16 +106,8 @@ class PetsReader(Reader):
         objects = read_annotation(self._notes / "xmls" / f"{name}.xml").objects
         return objects[0].box if objects else None
 
-    @property
-    def groups(self) -> list[str]:
-        return [row.name for row in self._rows]
-
-    @property
-    def folder(self) -> Path:
-        return self.root
-
-    def check(self) -> Summary:
-        return check_samples(self.sample, len(self), dropped=self.dropped)
+    def group(self, index: int) -> str:
+        return self._rows[index].name
 
 
 def _breed(name: str) -> str:

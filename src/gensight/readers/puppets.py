@@ -16,7 +16,8 @@ from gensight.puppets.clean_staging import draw_clean_scene
 from gensight.puppets.correspondence import correspond, grid
 from gensight.puppets.scenes import Moment, Scene
 from gensight.puppets.staging import draw_scene
-from gensight.readers.base import Finding, Reader, Summary
+from gensight.readers.base import Reader
+from gensight.readers.shared.checking import Finding, Summary
 from gensight.samples import SYNTHETIC, Array, Depth, Gaze, Instance, Keypoints, Relation, Sample, Size, Visibility
 from gensight.skeletons import ANIMAL_17, OPENPOSE_18
 
@@ -97,10 +98,6 @@ class PuppetsReader(Reader):
     def group(self, index: int) -> str:
         """The scene that a sample shows."""
         return f"puppets-{self.seed}/{index // self.num_frames:06d}"
-
-    @property
-    def groups(self) -> list[str]:
-        return [self.group(index) for index in range(len(self))]
 
     def sample(self, index: int) -> Sample:
         group = self.group(index)

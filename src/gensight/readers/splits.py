@@ -4,47 +4,37 @@ Every function returns ascending indices. A requested part that would be empty i
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from gensight.errors import DataError, did_you_mean
-from gensight.readers.base import Reader, Summary
-from gensight.readers.shared.checking import check_samples
+from gensight.readers.base import Reader, WrappedReader
+from gensight.readers.shared.checking import Summary
 from gensight.samples import Relation, Sample
 
 Indices = list[int]
 
 
-def split_by_seed(num: int, fractions: Sequence[float], seed: int) -> tuple[Indices, ...]:
-    """Random parts of these shares, the same for the same seed.
+def split_by_shares(num: int, shares: Sequence[float], seed: int | None) -> tuple[Indices, ...]:
+    """Parts of these shares: at random, the same for the same seed, or consecutive ones if it is None.
 
     Args:
         num: Number of samples.
-        fractions: Shares in [0, 1], at most 1 in sum; what is left over belongs to no part.
-        seed: Seeds the order.
+        shares: In [0, 1], at most 1 in sum; what is left over belongs to no part.
+        seed: Seeds the order; None: the first samples are the first part.
 
     Raises:
         DataError: A share above 0 gets no sample, or the shares add up to more than 1.
     """
-    order = np.random.default_rng(seed).permutation(num)
-    return tuple(sorted(order[start:stop].tolist()) for start, stop in _bounds(num, fractions))
-
-
-def split_by_order(num: int, fractions: Sequence[float]) -> tuple[Indices, ...]:
-    """Consecutive parts of these shares: the first samples are the first part. Arguments as `split_by_seed`."""
-    return tuple(list(range(start, stop)) for start, stop in _bounds(num, fractions))
-
-
-def _bounds(num: int, fractions: Sequence[float]) -> list[tuple[int, int]]:
-    if min(fractions) < 0 or sum(fractions) > 1 + 1e-6:
-        raise DataError(f"shares must be at least 0 and at most 1 in sum, got {list(fractions)}")
-    stops = np.rint(np.cumsum(fractions) * num).astype(int).tolist()
-    bounds = list(zip([0, *stops[:-1]], stops, strict=True))
-    for (start, stop), fraction in zip(bounds, fractions, strict=True):
-        if start == stop and fraction > 0:
-            _refuse_empty(f"a share of {fraction:g} of {num} samples is less than one sample")
-    return bounds
+    if min(shares) < 0 or sum(shares) > 1 + 1e-6:
+        raise DataError(f"shares must be at least 0 and at most 1 in sum, got {list(shares)}")
+    order = np.arange(num) if seed is None else np.random.default_rng(seed).permutation(num)
+    stops = np.rint(np.cumsum(shares) * num).astype(int).tolist()
+    parts = tuple(sorted(order[start:stop].tolist()) for start, stop in zip([0, *stops[:-1]], stops, strict=True))
+    for part, share in zip(parts, shares, strict=True):
+        if not part and share > 0:
+            _refuse_empty(f"a share of {share:g} of {num} samples is less than one sample")
+    return parts
 
 
 def split_by_blocks(num: int, num_blocks: int, test_block: int) -> tuple[Indices, Indices]:
@@ -118,7 +108,7 @@ def _refuse_empty(what: str) -> None:
     raise DataError(f"empty split: {what}", hint="choose other shares, fewer blocks, or label more images")
 
 
-class Subset(Reader):
+class Subset(WrappedReader):
     """Some samples of a reader, in the given order.
 
     Raises:
@@ -132,12 +122,8 @@ class Subset(Reader):
         outside = [index for index in indices if not 0 <= index < len(reader)]
         if outside:
             raise IndexError(f"sample {outside[0]} of {len(reader)}")
-        self.reader = reader
+        super().__init__(reader)
         self.indices = [int(index) for index in indices]
-        self.name = reader.name
-        self.skeleton = reader.skeleton
-        self.categories = reader.categories
-        self.labels, self.synonyms = reader.labels, dict(reader.synonyms)  # an empty proxy cannot be pickled
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -161,9 +147,5 @@ class Subset(Reader):
         groups = self.reader.groups
         return [groups[index] for index in self.indices]
 
-    @property
-    def folder(self) -> Path | None:
-        return self.reader.folder
-
     def check(self) -> Summary:
-        return check_samples(self.sample, len(self), dropped=self.reader.dropped)
+        return Reader.check(self)

@@ -6,19 +6,27 @@ is out of frame.
 """
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from gensight.errors import DataError
 from gensight.files.atomic import write_text
-from gensight.files.images import image_size, read_image, write_image
-from gensight.readers.base import Reader, Summary
+from gensight.files.images import image_size, write_image
+from gensight.readers.base import Reader
 from gensight.readers.gazefollow.reader import head_findings
-from gensight.readers.shared.checking import check_samples
-from gensight.readers.shared.gaze_annotations import Tally, clip_head, files_present, sound_corners
-from gensight.readers.shared.listings import Missing, folder_names, keep_present, plain_name, read_text, require_folder
+from gensight.readers.shared.checking import Finding
+from gensight.readers.shared.gaze_annotations import Tally, clip_head, sound_corners
+from gensight.readers.shared.listings import (
+    Missing,
+    files_present,
+    folder_names,
+    image_sample,
+    keep_present,
+    plain_name,
+    read_text,
+    require_folder,
+)
 from gensight.samples import Array, Gaze, Instance, Sample
 
 PARTS = ("train", "test")
@@ -30,16 +38,15 @@ class VideoAttentionTargetReader(Reader):
     """The annotated frames of one part, show by show and clip by clip; each lists the people whose tracks meet there.
 
     Keys are `SHOW/CLIP/FRAME`, groups `SHOW/CLIP`, identities `SHOW/CLIP/sNN`. A row with one negative coordinate, but
-    not both -1, looks into the frame from its border: the coordinate becomes 0, as in the public code.
+    not both -1, looks into the frame from its border: the coordinate becomes 0, as in the public code. Head boxes are
+    averaged over 11 rows of their track, as the original loader does, also for the test.
 
     Args:
         root: The folder that holds images and annotations.
         part: `train` or `test`.
         shows: Only these shows; None: all.
-        smoothing: Whether head boxes are averaged over 11 rows of their track, as the original loader does, also for
-            the test.
         step: Take every k-th frame of a clip (k = step).
-        missing: What to do with frames that are not there: refuse (`error`), or leave them out and count (`drop`).
+        missing: Refuse (`error`) frames that are not there, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the file and row that is wrong.
@@ -53,7 +60,6 @@ class VideoAttentionTargetReader(Reader):
         root: str | Path,
         part: str = "train",
         shows: Sequence[str] | None = None,
-        smoothing: bool = False,
         step: int = 1,
         *,
         missing: Missing = "error",
@@ -69,7 +75,7 @@ class VideoAttentionTargetReader(Reader):
         frames: dict[str, list[tuple[str, Array]]] = {}
         for show in there if shows is None else shows:
             for clip in folder_names(folder / show):
-                self._read_clip(folder / show / clip, f"{show}/{clip}", smoothing, step, frames)
+                self._read_clip(folder / show / clip, f"{show}/{clip}", step, frames)
         if not frames:
             raise DataError("there are no rows", where=folder, hint="each track is a file SHOW/CLIP/sNN.txt")
         paths = list(frames)
@@ -78,16 +84,13 @@ class VideoAttentionTargetReader(Reader):
         self._frames = [(path, frames[path]) for path in kept]
         self.dropped = {**self._tally.dropped, **absent}
 
-    def _read_clip(
-        self, folder: Path, clip: str, smoothing: bool, step: int, frames: dict[str, list[tuple[str, Array]]]
-    ) -> None:
+    def _read_clip(self, folder: Path, clip: str, step: int, frames: dict[str, list[tuple[str, Array]]]) -> None:
         tracks: dict[str, list[tuple[str, Array]]] = {}
         for file in folder_names(folder):
             if not file.endswith(".txt"):
                 continue
             names, table = read_track(folder / file)
-            if smoothing:
-                table[:, :4] = smooth(table[:, :4])
+            table[:, :4] = smooth(table[:, :4])
             for row, (name, values) in enumerate(zip(names, table, strict=True), 1):
                 where = f"{clip}/{file}, row {row}"
                 head = sound_corners(values[:4], where, self._tally)
@@ -122,33 +125,19 @@ class VideoAttentionTargetReader(Reader):
             instances.append(
                 Instance("person", head_box=clip_head(values[:4], size), gaze=Gaze(points, inside), identity=identity)
             )
-        clip, _, frame = name.rpartition("/")
-        return Sample(
-            key=f"{clip}/{frame.rpartition('.')[0]}",
-            size=size,
-            image=partial(read_image, path),
-            instances=tuple(instances),
-            group=clip,
-            path=str(path),
-        )
+        return image_sample(name.rpartition(".")[0], path, size, instances=tuple(instances), group=self.group(index))
 
-    @property
-    def groups(self) -> list[str]:
-        return [name.rpartition("/")[0] for name, _ in self._frames]
+    def group(self, index: int) -> str:
+        return self._frames[index][0].rpartition("/")[0]
 
     @property
     def num_rows(self) -> int:
         """Persons in frames."""
         return sum(len(people) for _, people in self._frames)
 
-    @property
-    def folder(self) -> Path:
-        return self.root
-
-    def check(self) -> Summary:
-        """Reads every frame; also reports what was mended."""
-        findings = self._tally.findings()
-        return check_samples(self.sample, len(self), [*findings, *head_findings(self)], self.dropped)
+    def findings(self) -> list[Finding]:
+        """What was mended, and people without a head box."""
+        return [*self._tally.findings(), *head_findings(self)]
 
 
 def show_names(root: str | Path, part: str) -> list[str]:

@@ -13,7 +13,7 @@ from gensight.assembly.training_settings import build_optimisation, choose_devic
 from gensight.config.schema import RunConfig
 from gensight.engine.module import MethodModule
 from gensight.files.progress import clock
-from gensight.loading.stream import BatchStream
+from gensight.loading.stream import CaseBatches
 from gensight.methods.loss import total_loss
 
 NUM_STEPS = 4
@@ -68,7 +68,7 @@ def measure_steps(experiment: Experiment, device: str) -> DryRun:
     method.to(device).train()
     cases = experiment.training_cases()
     optimiser = MethodModule(method, build_optimisation(config.training)).configure_optimizers()[0][0]
-    batches = iter(BatchStream(cases, experiment.draw_order(cases)))
+    batches = iter(CaseBatches(cases, experiment.draw_order(cases)).from_step(0))
     seconds = []
     for _ in range(NUM_STEPS):
         begun = time.perf_counter()

@@ -84,7 +84,7 @@ def test_missing_files(root):
     sorted((root / "data").rglob("*.png"))[0].unlink()
     with pytest.raises(DataError, match=r"1 of 3 images that ap10k-train-split1\.json names are missing"):
         Ap10kReader(root)
-    assert Ap10kReader(root, missing="drop").check().dropped == {"image missing": 1}
+    assert Ap10kReader(root, missing="drop").check().dropped == {"images missing": 1}
 
 
 def test_people_are_no_animals(tmp_path):

@@ -233,7 +233,7 @@ def test_missing_images_are_named_or_dropped(root):
     reader = read(root, missing="drop")
     assert [sample.key for sample in reader] == ["5.png", "8.png"]
     assert len(reader[1].instances) == 2
-    assert reader.check().dropped == {"image missing": 1}
+    assert reader.check().dropped == {"images missing": 1}
     assert reader.image_ids == {"5.png": 5, "8.png": 8}
     with pytest.raises(DataError, match="image folder not found"):
         CocoReader(root / "none", root / "labels.json", categories=None)

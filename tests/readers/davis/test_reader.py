@@ -1,4 +1,4 @@
-"""DAVIS: sequences, objects separated by palette numbers or joined, boxes found in masks."""
+"""DAVIS: sequences, objects separated by palette numbers or joined."""
 
 from pathlib import Path
 
@@ -6,12 +6,9 @@ import numpy as np
 import pytest
 
 from gensight.errors import DataError
-from gensight.files.columns import cache_folder
 from gensight.files.images import write_image
-from gensight.readers.davis import reader as davis
 from gensight.readers.davis.reader import DavisReader
 from gensight.readers.davis.writer import write_davis
-from gensight.readers.puppets import PuppetsReader
 from gensight.readers.shared.label_maps import write_label_map
 from gensight.samples import Instance, Sample
 from tests.contracts.reader import ReaderContract
@@ -41,12 +38,14 @@ def root(tmp_path):
     return make(tmp_path / "davis")
 
 
-class WritesDavis(ReaderContract):
-    boxes = False
+class TestDavis(ReaderContract):
+    @pytest.fixture
+    def reader(self, root):
+        return DavisReader(root)
 
     def write(self, samples, root):
         write_davis(samples, root, image_suffix=".png")
-        return DavisReader(root, "train", boxes=self.boxes)
+        return DavisReader(root, "train")
 
     def compare(self, sample, other):
         assert sample.group == other.group
@@ -54,23 +53,6 @@ class WritesDavis(ReaderContract):
             assert other.instances is None
         else:
             super().compare(sample, other)
-
-
-class TestSmall(WritesDavis):
-    @pytest.fixture
-    def reader(self, root):
-        return DavisReader(root)
-
-
-class TestBoxes(WritesDavis):
-    boxes = True
-
-    @pytest.fixture(scope="class")
-    def reader(self, tmp_path_factory):
-        root = tmp_path_factory.mktemp("davis")
-        rendered = PuppetsReader(6, seed=4, size=(32, 48), truths=("masks", "identity"), num_frames=3)
-        write_davis(rendered, root)
-        return DavisReader(root, "train", boxes=True)
 
 
 def test_values(root):
@@ -86,33 +68,13 @@ def test_values(root):
     assert reader[4].instances is None  # unlabelled is not empty
 
 
-def test_with_boxes_a_frame_lists_what_is_seen(root):
-    reader = DavisReader(root, boxes=True)
-    assert [box.box.tolist() for box in reader[0].instances] == [[0, 2, 5, 6], [20, 10, 28, 15]]
-    (seen,) = reader[1].instances
-    assert (seen.identity, seen.box.tolist()) == ("ant/1", [1, 2, 6, 6])
-    assert reader[4].instances is None
-
-
-def test_boxes_are_found_once(root, monkeypatch):
-    first = DavisReader(root, boxes=True)
-    monkeypatch.setattr(davis, "mask_box", lambda _: pytest.fail("looked again"))
-    assert DavisReader(root, boxes=True)[2].instances[1].box.tolist() == first[2].instances[1].box.tolist()
-    (cached,) = (cache_folder() / "davis").iterdir()
-    monkeypatch.undo()
-    cached.write_bytes(b"nonsense")
-    assert len(DavisReader(root, boxes=True)[2].instances) == 2
-    write_label_map(root / "Annotations/480p/ant/00002.png", np.zeros((20, 30), np.uint8))
-    assert DavisReader(root, boxes=True)[2].instances == ()
-
-
 def test_the_first_edition_has_one_object(tmp_path, root):
     (whole,) = DavisReader(root, year=2016)[0].instances
     assert (whole.identity, whole.mask().sum()) == ("ant/1", 20 + 40)
     grey = make(tmp_path / "grey", grey=True)
     for year in (2016, 2017):
-        (whole,) = DavisReader(grey, year=year, boxes=True)[0].instances
-        assert (whole.identity, whole.mask().sum(), whole.box.tolist()) == ("ant/1", 60, [0, 2, 28, 15])
+        (whole,) = DavisReader(grey, year=year)[0].instances
+        assert (whole.identity, whole.mask().sum()) == ("ant/1", 60)
 
 
 def test_lists_of_both_editions(root):
@@ -139,7 +101,7 @@ def test_folders_that_are_wrong(root, tmp_path):
         DavisReader(root, "train")
     assert "divide them by name" in caught.value.hint
     with pytest.raises(DataError, match="folder of the frames not found"):
-        DavisReader(root, resolution="1080p")
+        DavisReader(tmp_path / "none")
     (tmp_path / "JPEGImages/480p/empty").mkdir(parents=True)
     with pytest.raises(DataError, match="the sequences hold no frames"):
         DavisReader(tmp_path)
@@ -162,7 +124,6 @@ def test_objects_that_come_later_are_reported(root):
     findings = DavisReader(root).check().findings
     (finding,) = [one for one in findings if one.what.startswith("sequence with objects that its first annotation")]
     assert finding.where == "ant"
-    assert [one.identity for one in DavisReader(root, boxes=True)[2].instances] == ["ant/3"]
 
 
 def test_written_folders(tmp_path):
@@ -175,8 +136,9 @@ def test_written_folders(tmp_path):
 
     write_davis([sample(0, "v/1", "tom"), sample(1, "v/1", "tim"), sample(2, "v/1", "tom")], tmp_path, "train")
     write_davis([sample(0, "w", None)], tmp_path, "val", year=2016)
-    reader = DavisReader(tmp_path, "train", boxes=True)
-    assert [one.identity for one_sample in reader for one in one_sample.instances] == ["v_1/1", "v_1/2", "v_1/1"]
+    reader = DavisReader(tmp_path, "train")
+    seen = [[one.identity for one in frame.instances if one.mask().any()] for frame in reader]
+    assert seen == [["v_1/1"], [], ["v_1/1"]]  # the second object is not in the first annotation
     assert (tmp_path / "ImageSets/2016/val.txt").read_text() == "w\n"
     assert (tmp_path / "Annotations/480p/w/00000.png").is_file()
     with pytest.raises(DataError, match="the sequence `w` is there already"):
@@ -186,15 +148,11 @@ def test_written_folders(tmp_path):
 
 
 def test_the_real_frames(shared_data):
-    reader = DavisReader(shared_data / "davis", boxes=True)
+    reader = DavisReader(shared_data / "davis")
     assert len(reader) == 159
     assert sorted(set(reader.groups)) == ["blackswan", "dog", "libby"]
     for sample in (reader[0], reader[80], reader[158]):
         (one,) = sample.instances
         height, width = sample.size
         assert (height, width) == (480, 854)
-        x0, y0, x1, y1 = one.box.astype(int)
-        mask = one.mask()
-        assert mask[y0:y1, x0:x1].sum() == mask.sum() > 2000
-        assert mask[y0, x0:x1].any()
-        assert mask[y0:y1, x1 - 1].any()
+        assert one.mask().sum() > 2000

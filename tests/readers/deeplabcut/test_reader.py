@@ -185,12 +185,12 @@ def refused(root: Path, match: str) -> DataError:
 
 def test_missing_images_are_named_or_dropped(single):
     (single / "labeled-data/v1/img01.png").unlink()
-    error = refused(single, r"1 of 5 labelled images are missing: labeled-data/v1/img01\.png")
+    error = refused(single, r"1 of 5 images that .* names are missing: labeled-data/v1/img01\.png")
     assert "missing='drop'" in error.hint
     reader = DeepLabCutReader(single, missing="drop")
     assert len(reader) == 4
     assert reader[1].key == "labeled-data/v2/img00.png"
-    assert reader.check().dropped == {"image missing": 1}
+    assert reader.check().dropped == {"images missing": 1}
 
 
 def test_a_row_of_the_wrong_length_is_named(single):

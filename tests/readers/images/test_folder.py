@@ -26,7 +26,6 @@ class TestFolderReader(ReaderContract):
 
 def test_sorted_and_recursive(images):
     assert [sample.key for sample in FolderReader(images)] == ["a.jpg", "b.png", "deep/c.png"]
-    assert [sample.key for sample in FolderReader(images, recursive=False)] == ["a.jpg", "b.png"]
     assert FolderReader(images)[0].instances is None
 
 

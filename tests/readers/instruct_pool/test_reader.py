@@ -21,7 +21,7 @@ from gensight.encodings.painted.masks import PaintedMask
 from gensight.errors import DataError
 from gensight.loading.cases import Cases
 from gensight.loading.draw_order import DrawOrder
-from gensight.loading.stream import BatchStream
+from gensight.loading.stream import CaseBatches
 from gensight.loading.views import ViewPolicy
 from gensight.readers.instruct_pool.reader import InstructPoolReader
 from gensight.verbs.data.build_instruct import build_instruct
@@ -84,7 +84,7 @@ def batches(root: Path, num_workers: int = 0) -> list[tuple[list[str], torch.Ten
         "classify": PaintedClass(reader.labels),
     }  # fmt: skip
     cases = Cases(reader, Instructed(tasks, reader.categories, reader.labels), ViewPolicy((48, 48)))
-    stream = BatchStream(cases, DrawOrder(len(cases), 3, seed=1), 0, num_workers)
+    stream = CaseBatches(cases, DrawOrder(len(cases), 3, seed=1)).from_step(0, num_workers)
     found = [batch for batch, _ in zip(stream, range(4), strict=False)]
     return [([item.key for item in batch.items], batch.targets["painted"]) for batch in found]
 

@@ -39,12 +39,6 @@ def test_values_of_the_labelled_file(tmp_path):
     assert sample.group == "den_0002"
 
 
-def test_raw_depth_has_holes(tmp_path):
-    depth = NyuReader(make_nyu_mat(tmp_path), raw_depth=True)[0].depth().values
-    assert np.isnan(depth[:, :3]).all()
-    np.testing.assert_array_equal(depth[:, 3:], metres(0)[:, 3:])
-
-
 def test_values_of_the_raw_layout(tmp_path):
     reader = NyuRawReader(make_nyu_raw(tmp_path), "nyu_train")
     assert [sample.key for sample in reader] == ["kitchen_0004a/rgb_00001", "kitchen_0004b/rgb_00007"]
@@ -74,7 +68,7 @@ def test_other_files_are_refused(tmp_path):
     path.write_bytes(b"no hdf5")
     with pytest.raises(DataError, match="cannot be read"):
         NyuReader(path)
-    (tmp_path / "splits.mat").unlink()
     path = make_nyu_mat(tmp_path / "again")
+    (tmp_path / "again" / "splits.mat").unlink()
     with pytest.raises(DataError, match="file not found"):
-        NyuReader(path, "train", splits=tmp_path / "splits.mat")
+        NyuReader(path, "train")

@@ -26,20 +26,8 @@ def test_values(tmp_path):
     assert np.isnan(depth[0, 0])
     assert depth[0, 1] == 8  # 9.5 m
     np.testing.assert_allclose(depth[1:], metres(3)[1:], atol=1e-6)
-    assert len(SunRgbdReader(root, "test", without_nyu=False)) == 2
-    assert len(SunRgbdReader(root, "all", without_nyu=False, depth="raw")) == 4
+    assert len(SunRgbdReader(root, "all")) == 3
     assert SunRgbdReader(root, "train")[1].label == "home office"
-
-
-@pytest.mark.parametrize("prefix", ["", "SUNRGBD/"])
-def test_a_list_of_pairs(tmp_path, prefix):
-    root = make_sunrgbd(tmp_path)
-    scenes = ("kv1/b3dodata/img_0001", "kv1/NYUdata/NYU0001")
-    rows = [f"{prefix}{scene}/image/a.jpg {prefix}{scene}/depth_bfx/a.png 519\n" for scene in scenes]
-    (root / "val.txt").write_text("".join(rows))
-    reader = SunRgbdReader(root, "val.txt")
-    assert [sample.key for sample in reader] == ["kv1/b3dodata/img_0001/image/a"]
-    assert reader[0].label == "office"
 
 
 def test_what_is_wrong_is_named(tmp_path):

@@ -111,7 +111,6 @@ def test_relations(root):
 
 def test_parts_of_the_pairs(root):
     assert [s.key for s in SpairReader(root, category="dog")] == ["dog/d1", "dog/d2"]
-    assert SpairReader(root, size="small").pairs() == [(0, 1)]
     with pytest.raises(DataError, match="there are no pairs of `dgo`") as caught:
         SpairReader(root, category="dgo")
     assert (caught.value.choices, caught.value.hint) == (["cat", "dog"], "did you mean `dog`?")

@@ -102,19 +102,6 @@ def test_masks_are_numbered_as_the_objects_and_leave_the_rim_out(root):
     assert "segmentation" not in reader[1].extras
 
 
-def test_a_class_has_its_own_list_and_keeps_the_masks_numbers(root):
-    reader = VocReader(root, "train", "person")
-    assert [sample.key for sample in reader] == ["a"]
-    (person,) = reader[0].instances
-    assert person.mask().sum() == 35
-    assert reader[0].extras["voc_flags"] == (VocFlags(True, False, True),)
-    assert reader.check().dropped == {"no person": 1, "only difficult person": 1}
-    assert [sample.key for sample in VocReader(root, "train", "dog")] == ["a", "c"]
-    with pytest.raises(DataError, match="there is no list of `dgo` in `train`") as caught:
-        VocReader(root, "train", "dgo")
-    assert (caught.value.choices, caught.value.hint) == (["dog", "person"], "did you mean `dog`?")
-
-
 def test_lists_that_are_wrong(root):
     lists = root / "ImageSets" / "Main"
     with pytest.raises(DataError, match="there is no list `trian`") as caught:
@@ -127,13 +114,6 @@ def test_lists_that_are_wrong(root):
     with pytest.raises(DataError, match="`a` is listed twice") as caught:
         VocReader(root, "train")
     assert caught.value.where.endswith("train.txt, row 3")
-    (lists / "dog_train.txt").write_text("a  1\nb  2\n")
-    with pytest.raises(DataError, match="`2` is no label of an image") as caught:
-        VocReader(root, "train", "dog")
-    assert caught.value.where.endswith("dog_train.txt, row 2")
-    (lists / "dog_train.txt").write_text("a -1\n")
-    with pytest.raises(DataError, match="the list has no image with a dog"):
-        VocReader(root, "train", "dog")
     with pytest.raises(DataError, match="folder of the images not found") as caught:
         VocReader(root.parent, "train")
     assert "VOCdevkit/VOC2012" in caught.value.hint

@@ -11,8 +11,8 @@
 | `gaze.py` | gazefollow, video-attention-target, goo |
 | `gensight_formats.py` | annotated, instruct-pool: written by gensight |
 
-`splits.py` has the ways to divide one. `Data` is the union of them all: a new kind is a model in one of these files
-and a member of the union.
+`splits.py` has the ways to divide one, `stored.py` the fields that several of them share. `Data` is the union of them
+all: a new kind is a model in one of these files and a member of the union.
 """
 
 from typing import Annotated

@@ -2,33 +2,28 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
-
-from gensight.config.data.splits import Missing, OfficialLists
-from gensight.config.fields import Location, Name, Text
+from gensight.config.data.stored import MayLackFiles, NamedLists
+from gensight.config.fields import Name, Text
 from gensight.config.sections import FolderLayout
 
 
-class PetsData(OfficialLists):
+class PetsData(NamedLists, MayLackFiles):
     """Oxford-IIIT Pet: cats and dogs with breed, mask and head."""
 
     kind: Literal["pets"] = "pets"
+    root_is: ClassVar[str] = "Folder that holds images and annotations"
     layout: ClassVar[FolderLayout | None] = FolderLayout(
         "Oxford-IIIT Pet", ("annotations/trimaps", "annotations/list.txt", "images"), "classify-pets-resnet50"
     )
-    root: Location = Field(description="Folder that holds images and annotations.")
-    train: Name = Field(default="trainval", description="List to train on.")
-    test: Name | None = Field(default="test", description="List that is scored; none: nothing is.")
-    missing: Missing = Field(default="error", description="Images that are not there: refuse, or leave out and count.")
+    train: Text = "trainval"
+    test: Name | None = "test"
 
 
-class ImageFoldersData(OfficialLists):
-    """Images in one folder per class, as ImageNet has them."""
+class ImageFoldersData(NamedLists):
+    """Images in one folder per class, as ImageNet has them; an empty `train`: the classes lie in `root`."""
 
     kind: Literal["image-folders"] = "image-folders"
+    root_is: ClassVar[str] = "Folder of the parts"
     layout: ClassVar[FolderLayout | None] = FolderLayout(
         "images in one folder per class", ("train/*/*", "val/*/*"), "classify-pets-resnet50"
     )
-    root: Location = Field(description="Folder of the parts.")
-    train: Text = Field(default="train", description="Folder of the part to train on; empty: classes lie in root.")
-    test: Name | None = Field(default="val", description="Folder of the part that is scored; none: nothing is.")

@@ -4,44 +4,40 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from gensight.config.fields import Flag, Location, PositiveInteger
-from gensight.config.sections import DataSection
+from gensight.config.data.stored import Stepped, StoredData
+from gensight.config.fields import Location, PositiveInteger
 
 
-class FolderData(DataSection):
-    """Images without labels, in a folder."""
+class FolderData(StoredData):
+    """Images without labels, in a folder and the folders in it."""
 
     kind: Literal["folder"] = "folder"
+    root_is: ClassVar[str] = "Folder of the images"
     labelled: ClassVar[bool] = False
-    root: Location = Field(description="Folder of the images.")
-    recursive: Flag = Field(default=True, description="Whether to look in sub-folders as well.")
 
 
-class VideoData(DataSection):
+class VideoData(Stepped):
     """Frames of one video, without labels."""
 
     kind: Literal["video"] = "video"
     labelled: ClassVar[bool] = False
     path: Location = Field(description="The video file.")
-    step: PositiveInteger = Field(default=1, description="Take every k-th frame.")
 
 
-class VideosData(DataSection):
+class VideosData(Stepped, StoredData):
     """Frames of all videos in a folder, without labels."""
 
     kind: Literal["videos"] = "videos"
+    root_is: ClassVar[str] = "Folder of the videos"
     labelled: ClassVar[bool] = False
-    root: Location = Field(description="Folder of the videos.")
-    step: PositiveInteger = Field(default=1, description="Take every k-th frame of each video.")
 
 
-class FootageData(DataSection):
+class FootageData(Stepped, StoredData):
     """Videos and folders of frames of one subject together, without labels."""
 
     kind: Literal["footage"] = "footage"
+    root_is: ClassVar[str] = "A video, or a folder of videos and of folders of frames"
     labelled: ClassVar[bool] = False
-    root: Location = Field(description="A video, or a folder of videos and of folders of frames.")
-    step: PositiveInteger = Field(default=1, description="Take every k-th frame of each.")
     long_side: PositiveInteger | None = Field(
         default=None,
         description="Reduce frames to this many pixels, and keep those of videos in memory: much faster; none: do not.",

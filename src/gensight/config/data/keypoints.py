@@ -4,9 +4,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from gensight.config.data.splits import Missing, SeedSplit, Split
-from gensight.config.fields import Integer, Location, Name, PositiveInteger, Section, Share
-from gensight.config.sections import DataSection, FolderLayout
+from gensight.config.data.stored import Divided, MayLackFiles, OfficialLists, StoredData
+from gensight.config.fields import Name, PositiveInteger, Section, Share
+from gensight.config.sections import FolderLayout
 
 
 class CocoPart(Section):
@@ -16,11 +16,10 @@ class CocoPart(Section):
     annotations: Name = Field(description="Json file of the keypoint annotations, from `data.root` or absolute.")
 
 
-class CocoData(DataSection):
+class CocoData(OfficialLists, MayLackFiles):
     """COCO keypoint annotations (json) and their images."""
 
     kind: Literal["coco"] = "coco"
-    root: Location = Field(description="Folder of the data set.")
     train: CocoPart = Field(
         default=CocoPart(images="train2017", annotations="annotations/person_keypoints_train2017.json"),
         description="Images and labels to train on.",
@@ -36,21 +35,16 @@ class CocoData(DataSection):
     categories: tuple[Name, ...] | None = Field(
         default=("person",), min_length=1, description="Categories to read; none: all of the file."
     )
-    validation_share: Share = Field(default=0.05, description="Share of the training images kept for validation.")
     test_share: Share = Field(
         default=0.2, description="Share of the training images kept for the test, where none is given."
     )
-    seed: Integer = Field(default=0, description="Seed that samples the validation and test images.")
 
 
-class DeepLabCutData(DataSection):
+class DeepLabCutData(Divided, MayLackFiles):
     """A DeepLabCut project: config.yaml and labeled-data/*/CollectedData_*.csv or .h5."""
 
     kind: Literal["deeplabcut"] = "deeplabcut"
-    root: Location = Field(description="Folder of the project (the one with config.yaml).")
-    split: Split = Field(
-        default=SeedSplit(), description="How labelled frames are divided into train, validation and test."
-    )
+    root_is: ClassVar[str] = "Folder of the project (the one with config.yaml)"
     num_labels: PositiveInteger | None = Field(
         default=None, description="Train on this many labelled frames, evenly spaced over the training part; none: all."
     )
@@ -59,12 +53,12 @@ class DeepLabCutData(DataSection):
     )
 
 
-class BbcPoseData(DataSection):
+class BbcPoseData(StoredData):
     """BBC Pose: sign-language interpreters with seven joints of the upper body."""
 
     kind: Literal["bbc-pose"] = "bbc-pose"
+    root_is: ClassVar[str] = "Folder that holds 1 ... 20 and code"
     layout: ClassVar[FolderLayout | None] = FolderLayout("BBC Pose", ("code/bbcpose.mat", "1"), "landmarks-bbc")
-    root: Location = Field(description="Folder that holds 1 ... 20 and code.")
     crop: Literal["training", "evaluation"] = Field(
         default="training",
         description="The subject's box: training, the joints' extent and 60 px to each side; evaluation, 300 x 300 px "
@@ -72,11 +66,10 @@ class BbcPoseData(DataSection):
     )
 
 
-class Ap10kData(DataSection):
+class Ap10kData(MayLackFiles):
     """AP-10K: animals of 54 species with 17 keypoints."""
 
     kind: Literal["ap10k"] = "ap10k"
-    root: Location = Field(description="Folder that holds data and annotations.")
+    root_is: ClassVar[str] = "Folder that holds data and annotations"
     split: Literal[1, 2, 3] = Field(default=1, description="Which of the official divisions.")
     categories: tuple[Name, ...] | None = Field(default=None, min_length=1, description="Species to read; none: all.")
-    missing: Missing = Field(default="error", description="Images that are not there: refuse, or leave out and count.")

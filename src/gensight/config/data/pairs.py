@@ -4,22 +4,18 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from gensight.config.data.splits import Missing
-from gensight.config.fields import Location, Name
-from gensight.config.sections import DataSection, FolderLayout
+from gensight.config.data.stored import MayLackFiles
+from gensight.config.fields import Name
+from gensight.config.sections import FolderLayout
 
 
-class SpairData(DataSection):
+class SpairData(MayLackFiles):
     """SPair-71k: pairs of images of one class with the same parts marked."""
 
     kind: Literal["spair"] = "spair"
+    root_is: ClassVar[str] = "Folder that holds JPEGImages, PairAnnotation and Layout"
     layout: ClassVar[FolderLayout | None] = FolderLayout(
         "SPair-71k", ("PairAnnotation", "Layout", "JPEGImages"), "davis-correspondence",
         ("view.size=[192, 256]", "evaluation.baselines=[no-motion, sift]"),
     )  # fmt: skip
-    root: Location = Field(description="Folder that holds JPEGImages, PairAnnotation and Layout.")
-    size: Literal["large", "small"] = Field(default="large", description="Which lists of pairs.")
     category: Name | None = Field(default=None, description="Read only the pairs of this class; none: all.")
-    missing: Missing = Field(
-        default="error", description="Images or pairs that are not there: refuse, or leave out and count."
-    )

@@ -1,11 +1,10 @@
-"""How a data set is divided into train, validation and test, and what all its parts share."""
+"""How a data set is divided into train, validation and test."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from gensight.config.fields import Integer, Name, NonNegativeInteger, Section, Share
-from gensight.config.sections import DataSection
 
 
 class _Shares(Section):
@@ -36,15 +35,18 @@ class OrderSplit(_Shares):
     kind: Literal["order"] = "order"
 
 
-class BlocksSplit(Section):
+class _HeldOut(Section):
+    validation: Share = Field(
+        default=0.1, description="Share of the samples that aren't scored that chooses the best checkpoint."
+    )
+
+
+class BlocksSplit(_HeldOut):
     """Contiguous blocks of the label file's order; one block is the test part (cross-validation over `test_block`)."""
 
     kind: Literal["blocks"] = "blocks"
     num_blocks: Integer = Field(default=5, ge=2, description="How many contiguous blocks the samples are cut into.")
     test_block: NonNegativeInteger = Field(default=4, description="Which block is scored, counted from 0.")
-    validation: Share = Field(
-        default=0.1, description="Share of the other blocks' samples that chooses the best checkpoint."
-    )
 
     @model_validator(mode="after")
     def _block_exists(self) -> "BlocksSplit":
@@ -54,35 +56,19 @@ class BlocksSplit(Section):
         return self
 
 
-class VideosSplit(Section):
+class VideosSplit(_HeldOut):
     """Whole videos are held out."""
 
     kind: Literal["videos"] = "videos"
     test: tuple[Name, ...] = Field(min_length=1, description="Names of the videos to score (folders in labeled-data).")
-    validation: Share = Field(
-        default=0.1, description="Share of the other videos' samples that chooses the best checkpoint."
-    )
 
 
 Split = Annotated[SeedSplit | OrderSplit | BlocksSplit | VideosSplit, Field(discriminator="kind")]
 
 
-class ListsSplit(Section):
+class ListsSplit(_HeldOut):
     """The data set's own lists divide it."""
 
     kind: Literal["lists"] = "lists"
     train: Name = Field(default="train", description="Name of the list to train on.")
     test: Name | None = Field(default="val", description="Name of the list that is scored; none: nothing is.")
-    validation: Share = Field(
-        default=0.1, description="Share of the training samples, sampled at random, that chooses the best checkpoint."
-    )
-
-
-Missing = Literal["error", "drop"]
-
-
-class OfficialLists(DataSection):
-    """What data sets share whose own lists name the parts but for the validation part."""
-
-    validation_share: Share = Field(default=0.05, description="Share of the training images kept for validation.")
-    seed: Integer = Field(default=0, description="Seed that samples the validation images.")

@@ -1,7 +1,7 @@
 """Labels of one image by one teacher, as a line of JSON and files beside it, and back. See docs/dataset-format.md."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,6 +20,7 @@ MAPS = "maps"  # folder of depth maps, edges, tracks and variants, below the dat
 Skeletons = Mapping[str, Skeleton]
 Entry = dict[str, Any]
 
+_AGAIN = "annotate the images again"
 _CODES = 65534  # steps of a 16-bit depth map; code 0 is unknown
 
 
@@ -186,59 +187,36 @@ def _keypoints_from_json(entry: Mapping[str, Any], skeletons: Skeletons) -> Keyp
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Map:
-    """A map file, read when called: the base of what a Sample's `depth`, `edges` and variants are."""
-
-    path: Path
-    size: Size
-
-    def _checked(self, pixels: Array) -> Array:
-        if pixels.shape[:2] != self.size:
-            raise DataError(f"a map of {pixels.shape[:2]} belongs to an image of {self.size}", where=self.path,
-                            hint="annotate the images again")  # fmt: skip
-        return pixels
-
-    def _levels(self) -> Array:
-        try:
-            data = np.frombuffer(self.path.read_bytes(), dtype=np.uint8)
-        except OSError as error:
-            raise DataError(f"the map cannot be read: {error.strerror}", where=self.path,
-                            hint="annotate the images again") from error  # fmt: skip
-        pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-        if pixels is None or pixels.ndim != 2:
-            raise DataError("not a grey PNG image", where=self.path, hint="annotate the images again")
-        return self._checked(pixels)
+def _checked(pixels: Array, path: Path, size: Size) -> Array:
+    if pixels.shape[:2] != size:
+        raise DataError(f"a map of {pixels.shape[:2]} belongs to an image of {size}", where=path, hint=_AGAIN)
+    return pixels
 
 
-@dataclass(frozen=True, eq=False)
-class EdgesFile(_Map):
-    """Edges of an 8-bit PNG."""
+def _read_levels(path: Path, size: Size) -> Array:
+    try:
+        data = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+    except OSError as error:
+        raise DataError(f"the map cannot be read: {error.strerror}", where=path, hint=_AGAIN) from error
+    pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    if pixels is None or pixels.ndim != 2:
+        raise DataError("not a grey PNG image", where=path, hint=_AGAIN)
+    return _checked(pixels, path, size)
 
-    def __call__(self) -> Array:
-        return self._levels().astype(np.float32) / np.float32(255)
+
+def _read_edges(path: Path, size: Size) -> Array:
+    return _read_levels(path, size).astype(np.float32) / np.float32(255)
 
 
-@dataclass(frozen=True, eq=False)
-class DepthFile(_Map):
+def _read_depth(path: Path, size: Size, kind: str, offset: float, scale: float) -> Depth:
     """Depth of a 16-bit PNG, as `write_depth` wrote it."""
-
-    kind: str
-    offset: float
-    scale: float
-
-    def __call__(self) -> Depth:
-        codes = self._levels()
-        values = np.where(codes > 0, self.offset + self.scale * (codes.astype(np.float64) - 1), np.nan)
-        return Depth(values.astype(np.float32), "metric" if self.kind == "metric" else "affine")
+    codes = _read_levels(path, size)
+    values = np.where(codes > 0, offset + scale * (codes.astype(np.float64) - 1), np.nan)
+    return Depth(values.astype(np.float32), "metric" if kind == "metric" else "affine")
 
 
-@dataclass(frozen=True, eq=False)
-class ImageFile(_Map):
-    """A picture of its image's size."""
-
-    def __call__(self) -> Array:
-        return self._checked(read_image(self.path))
+def _read_variant(path: Path, size: Size) -> Array:
+    return _checked(read_image(path), path, size)
 
 
 def merge_labels(
@@ -255,7 +233,7 @@ def merge_labels(
     """
     fields: dict[str, Any] = {}
     provenance: dict[str, Provenance] = {}
-    variants: list[ImageFile] = []
+    variants: list[Callable[[], Array]] = []
     for entry in entries:
         confidence = float(entry.get("confidence", 1.0))
         if confidence < min_confidence:
@@ -263,7 +241,9 @@ def merge_labels(
         found = _maps(entry, root, sample.size)
         provenance |= {name: Provenance(entry["teacher"], confidence) for name in found}
         fields |= found
-        variants += [ImageFile(root / variant["file"], sample.size) for variant in entry.get("variants", ())]
+        variants += [
+            partial(_read_variant, root / variant["file"], sample.size) for variant in entry.get("variants", ())
+        ]
     merged = merge_instances(entries)
     if merged is not None:
         instances = [instance_from_json(instance, sample.size, skeletons) for instance in merged]
@@ -299,9 +279,11 @@ def _maps(entry: Mapping[str, Any], root: Path, size: Size) -> dict[str, Any]:
     fields: dict[str, Any] = {name: entry[name] for name in ("caption", "label") if name in entry}
     if "depth" in entry:
         depth = entry["depth"]
-        fields["depth"] = DepthFile(root / depth["file"], size, depth["kind"], depth["offset"], depth["scale"])
+        fields["depth"] = partial(
+            _read_depth, root / depth["file"], size, depth["kind"], depth["offset"], depth["scale"]
+        )
     if "edges" in entry:
-        fields["edges"] = EdgesFile(root / entry["edges"]["file"], size)
+        fields["edges"] = partial(_read_edges, root / entry["edges"]["file"], size)
     return fields
 
 

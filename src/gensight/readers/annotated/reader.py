@@ -16,8 +16,8 @@ from gensight.files.images import read_image
 from gensight.files.videos import read_frame
 from gensight.readers.annotated.labels import Entry, entry_files, merge_labels, skeleton_from_json
 from gensight.readers.annotated.writer import DESCRIPTION, FORMAT, OWN, VERSION
-from gensight.readers.base import Finding, Reader, Summary
-from gensight.readers.shared.checking import SHOWN, check_samples
+from gensight.readers.base import Reader
+from gensight.readers.shared.checking import Finding
 from gensight.samples import Array, Provenance, Relation, Sample
 
 _AGAIN = "annotate the images again, or restore the file"
@@ -216,10 +216,6 @@ class AnnotatedReader(Reader):
     def groups(self) -> list[str]:
         return [*self._groups, *(self._groups[original] for original, _ in self._variants)]
 
-    @property
-    def folder(self) -> Path:
-        return self.root
-
     # --- Tracks ---
 
     @property
@@ -279,11 +275,8 @@ class AnnotatedReader(Reader):
 
     # --- The audit ---
 
-    def check(self) -> Summary:
-        """Every image exists and reads, every label has a teacher; counts by teacher; duplicates; skipped images."""
-        return check_samples(self.sample, len(self), list(self._audit()))
-
-    def _audit(self) -> Iterator[Finding]:
+    def findings(self) -> Iterator[Finding]:
+        """Labels without a teacher, lost files, counts by teacher, duplicates, skipped images."""
         known = {teacher["source"] for teacher in self.description["teachers"]} | {OWN}
         counts: Counter[str] = Counter()
         strangers: dict[str, list[str]] = {}
@@ -299,24 +292,16 @@ class AnnotatedReader(Reader):
             if "image" in row:
                 by_hash.setdefault(str(row["image"].get("sha256")), []).append(key)
         for teacher, keys in strangers.items():
-            yield _finding("error", f"label of `{teacher}`, which `{DESCRIPTION}` does not list", keys)
+            yield Finding.at("error", f"label of `{teacher}`, which `{DESCRIPTION}` does not list", keys)
         if lost:
-            yield _finding("error", "map or track file that is missing", lost)
+            yield Finding.at("error", "map or track file that is missing", lost)
         for key, value in counts.items():
             yield Finding("note", f"labels of {key}", count=value)
         for keys in by_hash.values():
             if len(keys) > 1:
-                yield Finding("warning", "images of the same content", _names(keys), len(keys))
+                yield Finding.at("warning", "images of the same content", keys)
         for skipped in self.description.get("skipped", ()):
             yield Finding("warning", f"image that was skipped: {skipped['problem']}", skipped["key"])
-
-
-def _finding(level: str, what: str, places: Sequence[str]) -> Finding:
-    return Finding(level, what, _names(places), len(places))
-
-
-def _names(places: Sequence[str]) -> str:
-    return "; ".join(places[:SHOWN]) + (" ..." if len(places) > SHOWN else "")
 
 
 @lru_cache(maxsize=64)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,13 +20,15 @@ from gensight.readers.annotated.labels import (
     MAPS,
     Entry,
     entry_files,
+    instance_from_json,
     key_path,
     merge_instances,
+    skeleton_from_json,
     skeleton_to_json,
     write_labels,
 )
-from gensight.readers.coco.reader import OFFSET
-from gensight.samples import Array, Sample, Visibility
+from gensight.readers.coco.writer import annotation, category_of
+from gensight.samples import Array, Sample
 
 FORMAT, VERSION = "gensight-annotated", 1
 DESCRIPTION, SAMPLES, IMAGES = "dataset.json", "samples", "images"
@@ -212,7 +214,8 @@ class _Coco:
     """One COCO file."""
 
     def __init__(self, file: TextIO, rows: Path, skeletons: Mapping[str, Entry], instances: bool) -> None:
-        self.file, self.rows, self.skeletons, self.instances = file, rows, skeletons, instances
+        self.file, self.rows, self.instances = file, rows, instances
+        self.skeletons = {name: skeleton_from_json(name, entry) for name, entry in skeletons.items()}
         self.categories: dict[str, Entry] = {}
 
     def write(self) -> None:
@@ -244,45 +247,13 @@ class _Coco:
                 if "caption" in entry:
                     yield {"image_id": number, "caption": entry["caption"], "teacher": entry["teacher"]}
             return
-        for instance in merge_instances(row["labels"]) or ():
-            yield {"image_id": number} | self._annotation(instance, row["size"])
-
-    def _annotation(self, instance: Entry, size: Sequence[int]) -> Entry:
-        entry: Entry = {"category_id": self._category(instance), "iscrowd": int(instance.get("is_crowd", False)),
-                        "score": instance["score"], "teacher": instance["provenance"][0]}  # fmt: skip
-        area = instance.get("area")
-        if "box" in instance:
-            x0, y0, x1, y1 = instance["box"]
-            entry["bbox"] = [x0, y0, x1 - x0, y1 - y0]
-            area = (x1 - x0) * (y1 - y0) if area is None else area
-        if "mask" in instance:
-            entry["segmentation"] = {"size": list(size), "counts": instance["mask"]}
-        if area is not None:
-            entry["area"] = area
-        if "keypoints" in instance:
-            flat: list[float] = []
-            pairs = zip(instance["keypoints"]["points"], instance["keypoints"]["visibility"], strict=True)
-            for point, visibility in pairs:
-                known = point is not None and visibility >= Visibility.OCCLUDED
-                flag = 2 if visibility == Visibility.VISIBLE else 1
-                flat += [point[0] - OFFSET, point[1] - OFFSET, flag] if known else [0, 0, 0]
-            entry["keypoints"] = flat
-            entry["num_keypoints"] = sum(1 for flag in flat[2::3] if flag)
-        return entry
-
-    def _category(self, instance: Entry) -> int:
-        """Its id; subjects of one name with another skeleton are a category of their own, as COCO needs it."""
-        name, skeleton = instance["category"], instance.get("keypoints", {}).get("skeleton")
-        for candidate in (name, f"{name} ({skeleton})"):
-            category = self.categories.setdefault(candidate, {"id": len(self.categories) + 1, "name": candidate})
-            if skeleton is None:
-                break
-            described = self.skeletons[skeleton]
-            names = category.setdefault("keypoints", list(described["keypoints"]))
-            category["skeleton"] = category.get("skeleton", [[a + 1, b + 1] for a, b in described["edges"]])
-            if names == list(described["keypoints"]):
-                break
-        return int(category["id"])
+        for entry in merge_instances(row["labels"]) or ():
+            plain = {name: value for name, value in entry.items() if name != "mask"}  # its runs are COCO's already
+            instance = instance_from_json(plain, tuple(row["size"]), self.skeletons)
+            mask = {"segmentation": {"size": list(row["size"]), "counts": entry["mask"]}} if "mask" in entry else {}
+            more = {"image_id": number, "category_id": category_of(instance, self.categories)["id"],
+                    "score": entry["score"], "teacher": entry["provenance"][0]}  # fmt: skip
+            yield more | annotation(instance) | mask
 
 
 # --- Tidying ---

@@ -9,7 +9,7 @@ from typing import Literal
 
 from gensight.errors import DataError
 from gensight.readers.coco.reader import CocoReader
-from gensight.readers.shared.listings import MISSING_HINT, Missing
+from gensight.readers.shared.listings import Missing
 from gensight.skeletons import ANIMAL_17
 
 IMAGES, ANNOTATIONS = "data", "annotations"
@@ -29,15 +29,13 @@ class Ap10kReader(CocoReader):
         part: `train`, `val` or `test`.
         split: Which of the three official divisions.
         categories: Species to read; None reads all.
-        missing: What to do with images that are not in the folder: refuse (`error`), or leave them out and count
-            (`drop`).
+        missing: Refuse (`error`) images that are not in the folder, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the file and the entry that is wrong; also if its keypoints are not AP-10K's.
     """
 
     name = "ap10k"
-    missing_hint = MISSING_HINT  # its recipes have the key, those of `coco` lack it
 
     def __init__(
         self,

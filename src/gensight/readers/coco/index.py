@@ -97,9 +97,12 @@ class CocoIndex:
 
     def file_names(self) -> list[str]:
         """Of all images."""
-        text = self.columns["names"].tobytes()
-        stops = self.columns["name_stop"].tolist()
-        return [text[start:stop].decode() for start, stop in zip([0, *stops[:-1]], stops, strict=True)]
+        return [self.file_name(image) for image in range(self.num_images)]
+
+    def file_name(self, image: int) -> str:
+        """Of an image, by its index."""
+        stops = self.columns["name_stop"]
+        return self.columns["names"][stops[image - 1] if image else 0 : stops[image]].tobytes().decode()
 
 
 def open_index(source: Path) -> CocoIndex:
@@ -303,10 +306,9 @@ def _sorted_by_image(
 
 def _look_up(ids: Array, known: Array, annotation: Array, what: str, source: Path) -> Array:
     """int32 index of each id among the known ones."""
-    order = np.argsort(known)
-    place = np.searchsorted(known, ids, sorter=order) if len(known) else np.zeros(len(ids), np.int64)
-    index = order[np.minimum(place, len(known) - 1)] if len(known) else place
-    strange = known[index] != ids if len(known) else np.ones(len(ids), bool)
+    places = {id: index for index, id in enumerate(known.tolist())}
+    index = np.array([places.get(id, -1) for id in ids.tolist()], dtype=np.int32)
+    strange = index < 0
     if strange.any():
         first = int(strange.argmax())
         article = "an" if what == "image" else "a"
@@ -315,7 +317,7 @@ def _look_up(ids: Array, known: Array, annotation: Array, what: str, source: Pat
             f"{ids[first]}",
             where=f"{source}, annotation {annotation[first]}", hint=f"list the {what}, or remove the annotations",
         )  # fmt: skip
-    return index.astype(np.int32)
+    return index
 
 
 def _check_keypoints(raw: dict[str, Array], category: Array, categories: tuple[Category, ...], source: Path) -> None:

@@ -5,21 +5,17 @@ continuous already. Its flag v: 0 unlabelled, 1 occluded, 2 visible. Labels belo
 """
 
 import json
-import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from gensight.errors import DataError, did_you_mean
-from gensight.readers.base import Reader, Summary
+from gensight.readers.base import Reader
 from gensight.readers.coco.index import Category, CocoIndex, open_index
 from gensight.readers.coco.rle import decode_mask
-from gensight.readers.shared.checking import check_samples
-from gensight.readers.shared.listings import read_sized
+from gensight.readers.shared.listings import Missing, files_present, image_sample, keep_present, require_folder
 from gensight.samples import Array, Instance, Keypoints, Sample, Size, Visibility
 from gensight.skeletons import NAMED, Skeleton
 
@@ -39,15 +35,13 @@ class CocoReader(Reader):
         images: Folder of the images.
         annotations: The json file.
         categories: Names of the categories to read; None reads all.
-        missing: What to do with images that are not in the folder: refuse (`error`), or leave them out and count
-            (`drop`).
+        missing: Refuse (`error`) images that are not in the folder, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the file and the entry that is wrong.
     """
 
     name = "coco"
-    missing_hint = "restore them, or delete their entries; from Python, missing='drop' leaves them out"
 
     def __init__(
         self,
@@ -55,7 +49,7 @@ class CocoReader(Reader):
         annotations: str | Path,
         categories: Sequence[str] | None = ("person",),
         *,
-        missing: Literal["error", "drop"] = "error",
+        missing: Missing = "error",
     ) -> None:
         self.images = Path(images)
         self.annotations = Path(annotations)
@@ -64,7 +58,11 @@ class CocoReader(Reader):
         self.categories = tuple(self._index.categories[index].name for index in self._chosen)
         self._skeletons = [_skeleton(category) for category in self._index.categories]
         self.skeleton = self._common_skeleton()
-        self._images, self.dropped = self._present_images(missing)
+        require_folder(self.images, "image folder")
+        names = self._index.file_names()
+        present = files_present(names, self.images)
+        _, self.dropped = keep_present(names, present, "images", self.annotations, missing)
+        self._images = np.flatnonzero([present(name) for name in names])
         # Annotations of the chosen categories, and where each image's begin.
         columns = self._index.columns
         self._rows = np.flatnonzero(np.isin(columns["category"], self._chosen))
@@ -76,17 +74,11 @@ class CocoReader(Reader):
     def sample(self, index: int) -> Sample:
         image = int(self._images[index])
         columns = self._index.columns
-        start = int(columns["name_stop"][image - 1]) if image else 0
-        name = columns["names"][start : int(columns["name_stop"][image])].tobytes().decode()
+        name = self._index.file_name(image)
         height, width = (int(side) for side in columns["image_size"][image])
         rows = self._rows[self._first[image] : self._first[image + 1]]
-        return Sample(
-            name,
-            (height, width),
-            partial(read_sized, self.images / name, (height, width), self.annotations),
-            tuple(self._instance(int(row), (height, width)) for row in rows),
-            path=str(self.images / name),
-        )
+        instances = tuple(self._instance(int(row), (height, width)) for row in rows)
+        return image_sample(name, self.images / name, (height, width), self.annotations, instances=instances)
 
     def _instance(self, row: int, size: Size) -> Instance:
         columns = self._index.columns
@@ -97,7 +89,7 @@ class CocoReader(Reader):
             category=self._index.categories[category].name,
             box=None if np.isnan(box[0]) else np.array(box),
             keypoints=self._keypoints(row, category),
-            mask=SegmentationText(self.annotations, start, stop, size) if stop > start else None,
+            mask=partial(read_segmentation, self.annotations, start, stop, size) if stop > start else None,
             area=None if np.isnan(area) else area,
             is_crowd=bool(columns["crowd"][row]),
             id=int(columns["id"][row]),
@@ -114,10 +106,8 @@ class CocoReader(Reader):
             skeleton, columns["points"][start:stop] + OFFSET, visibility, np.ones(stop - start, np.float32)
         )
 
-    @property
-    def groups(self) -> list[str]:
-        names = self._index.file_names()
-        return [names[image] for image in self._images]
+    def group(self, index: int) -> str:
+        return self._index.file_name(int(self._images[index]))
 
     @property
     def image_ids(self) -> dict[str, int]:
@@ -134,9 +124,6 @@ class CocoReader(Reader):
     def folder(self) -> Path:
         return self.images
 
-    def check(self) -> Summary:
-        return check_samples(self.sample, len(self), dropped=self.dropped)
-
     def _common_skeleton(self) -> Skeleton | None:
         """The chosen categories' skeleton; those without keypoints don't count."""
         found = {self._skeletons[index]: self.categories[i] for i, index in enumerate(self._chosen)}
@@ -148,51 +135,22 @@ class CocoReader(Reader):
             )  # fmt: skip
         return next(iter(found), None)
 
-    def _present_images(self, missing: Literal["error", "drop"]) -> tuple[Array, dict[str, int]]:
-        """Indices of the images that are in the folder, found by listing it once."""
-        if not self.images.is_dir():
-            raise DataError("image folder not found", where=self.images, hint="check the path")
-        names = self._index.file_names()
-        present = _listed(self.images, names)
-        if present.all():
-            return np.arange(len(names)), {}
-        absent = [name for name, there in zip(names, present, strict=True) if not there]
-        if missing == "error" or not present.any():
-            raise DataError(
-                f"{len(absent)} of {len(names)} images that {self.annotations.name} names are missing: "
-                + ", ".join(absent[:3]) + (" ..." if len(absent) > 3 else ""),
-                where=self.images, hint=self.missing_hint,
-            )  # fmt: skip
-        return np.flatnonzero(present), {"image missing": len(absent)}
 
+def read_segmentation(path: Path, start: int, stop: int, size: Size) -> Array:
+    """bool (height, width): an annotation's mask, from the place of its `segmentation` in the json file, in bytes.
 
-@dataclass(frozen=True)
-class SegmentationText:
-    """An annotation's mask, decoded from its place in the json file when called; its call is `Instance.mask`.
-
-    Attributes:
-        path: The json file.
-        start: First byte of the `segmentation` value.
-        stop: End of it.
-        size: (height, width) of the image.
+    Raises:
+        DataError: It is no mask of this size.
     """
-
-    path: Path
-    start: int
-    stop: int
-    size: Size
-
-    def __call__(self) -> Array:
-        """bool (height, width). Raises DataError if it is no mask of this size."""
-        with self.path.open("rb") as file:
-            file.seek(self.start)
-            text = file.read(self.stop - self.start)
-        try:
-            return decode_mask(json.loads(text), self.size)
-        except (ValueError, KeyError, TypeError) as error:
-            where = f"{self.path}, bytes {self.start} to {self.stop}"
-            hint = "if the file changed while it was open, open it again"
-            raise DataError(f"not a segmentation: {error}", where=where, hint=hint) from error
+    with path.open("rb") as file:
+        file.seek(start)
+        text = file.read(stop - start)
+    try:
+        return decode_mask(json.loads(text), size)
+    except (ValueError, KeyError, TypeError) as error:
+        where = f"{path}, bytes {start} to {stop}"
+        hint = "if the file changed while it was open, open it again"
+        raise DataError(f"not a segmentation: {error}", where=where, hint=hint) from error
 
 
 def _choose(index: CocoIndex, names: Sequence[str] | None, source: Path) -> list[int]:
@@ -213,22 +171,3 @@ def _skeleton(category: Category) -> Skeleton | None:
         if skeleton.keypoints == category.keypoints:
             return skeleton
     return Skeleton(category.name, category.keypoints, category.limbs)
-
-
-def _listed(root: Path, names: Iterable[str]) -> Array:
-    """bool: whether each file is there; every folder is listed once, which is faster than a look-up per file."""
-    folders: dict[str, set[str]] = {}
-    present = []
-    for name in names:
-        folder, _, last = name.rpartition("/")
-        if folder not in folders:
-            folders[folder] = _file_names(root / folder)
-        present.append(last in folders[folder])
-    return np.array(present, dtype=bool)
-
-
-def _file_names(folder: Path) -> set[str]:
-    if not folder.is_dir():
-        return set()
-    with os.scandir(folder) as entries:  # a hundred thousand Path objects would take half a second
-        return {entry.name for entry in entries}

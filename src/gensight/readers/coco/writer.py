@@ -46,8 +46,10 @@ def write_coco(
         write_image(folder / name, sample.image())
         listed.append({"id": number, "file_name": name, "height": sample.size[0], "width": sample.size[1]})
         for instance in sample.instances or ():
-            category = _category(instance, categories)
-            entries.append(_annotation(instance) | {"image_id": number, "category_id": category["id"]})
+            category = category_of(instance, categories)
+            if category["name"] != instance.category:
+                raise DataError(f"instances of the category `{instance.category}` have different keypoints")
+            entries.append(annotation(instance) | {"image_id": number, "category_id": category["id"]})
     if not listed:
         raise DataError("there are no samples to write", where=root)
     if len({entry["id"] for entry in entries} - {None}) < len(entries):
@@ -64,18 +66,25 @@ def image_name(sample: Sample) -> str:
     return str(path) if path.suffix.lower() == ".png" else f"{path}.png"
 
 
-def _category(instance: Instance, categories: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    category = categories.setdefault(instance.category, {"id": len(categories) + 1, "name": instance.category})
-    if instance.keypoints is not None:
-        skeleton = instance.keypoints.skeleton
-        names = list(skeleton.keypoints)
-        if category.setdefault("keypoints", names) != names:
-            raise DataError(f"instances of the category `{instance.category}` have different keypoints")
-        category["skeleton"] = [[a + 1, b + 1] for a, b in skeleton.edges]
+def category_of(instance: Instance, categories: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The entry of an instance's category, added to those by name where it is new.
+
+    Subjects of one name with other keypoints are a category of their own, `NAME (SKELETON)`, as COCO needs it.
+    """
+    skeleton = None if instance.keypoints is None else instance.keypoints.skeleton
+    for name in (instance.category, f"{instance.category} ({skeleton.name if skeleton else ''})"):
+        category = categories.setdefault(name, {"id": len(categories) + 1, "name": name})
+        if skeleton is None:
+            break
+        names = category.setdefault("keypoints", list(skeleton.keypoints))
+        category.setdefault("skeleton", [[a + 1, b + 1] for a, b in skeleton.edges])
+        if names == list(skeleton.keypoints):
+            break
     return category
 
 
-def _annotation(instance: Instance) -> dict[str, Any]:
+def annotation(instance: Instance) -> dict[str, Any]:
+    """An instance as an entry of `annotations`, without its image and category; a mask without a pixel is left out."""
     entry: dict[str, Any] = {"id": instance.id, "iscrowd": int(instance.is_crowd)}
     box, area = instance.box, instance.area
     if instance.keypoints is not None:
@@ -85,11 +94,11 @@ def _annotation(instance: Instance) -> dict[str, Any]:
             box = points_box(instance.keypoints.points)
     if box is not None:
         entry["bbox"] = [float(box[0]), float(box[1]), float(box[2] - box[0]), float(box[3] - box[1])]
-        area = entry["bbox"][2] * entry["bbox"][3] if area is None and instance.mask is None else area
-    if instance.mask is not None:
-        mask = instance.mask()
+    if instance.mask is not None and (mask := instance.mask()).any():
         entry["segmentation"] = encode_mask(mask)
         area = float(mask.sum()) if area is None else area
+    if area is None and box is not None:
+        area = entry["bbox"][2] * entry["bbox"][3]
     if area is not None:
         entry["area"] = float(area)
     return entry

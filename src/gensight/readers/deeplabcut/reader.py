@@ -5,19 +5,18 @@ unlabelled keypoint; the format has no occlusion, so every labelled keypoint cou
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import yaml
 
 from gensight.errors import DataError, did_you_mean
-from gensight.files.images import image_size, read_image
-from gensight.readers.base import Finding, Reader, Summary
+from gensight.readers.base import Reader
 from gensight.readers.deeplabcut.tables import SINGLE, LabelTable, read_table
-from gensight.readers.shared.checking import check_samples
+from gensight.readers.shared.checking import Finding
+from gensight.readers.shared.listings import Missing, files_present, image_sample, keep_present
 from gensight.samples import Array, Instance, Keypoints, Sample, Visibility
 from gensight.skeletons import Skeleton
 
@@ -36,7 +35,7 @@ class DeepLabCutReader(Reader):
     Args:
         root: The project's folder.
         bodyparts: Keypoints to read, in this order; None reads all.
-        missing: What to do with labels whose image is missing: refuse (`error`), or leave them out and count (`drop`).
+        missing: Refuse (`error`) labels whose image is missing, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming file and row, for whatever is wrong with the project.
@@ -50,7 +49,7 @@ class DeepLabCutReader(Reader):
         root: str | Path,
         *,
         bodyparts: Sequence[str] | None = None,
-        missing: Literal["error", "drop"] = "error",
+        missing: Missing = "error",
     ) -> None:
         self.root = Path(root)
         config = _read_config(self.root / "config.yaml")
@@ -62,10 +61,13 @@ class DeepLabCutReader(Reader):
         )
         self.skeleton = self._skeleton
         self._findings: list[Finding] = []
-        self.dropped: dict[str, int] = {}
         tables = self._tables(str(config.get("scorer") or ""))
         self._keys, self._points = self._join(tables, known, everyone)
-        self._require_images(missing)
+        present = files_present(self._keys, self.root)
+        kept, self.dropped = keep_present(self._keys, present, "images", self.root, missing)
+        if self.dropped:
+            self._points = self._points[[present(key) for key in self._keys]]
+            self._keys = kept
         if not self._keys:
             raise DataError("no labelled frames", where=self.root / "labeled-data", hint="label some frames first")
 
@@ -74,7 +76,6 @@ class DeepLabCutReader(Reader):
 
     def sample(self, index: int) -> Sample:
         key = self._keys[index]
-        path = self.root / key
         instances = tuple(
             Instance(
                 category="animal",
@@ -84,29 +85,19 @@ class DeepLabCutReader(Reader):
             for name, points in zip(self._individuals, self._points[index], strict=True)
             if np.isfinite(points).any()
         )
-        return Sample(
-            key, image_size(path), partial(read_image, path), instances, group=self._group(key), path=str(path)
-        )
+        return image_sample(key, self.root / key, instances=instances, group=self.group(index))
 
     def _keypoints(self, points: Array) -> Keypoints:
         labelled = np.isfinite(points).all(-1)
         visibility = np.where(labelled, Visibility.VISIBLE, Visibility.UNLABELLED).astype(np.int8)
         return Keypoints(self._skeleton, points, visibility, np.ones(len(points), np.float32))
 
-    @staticmethod
-    def _group(key: str) -> str:
-        return key.split("/")[-2]
+    def group(self, index: int) -> str:
+        return self._keys[index].split("/")[-2]
 
-    @property
-    def groups(self) -> list[str]:
-        return [self._group(key) for key in self._keys]
-
-    @property
-    def folder(self) -> Path:
-        return self.root
-
-    def check(self) -> Summary:
-        return check_samples(self.sample, len(self), self._findings, self.dropped)
+    def findings(self) -> list[Finding]:
+        """Folders without labels."""
+        return self._findings
 
     def _tables(self, scorer: str) -> list[LabelTable]:
         """One label table per video folder; folders without one hold unlabelled frames."""
@@ -166,22 +157,6 @@ class DeepLabCutReader(Reader):
             hint = "a row begins with labeled-data/VIDEO/IMAGE"
             raise DataError(f"`{image}` is not the path of a labelled frame", where=table.row(row), hint=hint)
         return "/".join(parts[-3:])
-
-    def _require_images(self, missing: Literal["error", "drop"]) -> None:
-        present = np.array([(self.root / key).is_file() for key in self._keys], dtype=bool)
-        if present.all():
-            return
-        absent = [key for key, there in zip(self._keys, present, strict=True) if not there]
-        if missing == "error":
-            raise DataError(
-                f"{len(absent)} of {len(self._keys)} labelled images are missing: {', '.join(absent[:3])}"
-                + (" ..." if len(absent) > 3 else ""),
-                where=self.root,
-                hint="restore them, or delete their labels; from Python, missing='drop' leaves them out",
-            )  # fmt: skip
-        self.dropped["image missing"] = len(absent)
-        self._keys = [key for key, there in zip(self._keys, present, strict=True) if there]
-        self._points = self._points[present]
 
 
 def _read_config(path: Path) -> Mapping[str, Any]:

@@ -1,7 +1,6 @@
 """DeepLabCut's label tables: CollectedData_*.csv, or .h5 read without unpickling anything."""
 
 import csv
-import pickletools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import h5py
 import numpy as np
 
 from gensight.errors import DataError
+from gensight.readers.shared.pickles import RefusedPickleError, read_pickle
 from gensight.samples import Array
 
 Column = tuple[str, str]
@@ -188,61 +188,12 @@ def _table_layout(group: Any, path: Path) -> tuple[list[str], list[tuple[str, ..
     blocks = [name for name in fields if name.startswith("values_block_")]
     if len(blocks) != 1 or set(fields) != {"index", *blocks} or table.dtype["index"].kind != "S":
         raise _unsafe(path, f"table fields {', '.join(fields)}")
-    labels = _names_in_pickle(bytes(table.attrs[f"{blocks[0]}_kind"]), path)
-    return [value.decode() for value in table["index"]], labels, table[blocks[0]]
-
-
-def _names_in_pickle(data: bytes, path: Path) -> list[tuple[str, ...]]:
-    """The list of tuples of text that a pickle spells out, by walking its opcodes: nothing is imported or called.
-
-    Only the opcodes for text, tuples and lists are understood; any other is refused.
-    """
-    stack: list[Any] = []
-    memo: dict[Any, Any] = {}
-    mark = object()
-
-    def since_mark() -> list[Any]:
-        start = len(stack) - 1 - stack[::-1].index(mark)
-        items = stack[start + 1 :]
-        del stack[start:]
-        return items
-
-    for opcode, argument, _ in pickletools.genops(data):
-        match opcode.name:
-            case "PROTO" | "FRAME" | "STOP":
-                pass
-            case "MARK":
-                stack.append(mark)
-            case "EMPTY_LIST":
-                stack.append([])
-            case "LIST":
-                stack.append(since_mark())
-            case "EMPTY_TUPLE":
-                stack.append(())
-            case "TUPLE":
-                stack.append(tuple(since_mark()))
-            case "TUPLE1" | "TUPLE2" | "TUPLE3":
-                size = int(opcode.name[-1])
-                stack[-size:] = [tuple(stack[-size:])]
-            case "UNICODE" | "BINUNICODE" | "SHORT_BINUNICODE" | "STRING" | "BINSTRING" | "SHORT_BINSTRING":
-                stack.append(argument if isinstance(argument, str) else _text(argument))
-            case "PUT" | "BINPUT" | "LONG_BINPUT":
-                memo[argument] = stack[-1]
-            case "MEMOIZE":
-                memo[len(memo)] = stack[-1]
-            case "GET" | "BINGET" | "LONG_BINGET":
-                stack.append(memo[argument])
-            case "APPEND":
-                item = stack.pop()
-                stack[-1].append(item)
-            case "APPENDS":
-                items = since_mark()
-                stack[-1].extend(items)
-            case _:
-                raise _unsafe(path, f"column names with the pickle opcode {opcode.name}")
-    names = stack[0] if len(stack) == 1 else None
-    if not isinstance(names, list) or not all(
-        isinstance(label, tuple) and all(isinstance(name, str) for name in label) for label in names
+    try:
+        labels = read_pickle(bytes(table.attrs[f"{blocks[0]}_kind"]), {})
+    except RefusedPickleError as error:
+        raise _unsafe(path, f"a pickle of column names {error}") from error
+    if not isinstance(labels, list) or not all(
+        isinstance(label, tuple) and all(isinstance(name, str) for name in label) for label in labels
     ):
         raise _unsafe(path, "column names that are not text")
-    return names
+    return [value.decode() for value in table["index"]], labels, table[blocks[0]]

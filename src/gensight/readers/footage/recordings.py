@@ -1,7 +1,9 @@
 """Footage of a subject: videos and folders of frames together, without labels."""
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -11,10 +13,10 @@ from gensight.errors import DataError
 from gensight.files.images import IMAGE_SUFFIXES
 from gensight.files.progress import progress
 from gensight.files.videos import VIDEO_SUFFIXES
-from gensight.readers.base import Reader, Summary
+from gensight.readers.base import Reader
 from gensight.readers.footage.video import VideoReader
 from gensight.readers.images.folder import FolderReader
-from gensight.readers.shared.checking import check_samples
+from gensight.readers.shared.listings import require_folder
 from gensight.samples import Array, Sample, Size
 
 
@@ -29,6 +31,7 @@ class FootageReader(Reader):
         long_side: Frames are downscaled to this many pixels along their longer side; those of videos are then decoded
             once, in order, and kept in memory. None: original size, each decoded on access, which is slow in random
             order.
+        images: Whether folders of images are read too.
 
     Raises:
         DataError: The root is missing or holds nothing that can be read, or `step` is less than 1.
@@ -36,30 +39,27 @@ class FootageReader(Reader):
 
     name = "footage"
 
-    def __init__(self, root: str | Path, step: int = 1, long_side: int | None = None) -> None:
+    def __init__(self, root: str | Path, step: int = 1, long_side: int | None = None, images: bool = True) -> None:
         if step < 1:
             raise DataError(f"a step of {step} frames is too small", where=root, hint="choose 1 or more")
-        self.root, self.long_side = Path(root), long_side
+        self._root, self._long_side = Path(root), long_side
         self._readers: list[Reader] = []
         self._places: list[tuple[int, int, str, str]] = []  # reader, index in it, folder of its keys, group
-        for path in self._videos():
-            video: Reader = VideoReader(path, step)
-            if long_side is not None:
-                video = _KeptVideo(VideoReader(path, step), long_side)
-            before = "" if path == self.root else f"{path.parent.relative_to(self.root).as_posix()}/".removeprefix("./")
+        for path in video_files(self._root) if self._root.is_dir() or not images else [self._root]:
+            video = VideoReader(path, step)
+            before = (
+                "" if path == self._root else f"{path.parent.relative_to(self._root).as_posix()}/".removeprefix("./")
+            )
             places = [(len(self._readers), index, before, f"{before}{path.name}") for index in range(len(video))]
             self._places += places
-            self._readers.append(video)
-        if self.root.is_dir() and (not self._readers or _has_images(self.root)):
-            folder = FolderReader(self.root)
+            self._readers.append(video if long_side is None else _KeptVideo(video, long_side))
+        if images and self._root.is_dir() and (not self._readers or _has_images(self._root)):
+            folder = FolderReader(self._root)
             self._places += [(len(self._readers), index, "", group) for index, group in _every(folder, step)]
             self._readers.append(folder)
-
-    def _videos(self) -> list[Path]:
-        if not self.root.is_dir():
-            return [self.root]
-        found = (path for path in self.root.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
-        return sorted(path for path in found if not path.name.startswith("."))
+        if not self._readers:
+            hint = "name the folder that the videos lie in"
+            raise DataError("the folder holds no videos", where=root, choices=sorted(VIDEO_SUFFIXES), hint=hint)
 
     def __len__(self) -> int:
         return len(self._places)
@@ -67,37 +67,23 @@ class FootageReader(Reader):
     def sample(self, index: int) -> Sample:
         number, place, before, group = self._places[index]
         sample = self._readers[number].sample(place)
-        if self.long_side is not None and isinstance(self._readers[number], FolderReader):
-            sample = reduced_sample(sample, self.long_side)
+        if self._long_side is not None and isinstance(self._readers[number], FolderReader):
+            sample = reduced_sample(sample, self._long_side)
         return replace(sample, key=f"{before}{sample.key}", group=group)
 
-    @property
-    def groups(self) -> list[str]:
-        return [group for _, _, _, group in self._places]
-
-    def check(self) -> Summary:
-        return check_samples(self.sample, len(self))
+    def group(self, index: int) -> str:
+        return self._places[index][3]
 
 
-@dataclass(frozen=True, eq=False)
-class _Reduced:
-    """Reads an image and reduces it."""
-
-    read: Callable[[], Array]
-    size: Size
-
-    def __call__(self) -> Array:
-        return np.asarray(cv2.resize(self.read(), self.size[::-1], interpolation=cv2.INTER_AREA))
+def video_files(root: Path) -> list[Path]:
+    """All videos of a folder and below it, sorted, without hidden ones. DataError where there is no such folder."""
+    require_folder(root, "folder")
+    found = (path for path in root.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
+    return sorted(path for path in found if not path.name.startswith("."))
 
 
-@dataclass(frozen=True, eq=False)
-class _Kept:
-    """A frame in memory; its call is `Sample.image`."""
-
-    pixels: Array
-
-    def __call__(self) -> Array:
-        return self.pixels
+def _read_reduced(read: Callable[[], Array], size: Size) -> Array:
+    return np.asarray(cv2.resize(read(), size[::-1], interpolation=cv2.INTER_AREA))
 
 
 class _KeptVideo(Reader):
@@ -105,10 +91,9 @@ class _KeptVideo(Reader):
 
     def __init__(self, video: VideoReader, long_side: int) -> None:
         self._samples = []
-        frames = progress(video.frames(), len(video), f"decode {video.path.name}", "frames")
-        for sample in frames:
+        for sample in progress(video.frames(), len(video), f"decode {video.path.name}", "frames"):
             small = reduced_sample(sample, long_side)
-            self._samples.append(replace(small, image=_Kept(small.image())))
+            self._samples.append(replace(small, image=partial(np.asarray, small.image())))
 
     def __len__(self) -> int:
         return len(self._samples)
@@ -116,15 +101,16 @@ class _KeptVideo(Reader):
     def sample(self, index: int) -> Sample:
         return self._samples[index]
 
-    def check(self) -> Summary:
-        return check_samples(self.sample, len(self))
-
 
 def reduced_sample(sample: Sample, long_side: int) -> Sample:
     """The sample with its image no longer than `long_side` pixels; nothing else of it is scaled."""
     scale = min(1.0, long_side / max(sample.size))
     size = (max(1, round(sample.size[0] * scale)), max(1, round(sample.size[1] * scale)))
-    return sample if size == sample.size else replace(sample, size=size, image=_Reduced(sample.image, size), path=None)
+    return (
+        sample
+        if size == sample.size
+        else replace(sample, size=size, image=partial(_read_reduced, sample.image, size), path=None)
+    )
 
 
 def _has_images(folder: Path) -> bool:
@@ -133,12 +119,11 @@ def _has_images(folder: Path) -> bool:
 
 def _every(folder: FolderReader, step: int) -> list[tuple[int, str]]:
     """(index, group) of every `step`-th image of each folder."""
-    seen: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     kept = []
     for index, key in enumerate(folder.groups):
         parent = Path(key).parent.as_posix()
-        count = seen.get(parent, 0)
-        seen[parent] = count + 1
-        if count % step == 0:
+        if counts[parent] % step == 0:
             kept.append((index, parent))
+        counts[parent] += 1
     return kept

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from gensight.errors import DataError
-from gensight.readers.base import Reader, Summary
+from gensight.readers.base import Reader, WrappedReader
 from gensight.readers.splits import evenly_spaced
-from gensight.samples import Array, Instance, Provenance, Relation, Sample, Size
+from gensight.samples import Array, Instance, Provenance, Sample, Size
 
 NUM_FRAMES = 40  # of each recording, evenly spaced: their median is its background
 FEWEST_FRAMES = 5  # with fewer the subject itself is part of the median
@@ -104,7 +104,7 @@ class Background:
         return np.asarray(enlarged.round().clip(0, 255), dtype=np.uint8)
 
 
-class TrackedReader(Reader):
+class TrackedReader(WrappedReader):
     """Another reader's samples, whose subject has the box that a tracker finds; samples without a subject get one.
 
     `extras["background"]` of a sample is the `Background` of its recording.
@@ -115,13 +115,9 @@ class TrackedReader(Reader):
     """
 
     def __init__(self, reader: Reader, tracker: Tracker) -> None:
-        self.reader, self.tracker = reader, tracker
-        self.name, self.skeleton, self.categories = reader.name, reader.skeleton, reader.categories
-        self.labels, self.synonyms, self.dropped = reader.labels, reader.synonyms, reader.dropped
+        super().__init__(reader)
+        self.tracker = tracker
         self._boxes: dict[int, Array] = {}
-
-    def __len__(self) -> int:
-        return len(self.reader)
 
     def sample(self, index: int) -> Sample:
         sample = self.reader.sample(index)
@@ -130,20 +126,6 @@ class TrackedReader(Reader):
         subject = sample.instances[0] if sample.instances else Instance(provenance=Provenance("background-subtraction"))
         extras = {**sample.extras, "background": self.tracker.background(sample)}
         return replace(sample, instances=(replace(subject, box=self._boxes[index]),), extras=extras)
-
-    @property
-    def groups(self) -> list[str]:
-        return self.reader.groups
-
-    @property
-    def folder(self) -> Path | None:
-        return self.reader.folder
-
-    def relation(self, first: int, second: int) -> Relation | None:
-        return self.reader.relation(first, second)
-
-    def check(self) -> Summary:
-        return self.reader.check()
 
 
 def recording_of(sample: Sample) -> str:

@@ -1,25 +1,16 @@
 """Video: its frames as samples, without labels."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from gensight.errors import DataError
 from gensight.files.videos import open_video, read_frame
-from gensight.readers.base import Reader, Summary
-from gensight.readers.shared.checking import check_samples
-from gensight.samples import Array, Sample
-
-
-@dataclass(frozen=True, eq=False)
-class _Decoded:
-    """A frame that is decoded already; its call is `Sample.image`."""
-
-    pixels: Array
-
-    def __call__(self) -> Array:
-        return self.pixels
+from gensight.readers.base import Reader
+from gensight.readers.shared.checking import Summary, check_samples
+from gensight.samples import Sample
 
 
 class VideoReader(Reader):
@@ -58,14 +49,13 @@ class VideoReader(Reader):
             DataError: A frame can't be decoded.
         """
         for index, pixels in enumerate(open_video(self.path).frames(step=self.step)):
-            yield Sample(self._key(index * self.step), self.size, _Decoded(pixels), group=self.path.name)
+            yield Sample(self._key(index * self.step), self.size, partial(np.asarray, pixels), group=self.path.name)
 
     def _key(self, number: int) -> str:
         return f"{self.path.name}#{number:06d}"
 
-    @property
-    def groups(self) -> list[str]:
-        return [self.path.name] * len(self)
+    def group(self, index: int) -> str:
+        return self.path.name
 
     @property
     def folder(self) -> Path:

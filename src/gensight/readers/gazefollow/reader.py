@@ -5,26 +5,31 @@ test_annotations_release.txt; `tables.py` describes the rows.
 """
 
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from gensight.errors import DataError
 from gensight.files.atomic import write_text
-from gensight.files.images import image_size, read_image, write_image
-from gensight.readers.base import Finding, Reader, Summary
+from gensight.files.images import image_size, write_image
+from gensight.readers.base import Reader
 from gensight.readers.gazefollow.tables import format_rows, read_annotations
-from gensight.readers.shared.checking import check_samples
+from gensight.readers.shared.checking import Finding
 from gensight.readers.shared.gaze_annotations import (
     MOST_ANNOTATORS,
     Person,
     Tally,
     by_image,
-    files_present,
     person_instance,
 )
-from gensight.readers.shared.listings import Missing, keep_present, plain_names, require_folder
+from gensight.readers.shared.listings import (
+    Missing,
+    files_present,
+    image_sample,
+    keep_present,
+    plain_names,
+    require_folder,
+)
 from gensight.samples import Sample
 
 TRAIN, TEST = "train_annotations_release.txt", "test_annotations_release.txt"
@@ -41,9 +46,8 @@ class GazeFollowReader(Reader):
     Args:
         root: The folder that the rows' paths start from.
         annotations: The file, from `root` or absolute: training or test rows, or the original .mat file, which has no
-            head boxes.
-        guess_heads: Whether heads without a box get a guess around the eye.
-        missing: What to do with images that are not there: refuse (`error`), or leave them out and count (`drop`).
+            head boxes: they are guessed around the eyes.
+        missing: Refuse (`error`) images that are not there, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the file and row that is wrong.
@@ -52,15 +56,8 @@ class GazeFollowReader(Reader):
     name = "gazefollow"
     categories = ("person",)
 
-    def __init__(
-        self,
-        root: str | Path,
-        annotations: str | Path = TRAIN,
-        guess_heads: bool = False,
-        *,
-        missing: Missing = "error",
-    ) -> None:
-        self.root, self.guess_heads = Path(root), guess_heads
+    def __init__(self, root: str | Path, annotations: str | Path = TRAIN, *, missing: Missing = "error") -> None:
+        self.root = Path(root)
         require_folder(self.root, "folder of the data set", "name the folder that holds train and test2")
         self.annotations = self.root / annotations
         self._tally = Tally()
@@ -79,36 +76,25 @@ class GazeFollowReader(Reader):
         name, persons = self._images[index]
         path = self.root / name
         size = image_size(path)
-        return Sample(
-            key=name,
-            size=size,
-            image=partial(read_image, path),
-            instances=tuple(person_instance(person, size, self.guess_heads) for person in persons),
-            path=str(path),
-        )
+        instances = tuple(person_instance(person, size) for person in persons)
+        return image_sample(name, path, size, instances=instances)
 
-    @property
-    def groups(self) -> list[str]:
-        return [name for name, _ in self._images]
+    def group(self, index: int) -> str:
+        return self._images[index][0]
 
     @property
     def persons(self) -> list[Person]:
         """All people, in the order of the samples."""
         return [person for _, persons in self._images for person in persons]
 
-    @property
-    def folder(self) -> Path:
-        return self.root
-
-    def check(self) -> Summary:
-        """Reads every image; also reports what was mended, and people with more annotators than usual."""
+    def findings(self) -> list[Finding]:
+        """What was mended, people with more annotators than usual, and those without a head box."""
         findings = self._tally.findings()
         crowded = [person for person in self.persons if len(person.gaze) > MOST_ANNOTATORS]
         if crowded:
             what = f"person with more than {MOST_ANNOTATORS} annotators, for which the public evaluations have no room"
             findings.append(Finding("warning", what, f"row {crowded[0].row}", len(crowded)))
-        findings += head_findings(self)
-        return check_samples(self.sample, len(self), findings, self.dropped)
+        return [*findings, *head_findings(self)]
 
 
 def head_findings(reader: Reader) -> list[Finding]:

@@ -7,16 +7,16 @@ Rows have no header. Columns of both parts: path, id, body box (x, y, width, hei
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
 
 from gensight.errors import DataError
 from gensight.readers.shared.gaze_annotations import Person, Tally, sound_corners
 from gensight.readers.shared.listings import read_text
+from gensight.readers.shared.mat_files import read_mat
 from gensight.samples import Array
 
 TRAIN_COLUMNS, TEST_COLUMNS = 17, 16
@@ -31,7 +31,7 @@ def read_annotations(path: Path, tally: Tally) -> list[Person]:
         DataError: The file is missing, is none of these, or a row of it isn't.
     """
     if path.suffix == ".mat":
-        return read_mat(path, tally)
+        return _mat_persons(path, tally)
     rows = list(csv.reader(io.StringIO(read_text(path))))  # read_text drops the byte order mark
     rows = [row for row in rows if row]
     if not rows:
@@ -48,9 +48,8 @@ def read_annotations(path: Path, tally: Tally) -> list[Person]:
         raise DataError(f"{len(rows[odd - 1])} columns instead of {columns}", where=f"{path}, row {odd}")
     table = _numbers(rows, columns, path)
     paths = [row[0].replace("\\", "/") for row in rows]
-    if columns == TRAIN_COLUMNS:
-        return _train_persons(paths, table, [row[15] for row in rows], path, tally)
-    return _test_persons(paths, table, [row[14] for row in rows], path, tally)
+    persons = _train_persons if columns == TRAIN_COLUMNS else _test_persons
+    return [person for person in persons(paths, table, path, tally) if person is not None]
 
 
 def _numbers(rows: Sequence[Sequence[str]], columns: int, path: Path) -> Array:
@@ -68,11 +67,8 @@ def _numbers(rows: Sequence[Sequence[str]], columns: int, path: Path) -> Array:
     raise AssertionError("a table that could not be converted has a row that cannot")
 
 
-def _train_persons(
-    paths: Sequence[str], table: Array, sources: Sequence[str], path: Path, tally: Tally
-) -> list[Person]:
-    persons = []
-    for number, (name, values, source) in enumerate(zip(paths, table, sources, strict=True), 1):
+def _train_persons(paths: Sequence[str], table: Array, path: Path, tally: Tally) -> Iterator[Person | None]:
+    for number, (name, values) in enumerate(zip(paths, table, strict=True), 1):
         where, inout = f"{path.name}, row {number}", float(values[13])
         if inout == _INVALID:
             tally.drop("marked invalid (inout is -1)", where)
@@ -82,26 +78,19 @@ def _train_persons(
         gaze = values[7:9][None] if inout == _IN else np.zeros((0, 2))
         if inout == _IN and not _labelled(gaze[0], where, tally):
             continue
-        person = _person(name, number, values, gaze, inout == _IN, source, where, tally)
-        if person is not None:
-            persons.append(person)
-    return persons
+        yield _person(name, number, values, gaze, inout == _IN, where, tally)
 
 
-def _test_persons(paths: Sequence[str], table: Array, sources: Sequence[str], path: Path, tally: Tally) -> list[Person]:
+def _test_persons(paths: Sequence[str], table: Array, path: Path, tally: Tally) -> Iterator[Person | None]:
     """One person per (path, eye x): several people of one image have rows of their own."""
     groups: dict[tuple[str, float], list[int]] = {}
     for index, (name, values) in enumerate(zip(paths, table, strict=True)):
         if _labelled(values[7:9], f"{path.name}, row {index + 1}", tally):
             groups.setdefault((name, float(values[5])), []).append(index)
-    persons = []
     for (name, _), indices in groups.items():
         first = indices[0]
         where = f"{path.name}, row {first + 1}"
-        person = _person(name, first + 1, table[first], table[indices, 7:9], True, sources[first], where, tally)
-        if person is not None:
-            persons.append(person)
-    return persons
+        yield _person(name, first + 1, table[first], table[indices, 7:9], True, where, tally)
 
 
 def _labelled(gaze: Array, where: str, tally: Tally) -> bool:
@@ -119,7 +108,7 @@ def _labelled(gaze: Array, where: str, tally: Tally) -> bool:
 
 
 def _person(
-    name: str, number: int, values: Array, gaze: Array, in_frame: bool, source: str, where: str, tally: Tally
+    name: str, number: int, values: Array, gaze: Array, in_frame: bool, where: str, tally: Tally
 ) -> Person | None:
     head = sound_corners(values[9:13], where, tally)
     if head is None:
@@ -135,39 +124,20 @@ def _person(
         head=head,
         number=int(values[0]),
         row=number,
-        source=source,
     )
 
 
-def read_mat(path: Path, tally: Tally) -> list[Person]:
-    """The persons of the original test2_annotations.mat. It has no head boxes.
-
-    Raises:
-        DataError: The file is missing, or is not that file.
-    """
-    if not path.is_file():
-        raise DataError("file not found", where=path, hint="check the path")
-    try:
-        found = scipy.io.loadmat(path, squeeze_me=False)
-    except (ValueError, TypeError, NotImplementedError, OSError, EOFError) as error:
-        raise DataError(f"cannot be read as a MATLAB file: {error}", where=path) from error
-    missing = [key for key in _MAT_KEYS if key not in found]
-    if missing:
-        raise DataError(f"not GazeFollow's test annotations: there is no {', '.join(missing)}", where=path)
-    columns = [found[key].ravel() for key in _MAT_KEYS]
+def _mat_persons(path: Path, tally: Tally) -> list[Person]:
+    """The persons of the original test2_annotations.mat. It has no head boxes."""
+    columns = [column.ravel() for column in read_mat(path, _MAT_KEYS)]
     persons = []
     for number, (name, gaze, eye, body) in enumerate(zip(*columns, strict=True), 1):
         points = np.asarray(gaze, dtype=np.float64).reshape(-1, 2)
         kept = [_labelled(point, f"{path.name}, person {number}", tally) for point in points]
         if any(kept):
-            persons.append(
-                Person(str(_first(name)), points[kept], True, _flat(eye, 2), _flat(body, 4), number=number, row=number)
-            )
+            image = str(np.asarray(name).ravel()[0])
+            persons.append(Person(image, points[kept], True, _flat(eye, 2), _flat(body, 4), number=number, row=number))
     return persons
-
-
-def _first(value: Any) -> Any:
-    return np.asarray(value).ravel()[0]
 
 
 def _flat(value: Any, count: int) -> Array:
@@ -187,5 +157,5 @@ def format_rows(persons: Iterable[Person], part: str) -> str:
             columns = start + [f"{value:.17g}" for value in (*body, *eye, *gaze)] + head
             if part == "train":
                 columns.append("1" if person.in_frame else "0")
-            lines.append(",".join([*columns, person.source or "synthetic", "False"]))
+            lines.append(",".join([*columns, "synthetic", "False"]))
     return "".join(f"{line}\n" for line in lines)

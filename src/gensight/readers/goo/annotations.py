@@ -1,12 +1,9 @@
 """GOO's annotation files: pickles, read without executing code from them, or the same records as json.
 
-A pickle may name any function to be called while it is read. `read_records` follows none but the few that rebuild
-numbers and arrays of numbers; anything else is refused by its name.
+Of what a pickle may name, `read_records` follows only what rebuilds arrays of numbers.
 """
 
-import io
 import json
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from numpy._core import multiarray, numeric
 
 from gensight.errors import DataError
 from gensight.files.atomic import read_json, write_json
+from gensight.readers.shared.pickles import RefusedPickleError, read_pickle
 
 # Both names that numpy's own pickles go by, before and since its second version.
 _ARRAYS: dict[str, Any] = {
@@ -31,20 +29,6 @@ _KNOWN: dict[str, Any] = {
     "builtins.tuple": tuple,
     "collections.OrderedDict": dict,
 }
-_DAMAGED = (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, IndexError, KeyError, MemoryError,
-            UnicodeDecodeError, OverflowError)  # fmt: skip
-
-
-class _NumbersOnly(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        known = _KNOWN.get(f"{module}.{name}")
-        if known is None:
-            raise _RefusedError(f"{module}.{name}")
-        return known
-
-
-class _RefusedError(Exception):
-    """The pickle names something that is no number, text, list, dictionary or array."""
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:
@@ -64,15 +48,10 @@ def read_records(path: Path) -> list[dict[str, Any]]:
 
 def _unpickle(path: Path) -> Any:
     try:
-        return _NumbersOnly(io.BytesIO(path.read_bytes()), encoding="latin1").load()
-    except _RefusedError as error:
-        raise DataError(
-            f"the pickle references `{error}`, which is not allowed: nothing was executed",
-            where=path,
-            hint="do not open this file with other tools; get it from the authors' own page",
-        ) from None
-    except _DAMAGED as error:
-        raise DataError(f"the pickle is damaged: {error}", where=path, hint="download it again") from error
+        return read_pickle(path.read_bytes(), _KNOWN)
+    except RefusedPickleError as error:
+        hint = "do not open this file with other tools; get it from the authors' own page"
+        raise DataError(f"the pickle {error}", where=path, hint=hint) from error
 
 
 def _plain(value: Any) -> Any:

@@ -6,7 +6,6 @@ the head, -1), `gaze_item` (class of the product that is looked at), `gazeIdx` (
 """
 
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,13 +13,20 @@ import numpy as np
 
 from gensight.errors import DataError
 from gensight.files.atomic import write_json
-from gensight.files.images import image_size, read_image, write_image
-from gensight.readers.base import Reader, Summary
+from gensight.files.images import image_size, write_image
+from gensight.readers.base import Reader
 from gensight.readers.gazefollow.reader import head_findings
 from gensight.readers.goo.annotations import read_records
-from gensight.readers.shared.checking import check_samples
-from gensight.readers.shared.gaze_annotations import Tally, clip_head, files_present, sound_corners
-from gensight.readers.shared.listings import Missing, keep_present, plain_names, require_folder
+from gensight.readers.shared.checking import Finding
+from gensight.readers.shared.gaze_annotations import Tally, clip_head, sound_corners
+from gensight.readers.shared.listings import (
+    Missing,
+    files_present,
+    image_sample,
+    keep_present,
+    plain_names,
+    require_folder,
+)
 from gensight.samples import Array, Gaze, Instance, Sample
 
 FRAME = np.array([640.0, 480.0])  # width and height that the records' coordinates are in
@@ -42,7 +48,7 @@ class GooReader(Reader):
         records: Pickle or json file, from `root` or absolute.
         head: `box`, the head's own box (the last of `bboxes`), or `point`, 0.15 of the image to each side of the head's
             point, as the data set's authors evaluate.
-        missing: What to do with images that are not there: refuse (`error`), or leave them out and count (`drop`).
+        missing: Refuse (`error`) images that are not there, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the file and record that is wrong.
@@ -108,15 +114,8 @@ class GooReader(Reader):
         products = [(number, box) for number, (label, box) in enumerate(zip(labels, boxes, strict=True)) if label > 0]
         instances = [person, *(Instance(f"product-{int(labels[n]):02d}", box=box, id=n) for n, box in products)]
         gazed = [place for place, (number, _) in enumerate(products, 1) if number == record.get("gazeIdx")]
-        return Sample(
-            key=name,
-            size=size,
-            image=partial(read_image, path),
-            instances=tuple(instances),
-            group=name.rpartition("/")[0] or name,
-            path=str(path),
-            extras={GAZED: gazed[0]} if gazed else {},
-        )
+        extras = {GAZED: gazed[0]} if gazed else {}
+        return image_sample(name, path, size, instances=tuple(instances), group=self.group(index), extras=extras)
 
     def _head(self, record: dict[str, Any], boxes: Array, scale: Array) -> Array | None:
         if self.head == "point":
@@ -124,18 +123,13 @@ class GooReader(Reader):
             return np.concatenate([point - half, point + half]) * np.tile(scale, 2)
         return sound_corners(boxes[-1], "", Tally())
 
-    @property
-    def groups(self) -> list[str]:
-        return [name.rpartition("/")[0] or name for name, _ in self._records]
+    def group(self, index: int) -> str:
+        name = self._records[index][0]
+        return name.rpartition("/")[0] or name
 
-    @property
-    def folder(self) -> Path:
-        return self.root
-
-    def check(self) -> Summary:
-        """Reads every image; also reports what was mended."""
-        findings = self._tally.findings()
-        return check_samples(self.sample, len(self), [*findings, *head_findings(self)], self.dropped)
+    def findings(self) -> list[Finding]:
+        """What was mended, and people without a head box."""
+        return [*self._tally.findings(), *head_findings(self)]
 
 
 def _boxes(record: dict[str, Any]) -> Array:

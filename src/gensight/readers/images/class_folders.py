@@ -6,14 +6,12 @@ Class names are the folders' names, unless a file in ROOT maps them to words: `L
 with rows of a folder's name and its synonyms (`n01440764 tench, Tinca tinca`).
 """
 
-from functools import partial
 from pathlib import Path
 
 from gensight.errors import DataError
-from gensight.files.images import IMAGE_SUFFIXES, image_size, read_image
-from gensight.readers.base import Reader, Summary
-from gensight.readers.shared.checking import check_samples
-from gensight.readers.shared.listings import folder_names, read_text, require_folder
+from gensight.files.images import IMAGE_SUFFIXES
+from gensight.readers.base import Reader
+from gensight.readers.shared.listings import folder_names, image_sample, read_text, require_folder
 from gensight.samples import Sample
 
 MEANINGS = ("LOC_synset_mapping.txt", "words.txt")
@@ -62,19 +60,10 @@ class ImageFoldersReader(Reader):
 
     def sample(self, index: int) -> Sample:
         key, label = self._keys[index]
-        path = self._part / key
-        return Sample(key, image_size(path), partial(read_image, path), label=label, path=str(path))
+        return image_sample(key, self._part / key, label=label)
 
-    @property
-    def groups(self) -> list[str]:
-        return [key for key, _ in self._keys]
-
-    @property
-    def folder(self) -> Path:
-        return self.root
-
-    def check(self) -> Summary:
-        return check_samples(self.sample, len(self))
+    def group(self, index: int) -> str:
+        return self._keys[index][0]
 
 
 def _meanings(root: Path) -> dict[str, tuple[str, ...]]:

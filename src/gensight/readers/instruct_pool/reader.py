@@ -19,8 +19,7 @@ from gensight.errors import DataError
 from gensight.files.atomic import read_json
 from gensight.files.images import read_image
 from gensight.files.stored import Stored, tar_members
-from gensight.readers.base import Reader, Summary
-from gensight.readers.shared.checking import check_samples
+from gensight.readers.base import Reader
 from gensight.readers.shared.class_maps import BACKGROUND, SEGMENTATION, ClassMap
 from gensight.readers.voc.xml import VocFlags
 from gensight.samples import Array, Depth, Instance, Sample
@@ -79,38 +78,24 @@ class Record(msgspec.Struct):
     crowds: tuple[Crowd, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Masks:
-    """The class of each pixel, from one answer per queried class."""
-
-    answers: tuple[tuple[int, Stored], ...]  # number of the class, its answer
-    size: tuple[int, int]
-    ignored: int
-
-    def __call__(self) -> Array:
-        numbers = np.zeros(self.size, dtype=np.int32)
-        for number, answer in self.answers:
-            picture = read_picture(answer)
-            if picture.shape != (*self.size, 4):
-                raise DataError(f"an answer of {picture.shape} for an image of {self.size}", where=str(answer))
-            numbers[picture[..., 0] >= 128] = number
-            numbers[picture[..., 3] < 128] = self.ignored
-        return numbers
+def _read_classes(answers: tuple[tuple[int, Stored], ...], size: tuple[int, int], ignored: int) -> Array:
+    """The class of each pixel, from one answer for each queried class, with the number of that class."""
+    numbers = np.zeros(size, dtype=np.int32)
+    for number, answer in answers:
+        picture = read_picture(answer)
+        if picture.shape != (*size, 4):
+            raise DataError(f"an answer of {picture.shape} for an image of {size}", where=str(answer))
+        numbers[picture[..., 0] >= 128] = number
+        numbers[picture[..., 3] < 128] = ignored
+    return numbers
 
 
-@dataclass(frozen=True)
-class _Metres:
+def _read_depth(answer: Stored, scale: str, far: float) -> Depth:
     """Depth of a 16-bit answer; NaN where it is 0."""
-
-    answer: Stored
-    scale: str
-    far: float
-
-    def __call__(self) -> Depth:
-        steps = read_picture(self.answer).astype(np.float64)
-        grey = (steps - 1) / LEVELS
-        metres = grey * self.far if self.scale == "linear" else NEAR * (self.far / NEAR) ** grey
-        return Depth(np.where(steps > 0, metres, np.nan).astype(np.float32), "metric")
+    steps = read_picture(answer).astype(np.float64)
+    grey = (steps - 1) / LEVELS
+    metres = grey * far if scale == "linear" else NEAR * (far / NEAR) ** grey
+    return Depth(np.where(steps > 0, metres, np.nan).astype(np.float32), "metric")
 
 
 @dataclass(frozen=True)
@@ -201,8 +186,8 @@ class InstructPoolReader(Reader):
     name = "instruct-pool"
 
     def __init__(self, root: str | Path, part: str = "train") -> None:
-        self._root, self.part = Path(root), part
-        described = _described(self._root)
+        self.root, self.part = Path(root), part
+        described = _described(self.root)
         self._settings, self._vocabularies = described.settings, described.vocabularies
         vocabularies = self._vocabularies.values()
         self.categories = joined_names(one.categories for one in vocabularies)
@@ -213,18 +198,14 @@ class InstructPoolReader(Reader):
             for name, others in joined_synonyms(one.synonyms for one in vocabularies).items()
             if not names.issuperset(others)
         }
-        self._images = stored_images(self._root, part)
+        self._images = stored_images(self.root, part)
         if not self._images:
-            known = [name for name in PARTS if has_part(self._root, name)]
+            known = [name for name in PARTS if has_part(self.root, name)]
             what = f"the part `{part}` has no pairs" if part in known else f"there is no part `{part}`"
             raise DataError(what, where=root, choices=[name for name in known if name != part])
 
     def __len__(self) -> int:
         return len(self._images)
-
-    @property
-    def folder(self) -> Path | None:
-        return self._root
 
     def sample(self, index: int) -> Sample:
         image = self._images[index]
@@ -247,7 +228,9 @@ class InstructPoolReader(Reader):
             size=first.size,
             image=partial(read_image, image.photograph.path) if alone else partial(_photograph, image.photograph),
             instances=instances,
-            depth=None if depth is None else _Metres(depth, self._settings.depth_scale, self._settings.far),
+            depth=None
+            if depth is None
+            else partial(_read_depth, depth, self._settings.depth_scale, self._settings.far),
             label=next((one.label for _, one in by_task.get("classify", ()) if one.label), None),
             group=first.group,
             path=str(image.photograph.path) if alone else None,
@@ -257,14 +240,10 @@ class InstructPoolReader(Reader):
     def _vocabulary(self, image: StoredImage) -> _Vocabulary:
         if image.source not in self._vocabularies:
             raise DataError(
-                f"there is no source `{image.source}`", where=self._root / "dataset.json",
+                f"there is no source `{image.source}`", where=self.root / "dataset.json",
                 choices=self._vocabularies, hint=_BUILD_AGAIN,
             )  # fmt: skip
         return self._vocabularies[image.source]
-
-    def check(self) -> Summary:
-        """Reads every image and reports what is wrong with it."""
-        return check_samples(self.sample, len(self))
 
 
 def _described(root: Path) -> _Described:
@@ -291,7 +270,7 @@ def _class_map(records: Sequence[tuple[Stored, Record]], categories: Sequence[st
                 what = f"`{one.classes[0]}` is no category of this image's source"
                 raise DataError(what, where=str(answer), hint=_BUILD_AGAIN)
             answers.append((classes.index(one.classes[0]), answer))
-    return ClassMap(_Masks(tuple(answers), size, len(classes)), classes, (len(classes),))
+    return ClassMap(partial(_read_classes, tuple(answers), size, len(classes)), classes, (len(classes),))
 
 
 def _objects(records: Sequence[Record], size: tuple[int, int]) -> tuple[tuple[Instance, ...], tuple[VocFlags, ...]]:

@@ -3,51 +3,34 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 
 from gensight.errors import DataError
-from gensight.files.images import image_size, read_image
-from gensight.readers.rgbd.frames import read_depth_image
-from gensight.readers.shared.listings import MISSING_HINT, Missing, read_list
-from gensight.samples import Array, Depth, Sample, Size
-
-Packing = Literal["plain", "rotated"]
+from gensight.files.images import image_size
+from gensight.readers.rgbd.frames import MILLIMETRES, read_depth_image, to_metres
+from gensight.readers.shared.listings import MISSING_HINT, Missing, image_sample, read_list
+from gensight.samples import Depth, Sample, Size
 
 
-@dataclass(frozen=True)
-class DepthPng:
-    """A depth image that shows the same view as its colour image; its call is `Sample.depth`.
+def read_depth_png(path: Path, size: Size, rotated: bool = False, farthest: float | None = None) -> Depth:
+    """Metric depth, NaN where nothing was measured, of a PNG in millimetres with the same view as its colour image.
 
-    Attributes:
+    Args:
         path: The PNG.
-        size: (height, width) of the colour image.
-        unit: Metres per step.
-        packing: `rotated`: the number's lowest three bits were moved to the top, as SUN RGB-D stores them.
+        size: (height, width) of the colour image. DataError if the PNG has another, or is broken.
+        rotated: Whether the number's lowest three bits were moved to the top, as SUN RGB-D stores them.
         farthest: Depths beyond it, in metres, become it; None leaves them.
     """
-
-    path: Path
-    size: Size
-    unit: float = 0.001
-    packing: Packing = "plain"
-    farthest: float | None = None
-
-    def __call__(self) -> Depth:
-        """Metric, NaN where nothing was measured (0). DataError for a broken file or another size."""
-        steps = read_depth_image(self.path)
-        if steps.shape != tuple(self.size):
-            what = f"the depth image is {steps.shape[0]} x {steps.shape[1]} (height x width)"
-            raise DataError(f"{what}, but its colour image is {self.size[0]} x {self.size[1]}", where=self.path)
-        return Depth(self._metres(steps), "metric")
-
-    def _metres(self, steps: Array) -> Array:
-        if self.packing == "rotated":
-            steps = (steps >> np.uint16(3)) | (steps << np.uint16(13))
-        metres = steps.astype(np.float32) * np.float32(self.unit)
-        metres[steps == 0] = np.nan
-        return metres if self.farthest is None else np.minimum(metres, np.float32(self.farthest))
+    steps = read_depth_image(path)
+    if steps.shape != size:
+        what = f"the depth image is {steps.shape[0]} x {steps.shape[1]} (height x width)"
+        raise DataError(f"{what}, but its colour image is {size[0]} x {size[1]}", where=path)
+    if rotated:
+        steps = (steps >> np.uint16(3)) | (steps << np.uint16(13))
+    metres = to_metres(steps, MILLIMETRES)
+    return Depth(metres if farthest is None else np.minimum(metres, np.float32(farthest)), "metric")
 
 
 @dataclass(frozen=True)
@@ -81,8 +64,7 @@ def read_pairs(path: Path, root: Path, missing: Missing) -> tuple[list[DepthPair
         if absent is None:
             pairs.append(pair)
         elif missing == "error":
-            hint = MISSING_HINT
-            raise DataError(f"file not found: {absent}", where=f"{path}, row {number}", hint=hint)
+            raise DataError(f"file not found: {absent}", where=f"{path}, row {number}", hint=MISSING_HINT)
         else:
             dropped["files missing"] = dropped.get("files missing", 0) + 1
     if not pairs:
@@ -90,12 +72,9 @@ def read_pairs(path: Path, root: Path, missing: Missing) -> tuple[list[DepthPair
     return pairs, dropped
 
 
-def pair_sample(
-    root: Path, pair: DepthPair, group: str, depth: DepthPng | None = None, label: str | None = None
-) -> Sample:
-    """The sample of a pair; its key is the colour image's path without suffix."""
+def pair_sample(root: Path, pair: DepthPair, group: str, label: str | None = None, **packing: Any) -> Sample:
+    """The sample of a pair; its key is the colour image's path without suffix. `packing`: as for `read_depth_png`."""
     path = root / pair.colour
     size = image_size(path)
-    found = depth or DepthPng(root / pair.depth, size)
-    key = pair.colour.rpartition(".")[0]
-    return Sample(key, size, partial(read_image, path), depth=found, group=group, path=str(path), label=label)
+    depth = partial(read_depth_png, root / pair.depth, size, **packing)
+    return image_sample(pair.colour.rpartition(".")[0], path, size, depth=depth, group=group, label=label)

@@ -7,50 +7,37 @@ millimetres, and lists (nyu_train.txt, nyu_test.txt) of pairs and focal lengths.
 """
 
 import re
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
 from gensight.errors import DataError
-from gensight.readers.base import Reader, Summary
+from gensight.readers.base import Reader
 from gensight.readers.rgbd.depth_pngs import pair_sample, read_pairs
-from gensight.readers.shared.checking import check_samples
 from gensight.readers.shared.class_maps import SEGMENTATION, ClassMap
 from gensight.readers.shared.listings import Missing, require_folder
+from gensight.readers.shared.mat_files import read_mat
 from gensight.samples import Array, Depth, Sample
 
 UNLABELLED = "unlabelled"
 _MAT_HINT = "this is the labelled file of nyu_depth_v2, HDF5 as MATLAB 7.3 writes it"
 
 
-@dataclass(frozen=True)
-class _MatArray:
+def _read_frame(path: Path, name: str, index: int) -> Array:
     """One frame of one array of a .mat file, upright."""
-
-    path: Path
-    name: str
-    index: int
-
-    def __call__(self) -> Array:
-        try:
-            with h5py.File(self.path, "r") as file:
-                values = np.asarray(file[self.name][self.index])
-        except (OSError, KeyError) as error:
-            raise DataError(f"cannot be read: {error}", where=self.path, hint=_MAT_HINT) from error
-        return np.ascontiguousarray(values.T)  # (width, height) or (3, width, height), as MATLAB's axes come out
+    try:
+        with h5py.File(path, "r") as file:
+            values = np.asarray(file[name][index])
+    except (OSError, KeyError) as error:
+        raise DataError(f"cannot be read: {error}", where=path, hint=_MAT_HINT) from error
+    return np.ascontiguousarray(values.T)  # (width, height) or (3, width, height), as MATLAB's axes come out
 
 
-@dataclass(frozen=True)
-class _MatDepth:
-    values: _MatArray
-
-    def __call__(self) -> Depth:
-        metres = self.values().astype(np.float32)
-        return Depth(np.where(metres > 0, metres, np.float32(np.nan)), "metric")
+def _read_depth(path: Path, index: int) -> Depth:
+    metres = _read_frame(path, "depths", index).astype(np.float32)
+    return Depth(np.where(metres > 0, metres, np.float32(np.nan)), "metric")
 
 
 class NyuReader(Reader):
@@ -61,9 +48,7 @@ class NyuReader(Reader):
 
     Args:
         path: The .mat file.
-        part: `train` or `test` (the official 795 and 654), or `all`.
-        splits: The .mat file with trainNdxs and testNdxs; None: `splits.mat` beside it.
-        raw_depth: Take the sensor's own depth, which has holes, instead of the filled one.
+        part: `train` or `test` (the official 795 and 654, according to `splits.mat` beside it), or `all`.
 
     Raises:
         DataError: A file is missing, is no such file, or the parts don't fit it.
@@ -71,43 +56,31 @@ class NyuReader(Reader):
 
     name = "nyu"
 
-    def __init__(
-        self, path: str | Path, part: str = "all", splits: str | Path | None = None, raw_depth: bool = False
-    ) -> None:
+    def __init__(self, path: str | Path, part: str = "all") -> None:
         self.path = Path(path)
-        self._depth = "rawDepths" if raw_depth else "depths"
-        num, self._size, self.categories, self._scenes = _open_mat(self.path, self._depth)
+        self.root = self.path.parent
+        num, self._size, self.categories, self._scenes = _open_mat(self.path)
         self._indices = list(range(num))
         if part != "all":
-            source = self.path.with_name("splits.mat") if splits is None else Path(splits)
-            self._indices = _official(source, part, num)
+            self._indices = _official(self.path.with_name("splits.mat"), part, num)
 
     def __len__(self) -> int:
         return len(self._indices)
 
     def sample(self, index: int) -> Sample:
         frame = self._indices[index]
+        classes = partial(_read_frame, self.path, "labels", frame)
         return Sample(
             f"nyu-{frame + 1:04d}",
             self._size,
-            _MatArray(self.path, "images", frame),
-            depth=_MatDepth(_MatArray(self.path, self._depth, frame)),
-            group=self._scenes[frame],
-            extras={
-                SEGMENTATION: ClassMap(_MatArray(self.path, "labels", frame), (UNLABELLED, *self.categories), (0,))
-            },
+            partial(_read_frame, self.path, "images", frame),
+            depth=partial(_read_depth, self.path, frame),
+            group=self.group(index),
+            extras={SEGMENTATION: ClassMap(classes, (UNLABELLED, *self.categories), (0,))},
         )
 
-    @property
-    def groups(self) -> list[str]:
-        return [self._scenes[frame] for frame in self._indices]
-
-    @property
-    def folder(self) -> Path:
-        return self.path.parent
-
-    def check(self) -> Summary:
-        return check_samples(self.sample, len(self))
+    def group(self, index: int) -> str:
+        return self._scenes[self._indices[index]]
 
 
 class NyuRawReader(Reader):
@@ -116,7 +89,7 @@ class NyuRawReader(Reader):
     Args:
         root: The folder that the list's paths count from.
         part: Name of the list without `.txt`: `nyu_train` or `nyu_test`.
-        missing: What to do with pairs whose files are not there: refuse (`error`), or leave out and count (`drop`).
+        missing: Refuse (`error`) pairs whose files are not there, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the list and row that is wrong.
@@ -133,19 +106,10 @@ class NyuRawReader(Reader):
         return len(self._pairs)
 
     def sample(self, index: int) -> Sample:
-        pair = self._pairs[index]
-        return pair_sample(self.root, pair, _scene(pair.colour))
+        return pair_sample(self.root, self._pairs[index], self.group(index))
 
-    @property
-    def groups(self) -> list[str]:
-        return [_scene(pair.colour) for pair in self._pairs]
-
-    @property
-    def folder(self) -> Path:
-        return self.root
-
-    def check(self) -> Summary:
-        return check_samples(self.sample, len(self), dropped=self.dropped)
+    def group(self, index: int) -> str:
+        return _scene(self._pairs[index].colour)
 
 
 def _scene(path: str) -> str:
@@ -154,20 +118,20 @@ def _scene(path: str) -> str:
     return re.sub(r"(_\d{4})(?:[a-z]|_\d{2})?(_out)?$", r"\1", folder) or path
 
 
-def _open_mat(path: Path, depth: str) -> tuple[int, tuple[int, int], tuple[str, ...], list[str]]:
+def _open_mat(path: Path) -> tuple[int, tuple[int, int], tuple[str, ...], list[str]]:
     """(number of frames, their size, class names, scenes)."""
     if not path.is_file():
         raise DataError("file not found", where=path, hint="name nyu_depth_v2_labeled.mat")
     try:
         with h5py.File(path, "r") as file:
-            required = ("images", depth, "labels", "names", "scenes")
+            required = ("images", "depths", "labels", "names", "scenes")
             absent = [name for name in required if name not in file]
             if absent:
                 raise DataError(f"the file has no {' and no '.join(absent)}", where=path, hint=_MAT_HINT)
             shape = file["images"].shape
-            frames = [file[name].shape[:1] + file[name].shape[-2:] for name in ("images", depth, "labels")]
+            frames = [file[name].shape[:1] + file[name].shape[-2:] for name in ("images", "depths", "labels")]
             if len(shape) != 4 or shape[1] != 3 or len(set(frames)) > 1:
-                what = f"images, {depth} and labels do not fit: {', '.join(str(of) for of in frames)}"
+                what = f"images, depths and labels do not fit: {', '.join(str(of) for of in frames)}"
                 raise DataError(what, where=path, hint=_MAT_HINT)
             names, scenes = _texts(file, "names"), _texts(file, "scenes")
     except (OSError, KeyError, ValueError) as error:
@@ -185,19 +149,8 @@ def _texts(file: h5py.File, name: str) -> list[str]:
 def _official(path: Path, part: str, num: int) -> list[int]:
     if part not in ("train", "test"):
         raise DataError(f"NYUv2 has no part `{part}`", where=path, choices=("train", "test", "all"))
-    indices = read_mat(path, f"{part}Ndxs").ravel().astype(int) - 1
+    (numbers,) = read_mat(path, [f"{part}Ndxs"], "download the official split")
+    indices = numbers.ravel().astype(int) - 1
     if not len(indices) or indices.min() < 0 or indices.max() >= num:
         raise DataError(f"{part}Ndxs does not number the file's {num} frames from 1", where=path)
     return sorted(indices.tolist())
-
-
-def read_mat(path: Path, name: str) -> Array:
-    """An array of a .mat file of MATLAB 5 (no code in it is run). DataError where it is missing or broken."""
-    try:
-        return np.asarray(loadmat(str(path), variable_names=[name])[name])
-    except FileNotFoundError as error:
-        raise DataError("file not found", where=path, hint="download the official split") from error
-    except (OSError, ValueError, NotImplementedError, TypeError, MatReadError) as error:
-        raise DataError(f"cannot be read as a .mat file: {error}", where=path) from error
-    except KeyError as error:
-        raise DataError(f"the file has no {name}", where=path) from error

@@ -10,7 +10,7 @@ must be: those frames come from the two cameras of a Kinect and are not register
 Its makers' `colour_intrinsics` (525, 525, 320, 240) and a `colour_offset` of (-0.025, 0, 0) put them right.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from gensight.errors import DataError
-from gensight.files.images import image_size, read_image
+from gensight.files.images import image_size
 from gensight.geometry import inside
-from gensight.readers.base import Finding, Reader, Summary
+from gensight.readers.base import Reader
 from gensight.readers.rgbd.frames import (
     MILLIMETRES,
     check_unit,
@@ -32,29 +32,23 @@ from gensight.readers.rgbd.frames import (
     to_metres,
 )
 from gensight.readers.rgbd.reprojection import Rig, back_project, followable, grid_points, register, visible
-from gensight.readers.shared.checking import check_samples
-from gensight.readers.shared.listings import require_folder
+from gensight.readers.shared.checking import Finding
+from gensight.readers.shared.listings import image_sample, require_folder
 from gensight.samples import Array, Depth, Provenance, Relation, Sample, Size
 
 COLOUR, DEPTH, POSE, INTRINSICS = ".color", ".depth.png", ".pose.txt", "camera-intrinsics.txt"
+GRID = (24, 32)  # rows and columns of the points that are followed from frame to frame
+TOLERANCE = 0.04  # relative difference of depths at which a point counts as hidden
 _SUFFIXES = (".png", ".jpg", ".jpeg")
 _CACHED_VIEWS = 16
 _LOOKED_AT = 3  # depth images that are checked when the folder is opened
 _REPROJECTED = Provenance("reprojection@1")
 
 
-@dataclass(frozen=True, eq=False)
-class _DepthMap:
-    """A depth image as its colour image sees the scene; its call is `Sample.depth`. `rig` is None where unknown."""
-
-    path: Path
-    unit: float
-    size: Size
-    rig: Rig | None
-
-    def __call__(self) -> Depth:
-        values = to_metres(read_depth_image(self.path), self.unit)
-        return Depth(register(values, self.rig or _same_view(values.shape, self.size), self.size), "metric")
+def _read_depth(path: Path, unit: float, size: Size, rig: Rig | None) -> Depth:
+    """A depth image as its colour image sees the scene. `rig` is None where the cameras are unknown."""
+    values = to_metres(read_depth_image(path), unit)
+    return Depth(register(values, rig or _same_view(values.shape, size), size), "metric")
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +77,6 @@ class RgbdReader(Reader):
         intrinsics: (fx, fy, cx, cy) of the depth camera as `camera-intrinsics.txt` counts, where there is no such file.
         colour_intrinsics: The same of the colour camera, where it isn't registered with the depth.
         colour_offset: (x, y, z) in metres: a point's coordinates in the colour camera minus those in the depth camera.
-        grid: Rows and columns of the points that `relation` follows.
-        tolerance: Relative difference of depths at which a point counts as hidden.
 
     Raises:
         DataError: Naming the folder or file that is wrong; also for depths that no scene has in this unit.
@@ -99,11 +91,9 @@ class RgbdReader(Reader):
         intrinsics: Sequence[float] | None = None,
         colour_intrinsics: Sequence[float] | None = None,
         colour_offset: Sequence[float] = (0.0, 0.0, 0.0),
-        grid: Size = (24, 32),
-        tolerance: float = 0.04,
     ) -> None:
         self.root = Path(root)
-        self.depth_unit, self.grid, self.tolerance = depth_unit, (grid[0], grid[1]), tolerance
+        self.depth_unit = depth_unit
         require_folder(self.root, "folder")
         self._colour = None if colour_intrinsics is None else pinhole(colour_intrinsics, self.root)
         self._offset = np.array(colour_offset, dtype=np.float64)
@@ -186,15 +176,8 @@ class RgbdReader(Reader):
             extras["pose"] = frame.pose @ _shift(-self._offset)
         if rig is not None:
             extras["intrinsics"] = rig.colour
-        return Sample(
-            frame.key,
-            size,
-            partial(read_image, frame.colour),
-            depth=_DepthMap(frame.depth, self.depth_unit, size, rig),
-            group=frame.group,
-            path=str(frame.colour),
-            extras=extras,
-        )
+        depth = partial(_read_depth, frame.depth, self.depth_unit, size, rig)
+        return image_sample(frame.key, frame.colour, size, depth=depth, group=frame.group, extras=extras)
 
     def _read_view(self, index: int) -> tuple[Array, Size]:
         """(metric depth image, size of the colour image)."""
@@ -213,33 +196,26 @@ class RgbdReader(Reader):
         rig, other_rig = self._rig(a, depth.shape, colour_size), self._rig(b, other.shape, other_colour_size)
         if rig is None or other_rig is None:
             return None
-        points, depths = followable(grid_points(depth.shape, self.grid), depth, self.tolerance)
+        points, depths = followable(grid_points(depth.shape, GRID), depth, TOLERANCE)
         places = back_project(points, depths, rig.depth)
         motion = np.linalg.inv(b.pose) @ a.pose
         moved = places @ motion[:3, :3].T + motion[:3, 3]
         starts, ends = rig.depth_to_colour(places), other_rig.depth_to_colour(moved)
-        seen = visible(moved, other, other_rig.depth, self.tolerance) & inside(ends, other_colour_size)
+        seen = visible(moved, other, other_rig.depth, TOLERANCE) & inside(ends, other_colour_size)
         shown = inside(starts, colour_size)
         tracks = np.stack([starts, np.where(seen[:, None], ends, np.nan)])[:, shown]
         return Relation("tracks", tracks, provenance=_REPROJECTED)
 
-    @property
-    def groups(self) -> list[str]:
-        return [frame.group for frame in self._frames]
+    def group(self, index: int) -> str:
+        return self._frames[index].group
 
-    @property
-    def folder(self) -> Path:
-        return self.root
-
-    def check(self) -> Summary:
-        findings: list[Finding] = []
+    def findings(self) -> Iterator[Finding]:
         for what, count in (
             ("frames without a usable pose: no correspondences", sum(f.pose is None for f in self._frames)),
             (f"frames without {INTRINSICS}: no correspondences", sum(f.intrinsics is None for f in self._frames)),
         ):
             if count:
-                findings.append(Finding("note", what, count=count))
-        return check_samples(self.sample, len(self), findings, self.dropped)
+                yield Finding("note", what, count=count)
 
 
 def _scale(size: Size, other: Size) -> Array:

@@ -7,37 +7,34 @@ machine. Depth is in millimetres with its lowest three bits moved to the top; be
 
 import os
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from gensight.errors import DataError
-from gensight.readers.base import Reader, Summary
-from gensight.readers.rgbd.depth_pngs import DepthPair, DepthPng, pair_sample, read_pairs
-from gensight.readers.rgbd.nyu import read_mat
-from gensight.readers.shared.checking import check_samples
+from gensight.readers.base import Reader
+from gensight.readers.rgbd.depth_pngs import DepthPair, pair_sample
 from gensight.readers.shared.listings import MISSING_HINT, Missing, folder_names, read_text, require_folder
+from gensight.readers.shared.mat_files import read_mat
 from gensight.samples import Sample
 
 SENSORS = ("kv1", "kv2", "realsense", "xtion")
 FARTHEST = 8.0  # metres, as the toolbox reads them
 _NYU = "kv1/NYUdata/"
+_DEPTH = "depth_bfx"  # with holes filled
 _SPLIT = "SUNRGBDtoolbox/traintestSUNRGBD/allsplit.mat"
 _VARIABLES = {"train": "alltrain", "test": "alltest"}
 
 
 class SunRgbdReader(Reader):
-    """The images of one part: colour, metric depth, and the kind of room as `Sample.label`.
+    """The images of one part but NYUv2's: colour, metric depth (holes filled), and the kind of room as `Sample.label`.
 
     Keys are paths of the colour images without suffix, from `SUNRGBD`. Groups are the folders that recordings of one
     place lie in.
 
     Args:
         root: The folder that holds `SUNRGBD` (or the sensors' folders themselves), and SUNRGBDtoolbox for its parts.
-        part: `train` or `test` of allsplit.mat, `all`, or the path of a text list of pairs (colour, depth), from root.
-        without_nyu: Leave out the images that are NYUv2's, as those do who train on NYUv2.
-        depth: `filled` (depth_bfx) or `raw` (depth).
-        missing: What to do with scenes whose files are not there: refuse (`error`), or leave out and count (`drop`).
+        part: `train` or `test` of allsplit.mat, or `all`.
+        missing: Refuse (`error`) scenes whose files are not there, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the file or folder that is wrong.
@@ -45,22 +42,13 @@ class SunRgbdReader(Reader):
 
     name = "sunrgbd"
 
-    def __init__(
-        self,
-        root: str | Path,
-        part: str = "test",
-        without_nyu: bool = True,
-        depth: Literal["filled", "raw"] = "filled",
-        *,
-        missing: Missing = "error",
-    ) -> None:
+    def __init__(self, root: str | Path, part: str = "test", *, missing: Missing = "error") -> None:
         self.root = Path(root)
         require_folder(self.root, "folder")
         self._base = self.root / "SUNRGBD" if (self.root / "SUNRGBD").is_dir() else self.root
         self.dropped: dict[str, int] = {}
-        self._depth_folder = "depth_bfx" if depth == "filled" else "depth"
-        pairs = self._listed(part, missing) if part.endswith(".txt") else self._official(part, missing)
-        kept = [pair for pair in pairs if not (without_nyu and _NYU in f"{pair.colour}")]
+        pairs = self._find_pairs(part, missing)
+        kept = [pair for pair in pairs if _NYU not in pair.colour]
         if len(kept) < len(pairs):
             self.dropped["part of NYUv2"] = len(pairs) - len(kept)
         if not kept:
@@ -69,23 +57,14 @@ class SunRgbdReader(Reader):
             )
         self._pairs = kept
 
-    def _listed(self, part: str, missing: Missing) -> list[DepthPair]:
-        """Pairs of a text list; its paths may begin with SUNRGBD/."""
-        path = self.root / part
-        root = self.root if self._base == self.root or _begins(path, "SUNRGBD/") else self._base
-        pairs, dropped = read_pairs(path, root, missing)
-        self.dropped |= dropped
-        prefix = "" if root == self._base else "SUNRGBD/"
-        return [DepthPair(pair.colour.removeprefix(prefix), pair.depth.removeprefix(prefix)) for pair in pairs]
-
-    def _official(self, part: str, missing: Missing) -> list[DepthPair]:
+    def _find_pairs(self, part: str, missing: Missing) -> list[DepthPair]:
         folders = self._folders(part)
         pairs = []
         for folder in folders:
             colour = _only_file(self._base / folder / "image")
-            depth = _only_file(self._base / folder / self._depth_folder)
+            depth = _only_file(self._base / folder / _DEPTH)
             if colour and depth:
-                pairs.append(DepthPair(f"{folder}/image/{colour}", f"{folder}/{self._depth_folder}/{depth}"))
+                pairs.append(DepthPair(f"{folder}/image/{colour}", f"{folder}/{_DEPTH}/{depth}"))
             elif missing == "error":
                 hint = MISSING_HINT
                 raise DataError("a scene without its images", where=self._base / folder, hint=hint)
@@ -104,12 +83,10 @@ class SunRgbdReader(Reader):
                         names.clear()
             return sorted(found)
         if part not in _VARIABLES:
-            hint = "or name a .txt list of pairs"
-            raise DataError(
-                f"SUN RGB-D has no part `{part}`", where=self.root, choices=("train", "test", "all"), hint=hint
-            )
+            raise DataError(f"SUN RGB-D has no part `{part}`", where=self.root, choices=("train", "test", "all"))
         path = self.root / _SPLIT
-        entries = [str(np.asarray(cell).ravel()[0]) for cell in read_mat(path, _VARIABLES[part]).ravel()]
+        (cells,) = read_mat(path, [_VARIABLES[part]], "download the toolbox, which holds the official split")
+        entries = [str(np.asarray(cell).ravel()[0]) for cell in cells.ravel()]
         folders = [entry.partition("SUNRGBD/")[2].strip("/") for entry in entries]
         if not all(folders):
             raise DataError(f"`{entries[folders.index('')]}` lies in no folder SUNRGBD", where=path)
@@ -120,38 +97,20 @@ class SunRgbdReader(Reader):
 
     def sample(self, index: int) -> Sample:
         pair = self._pairs[index]
-        plain = pair_sample(self._base, pair, _group(pair))
         scene = self._base / _scene(pair) / "scene.txt"
         label = read_text(scene).strip().replace("_", " ") if scene.is_file() else None
-        depth = DepthPng(self._base / pair.depth, plain.size, packing="rotated", farthest=FARTHEST)
-        return pair_sample(self._base, pair, _group(pair), depth, label=label or None)
+        return pair_sample(self._base, pair, self.group(index), label or None, rotated=True, farthest=FARTHEST)
 
-    @property
-    def groups(self) -> list[str]:
-        return [_group(pair) for pair in self._pairs]
-
-    @property
-    def folder(self) -> Path:
-        return self.root
-
-    def check(self) -> Summary:
-        return check_samples(self.sample, len(self), dropped=self.dropped)
+    def group(self, index: int) -> str:
+        """The folder of a SUN3D recording (`.../home_ac/home_ac_scan1/0000123-...`), else the scene's own."""
+        scene = _scene(self._pairs[index])
+        return scene.rpartition("/")[0] if "/sun3ddata/" in scene else scene
 
 
 def _scene(pair: DepthPair) -> str:
     return pair.colour.rpartition("/image/")[0]
 
 
-def _group(pair: DepthPair) -> str:
-    """The folder of a SUN3D recording (`.../home_ac/home_ac_scan1/0000123-...`), else the scene's own."""
-    scene = _scene(pair)
-    return scene.rpartition("/")[0] if "/sun3ddata/" in scene else scene
-
-
 def _only_file(folder: Path) -> str | None:
     names = folder_names(folder)
     return names[0] if names else None
-
-
-def _begins(path: Path, start: str) -> bool:
-    return path.is_file() and read_text(path).lstrip("/\\\n ").startswith(start)

@@ -6,13 +6,13 @@ for gaze and eye.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from gensight.readers.base import Finding
+from gensight.geometry import clip_box
+from gensight.readers.shared.checking import Finding
 from gensight.samples import HUMAN, Array, Gaze, Instance, Provenance, Size
 
 MOST_ANNOTATORS = 20  # maximum of the public evaluation codes
@@ -31,7 +31,6 @@ class Person:
         head: float64 (4,) corners in pixels of the image; or None.
         number: The annotation's id, or None.
         row: Line of the file, counted from 1, for messages.
-        source: Where the image came from, according to the file.
     """
 
     path: str
@@ -42,7 +41,6 @@ class Person:
     head: Array | None = None
     number: int | None = None
     row: int = 0
-    source: str = ""
 
 
 @dataclass
@@ -80,8 +78,7 @@ def clip_head(head: Array | None, size: Size) -> Array | None:
     """The part of a head box that lies in the image; None where that is less than a pixel wide or high."""
     if head is None:
         return None
-    height, width = size
-    clipped: Array = np.clip(head, 0, [width, height, width, height])
+    clipped = clip_box(head, size)
     return clipped if (clipped[2:] - clipped[:2] >= 1).all() else None
 
 
@@ -99,24 +96,24 @@ def head_around_eye(eye: Array, body: Array | None, size: Size) -> Array:
     return np.concatenate([centre - half, centre + half])
 
 
-def person_instance(person: Person, size: Size, guess_head: bool, provenance: Provenance = HUMAN) -> Instance:
-    """A person in pixels of an image of this size."""
+def person_instance(person: Person, size: Size) -> Instance:
+    """A person in pixels of an image of this size; a head without a box gets a guess around the eye."""
     height, width = size
     scale = np.array([width, height], dtype=np.float64)
     head, estimated = person.head, False
-    if head is None and guess_head and person.eye is not None:
+    if head is None and person.eye is not None:
         head, estimated = head_around_eye(person.eye, person.body, size), True
     box = None
     if person.body is not None:
         x, y, wide, high = person.body * np.tile(scale, 2)
-        box = np.clip(np.array([x, y, x + wide, y + high]), 0, np.tile(scale, 2))
+        box = clip_box(np.array([x, y, x + wide, y + high]), size)
     return Instance(
         category="person",
         box=box,
         head_box=clip_head(head, size),
         gaze=Gaze(person.gaze * scale, person.in_frame, None if person.eye is None else person.eye * scale),
         id=person.number,
-        provenance=Provenance("head box guessed from the eye", 0.5) if estimated else provenance,
+        provenance=Provenance("head box guessed from the eye", 0.5) if estimated else HUMAN,
     )
 
 
@@ -126,11 +123,3 @@ def by_image(persons: Iterable[Person]) -> dict[str, list[Person]]:
     for person in persons:
         images.setdefault(person.path, []).append(person)
     return images
-
-
-def files_present(paths: Sequence[str], root: Path) -> Callable[[str], bool]:
-    """Whether a path relative to the root is there; each folder is listed once."""
-    known: dict[Path, set[str]] = {}
-    for parent in {(root / path).parent for path in paths}:
-        known[parent] = {entry.name for entry in parent.iterdir()} if parent.is_dir() else set()
-    return lambda path: (root / path).name in known[(root / path).parent]

@@ -3,11 +3,12 @@
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from gensight.errors import DataError, did_you_mean
-from gensight.files.images import IMAGE_SUFFIXES, read_image
+from gensight.files.images import IMAGE_SUFFIXES, image_size, read_image
 from gensight.samples import Array, Sample, Size
 
 Missing = Literal["error", "drop"]  # what to do with files that are named and not there
@@ -96,6 +97,17 @@ def keep_present(
     return kept, ({f"{what} missing": len(absent)} if absent else {})
 
 
+def files_present(names: Iterable[str], root: Path) -> Callable[[str], bool]:
+    """Whether a name's file is there, below a root; each folder is listed once, which is faster than a look-up each."""
+    known = {folder: set(folder_names(root / folder)) for folder in {name.rpartition("/")[0] for name in names}}
+
+    def present(name: str) -> bool:
+        folder, _, last = name.rpartition("/")
+        return last in known[folder]
+
+    return present
+
+
 def read_sized(path: Path, size: Size, source: Path) -> Array:
     """The image, which must have the size that `source` states: otherwise its labels belong to other pixels."""
     image = read_image(path)
@@ -105,6 +117,21 @@ def read_sized(path: Path, size: Size, source: Path) -> Array:
     what = f"the upright image is {found} (height x width), but {source.name} states {size[0]} x {size[1]}"
     hint = "was it resized, or labelled without its EXIF rotation? Use the image that was labelled"
     raise DataError(what, where=path, hint=hint)
+
+
+def image_sample(key: str, path: Path, size: Size | None = None, source: Path | None = None, **known: Any) -> Sample:
+    """The sample of an image file.
+
+    Args:
+        key: Its key.
+        path: The file.
+        size: (height, width), where it has been read or stated; None: read from the file's header.
+        source: The file that states the size, which the image must have then.
+        known: The other fields of the sample.
+    """
+    size = size or image_size(path)
+    read = partial(read_image, path) if source is None else partial(read_sized, path, size, source)
+    return Sample(key, size, read, path=str(path), **known)
 
 
 def numbers(text: str, count: int, path: Path, what: str) -> list[float]:

@@ -1,13 +1,12 @@
 """Image classes for data sets that annotate objects only."""
 
 from dataclasses import replace
-from pathlib import Path
 
-from gensight.readers.base import Reader, Summary
+from gensight.readers.base import Reader, WrappedReader
 from gensight.samples import Sample
 
 
-class SingleClassReader(Reader):
+class SingleClassReader(WrappedReader):
     """A reader that labels an image with the class of its objects, if all objects are of one class.
 
     Args:
@@ -15,12 +14,8 @@ class SingleClassReader(Reader):
     """
 
     def __init__(self, reader: Reader) -> None:
-        self.reader, self.name, self.skeleton = reader, reader.name, reader.skeleton
-        self.categories, self.labels = reader.categories, reader.categories
-        self.synonyms, self.dropped = reader.synonyms, reader.dropped
-
-    def __len__(self) -> int:
-        return len(self.reader)
+        super().__init__(reader)
+        self.labels = reader.categories
 
     def sample(self, index: int) -> Sample:
         sample = self.reader.sample(index)
@@ -28,17 +23,6 @@ class SingleClassReader(Reader):
         if sample.label is not None or len(shown) != 1:
             return sample
         return replace(sample, label=next(iter(shown)))
-
-    @property
-    def groups(self) -> list[str]:
-        return self.reader.groups
-
-    @property
-    def folder(self) -> Path | None:
-        return self.reader.folder
-
-    def check(self) -> Summary:
-        return self.reader.check()
 
 
 def with_labels(reader: Reader) -> Reader:

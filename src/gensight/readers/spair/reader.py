@@ -1,13 +1,12 @@
 """SPair-71k: pairs of images of one class, with the same parts marked in both.
 
 The layout: JPEGImages/CLASS/NAME.jpg, ImageAnnotation/CLASS/NAME.json (box and numbered parts of an image),
-Layout/SIZE/PART.txt (rows ID-SOURCE-TARGET:CLASS), PairAnnotation/PART/ID-SOURCE-TARGET:CLASS.json (parts that both
+Layout/large/PART.txt (rows ID-SOURCE-TARGET:CLASS), PairAnnotation/PART/ID-SOURCE-TARGET:CLASS.json (parts that both
 images show). Points are indices of pixels, so 0.5 is added. Boxes keep their numbers as edges: published scores divide
 by their longer side just so.
 """
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,9 +14,16 @@ import msgspec
 import numpy as np
 
 from gensight.errors import DataError, did_you_mean
-from gensight.readers.base import Finding, Reader, Summary
-from gensight.readers.shared.checking import check_samples
-from gensight.readers.shared.listings import Missing, files_by_stem, keep_present, read_list, read_sized, require_folder
+from gensight.readers.base import Reader
+from gensight.readers.shared.checking import Finding
+from gensight.readers.shared.listings import (
+    Missing,
+    files_by_stem,
+    image_sample,
+    keep_present,
+    read_list,
+    require_folder,
+)
 from gensight.samples import Array, Instance, Keypoints, Relation, Sample, Visibility
 from gensight.skeletons import Skeleton
 
@@ -61,10 +67,8 @@ class SpairReader(Reader):
     Args:
         root: The folder that holds JPEGImages.
         part: `trn`, `val` or `test`.
-        size: Which lists: `large` (71 thousand pairs) or `small`.
         category: Read only the pairs of this class.
-        missing: What to do with pairs whose annotation or images are not there: refuse (`error`), or leave them out
-            and count (`drop`).
+        missing: Refuse (`error`) pairs whose annotation or images are not there, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the list and row, or the file, that is wrong.
@@ -77,7 +81,6 @@ class SpairReader(Reader):
         self,
         root: str | Path,
         part: Part = "trn",
-        size: Literal["large", "small"] = "large",
         category: str | None = None,
         *,
         missing: Missing = "error",
@@ -85,7 +88,7 @@ class SpairReader(Reader):
         self.root = Path(root)
         self.part = part
         require_folder(self.root / "JPEGImages", "folder of the images", "name the folder that holds it: SPair-71k")
-        path = self.root / "Layout" / size / f"{part}.txt"
+        path = self.root / "Layout" / "large" / f"{part}.txt"
         rows = read_list(path)
         if category is not None:
             rows = self._of_category(rows, category, path)
@@ -141,15 +144,8 @@ class SpairReader(Reader):
         size = labels.image_height, labels.image_width
         path = self.root / "JPEGImages" / kind / self._files[kind][name]
         instance = Instance(category=kind, box=np.array(labels.bndbox, dtype=np.float64), keypoints=_keypoints(labels))
-        return Sample(
-            key,
-            size,
-            partial(read_sized, path, size, self.root / "ImageAnnotation" / f"{key}.json"),
-            (instance,),
-            label=kind,
-            group=kind,
-            path=str(path),
-        )
+        source = self.root / "ImageAnnotation" / f"{key}.json"
+        return image_sample(key, path, size, source, instances=(instance,), label=kind, group=kind)
 
     def pairs(self) -> Sequence[tuple[int, int]]:
         """The pairs of the part, in the order of its list."""
@@ -171,26 +167,19 @@ class SpairReader(Reader):
             "tracks", tracks, boxes=boxes
         )  # fmt: skip
 
-    @property
-    def groups(self) -> list[str]:
-        return [key.partition("/")[0] for key in self._keys]
+    def group(self, index: int) -> str:
+        return self._keys[index].partition("/")[0]
 
-    @property
-    def folder(self) -> Path:
-        return self.root
-
-    def check(self) -> Summary:
-        """Reads every image and every pair."""
-        findings = []
+    def findings(self) -> Iterator[Finding]:
+        """Pairs whose annotation is broken, or that have no common point."""
         for first, second in self._pairs:
             try:
                 relation = self.relation(first, second)
             except DataError as error:
-                findings.append(Finding("error", error.what, error.where or ""))
+                yield Finding("error", error.what, error.where or "")
                 continue
             if relation is not None and relation.tracks is not None and not relation.tracks.size:
-                findings.append(Finding("note", "pair without a common point", self._pairs[first, second]))
-        return check_samples(self.sample, len(self), findings, self.dropped)
+                yield Finding("note", "pair without a common point", self._pairs[first, second])
 
 
 def _split_row(row: str, path: Path) -> tuple[str, str, str]:

@@ -59,8 +59,7 @@ def write_spair(
                 write_json(root / "PairAnnotation" / part / f"{pairs[-1]}.json", value | {"filename": pairs[-1]})
     if not pairs:
         raise DataError("no two samples show the same keypoint of one class", where=root)
-    for size in ("large", "small"):
-        write_text(root / "Layout" / size / f"{part}.txt", "".join(f"{row}\n" for row in pairs))
+    write_text(root / "Layout" / "large" / f"{part}.txt", "".join(f"{row}\n" for row in pairs))
     return keys
 
 

@@ -9,18 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from gensight.errors import DataError, did_you_mean
+from gensight.errors import DataError
 from gensight.files.images import image_size
-from gensight.readers.base import Reader, Summary
-from gensight.readers.shared.checking import check_samples
+from gensight.readers.base import Reader
 from gensight.readers.shared.class_maps import BACKGROUND, SEGMENTATION, ClassMap
 from gensight.readers.shared.label_maps import LabelMask, read_label_map
 from gensight.readers.shared.listings import (
     Missing,
     files_by_stem,
+    image_sample,
     keep_present,
     read_list,
-    read_sized,
     require_folder,
 )
 from gensight.readers.voc.xml import VocObject, read_annotation
@@ -45,10 +44,8 @@ class VocReader(Reader):
     Args:
         root: The folder that holds JPEGImages, such as `VOCdevkit/VOC2012`.
         part: The list: `train`, `val`, `trainval`, or any other.
-        category: Read only the images that show this class, according to CLASS_PART.txt, and only its objects.
         task: Folder of the lists: `Main`, or `Segmentation` for images that have masks.
-        missing: What to do with images or annotations that the list names and that are not there: refuse (`error`),
-            or leave them out and count (`drop`).
+        missing: Refuse (`error`) listed images or annotations that are not there, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming the file and the row or object that is wrong.
@@ -60,7 +57,6 @@ class VocReader(Reader):
         self,
         root: str | Path,
         part: str = "trainval",
-        category: str | None = None,
         task: Literal["Main", "Segmentation"] = "Main",
         *,
         missing: Missing = "error",
@@ -68,17 +64,16 @@ class VocReader(Reader):
         self.root = Path(root)
         hint = "name the folder that holds it, such as VOCdevkit/VOC2012"
         require_folder(self.root / "JPEGImages", "folder of the images", hint)
-        names, self.dropped = self._listed(part, category, task)
         source = self.root / "ImageSets" / task / f"{part}.txt"
+        names = _distinct(read_list(source), source)
         self._files = files_by_stem(self.root / "JPEGImages")
         names, absent = keep_present(names, self._files.__contains__, "images", source, missing)
         labelled = set(files_by_stem(self.root / "Annotations", (".xml",)))
         names, unlabelled = keep_present(names, labelled.__contains__, "annotations", source, missing)
-        self.dropped |= absent | unlabelled
+        self.dropped = absent | unlabelled
         self._names = names
         self._files = {name: self._files[name] for name in names}
         self._annotations = {name: read_annotation(self.root / "Annotations" / f"{name}.xml") for name in names}
-        self._category = category
         self.categories = self._categories()
         self._masked = self._with_maps("SegmentationObject")
         self._segmented = self._with_maps("SegmentationClass")
@@ -87,38 +82,8 @@ class VocReader(Reader):
             others |= dict.fromkeys(sorted({one.name for one in annotation.objects} - {*VOC_CLASSES, *others}))
         self._class_names = (BACKGROUND, *VOC_CLASSES, *others)
 
-    def _listed(self, part: str, category: str | None, task: str) -> tuple[list[str], dict[str, int]]:
-        """Names of a list; of a class's list only those with 1."""
-        lists = self.root / "ImageSets" / task
-        if category is None:
-            return _distinct(read_list(lists / f"{part}.txt"), lists / f"{part}.txt"), {}
-        path = lists / f"{category}_{part}.txt"
-        if not path.is_file() and (lists / f"{part}.txt").is_file():
-            known = sorted(stem.removesuffix(f"_{part}") for stem in files_by_stem(lists, (".txt",))
-                           if stem.endswith(f"_{part}"))  # fmt: skip
-            hint = did_you_mean(category, known) or f"is there a {path.name}?"
-            raise DataError(f"there is no list of `{category}` in `{part}`", where=lists, choices=known, hint=hint)
-        kept, counts = [], {f"no {category}": 0, f"only difficult {category}": 0}
-        for row, line in enumerate(read_list(path), start=1):
-            name, _, flag = line.partition(" ")
-            match flag.strip():
-                case "1":
-                    kept.append(name)
-                case "-1":
-                    counts[f"no {category}"] += 1
-                case "0":
-                    counts[f"only difficult {category}"] += 1
-                case other:
-                    hint = "rows are a name and -1, 0 or 1"
-                    raise DataError(f"`{other}` is no label of an image", where=f"{path}, row {row}", hint=hint)
-        if not kept:
-            raise DataError(f"the list has no image with a {category}", where=path)
-        return _distinct(kept, path), {reason: count for reason, count in counts.items() if count}
-
     def _categories(self) -> tuple[str, ...]:
         """VOC's own classes, if there are no others."""
-        if self._category is not None:
-            return (self._category,)
         found = {one.name for annotation in self._annotations.values() for one in annotation.objects}
         return VOC_CLASSES if found <= set(VOC_CLASSES) else tuple(sorted(found))
 
@@ -134,23 +99,12 @@ class VocReader(Reader):
         path = self.root / "JPEGImages" / self._files[name]
         source = self.root / "Annotations" / f"{name}.xml"
         size = annotation.size or image_size(path)
-        chosen = [
-            (number, one)
-            for number, one in enumerate(annotation.objects, start=1)
-            if self._category is None or one.name == self._category
-        ]
-        extras: dict[str, object] = {"voc_flags": tuple(one.flags for _, one in chosen)}
+        extras: dict[str, object] = {"voc_flags": tuple(one.flags for one in annotation.objects)}
         if name in self._segmented:
             numbers = partial(read_label_map, self.root / "SegmentationClass" / f"{name}.png", size)
             extras[SEGMENTATION] = ClassMap(numbers, self._class_names)
-        return Sample(
-            name,
-            size,
-            partial(read_sized, path, size, source),
-            tuple(self._instance(name, number, one, size) for number, one in chosen),
-            path=str(path),
-            extras=extras,
-        )
+        instances = tuple(self._instance(name, number, one, size) for number, one in enumerate(annotation.objects, 1))
+        return image_sample(name, path, size, source, instances=instances, extras=extras)
 
     def _instance(self, name: str, number: int, one: VocObject, size: tuple[int, int]) -> Instance:
         mask = None
@@ -158,16 +112,8 @@ class VocReader(Reader):
             mask = LabelMask(self.root / "SegmentationObject" / f"{name}.png", size, number)
         return Instance(category=one.name, box=one.box.copy(), head_box=one.head_box, mask=mask)
 
-    @property
-    def groups(self) -> list[str]:
-        return list(self._names)
-
-    @property
-    def folder(self) -> Path:
-        return self.root
-
-    def check(self) -> Summary:
-        return check_samples(self.sample, len(self), dropped=self.dropped)
+    def group(self, index: int) -> str:
+        return self._names[index]
 
 
 def _distinct(names: list[str], path: Path) -> list[str]:

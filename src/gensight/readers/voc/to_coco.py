@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 from gensight.files.atomic import write_json
 from gensight.files.progress import progress
-from gensight.readers.coco.rle import encode_mask
+from gensight.readers.coco.writer import annotation
 from gensight.readers.voc.reader import VocReader
 from gensight.readers.voc.xml import VocFlags
-from gensight.samples import Instance, Sample
+from gensight.samples import Instance
 
 Task = Literal["Main", "Segmentation"]
 Difficult = Literal["keep", "ignore", "drop"]
@@ -51,11 +51,11 @@ def voc_to_coco(
         assert sample.path is not None  # VOC's images are files
         height, width = sample.size
         images.append({"id": len(images) + 1, "file_name": Path(sample.path).name, "height": height, "width": width})
-        for instance, flags in _objects(sample):
+        for instance, flags in zip(sample.instances or (), sample.extras["voc_flags"], strict=True):
             if flags.difficult and difficult == "drop":
                 continue
             ids = {"id": len(entries) + 1, "image_id": len(images), "category_id": numbers[instance.category]}
-            entries.append(ids | _annotation(instance, flags, difficult == "ignore"))
+            entries.append(_annotation(instance, flags, difficult == "ignore") | ids)
     value = {
         "info": {"description": f"PASCAL VOC, ImageSets/{task}/{part}.txt"},
         "images": images,
@@ -66,23 +66,6 @@ def voc_to_coco(
     return len(images), len(entries)
 
 
-def _objects(sample: Sample) -> list[tuple[Instance, VocFlags]]:
-    return list(zip(sample.instances or (), sample.extras["voc_flags"], strict=True))
-
-
 def _annotation(instance: Instance, flags: VocFlags, ignore: bool) -> dict[str, Any]:
-    assert instance.box is not None  # VOC's objects have boxes
-    x_min, y_min, x_max, y_max = (float(edge) for edge in instance.box)
-    entry: dict[str, Any] = {
-        "bbox": [x_min, y_min, x_max - x_min, y_max - y_min],
-        "area": (x_max - x_min) * (y_max - y_min),
-        "iscrowd": int(ignore and flags.difficult),
-        **{name: int(getattr(flags, name)) for name in FLAGS},
-    }
-    if flags.pose:
-        entry["pose"] = flags.pose
-    if instance.mask is not None:
-        mask = instance.mask()
-        if mask.any():  # an object that others hide has a box only
-            entry |= {"segmentation": encode_mask(mask), "area": float(mask.sum())}
-    return entry
+    more = {"iscrowd": int(ignore and flags.difficult), **{name: int(getattr(flags, name)) for name in FLAGS}}
+    return annotation(instance) | more | ({"pose": flags.pose} if flags.pose else {})

@@ -17,8 +17,8 @@ from gensight.files.videos import VIDEO_SUFFIXES
 from gensight.prediction.sources import open_source as open_single
 from gensight.readers.annotated.reader import AnnotatedReader, is_annotated, read_description
 from gensight.readers.base import Reader
+from gensight.readers.footage.recordings import video_files
 from gensight.readers.footage.video import VideoReader
-from gensight.readers.footage.videos import VideosReader
 from gensight.readers.images.folder import FolderReader
 from gensight.samples import Sample
 
@@ -191,7 +191,7 @@ def open_source(path: Path, frames: bool = False, step: int = 1) -> LabellingSou
         except DataError:
             if not any(found.suffix.lower() in VIDEO_SUFFIXES for found in path.rglob("*")):
                 raise
-        return VideoFiles(path, VideosReader(path, step).videos, step, single=False)
+        return VideoFiles(path, [VideoReader(video, step) for video in video_files(path)], step, single=False)
     if open_single(path).frame_rate is not None:
         return VideoFiles(path.parent, [VideoReader(path, step)], step, single=True)
     return ImageFiles(path.parent, [path.name], single=True)
