@@ -35,6 +35,7 @@ from gensight.methods.instruct.one_step import OneStep
 from gensight.methods.landmarks.jitter import JitterRange
 from gensight.methods.landmarks.keypoints import LandmarkKeypoints
 from gensight.methods.landmarks.method import Landmarks
+from gensight.methods.landmarks.separation_loss import Adversary
 from gensight.methods.readout.method import Part, Readout
 from gensight.transforms.thin_plate_spline import WarpRange
 
@@ -48,7 +49,7 @@ def build_method(config: RunConfig, backbone: Backbone, encoding: Encoding) -> M
             return _readout(config, method, backbone, encoding)
         case LandmarksConfig():
             assert isinstance(encoding, LandmarkPairs)  # the schema has seen to it
-            share = method.warp_share if encoding.pairs == "both" else 0.0
+            share = 0.5 if encoding.pairs == "both" else 0.0
             return _landmarks(config, method, len(encoding.skeleton), backbone, share)
         case LandmarkKeypointsConfig():
             num_values = sum(spec.channels for spec in encoding.outputs.values())
@@ -152,38 +153,15 @@ def _landmarks(
     if method.background != "none":
         units["background's coarsest scale"] = 8
     _fit_size(config, units)
-    warp, jitter, adversary = method.warp, method.jitter, method.adversary
     return Landmarks(
         backbone,
         num_landmarks,
-        encoder=method.encoder,
-        shape_widths=method.shape_widths,
-        appearance_channels=method.appearance_channels,
-        appearance_width=method.appearance_width,
-        decoder_widths=method.decoder_widths,
-        spade_width=method.spade_width,
-        covariance=method.covariance,
-        variance=method.variance,
-        variance_floor=method.variance_floor,
-        background=method.background,
-        background_width=method.background_width,
-        perceptual=method.perceptual,
-        vgg_weights=method.vgg_weights,
-        level_weights=method.level_weights,
-        perceptual_weight=method.perceptual_weight,
-        equivariance=method.equivariance,
-        separation=method.separation,
-        separation_reach=method.separation_reach,
-        warp=WarpRange(warp.num_points, warp.bend, warp.rotation, warp.scale, warp.translation),
-        flip=warp.flip,
+        **method.model_dump(exclude={"kind", "warp", "jitter", "adversary"}),
+        warp=WarpRange(**method.warp.model_dump(exclude={"flip"})),
+        flip=method.warp.flip,
         warp_share=warp_share,
-        jitter=JitterRange(jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue),
-        jitter_targets=jitter.targets,
-        adversary=adversary.weight,
-        adversary_scales=adversary.num_scales,
-        adversary_layers=adversary.num_layers,
-        adversary_width=adversary.width,
-        adversary_loss=adversary.loss,
+        jitter=JitterRange(**method.jitter.model_dump()),
+        adversary=Adversary(**method.adversary.model_dump()),
     )
 
 

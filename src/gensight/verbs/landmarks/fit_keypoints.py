@@ -232,7 +232,6 @@ def _keypoint_config(trained: TrainedRun, data: Data, regressor: Regressor) -> R
                 "kind": "landmark-keypoints",
                 "landmarks": method.model_dump(),
                 "num_landmarks": pairs.num_landmarks,
-                "regressor": regressor,
             },
         }
     )
