@@ -28,7 +28,7 @@ from gensight.methods.base import Method
 from gensight.methods.classifier.method import Classifier
 from gensight.methods.gaze.convolutional import ConvolutionalGaze
 from gensight.methods.gaze.diffusion import DiffusionGaze
-from gensight.methods.gaze.encoders import BackboneSceneAndHead, SceneAndHead
+from gensight.methods.gaze.encoders import SceneAndHead
 from gensight.methods.gaze.frozen import FrozenGaze
 from gensight.methods.instruct.many_steps import ManySteps
 from gensight.methods.instruct.one_step import OneStep
@@ -110,28 +110,17 @@ def _gaze(
     if isinstance(method, GazeFrozenConfig):
         _fit_size(config, {"backbone's stride": backbone.stride})
         return FrozenGaze(backbone, grid, **method.model_dump(exclude={"kind"}))
-    encoder: SceneAndHead | BackboneSceneAndHead
-    directions = method.direction_weight > 0
-    if method.encoder == "backbone":
-        _fit_size(config, {"backbone's stride": backbone.stride})
-        encoder = BackboneSceneAndHead(backbone, positions=method.positions, directions=directions)
-    else:
-        encoder = SceneAndHead(
-            method.encoder,
-            method.layout,
-            method.positions,
-            method.weights,
-            method.freeze_scene,
-            method.freeze_head,
-            directions,
-        )
-    own = method.model_dump(exclude={"kind", *_ENCODER_FIELDS})
-    if isinstance(method, GazeConvolutionalConfig):
-        return ConvolutionalGaze(encoder, grid, **own)
-    return DiffusionGaze(encoder, grid, **own)
-
-
-_ENCODER_FIELDS = ("encoder", "layout", "positions", "weights", "freeze_scene", "freeze_head")
+    encoder = SceneAndHead(
+        method.encoder,
+        method.layout if isinstance(method, GazeDiffusionConfig) else "attended",
+        method.weights,
+        method.freeze_scene,
+        method.freeze_head,
+        directions=method.direction_weight > 0,
+    )
+    own = method.model_dump(exclude={"kind", "layout", "encoder", "weights", "freeze_scene", "freeze_head"})
+    made = DiffusionGaze if isinstance(method, GazeDiffusionConfig) else ConvolutionalGaze
+    return made(encoder, grid, **own)
 
 
 def _strides(config: RunConfig) -> dict[str, int]:
