@@ -105,11 +105,10 @@ class Landmarks(Method):
         self.perceptual_weight = perceptual_weight
         self.equivariance, self.separation, self.adversary = equivariance, separation, adversary
         self.warp, self.flip, self.warp_share, self.jitter = warp, flip, warp_share, jitter
-        shape = (
-            FeatureShape(backbone, num_landmarks, shape_widths[0])
-            if encoder == "backbone"
-            else ImageShape(num_landmarks, shape_widths)
-        )
+        if encoder == "backbone":
+            shape: FeatureShape | ImageShape = FeatureShape(backbone, num_landmarks, shape_widths[0])
+        else:
+            shape = ImageShape(num_landmarks, shape_widths)
         self.model = LandmarkModel(
             shape,
             num_landmarks,
@@ -125,9 +124,7 @@ class Landmarks(Method):
         self.space = None if encoder == "backbone" else _space(perceptual, backbone, vgg_weights)
         if adversary.weight:
             self.optimizer_groups = ("model", "discriminator")
-            self.discriminator = PatchDiscriminator(
-                num_landmarks, adversary.num_scales, adversary.num_layers, adversary.width
-            )
+            self.discriminator = PatchDiscriminator(num_landmarks, adversary)
         # Frames, their reconstructions and maps, for the discriminator's turn with the same batch; gone when that is.
         self._redrawn: WeakKeyDictionary[Batch, tuple[Tensor, Tensor, Tensor]] = WeakKeyDictionary()
 

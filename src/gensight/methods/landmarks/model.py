@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gensight.backbones.base import Backbone, Layer
+from gensight.heads.maps import resize
 from gensight.methods.landmarks.networks import Decoder, UNet
 from gensight.methods.landmarks.parts import Landmarks, pool, read_landmarks, render, spatial_softmax
 
@@ -81,12 +82,8 @@ class FeatureShape(nn.Module):
         """(B, C, h, w): all layers at the finest one's resolution, each image's channels at variance 1."""
         with torch.no_grad():
             maps: Mapping[str, Tensor] = self.backbone.features(images).maps
-            finest = max((tuple(m.shape[-2:]) for m in maps.values()), key=lambda size: size[0])
-            raised = [
-                functional.interpolate(maps[la.name].float(), size=finest, mode="bilinear", align_corners=False)
-                for la in self.layers
-            ]
-            return functional.instance_norm(torch.cat(raised, dim=1))
+            finest = max(((m.shape[-2], m.shape[-1]) for m in maps.values()), key=lambda size: size[0])
+            return functional.instance_norm(torch.cat([resize(maps[la.name].float(), finest) for la in self.layers], 1))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Maps (B, K, h, w) before the softmax, and the backbone's features."""
