@@ -65,7 +65,7 @@ def fit_keypoints(
     if not all(part.strip().isdigit() and int(part) > 0 for part in counts.split(",")):
         raise ConfigError(f"`{counts}` is no list of numbers of frames", where="--labels", hint="for example 5,20,92")
 
-    from gensight.verbs.landmarks.fit_keypoints import fit_keypoints as run_fit
+    from gensight.verbs.landmarks import fit_keypoints as run_fit
     from gensight.verbs.outcome import outcome_text
 
     numbers = [int(part) for part in counts.split(",")]
@@ -86,7 +86,7 @@ def dump(
     device: Device = "auto",
 ) -> None:
     """Write each frame's landmarks, covariances, confidence and equivariance error as a table."""
-    from gensight.verbs.landmarks.tables import dump as run_dump
+    from gensight.verbs.landmarks import dump as run_dump
 
     typer.echo(run_dump(run, source, out, device))
 
@@ -106,7 +106,7 @@ def transfer(
     device: Device = "auto",
 ) -> None:
     """Redraw the subject of one image or video in the pose of another, or in all poses of a video."""
-    from gensight.verbs.landmarks.tables import transfer as run_transfer
+    from gensight.verbs.landmarks import transfer as run_transfer
 
     typer.echo(run_transfer(run, pose, looks, out, device))
 
@@ -123,6 +123,6 @@ def page(
     device: Device = "auto",
 ) -> None:
     """Write a page of landmarks, part maps, masks, reconstructions and equivariance errors."""
-    from gensight.verbs.landmarks.tables import page as run_page
+    from gensight.verbs.landmarks import page as run_page
 
     typer.echo(run_page(run, source, out, frames, device))
