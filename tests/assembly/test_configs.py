@@ -33,6 +33,7 @@ from gensight.engine.module import Optimisation
 from gensight.errors import ConfigError
 from gensight.loading.views import ViewPolicy
 from gensight.methods.landmarks.jitter import JitterRange
+from gensight.methods.landmarks.separation_loss import Adversary
 from gensight.methods.readout.method import Part
 from gensight.readers.base import Reader, Summary
 from gensight.readers.davis.writer import write_davis
@@ -65,8 +66,6 @@ CHOOSES = {"painted.tasks", "instruct.way"}  # which constructors are called
 ELSEWHERE = {
     "tiny.layers": "see the test of presets",
     "diffusers.layers": "see the test of presets",
-    "landmark-keypoints.regressor": "says how the weights were fitted",
-    "landmark-keypoints.landmarks.warp_share": "of training",
 }
 
 
@@ -120,7 +119,7 @@ def calls_of(recipe: RunConfig, axis: str) -> Spy:
                 assembly.views.build_policy(recipe)
             case "method":
                 encoding = build_encoding(recipe, NAMED["coco-17"])
-                spy.watch(patch, assembly.methods, lambda one: one in (Part, WarpRange, JitterRange))
+                spy.watch(patch, assembly.methods, lambda one: one in (Part, WarpRange, JitterRange, Adversary))
                 spy.watch(patch, assembly.methods, lambda one: isinstance(one, type) and issubclass(one, nn.Module)
                           and one not in (DiffusionBackbone, assembly.methods.Method), unmade)  # fmt: skip
                 build_method(recipe, StubBackbone(), encoding)

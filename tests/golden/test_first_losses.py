@@ -40,6 +40,7 @@ from gensight.diffusion.schedules import betas
 from gensight.encodings.heatmap import Heatmap
 from gensight.engine.module import Optimisation
 from gensight.loading.draw_order import DrawOrder
+from gensight.loading.stream import CaseBatches
 from gensight.methods.base import Method
 from gensight.methods.instruct import many_steps
 from gensight.methods.landmarks import method as landmarks

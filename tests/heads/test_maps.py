@@ -22,7 +22,7 @@ def test_output_lies_on_the_grid_asked_for(grid_size):
 
 
 def test_tanh():
-    head = MapHead(6, 3, widths=(5, 4), activation="tanh")
+    head = MapHead(6, 3, widths=(5, 4), tanh=True)
     x = torch.randn(2, 6, 7, 9) * 100
     plain = MapHead(6, 3, widths=(5, 4))
     plain.load_state_dict(head.state_dict())

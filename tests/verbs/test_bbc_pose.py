@@ -12,9 +12,9 @@ from gensight.config.loading.loader import load_recipe
 from gensight.errors import DataError
 from gensight.files.images import write_image
 from gensight.loading.stream import each_once
+from gensight.prediction.landmark_run import LandmarkRun
 from gensight.readers.bbc_pose import BBC_7, BbcPoseReader, crop_box
-from gensight.verbs.landmarks.fit_keypoints import fit_keypoints
-from gensight.verbs.landmarks.run import LandmarkRun
+from gensight.verbs.landmarks import fit_keypoints
 from gensight.verbs.train import train
 
 HEIGHT, WIDTH = 60, 80

@@ -164,6 +164,8 @@ def test_a_training_gone_on_with_ends_with_the_same_weights(tmp_path: Path, meth
         ({"view": {"size": [64, 64], "augment": {"rotation": 10}}}, "not by rotation"),
         ({"method": {"kind": "gaze-diffusion", "target": "epsilon", "zero_terminal_snr": True}}, "don't go together"),
         ({"method": {"kind": "gaze-diffusion", "loss": "kl", "weighting": "snr"}}, "means nothing"),
+        ({"method": {"kind": "gaze-diffusion", "attention": [True]}}, "attention has 1 scales, widths 4"),
+        ({"method": {"kind": "gaze-diffusion", "sample_steps": 1001}}, "exceeds train_steps=1000"),
         ({"method": {"kind": "gaze-diffusion", "freeze_scene": True}}, "a frozen encoder needs weights"),
         ({"method": {"kind": "gaze-frozen", "width": 10, "num_heads": 4}}, "not a multiple of num_heads"),
     ],

@@ -6,15 +6,15 @@ import pytest
 
 from gensight.config.loading.loader import load_recipe
 from gensight.config.schema import RunConfig
-from gensight.verbs.landmarks.fit_keypoints import fit_keypoints
+from gensight.verbs.landmarks import fit_keypoints
 from gensight.verbs.train import train
 from tests.backbones.test_transformers_encoder import save as save_classifier
 from tests.pipelines import save_pipeline
-from tests.verbs.landmarks.test_tables import LABELS
-from tests.verbs.landmarks.test_tables import SMALL as LANDMARKS
 from tests.verbs.small_recipe import small_recipe
 from tests.verbs.test_classify import recipe as classifier_recipe
 from tests.verbs.test_gaze import recipe as gaze_recipe
+from tests.verbs.test_landmarks import LABELS
+from tests.verbs.test_landmarks import SMALL as LANDMARKS
 
 PROTOCOLS = {"protocols": ["mean-px"], "baselines": []}
 

@@ -29,13 +29,14 @@ from gensight.methods.base import Method
 from gensight.methods.classifier.method import Classifier
 from gensight.methods.gaze.convolutional import ConvolutionalGaze
 from gensight.methods.gaze.diffusion import DiffusionGaze
-from gensight.methods.gaze.encoders import BackboneSceneAndHead, SceneAndHead
+from gensight.methods.gaze.encoders import SceneAndHead
 from gensight.methods.gaze.frozen import FrozenGaze
 from gensight.methods.instruct.many_steps import ManySteps
 from gensight.methods.instruct.one_step import OneStep
 from gensight.methods.landmarks.jitter import JitterRange
 from gensight.methods.landmarks.keypoints import LandmarkKeypoints
 from gensight.methods.landmarks.method import Landmarks
+from gensight.methods.landmarks.separation_loss import Adversary
 from gensight.methods.readout.method import Part, Readout
 from gensight.transforms.thin_plate_spline import WarpRange
 
@@ -49,7 +50,7 @@ def build_method(config: RunConfig, backbone: Backbone, encoding: Encoding) -> M
             return _readout(config, method, backbone, encoding)
         case LandmarksConfig():
             assert isinstance(encoding, LandmarkPairs)  # the schema has seen to it
-            share = method.warp_share if encoding.pairs == "both" else 0.0
+            share = 0.5 if encoding.pairs == "both" else 0.0
             return _landmarks(config, method, len(encoding.skeleton), backbone, share)
         case LandmarkKeypointsConfig():
             num_values = sum(spec.channels for spec in encoding.outputs.values())
@@ -101,24 +102,17 @@ def _gaze(
     if isinstance(method, GazeFrozenConfig):
         _fit_size(config, {"backbone's stride": backbone.stride})
         return FrozenGaze(backbone, grid, **_options(method))
-    encoder: SceneAndHead | BackboneSceneAndHead
-    directions = method.direction_weight > 0
-    if method.encoder == "backbone":
-        _fit_size(config, {"backbone's stride": backbone.stride})
-        encoder = BackboneSceneAndHead(backbone, positions=method.positions, directions=directions)
-    else:
-        encoder = SceneAndHead(
-            method.encoder,
-            method.layout,
-            method.positions,
-            method.weights,
-            method.freeze_scene,
-            method.freeze_head,
-            directions,
-        )
-    own = _options(method, "encoder", "layout", "positions", "weights", "freeze_scene", "freeze_head")
-    way = ConvolutionalGaze if isinstance(method, GazeConvolutionalConfig) else DiffusionGaze
-    return way(encoder, grid, **own)
+    encoder = SceneAndHead(
+        method.encoder,
+        method.layout if isinstance(method, GazeDiffusionConfig) else "attended",
+        method.weights,
+        method.freeze_scene,
+        method.freeze_head,
+        directions=method.direction_weight > 0,
+    )
+    own = _options(method, "layout", "encoder", "weights", "freeze_scene", "freeze_head")
+    made = DiffusionGaze if isinstance(method, GazeDiffusionConfig) else ConvolutionalGaze
+    return made(encoder, grid, **own)
 
 
 def _strides(config: RunConfig) -> dict[str, int]:
@@ -140,21 +134,15 @@ def _landmarks(
     if method.background != "none":
         units["background's coarsest scale"] = 8
     _fit_size(config, units)
-    warp, jitter, adversary = method.warp, method.jitter, method.adversary
     return Landmarks(
         backbone,
         num_landmarks,
-        **_options(method, "warp", "warp_share", "jitter", "adversary"),
-        warp=WarpRange(**_options(warp, "flip")),
-        flip=warp.flip,
+        **_options(method, "warp", "jitter", "adversary"),
+        warp=WarpRange(**_options(method.warp, "flip")),
+        flip=method.warp.flip,
         warp_share=warp_share,
-        jitter=JitterRange(**_options(jitter, "targets")),
-        jitter_targets=jitter.targets,
-        adversary=adversary.weight,
-        adversary_scales=adversary.num_scales,
-        adversary_layers=adversary.num_layers,
-        adversary_width=adversary.width,
-        adversary_loss=adversary.loss,
+        jitter=JitterRange(**_options(method.jitter)),
+        adversary=Adversary(**_options(method.adversary)),
     )
 
 

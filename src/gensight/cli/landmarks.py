@@ -48,7 +48,7 @@ def fit_keypoints(
     if 0 in numbers:
         raise ConfigError("no keypoints are fitted to 0 frames", where="--labels", hint="for example 5,20,92")
 
-    from gensight.verbs.landmarks.fit_keypoints import fit_keypoints as run_fit
+    from gensight.verbs.landmarks import fit_keypoints as run_fit
     from gensight.verbs.outcome import outcome_text
 
     fitted = run_fit(run, labels, overrides or [], regressor, numbers, out, device, blocks, typer.echo)  # type: ignore[arg-type]
@@ -63,7 +63,7 @@ def dump(
     device: Device = "auto",
 ) -> None:
     """Write each frame's landmarks, covariances, confidence and equivariance error as a table."""
-    from gensight.verbs.landmarks.tables import dump as run_dump
+    from gensight.verbs.landmarks import dump as run_dump
 
     typer.echo(run_dump(run, source, out, device))
 
@@ -77,7 +77,7 @@ def transfer(
     device: Device = "auto",
 ) -> None:
     """Redraw the subject of one image or video in the pose of another, or in all poses of a video."""
-    from gensight.verbs.landmarks.tables import transfer as run_transfer
+    from gensight.verbs.landmarks import transfer as run_transfer
 
     typer.echo(run_transfer(run, pose, looks, out, device))
 
@@ -91,6 +91,6 @@ def page(
     device: Device = "auto",
 ) -> None:
     """Write a page of landmarks, part maps, masks, reconstructions and equivariance errors."""
-    from gensight.verbs.landmarks.tables import page as run_page
+    from gensight.verbs.landmarks import page as run_page
 
     typer.echo(run_page(run, source, out, frames, device))

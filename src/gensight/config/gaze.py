@@ -19,12 +19,6 @@ from gensight.config.fields import (
 )
 from gensight.config.sections import EncodingFacts, EncodingSection, MethodSection
 
-_DIRECTION_WEIGHT = Field(
-    default=0.0,
-    description="Weight of the head's direction, learned from its close-up; fields along it are shown beside the scene "
-    "(Lian et al., 2018). 0: neither, as published.",
-)
-
 
 class GazeMapConfig(EncodingSection):
     """Where a person looks: a heatmap for each head, and whether the target is in the image."""
@@ -49,12 +43,6 @@ class GazeMapConfig(EncodingSection):
     quantised: Flag = Field(
         default=False, description="The kernel of the public codes, whose peak is off by up to a cell."
     )
-    decoder: Literal["argmax", "dark"] = Field(
-        default="argmax", description="argmax: the largest cell's centre; dark: refined within it."
-    )
-    teach_empty: Flag = Field(
-        default=False, description="Whether a target out of frame is trained as an empty map, or ignored."
-    )
     head_size: ImageSize | None = Field(
         default=None, description="Height and width of the head's close-up, in pixels; none: as view.size."
     )
@@ -76,11 +64,20 @@ class GazeMapConfig(EncodingSection):
         return None if self.head_size in (None, view_size) else "encoding.head_size differs from view.size"
 
 
-class GazeFrozenConfig(MethodSection):
+class _GazeMethod(MethodSection):
+    encodings: ClassVar[tuple[str, ...]] = ("gaze",)
+    in_frame_weight: NonNegative = Field(default=1.0, description="Weight of the in/out loss.")
+    direction_weight: NonNegative = Field(
+        default=0.0,
+        description="Weight of the head's direction, learned from its close-up; fields along it are shown beside the "
+        "scene (Lian et al., 2018). 0: neither, as published.",
+    )
+
+
+class GazeFrozenConfig(_GazeMethod):
     """A few transformer layers on the backbone's features, with the head as a prompt (Gaze-LLE)."""
 
     kind: Literal["gaze-frozen"] = "gaze-frozen"
-    encodings: ClassVar[tuple[str, ...]] = ("gaze",)
     width: PositiveInteger = Field(default=256, description="Channels of the tokens; a multiple of `num_heads`.")
     num_blocks: PositiveInteger = Field(default=3, description="Transformer blocks.")
     num_heads: PositiveInteger = Field(default=8, description="Attention heads of each.")
@@ -88,12 +85,9 @@ class GazeFrozenConfig(MethodSection):
     close_up: NonNegativeInteger = Field(
         default=0, description="Tokens along each side of the head's close-up; 0: none, as published."
     )
-    drop_path: Share = Field(default=0.1, lt=1, description="Largest probability of leaving out a block, in training.")
     loss: Literal["bce", "softmax"] = Field(
         default="bce", description="bce: each cell by itself, as published; softmax: one choice among cells."
     )
-    in_frame_weight: NonNegative = Field(default=1.0, description="Weight of the in/out loss.")
-    direction_weight: NonNegative = _DIRECTION_WEIGHT
 
     @model_validator(mode="after")
     def _heads_fit(self) -> "GazeFrozenConfig":
@@ -107,18 +101,12 @@ class GazeFrozenConfig(MethodSection):
         return None
 
 
-class _Encoders(MethodSection):
-    encodings: ClassVar[tuple[str, ...]] = ("gaze",)
-    encoder: Literal["resnet50", "small", "backbone"] = Field(
+class _Encoders(_GazeMethod):
+    encoder: Literal["resnet50", "small"] = Field(
         default="resnet50",
-        description="Encoders of scene and head: two ResNet-50 with a fifth stage, two small ones, or the recipe's "
-        "backbone (which the others leave unused).",
+        description="Encoders of scene and head: two ResNet-50 with a fifth stage, or two small ones. The recipe's "
+        "backbone is left unused.",
     )
-    layout: Literal["tokens", "attended"] = Field(
-        default="tokens",
-        description="attended: the scene is first weighted by attention from the head.",
-    )
-    positions: Flag = Field(default=True, description="Whether tokens get positional embeddings.")
     weights: FolderOrId | None = Field(
         default=None, description="Hub id or folder of ImageNet weights, such as microsoft/resnet-50; none: random."
     )
@@ -129,30 +117,24 @@ class _Encoders(MethodSection):
     def _weights_fit(self) -> "_Encoders":
         if self.weights is not None and self.encoder != "resnet50":
             raise ValueError(f"weights={self.weights} are a ResNet-50's, but encoder={self.encoder}")
-        if self.encoder == "backbone" and (self.freeze_scene or self.freeze_head):
-            raise ValueError("freeze_scene and freeze_head mean the ResNets; backbone.trainable is for a backbone")
         if (self.freeze_scene or self.freeze_head) and self.weights is None:
             raise ValueError("a frozen encoder needs weights: without them it would stay random")
         return self
 
 
 class GazeConvolutionalConfig(_Encoders):
-    """One shot: the decoder of Chong et al. (2020) on a scene and a head encoder."""
+    """One shot: Chong et al. (2020); the head's attention over the scene, then a convolutional decoder."""
 
     kind: Literal["gaze-convolutional"] = "gaze-convolutional"
-    layout: Literal["tokens", "attended"] = Field(
-        default="attended",
-        description="attended: the scene is first weighted by attention from the head.",
-    )
-    map_weight: Positive = Field(default=100.0, description="Weight of the heatmap's squared error.")
-    in_frame_weight: NonNegative = Field(default=1.0, description="Weight of the in/out loss.")
-    direction_weight: NonNegative = _DIRECTION_WEIGHT
 
 
 class GazeDiffusionConfig(_Encoders):
     """A U-Net that denoises the heatmap under cross-attention to the scene and the head."""
 
     kind: Literal["gaze-diffusion"] = "gaze-diffusion"
+    layout: Literal["tokens", "attended"] = Field(
+        default="tokens", description="attended: the scene is first weighted by attention from the head."
+    )
     widths: Widths = Field(default=(8, 16, 24, 32), description="Channels of the U-Net at each scale, finest first.")
     attention: tuple[Flag, ...] = Field(
         default=(False, True, True, False), description="Which scales attend to the tokens; the middle always does."
@@ -179,7 +161,6 @@ class GazeDiffusionConfig(_Encoders):
     snr_limit: Positive = Field(default=5.0, description="k of min-snr and max-snr.")
     point_weight: NonNegative = Field(default=0.0, description="Weight of the squared distance of the estimated point.")
     in_frame_weight: NonNegative = Field(default=0.01, description="Weight of the in/out loss.")
-    direction_weight: NonNegative = _DIRECTION_WEIGHT
     beside: NonNegativeInteger = Field(
         default=0,
         description="Channels of scene and head that the U-Net sees at each cell beside the noisy map; 0: none, as "

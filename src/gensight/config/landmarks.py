@@ -21,8 +21,6 @@ from gensight.config.sections import MethodSection
 class WarpConfig(Section):
     """A random warp of an image: a turn, an enlargement, a shift, and thin-plate splines on top."""
 
-    num_points: PositiveInteger = Field(default=10, ge=2, description="Control points along each side.")
-    bend: NonNegative = Field(default=2 / 128, description="Largest shift of a control point, as a share of the side.")
     rotation: Number = Field(default=22.5, ge=0, le=180, description="Largest rotation, in degrees, either way.")
     scale: tuple[Positive, Positive] = Field(default=(1.05, 1.15), description="Smallest and largest enlargement.")
     translation: Share = Field(default=10 / 128, description="Largest shift, as a share of the side.")
@@ -81,9 +79,6 @@ class LandmarksConfig(MethodSection):
         "pictures).",
     )
     variance: Positive = Field(default=0.008, description="Of a fixed landmark; the image's sides run from -1 to 1.")
-    variance_floor: Positive = Field(
-        default=5e-4, description="Least variance of a fitted landmark along any direction; reported where it binds."
-    )
     background: Literal["none", "full", "low-resolution", "recorded"] = Field(
         default="full",
         description="Whether the background is painted separately, so that landmarks avoid it; low-resolution: mask "
@@ -108,11 +103,7 @@ class LandmarksConfig(MethodSection):
         default=0.0,
         description="Weight of the penalty on landmarks that lie close together, which else may all follow one point.",
     )
-    separation_reach: Positive = Field(
-        default=0.2, description="How close that is; the image's sides run from -1 to 1."
-    )
     warp: WarpConfig = Field(default=WarpConfig(), description="Of warped pairs and of the equivariance error.")
-    warp_share: Share = Field(default=0.5, description="Of encoding.pairs=both, how many pairs are warped.")
     jitter: JitterConfig = Field(default=JitterConfig(), description="Colours of the image that gives the pose.")
     adversary: AdversaryConfig = Field(default=AdversaryConfig(), description="The discriminator and its loss.")
 
@@ -146,8 +137,3 @@ class LandmarkKeypointsConfig(MethodSection):
     encodings: ClassVar[tuple[str, ...]] = ("points",)
     landmarks: LandmarksConfig = Field(default=LandmarksConfig(), description="The landmarks that it reads.")
     num_landmarks: PositiveInteger = Field(default=30, description="How many there are.")
-    regressor: Literal["linear", "linear-corner", "affine", "ridge"] = Field(
-        default="ridge",
-        description="linear: no intercept, origin at the view's centre; linear-corner: no intercept, origin at its top "
-        "left; affine: with intercept; ridge: with intercept, shrunk by leave-one-out error.",
-    )

@@ -5,7 +5,6 @@ jitter and flips included; `head_in_scene` maps it into the scene, so that no se
 """
 
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from gensight.encodings.base import Encoding, OutputSpec
 from gensight.encodings.grids import map_array
 from gensight.encodings.heatmap import gaussians
 from gensight.encodings.panels import Panel, sheet
-from gensight.encodings.peaks import dark, largest_cells
+from gensight.encodings.peaks import largest_cells
 from gensight.geometry import (
     box_image_to_model,
     box_model_to_image,
@@ -29,43 +28,31 @@ from gensight.samples import Array, Gaze, Instance, Item, Prediction, Sample, Sc
 
 MAP, IN_FRAME, POINT, EYE = "gaze", "in_frame", "gaze_point", "eye"
 SCENE, HEAD = 0, 1  # slots of an item
-Decoder = Literal["argmax", "dark"]
 
 
 class GazeMap(Encoding):
     """A heatmap of the target over the scene, and the probability that there is one in the image.
 
-    Targets: `gaze` (1, grid) with weight 0 where the target is out of frame (or 1 with an empty map, if `teach_empty`);
-    `in_frame` (1,); `gaze_point` (2,), x and y as shares of the scene's width and height; and `eye` (2,), where the eye
-    lies in the close-up, as shares of its sides, with weight 0 where it is unlabelled. Several annotators give the mean
-    of their Gaussians, scaled to a peak of 1.
+    Targets: `gaze` (1, grid) with weight 0 where the target is out of frame; `in_frame` (1,); `gaze_point` (2,), x and
+    y as shares of the scene's width and height; and `eye` (2,), where the eye lies in the close-up, as shares of its
+    sides, with weight 0 where it is unlabelled. Several annotators give the mean of their Gaussians, scaled to a peak
+    of 1.
 
-    Decoding reads the map's peak: `argmax`, the centre of the largest cell (exact to half a cell), or `dark`, refined
-    within a cell. Public codes decode to the cell's upper left corner; their protocols do so too, from the map that the
-    prediction keeps.
+    Decoding reads the centre of the map's largest cell (exact to half a cell). Public codes decode to the cell's upper
+    left corner; their protocols do so too, from the map that the prediction keeps.
 
     Args:
         grid: (height, width) of the map in cells, whatever the view's size.
         sigma: The Gaussian's standard deviation in cells.
         quantised: The kernel of the public codes instead of an exact Gaussian: 6 sigma + 1 cells wide, its centre at
             the cell's corner below the target (so its peak is off by up to a cell).
-        decoder: As above.
-        teach_empty: Whether a target that is out of frame is supervised with an empty map, or not at all.
     """
 
     name = "gaze"
     num_samples = 2
 
-    def __init__(
-        self,
-        grid: Size = (64, 64),
-        sigma: float = 3.0,
-        quantised: bool = False,
-        decoder: Decoder = "argmax",
-        teach_empty: bool = False,
-    ) -> None:
+    def __init__(self, grid: Size = (64, 64), sigma: float = 3.0, quantised: bool = False) -> None:
         self.grid, self.sigma, self.quantised = (grid[0], grid[1]), sigma, quantised
-        self.decoder, self.teach_empty = decoder, teach_empty
 
     @property
     def outputs(self) -> dict[str, OutputSpec]:
@@ -101,10 +88,9 @@ class GazeMap(Encoding):
                 cells = model_to_grid(points[seen], view.model_size, self.grid)
                 values = self._draw(cells)
                 point = points[seen].mean(0) / np.array(view.model_size[::-1])
-        supervised = shown or (self.teach_empty and where is not None)
         return {
             MAP: torch.from_numpy(values),
-            f"{MAP}_weight": torch.full((1, 1, 1), float(supervised)),
+            f"{MAP}_weight": torch.full((1, 1, 1), float(shown)),
             IN_FRAME: torch.tensor([float(shown)]),
             f"{IN_FRAME}_weight": torch.tensor([float(where is not None)]),
             POINT: torch.from_numpy(point.astype(np.float32)),
@@ -129,7 +115,7 @@ class GazeMap(Encoding):
         """
         values, view = map_array(outputs[MAP], 1, self.grid, MAP), views[SCENE]
         values = np.nan_to_num(values)
-        cells = dark(values, self.sigma) if self.decoder == "dark" else largest_cells(values)[0] + 0.5
+        cells = largest_cells(values)[0] + 0.5
         probability = float(outputs[IN_FRAME].float().clamp(0, 1))
         spread = outputs.get("spread")
         subject = item.subject

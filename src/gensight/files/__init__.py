@@ -4,6 +4,7 @@
 - `hashing`: content hashes of files and of plain values.
 - `images`: image files -> upright uint8 RGB, and back.
 - `videos`: video files -> frames, streamed or by index, and back.
+- `tables`: rows -> csv or Parquet.
 - `columns`: named arrays in one memory-mapped file; where the cache folder is.
 - `store`: memory-mapped tensors for the feature cache.
 """

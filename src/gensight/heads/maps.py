@@ -1,14 +1,10 @@
 """From aggregated features to output maps."""
 
-from typing import Literal, assert_never
-
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from gensight.samples import Size
-
-Activation = Literal["tanh"]
 
 
 class MapHead(nn.Module):
@@ -21,37 +17,27 @@ class MapHead(nn.Module):
         in_channels: Channels of the aggregated features.
         out_channels: Number of maps.
         widths: Channels after the first and the second convolution.
-        activation: `tanh` for image-like targets in [-1, 1], None for heatmaps.
+        tanh: Whether the last step is a tanh: for image-like targets in [-1, 1].
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        widths: tuple[int, int] = (128, 32),
-        activation: Activation | None = None,
+        self, in_channels: int, out_channels: int, widths: tuple[int, int] = (128, 32), tanh: bool = False
     ) -> None:
         super().__init__()
         self.first = nn.Conv2d(in_channels, widths[0], 3, padding=1)
         self.second = nn.Conv2d(widths[0], widths[1], 3, padding=1)
         self.last = nn.Conv2d(widths[1], out_channels, 1)
-        self.activation = activation
+        self.tanh = tanh
 
     def forward(
         self, aggregated: Float[Tensor, "batch channels height width"], grid_size: Size | None = None
     ) -> Float[Tensor, "batch maps grid_height grid_width"]:
         """Maps on `grid_size`, or on the input's own grid if None."""
         hidden = functional.silu(self.first(aggregated))
-        if grid_size is not None and tuple(hidden.shape[-2:]) != grid_size:
+        if grid_size is not None:
             hidden = resize(hidden, grid_size)
         maps: Tensor = self.last(functional.silu(self.second(hidden)))
-        match self.activation:
-            case None:
-                return maps
-            case "tanh":
-                return maps.tanh()
-            case _:
-                assert_never(self.activation)
+        return maps.tanh() if self.tanh else maps
 
 
 def resize(

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from gensight.backbones.base import Backbone
 from gensight.diffusion.sampling import Sampling
 from gensight.loading.stream import Batches
 from gensight.methods.loss import Loss
@@ -47,9 +48,12 @@ class Method(nn.Module, ABC):
             sampling: Changes to the method's own `sampling`, for this call; a method that samples nothing ignores it.
         """
 
-    @abstractmethod
     def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
-        """torch.optim's parameter groups of an optimizer group: `params`, and `lr_scale` for a rate of its own."""
+        """torch.optim's parameter groups of an optimizer group: `params`, and `lr_scale` for a rate of its own.
+
+        By default all that is trained, at the full rate.
+        """
+        return [{"params": [p for p in self.parameters() if p.requires_grad], "lr_scale": 1.0}]
 
     def trained_state(self) -> dict[str, Tensor]:
         """The tensors that a run saves: parameters that are trained, and buffers of the trained modules.
@@ -71,6 +75,16 @@ class Method(nn.Module, ABC):
         if missing or unexpected:
             raise KeyError(f"missing tensors {missing[:5]}, unexpected tensors {unexpected[:5]}")
         self.load_state_dict(state, strict=False)
+
+
+def heads_and_backbone(method: Method, backbone: Backbone) -> list[dict[str, Any]]:
+    """Parameter groups of a method with an attribute `backbone`: a diffusion model's weights move at a tenth."""
+    own = [p for name, p in method.named_parameters() if not name.startswith("backbone.") and p.requires_grad]
+    pretrained = [p for p in backbone.parameters() if p.requires_grad]
+    groups: list[dict[str, Any]] = [{"params": own, "lr_scale": 1.0}]
+    if pretrained:
+        groups.append({"params": pretrained, "lr_scale": 1.0 if backbone.time_channels is None else 0.1})
+    return groups
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@
   image compares. `instructions.py`, `pairs.py`, `sampling_choice.py` resolve its parts against a run.
 - `predictor.py`: `Predictor`, requests about images -> predictions, batch by batch; `batch_predictor.py` below it, from
   batches to predictions; `merging.py`, the answers to one image's items as one.
-- `trained_run.py`: `TrainedRun`, what `gensight.load` gives.
+- `trained_run.py`: `TrainedRun`, what `gensight.load` gives; `landmark_run.py`: a run of landmarks.
 - `sources.py`, `pixels.py`: images, folders, videos, arrays and boxes of the user.
 - `jobs.py`: several runs on one source; `shared_backbone.py`: on one backbone's pass.
 - `exporting.py`: a run as ONNX networks.

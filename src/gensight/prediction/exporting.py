@@ -81,7 +81,7 @@ def networks(trained: TrainedRun) -> list[Network]:
     method, size = trained.method.to("cpu").eval(), trained.config.view.size
     match method:
         case FrozenGaze() | ConvolutionalGaze():
-            return [Network("model", _OneShotGaze(method, size), _gaze_inputs(trained), (MAP, IN_FRAME))]
+            return [Network("model", _OneShotGaze(method), _gaze_inputs(trained), (MAP, IN_FRAME))]
         case DiffusionGaze():
             encoder, inputs = _GazeEncoder(method), _gaze_inputs(trained)
             condition = dict(zip(("tokens", "maps"), _shapes(encoder, inputs)[1:], strict=False))
@@ -206,17 +206,12 @@ class _ImageNetwork(nn.Module):
 
 
 class _OneShotGaze(nn.Module):
-    def __init__(self, method: FrozenGaze | ConvolutionalGaze, size: Size) -> None:
+    def __init__(self, method: FrozenGaze | ConvolutionalGaze) -> None:
         super().__init__()
-        self.method, self.size = method, size
+        self.method = method
 
     def forward(self, scene: Tensor, head: Tensor, head_box: Tensor) -> tuple[Tensor, Tensor]:
-        method = self.method
-        if isinstance(method, ConvolutionalGaze):
-            maps, inside = method.read(method.encoder.encode(scene, head, head_box).joint)
-            return maps, inside.sigmoid()[:, None]
-        near = method.backbone.features(head).maps if method.close_up else None
-        answers = method.answers(*method.read(method.backbone.features(scene).maps, near, head_box, self.size))
+        answers = self.method.read(scene, head, head_box)
         return answers[MAP], answers[IN_FRAME]
 
 

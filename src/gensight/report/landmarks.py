@@ -48,14 +48,19 @@ def write_landmark_page(name: str, frames: Sequence[Frame], out: Path) -> Path:
     """Writes the page; a landmark whose mask is below one half on average is marked as background."""
     rows = []
     for frame in frames:
-        pictures = [("frame", frame.image), ("landmarks", draw_landmarks(frame)), ("part maps", draw_parts(frame))]
-        if frame.mask is not None:
-            pictures.append(("mask", _grey(frame.mask)))
-        if frame.redrawn is not None:
-            pictures.append(("reconstruction", frame.redrawn))
+        mask = None if frame.mask is None else np.repeat((frame.mask * 255).round().astype(np.uint8)[..., None], 3, 2)
+        pictures = {
+            "frame": frame.image,
+            "landmarks": draw_landmarks(frame),
+            "part maps": draw_parts(frame),
+            "mask": mask,
+            "reconstruction": frame.redrawn,
+        }
         cells = "".join(
-            f'<figure><img src="{data_uri(_enlarged(picture))}" alt="{title}"><figcaption>{title}</figcaption></figure>'
-            for title, picture in pictures
+            f'<figure><img src="{data_uri(picture.repeat(MAGNIFY, 0).repeat(MAGNIFY, 1))}" alt="{title}">'
+            f"<figcaption>{title}</figcaption></figure>"
+            for title, picture in pictures.items()
+            if picture is not None
         )
         rows.append(f'<h2>{html.escape(frame.key)}</h2><div class="row">{cells}</div>')
     text = (
@@ -66,34 +71,26 @@ def write_landmark_page(name: str, frames: Sequence[Frame], out: Path) -> Path:
     return out
 
 
-def foreground_shares(frames: Sequence[Frame]) -> Array | None:
-    """(K,) mean of the mask at each landmark's place; None without masks."""
-    shares = []
-    for frame in frames:
-        if frame.mask is None:
-            return None
-        height, width = frame.mask.shape
-        x = np.clip(frame.points[:, 0].astype(int), 0, width - 1)
-        y = np.clip(frame.points[:, 1].astype(int), 0, height - 1)
-        shares.append(frame.mask[y, x])
-    return np.asarray(np.mean(shares, axis=0))
-
-
 def _table(frames: Sequence[Frame]) -> str:
     errors = np.mean([frame.errors for frame in frames], axis=0)
     travel = np.std([frame.points for frame in frames], axis=0).mean(-1)
-    shares = foreground_shares(frames)
-    rows = []
-    for number, error in enumerate(errors):
-        place = "" if shares is None else f"<td>{shares[number]:.2f}</td><td>{_place(float(shares[number]))}</td>"
-        rows.append(f"<tr><td>{number}</td><td>{error:.2f}</td><td>{travel[number]:.1f}</td>{place}</tr>")
-    more = "" if shares is None else "<th>mask</th><th>lies on</th>"
-    head = f"<tr><th>landmark</th><th>equivariance error, px</th><th>travel, px</th>{more}</tr>"
-    return f"<p>{len(frames)} frames; px of the model's view.</p><table>{head}{''.join(rows)}</table>"
+    masked = frames[0].mask is not None
+    heads = ["landmark", "equivariance error, px", "travel, px", *(["mask", "lies on"] if masked else [])]
+    lines = ["".join(f"<th>{head}</th>" for head in heads)]
+    shares = np.mean([_mask_at_points(frame) for frame in frames], axis=0) if masked else errors
+    for number, (error, moved, share) in enumerate(zip(errors, travel, shares, strict=True)):
+        cells = [str(number), f"{error:.2f}", f"{moved:.1f}"]
+        if masked:
+            cells += [f"{share:.2f}", "subject" if share >= 0.5 else "background"]
+        lines.append("".join(f"<td>{cell}</td>" for cell in cells))
+    rows = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f"<p>{len(frames)} frames; px of the model's view.</p><table>{rows}</table>"
 
 
-def _place(share: float) -> str:
-    return "subject" if share >= 0.5 else "background"
+def _mask_at_points(frame: Frame) -> Array:
+    assert frame.mask is not None
+    x, y = np.clip(frame.points.astype(int), 0, np.array(frame.mask.shape[::-1]) - 1).T
+    return np.asarray(frame.mask[y, x])
 
 
 def draw_landmarks(frame: Frame) -> Array:
@@ -110,13 +107,4 @@ def draw_parts(frame: Frame) -> Array:
     scaled = frame.parts / np.maximum(frame.parts.max((1, 2), keepdims=True), 1e-12)
     colours = np.array([cycled(number) for number in range(len(scaled))], dtype=np.float64)
     picture = colours[scaled.argmax(0)] * scaled.max(0)[..., None]
-    enlarged = cv2.resize(picture.round().astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
-    return np.asarray(enlarged)
-
-
-def _grey(mask: Array) -> Array:
-    return np.repeat((mask * 255).round().astype(np.uint8)[..., None], 3, axis=2)
-
-
-def _enlarged(picture: Array) -> Array:
-    return np.ascontiguousarray(picture.repeat(MAGNIFY, axis=0).repeat(MAGNIFY, axis=1))
+    return np.asarray(cv2.resize(picture.round().astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST))

@@ -1,1 +1,1 @@
-"""Many runs compared: probes, studies over folds and seeds, trained baselines; and dry runs."""
+"""Many runs compared: probes, studies over folds and seeds, trained baselines, label curves; and dry runs."""

@@ -1,12 +1,9 @@
 """`gensight import-weights`: heads that others have trained and published, as runs of this project."""
 
 import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from gensight.assembly.backbones import build_backbone
 from gensight.assembly.encodings import build_encoding
@@ -14,7 +11,7 @@ from gensight.assembly.methods import build_method
 from gensight.backbones.base import Layer
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.backbones.pretrained import MOVED, pipeline_folder
-from gensight.config.loading.loader import load_recipe
+from gensight.config.loading.loader import compose_recipe
 from gensight.config.schema import RunConfig
 from gensight.encodings.base import Encoding
 from gensight.encodings.calibration import Calibration
@@ -24,7 +21,7 @@ from gensight.engine.weights import save_weights
 from gensight.errors import ConfigError, RunError
 from gensight.files.hashing import file_hash
 from gensight.heads.released import WIDTHS, ReleasedConfig, ReleasedHead, read_released_head
-from gensight.methods.readout.loss import activation
+from gensight.methods.readout.loss import ends_in_tanh
 from gensight.methods.readout.method import Readout
 from gensight.skeletons import NAMED, Skeleton
 
@@ -90,7 +87,7 @@ def import_weights(
     target = head or guess_head(released.config, file)
     values = _recipe_values(released.config, target, MOVED.get(name, name), file)
     _refuse_fixed(overrides)
-    config = _load(values, overrides)
+    config = compose_recipe(Path(file).stem, values, overrides)
     model = build_backbone(config)
     assert isinstance(model, DiffusionBackbone)  # set by the recipe
     names = _check_layers(released, model.layers, model.time_channels, file, name)
@@ -98,7 +95,7 @@ def import_weights(
         model.read_layers(names)
         values["backbone"]["layers"] = names
     values["view"]["size"] = [_side(name, model)] * 2
-    config = _load(values, overrides)
+    config = compose_recipe(Path(file).stem, values, overrides)
     skeleton = NAMED[values["encoding"]["skeleton"]] if "skeleton" in values["encoding"] else None
     encoding = build_encoding(config, skeleton, _CALIBRATION)
     method = _method(released, config, model, encoding, file)
@@ -141,7 +138,6 @@ def _recipe_values(config: ReleasedConfig, head: str, backbone: str, file: Path)
     clean = config.eval_mode if config.eval_mode is not None else head == "keypoints"
     pairs = head in ("correspondence", "appearance")
     return {
-        "name": Path(file).stem,
         "description": f"A published head ({head}) of Readout Guidance",
         "data": {
             "kind": "puppets",
@@ -176,13 +172,6 @@ def _refuse_fixed(overrides: Sequence[str]) -> None:
                 where=override,
                 hint="name what the head reads with --head" if key == "encoding.kind" else "leave it out",
             )
-
-
-def _load(values: dict[str, Any], overrides: Sequence[str]) -> RunConfig:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "imported.yaml"
-        path.write_text(yaml.safe_dump(values), encoding="utf-8")
-        return load_recipe(path, overrides)
 
 
 def _check_layers(
@@ -222,7 +211,7 @@ def _method(
 ) -> Readout:
     ((output, spec),) = encoding.outputs.items()
     channels, tanh = released.config.output_channels, released.config.tanh
-    expected = (spec.channels or None, spec.channels > 0 and activation(spec) == "tanh")
+    expected = (spec.channels or None, spec.channels > 0 and ends_in_tanh(spec))
     if (channels, channels is not None and tanh) != expected:
         raise RunError(
             f"the head {_described(channels, tanh)}, but {config.encoding.kind} {_described(*expected)}",

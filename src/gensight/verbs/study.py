@@ -13,9 +13,9 @@ from gensight.files.atomic import write_json, write_text
 from gensight.files.lock import only_writer
 from gensight.files.progress import Announce, clock, silent
 from gensight.report.study import study_markdown, study_table_text, write_study_page
+from gensight.studies.landmark_scores import score_landmarks
 from gensight.studies.status import is_scored, study_folder
 from gensight.studies.summary import summarise
-from gensight.verbs.landmarks.scores import score_landmarks
 from gensight.verbs.train import train
 
 

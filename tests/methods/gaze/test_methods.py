@@ -18,7 +18,7 @@ from tests.methods.gaze.small import CASES, GRID, batch, convolutional, diffusio
 
 METHODS = {
     "frozen": frozen,
-    "softmax": lambda: frozen(loss="softmax", close_up=2, drop_path=0.5),
+    "softmax": lambda: frozen(loss="softmax", close_up=2),
     "convolutional": convolutional,
     "diffusion": diffusion,
     "hybrid": lambda: diffusion(loss="hybrid", schedule="cosine", weighting="min-snr", target="v"),
@@ -137,10 +137,10 @@ def test_a_frozen_encoder_does_not_move_at_all():
 
 
 def test_tokens_keep_channels_and_places_apart():
-    encoder = SceneAndHead("small", positions=False).eval()
+    encoder = SceneAndHead("small").eval()
     with torch.no_grad():
         joint, tokens, _ = encoder(batch())
-    scene = joint[:, :96].flatten(2).transpose(1, 2)
+    scene = (joint[:, :96] + sines((4, 4), 96)).flatten(2).transpose(1, 2)
     torch.testing.assert_close(tokens[:, : scene.shape[1]], scene)
     assert tokens.shape == (4, 32, 96)
 
@@ -168,9 +168,8 @@ def test_soft_argmax_is_the_place():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"attention": (True,)}, "attention names 1 scales"),
         ({"num_heads": 5}, "cannot be shared by 5"),
-        ({"sample_steps": 60}, "exceeds train_steps"),
+        ({"widths": (8, 8, 8, 8, 8, 8), "attention": (False,) * 6}, "cannot be halved 5 times"),
         ({"target": "epsilon", "zero_terminal_snr": True}, "target=epsilon"),
     ],
 )

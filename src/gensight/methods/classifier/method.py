@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from gensight.backbones.base import Backbone
 from gensight.diffusion.sampling import Sampling
 from gensight.encodings.class_label import OUTPUT
-from gensight.methods.base import Method
+from gensight.methods.base import Method, heads_and_backbone
 from gensight.methods.loss import Loss
 from gensight.samples import Batch
 
@@ -43,12 +43,7 @@ class Classifier(Method):
         return {OUTPUT: self._logits(batch).softmax(-1)}
 
     def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
-        groups: list[dict[str, Any]] = [{"params": list(self.head.parameters()), "lr_scale": 1.0}]
-        backbone = [p for p in self.backbone.parameters() if p.requires_grad]
-        if backbone:
-            scale = 1.0 if self.backbone.time_channels is None else 0.1  # a diffusion model's weights move slowly
-            groups.append({"params": backbone, "lr_scale": scale})
-        return groups
+        return heads_and_backbone(self, self.backbone)
 
     def _logits(self, batch: Batch) -> Tensor:
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.backbone.trainable):

@@ -4,5 +4,5 @@
 - `diffusion.py`: `DiffusionGaze`, a U-Net that denoises the heatmap under cross-attention to both images.
 - `convolutional.py`: `ConvolutionalGaze`, one shot from the same encoders (Chong et al., CVPR 2020).
 - `encoders.py`: the scene and head encoders of the last two.
-- `prompts.py`: where the head is. `losses.py`: terms that all share.
+- `prompts.py`: where the head is; `directions.py`: which way it is turned. `losses.py`: terms that all share.
 """

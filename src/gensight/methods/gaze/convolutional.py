@@ -1,19 +1,20 @@
 """The one-shot decoder of Chong et al. (CVPR 2020), on the same encoders as the diffusion model: its baseline."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from gensight.diffusion.sampling import Sampling
-from gensight.encodings.gaze import IN_FRAME, MAP
+from gensight.encodings.gaze import HEAD, IN_FRAME, MAP, SCENE
 from gensight.methods.base import Method
 from gensight.methods.gaze.directions import direction_losses
-from gensight.methods.gaze.encoders import BackboneSceneAndHead, InFrameHead, SceneAndHead
+from gensight.methods.gaze.encoders import InFrameHead, SceneAndHead
 from gensight.methods.gaze.losses import in_frame_loss, map_weights
+from gensight.methods.gaze.prompts import head_boxes
 from gensight.methods.loss import Loss
 from gensight.samples import Batch, Size
+
+MAP_WEIGHT = 100.0  # of the squared error's mean over cells
 
 
 class ConvolutionalGaze(Method):
@@ -22,23 +23,22 @@ class ConvolutionalGaze(Method):
     Args:
         encoder: Both images.
         grid: (height, width) of the heatmap; the decoder's own output (64 x 64 for 7 x 7 features) is resized to it.
-        map_weight: Of the heatmap's squared error (mean over cells); 10,000 to 100 is published.
-        in_frame_weight: Of the in/out loss; 0 switches it off, as the published GazeFollow run does.
+        in_frame_weight: Of the in/out loss, beside 100 times the heatmap's squared error, as published; 0 switches it
+            off, as the published GazeFollow run does.
         direction_weight: Of the head's direction, which an encoder with `directions` reads.
     """
 
     def __init__(
         self,
-        encoder: SceneAndHead | BackboneSceneAndHead,
+        encoder: SceneAndHead,
         grid: Size = (64, 64),
         *,
-        map_weight: float = 100.0,
         in_frame_weight: float = 1.0,
         direction_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self.encoder, self.grid = encoder, (grid[0], grid[1])
-        self.map_weight, self.in_frame_weight = map_weight, in_frame_weight
+        self.in_frame_weight, self.direction_weight = in_frame_weight, direction_weight
         wide, mid, low = encoder.channels, encoder.channels // 2, encoder.channels // 4
         self.decoder = nn.Sequential(
             *_convolution(2 * wide, wide),
@@ -49,34 +49,30 @@ class ConvolutionalGaze(Method):
             nn.Conv2d(1, 1, 1),
         )
         self.in_frame = InFrameHead(2 * wide)
-        self.direction_weight = direction_weight
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """(maps (B, 1, grid), logits of in frame (B,))."""
-        return self.read(self.encoder(batch).joint)
-
-    def read(self, joint: Tensor) -> tuple[Tensor, Tensor]:
-        """The same from the encoder's joint map."""
+    def forward(self, joint: Tensor) -> tuple[Tensor, Tensor]:
+        """(maps (B, 1, grid), logits of in frame (B,)) from the encoder's joint map."""
         maps = self.decoder(joint)
         return functional.interpolate(maps, size=self.grid, mode="bilinear", align_corners=False), self.in_frame(joint)
 
     def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
         seen = self.encoder(batch)
-        maps, inside = self.read(seen.joint)
+        maps, inside = self(seen.joint)
         errors = functional.mse_loss(maps, batch.targets[MAP], reduction="none").flatten(1).mean(1)
         return {
-            MAP: Loss.over(errors, map_weights(batch), self.map_weight),
+            MAP: Loss.over(errors, map_weights(batch), MAP_WEIGHT),
             IN_FRAME: in_frame_loss(inside, batch, self.in_frame_weight),
             **direction_losses(seen.direction, batch, self.direction_weight),
         }
 
     @torch.no_grad()
     def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
-        maps, inside = self(batch)
-        return {MAP: maps, IN_FRAME: inside.sigmoid()[:, None]}
+        return self.read(batch.images[SCENE], batch.images[HEAD], head_boxes(batch))
 
-    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
-        return [{"params": [p for p in self.parameters() if p.requires_grad], "lr_scale": 1.0}]
+    def read(self, scenes: Tensor, heads: Tensor, boxes: Tensor) -> dict[str, Tensor]:
+        """What `predict` gives, from images and head boxes (B, 4) as shares of the scenes' sides."""
+        maps, inside = self(self.encoder.encode(scenes, heads, boxes).joint)
+        return {MAP: maps, IN_FRAME: inside.sigmoid()[:, None]}
 
 
 def _convolution(before: int, after: int) -> list[nn.Module]:

@@ -4,6 +4,7 @@ The encoders run once for a person, whatever the number of steps; the U-Net alon
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -28,7 +29,7 @@ from gensight.encodings.gaze import IN_FRAME, MAP, POINT
 from gensight.errors import ConfigError
 from gensight.methods.base import Method
 from gensight.methods.gaze.directions import direction_losses
-from gensight.methods.gaze.encoders import BackboneSceneAndHead, Encoded, InFrameHead, SceneAndHead
+from gensight.methods.gaze.encoders import Encoded, InFrameHead, SceneAndHead
 from gensight.methods.gaze.losses import in_frame_loss, map_weights, soft_argmax
 from gensight.methods.loss import Loss
 from gensight.samples import Batch, Size
@@ -57,29 +58,8 @@ class DiffusionGaze(Method):
     Args:
         encoder: Both images: a joint map for in or out of frame, and tokens that the U-Net attends to.
         grid: (height, width) of the heatmap; a multiple of 8.
-        widths: Channels of the U-Net at each scale.
-        attention: For each scale, whether it attends to the tokens (the middle always does).
-        num_blocks: Residual blocks at each scale.
-        num_heads: Attention heads.
-        dropout: In residual blocks.
-        train_steps: Noise levels.
-        schedule: `linear` or `cosine`.
-        zero_terminal_snr: Whether the last level is pure noise.
-        target: What the network predicts.
-        scale: x0 lies in [-scale, scale].
-        normalise: Whether each x_t is divided by its standard deviation for the network.
-        sigma_range: Range of the Gaussians' random sigma, in cells; None: the encoding's sigma.
-        offset_noise: Strength of noise that moves whole maps, in training; 0: none.
-        loss: `mse`; `hybrid`, with learned variances and the bound beside it; `kl`, the bound alone.
-        weighting: Of noise levels under `mse` and `hybrid`.
-        snr_limit: k of `min-snr` and `max-snr`.
-        point_weight: Of the squared distance between the estimate's soft-argmax and the target; 0: none.
-        in_frame_weight: Of the in/out loss.
-        direction_weight: Of the head's direction, which an encoder with `directions` reads.
-        beside: Channels of the joint map that are concatenated to x_t; 0: the U-Net is conditioned on scene and head
-            by attention alone, as published.
-        sampler, sample_steps: How predictions are sampled.
-        num_draws: Samples that a prediction is the mean of.
+
+    The other arguments are fields of `config.gaze.GazeDiffusionConfig`, which describes them.
 
     Raises:
         ConfigError: For choices that mean nothing together.
@@ -90,7 +70,7 @@ class DiffusionGaze(Method):
 
     def __init__(
         self,
-        encoder: SceneAndHead | BackboneSceneAndHead,
+        encoder: SceneAndHead,
         grid: Size = (64, 64),
         *,
         widths: Sequence[int] = (8, 16, 24, 32),
@@ -120,16 +100,23 @@ class DiffusionGaze(Method):
         super().__init__()
         self.prediction = _PREDICTIONS[target]
         refuse_infinite(weighting, self.prediction, zero_terminal_snr)
-        _refuse(grid, widths, attention, num_heads, train_steps, sample_steps)
         self.encoder, self.grid = encoder, (grid[0], grid[1])
         self.scale, self.normalise, self.sigma_range, self.offset_noise = scale, normalise, sigma_range, offset_noise
         self.loss, self.weighting, self.snr_limit = loss, weighting, snr_limit
-        self.point_weight, self.in_frame_weight = point_weight, in_frame_weight
+        self.point_weight, self.in_frame_weight, self.direction_weight = point_weight, in_frame_weight, direction_weight
         self.sampling = Sampling(sampler, sample_steps, num_samples=num_draws)
-        channels = 1 + beside, 2 if loss != "mse" else 1
-        self.unet = _unet(widths, attention, num_blocks, num_heads, dropout, encoder.channels, channels, grid)
+        self.unet = _unet(
+            widths,
+            attention,
+            grid,
+            num_heads,
+            in_channels=1 + beside,
+            out_channels=2 if loss != "mse" else 1,
+            layers_per_block=num_blocks,
+            cross_attention_dim=encoder.channels,
+            dropout=dropout,
+        )
         self.in_frame = InFrameHead(2 * encoder.channels)
-        self.direction_weight = direction_weight
         self.beside = nn.Conv2d(2 * encoder.channels, beside, 1) if beside else None
         self.register_buffer("alphas_cumprod", alphas_cumprod(schedule, train_steps, zero_terminal_snr), False)
 
@@ -146,7 +133,16 @@ class DiffusionGaze(Method):
         x_t = targets.add_noise(x0, noise, timesteps, self.alphas_cumprod)
         output, variance = self._run(x_t, timesteps, self.condition(seen))
         estimate = self._estimate(output, x_t, timesteps)
-        each = self._errors(x0, x_t, noise, timesteps, output, variance, estimate)
+        goal = targets.target(x0, noise, timesteps, self.alphas_cumprod, self.prediction)
+        level = loss_weights(self.weighting, timesteps, self.alphas_cumprod, self.prediction, self.snr_limit)
+        each = level * ((output - goal) ** 2).flatten(1).mean(1)
+        if variance is not None:
+            log_variance = variational.learned_log_variance(variance, timesteps, self.alphas_cumprod)
+            # Under `hybrid` the bound trains the variance alone (Nichol & Dhariwal, section 3.1), scaled to T / 1000.
+            mean_of = estimate.detach() if self.loss == "hybrid" else estimate
+            bound = variational.bound_terms(x0, x_t, mean_of, log_variance, timesteps, self.alphas_cumprod, self.scale)
+            bound = bound * len(self.alphas_cumprod)
+            each = bound if self.loss == "kl" else each + bound / 1000
         weights = map_weights(batch)
         in_frame = in_frame_loss(self.in_frame(seen.joint), batch, self.in_frame_weight)
         losses = {MAP: Loss.over(each, weights), IN_FRAME: in_frame}
@@ -155,30 +151,6 @@ class DiffusionGaze(Method):
             squared = ((places - batch.targets[POINT]) ** 2).sum(1)
             losses["point"] = Loss.over(squared, weights, self.point_weight)
         return losses | direction_losses(seen.direction, batch, self.direction_weight)
-
-    def _errors(
-        self,
-        x0: Tensor,
-        x_t: Tensor,
-        noise: Tensor,
-        timesteps: Tensor,
-        output: Tensor,
-        variance: Tensor | None,
-        estimate: Tensor,
-    ) -> Tensor:
-        """(B,) the loss of each item."""
-        goal = targets.target(x0, noise, timesteps, self.alphas_cumprod, self.prediction)
-        weights = loss_weights(self.weighting, timesteps, self.alphas_cumprod, self.prediction, self.snr_limit)
-        squared = weights * ((output - goal) ** 2).flatten(1).mean(1)
-        if variance is None:
-            return squared
-        log_variance = variational.learned_log_variance(variance, timesteps, self.alphas_cumprod)
-        # Under `hybrid` the bound trains the variance alone (Nichol & Dhariwal, section 3.1), scaled to T / 1000.
-        mean_of = estimate.detach() if self.loss == "hybrid" else estimate
-        bound = variational.bound_terms(x0, x_t, mean_of, log_variance, timesteps, self.alphas_cumprod, self.scale)
-        if self.loss == "kl":
-            return bound * len(self.alphas_cumprod)
-        return squared + bound * len(self.alphas_cumprod) / 1000
 
     def _maps(self, batch: Batch) -> Tensor:
         """(B, 1, grid) in [0, 1]: the encoding's, or drawn again with each item's own sigma."""
@@ -227,15 +199,11 @@ class DiffusionGaze(Method):
 
     def _sample(self, batch: Batch, condition: Condition, how: Sampling, number: int) -> Tensor:
         """The map of one sample, (B, 1, grid) in [0, 1]."""
-        assert how.steps is not None  # as the method's own sampling has it
-        assert how.sampler is not None
-
-        def estimate(x_t: Tensor, timesteps: Tensor) -> Tensor:
-            return self.denoise(x_t, timesteps, condition)
-
+        assert how.steps is not None and how.sampler is not None  # as the method's own sampling has it
         item_keys = how.keys(batch.keys)
         noise = self._noise(item_keys, _SAMPLE + number).to(condition.tokens)
         keys = [int(key) + number for key in item_keys]
+        estimate = partial(self.denoise, condition=condition)
         x0 = sample(estimate, noise, self.alphas_cumprod.cpu(), how.steps, how.sampler, self.scale, keys)
         return unscale_output(x0, self.scale).to(condition.tokens)
 
@@ -254,44 +222,12 @@ class DiffusionGaze(Method):
     def _estimate(self, output: Tensor, x_t: Tensor, timesteps: Tensor) -> Tensor:
         return targets.clean_estimate(output, x_t, timesteps, self.alphas_cumprod, self.prediction)
 
-    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
-        return [{"params": [p for p in self.parameters() if p.requires_grad], "lr_scale": 1.0}]
-
 
 def _unet(
-    widths: Sequence[int],
-    attention: Sequence[bool],
-    num_blocks: int,
-    num_heads: int,
-    dropout: float,
-    context: int,
-    channels: tuple[int, int],
-    grid: Size,
+    widths: Sequence[int], attention: Sequence[bool], grid: Size, num_heads: int, **options: int | float
 ) -> UNet2DConditionModel:
-    unet: Any = UNet2DConditionModel(
-        sample_size=list(grid),
-        in_channels=channels[0],
-        out_channels=channels[1],
-        block_out_channels=list(widths),
-        down_block_types=["CrossAttnDownBlock2D" if at else "DownBlock2D" for at in attention],
-        up_block_types=["CrossAttnUpBlock2D" if at else "UpBlock2D" for at in reversed(attention)],
-        layers_per_block=num_blocks,
-        attention_head_dim=num_heads,  # diffusers' name for the number of heads
-        cross_attention_dim=context,
-        norm_num_groups=next(groups for groups in (32, 16, 8, 4, 2, 1) if all(w % groups == 0 for w in widths)),
-        dropout=dropout,
-    )
-    nn.init.zeros_(unet.conv_out.weight)  # begins by predicting nothing
-    return unet
-
-
-def _refuse(
-    grid: Size, widths: Sequence[int], attention: Sequence[bool], num_heads: int, train_steps: int, sample_steps: int
-) -> None:
-    unit = 2 ** (len(widths) - 1)
-    if len(attention) != len(widths):
-        raise ConfigError(f"attention names {len(attention)} scales, widths {len(widths)}", where="method.attention")
-    if grid[0] % unit or grid[1] % unit:
+    """Raises ConfigError where the grid or the heads don't divide."""
+    if any(side % 2 ** (len(widths) - 1) for side in grid):
         raise ConfigError(
             f"a map of {grid[0]} x {grid[1]} cannot be halved {len(widths) - 1} times", where="encoding.grid"
         )
@@ -300,5 +236,14 @@ def _refuse(
         raise ConfigError(
             f"{odd[0]} channels cannot be shared by {num_heads} attention heads", where="method.num_heads"
         )
-    if sample_steps > train_steps:
-        raise ConfigError(f"sample_steps={sample_steps} exceeds train_steps={train_steps}", where="method.sample_steps")
+    unet: Any = UNet2DConditionModel(
+        sample_size=list(grid),
+        block_out_channels=list(widths),
+        down_block_types=["CrossAttnDownBlock2D" if at else "DownBlock2D" for at in attention],
+        up_block_types=["CrossAttnUpBlock2D" if at else "UpBlock2D" for at in reversed(attention)],
+        attention_head_dim=num_heads,  # diffusers' name for the number of heads
+        norm_num_groups=next(groups for groups in (32, 16, 8, 4, 2, 1) if all(w % groups == 0 for w in widths)),
+        **options,
+    )
+    nn.init.zeros_(unet.conv_out.weight)  # begins by predicting nothing
+    return unet

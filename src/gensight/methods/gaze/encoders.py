@@ -5,7 +5,6 @@ and by choice the fields of the head's direction as three more. With `resnet50` 
 of 7 x 7; `small` gives 96 channels at a stride of 16.
 """
 
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -14,11 +13,9 @@ from torch.nn import functional
 from transformers import ResNetConfig, ResNetModel
 from transformers.models.resnet.modeling_resnet import ResNetStage
 
-from gensight.backbones.base import Backbone
 from gensight.encodings.gaze import HEAD, SCENE
 from gensight.errors import RunError
 from gensight.methods.gaze.directions import SHARPNESS, Direction, DirectionHead, direction_fields
-from gensight.methods.gaze.layers import LayerSum
 from gensight.methods.gaze.prompts import box_coverage, head_boxes, sines
 from gensight.samples import Batch
 
@@ -26,21 +23,14 @@ EncoderSize = Literal["resnet50", "small"]
 Layout = Literal["tokens", "attended"]
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours
 _ATTENTION_CELLS = 28  # of the head's place, for the soft attention
-
-
-@dataclass(frozen=True)
-class _Shape:
-    stem: int
-    widths: tuple[int, ...]
-    depths: tuple[int, ...]
-    layer: str
-    fifth: tuple[int, int]  # channels and blocks
-
-
-_SHAPES = {
-    "resnet50": _Shape(64, (256, 512, 1024, 2048), (3, 4, 6, 3), "bottleneck", (1024, 2)),
-    "small": _Shape(24, (24, 48, 96), (1, 1, 1), "basic", (96, 1)),
-}
+_RESNETS: dict[EncoderSize, dict[str, Any]] = {
+    "resnet50": {
+        "layer_type": "bottleneck", "embedding_size": 64,
+        "hidden_sizes": [256, 512, 1024, 2048], "depths": [3, 4, 6, 3],
+    },
+    "small": {"layer_type": "basic", "embedding_size": 24, "hidden_sizes": [24, 48, 96], "depths": [1, 1, 1]},
+}  # fmt: skip
+_FIFTH: dict[EncoderSize, tuple[int, int]] = {"resnet50": (1024, 2), "small": (96, 1)}  # channels and blocks
 
 
 class ImageEncoder(nn.Module):
@@ -58,19 +48,13 @@ class ImageEncoder(nn.Module):
 
     def __init__(self, size: EncoderSize, in_channels: int, weights: str | None = None, frozen: bool = False) -> None:
         super().__init__()
-        shape, self.frozen = _SHAPES[size], frozen
-        config = ResNetConfig(
-            num_channels=3,
-            embedding_size=shape.stem,
-            hidden_sizes=list(shape.widths),
-            depths=list(shape.depths),
-            layer_type=shape.layer,
-        )
+        self.frozen = frozen
+        self.channels, depth = _FIFTH[size]
+        config = ResNetConfig(num_channels=3, **_RESNETS[size])
         self.trunk: Any = ResNetModel(config) if weights is None else _pretrained(weights, config)
         if in_channels != 3:
             self._widen_stem(in_channels)
-        self.fifth = ResNetStage(config, shape.widths[-1], shape.fifth[0], stride=1, depth=shape.fifth[1])
-        self.channels = shape.fifth[0]
+        self.fifth = ResNetStage(config, config.hidden_sizes[-1], self.channels, stride=1, depth=depth)
         for layer in self.fifth.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
@@ -121,15 +105,12 @@ class Encoded(NamedTuple):
 
 
 class SceneAndHead(nn.Module):
-    """Both encoders: a joint map, and the tokens that a decoder attends to.
-
-    Anything with `channels` that returns `Encoded` for a batch can stand in its place.
+    """Both encoders: a joint map, and the tokens that a decoder attends to, with fixed positions added.
 
     Args:
         size: Of both encoders.
         layout: `tokens`: both images' features as they are; `attended`: the scene's first weighed by a soft attention
             that the head and its place steer (Chong et al.).
-        positions: Whether fixed positions are added to the tokens of each image.
         weights: Of both encoders; see `ImageEncoder`.
         freeze_scene, freeze_head: Whether an encoder is left as it is.
         directions: Whether the head's direction is read off it, and its fields shown to the scene's encoder.
@@ -139,14 +120,12 @@ class SceneAndHead(nn.Module):
         self,
         size: EncoderSize = "resnet50",
         layout: Layout = "tokens",
-        positions: bool = True,
         weights: str | None = None,
         freeze_scene: bool = False,
         freeze_head: bool = False,
         directions: bool = False,
     ) -> None:
         super().__init__()
-        self.layout, self.positions = layout, positions
         self.scene = ImageEncoder(size, 4 + len(SHARPNESS) * directions, weights, freeze_scene)
         self.head = ImageEncoder(size, 3, weights, freeze_head)
         self.channels = self.scene.channels
@@ -173,67 +152,9 @@ class SceneAndHead(nn.Module):
             # Shares add up to 1 over the map: times its cells they leave the features' scale as it was.
             scene = scene * resized / resized.mean((-2, -1), keepdim=True)
         head = functional.interpolate(head, size=_size(scene), mode="bilinear", align_corners=False)
-        joint = torch.cat([scene, head], dim=1)
-        if self.positions:
-            where = sines(_size(scene), self.channels).to(scene)
-            scene, head = scene + where, head + where
-        return Encoded(joint, _tokens(scene, head), direction)
-
-
-class BackboneSceneAndHead(nn.Module):
-    """The same answer from a gensight backbone's features: its layers are brought to stride 32, projected and mixed.
-
-    The head's place is added to the scene as a learned prompt.
-
-    Args:
-        backbone: Any; its own settings state whether it is trained.
-        channels: Of the joint map's halves and of the tokens.
-        positions: Whether fixed positions are added to the tokens.
-        directions: Whether the head's direction is read off its close-up, and its fields added to the scene.
-    """
-
-    def __init__(
-        self, backbone: Backbone, channels: int = 128, positions: bool = True, directions: bool = False
-    ) -> None:
-        super().__init__()
-        self.backbone, self.channels, self.positions = backbone, channels, positions
-        self.scene = LayerSum(backbone.layers, channels)
-        self.head = LayerSum(backbone.layers, channels)
-        self.prompt = nn.Parameter(torch.randn(channels) * 0.02)
-        self.mix_scene, self.mix_head = _mix(channels), _mix(channels)
-        self.direction = DirectionHead(channels) if directions else None
-        self.fields = nn.Conv2d(len(SHARPNESS), channels, 1) if directions else None
-
-    def forward(self, batch: Batch) -> Encoded:
-        return self.encode(batch.images[SCENE], batch.images[HEAD], head_boxes(batch))
-
-    def encode(self, scenes: Tensor, heads: Tensor, boxes: Tensor) -> Encoded:
-        """The same from images (B, 3, height, width) and head boxes (B, 4) as shares of the scenes' sides."""
-        cells = (max(1, scenes.shape[-2] // 32), max(1, scenes.shape[-1] // 32))
-        place = box_coverage(boxes, cells)
-        scene = self.scene(self._see(scenes), cells) + place * self.prompt[:, None, None]
-        head, direction = self.head(self._see(heads), cells), None
-        if self.direction is not None and self.fields is not None:
-            direction = self.direction(head)
-            scene = scene + self.fields(direction_fields(direction, boxes, cells))
-        scene, head = self.mix_scene(scene), self.mix_head(head)
-        joint = torch.cat([scene, head], dim=1)
-        if self.positions:
-            where = sines(cells, self.channels).to(scene)
-            scene, head = scene + where, head + where
-        return Encoded(joint, _tokens(scene, head), direction)
-
-    def _see(self, images: Tensor) -> dict[str, Tensor]:
-        with torch.set_grad_enabled(torch.is_grad_enabled() and self.backbone.trainable):
-            return self.backbone.features(images).maps
-
-
-def _tokens(scene: Tensor, head: Tensor) -> Tensor:
-    return torch.cat([scene.flatten(2), head.flatten(2)], dim=2).transpose(1, 2)
-
-
-def _mix(channels: int) -> nn.Sequential:
-    return nn.Sequential(nn.GELU(), nn.Conv2d(channels, channels, 3, padding=1), nn.GroupNorm(1, channels), nn.GELU())
+        where = sines(_size(scene), self.channels).to(scene)
+        tokens = torch.cat([(scene + where).flatten(2), (head + where).flatten(2)], dim=2).transpose(1, 2)
+        return Encoded(torch.cat([scene, head], dim=1), tokens, direction)
 
 
 class InFrameHead(nn.Module):

@@ -4,20 +4,20 @@ What differs: features of several layers are projected and added up (a diffusion
 close-up of the head, through the same backbone, joins the tokens of the scene.
 """
 
-from collections.abc import Sequence
+from functools import reduce
 from typing import Any, Literal, assert_never
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gensight.backbones.base import Backbone, Features
+from gensight.backbones.base import Backbone, Layer
 from gensight.backbones.cache import TIME_EMBEDDING
 from gensight.diffusion.noise import item_uniform
 from gensight.diffusion.sampling import Sampling
 from gensight.encodings.gaze import HEAD, IN_FRAME, MAP, SCENE
-from gensight.errors import ConfigError
-from gensight.methods.base import Method
+from gensight.heads.maps import resize
+from gensight.methods.base import Method, heads_and_backbone
 from gensight.methods.gaze.directions import (
     SHARPNESS,
     Direction,
@@ -25,13 +25,13 @@ from gensight.methods.gaze.directions import (
     direction_fields,
     direction_losses,
 )
-from gensight.methods.gaze.layers import LayerSum
 from gensight.methods.gaze.losses import in_frame_loss, map_weights
 from gensight.methods.gaze.prompts import box_coverage, distinct_scenes, head_boxes, sines
 from gensight.methods.loss import Loss
 from gensight.samples import Batch, Size
 
 DROP_STREAM = 1 << 16  # of the random numbers that drop a block
+DROP_PATH = 0.1  # largest probability of leaving out a block for an item, in training
 MapLoss = Literal["bce", "softmax"]
 
 
@@ -43,16 +43,10 @@ class FrozenGaze(Method):
     Args:
         backbone: Any; frozen, with adapters, or trained.
         grid: (height, width) of the heatmap.
-        width: Channels of the tokens.
-        num_blocks: Transformer blocks.
-        num_heads: Attention heads of each.
-        token_stride: Scene pixels per token.
-        close_up: Tokens along each side of the head's close-up; 0 leaves it out, as in the paper.
-        drop_path: Largest probability of leaving out a block for an item, in training.
-        loss: `bce` per cell, as published; `softmax`, the place as one choice among cells (learns faster).
-        in_frame_weight: Of the in/out loss; 0 switches the output's learning off.
         direction_weight: Of the head's direction, read off the close-up and learned beside the map; its fields join the
             scene's tokens (see `directions`). 0: none of it, as published.
+
+    The other arguments are fields of `config.gaze.GazeFrozenConfig`, which describes them.
     """
 
     def __init__(
@@ -65,14 +59,13 @@ class FrozenGaze(Method):
         num_heads: int = 8,
         token_stride: int = 14,
         close_up: int = 0,
-        drop_path: float = 0.1,
         loss: MapLoss = "bce",
         in_frame_weight: float = 1.0,
         direction_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self.backbone, self.grid, self.loss, self.in_frame_weight = backbone, (grid[0], grid[1]), loss, in_frame_weight
-        self.token_stride, self.close_up, self.drop_path = token_stride, close_up, drop_path
+        self.token_stride, self.close_up, self.direction_weight = token_stride, close_up, direction_weight
         self.project = LayerSum(backbone.layers, width)
         self.head_prompt = nn.Parameter(torch.randn(width) * 0.02)
         self.in_frame_token = nn.Parameter(torch.randn(width) * 0.02)
@@ -82,52 +75,25 @@ class FrozenGaze(Method):
         self.raise_map = nn.ConvTranspose2d(width, width, 2, stride=2)
         self.map = nn.Conv2d(width, 1, 1)
         self.in_frame = nn.Sequential(nn.Linear(width, width // 2), nn.GELU(), nn.Linear(width // 2, 1))
-        if direction_weight and not close_up:
-            raise ConfigError("the head's direction is read off close-ups, and there are none",
-                              where="method.direction_weight", hint="set method.close_up")  # fmt: skip
-        self.direction_weight = direction_weight
         self.direction = DirectionHead(width) if direction_weight else None
         self.fields = nn.Conv2d(len(SHARPNESS), width, 1) if direction_weight else None
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """(logits of the map (B, 1, grid), logits of in frame (B,))."""
-        return self._outputs(self._see_all(batch)[0], batch.views[0][SCENE].model_size)
-
-    def _see_all(self, batch: Batch) -> tuple[Tensor, Direction | None]:
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Direction | None]:
+        """(logits of the map (B, 1, grid), logits of in frame (B,), the heads' direction where it is read)."""
         scene, shown, close_ups = self._features(batch)
-        kept = [self._kept(batch, number) for number in range(len(self.blocks))]
-        return self._hidden(scene, close_ups, head_boxes(batch), batch.views[0][SCENE].model_size, shown, kept)
+        return self._outputs(scene, close_ups, head_boxes(batch), batch.views[0][SCENE].model_size, shown, batch.keys)
 
-    def read(
-        self, scene: dict[str, Tensor], close_ups: dict[str, Tensor] | None, boxes: Tensor, model_size: Size
-    ) -> tuple[Tensor, Tensor]:
-        """The same from features.
-
-        Args:
-            scene: Of each item's scene.
-            close_ups: Of each item's head; None where the method does without.
-            boxes: (B, 4) heads, as shares of the scene's sides.
-            model_size: Of the scene's view, in pixels.
-        """
-        return self._outputs(self._hidden(scene, close_ups, boxes, model_size)[0], model_size)
-
-    def _token_grid(self, model_size: Size) -> Size:
-        return -(-model_size[0] // self.token_stride), -(-model_size[1] // self.token_stride)
-
-    def _hidden(
+    def _outputs(
         self,
         scene: dict[str, Tensor],
         close_ups: dict[str, Tensor] | None,
         boxes: Tensor,
         model_size: Size,
         shown: Tensor | None = None,
-        kept: Sequence[Tensor] = (),
-    ) -> tuple[Tensor, Direction | None]:
-        """((B, 1 + scene + close-up, width), the heads' direction where it is read).
-
-        `shown` names each item's scene, `kept` scales each block's answer.
-        """
-        size = self._token_grid(model_size)
+        keys: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, Direction | None]:
+        """The same from features. `shown` names each item's scene, `keys` decide in training which blocks it skips."""
+        size = -(-model_size[0] // self.token_stride), -(-model_size[1] // self.token_stride)
         maps = self.project(scene, size)
         maps = maps + sines(size, maps.shape[1]).to(maps)
         coverage = box_coverage(boxes, size).to(maps)
@@ -143,19 +109,15 @@ class FrozenGaze(Method):
         first = self.in_frame_token.expand(boxes.shape[0], 1, -1)
         hidden = torch.cat([first, maps.flatten(2).transpose(1, 2), *close_up_tokens], dim=1)
         for number, block in enumerate(self.blocks):
-            hidden = block(hidden, kept[number].to(hidden) if kept else None)
-        return self.norm(hidden), direction
-
-    def _outputs(self, hidden: Tensor, model_size: Size) -> tuple[Tensor, Tensor]:
-        size = self._token_grid(model_size)
+            hidden = block(hidden, self._kept(keys, number).to(hidden))
+        hidden = self.norm(hidden)
         raised = hidden[:, 1 : 1 + size[0] * size[1]].transpose(1, 2).unflatten(2, size)
         logits = self.map(functional.gelu(self.raise_map(raised)))
         logits = functional.interpolate(logits, size=self.grid, mode="bilinear", align_corners=False)
-        return logits, self.in_frame(hidden[:, 0]).squeeze(-1)
+        return logits, self.in_frame(hidden[:, 0]).squeeze(-1), direction
 
     def losses(self, batch: Batch, group: str = "model") -> dict[str, Loss]:
-        hidden, direction = self._see_all(batch)
-        logits, inside = self._outputs(hidden, batch.views[0][SCENE].model_size)
+        logits, inside, direction = self(batch)
         target = batch.targets[MAP]
         match self.loss:
             case "bce":
@@ -174,45 +136,59 @@ class FrozenGaze(Method):
 
     @torch.no_grad()
     def predict(self, batch: Batch, sampling: Sampling | None = None) -> dict[str, Tensor]:
-        return self.answers(*self(batch))
+        return self._answers(*self(batch)[:2])
 
-    def answers(self, logits: Tensor, inside: Tensor) -> dict[str, Tensor]:
-        """Maps (B, 1, grid) in [0, 1] and probabilities (B, 1) from logits."""
+    def read(self, scenes: Tensor, heads: Tensor, boxes: Tensor) -> dict[str, Tensor]:
+        """What `predict` gives, from images and head boxes (B, 4) as shares of the scenes' sides."""
+        near = self._see(heads) if self.close_up else None
+        return self._answers(*self._outputs(self._see(scenes), near, boxes, (scenes.shape[-2], scenes.shape[-1]))[:2])
+
+    def _answers(self, logits: Tensor, inside: Tensor) -> dict[str, Tensor]:
         largest = logits.amax((-2, -1), keepdim=True)
         maps = logits.sigmoid() if self.loss == "bce" else (logits - largest).exp()
         return {MAP: maps, IN_FRAME: inside.sigmoid()[:, None]}
 
     def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
-        own = [p for n, p in self.named_parameters() if not n.startswith("backbone.") and p.requires_grad]
-        groups: list[dict[str, Any]] = [{"params": own, "lr_scale": 1.0}]
-        backbone = [p for p in self.backbone.parameters() if p.requires_grad]
-        if backbone:
-            groups.append({"params": backbone, "lr_scale": 0.1})
-        return groups
+        return heads_and_backbone(self, self.backbone)
 
-    def _features(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor, dict[str, Tensor] | None]:
-        """(features of the different scenes, which one each item shows, features of the close-ups)."""
-        everyone = torch.arange(len(batch), device=head_boxes(batch).device)
+    def _features(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor | None, dict[str, Tensor] | None]:
+        """(features of the scenes, which one each item shows if not its own, features of the close-ups)."""
         if batch.features is not None:
             maps = [{n: t for n, t in slot.items() if n != TIME_EMBEDDING} for slot in batch.features]
-            return maps[SCENE], everyone, maps[HEAD] if self.close_up else None
-        images, shown = batch.images[SCENE], everyone
+            return maps[SCENE], None, maps[HEAD] if self.close_up else None
+        images, shown = batch.images[SCENE], None
         if not self.training:  # in training each item has a view and colours of its own
             first, shown = distinct_scenes(batch)
             images = images[first]
-        scene = self._see(images).maps
-        return scene, shown, self._see(batch.images[HEAD]).maps if self.close_up else None
+        return self._see(images), shown, self._see(batch.images[HEAD]) if self.close_up else None
 
-    def _see(self, images: Tensor) -> Features:
+    def _see(self, images: Tensor) -> dict[str, Tensor]:
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.backbone.trainable):
-            return self.backbone.features(images)
+            return self.backbone.features(images).maps
 
-    def _kept(self, batch: Batch, number: int) -> Tensor:
-        """(B, 1, 1): what a block's answer is multiplied by: 0 where it is left out."""
-        rate = self.drop_path * number / max(len(self.blocks) - 1, 1)
-        if not self.training or rate == 0:
-            return torch.ones(len(batch), 1, 1)
-        return (item_uniform(batch.keys, DROP_STREAM + number) >= rate).float().view(-1, 1, 1) / (1 - rate)
+    def _kept(self, keys: Tensor | None, number: int) -> Tensor:
+        """What a block's answer is multiplied by, (B, 1, 1) or one number: 0 where it is left out."""
+        rate = DROP_PATH * number / max(len(self.blocks) - 1, 1)
+        if keys is None or not self.training or rate == 0:
+            return torch.ones(())
+        return (item_uniform(keys, DROP_STREAM + number) >= rate).float().view(-1, 1, 1) / (1 - rate)
+
+
+class LayerSum(nn.Module):
+    """Layers of a backbone -> one map of `width` channels: each is normalised, resized, projected; all are added up."""
+
+    def __init__(self, layers: tuple[Layer, ...], width: int) -> None:
+        super().__init__()
+        self.names = [layer.name for layer in layers]
+        self.norms = nn.ModuleList(nn.GroupNorm(1, layer.channels) for layer in layers)
+        self.layers = nn.ModuleList(nn.Conv2d(layer.channels, width, 1) for layer in layers)
+
+    def forward(self, maps: dict[str, Tensor], size: Size) -> Tensor:
+        parts = (
+            layer(resize(norm(maps[name].to(next(layer.parameters()).dtype)), size))
+            for name, norm, layer in zip(self.names, self.norms, self.layers, strict=True)
+        )
+        return reduce(torch.add, parts)
 
 
 class _Block(nn.Module):
@@ -224,8 +200,7 @@ class _Block(nn.Module):
         self.attention = nn.MultiheadAttention(width, num_heads, batch_first=True)
         self.feed = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
-    def forward(self, tokens: Tensor, kept: Tensor | None = None) -> Tensor:
-        factor = 1.0 if kept is None else kept
+    def forward(self, tokens: Tensor, kept: Tensor) -> Tensor:
         normed = self.attention_norm(tokens)
-        tokens = tokens + factor * self.attention(normed, normed, normed, need_weights=False)[0]
-        return tokens + factor * self.feed(self.feed_norm(tokens))
+        tokens = tokens + kept * self.attention(normed, normed, normed, need_weights=False)[0]
+        return tokens + kept * self.feed(self.feed_norm(tokens))

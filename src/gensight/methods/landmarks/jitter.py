@@ -11,12 +11,16 @@ from gensight.diffusion.noise import item_noise
 
 @dataclass(frozen=True)
 class JitterRange:
-    """How far colours are changed, each either way: relative brightness, contrast, saturation; hue in turns."""
+    """How far colours are changed, each either way: relative brightness, contrast, saturation; hue in turns.
+
+    With `targets`, the image to reconstruct has the changed colours too.
+    """
 
     brightness: float = 0.4
     contrast: float = 0.4
     saturation: float = 0.4
     hue: float = 0.3
+    targets: bool = False
 
     num_draws = 4
 

@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from gensight.backbones.base import Backbone, Layer
+from gensight.heads.maps import resize
 from gensight.methods.landmarks.networks import Decoder, UNet
 from gensight.methods.landmarks.parts import Landmarks, pool, read_landmarks, render, spatial_softmax
+
+Background = Literal["none", "full", "low-resolution", "recorded"]
+VARIANCE_FLOOR = 5e-4  # least variance of a fitted landmark along any direction; reported where it binds
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +43,11 @@ class Redrawn:
         image: (B, 3, height, width) in [0, 1]; of features, (B, C, h, w).
         mask: (B, 1, height, width) in [0, 1], how much is foreground; None without background factorisation.
         foreground: What the decoder drew.
-        background: What was painted behind it; None without.
     """
 
     image: Tensor
     mask: Tensor | None
     foreground: Tensor
-    background: Tensor | None
 
 
 class ImageShape(nn.Module):
@@ -79,12 +82,8 @@ class FeatureShape(nn.Module):
         """(B, C, h, w): all layers at the finest one's resolution, each image's channels at variance 1."""
         with torch.no_grad():
             maps: Mapping[str, Tensor] = self.backbone.features(images).maps
-            finest = max((tuple(m.shape[-2:]) for m in maps.values()), key=lambda size: size[0])
-            raised = [
-                functional.interpolate(maps[la.name].float(), size=finest, mode="bilinear", align_corners=False)
-                for la in self.layers
-            ]
-            return functional.instance_norm(torch.cat(raised, dim=1))
+            finest = max(((m.shape[-2], m.shape[-1]) for m in maps.values()), key=lambda size: size[0])
+            return functional.instance_norm(torch.cat([resize(maps[la.name].float(), finest) for la in self.layers], 1))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Maps (B, K, h, w) before the softmax, and the backbone's features."""
@@ -98,14 +97,9 @@ class LandmarkModel(nn.Module):
     Args:
         shape: Finds the parts.
         num_landmarks: K.
-        appearance_channels: Length of a part's appearance vector.
-        appearance_width: Channels of the appearance encoder.
-        decoder_widths: Of the decoder, coarsest scale first.
-        spade_width: Inside each SPADE.
         variance: Of fixed landmarks; None: fitted covariances.
-        variance_floor: Least variance of a fitted one.
-        background: `none`, `full` or `low-resolution`: at what resolution the mask is made; `recorded`: it is given.
-        background_width: Channels of the mask's and the background's networks.
+
+    The other arguments are those of `Landmarks`.
     """
 
     def __init__(
@@ -118,12 +112,11 @@ class LandmarkModel(nn.Module):
         decoder_widths: Sequence[int],
         spade_width: int,
         variance: float | None,
-        variance_floor: float,
-        background: str,
+        background: Background,
         background_width: int,
     ) -> None:
         super().__init__()
-        self.shape, self.variance, self.floor = shape, variance, variance_floor
+        self.shape, self.variance, self.floor = shape, variance, VARIANCE_FLOOR
         self.redraws_features = isinstance(shape, FeatureShape)
         inputs = shape.num_features + num_landmarks
         self.appearance = UNet(inputs, appearance_channels, (appearance_width, appearance_width))
@@ -151,21 +144,26 @@ class LandmarkModel(nn.Module):
         looks, _ = self.appearance(torch.cat([drawn, found.features], dim=1))
         return pool(drawn, looks)
 
-    def redraw(self, pose: Landmarks, looks: Tensor, height: int, width: int, other: "Scene | None" = None) -> Redrawn:
-        """An image of parts that look like `looks` at the places of `pose`, before the background of `other`."""
-        drawn = self.decoder(pose, looks, height, width)
+    def redraw(self, pose: Found, looks: Found, images: Tensor, behind: Tensor | None = None) -> Redrawn:
+        """The subject of `images`, in which `looks` was found, at the places of `pose`; before the same background.
+
+        Args:
+            pose: Where the parts are drawn.
+            looks: Where they lie in `images`.
+            images: (B, 3, height, width).
+            behind: The background itself, where it is recorded.
+        """
+        height, width = (pose.features if self.redraws_features else images).shape[-2:]
+        drawn = self.decoder(pose.landmarks, self.describe(looks), height, width)
         if self.redraws_features:
-            return Redrawn(drawn, None, drawn, None)
+            return Redrawn(drawn, None, drawn)
         drawn = drawn.sigmoid()
-        if not self.has_background or other is None:
-            return Redrawn(drawn, None, drawn, None)
-        mask = self.masks(pose, height, width)
-        if other.behind is not None:
-            behind = other.behind
-        else:
-            behind, _ = self.background((1 - self.masks(other.landmarks, height, width)) * other.images)
-            behind = behind.sigmoid()
-        return Redrawn(behind * (1 - mask) + drawn * mask, mask, drawn, behind)
+        if not self.has_background:
+            return Redrawn(drawn, None, drawn)
+        mask = self.masks(pose.landmarks, height, width)
+        if behind is None:
+            behind = self.background((1 - self.masks(looks.landmarks, height, width)) * images)[0].sigmoid()
+        return Redrawn(behind * (1 - mask) + drawn * mask, mask, drawn)
 
     def masks(self, landmarks: Landmarks, height: int, width: int) -> Tensor:
         """(B, 1, height, width): how much of each place is foreground."""
@@ -174,12 +172,3 @@ class LandmarkModel(nn.Module):
         if self.mask_shrink == 1:
             return mask
         return functional.interpolate(mask, size=(height, width), mode="bilinear", align_corners=False)
-
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """Images and where the parts lie in them: what a background is painted from; or the background itself."""
-
-    images: Tensor
-    landmarks: Landmarks
-    behind: Tensor | None = None

@@ -12,6 +12,7 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gensight.methods.landmarks.parts import Landmarks, paint, render
+from gensight.methods.landmarks.separation_loss import Adversary
 from gensight.methods.landmarks.spade import SpadeBlock
 
 
@@ -96,9 +97,11 @@ class Decoder(nn.Module):
 class PatchDiscriminator(nn.Module):
     """Classifies patches as real or generated, at several scales (Wang et al., CVPR 2018, section 3.2)."""
 
-    def __init__(self, num_maps: int, num_scales: int = 2, num_layers: int = 3, width: int = 64) -> None:
+    def __init__(self, num_maps: int, adversary: Adversary) -> None:
         super().__init__()
-        self.scales = nn.ModuleList(_patches(3 + num_maps, num_layers, width) for _ in range(num_scales))
+        self.scales = nn.ModuleList(
+            _patches(3 + num_maps, adversary.num_layers, adversary.width) for _ in range(adversary.num_scales)
+        )
 
     def forward(self, images: Tensor, maps: Tensor) -> list[Tensor]:
         """One map of logits (B, 1, h, w) for each scale, finest first; unbounded."""

@@ -73,22 +73,18 @@ class BackboneSpace(nn.Module):
         return [features.maps[name] for name in self.names]
 
 
-def level_weights(num_levels: int, reduced: bool) -> list[float]:
-    """Of each level, finest first; pixels count 1 beside them. Reduced: 1/32, 1/16, 1/8, 1/4 for four."""
-    return [2.0 ** -(num_levels + 1 - level) if reduced else 1.0 for level in range(num_levels)]
-
-
-def compare(ours: Sequence[Tensor], theirs: Sequence[Tensor], weights: Sequence[float], scaled: bool) -> Tensor:
+def compare(ours: Sequence[Tensor], theirs: Sequence[Tensor], reduced: bool, scaled: bool) -> Tensor:
     """Weighted mean squared differences of maps.
 
     Args:
-        ours: Of the reconstruction, one map per level.
+        ours: Of the reconstruction, one map per level, finest first.
         theirs: Of the frame; no gradient.
-        weights: Of each level.
+        reduced: Each finer level counts half as much as the next: 1/32, 1/16, 1/8, 1/4 of four. Else each counts 1.
         scaled: Divide each image's difference by the mean square of its frame's map.
     """
     total = torch.zeros((), device=theirs[0].device)
-    for own, target, weight in zip(ours, theirs, weights, strict=True):
+    for level, (own, target) in enumerate(zip(ours, theirs, strict=True)):
+        weight = 2.0 ** -(len(ours) + 1 - level) if reduced else 1.0
         if scaled:
             power = target.float().square().mean((1, 2, 3), keepdim=True).clamp(min=1e-6)
             total = total + weight * ((own.float() - target.float()).square() / power).mean()

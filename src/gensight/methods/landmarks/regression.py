@@ -58,35 +58,23 @@ def mean_places(points: Array, known: Array) -> Array:
 def _fit_one(landmarks: Array, values: Array, regressor: Regressor) -> tuple[Array, float]:
     match regressor:
         case "linear" | "linear-corner":
-            origin = 0.5 if regressor == "linear" else 0.0
-            solved = _shortest(landmarks - origin, values - origin)
-            return solved, float(origin - origin * solved.sum())
-        case "affine":
-            centre, mean = landmarks.mean(0), values.mean()
-            solved = _shortest(landmarks - centre, values - mean)
-            return solved, float(mean - centre @ solved)
-        case "ridge":
-            return _ridge(landmarks, values)
-
-
-def _shortest(design: Array, values: Array) -> Array:
-    return np.asarray(np.linalg.lstsq(design, values, rcond=None)[0])
-
-
-def _ridge(landmarks: Array, values: Array) -> tuple[Array, float]:
-    """Least leave-one-out error over a ladder of strengths, in closed form (Golub, Heath and Wahba 1979)."""
-    centre, mean, count = landmarks.mean(0), float(values.mean()), len(values)
-    if count == 1:
-        return np.zeros(landmarks.shape[1]), mean
-    left, singular, right = np.linalg.svd(landmarks - centre, full_matrices=False)
-    against = left.T @ (values - mean)
-    best, chosen = np.inf, _STRENGTHS[-1]
-    for strength in _STRENGTHS:
-        kept = singular**2 / (singular**2 + strength)
-        residual = values - mean - left @ (kept * against)
-        leverage = np.minimum(1 / count + (left**2) @ kept, 1 - 1e-9)  # 1/n: the mean is fitted as well
-        error = float(np.mean((residual / (1 - leverage)) ** 2))
-        if error < best:
-            best, chosen = error, strength
-    weights = right.T @ (singular / (singular**2 + chosen) * against)
+            mean = 0.5 if regressor == "linear" else 0.0
+            centre = np.full(landmarks.shape[1], mean)
+        case "affine" | "ridge":
+            centre, mean = landmarks.mean(0), float(values.mean())
+    design, residual = landmarks - centre, values - mean
+    weights = _ridge(design, residual) if regressor == "ridge" else np.linalg.lstsq(design, residual, rcond=None)[0]
     return weights, float(mean - centre @ weights)
+
+
+def _ridge(design: Array, values: Array) -> Array:
+    """Least leave-one-out error over a ladder of strengths, in closed form (Golub, Heath and Wahba 1979)."""
+    if len(values) == 1:
+        return np.zeros(design.shape[1])
+    left, singular, right = np.linalg.svd(design, full_matrices=False)
+    against = left.T @ values
+    kept = singular**2 / (singular**2 + _STRENGTHS[:, None])
+    residuals = values - (kept * against) @ left.T
+    leverages = np.minimum(1 / len(values) + kept @ (left**2).T, 1 - 1e-9)  # 1/n: the mean is fitted as well
+    strength = _STRENGTHS[((residuals / (1 - leverages)) ** 2).mean(1).argmin()]
+    return np.asarray(right.T @ (singular / (singular**2 + strength) * against))

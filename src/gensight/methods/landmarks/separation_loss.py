@@ -1,6 +1,7 @@
 """The losses of landmarks beside the reconstruction: one function per formula."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -11,6 +12,18 @@ from gensight.methods.landmarks.parts import Landmarks
 from gensight.transforms.thin_plate_spline import Warp
 
 AdversarialLoss = Literal["least-squares", "cross-entropy"]
+REACH = 0.2  # within which landmarks lie close together; the image's sides run from -1 to 1
+
+
+@dataclass(frozen=True)
+class Adversary:
+    """Weight of the adversarial loss (0: no discriminator), its kind, and the discriminators that it comes from."""
+
+    weight: float = 0.0
+    num_scales: int = 2
+    num_layers: int = 3
+    width: int = 64
+    loss: AdversarialLoss = "least-squares"
 
 
 def equivariance_loss(warped: Landmarks, straight: Landmarks, warp: Warp) -> Tensor:
@@ -43,11 +56,6 @@ def verdict_loss(verdicts: Sequence[Tensor], real: bool, kind: AdversarialLoss) 
         else:
             per_scale.append(functional.binary_cross_entropy_with_logits(verdict, target))
     return torch.stack(per_scale).mean()
-
-
-def generator_loss(of_drawn: Sequence[Tensor], kind: AdversarialLoss) -> Tensor:
-    """Low where the discriminator takes generated images for frames."""
-    return verdict_loss(of_drawn, True, kind)
 
 
 def critic_loss(of_frames: Sequence[Tensor], of_drawn: Sequence[Tensor], kind: AdversarialLoss) -> Tensor:

@@ -4,8 +4,6 @@ After Luo et al., "Readout Guidance", CVPR 2024, section 3.3 and appendix; unlik
 not rounded to a cell, and a pair without a common point adds nothing.
 """
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
@@ -19,22 +17,18 @@ def matching_loss(
     points: Tensor,
     weights: Tensor,
     model_size: Size,
-    temperature: float = TEMPERATURE,
-    target: Literal["bilinear", "nearest"] = "bilinear",
 ) -> tuple[Tensor, Tensor]:
     """Symmetric cross-entropy of points against all cells of the other image, and the number of points.
 
     A point's descriptor is compared with every cell of the other image; softmax(cosine / temperature) is the
-    probability of each cell, and the cell that holds the point is right. Both directions weigh half.
+    probability of each cell. A point is shared between the four cells around it, so that places between cells are
+    taught. Both directions weigh half.
 
     Args:
         descriptors: (batch, 2, channels, height, width), cells of unit length.
         points: (batch, 2, num_points, 2), the same points in pixels of both model frames; finite.
         weights: (batch, num_points), 0 where a point is not to be compared.
         model_size: (height, width) of the model frame.
-        temperature: Divides the cosines.
-        target: `bilinear` shares a point between the four cells around it, so that places between cells are taught;
-            `nearest` gives it to the cell that it lies in.
 
     Returns:
         (sum over points, sum of weights), both scalars.
@@ -43,12 +37,10 @@ def matching_loss(
     descriptors, weights = descriptors.float(), weights.float()
     scale = points.new_tensor([width / model_size[1], height / model_size[0]])
     places = (points * scale).float()
-    if target == "nearest":
-        places = places.floor() + 0.5
     total = descriptors.new_zeros(())
     for here, there in ((0, 1), (1, 0)):
         queries = sample_descriptors(descriptors[:, here], places[:, here])
-        logits = queries @ descriptors[:, there].flatten(2) / temperature
+        logits = queries @ descriptors[:, there].flatten(2) / TEMPERATURE
         cells, shares = nearest_cells(places[:, there], height, width)
         errors = logits.logsumexp(-1) - (logits.gather(-1, cells) * shares).sum(-1)
         total = total + (errors * weights).sum() / 2

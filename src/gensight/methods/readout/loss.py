@@ -21,7 +21,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gensight.encodings.base import OutputSpec
-from gensight.heads.maps import Activation
 from gensight.methods.readout.descriptors import appearance_loss, matching_loss
 from gensight.samples import Size
 
@@ -29,9 +28,9 @@ BlobLoss = Literal["mse", "cross-entropy", "softmax"]
 EMPTY = 1e-3  # a blob map with less mass, or an image cell with less light, counts as empty
 
 
-def activation(spec: OutputSpec) -> Activation | None:
-    """The last step of an output's map head."""
-    return "tanh" if spec.kind in ("sparse-image", "dense-image") else None
+def ends_in_tanh(spec: OutputSpec) -> bool:
+    """Whether that is the last step of an output's map head."""
+    return spec.kind in ("sparse-image", "dense-image")
 
 
 def output_loss(

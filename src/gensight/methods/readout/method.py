@@ -14,7 +14,7 @@ from gensight.diffusion.sampling import Sampling
 from gensight.encodings.base import DESCRIPTORS, OutputSpec
 from gensight.errors import ConfigError
 from gensight.heads.aggregation import Order
-from gensight.methods.base import Method
+from gensight.methods.base import Method, heads_and_backbone
 from gensight.methods.loss import Loss
 from gensight.methods.readout.loss import BlobLoss, output_loss, to_unit_range
 from gensight.methods.readout.model import ReadoutHead
@@ -50,12 +50,8 @@ class Readout(Method):
     Args:
         backbone: Frozen, with adapters, or trainable.
         parts: One head each.
-        projection: Channels of the aggregated map.
-        bottleneck: Channels of each layer's bottleneck.
-        widths: Channels of the map head's hidden layers.
-        order: `native` (fast) or `reference` (the published order: every layer is resized first).
-        time_conditioning: Whether heads are given the time embedding, where the backbone has one.
-        loss: `mse`, `cross-entropy` or `softmax`, for blob maps; see `masked_map_loss`.
+
+    The other arguments are fields of `config.schema.ReadoutConfig`, which describes them.
     """
 
     def __init__(
@@ -110,12 +106,7 @@ class Readout(Method):
         }
 
     def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
-        groups: list[dict[str, Any]] = [{"params": list(self.heads.parameters()), "lr_scale": 1.0}]
-        backbone = [p for p in self.backbone.parameters() if p.requires_grad]
-        if backbone:
-            scale = 1.0 if self.backbone.time_channels is None else 0.1  # pretrained weights move slowly
-            groups.append({"params": backbone, "lr_scale": scale})
-        return groups
+        return heads_and_backbone(self, self.backbone)
 
     def read_features(self, batch: Batch, timesteps: Timesteps = "clean") -> list[Features]:
         """The backbone's features at each noise level; from the cache where the batch carries them.

@@ -9,7 +9,7 @@ from gensight.backbones.base import Features, Layer
 from gensight.encodings.base import DESCRIPTORS, OutputSpec
 from gensight.heads.aggregation import Aggregation, Order, finest_grid
 from gensight.heads.maps import MapHead
-from gensight.methods.readout.loss import activation
+from gensight.methods.readout.loss import ends_in_tanh
 from gensight.samples import Size
 
 
@@ -21,11 +21,9 @@ class ReadoutHead(nn.Module):
         time_channels: Width of its time embedding; None for a plain encoder.
         outputs: The encoding's maps. Descriptors have no head of their own: they are the aggregated
             map, each cell scaled to unit length.
-        projection: Channels of the aggregated map (384 in the paper).
-        bottleneck: Channels of each layer's bottleneck (96 in the paper).
-        widths: Channels of the map head's two hidden layers (128, 32 in the paper).
         num_timesteps: Number of noise levels that are aggregated.
-        order: `native` bottlenecks each layer at its own resolution; `reference` resizes first.
+        projection, bottleneck, order: As in `Aggregation`.
+        widths: As in `MapHead`.
     """
 
     def __init__(
@@ -53,7 +51,7 @@ class ReadoutHead(nn.Module):
         self.descriptors = tuple(name for name, spec in outputs.items() if spec.kind in DESCRIPTORS)
         self.maps = nn.ModuleDict(
             {
-                name: MapHead(projection, spec.channels, widths=widths, activation=activation(spec))
+                name: MapHead(projection, spec.channels, widths=widths, tanh=ends_in_tanh(spec))
                 for name, spec in outputs.items()
                 if name not in self.descriptors
             }

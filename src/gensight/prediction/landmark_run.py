@@ -4,14 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from gensight.config.landmarks import LandmarksConfig
 from gensight.errors import RunError
 from gensight.files.progress import batches
-from gensight.geometry import warp_image
+from gensight.geometry import model_to_image, warp_image
 from gensight.loading.cases import stack_images
 from gensight.methods.landmarks.method import Landmarks
 from gensight.prediction.request import subject_items
@@ -19,7 +20,7 @@ from gensight.prediction.sources import Boxes, PredictionSource
 from gensight.prediction.tracking.subject import track_source
 from gensight.prediction.trained_run import TrainedRun
 from gensight.readers.footage.tracked import Tracker
-from gensight.samples import Array, Sample, View
+from gensight.samples import Sample, View
 
 BATCH = 16
 
@@ -60,20 +61,18 @@ class LandmarkRun:
             )
         return cls(trained, trained.method.eval())
 
-    @property
-    def config(self) -> LandmarksConfig:
-        config = self.trained.config.method
-        assert isinstance(config, LandmarksConfig)  # `open` has checked it
-        return config
-
     def crops(
         self, opened: PredictionSource, size: int = BATCH, step: int = 1, label: str = "landmarks"
     ) -> Iterator[Crops]:
-        """The frames of a source, `size` at a time; of a run with boxes, those that its tracker finds."""
-        tracker = track_source(opened) if self.trained.config.view.track else None
+        """Every `step`-th frame of a source, `size` at a time; of a run that tracks, the subject that is found."""
+        tracker = self.tracker(opened)
         total = -(-opened.num_samples // step)
         for some in batches(islice(opened.samples(), 0, None, step), size, total, label, "frames"):
             yield self.crop(some, tracker)
+
+    def tracker(self, opened: PredictionSource) -> Tracker | None:
+        """Finds the subject of a source; None where the run looks at whole frames."""
+        return track_source(opened) if self.trained.config.view.track else None
 
     def crop(self, samples: Sequence[Sample], tracker: Tracker | None = None, boxes: Boxes | None = None) -> Crops:
         """Some frames as the landmarks see them; without tracker and boxes each is taken for the subject's box."""
@@ -85,12 +84,30 @@ class LandmarkRun:
         device = self.trained.predictor.device
         images = stack_images([warp_image(s.image(), v) for s, v in zip(samples, views, strict=True)]).to(device)
         behind = None
-        if self.config.background == "recorded" and tracker is not None:
+        if self.landmarks.model.background_is_recorded and tracker is not None:
             pictures = (tracker.background(sample)() for sample in samples)
             behind = stack_images([warp_image(p, v) for p, v in zip(pictures, views, strict=True)]).to(device)
         return Crops(list(samples), views, images, behind)
 
+    def rows(self, crops: Crops) -> Iterator[dict[str, Any]]:
+        """A row of each landmark of each frame: place, covariance and equivariance error in image pixels.
 
-def to_pixels(image: Tensor) -> Array:
-    """uint8 (height, width, 3) of one image (1, 3, height, width) in [0, 1]."""
-    return np.asarray((image[0].permute(1, 2, 0).clamp(0, 1) * 255).round().byte().cpu().numpy())
+        `floored` is 1 where a fitted covariance had collapsed and was widened to its floor.
+        """
+        found = self.landmarks.find(crops.images).landmarks
+        keys = torch.arange(len(crops.samples))  # the same warps for every batch: errors compare from frame to frame
+        errors = self.landmarks.equivariance_error(crops.images, keys).cpu().numpy()
+        for frame, (sample, view) in enumerate(zip(crops.samples, crops.views, strict=True)):
+            half = np.array(view.model_size[::-1]) / 2  # model pixels per unit of the landmarks' coordinates
+            points = model_to_image((found.mean[frame].double().cpu().numpy() + 1) * half, view)
+            linear = view.inverse[:2, :2] @ np.diag(half)
+            spread = linear @ found.covariance[frame].double().cpu().numpy() @ linear.T
+            scale = float(np.sqrt(abs(np.linalg.det(linear))))
+            for number, (x, y) in enumerate(points):
+                yield {
+                    "frame": sample.key, "landmark": number, "x": x, "y": y, "xx": spread[number, 0, 0],
+                    "xy": spread[number, 0, 1], "yy": spread[number, 1, 1],
+                    "confidence": float(found.concentration[frame, number]),
+                    "equivariance_error": float(errors[frame, number]) * scale,
+                    "floored": int(found.floored[frame, number]),
+                }  # fmt: skip

@@ -15,10 +15,10 @@ from gensight.geometry import model_to_image
 from gensight.loading.cases import Cases
 from gensight.metrics.base import Result
 from gensight.metrics.bootstrap import make_result
+from gensight.prediction.landmark_run import LandmarkRun
 from gensight.readers.puppets import PuppetsReader
 from gensight.samples import Array
-from gensight.verbs.landmarks.fit_keypoints import Labelled, answered_places, misses, read_labelled
-from gensight.verbs.landmarks.run import LandmarkRun
+from gensight.studies.label_curve import Labelled, answered_places, misses, read_labelled
 
 NUM_LABELS, NUM_TEST = 50, 100
 
@@ -46,13 +46,12 @@ def score_landmarks(folder: Path, device: str = "auto") -> list[Result]:
         raise ConfigError("landmarks alone are scored on synthetic data (puppets) only", where=f"data.kind={data.kind}")
     train, test = (_scenes(data, part, count) for part, count in ((10, NUM_LABELS), (11, NUM_TEST)))
     assert train.skeleton is not None  # one kind of subject has keypoints of its own
-    encoding = Points(train.skeleton)
-    known = read_labelled(Cases(train, encoding, run.trained.policy), run.landmarks, "read labelled scenes")
-    test_labels = read_labelled(Cases(test, encoding, run.trained.policy), run.landmarks, "read test scenes")
-    inside, overlap = _parts(run, test)
-    fitted, mean = (
-        _keypoints(answered_places(name, known, test_labels), test_labels) for name in ("ridge", "mean-position")
+    labelled, frames = (
+        read_labelled([Cases(scenes, Points(train.skeleton), run.trained.policy)], run.landmarks, f"read {name} scenes")
+        for name, scenes in (("labelled", train), ("test", test))
     )
+    fitted, mean = (_keypoints(answered_places(name, labelled, frames), frames) for name in ("ridge", "mean-position"))
+    inside, overlap = _parts(run, test)
     results = [fitted, _result("on-subject", inside, "%", True)]
     if overlap:
         results.append(_result("mask-iou", overlap, "%", True))
@@ -65,9 +64,8 @@ def score_landmarks(folder: Path, device: str = "auto") -> list[Result]:
     return results
 
 
-def _keypoints(places: Array, test_labels: Labelled) -> Result:
-    """The score of keypoints (num_frames, J, 2) in image pixels."""
-    located, distance = misses(places, test_labels)
+def _keypoints(places: Array, frames: Labelled) -> Result:
+    located, distance = misses(places, frames)
     errors = np.where(located, distance, 0).sum(1) / located.sum(1)
     return _result(f"keypoints-px@{NUM_LABELS}", errors.tolist(), "px", False)
 

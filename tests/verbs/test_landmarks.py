@@ -13,8 +13,9 @@ from gensight.files.images import read_image, write_image
 from gensight.files.videos import VideoWriter, open_video, read_frame
 from gensight.methods.landmarks.regression import REGRESSORS
 from gensight.readers.puppets import PuppetsReader
-from gensight.verbs.landmarks import tables as landmarks
-from gensight.verbs.landmarks.fit_keypoints import BASELINES, fit_keypoints
+from gensight.studies.label_curve import BASELINES
+from gensight.verbs import landmarks
+from gensight.verbs.landmarks import fit_keypoints
 from gensight.verbs.predict import predict
 from gensight.verbs.study import study
 from gensight.verbs.train import train

@@ -1,1 +1,0 @@
-"""`gensight landmarks`: keypoints, tables and pictures from learned landmarks."""
