@@ -14,8 +14,10 @@ from gensight import api
 from gensight.config.loading.loader import load_recipe
 from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError
+from gensight.files.images import write_image
 
-WITH_EXAMPLES = ("train", "load", "evaluate", "backbone", "readout")  # later ones use the run of the first
+# Later ones use the run of the first.
+WITH_EXAMPLES = ("train", "load", "evaluate", "predict", "backbone", "readout", "annotate")
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
@@ -27,8 +29,10 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 def test_the_examples_of_the_docstrings_run(tmp_path: Path) -> None:
     picture = np.full((64, 64, 3), 120, dtype=np.uint8)
     names = {
-        "gs": gs, "torch": torch, "picture": picture, "folder": tmp_path / "demo", "depth_folder": tmp_path / "depth",
+        "gs": gs, "torch": torch, "picture": picture, "photo": tmp_path / "photo.png", "folder": tmp_path / "demo",
+        "depth_folder": tmp_path / "depth", "edges_folder": tmp_path / "edges",
     }  # fmt: skip
+    write_image(tmp_path / "photo.png", picture)
     runner = doctest.DocTestRunner()
     for name in WITH_EXAMPLES:
         function = getattr(gs, name)

@@ -23,14 +23,18 @@ from gensight.samples import Array, Size
 if TYPE_CHECKING:
     from gensight.verbs.evaluate import ScoredModel
 
-__all__ = ["backbone", "evaluate", "gaze", "guide", "instruct", "landmarks", "load", "readout", "train"]
+__all__ = [
+    "annotate", "backbone", "build_pool", "evaluate", "fit_keypoints", "gaze", "guide", "instruct", "landmarks", "load",
+    "predict", "readout", "train",
+]  # fmt: skip
 
 Settings = Mapping[str, Any]
 Data = str | Path | Mapping[str, Any]
+Place = str | Path
 
 
 def train(
-    recipe: str | Path | RunConfig, settings: Settings | None = None, *, out: Path | None = None, device: str = "auto"
+    recipe: str | Path | RunConfig, settings: Settings | None = None, *, out: Place | None = None, device: str = "auto"
 ) -> TrainedRun:
     """Trains a recipe, its baselines beside it, scores them, writes the report, and opens the run.
 
@@ -52,7 +56,7 @@ def train(
     """
     from gensight.verbs.train import train as train_recipe
 
-    return load(train_recipe(_config(recipe, settings), out, device), device)
+    return load(train_recipe(_config(recipe, settings), _path(out), device), device)
 
 
 def load(run: str | Path, device: str = "auto") -> TrainedRun:
@@ -72,7 +76,7 @@ def load(run: str | Path, device: str = "auto") -> TrainedRun:
     return TrainedRun.load(run, device)
 
 
-def evaluate(run: str | Path | TrainedRun, device: str = "auto") -> "list[ScoredModel]":
+def evaluate(run: Place | TrainedRun, device: str = "auto") -> "list[ScoredModel]":
     """Scores a finished run and its baselines on its test part; rewrites metrics.json and the report.
 
     Returns:
@@ -84,7 +88,34 @@ def evaluate(run: str | Path | TrainedRun, device: str = "auto") -> "list[Scored
     """
     from gensight.verbs.evaluate import evaluate as score_run
 
-    return score_run(run.folder.root if isinstance(run, TrainedRun) else Path(run), device=device)
+    return score_run(_folder(run), device=device)
+
+
+def predict(
+    run: Place | TrainedRun, source: Place, out: Place | None = None, instruction: str = "", **options: Any
+) -> Path:
+    """Writes what a run finds in an image, a folder or a video: tables, maps and overlays. In memory: `run.predict`.
+
+    Args:
+        run: A finished run.
+        source: Image, folder or video.
+        out: Folder to write to; one below the run if None.
+        instruction: What an instruction-following run does, such as "segment the cat".
+        options: Of the command `gensight predict`, or with an instruction of `gensight ask`: `boxes`, `detector` ...
+
+    Returns:
+        The folder that was written.
+
+    Example:
+        >>> (gs.predict(folder, photo, folder / "found") / "keypoints.csv").is_file()
+        True
+    """
+    from gensight.verbs.ask import ask
+    from gensight.verbs.predict import predict as write_predictions
+
+    if instruction:
+        return ask(_folder(run), Path(source), instruction, _path(out), **options).folder
+    return write_predictions(_folder(run), Path(source), _path(out), **options)
 
 
 def backbone(name: str | Path, settings: Settings | None = None) -> Backbone:
@@ -132,6 +163,32 @@ def readout(
     return train(compose_recipe(f"readout-{target}", chosen, value_overrides(settings or {})), **options)
 
 
+def annotate(
+    teacher: str, source: Data, out: Place | None = None, settings: Settings | None = None, **options: Any
+) -> Path:
+    """Labels images or videos with a teacher; labels of several teachers add up in one data set (`kind: annotated`).
+
+    Args:
+        teacher: `edges`, `tracks`, `variants`, `run:FOLDER`; `pose`, `depth`, `masks`, `detect` or `caption`, each
+            with `:MODEL` (a hub id or a folder) or without.
+        source: An image, a folder of images, a video, a folder of videos, an annotated data set; or a `data` section.
+        out: Folder of the data set; may be left out where `source` is an annotated one.
+        settings: Of the teacher: `{"resolution": 256}`.
+        options: Of the command `gensight annotate`: `frames`, `step`, `device` ...
+
+    Returns:
+        The folder of the data set.
+
+    Example:
+        >>> gs.annotate("edges", "puppets num_train=2 num_validation=0 num_test=0", edges_folder) == edges_folder
+        True
+    """
+    from gensight.verbs.data.annotate import annotate as label
+
+    place, keys = _place(source)
+    return label(teacher, place, out, overrides=keys, settings=settings, **options).outcome.folder
+
+
 def landmarks(data: Data, settings: Settings | None = None, **options: Any) -> TrainedRun:
     """Learns landmarks without labels from videos of one subject (Dundar et al., arXiv 2001.09518).
 
@@ -140,15 +197,51 @@ def landmarks(data: Data, settings: Settings | None = None, **options: Any) -> T
     return _from_recipe("landmarks-video", data, settings, options)
 
 
+def fit_keypoints(
+    run: Place | TrainedRun, labels: Data, out: Place | None = None, device: str = "auto", **options: Any
+) -> TrainedRun:
+    """Fits labelled keypoints to a run's landmarks by linear regression, and scores them against the number of labels.
+
+    Args:
+        run: A finished run of `gs.landmarks`.
+        labels: A DeepLabCut project, or a `data` section with keypoints.
+        out: Folder of the keypoint run; `RUN/keypoints` if None. `curve.csv` in it has the errors.
+        device: `auto`, `cpu`, `cuda` ...
+        options: `regressor` (`ridge`, `linear`, `linear-corner`, `affine`), `counts` of labelled frames, `blocks`.
+    """
+    from gensight.verbs.landmarks.fit_keypoints import fit_keypoints as fit
+
+    place, keys = _place(labels)
+    return load(fit(_folder(run), place, keys, out=_path(out), device=device, **options), device)
+
+
 def gaze(data: Data, settings: Settings | None = None, recipe: str = "gaze-frozen", **options: Any) -> TrainedRun:
     """Learns where people look. `recipe`: `gaze-frozen`, `gaze-chong` or `gaze-diffusion`."""
     return _from_recipe(recipe, data, settings, options)
 
 
+def build_pool(sources: Sequence[str], out: Place, **settings: Any) -> Path:
+    """Pools data sets into images, instructions and painted targets: the data of `gs.instruct`.
+
+    Args:
+        sources: Data sets: `"pets root=PETS"`, `"ade20k root=ADE"` ...
+        out: A new folder, or one whose build was interrupted.
+        settings: Of the command `gensight datasets build-instruct`: `tasks`, `size`, `phrasing` ...
+
+    Returns:
+        The folder.
+    """
+    from gensight.verbs.data.build_instruct import build_instruct
+    from gensight.verbs.data.pool_pairs import Settings as PoolSettings
+
+    build_instruct(Path(out), PoolSettings(tuple(sources), **settings))
+    return Path(out)
+
+
 def instruct(data: Data, settings: Settings | None = None, **options: Any) -> TrainedRun:
     """Trains one instruction-following model for several tasks (Gan et al., "InstructCV", ICLR 2024).
 
-    Arguments as for `gs.readout`; `data` is a pool that `gensight datasets build-instruct` wrote.
+    Arguments as for `gs.readout`; `data`: what `gs.build_pool` made, `"instruct-pool root=POOL"`.
     """
     return _from_recipe("instruct-puppets-one-step", data, settings, options)
 
@@ -171,12 +264,12 @@ class GuidedImages:
 
 
 def guide(
-    runs: Sequence[str | Path | TrainedRun],
+    runs: Sequence[Place | TrainedRun],
     prompt: str = "",
     *,
-    control: Path | Sequence[Path] = (),
-    reference: Path | None = None,
-    source: Path | None = None,
+    control: Place | Sequence[Place] = (),
+    reference: Place | None = None,
+    source: Place | None = None,
     drags: Sequence[str] = (),
     size: Size = (512, 512),
     seeds: Sequence[int] = (0,),
@@ -184,7 +277,7 @@ def guide(
     guidance_scale: float = 7.5,
     weight: float = 0.02,
     share: float = 0.5,
-    out: Path | None = None,
+    out: Place | None = None,
     device: str = "auto",
 ) -> GuidedImages:
     """Generates images under the control of trained readouts (Luo et al., CVPR 2024, section 4).
@@ -214,11 +307,13 @@ def guide(
     from gensight.guidance.targets import GuidanceTargets
     from gensight.verbs.guide import guide as guide_images
 
-    folders = [run.folder.root if isinstance(run, TrainedRun) else Path(run) for run in runs]
+    folders = [_folder(run) for run in runs]
     folder = Path(tempfile.mkdtemp(prefix="gensight-guided-")) if out is None else Path(out)
     controls = tuple(map(Path, (control,) if isinstance(control, str | Path) else control))
     carry, strength, eta = drag_settings(bool(drags), size)
-    targets = GuidanceTargets(controls=controls, reference=reference, source=source, drags=tuple(drags), carry=carry)
+    targets = GuidanceTargets(
+        controls=controls, reference=_path(reference), source=_path(source), drags=tuple(drags), carry=carry
+    )
     sampling = ImageSampling(
         prompt=prompt, size=size, seeds=tuple(seeds), steps=steps, guidance_scale=guidance_scale,
         eta=eta, strength=strength,
@@ -228,6 +323,14 @@ def guide(
         tuple(read_image(folder / f"{kind}-{seed}.png") for seed in seeds) for kind in ("guided", "unguided")
     )
     return GuidedImages(folder, guided, unguided, tuple(read_json(folder / "guide.json")["scores"]))
+
+
+def _folder(run: Place | TrainedRun) -> Path:
+    return run.folder.root if isinstance(run, TrainedRun) else Path(run)
+
+
+def _path(place: Place | None) -> Path | None:
+    return None if place is None else Path(place)
 
 
 def _config(recipe: str | Path | RunConfig, settings: Settings | None) -> RunConfig:
@@ -244,6 +347,16 @@ def _section(data: Data) -> dict[str, Any]:
         return dict(data)
     kind, *texts = str(data).split()
     return load_data(kind, texts).model_dump(mode="json", exclude_unset=True)
+
+
+def _place(data: Data) -> tuple[str, list[str]]:
+    """A path, or a kind of data set; and the kind's keys as overrides."""
+    if isinstance(data, Mapping):
+        return str(data["kind"]), value_overrides({key: value for key, value in data.items() if key != "kind"})
+    if Path(data).exists():
+        return str(data), []
+    kind, *keys = str(data).split()
+    return kind, keys
 
 
 def _from_recipe(recipe: str, data: Data, settings: Settings | None, options: Mapping[str, Any]) -> TrainedRun:

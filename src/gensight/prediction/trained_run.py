@@ -24,7 +24,7 @@ from gensight.methods.base import Method
 from gensight.prediction.predictor import Predictor
 from gensight.prediction.request import Request
 from gensight.prediction.sources import GivenBoxes, Image, boxes_by_key, open_images
-from gensight.samples import Item, Prediction
+from gensight.samples import Array, Item, Prediction
 from gensight.skeletons import Skeleton
 
 
@@ -96,6 +96,8 @@ class TrainedRun:
         instruction: str | None = None,
         task: str | None = None,
         classes: Sequence[str] = (),
+        reference: Image | None = None,
+        points: Array | Sequence[Sequence[float]] | None = None,
         sampling: Sampling | None = None,
     ) -> Prediction | list[Prediction]:
         """What the run finds in an image, or in each of several.
@@ -111,6 +113,8 @@ class TrainedRun:
             heads: Likewise, of heads, for gaze runs.
             instruction: What an instruction-following run does, such as "segment the cat".
             task, classes: Of the instruction, where its words do not name them.
+            reference: The image that each image is compared with, for correspondence and appearance runs.
+            points: (num, 2), x and y in pixels of the reference, to be found in each image; None: an even grid.
             sampling: Changes to how the run samples.
 
         Returns:
@@ -127,6 +131,8 @@ class TrainedRun:
             instruction=instruction,
             task=task,
             classes=tuple(classes),
+            reference=None if reference is None else next(iter(open_images(reference)[0])),
+            points=None if points is None else np.asarray(points, dtype=np.float64),
             sampling=sampling,
         ).resolve(self)
         found = self.predictor.answer(samples, request)

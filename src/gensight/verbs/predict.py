@@ -20,7 +20,7 @@ def predict(
     out: Path | None = None,
     device: str = "auto",
     draw: bool = True,
-    boxes: Path | None = None,
+    boxes: str | Path | None = None,
     also: Sequence[Path] = (),
     detector: str | None = None,
     detector_threshold: float = 0.5,
