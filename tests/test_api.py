@@ -12,6 +12,7 @@ import torch
 import gensight as gs
 from gensight import api
 from gensight.config.loading.loader import load_recipe
+from gensight.config.loading.overrides import value_overrides
 from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError
 from gensight.files.images import write_image
@@ -56,7 +57,7 @@ def test_data_given_as_text_leaves_the_recipes_own_settings(monkeypatch: pytest.
     recipes: list[RunConfig] = []
 
     def train(recipe: str, settings: api.Settings) -> None:
-        recipes.append(load_recipe(recipe, api._overrides(settings)))
+        recipes.append(load_recipe(recipe, value_overrides(settings or {})))
         raise InterruptedError
 
     monkeypatch.setattr(api, "train", train)

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gensight.verbs.guidance import guide as guidance
-from gensight.verbs.guidance.targets import GuidanceTargets
 
 from gensight import api
 from gensight.config.loading.loader import compose_recipe
@@ -18,11 +16,13 @@ from gensight.config.schema import RunConfig
 from gensight.files.images import read_image, write_image
 from gensight.files.videos import VideoWriter
 from gensight.guidance.sampling import ImageSampling
+from gensight.guidance.targets import GuidanceTargets
 from gensight.readers import splits
 from gensight.readers.coco.writer import write_coco
 from gensight.readers.puppets import PuppetsReader
 from gensight.teachers.base import Teacher
 from gensight.teachers.choose import choose_teacher
+from gensight.verbs import guide as guidance
 from gensight.verbs import train as training
 from gensight.verbs.data import annotate
 from gensight.verbs.data.datasets import write

@@ -1,7 +1,5 @@
 """`gensight guide`: what reaches the verb, and what drags change of it."""
 
-import sys
-import types
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +26,7 @@ def test_options_reach_the_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         write_json(tmp_path / "guide.json", {"scores": []})
         return tmp_path
 
-    module = types.ModuleType("gensight.verbs.guidance.guide")
-    module.guide = guide  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr("gensight.verbs.guide.guide", guide)
     texts = ["--drag", "1,2:3,4", "--size", "64x32", "--seeds", "0-2", "--negative", "blurred", "--box", "0,0,8,8",
              "--normalisation", "unit", "--weights", "1,2"]  # fmt: skip
     result = CliRunner().invoke(app, ["guide", "a", "b", "--prompt", "a dog", *texts])

@@ -18,7 +18,7 @@ Adding a reader:
 3. Raise `DataError` with file and row for what can't be read; leave what can be to `check`, and add to its `findings`.
 4. Write `tests/readers/test_NAME.py` with a class that inherits `tests.contracts.reader.ReaderContract`; with a writer,
    give it `write` and the round trip is tested too.
-5. Add a `StoredData` to `config/data/`, with the fields of `stored.py` that it needs: its docstring's first line is
-   what `gensight datasets list` prints; `labelled` and `layout` are what recipes and `gensight init` must know. Add it
-   to `Data` there, and its case to `build_readers` in `assembly/readers.py`.
+5. Add a `StoredData` to `config/data/`, with the shared fields (`config/data/stored.py`) that it needs: its
+   docstring's first line is what `gensight datasets list` prints; `labelled` and `layout` are what recipes and
+   `gensight init` must know. Add it to `Data` there, and its case to `build_readers` in `assembly/readers.py`.
 """

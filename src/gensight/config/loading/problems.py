@@ -164,13 +164,14 @@ def _unknown_key(place: _KeyLocation, root: type[Section]) -> Problem:
     if others:
         owner = " or ".join(f"{dotted(place.path[:-1])}.kind={kind}" for kind in others)
         return Problem(place.path, "unknown key here", valid, f"`{key}` belongs to {owner}")
+    near = nearest(key, valid)
+    if near:
+        return Problem(place.path, "unknown key", valid, f"did you mean `{dotted((*place.path[:-1], near))}`?")
     # The right key in the wrong section is as common as a typing error.
     elsewhere = [dotted(path) for path in all_paths(root) if path[-1] == key]
     if elsewhere:
         return Problem(place.path, "unknown key here", valid, f"did you mean `{elsewhere[0]}`?")
-    near = nearest(key, valid)
-    hint = f"did you mean `{dotted((*place.path[:-1], near))}`?" if near else None
-    return Problem(place.path, "unknown key", valid, hint)
+    return Problem(place.path, "unknown key", valid)
 
 
 def _siblings(root: type[Section], path: Path) -> list[type[Section]]:

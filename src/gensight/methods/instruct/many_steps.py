@@ -67,7 +67,7 @@ class ManySteps(Instruct):
             zero_noise_channels(backbone.unet, editor.latent_channels)
         super().__init__(editor, **shared)
         self.noise_levels = noise_levels
-        self.sampling = Sampling(sampler, sample_steps, text_guidance, image_guidance)
+        self.sampling = Sampling(sampler, sample_steps, text_guidance, image_guidance, num_samples=1)
 
     # --- Learning ---
 
