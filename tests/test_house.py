@@ -1,22 +1,58 @@
-"""The shape of the package: sizes of files, functions and folders, no import cycles, tests that mirror the source."""
+"""The shape of the package: how large it, its files, functions and folders are; no import cycles; tests in place."""
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from gensight.config.fields import Section
+from gensight.config.pretrain import PretrainConfig
+from gensight.config.schema import RunConfig
+from gensight.config.sections import members
+from gensight.config.study import StudyConfig
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "gensight"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_FILE, MAX_FUNCTION, MAX_FOLDER = 400, 60, 15
+MAX_LINES, MAX_FIELDS = 55_500, 300  # of all Python in src; of all recipes
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def _name(path: Path) -> str:
     parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
     return ".".join(parts).removesuffix(".__init__")
+
+
+def _sections(recipe: type[Section], known: set[type[Section]]) -> set[type[Section]]:
+    """Adds to the known sections those that a recipe is made of, and their bases."""
+    if recipe not in known:
+        known |= {base for base in recipe.__mro__ if issubclass(base, Section)}
+        for info in recipe.model_fields.values():
+            for section in members(info.annotation):
+                _sections(section, known)
+    return known
+
+
+def test_recipes_have_no_more_than_300_fields() -> None:
+    known: set[type[Section]] = set()
+    for recipe in (RunConfig, PretrainConfig, StudyConfig):
+        _sections(recipe, known)
+    own = [
+        f"{section.__name__}.{name}"
+        for section in known
+        for name in inspect.get_annotations(section)
+        if name in section.model_fields and name != "kind"
+    ]
+    assert len(own) <= MAX_FIELDS, "a new field: is there one that no recipe sets and no user would miss?"
+
+
+def test_the_package_has_no_more_lines_than_it_had() -> None:
+    lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES)
+    assert lines <= MAX_LINES, "more lines than before: what can be merged, or go?"
 
 
 def test_no_file_is_longer_than_400_lines() -> None:

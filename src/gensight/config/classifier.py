@@ -4,11 +4,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from gensight.config.fields import Name
-from gensight.config.sections import EncodingFacts, EncodingSection, HubSection, MethodSection
+from gensight.config.sections import EncodingFacts, EncodingSection, HubSection, ImageLabels, MethodSection
 
 
-class ClassConfig(EncodingSection):
+class ClassConfig(ImageLabels, EncodingSection):
     """The class of the whole image, as one probability per class."""
 
     kind: Literal["class"] = "class"
@@ -21,9 +20,6 @@ class ClassConfig(EncodingSection):
         baselines=("most-frequent", "random-weights"),
         usual_baselines=("most-frequent",),
         label_of_objects=True,
-    )
-    labels: tuple[Name, ...] | None = Field(
-        default=None, description="Classes; none: those of the data, which the run then keeps."
     )
 
     def missing_vocabulary(self) -> dict[str, str]:

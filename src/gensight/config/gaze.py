@@ -17,7 +17,7 @@ from gensight.config.fields import (
     Share,
     Widths,
 )
-from gensight.config.sections import EncodingFacts, EncodingSection, MethodSection
+from gensight.config.sections import EncodingFacts, EncodingSection, MethodSection, NoiseLevels
 
 
 class GazeMapConfig(EncodingSection):
@@ -128,7 +128,7 @@ class GazeConvolutionalConfig(_Encoders):
     kind: Literal["gaze-convolutional"] = "gaze-convolutional"
 
 
-class GazeDiffusionConfig(_Encoders):
+class GazeDiffusionConfig(NoiseLevels, _Encoders):
     """A U-Net that denoises the heatmap under cross-attention to the scene and the head."""
 
     kind: Literal["gaze-diffusion"] = "gaze-diffusion"
@@ -144,7 +144,6 @@ class GazeDiffusionConfig(_Encoders):
     dropout: Share = Field(default=0.0, lt=1, description="In residual blocks.")
     train_steps: Integer = Field(default=1000, ge=20, description="Noise levels.")
     schedule: Literal["linear", "cosine"] = Field(default="linear", description="How the noise grows.")
-    zero_terminal_snr: Flag = Field(default=False, description="Whether the last level is pure noise.")
     target: Literal["epsilon", "x0", "v"] = Field(default="x0", description="What the network predicts.")
     scale: Positive = Field(default=0.1, description="Maps are denoised in [-scale, scale]; smaller is noisier.")
     normalise: Flag = Field(default=True, description="Divide the network's input by its standard deviation.")

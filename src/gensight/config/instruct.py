@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from gensight.config.fields import (
     Flag,
@@ -12,20 +12,18 @@ from gensight.config.fields import (
     Name,
     NonNegative,
     NonNegativeInteger,
-    Positive,
     PositiveInteger,
     SamplerName,
     Share,
-    SkeletonName,
 )
 from gensight.config.protocols import Baseline
-from gensight.config.sections import EncodingFacts, EncodingSection, MethodSection
+from gensight.config.sections import DepthRange, EncodingFacts, ImageLabels, KeypointSection, MethodSection, NoiseLevels
 
 _BASELINES: tuple[Baseline, ...] = ("most-frequent", "shuffled-instructions", "held-out-paraphrases")
 PaintedTask = Literal["segment", "detect", "depth", "classify", "keypoints", "edges"]
 
 
-class PaintedConfig(EncodingSection):
+class PaintedConfig(ImageLabels, DepthRange, KeypointSection):
     """Answers painted as pictures: masks, boxes, depth, classes, skeletons and edges, selected by an instruction."""
 
     kind: Literal["painted"] = "painted"
@@ -48,9 +46,6 @@ class PaintedConfig(EncodingSection):
     categories: tuple[Name, ...] | None = Field(
         default=None, description="Classes of pixels and objects; none: those of the data, which the run then keeps."
     )
-    labels: tuple[Name, ...] | None = Field(
-        default=None, description="Classes of whole images; none: those of the data, which the run then keeps."
-    )
     several: Share = Field(
         default=0.2, description="Share of images queried for several classes at once, for each task (in training)."
     )
@@ -63,16 +58,9 @@ class PaintedConfig(EncodingSection):
         default="filled", description="filled: boxes on black, each its colour; outlines: on the photograph."
     )
     max_boxes: Integer = Field(default=6, ge=1, le=124, description="Boxes of a class that have distinct colours.")
-    depth_scale: Literal["log", "linear"] = Field(default="log", description="How depth becomes grey.")
-    near: Positive = Field(default=0.1, description="Nearest depth that logarithmic grey can represent, in metres.")
-    far: Positive = Field(default=10.0, description="Farthest depth that grey can represent, in metres.")
-    skeleton: SkeletonName = Field(default="data", description="Which keypoints are drawn.")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "PaintedConfig":
-        if self.near >= self.far:
-            raise ValueError(f"near={self.near:g} must be smaller than far={self.far:g}")
-        return self
+    depth_scale: Literal["log", "linear"] = Field(
+        default="log", description="How depth becomes grey; log: from near to far; linear: from 0 to far."
+    )
 
     @property
     def facts(self) -> EncodingFacts:
@@ -103,7 +91,7 @@ _OF_MANY_STEPS = {
 }  # fmt: skip
 
 
-class InstructConfig(MethodSection):
+class InstructConfig(NoiseLevels, MethodSection):
     """An image and an instruction become a painted answer, by a diffusion model that edits."""
 
     kind: Literal["instruct"] = "instruct"
@@ -146,9 +134,6 @@ class InstructConfig(MethodSection):
         default="uniform",
         description="Noise in training; last: half of the items at the last level, the others at high ones "
         "(many-step).",
-    )
-    zero_terminal_snr: Flag = Field(
-        default=False, description="Whether the noise schedule is changed to end in pure noise (v-prediction)."
     )
     sampler: SamplerName = Field(default="euler", description="How answers are sampled (many-step).")
     sample_steps: PositiveInteger = Field(default=20, description="Steps of a sample (many-step).")

@@ -15,7 +15,7 @@ from gensight.config.fields import (
     Share,
     Widths,
 )
-from gensight.config.sections import MethodSection
+from gensight.config.sections import LandmarkCount, MethodSection
 
 
 class WarpConfig(Section):
@@ -130,10 +130,9 @@ class LandmarksConfig(MethodSection):
             raise ValueError("method.background=recorded needs view.track=true, which finds it")
 
 
-class LandmarkKeypointsConfig(MethodSection):
+class LandmarkKeypointsConfig(LandmarkCount, MethodSection):
     """Keypoints by linear regression from frozen landmarks; written by `gensight landmarks fit-keypoints`."""
 
     kind: Literal["landmark-keypoints"] = "landmark-keypoints"
     encodings: ClassVar[tuple[str, ...]] = ("points",)
     landmarks: LandmarksConfig = Field(default=LandmarksConfig(), description="The landmarks that it reads.")
-    num_landmarks: PositiveInteger = Field(default=30, description="How many there are.")

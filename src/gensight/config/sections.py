@@ -5,16 +5,17 @@
 - `MethodSection`: a way to learn; which encodings it takes, and what it needs of the rest of the recipe.
 - `DataSection`: a data set; whether it has labels, and by which files its folder is recognised.
 
-A fact that depends on a field is a property. Facts are read from the section: there are no tables by kind.
+The other sections here are fields that several kinds share. A fact that depends on a field is a property. Facts are
+read from the section: there are no tables by kind.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from gensight.config.fields import Flag, FolderOrId, ImageSize, PositiveInteger, Section, SkeletonName
+from gensight.config.fields import Flag, FolderOrId, ImageSize, Name, Positive, PositiveInteger, Section, SkeletonName
 from gensight.config.protocols import Baseline, Protocol
 
 Items = Literal["image", "head", "pair", "triplet", "words"]
@@ -121,11 +122,38 @@ class GridSection(EncodingSection):
 
 
 class KeypointSection(EncodingSection):
-    """A target that is keypoints."""
+    """A target that is keypoints, or has some."""
 
     skeleton: SkeletonName = Field(
         default="data", description="Which keypoints, in which order; data: the ones that the data set has."
     )
+
+
+class ImageLabels(Section):
+    """Of which one answer is what the whole image shows."""
+
+    labels: tuple[Name, ...] | None = Field(
+        default=None, description="Classes of whole images; none: those of the data, which the run then keeps."
+    )
+
+
+class DepthRange(Section):
+    """Whose depths lie between two bounds."""
+
+    near: Positive = Field(default=0.1, description="Nearest depth that can be represented, in metres.")
+    far: Positive = Field(default=10.0, description="Farthest depth that can be represented, in metres.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "DepthRange":
+        if self.near >= self.far:
+            raise ValueError(f"near={self.near:g} must be smaller than far={self.far:g}")
+        return self
+
+
+class LandmarkCount(Section):
+    """Of landmarks that are learned without labels."""
+
+    num_landmarks: PositiveInteger = Field(default=30, description="How many landmarks there are.")
 
 
 class BackboneSection(Section):
@@ -183,6 +211,14 @@ class MethodSection(Section):
     def why_features_change(self) -> str | None:
         """Why it can't learn from cached features, as `key ...`; None where it can."""
         return f"method.kind={kind_of(type(self))} looks at pixels"
+
+
+class NoiseLevels(Section):
+    """A way to learn from several levels of noise."""
+
+    zero_terminal_snr: Flag = Field(
+        default=False, description="Whether the noise schedule is changed so that its last level is pure noise."
+    )
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from typing import ClassVar, Literal
 
-from gensight.config.data.stored import MayLackFiles, NamedLists
-from gensight.config.fields import Name, Text
+from gensight.config.data.stored import ListsWithTest, MayLackFiles, NamedLists
+from gensight.config.fields import Text
 from gensight.config.sections import FolderLayout
 
 
-class PetsData(NamedLists, MayLackFiles):
+class PetsData(ListsWithTest, MayLackFiles):
     """Oxford-IIIT Pet: cats and dogs with breed, mask and head."""
 
     kind: Literal["pets"] = "pets"
@@ -16,7 +16,6 @@ class PetsData(NamedLists, MayLackFiles):
         "Oxford-IIIT Pet", ("annotations/trimaps", "annotations/list.txt", "images"), "classify-pets-resnet50"
     )
     train: Text = "trainval"
-    test: Name | None = "test"
 
 
 class ImageFoldersData(NamedLists):

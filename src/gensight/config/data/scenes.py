@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from gensight.config.data.splits import ListsSplit, OrderSplit, Split
-from gensight.config.data.stored import Divided, MayLackFiles, NamedLists, StoredData
+from gensight.config.data.stored import Divided, ListsWithTest, MayLackFiles, NamedLists, StoredData
 from gensight.config.fields import Name, Number, Positive, Text
 from gensight.config.sections import FolderLayout
 
@@ -77,7 +77,7 @@ class RgbdData(Divided):
     )
 
 
-class NyuData(NamedLists, MayLackFiles):
+class NyuData(ListsWithTest, MayLackFiles):
     """NYU Depth V2: the labelled .mat file, or the raw layout with nyu_train.txt and nyu_test.txt."""
 
     kind: Literal["nyu"] = "nyu"
@@ -87,10 +87,9 @@ class NyuData(NamedLists, MayLackFiles):
     layout: ClassVar[FolderLayout | None] = FolderLayout(
         "NYU Depth V2 in pairs", ("nyu_train.txt", "nyu_test.txt"), "seven-scenes-depth", ("encoding.far=10.0",)
     )
-    test: Name | None = "test"
 
 
-class SunRgbdData(NamedLists, MayLackFiles):
+class SunRgbdData(ListsWithTest, MayLackFiles):
     """SUN RGB-D without NYUv2's images: rooms in colour and metric depth, with the kind of room."""
 
     kind: Literal["sunrgbd"] = "sunrgbd"
@@ -98,7 +97,6 @@ class SunRgbdData(NamedLists, MayLackFiles):
     layout: ClassVar[FolderLayout | None] = FolderLayout(
         "SUN RGB-D", ("SUNRGBDtoolbox", "SUNRGBD"), "seven-scenes-depth", ("encoding.far=10.0",)
     )
-    test: Name | None = "test"
 
 
 class Ade20kData(NamedLists, MayLackFiles):

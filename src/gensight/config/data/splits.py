@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from gensight.config.fields import Integer, Name, NonNegativeInteger, Section, Share
+from gensight.config.fields import Integer, Name, NonNegativeInteger, Section, Share, Text
 
 
 class _Shares(Section):
@@ -22,11 +22,16 @@ class _Shares(Section):
         return self
 
 
-class SeedSplit(_Shares):
+class Sampled(Section):
+    """Of which images are sampled at random."""
+
+    seed: Integer = Field(default=0, description="Seed that samples images; the same seed gives the same parts.")
+
+
+class SeedSplit(Sampled, _Shares):
     """Parts sampled at random."""
 
     kind: Literal["seed"] = "seed"
-    seed: Integer = Field(default=0, description="Seed of the split; the same seed gives the same parts.")
 
 
 class OrderSplit(_Shares):
@@ -66,9 +71,14 @@ class VideosSplit(_HeldOut):
 Split = Annotated[SeedSplit | OrderSplit | BlocksSplit | VideosSplit, Field(discriminator="kind")]
 
 
-class ListsSplit(_HeldOut):
+class OwnParts(Section):
+    """Names of the parts that a data set has of its own."""
+
+    train: Text = Field(default="train", description="List, folder or file of the part to train on.")
+    test: Name | None = Field(default="val", description="That of the part that is scored; none: nothing is.")
+
+
+class ListsSplit(OwnParts, _HeldOut):
     """The data set's own lists divide it."""
 
     kind: Literal["lists"] = "lists"
-    train: Name = Field(default="train", description="Name of the list to train on.")
-    test: Name | None = Field(default="val", description="Name of the list that is scored; none: nothing is.")

@@ -4,8 +4,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from gensight.config.data.splits import SeedSplit, Split
-from gensight.config.fields import Integer, Location, Name, PositiveInteger, Share, Text
+from gensight.config.data.splits import OwnParts, Sampled, SeedSplit, Split
+from gensight.config.fields import Location, Name, PositiveInteger, Share
 from gensight.config.sections import DataSection
 
 
@@ -50,19 +50,22 @@ class Divided(StoredData):
     split: Split = Field(default=SeedSplit(), description="How images are divided; videos holds out whole videos.")
 
 
-class OfficialLists(StoredData):
+class OfficialLists(Sampled, StoredData):
     """With parts of its own but for the validation part."""
 
     validation_share: Share = Field(default=0.05, description="Share of the training images kept for validation.")
-    seed: Integer = Field(default=0, description="Seed that samples the validation images.")
 
 
-class NamedLists(OfficialLists):
+class NamedLists(OwnParts, OfficialLists):
     """Whose parts have names: of lists, of folders, or of files from `root`."""
 
-    train: Text = Field(default="train", description="List, folder or file of the part to train on.")
     validation: Name | None = Field(
         default=None,
         description="That of the part that chooses the best checkpoint; none: `validation_share` of train.",
     )
-    test: Name | None = Field(default="val", description="That of the part that is scored; none: nothing is.")
+
+
+class ListsWithTest(NamedLists):
+    """Whose scored part is called test."""
+
+    test: Name | None = "test"

@@ -2,11 +2,10 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from gensight.config.fields import Positive
 from gensight.config.protocols import TRAINED, Protocol
-from gensight.config.sections import EncodingFacts, GridSection
+from gensight.config.sections import DepthRange, EncodingFacts, GridSection
 
 
 def _facts(
@@ -41,7 +40,7 @@ class DepthImageConfig(_PictureConfig):
     kind_facts: ClassVar[EncodingFacts] = _facts("depth", ("depth",), "depth-affine")
 
 
-class DepthMapConfig(GridSection):
+class DepthMapConfig(DepthRange, GridSection):
     """One number per cell: depth in metres, or right up to scale and shift."""
 
     kind: Literal["depth-map"] = "depth-map"
@@ -56,14 +55,6 @@ class DepthMapConfig(GridSection):
     depth: Literal["metric", "affine"] = Field(
         default="metric", description="metric: metres; affine: right up to one scale and shift per image."
     )
-    near: Positive = Field(default=0.1, description="Nearest depth that can be represented, in metres.")
-    far: Positive = Field(default=10.0, description="Farthest depth that can be represented, in metres.")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "DepthMapConfig":
-        if self.near >= self.far:
-            raise ValueError(f"near={self.near:g} must be smaller than far={self.far:g}")
-        return self
 
 
 class NormalsConfig(GridSection):

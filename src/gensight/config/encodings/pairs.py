@@ -6,7 +6,7 @@ from pydantic import Field
 
 from gensight.config.fields import PositiveInteger
 from gensight.config.protocols import TRAINED
-from gensight.config.sections import EncodingFacts, EncodingSection, GridSection
+from gensight.config.sections import EncodingFacts, EncodingSection, GridSection, LandmarkCount
 
 Distance = tuple[PositiveInteger, PositiveInteger]
 
@@ -58,7 +58,7 @@ class AppearanceConfig(EncodingSection):
     stride: PositiveInteger = Field(default=8, description="Input pixels per cell of the descriptors.")
 
 
-class LandmarkPairsConfig(EncodingSection):
+class LandmarkPairsConfig(LandmarkCount, EncodingSection):
     """Two images of one subject, from which a method learns landmarks of its own."""
 
     kind: Literal["landmark-pairs"] = "landmark-pairs"
@@ -72,7 +72,6 @@ class LandmarkPairsConfig(EncodingSection):
         baselines=(),
         usual_baselines=(),
     )
-    num_landmarks: PositiveInteger = Field(default=30, description="How many landmarks to learn.")
     pairs: Literal["temporal", "warped", "both"] = Field(
         default="temporal", description="The other image: another frame of the video, a warp of the frame, or either."
     )
