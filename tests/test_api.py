@@ -45,7 +45,7 @@ def test_the_examples_of_the_docstrings_run(tmp_path: Path) -> None:
 
 
 def test_settings_are_checked_as_overrides_are() -> None:
-    with pytest.raises(ConfigError, match=r"training\.step: unknown key[\s\S]*valid: steps"):
+    with pytest.raises(ConfigError, match=r"training\.step: unknown key[\s\S]*did you mean `training.steps`"):
         gs.train("demo", {"training.step": 3})
     with pytest.raises(ConfigError, match="timestep"):
         gs.backbone("tiny", {"timestep": "late"})

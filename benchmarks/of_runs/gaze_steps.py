@@ -18,7 +18,7 @@ from gensight.diffusion.sampling import Sampling
 from gensight.loading.stream import each_once
 from gensight.methods.gaze.diffusion import DiffusionGaze
 from gensight.metrics.base import Metric
-from gensight.metrics.gaze.scores import gaze_metric
+from gensight.metrics.gaze.scores import GazeScores
 from gensight.prediction.trained_run import TrainedRun
 
 matplotlib.use("Agg")
@@ -45,7 +45,7 @@ def main() -> None:
     rows = []
     for steps in options.steps:
         sampling = Sampling(options.sampler, steps, num_samples=options.samples)
-        spent, metric = 0.0, gaze_metric("gazefollow")
+        spent, metric = 0.0, GazeScores("gazefollow")
         for batch in batches:
             begun = time.process_time()
             outputs = trained.predictor.outputs(batch, sampling)

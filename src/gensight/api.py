@@ -209,7 +209,7 @@ def fit_keypoints(
         device: `auto`, `cpu`, `cuda` ...
         options: `regressor` (`ridge`, `linear`, `linear-corner`, `affine`), `counts` of labelled frames, `blocks`.
     """
-    from gensight.verbs.landmarks.fit_keypoints import fit_keypoints as fit
+    from gensight.verbs.landmarks import fit_keypoints as fit
 
     place, keys = _place(labels)
     return load(fit(_folder(run), place, keys, out=_path(out), device=device, **options), device)
@@ -226,7 +226,8 @@ def build_pool(sources: Sequence[str], out: Place, **settings: Any) -> Path:
     Args:
         sources: Data sets: `"pets root=PETS"`, `"ade20k root=ADE"` ...
         out: A new folder, or one whose build was interrupted.
-        settings: Of the command `gensight datasets build-instruct`: `tasks`, `size`, `phrasing` ...
+        settings: Of the command `gensight datasets build-instruct`: `tasks`, `size`, `phrasing` ...; its `--boxes` is
+            `box_style`.
 
     Returns:
         The folder.
@@ -234,7 +235,9 @@ def build_pool(sources: Sequence[str], out: Place, **settings: Any) -> Path:
     from gensight.verbs.data.build_instruct import build_instruct
     from gensight.verbs.data.pool_pairs import Settings as PoolSettings
 
-    build_instruct(Path(out), PoolSettings(tuple(sources), **settings))
+    if "tasks" in settings:
+        settings["tasks"] = tuple(dict.fromkeys(settings["tasks"]))
+    build_instruct(Path(out), PoolSettings.checked(sources=tuple(sources), **settings))
     return Path(out)
 
 
@@ -353,9 +356,9 @@ def _place(data: Data) -> tuple[str, list[str]]:
     """A path, or a kind of data set; and the kind's keys as overrides."""
     if isinstance(data, Mapping):
         return str(data["kind"]), value_overrides({key: value for key, value in data.items() if key != "kind"})
-    if Path(data).exists():
-        return str(data), []
     kind, *keys = str(data).split()
+    if not (keys and all("=" in key for key in keys)) and Path(data).exists():
+        return str(data), []
     return kind, keys
 
 

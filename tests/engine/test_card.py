@@ -41,7 +41,7 @@ def test_a_card_is_read_as_it_was_written() -> None:
         (lambda card: {k: v for k, v in card.items() if k != "backbone"}, "missing required field `backbone`"),
         (lambda card: {**card, "steps": "many"}, r"Expected `int \| null`, got `str` - at `\$.steps`"),
         (lambda card: {**card, "skeleton": {"name": "pair", "keypoints": ["a", "a"]}}, "keypoints of the same name: a"),
-        (lambda card: {**card, "format_version": 99}, "format version 99, this gensight reads version 1"),
+        (lambda card: {**card, "format_version": 99}, "format version 99, this gensight reads version 2"),
         (lambda card: {k: v for k, v in card.items() if k != "format_version"}, "format version None"),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from gensight.engine.card import FORMAT_VERSION
 from gensight.files.atomic import write_json, write_text
 from gensight.files.images import write_image
 
@@ -155,7 +156,7 @@ def _card(name: str) -> dict[str, Any]:
     return {
         "name": name,
         "method": "readout",
-        "format_version": 1,
+        "format_version": FORMAT_VERSION,
         "backbone": {"kind": "tiny", "id": "tiny", "fingerprint": "5f0c9a1be2d34c77"},
         "skeleton": None,
         "calibration": [1.0, 0.0],

@@ -11,7 +11,7 @@ from gensight.config.schema import RunConfig
 from gensight.errors import RunError, UserError
 from gensight.skeletons import Skeleton
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def package_versions() -> dict[str, str]:

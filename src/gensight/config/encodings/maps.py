@@ -37,6 +37,7 @@ class DepthImageConfig(_PictureConfig):
     """Inverse depth, near is white, scaled to each image's own range: the picture that depth-controlled models take."""
 
     kind: Literal["depth-image"] = "depth-image"
+    channels: Literal[1, 3] = Field(default=3, description="Grey, or the same value three times as published.")
     kind_facts: ClassVar[EncodingFacts] = _facts("depth", ("depth",), "depth-affine")
 
 

@@ -85,7 +85,8 @@ def load_data(kind: str, overrides: Iterable[str] = ()) -> Data:
     def without_data(problem: Problem, _: list[Override]) -> Problem:
         path = problem.path[1:] if problem.path[:1] == ("data",) else problem.path
         what, hint, where = (
-            text and re.sub(r"\bdata\.(?=\w)", "", text) for text in (problem.what, problem.hint, problem.where)
+            text and re.sub(r"(^|[ `])data\.(?=[\w=])", r"\1", text)
+            for text in (problem.what, problem.hint, problem.where)
         )
         return replace(problem, path=path, what=what or "", hint=hint, where=where)
 

@@ -99,13 +99,21 @@ def keep_present(
 
 def files_present(names: Iterable[str], root: Path) -> Callable[[str], bool]:
     """Whether a name's file is there, below a root; each folder is listed once, which is faster than a look-up each."""
-    known = {folder: set(folder_names(root / folder)) for folder in {name.rpartition("/")[0] for name in names}}
+    folders = {name.rpartition("/")[0] for name in names}
+    known = {one: _file_names(root / one) for one in folders}
 
     def present(name: str) -> bool:
         folder, _, last = name.rpartition("/")
         return last in known[folder]
 
     return present
+
+
+def _file_names(folder: Path) -> set[str]:
+    if not folder.is_dir():
+        return set()
+    with os.scandir(folder) as entries:
+        return {entry.name for entry in entries}
 
 
 def read_sized(path: Path, size: Size, source: Path) -> Array:

@@ -13,7 +13,6 @@ from typing import Any, Literal
 from gensight.errors import DataError
 from gensight.files.hashing import file_hash, value_hash
 from gensight.files.images import image_size, read_image
-from gensight.files.videos import VIDEO_SUFFIXES
 from gensight.prediction.sources import open_source as open_single
 from gensight.readers.annotated.reader import AnnotatedReader, is_annotated, read_description
 from gensight.readers.base import Reader
@@ -189,9 +188,9 @@ def open_source(path: Path, frames: bool = False, step: int = 1) -> LabellingSou
         try:
             return ImageFiles(path, FolderReader(path).groups, frames)
         except DataError:
-            if not any(found.suffix.lower() in VIDEO_SUFFIXES for found in path.rglob("*")):
+            if not (videos := video_files(path)):
                 raise
-        return VideoFiles(path, [VideoReader(video, step) for video in video_files(path)], step, single=False)
+        return VideoFiles(path, [VideoReader(video, step) for video in videos], step, single=False)
     if open_single(path).frame_rate is not None:
         return VideoFiles(path.parent, [VideoReader(path, step)], step, single=True)
     return ImageFiles(path.parent, [path.name], single=True)
