@@ -16,6 +16,7 @@ from gensight.errors import ConfigError, DataError
 from gensight.readers.annotated.reader import AnnotatedReader
 from gensight.readers.coco.reader import CocoReader
 from gensight.readers.deeplabcut.reader import DeepLabCutReader
+from gensight.readers.footage.video import VideoReader
 from gensight.readers.puppets import PuppetsReader
 from gensight.verbs.data.datasets import KINDS, check, data_kinds, pickle_to_json, write
 
@@ -125,3 +126,15 @@ def test_a_pickle_becomes_json_beside_it(tmp_path: Path) -> None:
     (tmp_path / "hostile.pickle").write_bytes(pickle.dumps([{"a": os.getcwd}]))
     with pytest.raises(DataError, match="the pickle references"):
         pickle_to_json(tmp_path / "hostile.pickle")
+
+
+def test_scenes_in_motion_are_written_as_videos(tmp_path: Path) -> None:
+    write("puppets", tmp_path / "clips", format="videos", num_samples=7, num_frames=4, size="32x48", style="clean")
+    names = sorted(path.name for path in (tmp_path / "clips").iterdir())
+    assert names == ["scene-0000.mp4", "scene-0001.mp4"]
+    lengths = [len(VideoReader(tmp_path / "clips" / name)) for name in names]
+    assert lengths == [4, 3]
+    drawn = PuppetsReader(7, 0, (32, 48), subjects="people", num_frames=4, style="clean")
+    frame = VideoReader(tmp_path / "clips" / names[1])[0].image().astype(float)
+    assert np.abs(frame - drawn[4].image()).mean() < 6  # H.264 is lossy
+    assert np.abs(frame - drawn[0].image()).mean() > 12

@@ -70,7 +70,7 @@ def write(
         typer.Option(
             metavar="FORMAT",
             help="annotated (ours), ap10k, coco, davis, deeplabcut, gazefollow, goo, rgbd, spair, "
-            "video-attention-target or voc.",
+            "video-attention-target, videos (mp4, without labels) or voc.",
         ),
     ] = "coco",
     num: Annotated[int, typer.Option(metavar="N", min=1, help="Number of images.")] = 100,
@@ -82,10 +82,13 @@ def write(
         typer.Option(
             metavar="N",
             min=1,
-            show_default="8 for davis and rgbd, else 1",
+            show_default="48 for videos, 8 for davis and rgbd, else 1",
             help="Images that show one scene in motion.",
         ),
     ] = None,
+    style: Annotated[
+        str, typer.Option(metavar="clean|full", help="Scenes as the packaged backbone knows them, or harder ones.")
+    ] = "full",
 ) -> None:
     """Write the built-in data set in a format that other tools read.
 
@@ -93,13 +96,16 @@ def write(
     Examples:
       gensight datasets write puppets --format coco --out puppets-coco --num 500
       gensight datasets write puppets --format davis --out puppets-davis --num 160
+      gensight datasets write puppets --format videos --style clean --num 96 --out clips
     """
     from gensight.verbs.data.datasets import write as run_write
 
     folder = run_write(kind, out, format=format, num_samples=num, size=size, subjects=subjects, seed=seed,
-                       num_frames=frames)  # fmt: skip
+                       num_frames=frames, style=style)  # fmt: skip
     typer.echo(f"wrote {num} images to {folder}")
-    if format in ("coco", "deeplabcut"):
+    if format == "videos":
+        typer.echo(f"next: gensight predict RUN {folder / 'scene-0000.mp4'}")
+    elif format in ("coco", "deeplabcut"):
         typer.echo(f"next: gensight init {folder}")
     else:
         typer.echo(f"next: gensight datasets check {format} root={folder}")

@@ -16,6 +16,7 @@ from gensight.readers.base import Summary
 from gensight.readers.coco.writer import write_coco
 from gensight.readers.davis.writer import write_davis
 from gensight.readers.deeplabcut.writer import write_deeplabcut
+from gensight.readers.footage.writer import write_videos
 from gensight.readers.gazefollow.reader import write_gazefollow
 from gensight.readers.goo import annotations as goo_files
 from gensight.readers.goo.reader import write_goo
@@ -63,6 +64,7 @@ FORMATS = {
     "video-attention-target": Format(write_video_attention_target, ("gaze",), _TRAIN_TEST, num_frames=8),
     "goo": Format(write_goo, ("gaze", "boxes"), _TRAIN_TEST),
     "annotated": Format(write_annotated, ("keypoints", "boxes", "gaze")),
+    "videos": Format(write_videos, (), num_frames=48),
 }
 
 
@@ -133,6 +135,7 @@ def write(
     subjects: str = "people",
     seed: int = 0,
     num_frames: int | None = None,
+    style: str = "full",
 ) -> Path:
     """Writes the built-in data set to a new or empty folder, in a format that other tools read.
 
@@ -145,6 +148,7 @@ def write(
         subjects: `people`, `animals` or `all`.
         seed: Of the scenes.
         num_frames: Consecutive images that show one scene in motion; None: as the format needs.
+        style: `clean` scenes as the packaged backbone has learned, or `full`, with all difficulties.
 
     Returns:
         The folder.
@@ -160,8 +164,9 @@ def write(
     if not (height.isdecimal() and width.isdecimal()):
         raise ConfigError(f"`{size}` is not a size", where="--size", hint="write HEIGHTxWIDTH, such as 128x128")
     frames = chosen.num_frames if num_frames is None else num_frames
-    config = load_data(kind, [f"size=[{height}, {width}]", f"subjects={subjects}", f"num_train={num_samples}",
-                              f"num_frames={frames}", f"seed={seed}", "num_validation=0", "num_test=0"])  # fmt: skip
+    config = load_data(kind, [f"size=[{height}, {width}]", f"subjects={subjects}", f"style={style}",
+                              f"num_train={num_samples}", f"num_frames={frames}", f"seed={seed}",
+                              "num_validation=0", "num_test=0"])  # fmt: skip
     assert isinstance(config, PuppetsData)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError("this folder is not empty", where=out, hint="choose a new one with --out")
