@@ -13,8 +13,16 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable ".[dev]"
 	touch $@
 
-demo: setup  ## train and score a keypoint readout on the built-in data set; ends with the path of a report
+demo: setup  ## a keypoint readout from 50 labels, a clip that it predicts, images that a depth readout guides
 	$(BIN)/gensight train demo --out $(RUN)
+	test -d $(RUN)-clips || $(BIN)/gensight datasets write puppets --format videos --style clean --num 48 \
+	--size 256x256 --out $(RUN)-clips
+	$(BIN)/gensight predict $(RUN) $(RUN)-clips/scene-0000.mp4 --out $(RUN)-predicted
+	$(BIN)/gensight train guide-depth data.num_train=120 data.num_validation=8 data.num_test=16 training.steps=200 \
+	training.validate_every=200 --out $(RUN)-depth
+	$(BIN)/gensight guide $(RUN)-depth --prompt "a zebra standing, on grass" --control docs/guidance/horse.png \
+	--size 128x128 --seeds 0-3 --batch 4 --steps 30 --weight 0.05 --share 0.8 --no-film --out $(RUN)-guided
+	@echo "report: $(RUN)/report.html   clip: $(RUN)-predicted/overlay.mp4   guided images: $(RUN)-guided"
 
 test: setup  ## all tests that fit into minutes
 	$(BIN)/python -m pytest --numprocesses 2
