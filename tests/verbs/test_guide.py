@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gensight.config.schema import RunConfig
-from gensight.errors import ConfigError
+from gensight.errors import ConfigError, UserError
 from gensight.files.images import read_image, write_image
 from gensight.guidance.controls import read_tracks
 from gensight.guidance.options import seed_list
@@ -206,6 +206,7 @@ def test_real_depth_controls_are_read(on_tiny: Path, tmp_path: Path, shared_data
         (["clean"], {"controls": ("control.png",)}, "trained at one noise level"),
         (["evaluator"], {"controls": ("control.png",)}, "generates no images"),
         (["depth"], {}, "--control is given 0 times"),
+        (["depth"], {"controls": ("lost.png",)}, "image not found"),
         (["depth"], {"controls": ("wide.png",)}, "their aspects differ"),
         (["points"], {"drags": ("10,10:400,40",)}, "lies outside the image of 64 x 64"),
         (["points"], {"drags": ("10,10",)}, "is no drag"),
@@ -220,7 +221,7 @@ def test_mistakes_are_caught(
     given = dict(targets)
     if "controls" in given:
         given["controls"] = tuple(place / str(name) for name in targets["controls"])  # type: ignore[attr-defined]
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(UserError, match=message):
         guide([place / run for run in runs], tmp_path, GuidanceTargets(**given), sampling((0,)), STEERING, film=False)  # type: ignore[arg-type]
     assert not list(tmp_path.glob("*.png"))
 

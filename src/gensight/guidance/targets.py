@@ -1,7 +1,7 @@
 """The guidance targets of generated images: checked, prepared once, and turned into goals of each batch of seeds."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from gensight.guidance.heads import GuidingHead, shared_backbone
 from gensight.guidance.inversion import Inversion, invert
 from gensight.guidance.sampling import ImageSampling, Trajectory, Watch, sample, steered_steps
 from gensight.guidance.steering import Steering
-from gensight.samples import Array
+from gensight.samples import Array, Size
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ class Setting:
         source: The real image to drag in, inverted; or None.
         reference: The picture whose appearance is the target, inverted; or None.
         drags: float64 (num_points, 2, 2), handle and target of each; or None.
+        maps: The control of each head that reads maps, in their order, and the mask.
     """
 
     backbone: DiffusionBackbone
@@ -88,6 +89,7 @@ class Setting:
     source: Inversion | None
     reference: Inversion | None
     drags: Array | None
+    maps: tuple[tuple[Tensor, Tensor | None], ...] = ()
 
     @property
     def steps_per_seed(self) -> int:
@@ -107,7 +109,7 @@ class Setting:
         """The goals of one batch; a drag without a source drags in the seeds' own unguided images."""
         targets, size = self.targets, self.sampling.size
         weights = targets.weights or (1.0,) * len(self.heads)
-        controls = iter(targets.controls)
+        maps = iter(self.maps)
         goals: list[Goal] = []
         for head, weight in zip(self.heads.values(), weights, strict=True):
             grid = head.grid_size(size)
@@ -122,9 +124,7 @@ class Setting:
                     regions = [None if box is None else box_region(np.array(box), size, grid) for box in boxes]
                     goals.append(AppearanceGoal(head, known, *regions, weight=weight))
                 case _:
-                    control = read_control(next(controls), head.spec.channels, size, grid)
-                    mask = None if targets.mask is None else read_mask(targets.mask, size, grid)
-                    goals.append(SpatialGoal(head, control, mask, weight=weight))
+                    goals.append(SpatialGoal(head, *next(maps), weight=weight))
         return goals
 
     def start(self, unguided: Trajectory) -> Tensor | None:
@@ -194,11 +194,22 @@ def prepare(
     _refuse_mismatch(heads, targets)
     drags = _drags(targets, sampling)
     _refuse_sampling(targets, sampling)
+    maps = tuple(_read_maps(heads, targets, sampling.size))
     source, reference = (
         None if path is None else invert(backbone, read_picture(path, sampling.size), sampling.prompt, sampling.steps)
         for path in (targets.source, targets.reference)
     )
-    return Setting(backbone, heads, targets, sampling, steering, source, reference, drags)
+    return Setting(backbone, heads, targets, sampling, steering, source, reference, drags, maps)
+
+
+def _read_maps(
+    heads: dict[str, GuidingHead], targets: GuidanceTargets, size: Size
+) -> Iterator[tuple[Tensor, Tensor | None]]:
+    spatial = [head for head in heads.values() if head.spec.kind not in ("matching", "appearance")]
+    for head, path in zip(spatial, targets.controls, strict=True):
+        grid = head.grid_size(size)
+        control = read_control(path, head.spec.channels, size, grid)
+        yield control, None if targets.mask is None else read_mask(targets.mask, size, grid)
 
 
 def _refuse_mismatch(heads: dict[str, GuidingHead], targets: GuidanceTargets) -> None:
