@@ -100,9 +100,8 @@ def test_sentences_are_a_function_of_the_step_and_shared_by_processes() -> None:
 
 
 def test_choosing_among_classes_names_none() -> None:
-    torch.manual_seed(0)
     reader = WordsReader(8, NAMES)
-    tokens = torch.randn(1, 5, 8)
+    tokens = torch.zeros(1, 5, 8)  # so that its biases alone answer
     with torch.no_grad():
         reader.bias[-len(NAMES) :] = -30.0
         choose = reader.loss(tokens, [Instruction("what is this?", "classify", NAMES)])
