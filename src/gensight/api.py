@@ -235,8 +235,6 @@ def build_pool(sources: Sequence[str], out: Place, **settings: Any) -> Path:
     from gensight.verbs.data.build_instruct import build_instruct
     from gensight.verbs.data.pool_pairs import Settings as PoolSettings
 
-    if "tasks" in settings:
-        settings["tasks"] = tuple(dict.fromkeys(settings["tasks"]))
     build_instruct(Path(out), PoolSettings.checked(sources=tuple(sources), **settings))
     return Path(out)
 
@@ -356,10 +354,10 @@ def _place(data: Data) -> tuple[str, list[str]]:
     """A path, or a kind of data set; and the kind's keys as overrides."""
     if isinstance(data, Mapping):
         return str(data["kind"]), value_overrides({key: value for key, value in data.items() if key != "kind"})
-    kind, *keys = str(data).split()
-    if not (keys and all("=" in key for key in keys)) and Path(data).exists():
+    words = str(data).split()
+    if not (words[1:] and all("=" in word for word in words[1:])) and Path(data).exists():
         return str(data), []
-    return kind, keys
+    return words[0], words[1:]
 
 
 def _from_recipe(recipe: str, data: Data, settings: Settings | None, options: Mapping[str, Any]) -> TrainedRun:

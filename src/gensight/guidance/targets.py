@@ -89,7 +89,7 @@ class Setting:
     source: Inversion | None
     reference: Inversion | None
     drags: Array | None
-    maps: tuple[tuple[Tensor, Tensor | None], ...] = ()
+    maps: tuple[tuple[Tensor, Tensor | None], ...]
 
     @property
     def steps_per_seed(self) -> int:

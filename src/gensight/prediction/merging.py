@@ -18,7 +18,8 @@ from gensight.encodings.painted.base import (
 )
 from gensight.encodings.painted.instructed import Instructed
 from gensight.encodings.painted.masks import PaintedMask
-from gensight.samples import Array, Instance, Item, Prediction, ScoreMap, View, merge_predictions
+from gensight.readers.shared.label_maps import PackedMask
+from gensight.samples import Instance, Item, Prediction, ScoreMap, View, merge_predictions
 
 # Items of one image and their predictions -> the predictions, smoothed over time
 Smooth = Callable[[Sequence[Item], Sequence[Prediction]], list[Prediction]]
@@ -113,15 +114,5 @@ def _most_confident(painted: PaintedMask, answers: Iterable[ItemOutputs]) -> Pre
         mask = pixels == number
         if mask.mean() > painted.min_share:
             confidence = float(most_sure[numbers == number].mean())
-            instances.append(Instance(name, mask=_PackedMask(mask), confidence=confidence))
+            instances.append(Instance(name, mask=PackedMask.of(mask), confidence=confidence))
     return Prediction(sample.key, sample.size, tuple(instances), group=sample.group)
-
-
-class _PackedMask:
-    """Pixels of one class, kept eight to a byte; its call is `Instance.mask`."""
-
-    def __init__(self, mask: Array) -> None:
-        self._bits, self._shape = np.packbits(mask), mask.shape
-
-    def __call__(self) -> Array:
-        return np.unpackbits(self._bits, count=self._shape[0] * self._shape[1]).reshape(self._shape).astype(bool)

@@ -188,8 +188,8 @@ def build_page(page: Page) -> gr.Blocks:
                           visible=False)  # fmt: skip
 
         answered = [overlay, target, table, files]
-        asked: list[tuple[Any, str, str | None]] = [(go.click, "public", PROGRAMS), (words.submit, "private", None)]
-        for event, visibility, name in asked:
+        events: list[tuple[Any, str, str | None]] = [(go.click, "public", PROGRAMS), (words.submit, "private", None)]
+        for event, visibility, name in events:
             asking = event(page.ask, [run, image, words, task, boxes, history], [*answered, history, past],
                            concurrency_id=QUEUE, api_visibility=visibility, api_name=name)  # fmt: skip
             asking.failure(_nothing, None, answered, queue=False, **_PRIVATE)

@@ -7,7 +7,8 @@ import torch
 
 from gensight.errors import DataError
 from gensight.geometry import image_to_model
-from gensight.teachers.models.masks import BoxMaskTeacher, GridMaskTeacher, PackedMask, point_grid, stability
+from gensight.readers.shared.label_maps import PackedMask
+from gensight.teachers.models.masks import BoxMaskTeacher, GridMaskTeacher, point_grid, stability
 from tests.contracts.teacher import PretrainedContract
 from tests.teachers.samples import person, sample
 

@@ -203,7 +203,7 @@ def build_instruct(
     from gensight.verbs.data.build_instruct import build_instruct as run_build
     from gensight.verbs.data.pool_pairs import Settings
 
-    choices = asdict(pool) | {"tasks": tuple(dict.fromkeys(task.strip() for task in pool.tasks.split(",")))}
+    choices = asdict(pool) | {"tasks": [task.strip() for task in pool.tasks.split(",")]}
     built = run_build(out, Settings.checked(sources=tuple(sources), box_style=choices.pop("boxes"), **choices))
     for part, counts in built.parts.items():
         left_out = f" ({counts['left_out']} left out: no task applies to them)" if counts["left_out"] else ""

@@ -104,3 +104,26 @@ def box_overlap(a: Array, b: Array) -> float:
     shared = float(np.prod(np.maximum(high - low, 0)))
     both = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - shared
     return shared / both if both > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class PackedMask:
+    """A mask kept as bits; its call is `Instance.mask`.
+
+    Attributes:
+        bits: The rows, eight pixels per byte.
+        size: (height, width).
+    """
+
+    bits: bytes
+    size: Size
+
+    @classmethod
+    def of(cls, mask: Array) -> "PackedMask":
+        """Of a bool (height, width)."""
+        return cls(np.packbits(mask).tobytes(), (mask.shape[0], mask.shape[1]))
+
+    def __call__(self) -> Array:
+        """bool (height, width)."""
+        bits = np.unpackbits(np.frombuffer(self.bits, np.uint8), count=self.size[0] * self.size[1])
+        return bits.reshape(self.size).astype(bool)

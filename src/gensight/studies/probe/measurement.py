@@ -42,7 +42,7 @@ class Measurement:
         device: Where the backbone runs.
 
     Attributes:
-        scores: Of all cells that were asked for.
+        scores: Of all cells that were requested.
     """
 
     def __init__(self, config: RunConfig, cases: Cases, task: Task, folder: Path, device: str) -> None:

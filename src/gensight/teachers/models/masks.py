@@ -9,36 +9,13 @@ import numpy as np
 import torch
 
 from gensight.geometry import image_to_model, map_grid_to_image, pixel_centres
-from gensight.readers.shared.label_maps import box_overlap, mask_box
+from gensight.readers.shared.label_maps import PackedMask, box_overlap, mask_box
 from gensight.samples import Array, Instance, Sample, Size, View
 from gensight.teachers.base import Count, Labels, Share
 from gensight.teachers.models.pretrained import PretrainedTeacher, boxed_instances
 
 _NUM_PROMPTS = 64  # at a time
 _MAX_OVERLAP = 0.7  # of two masks' boxes, beyond which the worse mask is left out (Kirillov et al. 2023, appendix B)
-
-
-@dataclass(frozen=True)
-class PackedMask:
-    """A mask kept as bits; its call is `Instance.mask`.
-
-    Attributes:
-        bits: The rows, eight pixels per byte.
-        size: (height, width).
-    """
-
-    bits: bytes
-    size: Size
-
-    @classmethod
-    def of(cls, mask: Array) -> "PackedMask":
-        """Of a bool (height, width)."""
-        return cls(np.packbits(mask).tobytes(), (mask.shape[0], mask.shape[1]))
-
-    def __call__(self) -> Array:
-        """bool (height, width)."""
-        bits = np.unpackbits(np.frombuffer(self.bits, np.uint8), count=self.size[0] * self.size[1])
-        return bits.reshape(self.size).astype(bool)
 
 
 @dataclass(frozen=True, eq=False)

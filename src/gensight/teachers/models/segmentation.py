@@ -9,9 +9,9 @@ from torch import Tensor
 
 from gensight.geometry import map_grid_to_image
 from gensight.readers.shared.class_maps import BACKGROUND
+from gensight.readers.shared.label_maps import PackedMask
 from gensight.samples import Array, Instance, Sample
 from gensight.teachers.base import Labels
-from gensight.teachers.models.masks import PackedMask
 from gensight.teachers.models.pretrained import PretrainedTeacher
 
 _BY_QUERIES = ("mask2former", "maskformer")  # a class and a mask per query, instead of a class per pixel

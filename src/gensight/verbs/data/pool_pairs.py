@@ -71,10 +71,12 @@ class Settings:
 
     @classmethod
     def checked(cls, **values: Any) -> "Settings":
-        """Settings from a user's values. Raises ConfigError for one that is none of the choices."""
+        """Settings from a user's values; a task counts once. Raises ConfigError for one that is none of the choices."""
         for key, choices in _CHOICES.items():
             if key in values and values[key] not in choices:
                 raise ConfigError(f"unknown value '{values[key]}'", where=key, choices=choices)
+        if "tasks" in values:
+            values["tasks"] = tuple(dict.fromkeys(values["tasks"]))
         for task in values.get("tasks", ()):
             if task not in TASKS:
                 raise ConfigError(f"no task is called `{task}`", where="--tasks", choices=TASKS)
