@@ -274,10 +274,11 @@ def guide(
     drags: Sequence[str] = (),
     size: Size = (512, 512),
     seeds: Sequence[int] = (0,),
-    steps: int = 50,
-    guidance_scale: float = 7.5,
+    steps: int | None = None,
+    guidance_scale: float | None = None,
     weight: float = 0.02,
     share: float = 0.5,
+    preset: str = "gensight",
     out: Place | None = None,
     device: str = "auto",
 ) -> GuidedImages:
@@ -292,34 +293,33 @@ def guide(
         drags: `"X,Y:X,Y"` each, in pixels.
         size: (height, width) of the image.
         seeds: One image for each.
-        steps: Of the sampler.
-        guidance_scale: Weight of the text.
+        steps: Of the sampler; the preset's if None.
+        guidance_scale: Weight of the text; the preset's if None.
         weight: Length of a guiding move.
         share: Guided part of the steps.
+        preset: `gensight`, or `published`: the settings of Luo et al.
         out: Folder to write to; a new temporary one if None.
         device: `auto`, `cpu`, `cuda` ...
 
     Raises:
         ConfigError: Runs that cannot guide, or targets that no run reads.
     """
-    from gensight.guidance.options import drag_settings
-    from gensight.guidance.sampling import ImageSampling
-    from gensight.guidance.steering import Steering
+    from gensight.guidance.options import PRESETS, choose, usual_settings
     from gensight.guidance.targets import GuidanceTargets
     from gensight.verbs.guide import guide as guide_images
 
     folders = [_folder(run) for run in runs]
     folder = Path(tempfile.mkdtemp(prefix="gensight-guided-")) if out is None else Path(out)
     controls = tuple(map(Path, (control,) if isinstance(control, str | Path) else control))
-    carry, strength, eta = drag_settings(bool(drags), size)
-    targets = GuidanceTargets(
-        controls=controls, reference=_path(reference), source=_path(source), drags=tuple(drags), carry=carry
-    )
-    sampling = ImageSampling(
-        prompt=prompt, size=size, seeds=tuple(seeds), steps=steps, guidance_scale=guidance_scale,
-        eta=eta, strength=strength,
+    given = {"prompt": prompt, "seeds": tuple(seeds), "steps": steps, "guidance_scale": guidance_scale}
+    settings = usual_settings(
+        choose(preset, PRESETS, "preset"), given | {"weight": weight, "share": share}, size,
+        dragging=bool(drags), real=source is not None,
     )  # fmt: skip
-    guide_images(folders, folder, targets, sampling, Steering(weight=weight, share=share), device=device, film=False)
+    targets = GuidanceTargets(
+        controls=controls, reference=_path(reference), source=_path(source), drags=tuple(drags), **settings.targets
+    )
+    guide_images(folders, folder, targets, settings.sampling, settings.steering, device=device, film=False)
     guided, unguided = (
         tuple(read_image(folder / f"{kind}-{seed}.png") for seed in seeds) for kind in ("guided", "unguided")
     )

@@ -8,14 +8,23 @@ from typer.testing import CliRunner
 
 from gensight.cli.main import app
 from gensight.files.atomic import write_json
-from gensight.guidance.options import drag_settings
+from gensight.guidance.options import usual_settings
 
 
-def test_drags_carry_and_start_late_without_noise_unless_told_otherwise() -> None:
-    assert drag_settings(False, (512, 256)) == (0.0, 1.0, 1.0)
-    assert drag_settings(True, (512, 256)) == (32.0, 0.5, 0.0)
-    assert drag_settings(True, (512, 256), carry=0.0) == (0.0, 1.0, 0.0)
-    assert drag_settings(True, (512, 256), carry=9.0, strength=0.7, eta=0.2) == (9.0, 0.7, 0.2)
+@pytest.mark.parametrize(
+    ("dragging", "given", "expected"),
+    [
+        (False, {}, (0.0, 1.0, 1.0)),
+        (True, {}, (32.0, 0.5, 0.0)),
+        (True, {"carry": 0.0}, (0.0, 1.0, 0.0)),
+        (True, {"carry": 9.0, "strength": 0.7, "eta": 0.2}, (9.0, 0.7, 0.2)),
+    ],
+)
+def test_drags_carry_and_start_late_without_noise_unless_set_otherwise(
+    dragging: bool, given: dict[str, float], expected: tuple[float, float, float]
+) -> None:
+    settings = usual_settings("gensight", given, (512, 256), dragging=dragging)
+    assert (settings.targets["carry"], settings.sampling.strength, settings.sampling.eta) == expected
 
 
 def test_options_reach_the_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

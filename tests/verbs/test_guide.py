@@ -180,10 +180,11 @@ def test_real_drag_scenes_go_through_the_packaged_backbone(
 ) -> None:
     folder = shared_data / "drag_scenes/drag/real" / scene
     [tracks] = folder.glob("tracks_*.npy")
-    drags, image_size = read_tracks(tracks)
+    points, visible, image_size = read_tracks(tracks)
     assert image_size == (512, 512)
-    assert drags.shape == (np.load(tracks).shape[2], 2, 2)
-    assert ((drags >= 0) & (drags <= 512)).all()
+    assert points.shape == np.load(tracks).shape[1:]
+    assert visible.all()
+    assert ((points >= 0) & (points <= 512)).all()
     targets = GuidanceTargets(source=folder / "source.png", tracks=tracks)
     out = guide([on_tiny / "points"], tmp_path, targets, sampling((0,), guidance_scale=1.0), STEERING, film=False)
     held = json.loads((out / "guide.json").read_text())

@@ -37,7 +37,7 @@ from gensight.errors import ConfigError, RunError
 from gensight.samples import Size
 
 Trainable = Literal["frozen", "lora", "full"]
-TimeEmbedding = Literal["network", "reversed"]
+TimeEmbedding = Literal["network", "reversed", "plain"]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 ATTENTION = ["to_q", "to_k", "to_v", "to_out.0"]
 
@@ -186,14 +186,16 @@ class DiffusionBackbone(Backbone):
         x_t: Float[Tensor, "batch channels h w"],
         timestep: int | Tensor,
         text: TextEmbedding | Sequence[str] | None = None,
+        time: TimeEmbedding | None = None,
     ) -> Features:
-        """The features of noisy latents; computing stops after the last layer. Arguments as for `denoise`.
+        """The features of noisy latents; computing stops after the last layer. Arguments as for `denoise`; `time`
+        replaces the backbone's `time_embedding` for this pass (`plain`: as `reversed`, of the timestep itself).
 
         Raises:
             ConfigError: Where layers of the autoencoder's encoder are read: they need an image.
         """
         self._check_latents_suffice()
-        return self._run(x_t, timestep, text, stop=True)[1]
+        return self._run(x_t, timestep, text, stop=True, time=time)[1]
 
     def _check_latents_suffice(self) -> None:
         encoder = self._layer_names(encoder=True)
@@ -249,7 +251,13 @@ class DiffusionBackbone(Backbone):
         return [layer.name for layer in self.layers if layer.name.startswith(ENCODER) == encoder]
 
     def _run(
-        self, x_t: Tensor, timestep: int | Tensor, text: TextEmbedding | Sequence[str] | None, stop: bool
+        self,
+        x_t: Tensor,
+        timestep: int | Tensor,
+        text: TextEmbedding | Sequence[str] | None,
+        *,
+        stop: bool,
+        time: TimeEmbedding | None = None,
     ) -> tuple[Tensor | None, Features]:
         dtype, batch = self.unet.dtype, x_t.shape[0]
         if self.unet.config.in_channels == 2 * x_t.shape[1]:
@@ -259,28 +267,20 @@ class DiffusionBackbone(Backbone):
             text = self._embed_nothing().expand(batch)
         elif not isinstance(text, TextEmbedding):
             text = self.embed_text(text)
-        added = None
+        conditions: dict[str, Any] = {"encoder_hidden_states": text.tokens.to(dtype)}
         if self.is_xl:
             size = [side * self.stride for side in x_t.shape[-2:]]
             # Original size, crop's top left corner, target size (Podell et al., "SDXL", section 2.2).
             time_ids = torch.tensor([[*size, 0, 0, *size]], dtype=dtype, device=x_t.device).expand(batch, -1)
-            added = {"text_embeds": text.pooled, "time_ids": time_ids}
+            conditions["added_cond_kwargs"] = {"text_embeds": text.pooled, "time_ids": time_ids}
         output, timesteps = None, self._timesteps(timestep, x_t)
         with capture(self.unet, self._layer_names(encoder=False), stop) as captured:
-            output = self.unet(
-                x_t.to(dtype),
-                timesteps,
-                encoder_hidden_states=text.tokens.to(dtype),
-                added_cond_kwargs=added,
-                return_dict=False,
-            )[0]
-        reverse = self.time_embedding == "reversed"
-        return output, Features(captured.maps, self._reversed(timesteps) if reverse else captured.time_embedding)
-
-    def _reversed(self, timesteps: Tensor) -> Tensor:
-        remaining = self.scheduler.config.num_train_timesteps - timesteps
-        embedding: Tensor = self.unet.time_embedding(self.unet.time_proj(remaining).to(self.unet.dtype))
-        return embedding
+            output = self.unet(x_t.to(dtype), timesteps, return_dict=False, **conditions)[0]
+        kind = time or self.time_embedding
+        if kind == "network":
+            return output, Features(captured.maps, captured.time_embedding)
+        embedded = timesteps if kind == "plain" else self.scheduler.config.num_train_timesteps - timesteps
+        return output, Features(captured.maps, self.unet.time_embedding(self.unet.time_proj(embedded).to(dtype)))
 
     def _embed_nothing(self) -> TextEmbedding:
         if self._empty_prompt is None:

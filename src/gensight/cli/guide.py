@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,8 +10,7 @@ from gensight.cli.option_groups import OptionGroup, takes_option_groups
 from gensight.cli.options import Device, out_option
 
 if TYPE_CHECKING:
-    from gensight.guidance.sampling import ImageSampling
-    from gensight.guidance.steering import Steering
+    from gensight.guidance.options import Settings
     from gensight.guidance.targets import GuidanceTargets
 
 
@@ -23,7 +22,9 @@ class ControlOptions(OptionGroup):
         list[Path] | None, typer.Option(metavar="IMAGE", help="A map, or OpenPose json; one per run of maps.")
     ] = None
     mask: Annotated[Path | None, typer.Option(metavar="IMAGE", help="White where the control counts.")] = None
-    weights: Annotated[str | None, typer.Option(metavar="W,W...", help="One per run; else equal.")] = None
+    weights: Annotated[
+        str | None, typer.Option(metavar="W,W...", help="One per run, or W:W:... per step of it; else equal.")
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,21 @@ class DragOptions(OptionGroup):
         None
     )
     tracks: Annotated[Path | None, typer.Option(metavar="FILE", help="Drags as a .npy of tracks.")] = None
+    frames: Annotated[int, typer.Option(min=2, help="Images of a drag from its start to its end.")] = 2
+    inversion: Annotated[
+        str | None,
+        typer.Option(
+            show_default="target; current if published",
+            help="Which level of a step real images are inverted at: target or current.",
+        ),
+    ] = None
     carry: Annotated[
         float | None,
         typer.Option(
             metavar="PIXELS",
             min=0,
-            show_default="an eighth of the shorter side",
-            help="Radius of the latents that a drag copies along first; 0: none, as published.",
+            show_default="an eighth of the shorter side; 0 if published",
+            help="Radius of the latents that a drag copies along first; 0: none.",
         ),
     ] = None
     strength: Annotated[
@@ -62,6 +71,13 @@ class ReferenceOptions(OptionGroup):
     reference: Annotated[Path | None, typer.Option(metavar="IMAGE", help="The appearance to follow.")] = None
     reference_box: Annotated[str | None, typer.Option(metavar="X,Y,X,Y", help="Region of the reference.")] = None
     box: Annotated[str | None, typer.Option(metavar="X,Y,X,Y", help="Region of the result.")] = None
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            show_default="means; cells if published",
+            help="Regions by their means, or resized and cell by cell (cells).",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -73,8 +89,19 @@ class SamplingOptions(OptionGroup):
     size: Annotated[str, typer.Option(metavar="HEIGHTxWIDTH", help="Size of the image.")] = "512x512"
     seeds: Annotated[str, typer.Option(metavar="N,N...", help="One image for each; FIRST-LAST for many.")] = "0"
     sampler: Annotated[str, typer.Option(help="ddim, euler, euler-ancestral, ancestral or dpm-solver++.")] = "ddim"
-    steps: Annotated[int, typer.Option(min=1, help="Sampling steps.")] = 50
-    guidance_scale: Annotated[float, typer.Option(help="Scale of classifier-free guidance.")] = 7.5
+    steps: Annotated[int | None, typer.Option(min=1, show_default="50; 100 if published", help="Sampling steps.")] = (
+        None
+    )
+    guidance_scale: Annotated[
+        float | None,
+        typer.Option(show_default="7.5; 3.5 for --source if published", help="Scale of classifier-free guidance."),
+    ] = None
+    unguided_scale: Annotated[
+        float | None,
+        typer.Option(
+            show_default="--guidance-scale; 1 for --source if published", help="The same for unguided images."
+        ),
+    ] = None
     eta: Annotated[
         float | None, typer.Option(min=0, max=1, show_default="0 for drags, else 1", help="Noise of DDIM's steps.")
     ] = None
@@ -84,10 +111,18 @@ class SamplingOptions(OptionGroup):
 class SteeringOptions(OptionGroup):
     """How the sampler is steered."""
 
+    preset: Annotated[str, typer.Option(help="Usual settings: gensight, or published (Luo et al., 2024).")] = "gensight"
     weight: Annotated[float, typer.Option(min=0, help="Length of a guidance step.")] = 0.02
-    normalisation: Annotated[str, typer.Option(help="sign, unit or raw.")] = "sign"
-    share: Annotated[float, typer.Option(min=0, max=1, help="Share of the sampling steps that is guided.")] = 0.5
+    normalisation: Annotated[str, typer.Option(help="adam, unit or raw.")] = "adam"
+    start: Annotated[float, typer.Option(min=0, max=1, help="Share of the steps at which guidance begins.")] = 0.0
+    share: Annotated[float, typer.Option(min=0, max=1, help="Share of the steps at which it ends.")] = 0.5
     inner_steps: Annotated[int, typer.Option(min=1, help="Guidance steps at each guided sampling step.")] = 1
+    branches: Annotated[
+        str | None,
+        typer.Option(
+            show_default="prompted; both if published", help="Of classifier-free guidance, read: prompted or both."
+        ),
+    ] = None
     memory: Annotated[str, typer.Option(help="normal, or low: slower, less memory.")] = "normal"
 
 
@@ -123,53 +158,52 @@ def guide(
     from gensight.verbs.guide import guide as run_guide
     from gensight.verbs.guide import scores_text
 
-    settings, carry = _sampling(sampling, drags)
-    targets = _targets(controls, drags, appearance, carry)
+    settings = _settings(sampling, steering, drags, appearance)
     folder = run_guide(
-        runs, out, targets, settings, _steering(steering), device=device, film=film, evaluators=evaluator or (),
-        batch_size=batch, announce=typer.echo,
+        runs, out, _targets(controls, drags, appearance, settings.targets), settings.sampling, settings.steering,
+        device=device, film=film, evaluators=evaluator or (), batch_size=batch, announce=typer.echo,
     )  # fmt: skip
     if scores := read_json(folder / "guide.json")["scores"]:
         typer.echo(scores_text(scores))
     typer.echo(f"images: {folder}")
 
 
-def _sampling(options: SamplingOptions, drags: DragOptions) -> "tuple[ImageSampling, float]":
-    """How images are sampled, and the radius that drags carry along."""
+def _settings(
+    options: SamplingOptions, steering: SteeringOptions, drags: DragOptions, appearance: ReferenceOptions
+) -> "Settings":
     from gensight.diffusion.sampling import SAMPLERS
-    from gensight.guidance.options import choose, drag_settings, numbers, seed_list
-    from gensight.guidance.sampling import ImageSampling
+    from gensight.guidance.inversion import INVERSION_LEVELS
+    from gensight.guidance.options import PRESETS, choose, numbers, seed_list, usual_settings
+    from gensight.guidance.steering import BRANCHES, MEMORIES, NORMALISATIONS
+    from gensight.guidance.targets import COMPARISONS
 
-    height, width = (int(side) for side in numbers(options.size, "--size", 2, "x"))
-    dragging = bool(drags.drag or drags.tracks)
-    carry, strength, eta = drag_settings(dragging, (height, width), drags.carry, drags.strength, options.eta)
-    read = {
-        "size": (height, width), "sampler": choose(options.sampler, SAMPLERS, "--sampler"), "eta": eta,
-        "seeds": seed_list(options.seeds), "strength": strength,
+    size = tuple(int(side) for side in numbers(options.size, "--size", 2, "x"))
+    named = {"carry": drags.carry, "strength": drags.strength, "inversion": drags.inversion}
+    given = asdict(options) | asdict(steering) | named | {"compare": appearance.compare}
+    choices = {
+        "sampler": SAMPLERS, "normalisation": NORMALISATIONS, "memory": MEMORIES, "branches": BRANCHES,
+        "inversion": INVERSION_LEVELS, "compare": COMPARISONS, "preset": PRESETS,
     }  # fmt: skip
-    return ImageSampling(**asdict(options) | read), carry
+    for name, known in choices.items():
+        if given[name] is not None:
+            choose(given[name], known, f"--{name}")
+    preset = choose(given.pop("preset"), PRESETS, "--preset")
+    given["seeds"] = seed_list(options.seeds)
+    dragging, real = bool(drags.drag or drags.tracks), drags.source is not None
+    return usual_settings(preset, given, (size[0], size[1]), dragging=dragging, real=real)
 
 
 def _targets(
-    controls: ControlOptions, drags: DragOptions, appearance: ReferenceOptions, carry: float
+    controls: ControlOptions, drags: DragOptions, appearance: ReferenceOptions, settings: "dict[str, Any]"
 ) -> "GuidanceTargets":
-    from gensight.guidance.options import numbers
+    from gensight.guidance.options import numbers, run_weights
     from gensight.guidance.targets import GuidanceTargets
 
     box, reference_box = appearance.box, appearance.reference_box
     return GuidanceTargets(
         controls=tuple(controls.control or ()), mask=controls.mask,
-        weights=() if controls.weights is None else numbers(controls.weights, "--weights"),
-        source=drags.source, drags=tuple(drags.drag or ()), tracks=drags.tracks, carry=carry,
+        weights=() if controls.weights is None else run_weights(controls.weights),
+        source=drags.source, drags=tuple(drags.drag or ()), tracks=drags.tracks, frames=drags.frames,
         reference=appearance.reference, box=None if box is None else numbers(box, "--box", 4),
-        reference_box=None if reference_box is None else numbers(reference_box, "--reference-box", 4),
+        reference_box=None if reference_box is None else numbers(reference_box, "--reference-box", 4), **settings,
     )  # fmt: skip
-
-
-def _steering(options: SteeringOptions) -> "Steering":
-    from gensight.guidance.options import choose
-    from gensight.guidance.steering import MEMORIES, NORMALISATIONS, Steering
-
-    choose(options.normalisation, NORMALISATIONS, "--normalisation")
-    choose(options.memory, MEMORIES, "--memory")
-    return Steering(**asdict(options))

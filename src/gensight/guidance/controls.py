@@ -91,7 +91,7 @@ def refuse_aspect(path: Path, picture: Size, size: Size) -> None:
 
 
 def parse_drags(texts: list[str]) -> Array:
-    """float64 (num_points, 2, 2): handle and target of each `x,y:x,y`. Raises ConfigError naming the first bad one."""
+    """float64 (2, num_points, 2): handles and targets of `x,y:x,y` each. Raises ConfigError naming a bad one."""
     drags = []
     for text in texts:
         try:
@@ -101,25 +101,50 @@ def parse_drags(texts: list[str]) -> Array:
                 f"`{text}` is no drag", where="--drag", hint="write x,y:x,y, from where to where, in pixels"
             ) from None
         drags.append(((x, y), (to_x, to_y)))
-    return np.array(drags, dtype=np.float64).reshape(-1, 2, 2)
+    return np.array(drags, dtype=np.float64).reshape(-1, 2, 2).swapaxes(0, 1)
 
 
-def read_tracks(path: Path) -> tuple[Array, Size | None]:
-    """Drags of a tracks file: float64 (num_points, 2, 2), first and last place; and the image size they are given in.
+def read_tracks(path: Path) -> tuple[Array, Array, Size | None]:
+    """Tracks of points: float64 (num_frames, num_points, 2); where they are visible; the image size they are given in.
 
-    The file is a numpy array (1, num_frames, num_points, 2) or (num_frames, num_points, 2) of (x, y); an `info.json`
-    beside it may give `image_dim`.
+    The file `tracks_NAME.npy` is a numpy array (1, num_frames, num_points, 2) or (num_frames, num_points, 2) of (x, y).
+    Beside it there may be `visibles_NAME.npy`, (1, num_frames, num_points), and `info.json` with `image_dim`.
     """
-    try:
-        tracks = np.load(path, allow_pickle=False).astype(np.float64)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"not a numpy array of tracks: {error}", where=path) from error
+    tracks = _read_array(path)
     tracks = tracks[0] if tracks.ndim == 4 else tracks
     if tracks.ndim != 3 or tracks.shape[-1] != 2 or len(tracks) < 2:
         raise DataError(
             f"tracks of shape {tracks.shape} are no (num_frames, num_points, 2) of two frames or more", where=path
         )
-    return np.stack([tracks[0], tracks[-1]], axis=1), _stated_size(path.parent / "info.json")
+    beside = path.with_name(path.name.replace("tracks", "visibles"))
+    visible = np.ones(tracks.shape[:2], bool)
+    if beside != path and beside.is_file():
+        visible = _read_array(beside).astype(bool)
+        visible = visible[0] if visible.ndim == 3 else visible
+        if visible.shape != tracks.shape[:2]:
+            raise DataError(f"{visible.shape} flags of visibility for tracks of {tracks.shape[:2]}", where=beside)
+    return tracks, visible, _stated_size(path.parent / "info.json")
+
+
+def _read_array(path: Path) -> Array:
+    try:
+        array: Array = np.load(path, allow_pickle=False).astype(np.float64)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"not a numpy array of tracks: {error}", where=path) from error
+    return array
+
+
+def at_frames(points: Array, visible: Array, num_frames: int) -> tuple[Array, Array]:
+    """Tracks and their visibility at so many frames, the first and the last one among them.
+
+    Two frames are interpolated, as in Luo et al.'s released code: a point is then visible if it is at both ends. Of
+    more frames those at equal distances are taken, at most all.
+    """
+    if len(points) == 2:
+        shares = np.linspace(0, 1, num_frames)[:, None, None]
+        return points[0] + shares * (points[1] - points[0]), visible.all(0)[None].repeat(num_frames, 0)
+    taken = np.linspace(0, len(points) - 1, min(num_frames, len(points))).round().astype(int)
+    return points[taken], visible[taken]
 
 
 def _stated_size(path: Path) -> Size | None:

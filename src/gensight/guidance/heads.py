@@ -1,11 +1,12 @@
 """Trained readouts as functions of features, and which runs can guide."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from gensight.backbones.base import Features
-from gensight.backbones.diffusion import DiffusionBackbone
+from gensight.backbones.diffusion import DiffusionBackbone, TimeEmbedding
+from gensight.backbones.text import TextEmbedding
 from gensight.encodings.base import OutputSpec
 from gensight.errors import ConfigError
 from gensight.methods.base import Method
@@ -22,11 +23,13 @@ class GuidingHead:
         method: The readout.
         part: Name of the head.
         output: Name of its output.
+        timed: Whether it is given the time embedding that it was trained with.
     """
 
     method: Readout
     part: str
     output: str
+    timed: bool = True
 
     @property
     def spec(self) -> OutputSpec:
@@ -37,10 +40,13 @@ class GuidingHead:
         stride = self.method.parts[self.part].grid_stride
         return model_size[0] // stride, model_size[1] // stride
 
-    def __call__(self, features: Features, model_size: Size) -> Tensor:
-        """(batch, channels, grid_height, grid_width): maps in [0, 1], or descriptors of unit length."""
-        values = self.method.heads[self.part]([features], self.grid_size(model_size))[self.output]
-        return to_unit_range(values, self.spec, self.method.loss)
+    def __call__(self, features: Features, model_size: Size, clamp: bool = False) -> Tensor:
+        """(batch, channels, grid_height, grid_width): maps in units of [0, 1], or descriptors of unit length.
+
+        Maps go beyond [0, 1], where their gradient is as good as elsewhere; `clamp` cuts them off.
+        """
+        values = self.method.heads[self.part]([features], self.grid_size(model_size), self.timed)[self.output]
+        return to_unit_range(values, self.spec, self.method.loss, clamp)
 
 
 def guiding_head(method: Method, name: str) -> GuidingHead:
@@ -71,7 +77,22 @@ def guiding_head(method: Method, name: str) -> GuidingHead:
             where=name,
             hint="train it with method.timesteps=random",
         )
-    return GuidingHead(method, part, next(iter(spec.outputs)))
+    head = GuidingHead(method, part, next(iter(spec.outputs)))
+    return untimed(head) if method.backbone.time_embedding == "reversed" else head
+
+
+def untimed(head: GuidingHead) -> GuidingHead:
+    """A correspondence head without the time embedding, as published for guidance; another head as it is."""
+    return replace(head, timed=head.spec.kind != "matching")
+
+
+def read_noisy(backbone: DiffusionBackbone, latents: Tensor, timestep: int | Tensor, text: TextEmbedding) -> Features:
+    """The features that heads guide with.
+
+    Released heads were trained with the embedding of 1000 - t, and are guided with that of t: as their authors do.
+    """
+    time: TimeEmbedding | None = "plain" if backbone.time_embedding == "reversed" else None
+    return backbone.read_latents(latents, timestep, text, time)
 
 
 def shared_backbone(heads: dict[str, GuidingHead]) -> DiffusionBackbone:

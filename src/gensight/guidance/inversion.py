@@ -1,6 +1,12 @@
-"""A real image as a trajectory of latents: DDIM run backwards (Song et al., ICLR 2021, section 4.3)."""
+"""A real image as a trajectory of latents: DDIM run backwards (Song et al., ICLR 2021, section 4.3).
+
+A step from one noise level to the next asks the U-Net for the noise at one of the two. `target`, the level it leads to,
+is the one that sampling asks at when it takes the same step forwards; `current` is the level that the latents have, as
+in Luo et al.'s released code.
+"""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 from diffusers import DDIMInverseScheduler
@@ -8,6 +14,9 @@ from torch import Tensor
 
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.guidance.sampling import ImageSampling, sample
+
+InversionLevel = Literal["target", "current"]
+INVERSION_LEVELS: tuple[InversionLevel, ...] = get_args(InversionLevel)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +37,9 @@ class Inversion:
 
 
 @torch.no_grad()
-def invert(backbone: DiffusionBackbone, image: Tensor, prompt: str, steps: int) -> Inversion:
+def invert(
+    backbone: DiffusionBackbone, image: Tensor, prompt: str, steps: int, level: InversionLevel = "target"
+) -> Inversion:
     """Inverts an image, with the text at weight 1.
 
     Args:
@@ -36,14 +47,16 @@ def invert(backbone: DiffusionBackbone, image: Tensor, prompt: str, steps: int) 
         image: float32 (3, height, width) in [0, 1].
         prompt: Describes the image.
         steps: Number of sampling steps.
+        level: At which of a step's two noise levels the U-Net is asked.
     """
-    scheduler = DDIMInverseScheduler.from_config(backbone.scheduler.config)
+    scheduler = DDIMInverseScheduler.from_config(backbone.scheduler.config, clip_sample=False)
     scheduler.set_timesteps(steps, device=backbone.device)
     text = backbone.embed_text([prompt])
     latents = clean = backbone.encode_image(image[None].to(backbone.device))
     noisy, timesteps = [], []
     for timestep in scheduler.timesteps:
-        output = backbone.denoise(latents, timestep, text)[0]
+        current = max(int(timestep) - scheduler.config.num_train_timesteps // steps, -1)  # -1: the clean latents
+        output = backbone.denoise(latents, timestep if level == "target" else current, text)[0]
         latents = scheduler.step(output, timestep, latents, return_dict=False)[0]
         noisy.append(latents)
         timesteps.append(int(timestep))

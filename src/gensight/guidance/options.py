@@ -1,11 +1,32 @@
 """Numbers and choices as the command line gives them."""
 
-from typing import Any, TypeVar, cast
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypeVar, cast, get_args
 
 from gensight.errors import ConfigError, check_choice
+from gensight.guidance.sampling import ImageSampling
+from gensight.guidance.steering import Steering
 from gensight.samples import Size
 
 T = TypeVar("T", bound=str)
+Preset = Literal["gensight", "published"]
+PRESETS: tuple[Preset, ...] = get_args(Preset)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a guided sampling.
+
+    Attributes:
+        sampling: How images are sampled.
+        steering: How they are steered.
+        targets: What `GuidanceTargets` takes of them: `carry`, `compare`, `inversion`.
+    """
+
+    sampling: ImageSampling
+    steering: Steering
+    targets: dict[str, Any]
 
 
 def numbers(text: str, option: str, count: int | None = None, separator: str = ",") -> Any:
@@ -39,23 +60,37 @@ def seed_list(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(seeds))
 
 
-def drag_settings(
-    dragging: bool, size: Size, carry: float | None = None, strength: float | None = None, eta: float | None = None
-) -> tuple[float, float, float]:
-    """What images are sampled with, each as given or (None) as is usual.
+def run_weights(text: str) -> tuple[float | tuple[float, ...], ...]:
+    """One weight for each run of `W,W`, or one for each of its steps: `W:W:W,W`. Raises ConfigError."""
+    runs = [numbers(part, "--weights", separator=":") for part in text.split(",")]
+    return tuple(weights[0] if len(weights) == 1 else weights for weights in runs)
+
+
+def usual_settings(
+    preset: Preset, given: Mapping[str, Any], size: Size, *, dragging: bool, real: bool = False
+) -> Settings:
+    """Every setting of a guided sampling: as given or, where that is None, as is usual under a preset.
 
     Args:
-        dragging: Whether there are drags.
+        preset: `gensight`, what does best on the packaged backbone; `published`, what Luo et al. (2024) released.
+        given: By name: fields of `ImageSampling`, `Steering` and `GuidanceTargets`.
         size: (height, width) of the image in pixels.
-        carry: Usually an eighth of the shorter side for drags.
-        strength: Usually 0.5 for drags that carry, else 1.
-        eta: Usually 0 for drags, else 1.
-
-    Returns:
-        (radius of the latents that a drag copies along, share of the steps that are run, noise of DDIM's steps).
+        dragging: Whether there are drags.
+        real: Whether they are in a real image.
     """
-    if carry is None:
-        carry = min(size) / 8 if dragging else 0.0
-    if strength is None:
-        strength = 0.5 if dragging and carry else 1.0
-    return carry, strength, float(not dragging) if eta is None else eta
+    usual: dict[str, Any] = {"steps": 50, "guidance_scale": 7.5, "unguided_scale": None, "eta": float(not dragging)}
+    usual |= {"carry": min(size) / 8 if dragging else 0.0, "branches": "prompted", "as_published": False}
+    usual |= {"inversion": "target", "compare": "means"}
+    if preset == "published":
+        usual |= {"steps": 100, "carry": 0.0, "branches": "both", "as_published": True}
+        usual |= {"inversion": "current", "compare": "cells"}
+        if real:
+            usual |= {"guidance_scale": 3.5, "unguided_scale": 1.0}
+    chosen = usual | {name: value for name, value in given.items() if value is not None} | {"size": size}
+    if given.get("strength") is None:
+        chosen["strength"] = 0.5 if dragging and chosen["carry"] else 1.0
+    sampling, steering = (
+        kind(**{one.name: chosen.pop(one.name) for one in fields(kind) if one.name in chosen})
+        for kind in (ImageSampling, Steering)
+    )
+    return Settings(sampling, steering, chosen)

@@ -66,7 +66,7 @@ def write_film(path: Path, frames: Sequence[Array]) -> None:
 def _readouts(backbone: DiffusionBackbone, goal: SpatialGoal, images: Sequence[Tensor]) -> list[Tensor]:
     """The predictions of a goal's head on finished images, at the backbone's own, nearly clean, timestep."""
     size = (images[0].shape[-2], images[0].shape[-1])
-    return [goal.head(backbone.features(image[None]), size)[0] for image in images]
+    return [goal.head(backbone.features(image[None]), size, clamp=True)[0] for image in images]
 
 
 def _draw_map(values: Tensor, size: Size) -> Array:

@@ -20,7 +20,12 @@ from gensight.guidance.steering import Steering, steer
 
 @contextmanager
 def steered(
-    pipeline: Any, backbone: DiffusionBackbone, goals: Sequence[Goal], prompts: Sequence[str], steering: Steering
+    pipeline: Any,
+    backbone: DiffusionBackbone,
+    goals: Sequence[Goal],
+    prompts: Sequence[str],
+    steering: Steering,
+    negative_prompts: Sequence[str] = ("",),
 ) -> Iterator[dict[int, Tensor]]:
     """Inside the block, calls of a pipeline are steered from step 0 on.
 
@@ -35,6 +40,7 @@ def steered(
         goals: The guidance goals.
         prompts: One for all images of a call, or one for each.
         steering: How latents are moved.
+        negative_prompts: As `prompts`, where the steering counts both branches.
 
     Yields:
         Step -> (batch,), the goals' error at each steered step of the latest call; filled while it runs.
@@ -46,7 +52,8 @@ def steered(
     scheduler = pipeline.scheduler
     if "scale_model_input" in vars(scheduler) or "step" in vars(scheduler):
         raise ConfigError("this pipeline is steered already", hint="give all goals to one `steered`")
-    calls = _Steered(scheduler, backbone, goals, prompts, steering)
+    branches = (prompts, negative_prompts)[: 2 if steering.branches == "both" else 1]
+    calls = _Steered(scheduler, backbone, goals, branches, steering)
     scheduler.scale_model_input, scheduler.step = calls.scale_model_input, calls.step
     try:
         with backbone.checkpointed(steering.memory == "low"):
@@ -75,7 +82,7 @@ class _Steered:
     scheduler: Any
     backbone: DiffusionBackbone
     goals: Sequence[Goal]
-    prompts: Sequence[str]
+    branches: tuple[Sequence[str], ...]
     steering: Steering
     errors: dict[int, Tensor] = field(default_factory=dict)
     moved: Tensor | None = None
@@ -91,15 +98,15 @@ class _Steered:
             self.errors.clear()
         self.moved = None
         steers = bool(self.goals) and self.steering.weight != 0
-        if not steers or self.number >= self.steering.num_steps(len(self.scheduler.timesteps)):
+        if not steers or self.number not in self.steering.steered(len(self.scheduler.timesteps)):
             return self.plain_scale(sample, timestep)
         # Classifier-free guidance passes each latent to the U-Net twice, with and without the prompt.
         copies = 2 if len(sample) % 2 == 0 and torch.equal(*sample.chunk(2)) else 1
         latents = sample.chunk(copies)[0]
-        text = self.backbone.embed_text(list(self.prompts))
-        text = text.expand(len(latents)) if len(self.prompts) == 1 else text
+        texts = [self.backbone.embed_text(list(prompts)) for prompts in self.branches]
+        texts = [text.expand(len(latents)) if len(text.tokens) == 1 else text for text in texts]
         self.moved, self.errors[self.number] = steer(
-            self.backbone, self.goals, self.steering, latents, timestep, text, self.number, self.plain_scale
+            self.backbone, self.goals, self.steering, latents, timestep, texts, self.number, self.plain_scale
         )
         return self.plain_scale(torch.cat([self.moved] * copies), timestep)
 

@@ -30,6 +30,7 @@ class ImageSampling:
         sampler: See `gensight.diffusion.sampling.Sampling`.
         steps: Number of steps.
         guidance_scale: Scale of classifier-free guidance; 1 runs no unconditional pass.
+        unguided_scale: The same for unguided images beside guided ones; `guidance_scale` if None.
         eta: Noise that DDIM adds at each step: 0 none, 1 as much as DDPM.
         seeds: One image for each.
         strength: Share of the trajectory that is run, its last part; below 1 it starts from given latents.
@@ -41,6 +42,7 @@ class ImageSampling:
     sampler: SamplerName = "ddim"
     steps: int = 50
     guidance_scale: float = 7.5
+    unguided_scale: float | None = None
     eta: float = 1.0
     seeds: tuple[int, ...] = (0,)
     strength: float = 1.0
@@ -71,8 +73,15 @@ class Trajectory:
 
 
 def steered_steps(sampling: ImageSampling, steering: Steering) -> range:
-    """Numbers of the steps that are steered: the first, noisy ones of those that are run."""
-    return range(sampling.first, sampling.first + steering.num_steps(sampling.steps - sampling.first))
+    """Numbers of the steps that are steered, of those that are run."""
+    steered = steering.steered(sampling.steps - sampling.first)
+    return range(sampling.first + steered.start, sampling.first + steered.stop)
+
+
+def branch_texts(backbone: DiffusionBackbone, sampling: ImageSampling, steering: Steering) -> tuple[TextEmbedding, ...]:
+    """The prompt of each branch of classifier-free guidance that goals are read in."""
+    prompts = (sampling.prompt, sampling.negative_prompt)
+    return tuple(backbone.embed_text([prompt]) for prompt in prompts[: 2 if steering.branches == "both" else 1])
 
 
 @torch.no_grad()
@@ -100,7 +109,7 @@ def sample(
         keep_latents: Keep the latents before each step.
         watch: Called with the step's number and the latents after it.
     """
-    scheduler = build_scheduler(sampling.sampler, backbone.scheduler)
+    scheduler = build_scheduler(sampling.sampler, backbone.scheduler, clip=False)  # latents go beyond 1
     scheduler.set_timesteps(sampling.steps, device=backbone.device)
     generators = [torch.Generator().manual_seed(seed) for seed in sampling.seeds]
     latents = start
@@ -108,9 +117,9 @@ def sample(
         assert sampling.first == 0  # checked by the caller: a trajectory from noise starts at step 0
         shape = (len(generators), *backbone.latent_shape(sampling.size))
         latents = randn_tensor(shape, generator=generators, device=backbone.device) * scheduler.init_noise_sigma
-    text = backbone.embed_text([sampling.prompt]).expand(len(latents))
+    text, *others = (one.expand(len(latents)) for one in branch_texts(backbone, sampling, steering))
     steered = steered_steps(sampling, steering) if goals and steering.weight else range(0)
-    steps = _SteeredSteps(backbone, scheduler, goals, steering, steered, text, keep_latents, watch)
+    steps = _SteeredSteps(backbone, scheduler, goals, steering, steered, (text, *others), keep_latents, watch)
     with backbone.checkpointed(steering.memory == "low"):
         clean = run_sampler(
             _denoiser(backbone, sampling, text), scheduler, latents, first_step=sampling.first, generators=generators,
@@ -145,7 +154,7 @@ class _SteeredSteps(StepHook):
     goals: Sequence[Goal]
     steering: Steering
     steered: range
-    text: TextEmbedding
+    texts: tuple[TextEmbedding, ...]
     keep_latents: bool
     watch: Watch
     latents: dict[int, Tensor] = field(default_factory=dict)
@@ -156,7 +165,7 @@ class _SteeredSteps(StepHook):
         scale = self.scheduler.scale_model_input
         if number in self.steered:
             x_t, self.errors[number] = steer(
-                self.backbone, self.goals, self.steering, x_t, timestep, self.text, number, scale
+                self.backbone, self.goals, self.steering, x_t, timestep, self.texts, number, scale
             )
         if self.keep_latents:
             self.latents[number] = scale(x_t, timestep)

@@ -1,7 +1,7 @@
 """How near guided images are to their targets, scored by independent evaluators; and the summary over seeds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ class HeadOnImages:
         images = images.to(next(self.head.method.parameters()).device)
         if self.size is not None:
             images = functional.interpolate(images, size=self.size, mode="bilinear", antialias=True)
-        return self.head(self.head.method.backbone.features(images), _size(images)).float().cpu()
+        return self.head(self.head.method.backbone.features(images), _size(images), clamp=True).float().cpu()
 
 
 def choose_evaluators(
@@ -97,18 +97,18 @@ def score_images(
     targets, controls = setting.targets, iter(setting.targets.controls)
     size = setting.sampling.size
     for number, (goal, head) in enumerate(zip(goals, setting.heads.values(), strict=True)):
-        reader = evaluators.get(number, HeadOnImages(head))
+        reader = evaluators.get(number, HeadOnImages(replace(head, timed=True)))
         match goal:
             case SpatialGoal():
-                name, picture = "control-error", next(controls)
-                before, after = (control_error(reader, one, picture, targets.mask) for one in images)
+                name, control = "control-error", next(controls)
+                before, after = (control_error(reader, one, control, targets.mask) for one in images)
             case DragGoal():
                 name, source = "drag-distance", targets.source
                 known = images[0] if source is None else read_picture(source, size)[None]
                 before, after = (drag_distance(reader, known, one, goal.handles, goal.targets) for one in images)
             case AppearanceGoal():
-                assert targets.reference is not None
-                name, known = "appearance-distance", read_picture(targets.reference, size)[None]
+                name, picture = "appearance-distance", targets.reference or targets.source
+                known = images[0] if picture is None else read_picture(picture, size)[None]
                 boxes = (targets.reference_box, targets.box)
                 before, after = (appearance_distance(reader, known, one, boxes) for one in images)
             case _:

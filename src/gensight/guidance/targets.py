@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import psutil
@@ -15,6 +16,7 @@ from gensight.errors import ConfigError
 from gensight.files.progress import clock
 from gensight.guidance.carrying import carry
 from gensight.guidance.controls import (
+    at_frames,
     box_region,
     parse_drags,
     read_control,
@@ -23,12 +25,15 @@ from gensight.guidance.controls import (
     read_tracks,
     refuse_outside,
 )
-from gensight.guidance.goals import AppearanceGoal, DragGoal, Goal, SpatialGoal
-from gensight.guidance.heads import GuidingHead, shared_backbone
-from gensight.guidance.inversion import Inversion, invert
-from gensight.guidance.sampling import ImageSampling, Trajectory, Watch, sample, steered_steps
+from gensight.guidance.goals import AppearanceGoal, DragGoal, Goal, Reference, SpatialGoal
+from gensight.guidance.heads import GuidingHead, read_noisy, shared_backbone, untimed
+from gensight.guidance.inversion import Inversion, InversionLevel, invert
+from gensight.guidance.sampling import ImageSampling, Trajectory, Watch, branch_texts, sample, steered_steps
 from gensight.guidance.steering import Steering
-from gensight.samples import Array, Size
+from gensight.samples import Size
+
+Comparison = Literal["means", "cells"]
+COMPARISONS: tuple[Comparison, ...] = get_args(Comparison)
 
 
 @dataclass(frozen=True)
@@ -40,24 +45,30 @@ class GuidanceTargets:
         source: A real image to drag in; None drags in the image that is generated without guidance.
         drags: `x,y:x,y`, handle and target, in pixels of the image.
         tracks: A numpy file of tracks instead.
+        frames: Images of a drag, the unguided one among them: the others lie on the way, the last one at its end.
         carry: Radius, in pixels, of the noisy latents that a drag copies along before they are steered; 0: none.
-        reference: The picture whose appearance is the target.
+        reference: The picture whose appearance is the target; None, beside drags: the image that is dragged in.
         reference_box: Region of the reference, (x_min, y_min, x_max, y_max) in its pixels; or None.
         box: Region of the result; or None.
         mask: A picture, white where spatial control counts; or None.
-        weights: One for each run, in their order; equal if empty.
+        compare: How boxes are compared: by their `means`, or resized and cell by cell (`cells`, as published).
+        weights: One for each run, or for each run and step, in their order; equal if empty.
+        inversion: At which level real images are inverted.
     """
 
     controls: tuple[Path, ...] = ()
     source: Path | None = None
     drags: tuple[str, ...] = ()
     tracks: Path | None = None
+    frames: int = 2
     carry: float = 0.0
     reference: Path | None = None
     reference_box: tuple[float, float, float, float] | None = None
     box: tuple[float, float, float, float] | None = None
     mask: Path | None = None
-    weights: tuple[float, ...] = ()
+    compare: Comparison = "means"
+    weights: tuple[float | tuple[float, ...], ...] = ()
+    inversion: InversionLevel = "target"
 
     @property
     def dragging(self) -> bool:
@@ -77,7 +88,7 @@ class Setting:
         steering: How they are steered.
         source: The real image to drag in, inverted; or None.
         reference: The picture whose appearance is the target, inverted; or None.
-        drags: float64 (num_points, 2, 2), handle and target of each; or None.
+        drags: Handles and targets, float32 (num_points, 2) each, of each image that is guided; without drags one None.
         maps: The control of each head that reads maps, in their order, and the mask.
     """
 
@@ -88,46 +99,48 @@ class Setting:
     steering: Steering
     source: Inversion | None
     reference: Inversion | None
-    drags: Array | None
+    drags: tuple[tuple[Tensor, Tensor] | None, ...]
     maps: tuple[tuple[Tensor, Tensor | None], ...]
 
     @property
     def steps_per_seed(self) -> int:
-        """Sampling steps of a guided image and its unguided image."""
+        """Sampling steps of the guided images of a seed and its unguided image."""
         run = self.sampling.steps - self.sampling.first
-        return run + (self.sampling.steps if self.source is None else run)
+        return run * len(self.drags) + (self.sampling.steps if self.source is None else run)
 
     def sample_unguided(self, watch: Watch) -> Trajectory:
         """The unguided images: from the seeds' noise, or again from the source's latents."""
-        sampling = self.sampling
+        scale = self.sampling.unguided_scale
+        sampling = replace(self.sampling, guidance_scale=self.sampling.guidance_scale if scale is None else scale)
         if self.source is None:
             return sample(self.backbone, replace(sampling, strength=1.0), keep_latents=True, watch=watch)
         start = self.source.latents[sampling.first].expand(len(sampling.seeds), -1, -1, -1)
         return sample(self.backbone, sampling, start=start, keep_latents=True, watch=watch)
 
-    def goals(self, unguided: Trajectory) -> list[Goal]:
-        """The goals of one batch; a drag without a source drags in the seeds' own unguided images."""
+    def goals(self, unguided: Trajectory, frame: int = -1) -> list[Goal]:
+        """The goals of one batch for one of the drags; without a source it drags in the seeds' own unguided images."""
         targets, size = self.targets, self.sampling.size
         weights = targets.weights or (1.0,) * len(self.heads)
         maps = iter(self.maps)
+        follows_source = self.source is not None and not self.steering.as_published
+        own = self.source.latents if follows_source and self.source is not None else unguided.latents
         goals: list[Goal] = []
         for head, weight in zip(self.heads.values(), weights, strict=True):
-            grid = head.grid_size(size)
+            shared = {"weight": weight, "unguided": unguided.latents if self.steering.as_published else None}
             match head.spec.kind:
                 case "matching":
-                    known = self._descriptors(head, (self.source or unguided).latents, unguided)
-                    goals.append(DragGoal(head, known, *self._ends(), targets.carry, weight=weight))
+                    known, ends = self._descriptors(head, own, unguided), self._ends(frame)
+                    goals.append(DragGoal(head, known, *ends, targets.carry, self.steering.as_published, **shared))
                 case "appearance":
-                    assert self.reference is not None
-                    known = self._descriptors(head, self.reference.latents, unguided)
-                    boxes = (targets.reference_box, targets.box)
+                    known = self._descriptors(head, own if self.reference is None else self.reference.latents, unguided)
+                    boxes, grid = (targets.reference_box, targets.box), head.grid_size(size)
                     regions = [None if box is None else box_region(np.array(box), size, grid) for box in boxes]
-                    goals.append(AppearanceGoal(head, known, *regions, weight=weight))
+                    goals.append(AppearanceGoal(head, known, *regions, targets.compare == "cells", **shared))
                 case _:
-                    goals.append(SpatialGoal(head, *next(maps), weight=weight))
+                    goals.append(SpatialGoal(head, *next(maps), **shared))
         return goals
 
-    def start(self, unguided: Trajectory) -> Tensor | None:
+    def start(self, unguided: Trajectory, frame: int = -1) -> Tensor | None:
         """The latents that guided images start from; None: the seeds' noise."""
         sampling, carried = self.sampling, self.targets.carry
         if self.source is None and not carried and sampling.first == 0:
@@ -137,23 +150,22 @@ class Setting:
         if not carried:
             return latents
         signal = float(self.backbone.scheduler.alphas_cumprod[int(unguided.timesteps[sampling.first])])
-        return carry(latents, dragged.clean, signal, *self._ends(), carried, sampling.size, sampling.seeds)
+        return carry(latents, dragged.clean, signal, *self._ends(frame), carried, sampling.size, sampling.seeds)
 
-    def _ends(self) -> tuple[Tensor, Tensor]:
-        """Handles and targets of the drags, (num_points, 2) each."""
-        assert self.drags is not None
-        ends = torch.from_numpy(self.drags).float()
-        return ends[:, 0], ends[:, 1]
+    def _ends(self, frame: int) -> tuple[Tensor, Tensor]:
+        ends = self.drags[frame]
+        assert ends is not None
+        return ends
 
     @torch.no_grad()
-    def _descriptors(self, head: GuidingHead, latents: Mapping[int, Tensor], unguided: Trajectory) -> dict[int, Tensor]:
-        """Step -> the head's descriptors of a reference's latents, for the steps that are steered."""
-        text = self.backbone.embed_text([self.sampling.prompt])
+    def _descriptors(self, head: GuidingHead, latents: Mapping[int, Tensor], unguided: Trajectory) -> Reference:
+        """The head's descriptors of a reference's latents, at the steps that are steered."""
+        texts = branch_texts(self.backbone, self.sampling, self.steering)
         found = {}
         for step in steered_steps(self.sampling, self.steering):
-            timestep, prompts = int(unguided.timesteps[step]), text.expand(len(latents[step]))
-            features = self.backbone.read_latents(latents[step], timestep, prompts)
-            found[step] = head(features, self.sampling.size)
+            timestep, noisy = int(unguided.timesteps[step]), latents[step]
+            passes = [read_noisy(self.backbone, noisy, timestep, text.expand(len(noisy))) for text in texts]
+            found[step] = tuple(head(features, self.sampling.size) for features in passes)
         return found
 
     def estimate(self, num_images: int) -> str:
@@ -173,7 +185,8 @@ class Setting:
             torch.autograd.grad(torch.stack([one.square().mean() for one in readouts]).sum(), moving)
         steered = time.monotonic() - started
         passes = 1 if sampling.guidance_scale == 1 else 2
-        moves = len(steered_steps(sampling, self.steering)) * self.steering.inner_steps
+        moves = len(steered_steps(sampling, self.steering)) * self.steering.inner_steps * len(self.drags)
+        moves *= 2 if self.steering.branches == "both" else 1
         seconds = num_images * (passes * plain * self.steps_per_seed + moves * steered)
         on_gpu = backbone.device.type == "cuda"
         memory = torch.cuda.max_memory_allocated() if on_gpu else psutil.Process().memory_info().rss
@@ -191,12 +204,16 @@ def prepare(
         DataError: If a picture cannot be read.
     """
     backbone = shared_backbone(heads)
-    _refuse_mismatch(heads, targets)
-    drags = _drags(targets, sampling)
+    _refuse_mismatch(heads, targets, sampling.steps)
+    drags = tuple(_drags(targets, sampling))
     _refuse_sampling(targets, sampling)
+    if steering.as_published:
+        heads = {name: untimed(head) for name, head in heads.items()}
     maps = tuple(_read_maps(heads, targets, sampling.size))
     source, reference = (
-        None if path is None else invert(backbone, read_picture(path, sampling.size), sampling.prompt, sampling.steps)
+        None
+        if path is None
+        else invert(backbone, read_picture(path, sampling.size), sampling.prompt, sampling.steps, targets.inversion)
         for path in (targets.source, targets.reference)
     )
     return Setting(backbone, heads, targets, sampling, steering, source, reference, drags, maps)
@@ -212,7 +229,7 @@ def _read_maps(
         yield control, None if targets.mask is None else read_mask(targets.mask, size, grid)
 
 
-def _refuse_mismatch(heads: dict[str, GuidingHead], targets: GuidanceTargets) -> None:
+def _refuse_mismatch(heads: dict[str, GuidingHead], targets: GuidanceTargets, steps: int) -> None:
     kinds = [head.spec.kind for head in heads.values()]
     spatial = [kind for kind in kinds if kind not in ("matching", "appearance")]
     required = {
@@ -221,7 +238,8 @@ def _refuse_mismatch(heads: dict[str, GuidingHead], targets: GuidanceTargets) ->
         "--reference": (targets.reference is not None, kinds.count("appearance"), "a run of an appearance encoding"),
     }
     for option, (num_given, num_runs, needed_run) in required.items():
-        if int(num_given) != num_runs:
+        own_appearance = option == "--reference" and targets.dragging and not num_given
+        if int(num_given) != num_runs and not (own_appearance and num_runs == 1):
             raise ConfigError(
                 f"{option} is given {int(num_given)} times, and {num_runs} of the runs can use it",
                 where=option,
@@ -229,6 +247,11 @@ def _refuse_mismatch(heads: dict[str, GuidingHead], targets: GuidanceTargets) ->
             )
     if targets.weights and len(targets.weights) != len(heads):
         raise ConfigError(f"{len(targets.weights)} weights for {len(heads)} runs", where="--weights")
+    for weight in targets.weights:
+        if isinstance(weight, tuple) and len(weight) != steps:
+            raise ConfigError(
+                f"{len(weight)} weights of a run for {steps} steps", where="--weights", hint="one for each, W:W:W..."
+            )
     if targets.source is not None and not targets.dragging:
         raise ConfigError("a source without --drag", where="--source", hint="give the drags: --drag x,y:x,y")
 
@@ -253,14 +276,24 @@ def _refuse_sampling(targets: GuidanceTargets, sampling: ImageSampling) -> None:
         )
 
 
-def _drags(targets: GuidanceTargets, sampling: ImageSampling) -> Array | None:
+def _drags(targets: GuidanceTargets, sampling: ImageSampling) -> Iterator[tuple[Tensor, Tensor] | None]:
+    """Handles and targets of each image that is guided; None where nothing is dragged."""
+    if not targets.dragging:
+        yield None
+        return
+    given: Size | None = None
     if targets.tracks is not None:
-        drags, given = read_tracks(targets.tracks)
-        if given is not None:
-            drags = drags * np.array([sampling.size[1] / given[1], sampling.size[0] / given[0]])
-    elif targets.drags:
-        drags = parse_drags(list(targets.drags))
+        points, visible, given = read_tracks(targets.tracks)
     else:
-        return None
-    refuse_outside(drags.reshape(-1, 2), sampling.size, "--drag")
-    return drags
+        points = parse_drags(list(targets.drags))
+        visible = np.ones(points.shape[:2], bool)
+    if given is not None:
+        points = points * np.array([sampling.size[1] / given[1], sampling.size[0] / given[0]])
+    points, visible = at_frames(points, visible, targets.frames)
+    for place, shown in zip(points[1:], visible[1:], strict=True):
+        both = shown & visible[0]
+        if not both.any():
+            raise ConfigError("no point is visible at both ends of a drag", where="--tracks")
+        ends = np.stack([points[0][both], place[both]])
+        refuse_outside(ends.reshape(-1, 2), sampling.size, "--drag")
+        yield torch.from_numpy(ends[0]).float(), torch.from_numpy(ends[1]).float()

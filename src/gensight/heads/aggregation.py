@@ -68,10 +68,11 @@ class Bottleneck(nn.Module):
         maps: Float[Tensor, "batch channels height width"],
         time_embedding: Float[Tensor, "batch time_channels"] | None,
         scale: Float[Tensor, ""],
+        timed: bool = True,
     ) -> Float[Tensor, "batch projection height width"]:
-        """`scale` times the block's output; `scale` must be positive."""
+        """`scale` times the block's output; `scale` must be positive. Not `timed`: without the embedding's term."""
         hidden = functional.relu(self.reduce_norm(self.reduce(maps)), inplace=True)
-        if self.time is not None:
+        if self.time is not None and timed:
             if time_embedding is None:
                 raise ValueError("this aggregation network is conditioned on a time embedding, and got none")
             hidden = hidden + functional.relu(self.time(time_embedding))[:, :, None, None]
@@ -126,13 +127,14 @@ class Aggregation(nn.Module):
         return self.mixing.flatten().softmax(0).view_as(self.mixing)
 
     def forward(
-        self, features: Features | Sequence[Features], grid_size: Size | None = None
+        self, features: Features | Sequence[Features], grid_size: Size | None = None, timed: bool = True
     ) -> Float[Tensor, "batch projection grid_height grid_width"]:
         """The aggregated map.
 
         Args:
             features: One noise level, or `num_timesteps` of them in the order of training.
             grid_size: (height, width) of the result; the finest map's if None.
+            timed: Whether the bottlenecks add the time embedding's term.
 
         Raises:
             ValueError: For another number of noise levels, or a missing layer or time embedding.
@@ -152,7 +154,7 @@ class Aggregation(nn.Module):
                 elif maps.device.type == "cpu":  # there, resizing is 20 x faster so; on GPUs, norms would copy it back
                     maps = maps.contiguous(memory_format=torch.channels_last)
                 time_embedding = None if level.time_embedding is None else self._cast(level.time_embedding)
-                result = block(maps, time_embedding, weight)
+                result = block(maps, time_embedding, weight, timed)
                 size = (result.shape[-2], result.shape[-1])
                 sums[size] = sums[size] + result if size in sums else result
         return reduce(torch.add, (resize(maps, grid_size) for maps in sums.values()))

@@ -43,7 +43,7 @@ def guide(
     """Generates images, each without and with guidance from the same noise.
 
     Writes for each seed `unguided-SEED.png`, `guided-SEED.png`, `sheet-SEED.png` (both beside the target, with the
-    readouts of each) and `steps-SEED.mp4`, and `guide.json`: settings, errors, time, memory, and how much nearer to
+    readouts of each) and `steps-SEED.mp4`, for drags of several frames `frame-K-SEED.png` and `frames-SEED.mp4`, and `guide.json`: settings, errors, time, memory, and how much nearer to
     each target the guided images are, with the interval over the seeds. Seeds that the folder holds already are not
     sampled again.
 
@@ -149,7 +149,6 @@ def _guide_seeds(
 def _guide_batch(setting: Setting, evaluators: Mapping[int, HeadOnImages], out: Path, film: bool, watch: Watch) -> Rows:
     backbone, seeds = setting.backbone, setting.sampling.seeds
     unguided = setting.sample_unguided(watch)
-    goals = setting.goals(unguided)
     started = time.monotonic()
     frames: list[list[Array]] = [[] for _ in seeds]
 
@@ -158,7 +157,11 @@ def _guide_batch(setting: Setting, evaluators: Mapping[int, HeadOnImages], out: 
         for kept, image in zip(frames, backbone.decode_latent(latents) if film else (), strict=False):
             kept.append(draw_image(image))
 
-    start = setting.start(unguided)
+    on_the_way = []
+    for number in range(len(setting.drags) - 1):
+        goals, start = setting.goals(unguided, number), setting.start(unguided, number)
+        on_the_way.append(sample(backbone, setting.sampling, goals, setting.steering, start=start, watch=watch).images)
+    goals, start = setting.goals(unguided), setting.start(unguided)
     guided = sample(backbone, setting.sampling, goals, setting.steering, start=start, watch=record_frame)
     seconds = (time.monotonic() - started) / len(seeds)
     scored = score_images(setting, goals, evaluators, (unguided.images, guided.images))
@@ -171,6 +174,7 @@ def _guide_batch(setting: Setting, evaluators: Mapping[int, HeadOnImages], out: 
         write_image(out / f"sheet-{seed}.png", draw_sheet(backbone, goals, reference, pair))
         if frames[place]:
             write_film(out / f"steps-{seed}.mp4", frames[place])
+        _write_frames(out, seed, [draw_image(one) for one in (pair[0], *(i[place] for i in on_the_way), pair[1])])
         rows[seed] = {
             "seed": seed,
             "seconds_guided": seconds,
@@ -178,6 +182,14 @@ def _guide_batch(setting: Setting, evaluators: Mapping[int, HeadOnImages], out: 
             "scores": {name: [float(values[place]) for values in both] for name, both in scored.items()},
         }
     return rows
+
+
+def _write_frames(out: Path, seed: int, pictures: Sequence[Array]) -> None:
+    """The frames of a drag, where there are any between the first and the last."""
+    if len(pictures) > 2:
+        for number, picture in enumerate(pictures):
+            write_image(out / f"frame-{number}-{seed}.png", picture)
+        write_film(out / f"frames-{seed}.mp4", pictures)
 
 
 def scores_text(scores: Sequence[Mapping[str, Any]]) -> str:

@@ -69,21 +69,23 @@ def output_loss(
             assert_never(spec.kind)
 
 
-def to_unit_range(values: Tensor, spec: OutputSpec, blobs: BlobLoss) -> Tensor:
+def to_unit_range(values: Tensor, spec: OutputSpec, blobs: BlobLoss, clamp: bool = True) -> Tensor:
     """What a head gave, in the range that the encoding decodes.
 
     Under the `softmax` loss a blob map is the probability of each cell times the mass of a Gaussian of peak 1, so that
-    a certain answer peaks at 1 and a spread-out one stays low.
+    a certain answer peaks at 1 and a spread-out one stays low. Without `clamp` values beyond [0, 1] stay there, so that
+    every cell has a gradient.
     """
     match spec.kind:
         case "blobs":
-            return _unit_blobs(values, blobs, spec.blob_sigma)
+            unit = _unit_blobs(values, blobs, spec.blob_sigma)
+            return unit.clamp(max=1) if clamp and blobs == "softmax" else unit
         case "sparse-image":
-            return (values + 0.5).clamp(0, 1)
+            return (values + 0.5).clamp(0, 1) if clamp else values + 0.5
         case "dense-image":
             return (values + 1) / 2
         case "values":
-            return values.clamp(0, 1)
+            return values.clamp(0, 1) if clamp else values
         case "affine-values":
             low, high = values.amin((-2, -1), keepdim=True), values.amax((-2, -1), keepdim=True)
             return (values - low) / (high - low).clamp(min=1e-6)
@@ -102,7 +104,7 @@ def _unit_blobs(maps: Tensor, loss: BlobLoss, sigma: float | None) -> Tensor:
         case "softmax":
             assert sigma is not None  # the method refuses other outputs
             mass = 2 * math.pi * sigma**2 * maps.shape[-2] * maps.shape[-1]
-            return (maps.flatten(-2).softmax(-1) * mass).clamp(max=1).view_as(maps)
+            return (maps.flatten(-2).softmax(-1) * mass).view_as(maps)
         case _:
             assert_never(loss)
 

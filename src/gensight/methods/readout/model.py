@@ -57,10 +57,13 @@ class ReadoutHead(nn.Module):
             }
         )
 
-    def forward(self, features: Sequence[Features], grid_size: Size) -> dict[str, Tensor]:
-        """Named maps (batch, channels, *grid_size); descriptors have `projection` channels."""
+    def forward(self, features: Sequence[Features], grid_size: Size, timed: bool = True) -> dict[str, Tensor]:
+        """Named maps (batch, channels, *grid_size); descriptors have `projection` channels.
+
+        `timed` is passed to the aggregation.
+        """
         size = grid_size if self.descriptors else self._aggregation_size(features[0], grid_size)
-        aggregated = self.aggregation(features, size)
+        aggregated = self.aggregation(features, size, timed)
         maps = {name: head(aggregated, grid_size) for name, head in self.maps.items()}
         return maps | {name: functional.normalize(aggregated, dim=1) for name in self.descriptors}
 
