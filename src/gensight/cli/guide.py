@@ -23,7 +23,7 @@ class ControlOptions(OptionGroup):
     ] = None
     mask: Annotated[Path | None, typer.Option(metavar="IMAGE", help="White where the control counts.")] = None
     weights: Annotated[
-        str | None, typer.Option(metavar="W,W...", help="One per run, or W:W:... per step of it; else equal.")
+        str | None, typer.Option(metavar="W,W...", help="One per run, or W:W:... for its steps; else equal.")
     ] = None
 
 
@@ -75,7 +75,7 @@ class ReferenceOptions(OptionGroup):
         str | None,
         typer.Option(
             show_default="means; cells if published",
-            help="Regions by their means, or resized and cell by cell (cells).",
+            help="Regions by their means, or cell by cell once resized (cells).",
         ),
     ] = None
 

@@ -43,9 +43,9 @@ def guide(
     """Generates images, each without and with guidance from the same noise.
 
     Writes for each seed `unguided-SEED.png`, `guided-SEED.png`, `sheet-SEED.png` (both beside the target, with the
-    readouts of each) and `steps-SEED.mp4`, for drags of several frames `frame-K-SEED.png` and `frames-SEED.mp4`, and `guide.json`: settings, errors, time, memory, and how much nearer to
-    each target the guided images are, with the interval over the seeds. Seeds that the folder holds already are not
-    sampled again.
+    readouts of each) and `steps-SEED.mp4`; for drags of several frames `frame-K-SEED.png` and `frames-SEED.mp4`; and
+    `guide.json`: settings, errors, time, memory, and how much nearer to each target the guided images are, with the
+    interval over the seeds. Seeds that the folder holds already are not sampled again.
 
     Args:
         runs: Trained readouts of one backbone, trained with `method.timesteps=random`.
