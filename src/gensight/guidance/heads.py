@@ -23,13 +23,15 @@ class GuidingHead:
         method: The readout.
         part: Name of the head.
         output: Name of its output.
-        timed: Whether it is given the time embedding that it was trained with.
+        timed: Whether it is given a time embedding.
+        unit: Whether its descriptors have unit length: a box that is resized differs by it.
     """
 
     method: Readout
     part: str
     output: str
     timed: bool = True
+    unit: bool = True
 
     @property
     def spec(self) -> OutputSpec:
@@ -41,12 +43,12 @@ class GuidingHead:
         return model_size[0] // stride, model_size[1] // stride
 
     def __call__(self, features: Features, model_size: Size, clamp: bool = False) -> Tensor:
-        """(batch, channels, grid_height, grid_width): maps in units of [0, 1], or descriptors of unit length.
+        """(batch, channels, grid_height, grid_width): maps in units of [0, 1], or descriptors.
 
         Maps go beyond [0, 1], where their gradient is as good as elsewhere; `clamp` cuts them off.
         """
-        values = self.method.heads[self.part]([features], self.grid_size(model_size), self.timed)[self.output]
-        return to_unit_range(values, self.spec, self.method.loss, clamp)
+        outputs = self.method.heads[self.part]([features], self.grid_size(model_size), self.timed, self.unit)
+        return to_unit_range(outputs[self.output], self.spec, self.method.loss, clamp)
 
 
 def guiding_head(method: Method, name: str) -> GuidingHead:
@@ -78,12 +80,12 @@ def guiding_head(method: Method, name: str) -> GuidingHead:
             hint="train it with method.timesteps=random",
         )
     head = GuidingHead(method, part, next(iter(spec.outputs)))
-    return untimed(head) if method.backbone.time_embedding == "reversed" else head
+    return as_published(head) if method.backbone.time_embedding == "reversed" else head
 
 
-def untimed(head: GuidingHead) -> GuidingHead:
-    """A correspondence head without the time embedding, as published for guidance; another head as it is."""
-    return replace(head, timed=head.spec.kind != "matching")
+def as_published(head: GuidingHead) -> GuidingHead:
+    """A head as the published method guides with it: correspondence without time embedding, descriptors as they are."""
+    return replace(head, timed=head.spec.kind != "matching", unit=False)
 
 
 def read_noisy(backbone: DiffusionBackbone, latents: Tensor, timestep: int | Tensor, text: TextEmbedding) -> Features:

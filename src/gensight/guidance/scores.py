@@ -97,7 +97,7 @@ def score_images(
     targets, controls = setting.targets, iter(setting.targets.controls)
     size = setting.sampling.size
     for number, (goal, head) in enumerate(zip(goals, setting.heads.values(), strict=True)):
-        reader = evaluators.get(number, HeadOnImages(replace(head, timed=True)))
+        reader = evaluators.get(number, HeadOnImages(replace(head, timed=True, unit=True)))
         match goal:
             case SpatialGoal():
                 name, control = "control-error", next(controls)

@@ -133,7 +133,8 @@ class Mover:
 
     def __init__(self, latents: Tensor, steering: Steering) -> None:
         self.latents, self._steering = latents, steering
-        self._moving = torch.nn.Parameter(latents.detach().float().clone())  # half precision has no room for squares
+        self._precision = torch.promote_types(latents.dtype, torch.float32)  # half has no room for squares
+        self._moving = torch.nn.Parameter(latents.detach().to(self._precision, copy=True))
         self._adam = torch.optim.AdamW([self._moving], lr=steering.weight, weight_decay=0.0)
 
     def move(self, gradient: Tensor) -> None:
@@ -147,7 +148,7 @@ class Mover:
         weight = self._steering.weight
         match self._steering.normalisation:
             case "adam":
-                self._moving.grad = gradient.float()
+                self._moving.grad = gradient.to(self._precision)
                 self._adam.step()
                 self.latents = self._moving.detach().to(self.latents.dtype, copy=True)
             case "unit":

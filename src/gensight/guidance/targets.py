@@ -26,7 +26,7 @@ from gensight.guidance.controls import (
     refuse_outside,
 )
 from gensight.guidance.goals import AppearanceGoal, DragGoal, Goal, Reference, SpatialGoal
-from gensight.guidance.heads import GuidingHead, read_noisy, shared_backbone, untimed
+from gensight.guidance.heads import GuidingHead, as_published, read_noisy, shared_backbone
 from gensight.guidance.inversion import Inversion, InversionLevel, invert
 from gensight.guidance.sampling import ImageSampling, Trajectory, Watch, branch_texts, sample, steered_steps
 from gensight.guidance.steering import Steering
@@ -208,7 +208,7 @@ def prepare(
     drags = tuple(_drags(targets, sampling))
     _refuse_sampling(targets, sampling)
     if steering.as_published:
-        heads = {name: untimed(head) for name, head in heads.items()}
+        heads = {name: as_published(head) for name, head in heads.items()}
     maps = tuple(_read_maps(heads, targets, sampling.size))
     source, reference = (
         None

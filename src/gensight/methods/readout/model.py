@@ -57,15 +57,22 @@ class ReadoutHead(nn.Module):
             }
         )
 
-    def forward(self, features: Sequence[Features], grid_size: Size, timed: bool = True) -> dict[str, Tensor]:
+    def forward(
+        self, features: Sequence[Features], grid_size: Size, timed: bool = True, unit: bool = True
+    ) -> dict[str, Tensor]:
         """Named maps (batch, channels, *grid_size); descriptors have `projection` channels.
 
-        `timed` is passed to the aggregation.
+        Args:
+            features: One for each noise level.
+            grid_size: (height, width) of the maps.
+            timed: As in `Aggregation`.
+            unit: Whether descriptors are scaled to unit length.
         """
         size = grid_size if self.descriptors else self._aggregation_size(features[0], grid_size)
         aggregated = self.aggregation(features, size, timed)
         maps = {name: head(aggregated, grid_size) for name, head in self.maps.items()}
-        return maps | {name: functional.normalize(aggregated, dim=1) for name in self.descriptors}
+        described = functional.normalize(aggregated, dim=1) if unit else aggregated
+        return maps | dict.fromkeys(self.descriptors, described)
 
     def _aggregation_size(self, features: Features, grid_size: Size) -> Size:
         """The requested grid, or the coarser grid of the finest features: the map heads do the last enlargement."""

@@ -1,0 +1,1 @@
+"""Equality with published formulas, against plain transcriptions; each test has its tolerance in its name."""
