@@ -49,3 +49,23 @@ def test_options_reach_the_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert (steering.normalisation, steering.memory, steering.weight) == ("unit", "normal", 0.02)
     unknown = CliRunner().invoke(app, ["guide", "a", "--sampler", "ddin"])
     assert "did you mean `ddim`" in unknown.stderr
+
+
+def test_the_published_preset_is_what_is_not_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[Any, ...]] = []
+
+    def guide(*arguments: Any, **options: Any) -> Path:
+        calls.append(arguments)
+        write_json(tmp_path / "guide.json", {"scores": []})
+        return tmp_path
+
+    monkeypatch.setattr("gensight.verbs.guide.guide", guide)
+    texts = ["--preset", "published", "--steps", "20", "--source", "a.png", "--drag", "1,2:3,4", "--frames", "4"]
+    result = CliRunner().invoke(app, ["guide", "a", *texts])
+    assert result.exit_code == 0, result.output
+    [(_, _, targets, sampling, steering)] = calls
+    assert (targets.carry, targets.compare, targets.inversion, targets.frames) == (0.0, "cells", "current", 4)
+    assert (sampling.steps, sampling.guidance_scale, sampling.unguided_scale, sampling.eta) == (20, 3.5, 1.0, 0.0)
+    assert (steering.branches, steering.as_published) == ("both", True)
+    unknown = CliRunner().invoke(app, ["guide", "a", "--preset", "publisht"])
+    assert "did you mean `published`" in unknown.stderr

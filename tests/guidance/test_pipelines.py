@@ -1,5 +1,6 @@
 """A user's own diffusers pipeline, steered, gives what our sampler gives."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,19 +72,20 @@ def differ(first: torch.Tensor, second: torch.Tensor) -> bool:
 
 
 @pytest.mark.parametrize(("sampler", "scheduler"), [("ddim", DDIMScheduler), ("euler", EulerDiscreteScheduler)])
-@pytest.mark.parametrize("scale", [1.0, 5.0])
+@pytest.mark.parametrize(("scale", "branches"), [(1.0, "prompted"), (5.0, "prompted"), (5.0, "both")])
 def test_a_pipeline_gives_what_our_sampler_gives(
-    folder: Path, backbone: DiffusionBackbone, sampler: Any, scheduler: Any, scale: float
+    folder: Path, backbone: DiffusionBackbone, sampler: Any, scheduler: Any, scale: float, branches: Any
 ) -> None:
+    steering = replace(STEERING, branches=branches, start=0.25)
     sampling = ImageSampling(PROMPT, "a dog", (64, 64), sampler, steps=4, guidance_scale=scale, eta=0.0, seeds=(3, 4))
-    ours = sample(backbone, sampling, [goal(backbone)], STEERING)
+    ours = sample(backbone, sampling, [goal(backbone)], steering)
     pipeline = plain(folder, scheduler)
     before = call(pipeline, scale)
-    with steered(pipeline, backbone, [goal(backbone)], [PROMPT], STEERING) as errors:
+    with steered(pipeline, backbone, [goal(backbone)], [PROMPT], steering, ["a dog"]) as errors:
         for _ in range(2):  # a second call begins anew
             torch.testing.assert_close(call(pipeline, scale), ours.images, atol=PICTURES, rtol=0)
-            assert sorted(errors) == [0, 1]
-            torch.testing.assert_close(errors[0], ours.errors[0], atol=PICTURES, rtol=0)  # of depth in 0..1
+            assert sorted(errors) == [1]
+            torch.testing.assert_close(errors[1], ours.errors[1], atol=0, rtol=1e-4)
     assert differ(before, ours.images)
     assert torch.equal(call(pipeline, scale), before)  # and nothing stays behind
 

@@ -94,7 +94,7 @@ def test_the_released_pck_is_equal_within_1e_15() -> None:
         truth = rng.uniform(50, 400, (17, 2))
         labelled = rng.random(17) < 0.8
         points = truth + rng.normal(0, 30, (17, 2))
-        people = subject(np.where(labelled[:, None], truth + 0.5, np.nan), skeleton=COCO_17)
+        people = subject(np.where(labelled[:, None], truth + 0.5, np.nan))
         assert people.keypoints is not None
         assert ((people.keypoints.visibility == Visibility.VISIBLE) == labelled).all()
         asked = item("a", people)

@@ -12,7 +12,7 @@ from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError, UserError
 from gensight.files.images import read_image, write_image
 from gensight.guidance.controls import read_tracks
-from gensight.guidance.options import seed_list
+from gensight.guidance.options import run_weights, seed_list, usual_settings
 from gensight.guidance.sampling import ImageSampling
 from gensight.guidance.scores import HeadOnImages, drag_distance
 from gensight.guidance.steering import Steering
@@ -163,6 +163,39 @@ def test_a_drag_carries_from_the_middle_of_the_images_own_trajectory(place: Path
     assert changed[0] > changed[1] == 0
 
 
+def test_a_drag_of_several_frames_keeps_the_appearance_of_its_image(place: Path, tmp_path: Path) -> None:
+    targets = GuidanceTargets(drags=("10,10:40,40",), frames=3)
+    out = guide([place / "looks", place / "points"], tmp_path / "out", targets, sampling((0,)), STEERING, film=False)
+    [row] = json.loads((out / "guide.json").read_text())["images"]
+    assert list(row["scores"]) == ["appearance-distance1/own", "drag-distance2/own", "changed"]
+    assert row["scores"]["appearance-distance1/own"][0] == pytest.approx(
+        0, abs=1e-5
+    )  # the unguided image is its target
+    frames = [read_image(out / f"frame-{number}-0.png") for number in range(3)]
+    assert np.array_equal(frames[0], read_image(out / "unguided-0.png"))
+    assert np.array_equal(frames[2], read_image(out / "guided-0.png"))
+    assert not np.array_equal(frames[1], frames[2])
+    assert (out / "frames-0.mp4").stat().st_size > 0
+
+
+def test_a_real_image_is_dragged_as_published(place: Path, tmp_path: Path) -> None:
+    settings = usual_settings("published", {"prompt": "a dog", "steps": 4}, SIZE, dragging=True, real=True)
+    targets = GuidanceTargets(source=place / "photo.png", drags=("10,10:40,40",), **settings.targets)
+    runs = [place / "looks", place / "points"]
+    out = guide(runs, tmp_path / "out", targets, settings.sampling, settings.steering, film=False)
+    held = json.loads((out / "guide.json").read_text())
+    assert list(held["images"][0]["error_by_step"]) == ["0", "1"]
+    assert held["settings"]["sampling"]["unguided_scale"] == 1.0
+    assert held["settings"]["steering"]["branches"] == "both"
+
+
+def test_a_pair_of_ends_that_is_never_visible_is_refused(place: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "tracks_a.npy", np.array([[[10.0, 10]], [[40.0, 40]]]))
+    np.save(tmp_path / "visibles_a.npy", np.array([[True], [False]]))
+    with pytest.raises(ConfigError, match="no point is visible at both ends"):
+        guide([place / "points"], tmp_path, GuidanceTargets(tracks=tmp_path / "tracks_a.npy"), sampling(), STEERING)
+
+
 @pytest.fixture(scope="module")
 def on_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that reads points, and one that reads depth, off the packaged backbone."""
@@ -213,6 +246,8 @@ def test_real_depth_controls_are_read(on_tiny: Path, tmp_path: Path, shared_data
         (["depth"], {"controls": ("control.png",), "carry": 5.0}, "nothing to carry"),
         (["looks"], {"drags": ("1,1:2,2",)}, "--drag is given 1 times"),
         (["depth"], {"controls": ("control.png",), "weights": (1.0, 2.0)}, "2 weights for 1 runs"),
+        (["depth"], {"controls": ("control.png",), "weights": ((1.0, 2.0),)}, "2 weights of a run for 3 steps"),
+        (["looks"], {}, "--reference is given 0 times"),
     ],
 )
 def test_mistakes_are_caught(
@@ -249,6 +284,13 @@ def test_an_evaluator_needs_a_guiding_run_of_the_same_output(place: Path, tmp_pa
     targets = GuidanceTargets(drags=("10,10:40,40",))
     with pytest.raises(ConfigError, match="no guiding run without an evaluator does"):
         guide([place / "points"], tmp_path, targets, sampling(), STEERING, evaluators=[place / "evaluator"])
+
+
+def test_weights_are_one_for_each_run_or_for_its_steps() -> None:
+    assert run_weights("2,1") == (2.0, 1.0)
+    assert run_weights("1,0.5:1:0") == (1.0, (0.5, 1.0, 0.0))
+    with pytest.raises(ConfigError, match="--weights"):
+        run_weights("1,:2")
 
 
 def test_seeds_are_listed_or_ranged() -> None:

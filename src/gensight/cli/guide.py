@@ -38,12 +38,8 @@ class DragOptions(OptionGroup):
     tracks: Annotated[Path | None, typer.Option(metavar="FILE", help="Drags as a .npy of tracks.")] = None
     frames: Annotated[int, typer.Option(min=2, help="Images of a drag from its start to its end.")] = 2
     inversion: Annotated[
-        str | None,
-        typer.Option(
-            show_default="target; current if published",
-            help="Which level of a step real images are inverted at: target or current.",
-        ),
-    ] = None
+        str, typer.Option(help="Level of a step that real images are inverted at: current or target.")
+    ] = "current"
     carry: Annotated[
         float | None,
         typer.Option(

@@ -7,7 +7,8 @@ gradient of the difference before the sampler's own step.
 - `goals.py`: the guidance targets: a control map, dragged points, a reference's appearance.
 - `steering.py`: the moves of one step: gradient, normalisation, weight, memory.
 - `sampling.py`: the sampler's loop, with or without goals; latents and pictures of every step.
-- `controls.py`: pictures, drags and boxes of the user; `options.py`: numbers as the command line gives them.
+- `controls.py`: pictures, drags and boxes of the user; `options.py`: settings as the command line gives them, and the
+  presets `gensight` and `published`.
 - `carrying.py`: noisy latents copied from the handles of a drag to its targets; `pipelines.py`: steers a diffusers
   pipeline.
 - `inversion.py`: a real image as a trajectory of latents (DDIM inversion).

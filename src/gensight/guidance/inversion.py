@@ -1,8 +1,8 @@
 """A real image as a trajectory of latents: DDIM run backwards (Song et al., ICLR 2021, section 4.3).
 
-A step from one noise level to the next asks the U-Net for the noise at one of the two. `target`, the level it leads to,
-is the one that sampling asks at when it takes the same step forwards; `current` is the level that the latents have, as
-in Luo et al.'s released code.
+A step from one noise level to the next asks the U-Net for the noise at one of the two: `current`, the level that the
+latents have, as in Luo et al.'s released code; or `target`, the level it leads to, at which sampling asks when it takes
+the same step forwards. Sampled again, an image comes back better by the first (docs/results/guidance.md).
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Inversion:
 
 @torch.no_grad()
 def invert(
-    backbone: DiffusionBackbone, image: Tensor, prompt: str, steps: int, level: InversionLevel = "target"
+    backbone: DiffusionBackbone, image: Tensor, prompt: str, steps: int, level: InversionLevel = "current"
 ) -> Inversion:
     """Inverts an image, with the text at weight 1.
 

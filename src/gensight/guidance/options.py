@@ -80,10 +80,10 @@ def usual_settings(
     """
     usual: dict[str, Any] = {"steps": 50, "guidance_scale": 7.5, "unguided_scale": None, "eta": float(not dragging)}
     usual |= {"carry": min(size) / 8 if dragging else 0.0, "branches": "prompted", "as_published": False}
-    usual |= {"inversion": "target", "compare": "means"}
+    usual |= {"inversion": "current", "compare": "means"}
     if preset == "published":
         usual |= {"steps": 100, "carry": 0.0, "branches": "both", "as_published": True}
-        usual |= {"inversion": "current", "compare": "cells"}
+        usual["compare"] = "cells"
         if real:
             usual |= {"guidance_scale": 3.5, "unguided_scale": 1.0}
     chosen = usual | {name: value for name, value in given.items() if value is not None} | {"size": size}

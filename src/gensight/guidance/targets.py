@@ -68,7 +68,7 @@ class GuidanceTargets:
     mask: Path | None = None
     compare: Comparison = "means"
     weights: tuple[float | tuple[float, ...], ...] = ()
-    inversion: InversionLevel = "target"
+    inversion: InversionLevel = "current"
 
     @property
     def dragging(self) -> bool:
