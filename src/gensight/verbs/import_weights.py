@@ -42,7 +42,7 @@ _FIXED = ("method", "backbone.layers", "backbone.timestep", "backbone.time_embed
 _QUIRK = (
     "Trained by the released code of Readout Guidance, which gave this head the time embedding of 1000 - t where the "
     "U-Net ran at timestep t (and for SDXL without what the U-Net adds to it). Its outputs depend on that, so it is "
-    "given the same here: backbone.time_embedding=reversed."
+    "given the same here: backbone.time_embedding=reversed. In guidance it is given that of t, as in the released code."
 )
 _UNCONDITIONED = "Its blocks get no time embedding, as the released code has it under bottleneck_sequential."
 
