@@ -140,7 +140,7 @@ def adam_steps(unet: Any, terms: Sequence[Term], latents: Tensor, t: int, contex
         moving = latents.detach().requires_grad_(True)
         loss = guidance_loss(unet, terms, moving, t, context, step)
         (gradient,) = torch.autograd.grad(loss, moving)
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
         first = 0.9 * first + 0.1 * gradient
         second = 0.999 * second + 0.001 * gradient.square()
         corrected = first / (1 - 0.9**number), second / (1 - 0.999**number)

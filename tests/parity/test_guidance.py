@@ -179,7 +179,7 @@ def both_gradients(setting: Setting, unguided: Tensor, guided: Tensor) -> tuple[
     loss = plain.guidance_loss(backbone.unet, terms, moving, 501, context, 0)
     (expected,) = torch.autograd.grad(loss, moving)
     assert float(expected[0].abs().max()) == 0  # the unguided image is not moved
-    return gradient, expected[1:], (float(sum(float(error) for _, error in parts)), float(loss))
+    return gradient, expected[1:], (float(sum(float(error) for _, error in parts)), float(loss.detach()))
 
 
 def _goals_of(setting: Setting, unguided: Tensor) -> list[Goal]:

@@ -168,9 +168,7 @@ def test_a_drag_of_several_frames_keeps_the_appearance_of_its_image(place: Path,
     out = guide([place / "looks", place / "points"], tmp_path / "out", targets, sampling((0,)), STEERING, film=False)
     [row] = json.loads((out / "guide.json").read_text())["images"]
     assert list(row["scores"]) == ["appearance-distance1/own", "drag-distance2/own", "changed"]
-    assert row["scores"]["appearance-distance1/own"][0] == pytest.approx(
-        0, abs=1e-5
-    )  # its own target
+    assert row["scores"]["appearance-distance1/own"][0] == pytest.approx(0, abs=1e-5)  # its own target
     frames = [read_image(out / f"frame-{number}-0.png") for number in range(3)]
     assert np.array_equal(frames[0], read_image(out / "unguided-0.png"))
     assert np.array_equal(frames[2], read_image(out / "guided-0.png"))

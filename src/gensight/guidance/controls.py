@@ -142,7 +142,7 @@ def at_frames(points: Array, visible: Array, num_frames: int) -> tuple[Array, Ar
     """
     if len(points) == 2:
         shares = np.linspace(0, 1, num_frames)[:, None, None]
-        return points[0] + shares * (points[1] - points[0]), visible.all(0)[None].repeat(num_frames, 0)
+        return points[0] + shares * (points[1] - points[0]), np.repeat(visible.all(0, keepdims=True), num_frames, 0)
     taken = np.linspace(0, len(points) - 1, min(num_frames, len(points))).round().astype(int)
     return points[taken], visible[taken]
 

@@ -89,8 +89,8 @@ def usual_settings(
     chosen = usual | {name: value for name, value in given.items() if value is not None} | {"size": size}
     if given.get("strength") is None:
         chosen["strength"] = 0.5 if dragging and chosen["carry"] else 1.0
-    sampling, steering = (
-        kind(**{one.name: chosen.pop(one.name) for one in fields(kind) if one.name in chosen})
+    of_sampling, of_steering = (
+        {one.name: chosen.pop(one.name) for one in fields(kind) if one.name in chosen}
         for kind in (ImageSampling, Steering)
     )
-    return Settings(sampling, steering, chosen)
+    return Settings(ImageSampling(**of_sampling), Steering(**of_steering), chosen)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import psutil
@@ -126,7 +126,10 @@ class Setting:
         own = self.source.latents if follows_source and self.source is not None else unguided.latents
         goals: list[Goal] = []
         for head, weight in zip(self.heads.values(), weights, strict=True):
-            shared = {"weight": weight, "unguided": unguided.latents if self.steering.as_published else None}
+            shared: dict[str, Any] = {
+                "weight": weight,
+                "unguided": unguided.latents if self.steering.as_published else None,
+            }
             match head.spec.kind:
                 case "matching":
                     known, ends = self._descriptors(head, own, unguided), self._ends(frame)
@@ -135,7 +138,7 @@ class Setting:
                     known = self._descriptors(head, own if self.reference is None else self.reference.latents, unguided)
                     boxes, grid = (targets.reference_box, targets.box), head.grid_size(size)
                     regions = [None if box is None else box_region(np.array(box), size, grid) for box in boxes]
-                    goals.append(AppearanceGoal(head, known, *regions, targets.compare == "cells", **shared))
+                    goals.append(AppearanceGoal(head, known, *regions, cells=targets.compare == "cells", **shared))
                 case _:
                     goals.append(SpatialGoal(head, *next(maps), **shared))
         return goals
