@@ -122,14 +122,12 @@ class Setting:
         targets, size = self.targets, self.sampling.size
         weights = targets.weights or (1.0,) * len(self.heads)
         maps = iter(self.maps)
-        follows_source = self.source is not None and not self.steering.as_published
-        own = self.source.latents if follows_source and self.source is not None else unguided.latents
+        source = None if self.steering.as_published else self.source
+        own = unguided.latents if source is None else source.latents
         goals: list[Goal] = []
         for head, weight in zip(self.heads.values(), weights, strict=True):
-            shared: dict[str, Any] = {
-                "weight": weight,
-                "unguided": unguided.latents if self.steering.as_published else None,
-            }
+            ranged = unguided.latents if self.steering.as_published else None
+            shared: dict[str, Any] = {"weight": weight, "unguided": ranged}
             match head.spec.kind:
                 case "matching":
                     known, ends = self._descriptors(head, own, unguided), self._ends(frame)
@@ -137,8 +135,8 @@ class Setting:
                 case "appearance":
                     known = self._descriptors(head, own if self.reference is None else self.reference.latents, unguided)
                     boxes, grid = (targets.reference_box, targets.box), head.grid_size(size)
-                    regions = [None if box is None else box_region(np.array(box), size, grid) for box in boxes]
-                    goals.append(AppearanceGoal(head, known, *regions, cells=targets.compare == "cells", **shared))
+                    theirs, mine = (None if box is None else box_region(np.array(box), size, grid) for box in boxes)
+                    goals.append(AppearanceGoal(head, known, theirs, mine, targets.compare == "cells", **shared))
                 case _:
                     goals.append(SpatialGoal(head, *next(maps), **shared))
         return goals
