@@ -152,9 +152,13 @@ def find_files(
     }
 
 
+def plain_text(text: str) -> str:
+    """A name that is the same in any case and form of its accents."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
 def _plain(path: str) -> str:
-    """A path that is the same for all of its spellings."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold()).replace("\\", "/")
+    return plain_text(path).replace("\\", "/")
 
 
 def _folder(name: str) -> str:

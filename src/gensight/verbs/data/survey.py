@@ -18,6 +18,7 @@ from gensight.files.videos import VIDEO_SUFFIXES
 from gensight.geometry import points_box
 from gensight.readers.annotated.reader import is_described
 from gensight.readers.base import Reader
+from gensight.readers.deeplabcut.reader import is_project
 from gensight.samples import Instance, Size
 
 NUM_LOOKED_AT = 200
@@ -67,7 +68,7 @@ def survey(place: Path) -> Survey:
     if not place.is_dir():
         what = "is neither a folder nor a video" if place.exists() else "there is no such folder"
         raise ConfigError(what, where=place, hint="name the folder that holds your images or labels")
-    if (place / "config.yaml").is_file() and (place / "labeled-data").is_dir():
+    if is_project(place):
         return _labelled(load_data("deeplabcut", [text_override("root", place)]))
     if is_described(place):
         return _labelled(load_data("annotated", [text_override("root", place)]))
