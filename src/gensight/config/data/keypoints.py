@@ -1,9 +1,10 @@
 """Data sets whose labels are keypoints."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from gensight.config.data.splits import ListsSplit, SeedSplit, Split
 from gensight.config.data.stored import Divided, MayLackFiles, OfficialLists, StoredData
 from gensight.config.fields import Name, PositiveInteger, Section, Share
 from gensight.config.sections import FolderLayout
@@ -50,6 +51,20 @@ class DeepLabCutData(Divided, MayLackFiles):
     )
     bodyparts: tuple[Name, ...] | None = Field(
         default=None, min_length=1, description="Keypoints to use, in this order; none: all of the project's."
+    )
+
+
+class LabelFilesData(MayLackFiles):
+    """Labels as annotation tools save them: SLEAP, labelme, VIA, Label Studio, CVAT, YOLO, csv of points."""
+
+    kind: Literal["label-files"] = "label-files"
+    root_is: ClassVar[str] = "Folder that holds the label files and the images or videos that they name"
+    format: Literal["sleap", "labelme", "via", "label-studio", "cvat", "yolo", "points-csv"] = Field(
+        description="The tool whose files are read."
+    )
+    file: Name | None = Field(default=None, description="The label file, from `data.root`; none: all of the format.")
+    split: Annotated[ListsSplit | Split, Field(discriminator="kind")] = Field(
+        default=SeedSplit(), description="How images are divided; lists: as the labels do (YOLO's train, val, test)."
     )
 
 

@@ -95,7 +95,7 @@ def is_label_table(path: Path) -> bool:
     """Whether a csv has DeepLabCut's header rows and its first row names an image: labels, not predictions."""
     try:
         with path.open("rb") as file:
-            rows = _rows(file.read(1 << 18), path)
+            rows = read_rows(file.read(1 << 18), path)
     except (DataError, OSError):
         return False
     return bool(rows) and rows[0][0].strip() == "scorer" and any(_is_image(row) for row in rows[3:6])
@@ -105,7 +105,7 @@ def _is_image(row: list[str]) -> bool:
     return any(cell.strip().lower().endswith(tuple(IMAGE_SUFFIXES)) for cell in row[:3])
 
 
-def _rows(data: bytes, path: Path) -> list[list[str]]:
+def read_rows(data: bytes, path: Path) -> list[list[str]]:
     """Cells of a csv, whose columns a comma, semicolon or tab separates; without empty rows."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         text = data.decode("utf-16", errors="replace")
@@ -130,7 +130,7 @@ def _rows(data: bytes, path: Path) -> list[list[str]]:
 
 
 def _read_csv(path: Path) -> LabelTable:
-    rows = _rows(path.read_bytes(), path)
+    rows = read_rows(path.read_bytes(), path)
     num_headers = next((i + 1 for i, row in enumerate(rows[:5]) if row[0] == "coords"), 0)
     if num_headers not in (3, 4) or rows[0][0] != "scorer" or "x" not in rows[num_headers - 1]:
         raise DataError(

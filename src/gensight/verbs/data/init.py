@@ -8,6 +8,8 @@ from typing import Any
 
 from gensight.config.fields import Section
 from gensight.config.loading.commented import commented_yaml
+from gensight.config.loading.loader import load_recipe
+from gensight.config.loading.overrides import text_override
 from gensight.config.pretrain import PretrainConfig
 from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError
@@ -54,6 +56,8 @@ def init(place: Path, out: Path | None = None) -> Initialised:
     if known is not None:
         return _as_known(known, place, name, recipe)
     found = survey(place)
+    if found.truths and not found.labelled:
+        return _regions(found, name, recipe)
     config, notes = _training(found, name) if found.labelled else _pretraining(found, name)
     verb = "train" if found.labelled else "pretrain"
     command = f"gensight {verb} {shlex.quote(str(recipe))}"
@@ -61,7 +65,8 @@ def init(place: Path, out: Path | None = None) -> Initialised:
     write_text(recipe, _header(command, seen) + commented_yaml(config, notes))
     if found.labelled:
         return Initialised(seen, recipe, f"{command} --dry-run, then {command}")
-    hint = "no keypoint labels here: this recipe makes a backbone from the pixels; label some frames to train on it"
+    what = "its labels can't be read (see above)" if found.notes else "no keypoint labels here"
+    hint = f"{what}: this recipe makes a backbone from the pixels; label some frames to train on it"
     return Initialised((*seen, hint), recipe, command)
 
 
@@ -76,20 +81,39 @@ def _as_known(found: Recognised, folder: Path, name: str, recipe: Path) -> Initi
     return Initialised(seen, recipe, f"{command} --dry-run, then {command}")
 
 
+def _regions(found: Survey, name: str, recipe: Path) -> Initialised:
+    """Masks and boxes without keypoints are learned by instructions, from a pool of pictures that is built first."""
+    seen, tasks = _seen(found), ["segment"] * ("masks" in found.truths) + ["detect"] * ("boxes" in found.truths)
+    pool = Path("runs") / f"{name}-pool"
+    source = shlex.join([found.data.kind, *found.overrides])
+    build = f"gensight datasets build-instruct --from {shlex.quote(source)} --tasks {','.join(tasks)} --size 128 --out {pool}"
+    command = f"{build}, then gensight train {shlex.quote(str(recipe))}"
+    config = load_recipe("instruct-puppets-one-step", [text_override("data.root", pool)])
+    config = config.model_copy(
+        update={"name": name, "description": f"{' and '.join(found.truths)} of {name}, by instructions"}
+    )
+    write_text(recipe, _header(command, seen) + commented_yaml(config, {}))
+    return Initialised(seen, recipe, command)
+
+
 def _seen(found: Survey) -> tuple[str, ...]:
     unit = {"videos": "videos", "video": "video"}.get(found.data.kind, "images")
     size = f" of {found.image_size[0]} x {found.image_size[1]} px (height x width, median)" if found.image_size else ""
-    lines = [f"found {found.data.kind}: {found.num_images} {'labelled ' if found.labelled else ''}{unit}{size}"]
+    labelled = "labelled " if found.labelled or found.truths else ""
+    lines = [f"found {found.title or found.data.kind}: {found.num_images} {labelled}{unit}{size}"]
     if found.groups:
         lines.append(f"from {len(found.groups)} {'video' if len(found.groups) == 1 else 'videos'}")
-    if found.subject_size:
+    if found.subject_size and not found.labelled:
+        height, width = found.subject_size
+        lines.append(f"{' and '.join(found.truths)} without keypoints, about {height:.0f} x {width:.0f} px each")
+    elif found.subject_size:
         height, width = found.subject_size
         subjects = "one subject" if found.num_subjects == 1 else f"up to {found.num_subjects} subjects"
         lines.append(
             f"{len(found.keypoints)} keypoints ({_some(found.keypoints)}) of {subjects} per image, "
             f"about {height:.0f} x {width:.0f} px each"
         )
-    return tuple(lines)
+    return (*lines, *found.notes)
 
 
 def _some(names: tuple[str, ...]) -> str:
@@ -119,7 +143,7 @@ def _training(found: Survey, name: str) -> tuple[Section, dict[str, str]]:
         if data["split"]["kind"] == "blocks":
             notes |= {"data.split.num_blocks": "", "data.split.test_block": "", "data.split.validation": ""}
         notes["data.num_labels"] = "Set it to learn how few labels would do."
-    elif found.data.kind != "annotated":
+    elif found.data.kind == "coco":
         data["validation_share"] = _validation_share(found.num_images)
     view, view_notes = _view(found)
     named = found.keypoints == COCO_17.keypoints
