@@ -13,10 +13,11 @@ from gensight.cli.main import app
 from gensight.config.data import BlocksSplit, CocoData, DeepLabCutData, VideosSplit
 from gensight.config.loading.loader import load_pretrain_recipe, load_recipe
 from gensight.errors import ConfigError, DataError
+from gensight.verbs.data.coco_files import find_coco_files
 from gensight.verbs.data.datasets import write
 from gensight.verbs.data.init import crop_size, frame_size, init
 from gensight.verbs.data.layouts import recognise
-from gensight.verbs.data.survey import Survey, find_coco_files, survey
+from gensight.verbs.data.survey import Survey, survey
 
 
 def picture(path: Path, size: tuple[int, int] = (60, 80)) -> None:
@@ -70,7 +71,7 @@ def test_deeplabcut_of_many_videos_holds_videos_out(tmp_path: Path) -> None:
 
 def test_coco_is_found_with_its_images(tmp_path: Path) -> None:
     root = write("puppets", tmp_path / "people", format="coco", num_samples=12, size="64x64", seed=1)
-    [found] = find_coco_files(root)
+    [found], _ = find_coco_files(root)
     assert (found.annotations, found.images, found.categories, found.role) == (
         "annotations.json", "images", ("person",), "train",
     )  # fmt: skip
@@ -147,7 +148,7 @@ def test_places_with_nothing_to_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no such folder"):
         init(tmp_path / "none", tmp_path / "r.yaml")
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(ConfigError, match="neither a folder nor a video"):
+    with pytest.raises(ConfigError, match="neither a folder, a video nor a label file"):
         init(tmp_path / "notes.txt", tmp_path / "r.yaml")
 
 

@@ -68,11 +68,20 @@ def read_sleap(root: Path, files: Sequence[Path]) -> LabelSet:
     edges: dict[tuple[str, str], None] = {}
     for path in files:
         labels = _load(path, root)
+        names |= dict.fromkeys(_header_names(path))
         for skeleton in labels.skeletons:
             names |= dict.fromkeys(skeleton.node_names)
             edges |= dict.fromkeys((edge.source.name, edge.destination.name) for edge in skeleton.edges)
         images += _images(labels, path)
     return LabelSet(images, tuple(names), tuple(edges))
+
+
+def _header_names(path: Path) -> list[str]:
+    """A csv's keypoints in its order, which sleap-io sorts; none for other files."""
+    if path.suffix.lower() != ".csv":
+        return []
+    with path.open(encoding="utf-8") as file:
+        return [cell.strip()[:-2] for cell in file.readline().split(",") if cell.strip().endswith(".x")]
 
 
 def _load(path: Path, root: Path) -> Any:

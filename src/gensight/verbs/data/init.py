@@ -65,7 +65,7 @@ def init(place: Path, out: Path | None = None) -> Initialised:
     write_text(recipe, _header(command, seen) + commented_yaml(config, notes))
     if found.labelled:
         return Initialised(seen, recipe, f"{command} --dry-run, then {command}")
-    what = "its labels can't be read (see above)" if found.notes else "no keypoint labels here"
+    what = "its labels can't be read (see above)" if found.unread else "no keypoint labels here"
     hint = f"{what}: this recipe makes a backbone from the pixels; label some frames to train on it"
     return Initialised((*seen, hint), recipe, command)
 
@@ -86,12 +86,11 @@ def _regions(found: Survey, name: str, recipe: Path) -> Initialised:
     seen, tasks = _seen(found), ["segment"] * ("masks" in found.truths) + ["detect"] * ("boxes" in found.truths)
     pool = Path("runs") / f"{name}-pool"
     source = shlex.join([found.data.kind, *found.overrides])
-    build = f"gensight datasets build-instruct --from {shlex.quote(source)} --tasks {','.join(tasks)} --size 128 --out {pool}"
-    command = f"{build}, then gensight train {shlex.quote(str(recipe))}"
+    build = f"gensight datasets build-instruct --from {shlex.quote(source)} --tasks {','.join(tasks)} --size 128"
+    command = f"{build} --out {pool}, then gensight train {shlex.quote(str(recipe))}"
     config = load_recipe("instruct-puppets-one-step", [text_override("data.root", pool)])
-    config = config.model_copy(
-        update={"name": name, "description": f"{' and '.join(found.truths)} of {name}, by instructions"}
-    )
+    described = f"{' and '.join(found.truths)} of {name}, by instructions"
+    config = config.model_copy(update={"name": name, "description": described})
     write_text(recipe, _header(command, seen) + commented_yaml(config, {}))
     return Initialised(seen, recipe, command)
 
@@ -113,7 +112,7 @@ def _seen(found: Survey) -> tuple[str, ...]:
             f"{len(found.keypoints)} keypoints ({_some(found.keypoints)}) of {subjects} per image, "
             f"about {height:.0f} x {width:.0f} px each"
         )
-    return (*lines, *found.notes)
+    return (*lines, *found.notes, *found.unread)
 
 
 def _some(names: tuple[str, ...]) -> str:

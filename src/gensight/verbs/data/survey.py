@@ -44,8 +44,8 @@ class Survey:
         mirrored: Whether some keypoints are left-right pairs.
         groups: Videos or other groups that the images belong to, where they are fewer than the images.
         title: What the labels are called, where it isn't the kind of data set.
-        notes: What else is worth knowing, one line each: labels that are missing or can't be read, images in both
-            parts, strips.
+        notes: What else is worth knowing, one line each: labels that are missing, images in both parts, strips.
+        unread: What may be labels and can't be read, and the way out, one line each.
         truths: What the labels hold besides keypoints: `boxes`, `masks`.
         overrides: `data` as `KEY=VALUE` texts, after its kind.
     """
@@ -60,6 +60,7 @@ class Survey:
     groups: tuple[str, ...] = ()
     title: str = ""
     notes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     truths: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
 
@@ -94,7 +95,7 @@ def survey(place: Path) -> Survey:
     if files and not (found and found.labelled):
         found = _labelled("coco", _coco(place, files))
     found = found or _unlabelled(place)
-    return replace(found, notes=(*found.notes, *lost, *unread_files(place, found)))
+    return replace(found, unread=(*lost, *([] if found.labelled else unread_files(place))))
 
 
 def _best(surveys: Sequence[Survey]) -> Survey | None:
@@ -293,7 +294,7 @@ def _unlabelled(root: Path) -> Survey:
         return Survey(data, images, _median_size(measures.sizes), notes=tuple(_strips(measures.sizes)))
     if videos:
         return Survey(load_data("videos", [text_override("root", root), "step=5"]), videos)
-    seen = unread_files(root, None)
+    seen = unread_files(root)
     raise ConfigError(
         "nothing here that gensight can read: no DeepLabCut project, no labels of the formats that it knows, no "
         "images, no videos" + (f"; {'; '.join(seen)}" if seen else ""),

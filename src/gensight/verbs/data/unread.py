@@ -1,13 +1,11 @@
 """Files that look like labels and are not read, and the way out for each kind."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from gensight.errors import DataError
 from gensight.readers.label_files.formats import format_of
+from gensight.readers.label_files.records import read_json_file
 from gensight.readers.shared.listings import below
-
-if TYPE_CHECKING:
-    from gensight.verbs.data.survey import Survey
 
 COMMON = "export the labels as COCO json or csv from the tool that made them"
 WAYS_OUT = {
@@ -26,16 +24,16 @@ WAYS_OUT = {
 }
 
 
-def unread_files(root: Path, found: "Survey | None") -> list[str]:
-    """A line for each kind of file that may hold labels and that nobody reads, but for those of what was found."""
-    if found is not None and found.labelled:
-        return []  # settings and results often lie beside labels that are read
+def unread_files(root: Path) -> list[str]:
+    """A line for each kind of file that may hold labels and that no parser reads."""
     counts: dict[str, list[str]] = {}
     images = {Path(name).stem for name in below(root, {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})}
     for name in below(root, set(WAYS_OUT)):
         suffix = Path(name).suffix.lower()
         if suffix == ".txt" and Path(name).stem not in images:
             continue  # notes and lists
+        if suffix == ".json" and _is_empty(root / name):
+            continue
         if format_of(root / name) is None:
             counts.setdefault(suffix, []).append(name)
     return [
@@ -43,3 +41,13 @@ def unread_files(root: Path, found: "Survey | None") -> list[str]:
         f"read, such as {names[0]}: {WAYS_OUT[suffix]}"
         for suffix, names in counts.items()
     ]
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether a json holds nothing in its lists and objects: settings, or an empty export."""
+    try:
+        value = read_json_file(path)
+    except DataError:
+        return False
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return not any(isinstance(part, dict | list) and part for part in parts)
