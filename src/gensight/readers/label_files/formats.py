@@ -64,28 +64,39 @@ FORMATS = {
 def format_of(path: Path) -> str | None:
     """The name of a label file's format; None for a file of none of them."""
     suffix = path.suffix.lower()
-    value = None
-    if suffix == ".json":
-        try:
-            value = read_json_file(path)
-        except DataError:
-            return None
-    for name, one in FORMATS.items():
-        try:
+    try:
+        value = read_json_file(path) if suffix == ".json" else None
+        for name, one in FORMATS.items():
             if suffix in one.suffixes and (one.is_json(value) if suffix == ".json" else one.is_file(path)):
                 return name
-        except OSError:
-            return None
+    except (DataError, OSError):
+        pass
     return None
 
 
 def find_label_files(root: Path) -> dict[str, list[Path]]:
-    """Name of each format -> its files below a folder; `root` may be one label file, too."""
+    """Name of each format -> its files below a folder; `root` may be one label file, too.
+
+    A broken json among those of labelme, which has one for each image, counts as one of them: its reading is refused.
+    """
     suffixes = {suffix for one in FORMATS.values() for suffix in one.suffixes}
     paths = [root] if root.is_file() else [root / name for name in islice(below(root, suffixes), MOST_FILES)]
     found: dict[str, list[Path]] = {}
+    others: list[Path] = []
     for path in paths:
         name = format_of(path)
         if name is not None:
             found.setdefault(name, []).append(path)
+        elif path.suffix.lower() == ".json":
+            others.append(path)
+    folders = {path.parent for path in found.get("labelme", ())}
+    found.get("labelme", []).extend(path for path in others if path.parent in folders and not _is_json(path))
     return found
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        read_json_file(path)
+    except DataError:
+        return False
+    return True

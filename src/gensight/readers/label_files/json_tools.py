@@ -52,7 +52,8 @@ def read_labelme(root: Path, files: Sequence[Path]) -> LabelSet:
         shapes = []
         for index, shape in enumerate(value["shapes"]):
             where = f"{path}, shape {index}"
-            kind, corners = str(entry(shape, "shape_type", where)), entry(shape, "points", where)
+            corners = entry(shape, "points", where)
+            kind = str(shape.get("shape_type") or ("polygon" if len(corners) > 1 else "point"))
             kind = {"point": "point", "rectangle": "box", "polygon": "polygon"}.get(kind, kind)
             if kind not in ("point", "box", "polygon"):
                 unread[f"labelme shapes of type {kind}"] += 1

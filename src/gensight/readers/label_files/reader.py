@@ -64,12 +64,10 @@ class LabelFilesReader(Reader):
         labels = FORMATS[format].read(self.root, found[format])
         self._findings = [Finding("warning", f"{what}, which are not read", str(self.root), count)
                           for what, count in labels.unread.items()]  # fmt: skip
-        names = list(dict.fromkeys(one.name for one in labels.images if one.pixels is None))
+        names = list(dict.fromkeys(one.name for one in labels.images))
         files = find_files(names, self.root, IMAGE_SUFFIXES | VIDEO_SUFFIXES)
         files |= {one.name: one.name for one in labels.images if one.pixels is not None}
-        _, self.dropped = keep_present(
-            [one.name for one in labels.images], files.__contains__, "images", self.root, missing
-        )
+        _, self.dropped = keep_present(names, files.__contains__, "images or videos", self.root, missing)
         self._images = _joined([one for one in labels.images if one.name in files], files)
         self._files = files
         self.skeleton = self._skeleton = _skeleton(labels, self.root.name)

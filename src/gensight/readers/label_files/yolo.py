@@ -36,17 +36,16 @@ def read_yolo(root: Path, files: Sequence[Path]) -> LabelSet:
     `data.yaml` (or `dataset.yaml`) names classes, keypoints (`kpt_shape`, `kpt_names`, `flip_idx`) and parts.
     """
     settings = _settings(root)
-    labelled = {path.relative_to(root).with_suffix("").as_posix(): path for path in files}
     shape = settings.get("kpt_shape") or _keypoint_shape(files)
     names = _keypoint_names(settings, shape)
-    images, folders = [], {str(Path(stem).parent) for stem in labelled}
+    images, folders = [], {path.parent for path in files}
     for name in below(root, IMAGE_SUFFIXES):
         stem = name.rpartition(".")[0]
         candidates = [stem, *(_swapped(stem, place) for place in range(stem.count("/") + 1))]
-        found = next((one for one in candidates if one in labelled), None)
-        if found is None and not any(str(Path(one).parent) in folders and "labels" in one for one in candidates[1:]):
+        paths = [root / f"{one}.txt" for one in candidates]
+        path = next((one for one in paths if one.parent in folders and one.is_file()), None)
+        if path is None and not any(one.parent in folders and one.parent != root / name for one in paths[1:]):
             continue
-        path = labelled.get(found or "")
         subjects = () if path is None else _subjects(path, settings, shape, names)
         source = path or root / name
         images.append(LabelledImage(name, source, subjects, fractions=True, part=_part(name, settings)))
@@ -134,9 +133,10 @@ def _subjects(
         values = [number(word, where, "a word") for word in text.split()]
         category = settings["names"].get(int(values[0]), f"class_{int(values[0])}")
         shares = values[1:]
-        if any(abs(share) > LARGEST_SHARE for share in shares[:4]):
+        far = [share for share in shares if abs(share) > LARGEST_SHARE]
+        if far:
             hint = "divide x by the image's width and y by its height"
-            raise DataError(f"{max(shares[:4]):g} is no share of the image", where=where, hint=hint)
+            raise DataError(f"{far[0]:g} is no share of the image", where=where, hint=hint)
         expected = 4 + shape[0] * shape[1] if shape else None
         if expected and len(shares) in (expected, expected + 1):
             keypoints = _keypoints(shares[4:expected], shape, names)  # type: ignore[arg-type]

@@ -85,14 +85,27 @@ def _regions(found: Survey, name: str, recipe: Path) -> Initialised:
     """Masks and boxes without keypoints are learned by instructions, from a pool of pictures that is built first."""
     seen, tasks = _seen(found), ["segment"] * ("masks" in found.truths) + ["detect"] * ("boxes" in found.truths)
     pool = Path("runs") / f"{name}-pool"
-    source = shlex.join([found.data.kind, *found.overrides])
-    build = f"gensight datasets build-instruct --from {shlex.quote(source)} --tasks {','.join(tasks)} --size 128"
+    share = _validation_share(found.num_images)
+    overrides = [*map(_unquoted, found.overrides)]
+    if found.data.kind == "coco":
+        overrides.append(f"validation_share={share}")
+    elif not any(text.startswith("split.") for text in overrides):
+        overrides += [f"split.train={0.8 - share:.2f}", f"split.validation={share}"]
+    source = shlex.join([found.data.kind, *overrides])
+    quoted = f'"{source}"' if not set(source) & set('"$`\\!') else shlex.quote(source)
+    build = f"gensight datasets build-instruct --from {quoted} --tasks {','.join(tasks)} --size 128"
     command = f"{build} --out {pool}, then gensight train {shlex.quote(str(recipe))}"
     config = load_recipe("instruct-puppets-one-step", [text_override("data.root", pool)])
     described = f"{' and '.join(found.truths)} of {name}, by instructions"
     config = config.model_copy(update={"name": name, "description": described})
     write_text(recipe, _header(command, seen) + commented_yaml(config, {}))
     return Initialised(seen, recipe, command)
+
+
+def _unquoted(override: str) -> str:
+    """`KEY=VALUE` without the quotes that a plain word doesn't need."""
+    word = re.sub(r"""(["'])(/?[A-Za-z][\w./-]*)\1""", r"\2", override)
+    return override if re.search(r"[=\[, ](true|false|null|yes|no|on|off|y|n)\b", word, re.IGNORECASE) else word
 
 
 def _seen(found: Survey) -> tuple[str, ...]:
@@ -137,11 +150,15 @@ def _training(found: Survey, name: str) -> tuple[Section, dict[str, str]]:
         "method.loss": "",
         "training.max_minutes": "The best checkpoint so far is kept.",
     }
-    if found.data.kind == "deeplabcut":
+    if found.data.kind == "deeplabcut" or (found.groups and data.get("split", {}).get("kind") == "seed"):
         data["split"], notes["data.split.kind"] = _split(found)
         if data["split"]["kind"] == "blocks":
             notes |= {"data.split.num_blocks": "", "data.split.test_block": "", "data.split.validation": ""}
-        notes["data.num_labels"] = "Set it to learn how few labels would do."
+        if found.data.kind == "deeplabcut":
+            notes["data.num_labels"] = "Set it to learn how few labels would do."
+    elif found.data.kind == "label-files" and data["split"]["kind"] == "seed":
+        share = _validation_share(found.num_images)
+        data["split"] |= {"train": round(0.8 - share, 2), "validation": share}
     elif found.data.kind == "coco":
         data["validation_share"] = _validation_share(found.num_images)
     view, view_notes = _view(found)

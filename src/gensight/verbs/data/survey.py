@@ -1,6 +1,6 @@
 """A look at the user's folder: what kind of data set it is, how large its images and subjects are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -85,26 +85,47 @@ def survey(place: Path) -> Survey:
         what = "is neither a folder, a video nor a label file" if place.exists() else "there is no such folder"
         raise ConfigError(what, where=place, hint="name the folder that holds your images or labels")
     if is_project(place):
-        return _labelled("deeplabcut", [text_override("root", place)])
+        return _labelled("deeplabcut", [text_override("root", place)], notes=_others(find_label_files(place)))
     if is_described(place):
         return _labelled("annotated", [text_override("root", place)])
     files, lost = find_coco_files(place)
+    known = {file.annotations for file in files}
     if any(file.has_keypoints for file in files):
-        return _labelled("coco", _coco(place, [file for file in files if file.has_keypoints]), notes=lost)
-    found = _best([_tool(place, name) for name in find_label_files(place)])
+        chosen = [file for file in files if file.has_keypoints]
+        return _labelled("coco", _coco(place, chosen), notes=(*lost, *_others(find_label_files(place))))
+    found = _best(place)
     if files and not (found and found.labelled):
         found = _labelled("coco", _coco(place, files))
     found = found or _unlabelled(place)
-    return replace(found, unread=(*lost, *([] if found.labelled else unread_files(place))))
+    return replace(found, unread=(*lost, *([] if found.labelled else unread_files(place, known))))
 
 
-def _best(surveys: Sequence[Survey]) -> Survey | None:
-    """Of several formats the one with keypoints, and then with the most images; the others are named."""
-    ordered = sorted(surveys, key=lambda one: (one.labelled, one.num_images), reverse=True)
-    if not ordered:
+def _best(root: Path) -> Survey | None:
+    """Of the formats of tools the one with keypoints, and then with the most images; the others are named."""
+    files = find_label_files(root)
+    surveys: dict[str, Survey] = {}
+    wrong: list[DataError] = []
+    for name in files:
+        try:
+            surveys[name] = _tool(root, name)
+        except DataError as error:
+            wrong.append(error)
+    if wrong and not any(one.labelled for one in surveys.values()):
+        raise wrong[0]
+    if not surveys:
         return None
-    others = tuple(f"also here, and not read: {one.title} of {one.num_images} images" for one in ordered[1:])
-    return replace(ordered[0], notes=(*ordered[0].notes, *others))
+    best = max(surveys, key=lambda name: (surveys[name].labelled, surveys[name].num_images))
+    others = _others({name: some for name, some in files.items() if name != best})
+    return replace(surveys[best], notes=(*surveys[best].notes, *others))
+
+
+def _others(files: Mapping[str, Sequence[Path]]) -> list[str]:
+    """A line for each format whose files are not read, since another one is."""
+    return [
+        f"also here, and not read: {len(paths)} files of {FORMATS[name].title}, such as {paths[0]}; to read them "
+        f"instead, name the file or its folder, or set data.kind=label-files data.format={name}"
+        for name, paths in files.items()
+    ]
 
 
 def _tool(root: Path, name: str, file: str | None = None) -> Survey:
@@ -132,8 +153,8 @@ def _coco(root: Path, files: list[CocoFile]) -> list[str]:
         if part in roles:
             overrides += [text_override(f"{part}.images", roles[part].images),
                           text_override(f"{part}.annotations", roles[part].annotations)]  # fmt: skip
-        elif part == "test":
-            overrides.append("test=null")
+        else:
+            overrides.append(f"{part}=null")
     return overrides
 
 
@@ -211,7 +232,7 @@ class _Measures:
         self.counts: list[int] = []
         self.labelled: dict[str, int] = {}  # keypoint -> how often it is located
         self.truths: dict[str, None] = {}
-        self.empty = 0
+        self.num_subjects = self.empty = 0
 
     def look(self, reader: Reader) -> None:
         if reader.skeleton is not None:
@@ -223,6 +244,7 @@ class _Measures:
             found = [size for one in instances if (size := _subject_size(one))]
             self.subjects += found
             self.counts.append(len(found))
+            self.num_subjects += len(instances)
             self.empty += not instances
             for one in instances:
                 self._instance(one)
@@ -240,9 +262,10 @@ def _notes(found: Survey, splits: Splits, measures: _Measures) -> list[str]:
     """What `init` prints besides what it read."""
     looked = len(measures.sizes)
     of = f" of the {looked} images that were looked at" if looked < found.num_images else ""
-    lines = []
+    points = sum(measures.labelled.values())
+    lines = [f"labelled: {measures.num_subjects} subjects" + (f" with {points} points" if points else "") + of]
     if measures.empty:
-        lines.append(f"{measures.empty} images{of} have no label")
+        lines.append(f"without a label: {measures.empty} images{of}")
     lacking = [name for name, count in measures.labelled.items() if count == 0]
     if lacking and found.keypoints:
         lines.append(f"nobody labelled {', '.join(lacking)}" + (f" in any{of}" if of else ""))
@@ -253,7 +276,7 @@ def _notes(found: Survey, splits: Splits, measures: _Measures) -> list[str]:
     twice = shared_images([Subset(_inner(splits.train), one) for one in own.values()] or splits.parts)
     if twice:
         shown = ", ".join(twice[:3]) + (" ..." if len(twice) > 3 else "")
-        lines.append(f"{len(twice)} images stand in more than one part, so scores would be too good: {shown}")
+        lines.append(f"in more than one part, so that scores would be too good: {len(twice)} images: {shown}")
     return [*lines, *_strips(measures.sizes)]
 
 
