@@ -42,6 +42,8 @@ def read_cvat(root: Path, files: Sequence[Path]) -> LabelSet:
         for label in tree.iterfind("meta//label"):
             if label.findtext("type") == "points" and label.findtext("parent"):
                 names[label.findtext("name") or ""] = None
+        for skeleton in tree.iter("skeleton"):
+            names |= dict.fromkeys(point.get("label") or "" for point in skeleton.iterfind("points"))
         for image in tree.iterfind("image"):
             where = f"{path}, image {image.get('id', image.get('name', ''))}"
             subjects = _subjects(list(image), where, unread)

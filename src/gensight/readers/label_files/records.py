@@ -92,7 +92,7 @@ def read_json_file(path: Path) -> Any:
     try:
         return msgspec.json.decode(path.read_bytes())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        hint = "was the file cut short? Save it again"
+        hint = "save or export it again; was the file cut short?"
         raise DataError(f"not valid JSON: {error}", where=path, hint=hint) from error
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", where=path, hint="check the file's rights") from error

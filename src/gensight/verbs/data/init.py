@@ -39,8 +39,8 @@ def init(place: Path, out: Path | None = None) -> Initialised:
     """Looks at a folder (or a video) and writes a recipe for it.
 
     Args:
-        place: A DeepLabCut project, a folder with COCO keypoint json, images or videos, one video, or a data set of a
-            known layout (see `layout` of the sections in `config/data/`).
+        place: A folder with labels of any format that is read (docs/own-data.md), images or videos; one label file or
+            video; or a data set of a known layout (see `layout` of the sections in `config/data/`).
         out: The recipe; `./NAME.yaml` if None, after the folder.
 
     Raises:
