@@ -8,8 +8,8 @@ from typing import assert_never
 from gensight.config import data as sections
 from gensight.config.data import BlocksSplit, Data, ListsSplit, OrderSplit, SeedSplit, Split, VideosSplit
 from gensight.config.data.stored import OfficialLists
+from gensight.config.sections import kind_of
 from gensight.diffusion.noise import mix
-from gensight.errors import DataError
 from gensight.readers import splits
 from gensight.readers.ade20k import Ade20kReader, SceneParsingReader
 from gensight.readers.annotated.reader import AnnotatedReader
@@ -198,17 +198,13 @@ def _deeplabcut(data: sections.DeepLabCutData) -> Splits:
 
 
 def _label_files(data: sections.LabelFilesData) -> Splits:
-    reader = LabelFilesReader(data.root, data.format, data.file, missing=data.missing)
-    if not isinstance(data.split, ListsSplit):
+    reader = LabelFilesReader(data.root, kind_of(type(data)), missing=data.missing)
+    parts = reader.parts if isinstance(data.split, VideosSplit) else {}
+    if not isinstance(data.split, VideosSplit) or not parts.keys() & set(data.split.test):
         return _subsets(reader, *_divide(reader, data.split))
-    parts, lists = reader.parts, data.split
-    wanted = [name for name in (lists.train, lists.test) if name is not None]
-    for name in wanted:
-        if name not in parts:
-            hint = "divide them otherwise: data.split.kind=seed"
-            raise DataError(f"the labels have no part `{name}`", where=data.root, choices=parts, hint=hint)
-    train, validation = splits.validation_from_train(parts[lists.train], lists.validation, seed=0)
-    return _subsets(reader, train, validation, parts[lists.test] if lists.test is not None else [])
+    groups = [next(name for name, some in parts.items() if index in some) for index in range(len(reader))]
+    others, test = splits.split_by_group(groups, data.split.test)
+    return _subsets(reader, *splits.validation_from_train(others, data.split.validation, seed=0), test)
 
 
 def _davis(data: sections.DavisData) -> Splits:

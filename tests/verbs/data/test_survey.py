@@ -28,13 +28,13 @@ def test_every_layout_gets_a_recipe_whose_data_can_be_read(name: str, tmp_path: 
     assert f"labelled: {NUM} subjects" in " ".join(answer.seen)
     if not names:
         assert config.data.kind == "instruct-pool"
-        assert answer.next_command.startswith('gensight datasets build-instruct --from "label-files root=')
+        assert answer.next_command.startswith('gensight datasets build-instruct --from "yolo root=')
         return
     parts = build_readers(config.data)
     assert sum(len(part) for part in parts.parts) == NUM
     assert parts.train.skeleton is not None
     assert parts.train.skeleton.keypoints == names
-    assert (config.data.split.kind == "lists") == (name == "yolo_pose")  # type: ignore[union-attr]
+    assert (config.data.split.kind == "videos") == (name == "yolo_pose")  # type: ignore[union-attr]
 
 
 Change = Callable[[Path], object]

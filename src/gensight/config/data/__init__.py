@@ -3,7 +3,7 @@
 | file | data sets |
 |---|---|
 | `puppets.py` | puppets: rendered from a seed |
-| `keypoints.py` | coco, deeplabcut, label-files, bbc-pose, ap10k |
+| `keypoints.py` | coco, deeplabcut, sleap, labelme, via, label-studio, cvat, yolo, points-csv, bbc-pose, ap10k |
 | `frames.py` | folder, video, videos, footage: without labels |
 | `scenes.py` | voc, davis, rgbd, nyu, sunrgbd, ade20k: masks, boxes, depth |
 | `classes.py` | pets, image-folders |
@@ -28,8 +28,15 @@ from gensight.config.data.keypoints import (
     BbcPoseData,
     CocoData,
     CocoPart,
+    CvatData,
     DeepLabCutData,
     LabelFilesData,
+    LabelmeData,
+    LabelStudioData,
+    PointsCsvData,
+    SleapData,
+    ViaData,
+    YoloData,
 )
 from gensight.config.data.pairs import SpairData
 from gensight.config.data.puppets import PuppetsData
@@ -48,7 +55,13 @@ Data = Annotated[
     PuppetsData
     | CocoData
     | DeepLabCutData
-    | LabelFilesData
+    | SleapData
+    | LabelmeData
+    | ViaData
+    | LabelStudioData
+    | CvatData
+    | YoloData
+    | PointsCsvData
     | FolderData
     | VideoData
     | VideosData
@@ -80,6 +93,7 @@ __all__ = [
     "BlocksSplit",
     "CocoData",
     "CocoPart",
+    "CvatData",
     "Data",
     "DavisData",
     "DeepLabCutData",
@@ -90,19 +104,25 @@ __all__ = [
     "ImageFoldersData",
     "InstructPoolData",
     "LabelFilesData",
+    "LabelStudioData",
+    "LabelmeData",
     "ListsSplit",
     "NyuData",
     "OrderSplit",
     "PetsData",
+    "PointsCsvData",
     "PuppetsData",
     "RgbdData",
     "SeedSplit",
+    "SleapData",
     "SpairData",
     "Split",
     "SunRgbdData",
+    "ViaData",
     "VideoAttentionTargetData",
     "VideoData",
     "VideosData",
     "VideosSplit",
     "VocData",
+    "YoloData",
 ]

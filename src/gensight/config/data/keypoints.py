@@ -1,10 +1,9 @@
 """Data sets whose labels are keypoints."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from gensight.config.data.splits import ListsSplit, SeedSplit, Split
 from gensight.config.data.stored import Divided, MayLackFiles, OfficialLists, StoredData
 from gensight.config.fields import Name, PositiveInteger, Section, Share
 from gensight.config.sections import FolderLayout
@@ -54,18 +53,52 @@ class DeepLabCutData(Divided, MayLackFiles):
     )
 
 
-class LabelFilesData(MayLackFiles):
-    """Labels as annotation tools save them: SLEAP, labelme, VIA, Label Studio, CVAT, YOLO, csv of points."""
+class LabelFilesData(Divided, MayLackFiles):
+    """Labels as an annotation tool saves them; each tool is a kind. `split.kind=videos` also holds out own parts."""
 
-    kind: Literal["label-files"] = "label-files"
-    root_is: ClassVar[str] = "Folder that holds the label files and the images or videos that they name"
-    format: Literal["sleap", "labelme", "via", "label-studio", "cvat", "yolo", "points-csv"] = Field(
-        description="The tool whose files are read."
-    )
-    file: Name | None = Field(default=None, description="The label file, from `data.root`; none: all of the format.")
-    split: Annotated[ListsSplit | Split, Field(discriminator="kind")] = Field(
-        default=SeedSplit(), description="How images are divided; lists: as the labels do (YOLO's train, val, test)."
-    )
+    root_is: ClassVar[str] = "Folder of the label files and the images or videos that they name, or one label file"
+
+
+class SleapData(LabelFilesData):
+    """SLEAP: .slp, .pkg.slp, analysis h5 and csv."""
+
+    kind: Literal["sleap"] = "sleap"
+
+
+class LabelmeData(LabelFilesData):
+    """labelme: one json per image."""
+
+    kind: Literal["labelme"] = "labelme"
+
+
+class ViaData(LabelFilesData):
+    """VGG Image Annotator: project, json or csv."""
+
+    kind: Literal["via"] = "via"
+
+
+class LabelStudioData(LabelFilesData):
+    """Label Studio: exports JSON and JSON-MIN."""
+
+    kind: Literal["label-studio"] = "label-studio"
+
+
+class CvatData(LabelFilesData):
+    """CVAT: xml for images or video, 1.1."""
+
+    kind: Literal["cvat"] = "cvat"
+
+
+class YoloData(LabelFilesData):
+    """YOLO: labels/*.txt and data.yaml."""
+
+    kind: Literal["yolo"] = "yolo"
+
+
+class PointsCsvData(LabelFilesData):
+    """Tables of points: image, keypoint, x, y, or image, NAME_x, NAME_y ..."""
+
+    kind: Literal["points-csv"] = "points-csv"
 
 
 class BbcPoseData(StoredData):

@@ -6,5 +6,5 @@
 - `formats`: all of them by name, and how their files are recognised; `reader`: Samples from what they read.
 
 Adding a format: a function from (root, files) to a `LabelSet`; an entry in `formats.FORMATS`, with how a file of it is
-recognised; its name in `config/data/keypoints.py`; a row in docs/own-data.md; a layout in tests/readers/label_files.
+recognised; its kind in `config/data/keypoints.py`; a row in docs/own-data.md; a layout in tests/readers/label_files.
 """

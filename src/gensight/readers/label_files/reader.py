@@ -42,25 +42,24 @@ class LabelFilesReader(Reader):
     keypoints. Labels of one image in several files are joined.
 
     Args:
-        root: Folder of label files and images.
+        root: Folder of label files and images, or one label file with the images beside or below it.
         format: One of `FORMATS`.
-        file: The label file, from the root; None: all of the format.
         missing: Refuse (`error`) labels whose image or video is missing, or leave out and count (`drop`).
 
     Raises:
         DataError: Naming file and entry of what is wrong.
     """
 
-    name = "label-files"
-
-    def __init__(self, root: str | Path, format: str, file: str | None = None, *, missing: Missing = "error") -> None:
-        self.root = Path(root)
-        check_choice(format, FORMATS, "data.format")
+    def __init__(self, root: str | Path, format: str, *, missing: Missing = "error") -> None:
+        place = Path(root)
+        self.root = place.parent if place.is_file() else place
+        check_choice(format, FORMATS, "data.kind")
         require_folder(self.root, "folder of labels")
-        found = find_label_files(self.root if file is None else self.root / file)
+        found = find_label_files(place)
         if format not in found:
-            hint = f"there are files of {', '.join(found)}" if found else "check the folder and the format"
-            raise DataError(f"no label file of {FORMATS[format].title}", where=self.root / (file or ""), hint=hint)
+            hint = f"there are files of {', '.join(found)}" if found else "check the folder and the kind"
+            raise DataError(f"no label file of {FORMATS[format].title}", where=place, hint=hint)
+        self.name = format
         labels = FORMATS[format].read(self.root, found[format])
         self._findings = [Finding("warning", f"{what}, which are not read", str(self.root), count)
                           for what, count in labels.unread.items()]  # fmt: skip
@@ -144,7 +143,7 @@ def _joined(images: Sequence[LabelledImage], files: Mapping[str, str]) -> dict[s
         if known is not None:
             if known.subjects and image.subjects and known.source != image.source:
                 what = f"image `{key}` is labelled in two files, the other is {known.source}"
-                raise DataError(what, where=image.source, hint="remove one, or name the file to read: data.file")
+                raise DataError(what, where=image.source, hint="remove one, or name the file to read as data.root")
             image = known if not image.subjects else LabelledImage(
                 **{**vars(image), "subjects": known.subjects + image.subjects}
             )  # fmt: skip

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gensight.config.data import LabelFilesData
 from gensight.config.fields import Section
 from gensight.config.loading.commented import commented_yaml
 from gensight.config.loading.loader import load_recipe
@@ -156,7 +157,7 @@ def _training(found: Survey, name: str) -> tuple[Section, dict[str, str]]:
             notes |= {"data.split.num_blocks": "", "data.split.test_block": "", "data.split.validation": ""}
         if found.data.kind == "deeplabcut":
             notes["data.num_labels"] = "Set it to learn how few labels would do."
-    elif found.data.kind == "label-files" and data["split"]["kind"] == "seed":
+    elif isinstance(found.data, LabelFilesData) and data["split"]["kind"] == "seed":
         share = _validation_share(found.num_images)
         data["split"] |= {"train": round(0.8 - share, 2), "validation": share}
     elif found.data.kind == "coco":

@@ -80,7 +80,7 @@ def survey(place: Path) -> Survey:
     if place.is_file() and place.suffix.lower() in VIDEO_SUFFIXES:
         return Survey(load_data("video", [text_override("path", place), "step=5"]), 1)
     if place.is_file() and (name := format_of(place)) is not None:
-        return _tool(place.parent, name, place.name)
+        return _tool(place, name)
     if not place.is_dir():
         what = "is neither a folder, a video nor a label file" if place.exists() else "there is no such folder"
         raise ConfigError(what, where=place, hint="name the folder that holds your images or labels")
@@ -123,17 +123,14 @@ def _others(files: Mapping[str, Sequence[Path]]) -> list[str]:
     """A line for each format whose files are not read, since another one is."""
     return [
         f"also here, and not read: {len(paths)} files of {FORMATS[name].title}, such as {paths[0]}; to read them "
-        f"instead, name the file or its folder, or set data.kind=label-files data.format={name}"
+        f"instead, name the file or its folder, or set data.kind={name}"
         for name, paths in files.items()
     ]
 
 
-def _tool(root: Path, name: str, file: str | None = None) -> Survey:
+def _tool(root: Path, name: str) -> Survey:
     """A survey of one tool's label files."""
-    overrides = [text_override("root", root), f"format={name}"]
-    if file is not None:
-        overrides.append(text_override("file", file))
-    return _labelled("label-files", overrides, FORMATS[name].title)
+    return _labelled(name, [text_override("root", root)], FORMATS[name].title)
 
 
 # --- COCO
@@ -176,8 +173,9 @@ def _labelled(kind: str, overrides: list[str], title: str = "", notes: Sequence[
             hint = "put the images where the labels name them, or below the folder under the same names"
             raise DataError(nothing.what, where=nothing.where, hint=hint) from error
     reader = splits.train
-    if isinstance(data, LabelFilesData) and {"train", "val"} <= set(getattr(_inner(reader), "parts", {})):
-        overrides += ["split.kind=lists", "split.test=" + ("test" if "test" in _inner(reader).parts else "val")]  # type: ignore[attr-defined]
+    own = getattr(_inner(reader), "parts", {})
+    if {"train", "val"} <= set(own):
+        overrides += ["split.kind=videos", f"split.test=[{'test' if 'test' in own else 'val'}]"]
         data = load_data(kind, overrides)
     measures = _Measures()
     for part in splits.parts:
