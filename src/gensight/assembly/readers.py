@@ -8,6 +8,7 @@ from typing import assert_never
 from gensight.config import data as sections
 from gensight.config.data import BlocksSplit, Data, ListsSplit, OrderSplit, SeedSplit, Split, VideosSplit
 from gensight.config.data.stored import OfficialLists
+from gensight.config.sections import kind_of
 from gensight.diffusion.noise import mix
 from gensight.readers import splits
 from gensight.readers.ade20k import Ade20kReader, SceneParsingReader
@@ -27,6 +28,7 @@ from gensight.readers.goo.reader import GooReader
 from gensight.readers.images.class_folders import ImageFoldersReader
 from gensight.readers.images.folder import FolderReader
 from gensight.readers.instruct_pool.reader import InstructPoolReader, has_part
+from gensight.readers.label_files.reader import LabelFilesReader
 from gensight.readers.pets import PetsReader
 from gensight.readers.puppets import PuppetsReader
 from gensight.readers.rgbd.nyu import NyuRawReader, NyuReader
@@ -96,6 +98,8 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
             return _subsets(reader, *(reader.with_variants(part) for part in _divide(images, data.split)))
         case sections.DeepLabCutData():
             return _deeplabcut(data)
+        case sections.LabelFilesData():
+            return _label_files(data)
         case sections.RgbdData():
             frames = RgbdReader(data.root, data.depth_unit, data.intrinsics, data.colour_intrinsics, data.colour_offset)
             return _subsets(frames, *_divide(frames, data.split))
@@ -191,6 +195,16 @@ def _deeplabcut(data: sections.DeepLabCutData) -> Splits:
     if data.num_labels is not None:
         train = splits.evenly_spaced(train, data.num_labels)
     return _subsets(reader, train, validation, test)
+
+
+def _label_files(data: sections.LabelFilesData) -> Splits:
+    reader = LabelFilesReader(data.root, kind_of(type(data)), missing=data.missing)
+    parts = reader.parts if isinstance(data.split, VideosSplit) else {}
+    if not isinstance(data.split, VideosSplit) or not parts.keys() & set(data.split.test):
+        return _subsets(reader, *_divide(reader, data.split))
+    groups = [next(name for name, some in parts.items() if index in some) for index in range(len(reader))]
+    others, test = splits.split_by_group(groups, data.split.test)
+    return _subsets(reader, *splits.validation_from_train(others, data.split.validation, seed=0), test)
 
 
 def _davis(data: sections.DavisData) -> Splits:

@@ -13,10 +13,11 @@ from gensight.cli.main import app
 from gensight.config.data import BlocksSplit, CocoData, DeepLabCutData, VideosSplit
 from gensight.config.loading.loader import load_pretrain_recipe, load_recipe
 from gensight.errors import ConfigError, DataError
+from gensight.verbs.data.coco_files import find_coco_files
 from gensight.verbs.data.datasets import write
 from gensight.verbs.data.init import crop_size, frame_size, init
 from gensight.verbs.data.layouts import recognise
-from gensight.verbs.data.survey import Survey, find_coco_files, survey
+from gensight.verbs.data.survey import Survey, survey
 
 
 def picture(path: Path, size: tuple[int, int] = (60, 80)) -> None:
@@ -48,6 +49,7 @@ def test_deeplabcut_of_one_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         "found deeplabcut: 10 labelled images of 120 x 160 px (height x width, median)",
         "from 1 video",
         "3 keypoints (nose, left_ear, right_ear) of one subject per image, about 20 x 40 px each",
+        "labelled: 10 subjects with 30 points",
     )
     config = load_recipe(answer.recipe)
     assert isinstance(config.data, DeepLabCutData)
@@ -70,7 +72,7 @@ def test_deeplabcut_of_many_videos_holds_videos_out(tmp_path: Path) -> None:
 
 def test_coco_is_found_with_its_images(tmp_path: Path) -> None:
     root = write("puppets", tmp_path / "people", format="coco", num_samples=12, size="64x64", seed=1)
-    [found] = find_coco_files(root)
+    [found], _ = find_coco_files(root)
     assert (found.annotations, found.images, found.categories, found.role) == (
         "annotations.json", "images", ("person",), "train",
     )  # fmt: skip
@@ -147,7 +149,7 @@ def test_places_with_nothing_to_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no such folder"):
         init(tmp_path / "none", tmp_path / "r.yaml")
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(ConfigError, match="neither a folder nor a video"):
+    with pytest.raises(ConfigError, match="neither a folder, a video nor a label file"):
         init(tmp_path / "notes.txt", tmp_path / "r.yaml")
 
 

@@ -3,7 +3,7 @@
 | file | data sets |
 |---|---|
 | `puppets.py` | puppets: rendered from a seed |
-| `keypoints.py` | coco, deeplabcut, bbc-pose, ap10k |
+| `keypoints.py` | coco, deeplabcut, sleap, labelme, via, label-studio, cvat, yolo, points-csv, bbc-pose, ap10k |
 | `frames.py` | folder, video, videos, footage: without labels |
 | `scenes.py` | voc, davis, rgbd, nyu, sunrgbd, ade20k: masks, boxes, depth |
 | `classes.py` | pets, image-folders |
@@ -23,7 +23,21 @@ from gensight.config.data.classes import ImageFoldersData, PetsData
 from gensight.config.data.frames import FolderData, FootageData, VideoData, VideosData
 from gensight.config.data.gaze import GazeFollowData, GooData, VideoAttentionTargetData
 from gensight.config.data.gensight_formats import AnnotatedData, InstructPoolData
-from gensight.config.data.keypoints import Ap10kData, BbcPoseData, CocoData, CocoPart, DeepLabCutData
+from gensight.config.data.keypoints import (
+    Ap10kData,
+    BbcPoseData,
+    CocoData,
+    CocoPart,
+    CvatData,
+    DeepLabCutData,
+    LabelFilesData,
+    LabelmeData,
+    LabelStudioData,
+    PointsCsvData,
+    SleapData,
+    ViaData,
+    YoloData,
+)
 from gensight.config.data.pairs import SpairData
 from gensight.config.data.puppets import PuppetsData
 from gensight.config.data.scenes import Ade20kData, DavisData, NyuData, RgbdData, SunRgbdData, VocData
@@ -41,6 +55,13 @@ Data = Annotated[
     PuppetsData
     | CocoData
     | DeepLabCutData
+    | SleapData
+    | LabelmeData
+    | ViaData
+    | LabelStudioData
+    | CvatData
+    | YoloData
+    | PointsCsvData
     | FolderData
     | VideoData
     | VideosData
@@ -72,6 +93,7 @@ __all__ = [
     "BlocksSplit",
     "CocoData",
     "CocoPart",
+    "CvatData",
     "Data",
     "DavisData",
     "DeepLabCutData",
@@ -81,19 +103,26 @@ __all__ = [
     "GooData",
     "ImageFoldersData",
     "InstructPoolData",
+    "LabelFilesData",
+    "LabelStudioData",
+    "LabelmeData",
     "ListsSplit",
     "NyuData",
     "OrderSplit",
     "PetsData",
+    "PointsCsvData",
     "PuppetsData",
     "RgbdData",
     "SeedSplit",
+    "SleapData",
     "SpairData",
     "Split",
     "SunRgbdData",
+    "ViaData",
     "VideoAttentionTargetData",
     "VideoData",
     "VideosData",
     "VideosSplit",
     "VocData",
+    "YoloData",
 ]

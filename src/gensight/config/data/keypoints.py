@@ -53,6 +53,54 @@ class DeepLabCutData(Divided, MayLackFiles):
     )
 
 
+class LabelFilesData(Divided, MayLackFiles):
+    """Labels as an annotation tool saves them; each tool is a kind. `split.kind=videos` also holds out own parts."""
+
+    root_is: ClassVar[str] = "Folder of the label files and the images or videos that they name, or one label file"
+
+
+class SleapData(LabelFilesData):
+    """SLEAP: .slp, .pkg.slp, analysis h5 and csv."""
+
+    kind: Literal["sleap"] = "sleap"
+
+
+class LabelmeData(LabelFilesData):
+    """labelme: one json per image."""
+
+    kind: Literal["labelme"] = "labelme"
+
+
+class ViaData(LabelFilesData):
+    """VGG Image Annotator: project, json or csv."""
+
+    kind: Literal["via"] = "via"
+
+
+class LabelStudioData(LabelFilesData):
+    """Label Studio: exports JSON and JSON-MIN."""
+
+    kind: Literal["label-studio"] = "label-studio"
+
+
+class CvatData(LabelFilesData):
+    """CVAT: xml for images or video, 1.1."""
+
+    kind: Literal["cvat"] = "cvat"
+
+
+class YoloData(LabelFilesData):
+    """YOLO: labels/*.txt and data.yaml."""
+
+    kind: Literal["yolo"] = "yolo"
+
+
+class PointsCsvData(LabelFilesData):
+    """Tables of points: image, keypoint, x, y, or image, NAME_x, NAME_y ..."""
+
+    kind: Literal["points-csv"] = "points-csv"
+
+
 class BbcPoseData(StoredData):
     """BBC Pose: sign-language interpreters with seven joints of the upper body."""
 

@@ -1,6 +1,9 @@
 """DeepLabCut's label tables: CollectedData_*.csv, or .h5 read without unpickling anything."""
 
+import codecs
 import csv
+import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +12,15 @@ import h5py
 import numpy as np
 
 from gensight.errors import DataError
+from gensight.files.images import IMAGE_SUFFIXES
 from gensight.readers.shared.pickles import RefusedPickleError, read_pickle
 from gensight.samples import Array
 
 Column = tuple[str, str]
 SINGLE = ""  # the individual's name in a single-animal table
 EXPORT = "export the labels as csv (in DeepLabCut or pandas: `pandas.read_hdf(file).to_csv(...)`) beside it"
+
+_DECIMAL_COMMA = re.compile(r"^\s*([+-]?\d+),(\d+)\s*$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,12 +91,46 @@ def _columns(labels: list[tuple[str, ...]], path: Path) -> tuple[list[Column], l
 # --- csv ---
 
 
-def _read_csv(path: Path) -> LabelTable:
+def is_label_table(path: Path) -> bool:
+    """Whether a csv has DeepLabCut's header rows and its first row names an image: labels, not predictions."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if any(row)]
-    except UnicodeDecodeError as error:
-        raise DataError("not a csv file: the text is not UTF-8", where=path) from error
+        with path.open("rb") as file:
+            rows = read_rows(file.read(1 << 18), path)
+    except (DataError, OSError):
+        return False
+    return bool(rows) and rows[0][0].strip() == "scorer" and any(_is_image(row) for row in rows[3:6])
+
+
+def _is_image(row: list[str]) -> bool:
+    return any(cell.strip().lower().endswith(tuple(IMAGE_SUFFIXES)) for cell in row[:3])
+
+
+def read_rows(data: bytes, path: Path) -> list[list[str]]:
+    """Cells of a csv, whose columns a comma, semicolon or tab separates; without empty rows."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = data.decode("utf-16", errors="replace")
+    else:
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            if error.end < len(data) - 3 or "end of data" not in error.reason:
+                hint = "save it as UTF-8 (in Excel: `CSV UTF-8 (Comma delimited)`)"
+                what = f"not a csv file in UTF-8: byte {error.start} is 0x{data[error.start]:02x}"
+                raise DataError(what, where=path, hint=hint) from error
+            text = data.decode("utf-8-sig", errors="ignore")
+    if "\0" in text:
+        hint = "save it as UTF-8 (in Excel: `CSV UTF-8 (Comma delimited)`)"
+        raise DataError("not a csv file in UTF-8: it holds zero bytes, as UTF-16 does", where=path, hint=hint)
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(row)]
+    if delimiter == ";":  # of systems whose numbers have a decimal comma
+        rows = [[_DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in row] for row in rows]
+    return rows
+
+
+def _read_csv(path: Path) -> LabelTable:
+    rows = read_rows(path.read_bytes(), path)
     num_headers = next((i + 1 for i, row in enumerate(rows[:5]) if row[0] == "coords"), 0)
     if num_headers not in (3, 4) or rows[0][0] != "scorer" or "x" not in rows[num_headers - 1]:
         raise DataError(
@@ -100,13 +140,15 @@ def _read_csv(path: Path) -> LabelTable:
     num_index = rows[num_headers - 1].index("x")  # 1: the image's path; 3: labeled-data, video, image
     labels = list(zip(*(row[num_index:] for row in rows[:num_headers]), strict=False))
     columns, order = _columns(labels, path)
+    named = num_headers < len(rows) and not any(rows[num_headers][num_index:]) and not _is_image(rows[num_headers])
+    num_headers += named  # a row with the names of the index, which pandas writes
     images, values = [], np.full((len(rows) - num_headers, len(order)), np.nan)
     for number, row in enumerate(rows[num_headers:]):
         where = f"{path}, row {number + num_headers + 1}"
         if len(row) != num_index + len(labels):
             what = f"{len(row) - num_index} values, but the header names {len(labels)}"
             raise DataError(what, where=where, hint="every row has an x and a y for each keypoint; empty if unlabelled")
-        images.append("/".join(row[:num_index]).replace("\\", "/"))
+        images.append("/".join(cell for cell in row[:num_index] if cell).replace("\\", "/"))
         values[number] = _numbers([row[num_index + place] for place in order], where)
     return LabelTable(path, images, columns, values.reshape(len(images), len(columns), 2), num_headers + 1)
 

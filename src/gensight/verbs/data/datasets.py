@@ -1,7 +1,7 @@
 """`gensight datasets`: the kinds of data sets, a look at one, and the built-in one written to disk."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -22,8 +22,9 @@ from gensight.readers.goo import annotations as goo_files
 from gensight.readers.goo.reader import write_goo
 from gensight.readers.puppets import PuppetsReader
 from gensight.readers.rgbd.writer import write_rgbd
+from gensight.readers.shared.checking import Finding
 from gensight.readers.spair.writer import write_spair
-from gensight.readers.splits import Subset
+from gensight.readers.splits import Subset, shared_images
 from gensight.readers.video_attention_target import write_video_attention_target
 from gensight.readers.voc import to_coco as voc_to_coco_files
 from gensight.readers.voc.writer import write_voc
@@ -105,7 +106,12 @@ def check(target: str, overrides: list[str]) -> dict[str, Summary]:
     """
     splits = build_readers(_data(target, overrides))
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    return {name: reader.check() for name, reader in parts.items() if reader is not None}
+    found = {name: reader.check() for name, reader in parts.items() if reader is not None}
+    twice = shared_images(splits.parts)
+    if twice:
+        finding = Finding.at("warning", "image that stands in more than one part", twice)
+        found["train"] = replace(found["train"], findings=(*found["train"].findings, finding))
+    return found
 
 
 def _data(target: str, overrides: list[str]) -> Data:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gensight.config.data import LabelFilesData
 from gensight.config.fields import Section
 from gensight.config.loading.commented import commented_yaml
+from gensight.config.loading.loader import load_recipe
+from gensight.config.loading.overrides import text_override
 from gensight.config.pretrain import PretrainConfig
 from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError
@@ -37,8 +40,8 @@ def init(place: Path, out: Path | None = None) -> Initialised:
     """Looks at a folder (or a video) and writes a recipe for it.
 
     Args:
-        place: A DeepLabCut project, a folder with COCO keypoint json, images or videos, one video, or a data set of a
-            known layout (see `layout` of the sections in `config/data/`).
+        place: A folder with labels of any format that is read (docs/own-data.md), images or videos; one label file or
+            video; or a data set of a known layout (see `layout` of the sections in `config/data/`).
         out: The recipe; `./NAME.yaml` if None, after the folder.
 
     Raises:
@@ -54,6 +57,8 @@ def init(place: Path, out: Path | None = None) -> Initialised:
     if known is not None:
         return _as_known(known, place, name, recipe)
     found = survey(place)
+    if found.truths and not found.labelled:
+        return _regions(found, name, recipe)
     config, notes = _training(found, name) if found.labelled else _pretraining(found, name)
     verb = "train" if found.labelled else "pretrain"
     command = f"gensight {verb} {shlex.quote(str(recipe))}"
@@ -61,7 +66,8 @@ def init(place: Path, out: Path | None = None) -> Initialised:
     write_text(recipe, _header(command, seen) + commented_yaml(config, notes))
     if found.labelled:
         return Initialised(seen, recipe, f"{command} --dry-run, then {command}")
-    hint = "no keypoint labels here: this recipe makes a backbone from the pixels; label some frames to train on it"
+    what = "its labels can't be read (see above)" if found.unread else "no keypoint labels here"
+    hint = f"{what}: this recipe makes a backbone from the pixels; label some frames to train on it"
     return Initialised((*seen, hint), recipe, command)
 
 
@@ -76,20 +82,51 @@ def _as_known(found: Recognised, folder: Path, name: str, recipe: Path) -> Initi
     return Initialised(seen, recipe, f"{command} --dry-run, then {command}")
 
 
+def _regions(found: Survey, name: str, recipe: Path) -> Initialised:
+    """Masks and boxes without keypoints are learned by instructions, from a pool of pictures that is built first."""
+    seen, tasks = _seen(found), ["segment"] * ("masks" in found.truths) + ["detect"] * ("boxes" in found.truths)
+    pool = Path("runs") / f"{name}-pool"
+    share = _validation_share(found.num_images)
+    overrides = [*map(_unquoted, found.overrides)]
+    if found.data.kind == "coco":
+        overrides.append(f"validation_share={share}")
+    elif not any(text.startswith("split.") for text in overrides):
+        overrides += [f"split.train={0.8 - share:.2f}", f"split.validation={share}"]
+    source = shlex.join([found.data.kind, *overrides])
+    quoted = f'"{source}"' if not set(source) & set('"$`\\!') else shlex.quote(source)
+    build = f"gensight datasets build-instruct --from {quoted} --tasks {','.join(tasks)} --size 128"
+    command = f"{build} --out {pool}, then gensight train {shlex.quote(str(recipe))}"
+    config = load_recipe("instruct-puppets-one-step", [text_override("data.root", pool)])
+    described = f"{' and '.join(found.truths)} of {name}, by instructions"
+    config = config.model_copy(update={"name": name, "description": described})
+    write_text(recipe, _header(command, seen) + commented_yaml(config, {}))
+    return Initialised(seen, recipe, command)
+
+
+def _unquoted(override: str) -> str:
+    """`KEY=VALUE` without the quotes that a plain word doesn't need."""
+    word = re.sub(r"""(["'])(/?[A-Za-z][\w./-]*)\1""", r"\2", override)
+    return override if re.search(r"[=\[, ](true|false|null|yes|no|on|off|y|n)\b", word, re.IGNORECASE) else word
+
+
 def _seen(found: Survey) -> tuple[str, ...]:
     unit = {"videos": "videos", "video": "video"}.get(found.data.kind, "images")
     size = f" of {found.image_size[0]} x {found.image_size[1]} px (height x width, median)" if found.image_size else ""
-    lines = [f"found {found.data.kind}: {found.num_images} {'labelled ' if found.labelled else ''}{unit}{size}"]
+    labelled = "labelled " if found.labelled or found.truths else ""
+    lines = [f"found {found.title or found.data.kind}: {found.num_images} {labelled}{unit}{size}"]
     if found.groups:
         lines.append(f"from {len(found.groups)} {'video' if len(found.groups) == 1 else 'videos'}")
-    if found.subject_size:
+    if found.subject_size and not found.labelled:
+        height, width = found.subject_size
+        lines.append(f"{' and '.join(found.truths)} without keypoints, about {height:.0f} x {width:.0f} px each")
+    elif found.subject_size:
         height, width = found.subject_size
         subjects = "one subject" if found.num_subjects == 1 else f"up to {found.num_subjects} subjects"
         lines.append(
             f"{len(found.keypoints)} keypoints ({_some(found.keypoints)}) of {subjects} per image, "
             f"about {height:.0f} x {width:.0f} px each"
         )
-    return tuple(lines)
+    return (*lines, *found.notes, *found.unread)
 
 
 def _some(names: tuple[str, ...]) -> str:
@@ -114,12 +151,16 @@ def _training(found: Survey, name: str) -> tuple[Section, dict[str, str]]:
         "method.loss": "",
         "training.max_minutes": "The best checkpoint so far is kept.",
     }
-    if found.data.kind == "deeplabcut":
+    if found.data.kind == "deeplabcut" or (found.groups and data.get("split", {}).get("kind") == "seed"):
         data["split"], notes["data.split.kind"] = _split(found)
         if data["split"]["kind"] == "blocks":
             notes |= {"data.split.num_blocks": "", "data.split.test_block": "", "data.split.validation": ""}
-        notes["data.num_labels"] = "Set it to learn how few labels would do."
-    elif found.data.kind != "annotated":
+        if found.data.kind == "deeplabcut":
+            notes["data.num_labels"] = "Set it to learn how few labels would do."
+    elif isinstance(found.data, LabelFilesData) and data["split"]["kind"] == "seed":
+        share = _validation_share(found.num_images)
+        data["split"] |= {"train": round(0.8 - share, 2), "validation": share}
+    elif found.data.kind == "coco":
         data["validation_share"] = _validation_share(found.num_images)
     view, view_notes = _view(found)
     named = found.keypoints == COCO_17.keypoints
