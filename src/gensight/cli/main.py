@@ -14,7 +14,7 @@ from gensight.cli.models import editor, export, import_weights, pretrain, probe
 from gensight.errors import UserError
 from gensight.version import __version__
 
-RESUMED_BY_THE_SAME_COMMAND = ("train", "pretrain", "annotate", "study", "probe")
+RESUMED_BY_THE_SAME_COMMAND = ("train", "pretrain", "annotate", "study", "probe", "predict", "ask", "match")
 
 
 class _Verbs(TyperGroup):

@@ -53,7 +53,7 @@ class FootageReader(Reader):
             places = [(len(self._readers), index, before, f"{before}{path.name}") for index in range(len(video))]
             self._places += places
             self._readers.append(video if long_side is None else _KeptVideo(video, long_side))
-        if images and self._root.is_dir() and (not self._readers or _has_images(self._root)):
+        if images and self._root.is_dir() and (not self._readers or has_images(self._root)):
             folder = FolderReader(self._root)
             self._places += [(len(self._readers), index, "", group) for index, group in _every(folder, step)]
             self._readers.append(folder)
@@ -113,7 +113,8 @@ def reduced_sample(sample: Sample, long_side: int) -> Sample:
     )
 
 
-def _has_images(folder: Path) -> bool:
+def has_images(folder: Path) -> bool:
+    """Whether some image lies in a folder or below it."""
     return any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.rglob("*"))
 
 
