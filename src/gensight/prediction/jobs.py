@@ -201,7 +201,7 @@ def _spans(sources: Sequence[PredictionSource], batch_size: int, whole: bool) ->
 def _fingerprint(job: Job) -> Any:
     """Changes with a run's weights, and with what is asked of it."""
     root, request = job.run.folder.root, job.request
-    weights = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted((root / "model").iterdir())]
+    weights = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(root.glob("model/*"))]
     reference = request.reference and [request.reference.key, request.reference.path]
     points = None if request.points is None else request.points.tolist()
     words = [request.instruction, request.task, request.classes, repr(request.sampling)]
