@@ -8,6 +8,8 @@ import typer
 from gensight.cli.options import Device, Draw, Run, out_option
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gensight.prediction.jobs import Outcome
 
 NAMES_SHOWN = 10
@@ -79,10 +81,16 @@ def report(done: "Outcome", label: str = "predictions") -> None:
         typer.echo(f"{done.num_left} images are left to other shards; the last one writes the tables")
     else:
         typer.echo(f"{label}: {done.folder}")
-    if done.num_unreadable:
-        typer.echo(f"{done.num_unreadable} images, frames or files can't be read; their rows are empty:", err=True)
-        for name, problem in list(done.unreadable.items())[:NAMES_SHOWN]:
-            typer.echo(f"  {name}: {problem}", err=True)
-        if done.num_unreadable > NAMES_SHOWN:
-            typer.echo(f"  and {done.num_unreadable - NAMES_SHOWN} more; frames.csv has all of them", err=True)
-        raise typer.Exit(1)
+    report_unreadable(done.num_unreadable, done.unreadable, "frames.csv")
+
+
+def report_unreadable(num: int, unreadable: "Mapping[str, str]", where: str) -> None:
+    """What could not be read, where anything was not: with the exit code 1."""
+    if not num:
+        return
+    typer.echo(f"{num} images, frames or files can't be read; their rows are empty:", err=True)
+    for name, problem in list(unreadable.items())[:NAMES_SHOWN]:
+        typer.echo(f"  {name}: {problem}", err=True)
+    if num > NAMES_SHOWN:
+        typer.echo(f"  and {num - NAMES_SHOWN} more; {where} has all of them", err=True)
+    raise typer.Exit(1)

@@ -56,7 +56,9 @@ def write_h5(table: PoseTable, path: Path) -> None:
         for frames, values in _blocks(table):
             index: list[Any] = [frame.key if frame.frame is None else frame.frame for frame in frames]
             size = None if frames[0].frame is not None else {"index": longest}
-            store.append(KEY, pd.DataFrame(values, index, header), min_itemsize=size)
+            block = pd.DataFrame(values, index, header)
+            # Without an index of rows and times of creation the same table is the same bytes.
+            store.put(KEY, block, "table", index=False, append=True, min_itemsize=size, track_times=False)
 
 
 def _columns(table: PoseTable) -> list[tuple[str, ...]]:

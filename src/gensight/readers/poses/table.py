@@ -76,7 +76,8 @@ class PoseTable:
         return self.individuals or ("individual1",)
 
     def blocks(self, size: int = 1000) -> Iterator[tuple[list[PoseFrame], Array]]:
-        """Frames, and float64 (num_frames, num_places, K, 3): x, y and confidence in them; NaN where there is none."""
+        """Frames, and float64 (num_frames, num_places, K, 3): x, y and confidence of them; NaN where there is
+        no subject, and x and y also where a keypoint has no place."""
         some: list[PoseFrame] = []
         for frame in self.frames():
             some.append(frame)
@@ -92,7 +93,7 @@ class PoseTable:
             for one in frame.subjects:
                 known = one.keypoints.located & np.isfinite(one.keypoints.points).all(1)
                 values[number, one.place, known, :2] = one.keypoints.points[known]
-                values[number, one.place, known, 2] = one.keypoints.confidence[known]
+                values[number, one.place, :, 2] = one.keypoints.confidence
         return values
 
 
