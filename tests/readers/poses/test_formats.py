@@ -150,7 +150,9 @@ def test_movement_loads_nwb(tmp_path: Path) -> None:
     given = table(several=False)
     found = load.from_nwb_file(write("nwb", given, tmp_path))
     assert found.sizes["time"] == len(TIMES)  # movement takes the usual distance of frames for all of them
-    np.testing.assert_allclose(found.position.values[..., 0], values(given)[:, 0, :, :2].transpose(0, 2, 1) - 0.5)
+    order = [list(found.coords[found.position.dims[2]].values).index(part) for part in SKELETON.keypoints]
+    expected = values(given)[:, 0, :, :2].transpose(0, 2, 1) - 0.5
+    np.testing.assert_allclose(found.position.values[:, :, order, 0], expected)
 
 
 def test_sleap_io_loads_the_analysis_file(tmp_path: Path) -> None:

@@ -17,20 +17,25 @@ class PoseFormat:
         suffix: Of its files; the longest that fits decides.
         write: Writes a table to a path.
         read: And back.
+        lost: What it does not hold.
     """
 
     suffix: str
     write: Callable[[PoseTable, Path], None]
     read: Callable[[Path], PoseTable]
+    lost: tuple[str, ...] = ()
+
+
+_TABLE = ("visibility", "times", "sizes of images", "limbs")
 
 
 FORMATS = {
-    "csv": PoseFormat(".csv", deeplabcut.write_csv, deeplabcut.read),
-    "h5": PoseFormat(".h5", deeplabcut.write_h5, deeplabcut.read),
-    "sleap": PoseFormat(".analysis.h5", sleap_analysis.write, sleap_analysis.read),
+    "csv": PoseFormat(".csv", deeplabcut.write_csv, deeplabcut.read, _TABLE),
+    "h5": PoseFormat(".h5", deeplabcut.write_h5, deeplabcut.read, _TABLE),
+    "sleap": PoseFormat(".analysis.h5", sleap_analysis.write, sleap_analysis.read, (*_TABLE[:3], "names of images")),
     "coco": PoseFormat(".json", coco.write, coco.read),
     "parquet": PoseFormat(".parquet", parquet.write, parquet.read),
-    "nwb": PoseFormat(".nwb", nwb.write, nwb.read),
+    "nwb": PoseFormat(".nwb", nwb.write, nwb.read, ("visibility", "sizes of images")),
 }
 
 
