@@ -271,26 +271,48 @@ def test_parts_join_to_a_film_with_its_times(tmp_path: Path) -> None:
 NUM_KILLS, NUM_IMAGES, NUM_FRAMES = (int(number) for number in os.environ.get("KILLS", "20,300,3000").split(","))
 
 
+SERVER = """
+import json, os, sys
+from gensight.verbs.predict import predict
+for line in sys.stdin:
+    run, out, *sources = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        predict(run, sources, out, "cpu")
+        os._exit(0)
+    print(child, flush=True)
+    print(os.waitpid(child, 0)[1], flush=True)
+"""
+
+
 @pytest.mark.slow  # twenty processes over 3,300 images
 def test_a_prediction_that_is_killed_often_ends_in_the_same_files(run: Path, tmp_path: Path) -> None:
     sources = [pictures(tmp_path / "images", NUM_IMAGES), video(tmp_path / "clip.mp4", NUM_FRAMES)]
-    start = time.monotonic()
-    whole = contents(predict(run, sources, tmp_path / "whole", "cpu"))
-    seconds, chance, out = time.monotonic() - start, random.Random(0), tmp_path / "out"
-    command = [sys.executable, "-m", "gensight.cli.main", "predict", run, *sources, "--out", out, "--device", "cpu"]
-    kills = 0
-    while kills < NUM_KILLS:
-        with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
-            while not (out / UNFINISHED).exists() and process.poll() is None:  # imports are no work
-                time.sleep(0.05)
-            time.sleep(chance.uniform(0, 1.2 * seconds / NUM_KILLS))
-            if process.poll() is None:
-                os.kill(process.pid, signal.SIGKILL)
-                kills += 1
-            elif process.returncode == 0:
-                break
-    subprocess.run(command, check=True)
-    found = contents(out)
-    assert kills > NUM_KILLS / 2
+    chance, kills, codes = random.Random(0), 0, []
+    with subprocess.Popen([sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                          stderr=subprocess.DEVNULL) as server:  # fmt: skip
+        assert server.stdin is not None
+        assert server.stdout is not None
+
+        def begin(out: Path) -> int:
+            server.stdin.write(json.dumps([str(run), str(out), *map(str, sources)]) + "\n")  # type: ignore[union-attr]
+            server.stdin.flush()  # type: ignore[union-attr]
+            return int(server.stdout.readline())  # type: ignore[union-attr]
+
+        start, _ = time.monotonic(), begin(tmp_path / "whole")
+        assert int(server.stdout.readline()) == 0
+        seconds, out = time.monotonic() - start, tmp_path / "out"
+        while len(codes) < NUM_KILLS and (not codes or codes[-1]):
+            child = begin(out)
+            time.sleep(chance.uniform(0, 2 * seconds / NUM_KILLS))
+            os.kill(child, signal.SIGKILL)
+            codes.append(int(server.stdout.readline()))
+        kills = sum(code == signal.SIGKILL for code in codes)
+        begin(out)
+        assert int(server.stdout.readline()) == 0
+        server.stdin.close()
+    whole, found = contents(tmp_path / "whole"), contents(out)
+    print(f"{kills} kills, {NUM_IMAGES} images, {NUM_FRAMES} frames, {seconds:.0f} s in one go, {len(whole)} files")
+    assert kills >= NUM_KILLS / 2
     assert found.keys() == whole.keys()
     assert [name for name in whole if whole[name] != found[name]] == []
