@@ -67,7 +67,7 @@ class WorkFile:
             os.close(self._file)
             raise ConfigError("another process is doing this part", where=path,
                               hint="wait for it, or give each process its own --shard")  # fmt: skip
-        whole = path.read_bytes().rfind(b"\n") + 1
+        whole = _end_of_lines(path)
         os.truncate(self._file, whole)
         os.lseek(self._file, whole, os.SEEK_SET)
 
@@ -87,6 +87,20 @@ class WorkFile:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _end_of_lines(path: Path) -> int:
+    """Where the last whole line ends."""
+    with path.open("rb") as file:
+        stop = file.seek(0, os.SEEK_END)
+        while stop:
+            start = max(0, stop - (1 << 16))
+            file.seek(start)
+            found = file.read(stop - start).rfind(b"\n")
+            if found >= 0:
+                return start + found + 1
+            stop = start
+    return 0
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from gensight.prediction.sources import Boxes, PredictionSource, Reading
 from gensight.prediction.tracking.gaze_smoothing import GazeSmoother
 from gensight.prediction.trained_run import TrainedRun
 from gensight.prediction.work import PredictionWork, Task
+from gensight.samples import Size
 
 SEGMENT = 96  # frames of a video in a task, about
 MOST_BYTES = 1 << 28  # of pixels in a batch
@@ -163,6 +164,7 @@ def write_predictions(
     try:
         predicting = _Predicting(jobs, sources, work, spans, batch_size, draw, strict)
         left = [task for task in own if task not in work]
+        predicting.problems.update({task: work.line(task)["problems"] for task in own if task in work})
         total, done = (sum(len(spans[task]) for task in some) for some in (own, set(own) - set(left)))
         line = ProgressLine(total, label, sources[0].unit if len(sources) == 1 else "images", first=done)
         for task in left:
@@ -171,17 +173,10 @@ def write_predictions(
                 line.show(done + number)
             done += len(spans[task])
         line.close()
-        num_unreadable, unreadable = 0, dict[str, str]()
         with work.finishing(list(spans)) as last:
             if last:
                 predicting.write_tables()
-            missing = sum(len(span) for task, span in spans.items() if task not in work)
-            for task in own:
-                for index, problem in work.line(task)["problems"].items():
-                    num_unreadable += 1
-                    if len(unreadable) < MOST_NAMES:
-                        unreadable[sources[task[0]].keys[int(index)]] = problem
-        return Outcome(folder, total, num_unreadable, unreadable, missing)
+            return predicting.outcome(own, folder)
     finally:
         work.close()
 
@@ -219,13 +214,14 @@ class _Predicting:
     batch_size: int
     draw: bool
     strict: bool
+    problems: dict[Task, dict[str, str]] = field(default_factory=dict)
 
     def run(self, task: Task, finder: BoxFinder) -> Iterator[int]:
         """Does a task; yields how many of its samples are done."""
         source, span = self.sources[task[0]], self.spans[task]
         smoothers = [job.smoother() for job in self.jobs]
         rows: list[list[Any]] = [[] for _ in self.jobs]
-        sizes, problems, done = [], {}, 0
+        sizes, problems, done = list[Size](), dict[str, str](), 0
         with ExitStack() as stack:
             clips = [self._clip(number, job, task, stack) for number, job in enumerate(self.jobs)]
             for readings in _batches(source.read(span), self.batch_size):
@@ -245,8 +241,8 @@ class _Predicting:
                         rows[number].append(self._write(number, source, reading, found, clips[number]))
                     done += 1
                     yield done
+        self.problems[task] = problems
         self.work.append(task, {"sizes": sizes, "problems": problems, "rows": rows})
-        self.work.scan()
 
     def _stop_at(self, source: PredictionSource, readings: Sequence[Reading]) -> None:
         for reading in readings if self.strict else ():
@@ -296,6 +292,14 @@ class _Predicting:
                     assert source.times is not None  # of a video
                     parts = [self._part(number, task) for task in tasks]
                     join_parts(parts, folder / job.pictures.video, source.times)
+
+    def outcome(self, own: Sequence[Task], folder: Path) -> Outcome:
+        """Of the tasks of a shard."""
+        found = [(task[0], index, text) for task in own for index, text in self.problems[task].items()]
+        unreadable = {self.sources[source].keys[int(index)]: text for source, index, text in found[:MOST_NAMES]}
+        gone = not self.work.root.exists()  # another shard has finished
+        left = 0 if gone else sum(len(span) for task, span in self.spans.items() if task not in self.work)
+        return Outcome(folder, sum(len(self.spans[task]) for task in own), len(found), unreadable, left)
 
     def _write_listing(self, number: int, place: int, path: Path) -> None:
         """One row per image or frame: its name, its time, and the problem where it could not be read."""

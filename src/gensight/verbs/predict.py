@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -77,22 +77,10 @@ def predict_files(
     paths = [Path(source)] if isinstance(source, str | Path) else [Path(one) for one in source]
     sources, unopened = open_sources(paths)
     runs = [TrainedRun.load(one, device) for one in (run, *also)]
-    known = None if boxes is None else read_boxes(Path(boxes))
     folder = runs[0].folder.root / "predict" / paths[0].resolve().stem if out is None else Path(out)
-    with_boxes, are_videos = known is not None or detector is not None, all(one.frame_rate for one in sources)
+    with_boxes, are_videos = boxes is not None or detector is not None, all(one.frame_rate for one in sources)
     jobs = plan_jobs(runs, with_boxes, are_videos, smooth, also_written)
-    if detector is not None:
-        finder = load_box_finder(detector, detector_threshold, device)
-        if finder.heads is not None and any(request_kind(one) != "heads" for one in runs):
-            raise ConfigError("a keypoint run finds heads, which only gaze runs ask for", where="--detector")
-    else:
-        finder = BoxFinder(known)
-    tracked = not with_boxes and any(one.config.view.track for one in runs)
-
-    @lru_cache(maxsize=1)
-    def finder_of(one: PredictionSource) -> BoxFinder:
-        return BoxFinder(tracker=track_source(one)) if tracked else finder
-
+    finder_of = _finders(runs, boxes, detector, detector_threshold, device)
     if len(runs) > 1:
         share_backbones(runs)
     found = None if boxes is None else hashlib.sha256(Path(boxes).read_bytes()).hexdigest()
@@ -102,3 +90,18 @@ def predict_files(
     )  # fmt: skip
     return Outcome(folder, done.num_images, done.num_unreadable + len(unopened), {**unopened, **done.unreadable},
                    done.num_left)  # fmt: skip
+
+
+def _finders(
+    runs: Sequence[TrainedRun], boxes: str | Path | None, detector: str | None, threshold: float, device: str
+) -> Callable[[PredictionSource], BoxFinder]:
+    """What finds the subjects of each source."""
+    if detector is not None:
+        found = load_box_finder(detector, threshold, device)
+        if found.heads is not None and any(request_kind(one) != "heads" for one in runs):
+            raise ConfigError("a keypoint run finds heads, which only gaze runs ask for", where="--detector")
+        return lambda _: found
+    known = BoxFinder(None if boxes is None else read_boxes(Path(boxes)))
+    if boxes is not None or not any(one.config.view.track for one in runs):
+        return lambda _: known
+    return lru_cache(maxsize=1)(lambda source: BoxFinder(tracker=track_source(source)))

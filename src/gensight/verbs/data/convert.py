@@ -164,11 +164,12 @@ def _subjects(sample: Sample) -> list[Instance]:
 
 def _write_folder(found: PoseTable | Splits, to: str, out: Path, source: Path) -> Converted:
     """A data set with images; official parts stay what they were."""
-    chosen, counts = FORMATS[to], [0, 0]
+    chosen, num, subjects = FORMATS[to], 0, 0
 
     def counted(samples: Iterable[Sample]) -> Iterator[Sample]:
+        nonlocal num, subjects
         for sample in samples:
-            counts[0], counts[1] = counts[0] + 1, counts[1] + len(sample.instances or ())
+            num, subjects = num + 1, subjects + len(sample.instances or ())
             yield sample
 
     if isinstance(found, PoseTable):
@@ -177,13 +178,13 @@ def _write_folder(found: PoseTable | Splits, to: str, out: Path, source: Path) -
         parts = [found.train, found.validation, found.test]
     if not chosen.parts:
         chosen.write(counted(sample for part in parts for sample in part or ()), out)
-        return Converted(out, *counts)
+        return Converted(out, num, subjects)
     if len(chosen.parts) == 2 and len(parts) == 3:  # what is scored stays apart; the rest trains
         parts = [[*parts[0], *(parts[1] or ())], parts[2]] if parts[2] else parts[:2]
     for (name, _), part in zip(chosen.parts, parts, strict=False):
         if part:
             chosen.write(list(counted(part)), out, part=name)
-    return Converted(out, *counts)
+    return Converted(out, num, subjects)
 
 
 def _samples(table: PoseTable, source: Path) -> Iterator[Sample]:
