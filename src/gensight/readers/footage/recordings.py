@@ -114,8 +114,9 @@ def reduced_sample(sample: Sample, long_side: int) -> Sample:
 
 
 def has_images(folder: Path) -> bool:
-    """Whether some image lies in a folder or below it."""
-    return any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.rglob("*"))
+    """Whether some image lies in a folder or below it, hidden ones aside."""
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    return any(not any(part.startswith(".") for part in path.parts) for path in found)
 
 
 def _every(folder: FolderReader, step: int) -> list[tuple[int, str]]:
