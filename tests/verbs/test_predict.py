@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -198,6 +199,31 @@ def test_another_prediction_leaves_nothing_of_an_earlier_one(
     assert [name for name in names if name.startswith("overlays")] == ["overlays/000.jpg"]
     predict(run, few, out, "cpu", draw=False)
     assert not (out / "overlays").exists()
+
+
+@pytest.mark.parametrize("cut", ["replace", "rmtree"])
+def test_a_kill_while_files_take_their_places_loses_none(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    images, out = pictures(tmp_path / "images", 3), tmp_path / "out"
+    whole = contents(predict(run, images, tmp_path / "whole", "cpu"))
+    calls, owner = 0, Path if cut == "replace" else shutil
+    real = getattr(owner, cut)
+
+    def fail(*arguments: Any, **options: Any) -> Any:
+        nonlocal calls
+        place = Path(arguments[0])  # of a whole file, not of one that is being written
+        calls += "overlays" in place.parts and not place.name.startswith(".")
+        if calls == 2 or cut == "rmtree":
+            raise KeyboardInterrupt
+        return real(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, cut, fail)
+        with pytest.raises(KeyboardInterrupt):
+            predict(run, images, out, "cpu")
+    predict(run, images, out, "cpu")
+    assert contents(out) == whole
 
 
 def test_images_of_one_stem_keep_their_suffix(run: Path, tmp_path: Path) -> None:

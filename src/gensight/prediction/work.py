@@ -51,8 +51,16 @@ class PredictionWork:
         """Another prediction's work goes, unless a process is at it."""
         for path in self.root.glob("*.jsonl"):
             WorkFile(path).close()
+        self._drop()
+
+    def _drop(self) -> None:
+        """Removes the work in one step, whatever happens while its files go."""
+        done = self.root.with_name(f".{UNFINISHED}-done")
+        if done.exists():
+            shutil.rmtree(done)
         if self.root.exists():
-            shutil.rmtree(self.root)
+            self.root.replace(done)
+            shutil.rmtree(done)
 
     def scan(self) -> None:
         """Looks for the lines of all shards."""
@@ -115,8 +123,8 @@ class PredictionWork:
         if former.is_file():
             for name in set(former.read_text(encoding="utf-8").splitlines()) - set(names):
                 self._remove(self.folder / name)
-        listing.replace(former)
-        shutil.rmtree(self.root)
+        write_text(former, "".join(f"{name}\n" for name in names))
+        self._drop()
 
     def _remove(self, path: Path) -> None:
         """A file of an earlier prediction, and the folders that are empty then; nothing outside of this one."""
