@@ -98,7 +98,6 @@ class TestClasses:
 
         request = Request(instruction="segment everything").resolve(one_step)
         assert request.classes == NAMES
-        assert request.items_per_image(one_step.encoding) == 4
         assert request.note.endswith(
             "queried one by one (`segment the cat` ...), since training has 3 in one query at most"
         )

@@ -81,7 +81,7 @@ def test_images_of_any_aspect_come_back_at_their_size(run, tmp_path):
     for name, size in (("wide.png", (40, 90)), ("tall.png", (80, 50))):
         cv2.imwrite(str(folder / name), np.random.default_rng(0).integers(0, 255, (*size, 3), np.uint8))
     out = ask(run, folder, "How deep is this picture?", tmp_path / "depth", device="cpu").folder
-    assert cv2.imread(str(out / "depth" / "wide.png.png"), cv2.IMREAD_UNCHANGED).shape == (40, 90)
+    assert cv2.imread(str(out / "depth" / "wide.png"), cv2.IMREAD_UNCHANGED).shape == (40, 90)
     out = ask(run, folder, "find all dogs", tmp_path / "boxes", device="cpu", draw=False).folder
     written = json.loads((out / "answers.json").read_text())
     assert (written["task"], written["classes"], len(written["answers"])) == ("detect", ["dog"], 2)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from gensight.cli.options import Device, Draw, Images, Run, out_option
+from gensight.cli.predict import report
 
 
 def of_run(help: str, **options: Any) -> Any:
@@ -62,4 +63,4 @@ def ask(
         device=device, draw=draw,
     )  # fmt: skip
     typer.echo(result.note)
-    typer.echo(f"predictions: {result.folder}")
+    report(result.outcome)

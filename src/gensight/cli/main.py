@@ -9,12 +9,12 @@ import typer
 from typer.core import TyperGroup
 
 from gensight.cli import ask, doctor, evaluate, guide, landmarks, match, predict, recipes, report, serve, study, train
-from gensight.cli.data import annotate, datasets, init
+from gensight.cli.data import annotate, convert, datasets, init
 from gensight.cli.models import editor, export, import_weights, pretrain, probe
 from gensight.errors import UserError
 from gensight.version import __version__
 
-RESUMED_BY_THE_SAME_COMMAND = ("train", "pretrain", "annotate", "study", "probe")
+RESUMED_BY_THE_SAME_COMMAND = ("train", "pretrain", "annotate", "study", "probe", "predict", "ask", "match")
 
 
 class _Verbs(TyperGroup):
@@ -76,6 +76,7 @@ for verb in (
     guide.guide,
     study.study,
     annotate.annotate,
+    convert.convert,
     report.report,
     pretrain.pretrain,
     init.init,

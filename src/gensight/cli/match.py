@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from gensight.cli.options import Device, Run, out_option
+from gensight.cli.predict import report
 
 
 def match(
@@ -32,5 +33,4 @@ def match(
     from gensight.verbs.match import parse_points
 
     given = None if points is None else parse_points(points)
-    folder = run_match(run, image, others, out, points=given, device=device, draw=draw)
-    typer.echo(f"matches: {folder}")
+    report(run_match(run, image, others, out, points=given, device=device, draw=draw), "matches")

@@ -14,7 +14,7 @@ from gensight.encodings.painted.instructed import Instructed
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError
 from gensight.methods.base import Method
-from gensight.prediction.instructions import in_one_query, instruction_items, understand
+from gensight.prediction.instructions import instruction_items, understand
 from gensight.prediction.pairs import even_grid, pair_item, points_inside
 from gensight.prediction.sampling_choice import check_sampling
 from gensight.prediction.sources import Boxes
@@ -106,12 +106,6 @@ class Request:
         if self.heads is not None:
             return head_items(sample, self.heads)
         return subject_items(sample, self.boxes)
-
-    def items_per_image(self, encoding: Encoding) -> int:
-        """Of a request without boxes."""
-        if not isinstance(encoding, Instructed) or self.task is None or in_one_query(encoding, self.task, self.classes):
-            return 1
-        return len(self.classes)
 
     def noise_key(self, sample: Sample) -> int:
         """The key of an image's noise: the same for all instructions about an image."""

@@ -8,6 +8,7 @@
 - `footage/`: videos and recordings; `images/`: folders of images, with and without classes.
 - `ade20k`, `bbc_pose`, `pets`, `openpose`, `video_attention_target`: formats of one file.
 - `puppets`: the built-in synthetic data set, rendered from a seed (`gensight.puppets`).
+- `poses/`: tables of keypoints without images, which predictions are written as.
 - `splits`: dividing any of them; `Subset`. `shared/`: what several readers use.
 
 Adding a reader:

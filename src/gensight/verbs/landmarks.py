@@ -150,14 +150,19 @@ def _keypoint_config(config: RunConfig, data: Data, regressor: Regressor) -> Run
     )
 
 
-def dump(run: Path, source: Path, out: Path | None = None, device: str = "auto") -> Path:
+def dump(
+    run: Path, source: Path, out: Path | None = None, device: str = "auto", unreadable: dict[str, str] | None = None
+) -> Path:
     """Writes each frame's landmarks: place, covariance, confidence and equivariance error, in image pixels.
+
+    A frame that can't be read has one row, with nothing but its name.
 
     Args:
         run: A finished run of landmarks.
         source: Image, folder or video.
         out: The file, `.csv` or `.parquet`; `RUN/landmarks/NAME.csv` if None.
         device: `auto`, `cpu`, `cuda` ...
+        unreadable: Receives the frames that can't be read, with the reasons.
 
     Raises:
         ConfigError: For another kind of file, or Parquet without the package that writes it.
@@ -166,7 +171,7 @@ def dump(run: Path, source: Path, out: Path | None = None, device: str = "auto")
     path = Path(run) / "landmarks" / f"{opened.path.stem}.csv" if out is None else Path(out)
     check_table(path)
     landmark_run = LandmarkRun.open(run, device)
-    write_table([row for crops in landmark_run.crops(opened) for row in landmark_run.rows(crops)], path)
+    write_table(landmark_run.table(opened, {} if unreadable is None else unreadable), path)
     return path
 
 

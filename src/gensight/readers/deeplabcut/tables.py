@@ -33,6 +33,8 @@ class LabelTable:
         columns: (individual, bodypart) of each point.
         points: float64 (num_rows, num_columns, 2), (x, y) in DeepLabCut's convention, NaN where not labelled.
         first_row: Number of the first row in the file, for messages.
+        confidence: float64 (num_rows, num_columns), a prediction's `likelihood`; None for labels.
+        scorer: Who set the points.
     """
 
     path: Path
@@ -40,6 +42,8 @@ class LabelTable:
     columns: list[Column]
     points: Array
     first_row: int = 1
+    confidence: Array | None = None
+    scorer: str = ""
 
     def row(self, index: int) -> str:
         return f"{self.path}, row {self.first_row + index}"
@@ -70,8 +74,9 @@ def read_table(path: Path) -> LabelTable:
     return table
 
 
-def _columns(labels: list[tuple[str, ...]], path: Path) -> tuple[list[Column], list[int]]:
-    """From (scorer, [individual,] bodypart, coordinate) labels: columns, and where x and y of each lie, in turn."""
+def _columns(labels: list[tuple[str, ...]], path: Path) -> tuple[list[Column], list[int], list[int]]:
+    """From (scorer, [individual,] bodypart, coordinate) labels: columns, where x and y of each lie, in turn, and where
+    the likelihood of each does, if all have one."""
     places: dict[Column, dict[str, int]] = {}
     for index, label in enumerate(labels):
         column = (label[1] if len(label) == 4 else SINGLE, label[-2])
@@ -85,7 +90,8 @@ def _columns(labels: list[tuple[str, ...]], path: Path) -> tuple[list[Column], l
             what = f"keypoint `{' '.join(column).strip()}` lacks an x or a y column"
             raise DataError(what, where=path, hint="the header needs `x` and `y` for every keypoint")
     order = [places[column][name] for column in places for name in ("x", "y")]
-    return list(places), order
+    sure = [place["likelihood"] for place in places.values() if "likelihood" in place]
+    return list(places), order, sure if len(sure) == len(places) else []
 
 
 # --- csv ---
@@ -139,18 +145,20 @@ def _read_csv(path: Path) -> LabelTable:
         )  # fmt: skip
     num_index = rows[num_headers - 1].index("x")  # 1: the image's path; 3: labeled-data, video, image
     labels = list(zip(*(row[num_index:] for row in rows[:num_headers]), strict=False))
-    columns, order = _columns(labels, path)
+    columns, order, sure = _columns(labels, path)
     named = num_headers < len(rows) and not any(rows[num_headers][num_index:]) and not _is_image(rows[num_headers])
     num_headers += named  # a row with the names of the index, which pandas writes
-    images, values = [], np.full((len(rows) - num_headers, len(order)), np.nan)
+    images, values = [], np.full((len(rows) - num_headers, len(order) + len(sure)), np.nan)
     for number, row in enumerate(rows[num_headers:]):
         where = f"{path}, row {number + num_headers + 1}"
         if len(row) != num_index + len(labels):
             what = f"{len(row) - num_index} values, but the header names {len(labels)}"
             raise DataError(what, where=where, hint="every row has an x and a y for each keypoint; empty if unlabelled")
         images.append("/".join(cell for cell in row[:num_index] if cell).replace("\\", "/"))
-        values[number] = _numbers([row[num_index + place] for place in order], where)
-    return LabelTable(path, images, columns, values.reshape(len(images), len(columns), 2), num_headers + 1)
+        values[number] = _numbers([row[num_index + place] for place in (*order, *sure)], where)
+    points = values[:, : len(order)].reshape(len(images), len(columns), 2)
+    confidence = values[:, len(order) :] if sure else None
+    return LabelTable(path, images, columns, points, num_headers + 1, confidence, labels[0][0])
 
 
 def _numbers(cells: list[str], where: str) -> list[float]:
@@ -183,9 +191,11 @@ def _read_h5(path: Path) -> LabelTable:
         raise _unsafe(path, f"{values.shape} values for {len(images)} rows and {len(labels)} columns")
     if any(len(label) not in (3, 4) for label in labels):
         raise _unsafe(path, "columns are not (scorer, (individual,) bodypart, coordinate)")
-    columns, order = _columns(labels, path)
+    columns, order, sure = _columns(labels, path)
     points = values[:, order].astype(np.float64).reshape(len(images), len(columns), 2)
-    return LabelTable(path, [image.replace("\\", "/") for image in images], columns, points)
+    confidence = values[:, sure].astype(np.float64) if sure else None
+    images = [image.replace("\\", "/") for image in images]
+    return LabelTable(path, images, columns, points, 1, confidence, labels[0][0])
 
 
 def _unsafe(path: Path, what: str) -> DataError:
@@ -228,7 +238,7 @@ def _table_layout(group: Any, path: Path) -> tuple[list[str], list[tuple[str, ..
     table = group["table"]
     fields = table.dtype.names
     blocks = [name for name in fields if name.startswith("values_block_")]
-    if len(blocks) != 1 or set(fields) != {"index", *blocks} or table.dtype["index"].kind != "S":
+    if len(blocks) != 1 or set(fields) != {"index", *blocks} or table.dtype["index"].kind not in "Si":
         raise _unsafe(path, f"table fields {', '.join(fields)}")
     try:
         labels = read_pickle(bytes(table.attrs[f"{blocks[0]}_kind"]), {})
@@ -238,4 +248,4 @@ def _table_layout(group: Any, path: Path) -> tuple[list[str], list[tuple[str, ..
         isinstance(label, tuple) and all(isinstance(name, str) for name in label) for label in labels
     ):
         raise _unsafe(path, "column names that are not text")
-    return [value.decode() for value in table["index"]], labels, table[blocks[0]]
+    return [_text(value) for value in table["index"]], labels, table[blocks[0]]

@@ -53,7 +53,7 @@ class FootageReader(Reader):
             places = [(len(self._readers), index, before, f"{before}{path.name}") for index in range(len(video))]
             self._places += places
             self._readers.append(video if long_side is None else _KeptVideo(video, long_side))
-        if images and self._root.is_dir() and (not self._readers or _has_images(self._root)):
+        if images and self._root.is_dir() and (not self._readers or has_images(self._root)):
             folder = FolderReader(self._root)
             self._places += [(len(self._readers), index, "", group) for index, group in _every(folder, step)]
             self._readers.append(folder)
@@ -113,8 +113,10 @@ def reduced_sample(sample: Sample, long_side: int) -> Sample:
     )
 
 
-def _has_images(folder: Path) -> bool:
-    return any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.rglob("*"))
+def has_images(folder: Path) -> bool:
+    """Whether some image lies in a folder or below it, hidden ones aside."""
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    return any(not any(part.startswith(".") for part in path.parts) for path in found)
 
 
 def _every(folder: FolderReader, step: int) -> list[tuple[int, str]]:
