@@ -6,9 +6,8 @@ Conventions:
 - Boxes are (x_min, y_min, x_max, y_max) in the same continuous pixels, so width = x_max - x_min.
 - Unknown is absent (None, NaN or `Visibility.UNLABELLED`), never zero.
 
-Data flow: a reader yields Samples, an encoding builds Items from them, transforms give each Item
-its Views, loading stacks Items into a Batch, a method turns a Batch into output tensors, and the encoding decodes
-those to Predictions in the image frame.
+Data flow: a reader yields Samples, an encoding builds Items from them, transforms give each Item its Views, loading
+stacks Items into a Batch, a method turns it into output tensors, and the encoding decodes those to Predictions.
 """
 
 from collections.abc import Callable, Mapping
@@ -253,12 +252,14 @@ class View:
         model_size: (height, width) of the network's input.
         matrix: float64 (3, 3), homogeneous, image pixels -> model pixels (affine: the last row is 0 0 1).
         mirrored: Whether the map flips left and right, so that paired keypoints swap names.
+        lanczos: Whether pixels are resampled by Lanczos' kernel, as published editors have it.
     """
 
     image_size: Size
     model_size: Size
     matrix: Array
     mirrored: bool = False
+    lanczos: bool = False
 
     def __post_init__(self) -> None:
         matrix = np.asarray(self.matrix, dtype=np.float64)
@@ -302,9 +303,7 @@ class Batch:
         return self.images[0]
 
     def to(self, device: Any) -> "Batch":
-        features = self.features
-        if features is not None:
-            features = tuple({name: t.to(device) for name, t in slot.items()} for slot in features)
+        features = self.features and tuple({name: t.to(device) for name, t in slot.items()} for slot in self.features)
         return replace(
             self,
             images=tuple(image.to(device) for image in self.images),
@@ -353,8 +352,7 @@ class Prediction:
         depth: Or None.
         label_scores: Class name -> probability, or None.
         matches: Of an item whose relation has tracks: where the first image's points lie in the second; or None.
-        similarities: Of an item that compares images: how alike the first one and each further one are, in [-1, 1];
-            or None.
+        similarities: Of an item that compares images: of the first one and each further one, in [-1, 1]; or None.
         maps: Named maps: what protocols need, and pictures.
         item_key: Key of the item; empty once merged.
         group: The sample's group.

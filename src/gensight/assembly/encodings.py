@@ -128,7 +128,7 @@ def _painted(part: PaintedConfig, skeleton: Skeleton | None, seed: int, shown: b
     labels = part.labels or ()
     made: dict[str, Callable[[], Painted]] = {
         "segment": lambda: PaintedMask(_SMALLEST_MASK, threshold),
-        "detect": lambda: PaintedBoxes(part.box_style, part.max_boxes, threshold=threshold),
+        "detect": lambda: PaintedBoxes(part.box_style, part.max_boxes, threshold, part.outline),
         "depth": lambda: PaintedDepth(part.depth_scale, part.near, part.far),
         "classify": lambda: PaintedClass(labels),
         "keypoints": lambda: PaintedKeypoints(skeleton),

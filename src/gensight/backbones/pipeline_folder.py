@@ -81,8 +81,16 @@ def vocabulary_files(tokenizer: Any) -> tuple[dict[str, int], str]:
 
 
 def save_editor_folder(folder: Path, parts: PipelineParts) -> None:
-    """Writes the parts as an editor that diffusers' `StableDiffusionInstructPix2PixPipeline` loads."""
+    """Writes the parts as an editor that diffusers' `StableDiffusionInstructPix2PixPipeline` loads.
+
+    The scheduler's usual spacing of steps is left unsaid, so that another sampler has its own, as in `build_scheduler`.
+    """
     # Its module is slow to import, and warns about image processors that nothing here uses.
     from diffusers import StableDiffusionInstructPix2PixPipeline
 
     _pipeline(StableDiffusionInstructPix2PixPipeline, parts, parts.scheduler).save_pretrained(folder)
+    path = folder / "scheduler" / "scheduler_config.json"
+    config = read_json(path)
+    if config.get("timestep_spacing") == type(parts.scheduler)().config.timestep_spacing:
+        del config["timestep_spacing"]
+        write_json(path, config, indent=2)

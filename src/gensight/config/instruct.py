@@ -57,6 +57,9 @@ class PaintedConfig(ImageLabels, DepthRange, KeypointSection):
     box_style: Literal["filled", "outlines"] = Field(
         default="filled", description="filled: boxes on black, each its colour; outlines: on the photograph."
     )
+    outline: tuple[Name, PositiveInteger] = Field(
+        default=("white", 2), description="Colour of outlines (of CSS, or #RRGGBB), and width in pixels of the image."
+    )
     max_boxes: Integer = Field(default=6, ge=1, le=124, description="Boxes of a class that have distinct colours.")
     depth_scale: Literal["log", "linear"] = Field(
         default="log", description="How depth becomes grey; log: from near to far; linear: from 0 to far."
@@ -137,7 +140,9 @@ class InstructConfig(NoiseLevels, MethodSection):
     )
     sampler: SamplerName = Field(default="euler", description="How answers are sampled (many-step).")
     sample_steps: PositiveInteger = Field(default=20, description="Steps of a sample (many-step).")
-    text_guidance: NonNegative = Field(default=7.5, description="Weight of the text's direction; 1: no guidance.")
+    text_guidance: NonNegative = Field(
+        default=7.5, description="Weight of the text's direction; 1 of both: no guidance."
+    )
     image_guidance: NonNegative = Field(default=1.5, description="Weight of the image's direction.")
 
     @property

@@ -74,9 +74,10 @@ class ViewConfig(Section):
     """What the network sees of an image."""
 
     size: ImageSize = Field(default=(128, 128), description="Height and width of the network's input, in pixels.")
-    crop: Literal["frame", "stretched-frame", "box", "stretched-box"] = Field(
+    crop: Literal["frame", "stretched-frame", "fitted-frame", "box", "stretched-box"] = Field(
         default="frame",
-        description="frame: the whole image; stretched-frame: the same, squashed; "
+        description="frame: the whole image; stretched-frame: the same, squashed; fitted-frame: as published editors "
+        "see it, the longer side about that of size, sides multiples of 64 (to train, training.batch_size=1); "
         "box: each subject's box, its aspect kept; stretched-box: the box squashed too, as in Readout Guidance.",
     )
     padding: Positive = Field(default=1.25, description="How much larger than the box the crop is, per side length.")
@@ -282,6 +283,8 @@ class RunConfig(TrainedRecipe):
         augment = self.view.augment
         if self.encoding.facts.views != "gaze" and (augment.crop or augment.head_jitter):
             raise ValueError("view.augment.crop and head_jitter are about heads: they need encoding.kind=gaze")
+        if self.view.crop == "fitted-frame" and self.training.batch_size > 1:
+            raise ValueError("images differ in size under view.crop=fitted-frame: set training.batch_size=1")
         for section in (self.encoding, self.method):
             section.check(self)
         self._scores_fit()

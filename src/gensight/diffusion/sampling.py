@@ -47,7 +47,7 @@ class Sampling:
         sampler: `ddim` (Song et al., ICLR 2021), `euler` and `euler-ancestral` (Karras et al., NeurIPS 2022),
             `ancestral` (Ho et al., NeurIPS 2020) or `dpm-solver++` (Lu et al., 2022).
         steps: Number of steps.
-        text_guidance: Weight of the text's direction; 1: no guidance.
+        text_guidance: Weight of the text's direction; with both weights at 1 there is no guidance.
         image_guidance: Weight of the image's direction.
         num_samples: Samples that are combined into a prediction.
         seed: Changes the noise of every item.
@@ -141,6 +141,10 @@ def item_generators(keys: Sequence[int]) -> list[torch.Generator] | None:
 def build_scheduler(sampler: SamplerName, training: Any, *, clip: bool | None = None) -> Any:
     """diffusers' scheduler of a sampler.
 
+    `leading` steps, which leave out the noisiest levels, are what DDIM and DDPM take where nothing is said; whatever
+    a pipeline's own sampler, the others are then spaced evenly from the last level to the first (`linspace`), as
+    Karras et al. have them. So an editor samples alike from a folder of any version, and from a single file.
+
     Args:
         sampler: Its name.
         training: The noise schedule that the network was trained with: a diffusers scheduler, or float32 (T,)
@@ -151,6 +155,8 @@ def build_scheduler(sampler: SamplerName, training: Any, *, clip: bool | None = 
     if sampler in ("ddim", "ancestral") and clip is not None:
         options = {**options, "clip_sample": clip}
     if not isinstance(training, Tensor):
+        if kind not in _LEADING and training.config.get("timestep_spacing") == "leading":
+            options = {**options, "timestep_spacing": "linspace"}
         return kind.from_config(training.config, **options)
     # The samplers rebuild alpha_bar from betas in single precision: pure noise would become an infinite ratio.
     safe = training.clamp(min=2**-24)
@@ -171,6 +177,7 @@ _SCHEDULERS: dict[SamplerName, tuple[Any, dict[str, Any]]] = {
     "euler-ancestral": (EulerAncestralDiscreteScheduler, {}),
     "dpm-solver++": (DPMSolverMultistepScheduler, {"algorithm_type": "dpmsolver++"}),
 }
+_LEADING = (DDIMScheduler, DDPMScheduler)
 _OF_LEVELS: dict[SamplerName, dict[str, Any]] = {  # where a schedule is given by its levels alone
     "ddim": {"clip_sample": False, "set_alpha_to_one": True},
     "ancestral": {"clip_sample": False, "variance_type": "fixed_small"},

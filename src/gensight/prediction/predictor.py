@@ -115,7 +115,9 @@ class Predictor(BatchPredictor):
 
     def _outputs(self, cases: Iterable[Case], sampling: Sampling | None) -> Iterator[ItemOutputs]:
         rest = iter(cases)
-        while some := list(islice(rest, self.batch_size)):
-            outputs = self.outputs(collate(some), sampling)
-            for number, case in enumerate(some):
-                yield ItemOutputs(case.item, case.views, {name: value[number] for name, value in outputs.items()})
+        while taken := list(islice(rest, self.batch_size)):
+            for _, alike in groupby(taken, lambda case: case.views[0].model_size):
+                some = list(alike)
+                outputs = self.outputs(collate(some), sampling)
+                for number, case in enumerate(some):
+                    yield ItemOutputs(case.item, case.views, {name: value[number] for name, value in outputs.items()})

@@ -50,7 +50,7 @@ def request_kind(run: RunAttributes) -> Kind:
         case "pair" | "triplet":
             return "pair"
         case "image":
-            return "image" if run.config.view.crop in ("frame", "stretched-frame") else "boxes"
+            return "image" if run.config.view.crop in ("frame", "stretched-frame", "fitted-frame") else "boxes"
 
 
 @dataclass(frozen=True, eq=False)

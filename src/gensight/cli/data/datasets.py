@@ -171,6 +171,7 @@ class PoolOptions(OptionGroup):
     depth_scale: Annotated[str, typer.Option(metavar="log|linear", help="How depth is painted.")] = "log"
     far: Annotated[float, typer.Option(metavar="METRES", help="Farthest depth that grey represents.")] = 10.0
     boxes: Annotated[str, typer.Option(metavar="filled|outlines", help="How boxes are painted.")] = "filled"
+    outline: Annotated[str, typer.Option(metavar="COLOUR,PX", help="Outlines' colour and width.")] = "white,2"
     box_region: Annotated[
         str,
         typer.Option(

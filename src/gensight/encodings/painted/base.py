@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import ImageColor
 from scipy.special import softmax
 from torch import Tensor
 
 from gensight.encodings.base import Encoding, OutputSpec
 from gensight.encodings.grids import map_array
-from gensight.errors import ConfigError
+from gensight.errors import ConfigError, did_you_mean
 from gensight.geometry import grid_to_image, image_to_grid, pixel_centres
 from gensight.samples import Array, Instance, Item, Prediction, Size, View
 
@@ -72,6 +73,15 @@ def class_colours(queried: Sequence[str], labels: Sequence[str]) -> Array:
     if len(queried) > 1 and set(queried) <= set(labels):
         return code_colours(len(labels))[[0, *(1 + labels.index(name) for name in queried)]]
     return code_colours(len(queried))
+
+
+def named_colour(name: str, where: str) -> Array:
+    """float32 (3,) in [0, 1] of a name of CSS or `#RRGGBB`. Raises ConfigError where there is none."""
+    try:
+        return np.array(ImageColor.getcolor(name, "RGB"), dtype=np.float32) / 255
+    except ValueError:
+        hint = did_you_mean(name.lower(), tuple(ImageColor.colormap)) or "a name of CSS such as blue, or #RRGGBB"
+        raise ConfigError(f"there is no colour `{name}`", where=where, hint=hint) from None
 
 
 def nearest_codes(picture: Array, colours: Array, threshold: float = EVEN) -> tuple[Array, Array]:

@@ -84,10 +84,7 @@ def describe_instruction(run: RunAttributes, request: Request) -> dict[str, Any]
     if method.sampling is None:
         return described
     sampling = method.sampling.changed(request.sampling)
-    described |= {**sampling.chosen, "seed": sampling.seed or 0}
-    if (sampling.text_guidance or 0) <= 1 or (sampling.image_guidance or 0) < 1:  # one branch, the model as it is
-        described |= {"text_guidance": 1.0, "image_guidance": 1.0}
-    return described
+    return {**described, **sampling.chosen, "seed": sampling.seed or 0}
 
 
 def folder_name(request: Request) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from gensight.encodings.painted.base import Painted, query_classes
-from gensight.encodings.painted.boxes import PaintedBoxes
+from gensight.encodings.painted.boxes import OUTLINE, PaintedBoxes
 from gensight.encodings.painted.classes import PaintedClass
 from gensight.encodings.painted.depth import PaintedDepth
 from gensight.encodings.painted.instructed import Instructed
@@ -47,6 +47,7 @@ class Settings:
         depth_scale: `log` or `linear`.
         far: Farthest depth, in metres.
         box_style: `filled` or `outlines`.
+        outline: Colour of outlines, and their width in pixels of the image.
         limit: Images taken of each part of each source, evenly spaced; None: all.
         images_per_shard: 0 writes plain folders.
         seed: Of phrases and negatives.
@@ -68,6 +69,7 @@ class Settings:
     seed: int = 0
     several: float = 0.2
     box_region: Literal["box", "head", "auto"] = "box"
+    outline: tuple[str, int] = OUTLINE
 
     @classmethod
     def checked(cls, **values: Any) -> "Settings":
@@ -75,6 +77,11 @@ class Settings:
         for key, choices in _CHOICES.items():
             if key in values and values[key] not in choices:
                 raise ConfigError(f"unknown value '{values[key]}'", where=key, choices=choices)
+        if isinstance(values.get("outline"), str):
+            colour, _, width = values["outline"].partition(",")
+            if not width.strip().isdecimal():
+                raise ConfigError(f"no outline: '{values['outline']}'", where="--outline", hint="such as blue,4")
+            values["outline"] = colour.strip(), int(width)
         if "tasks" in values:
             values["tasks"] = tuple(dict.fromkeys(values["tasks"]))
         for task in values.get("tasks", ()):
@@ -119,7 +126,7 @@ class PooledSource:
 def encodings_of(settings: Settings, labels: Sequence[str]) -> dict[Task, Painted]:
     """Encodings of the chosen tasks; `labels`: of all sources, in the order of their colours."""
     known: dict[Task, Painted] = {
-        "segment": PaintedMask(), "detect": PaintedBoxes(style=settings.box_style),
+        "segment": PaintedMask(), "detect": PaintedBoxes(settings.box_style, outline=settings.outline),
         "depth": PaintedDepth(scale=settings.depth_scale, near=NEAR, far=settings.far),
     }  # fmt: skip
     if labels and "classify" in settings.tasks:
