@@ -140,9 +140,7 @@ class InstructConfig(NoiseLevels, MethodSection):
     )
     sampler: SamplerName = Field(default="euler", description="How answers are sampled (many-step).")
     sample_steps: PositiveInteger = Field(default=20, description="Steps of a sample (many-step).")
-    text_guidance: NonNegative = Field(
-        default=7.5, description="Weight of the text's direction; 1 of both: no guidance."
-    )
+    text_guidance: NonNegative = Field(default=7.5, description="Weight of the text's direction; both 1: no guidance.")
     image_guidance: NonNegative = Field(default=1.5, description="Weight of the image's direction.")
 
     @property
