@@ -1,8 +1,8 @@
 """InstructPix2Pix by its published formulas, in plain functions over a checkpoint in its original layout.
 
-Written from the papers: the U-Net and the autoencoder of Rombach et al. (CVPR 2022), CLIP's text encoder (Radford et al.,
-ICML 2021), the guidance of Brooks et al. (CVPR 2023, eq. 3), and ancestral Euler steps with the noise levels of Karras et
-al. (NeurIPS 2022). Nothing of the package or of diffusers is used.
+Written from the papers: the U-Net and the autoencoder of Rombach et al. (CVPR 2022), CLIP's text encoder (Radford et
+al., ICML 2021), the guidance of Brooks et al. (CVPR 2023, eq. 3), and ancestral Euler steps with the noise levels of
+Karras et al. (NeurIPS 2022). Nothing of the package or of diffusers is used.
 """
 
 import math
@@ -200,7 +200,7 @@ def training_sigmas(first: float = 0.00085, last: float = 0.012, num: int = 1000
 
 
 def sigmas_of(num_steps: int) -> tuple[Tensor, Tensor]:
-    """(timesteps (n,), noise levels (n + 1,), the last 0): even steps from the last training level to the first; between
+    """(timesteps (n,), levels (n + 1,), the last 0): even steps from the last training level to the first; between
     two levels the logarithm is interpolated."""
     logs = training_sigmas().log()
     timesteps = torch.linspace(len(logs) - 1, 0, num_steps, dtype=torch.float64)

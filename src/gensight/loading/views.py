@@ -22,8 +22,9 @@ class ViewPolicy:
     Attributes:
         size: (height, width) of the model frame.
         crop: `frame` shows the whole image with its aspect kept, `stretched-frame` squashed to the model frame,
-            `fitted-frame` as `fitted_frame` has it, so that images differ in size; `box` the subject's box, grown to the model's aspect and padded; `stretched-box` the bare box, squashed to the
-            model frame (as `readout-guidance-2024` has it).
+            `fitted-frame` as `fitted_frame` has it, so that model frames differ in size; `box` the subject's box, grown
+            to the model's aspect and padded; `stretched-box` the bare box, squashed to the model frame (as
+            `readout-guidance-2024` has it).
         padding: Factor on the box's sides under `box`.
         joint: Whether the images of an item are augmented with the same parameters, or independently.
     """

@@ -33,8 +33,8 @@ def stretched_frame(image_size: Size, model_size: Size) -> View:
 
 def fitted_frame(image_size: Size, longer_side: int) -> View:
     """The whole image but for the rows or columns that its aspect is short of, as the sampler of InstructPix2Pix has it
-    (Brooks et al., CVPR 2023): the longer side about `longer_side`, the shorter one rounded up to a multiple of 64, both
-    multiples of 64, resampled by Lanczos' kernel."""
+    (Brooks et al., CVPR 2023): the longer side about `longer_side`, the shorter one rounded up, both to multiples of
+    64, resampled by Lanczos' kernel. Raises DataError for a strip too thin for that."""
     _check_sizes(image_size, (longer_side, longer_side))
     short, scale = min(image_size), longer_side / max(image_size)
     scale = math.ceil(short * scale / MULTIPLE) * MULTIPLE / short

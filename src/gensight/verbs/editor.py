@@ -24,8 +24,8 @@ _DEVIATIONS = (
     "noise: each image has its own, from its key and --seed; the original draws one for all images from torch's seed",
     "levels: between two training levels sigma is interpolated linearly; the original does so in its logarithm",
     "outlines end at a box's edge; the original's reach one pixel beyond the right and the lower one",
-    "boxes: from connected regions of the outlines' hue, with the painted share of the rim as score; the original reads "
-    "red alone, every box scores 1, and boxes are chosen by ground truth",
+    "boxes: from connected regions of the outlines' hue, with the painted share of the rim as score; the released decoder "
+    "reads red alone, every box scores 1, and boxes are chosen by ground truth",
     "masks: a pixel is white from half the brightness on, and is read at the image's own size",
 )
 
@@ -54,8 +54,8 @@ def import_editor(source: str, out: Path, overrides: Sequence[str] = (), setting
 
     The folder stays where it is (a single file is first made into one, `OUT-pipeline`); the run holds adapters that
     change nothing yet, and the input convolution. Images are shown and answers read as InstructCV published them (Gan
-    et al., ICLR 2024): 512 px, boxes as blue outlines of 4 px on the photograph, depth linear with 10 m white, 100 Euler
-    ancestral steps from the last noise level on, under guidance of 7.5 and 1.5. The card names what differs.
+    et al., ICLR 2024): 512 px, boxes as blue outlines of 4 px on the photograph, depth linear with 10 m white, 100
+    Euler ancestral steps from the last noise level on, under guidance of 7.5 and 1.5. The card names what differs.
 
     Args:
         source: Folder in diffusers' layout, hub id, or a `.ckpt` or `.safetensors` file in the original layout.
