@@ -178,11 +178,12 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """What to predict, in words: a class, an instruction, options."""
+    """What to predict, in words: a class, an instruction, options; colours of yes and no, where the words name them."""
 
     text: str = ""
     task: str | None = None
     options: tuple[str, ...] = ()
+    colours: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -389,9 +390,9 @@ def merge_predictions(predictions: list[Prediction]) -> list[Prediction]:
             continue
         new: dict[str, Any] = {
             name: getattr(prediction, name)
-            for name in ("depth", "label_scores", "matches", "similarities")
+            for name in ("depth", "matches", "similarities")
             if getattr(known, name) is None
-        }
+        } | {"label_scores": {**(known.label_scores or {}), **(prediction.label_scores or {})} or None}
         merged[prediction.sample_key] = replace(
             known, instances=known.instances + prediction.instances, maps={**known.maps, **prediction.maps}, **new
         )

@@ -1,6 +1,7 @@
 """The encoding of a recipe, and the skeleton and the class names that it needs."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import assert_never
 
 from gensight.assembly.readers import build_readers
@@ -33,11 +34,12 @@ from gensight.encodings.heatmap import Heatmap
 from gensight.encodings.joint import Joint
 from gensight.encodings.painted.base import Painted
 from gensight.encodings.painted.boxes import PaintedBoxes
-from gensight.encodings.painted.classes import PaintedClass
+from gensight.encodings.painted.classes import PaintedClass, PaintedColour
 from gensight.encodings.painted.depth import PaintedDepth
 from gensight.encodings.painted.drawings import PaintedEdges, PaintedKeypoints
 from gensight.encodings.painted.instructed import Instructed
 from gensight.encodings.painted.masks import PaintedMask
+from gensight.encodings.painted.restored import PaintedRestoration
 from gensight.encodings.pairs.appearance import Appearance
 from gensight.encodings.pairs.correspondence import Correspondence
 from gensight.encodings.pairs.landmark_pairs import LandmarkPairs
@@ -45,6 +47,7 @@ from gensight.encodings.points import Points
 from gensight.encodings.pose_image import PoseImage
 from gensight.encodings.surface_normals import SurfaceNormals
 from gensight.errors import ConfigError
+from gensight.instructions.grammar import RESTORATIONS
 from gensight.readers.base import Reader
 from gensight.readers.shared.class_maps import BACKGROUND
 from gensight.readers.shared.single_annotation import with_labels
@@ -133,6 +136,8 @@ def _painted(part: PaintedConfig, skeleton: Skeleton | None, seed: int, shown: b
         "classify": lambda: PaintedClass(labels),
         "keypoints": lambda: PaintedKeypoints(skeleton),
         "edges": PaintedEdges,
+        "colour": lambda: PaintedColour(labels),
+        **{task: partial(PaintedRestoration, task) for task in RESTORATIONS},
     }
     tasks: dict[str, Painted] = {task: made[task]() for task in part.tasks}
     return Instructed(

@@ -5,6 +5,7 @@ from typing import assert_never
 from gensight.config.instruct import PaintedConfig
 from gensight.config.protocols import KeypointProtocol, Protocol
 from gensight.config.schema import RunConfig
+from gensight.instructions.grammar import RESTORATIONS
 from gensight.metrics.appearance import TripletScores
 from gensight.metrics.base import Metric
 from gensight.metrics.classification import LabelScores
@@ -18,6 +19,7 @@ from gensight.metrics.keypoints import BbcAccuracy, Pck, PixelError
 from gensight.metrics.normals import AngularError
 from gensight.metrics.per_query import PerQueryMetric
 from gensight.metrics.readout_guidance import ReadoutGuidance2024
+from gensight.metrics.restoration import Restoration
 from gensight.metrics.segmentation import Segmentation
 from gensight.readers.shared.class_maps import BACKGROUND
 from gensight.skeletons import Skeleton
@@ -43,16 +45,21 @@ def _per_query(
         case "coco-box" | "voc07" | "voc12":
             task, possible = "detect", True
         case "classification" | "top-1":
-            task, possible = "classify", True
+            task, possible = "classify" if "classify" in encoding.tasks else "colour", True
         case "coco-oks":
             task, possible = "keypoints", skeleton is not None
         case "edges-f":
             task, possible = "edges", True
+        case "restoration":
+            tasks = [task for task in RESTORATIONS if task in encoding.tasks]
+            return PerQueryMetric(Restoration(), tasks, merged=False) if tasks else None
         case _:  # the schema allows no others for painted answers
             task, possible = "depth", True
     if task not in encoding.tasks or not possible:
         return None
-    return PerQueryMetric(_build_metric(protocol, config, skeleton), (task,), merged=task in ("segment", "depth"))
+    return PerQueryMetric(
+        _build_metric(protocol, config, skeleton), (task,), merged=task in ("segment", "depth", "colour")
+    )
 
 
 def _build_metric(protocol: Protocol, config: RunConfig, skeleton: Skeleton | None) -> Metric:
@@ -67,6 +74,8 @@ def _build_metric(protocol: Protocol, config: RunConfig, skeleton: Skeleton | No
             return LabelScores(("top-1",))
         case "edges-f":
             return EdgeF()
+        case "restoration":
+            return Restoration()
         case "angular-error":
             return AngularError()
         case (

@@ -27,6 +27,7 @@ from gensight.readers.gazefollow.reader import GazeFollowReader
 from gensight.readers.goo.reader import GooReader
 from gensight.readers.images.class_folders import ImageFoldersReader
 from gensight.readers.images.folder import FolderReader
+from gensight.readers.images.image_pairs import ImagePairsReader
 from gensight.readers.instruct_pool.reader import InstructPoolReader, has_part
 from gensight.readers.label_files.reader import LabelFilesReader
 from gensight.readers.pets import PetsReader
@@ -111,7 +112,7 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
             return _gazefollow(data)
         case (
             sections.VocData() | sections.GooData() | sections.ImageFoldersData() | sections.NyuData()
-            | sections.SunRgbdData() | sections.PetsData() | sections.Ade20kData()
+            | sections.SunRgbdData() | sections.PetsData() | sections.Ade20kData() | sections.ImagePairsData()
         ):  # fmt: skip
             return _named(data)
         case _:
@@ -218,7 +219,7 @@ def _davis(data: sections.DavisData) -> Splits:
 
 Named = (
     sections.VocData | sections.GooData | sections.ImageFoldersData | sections.GazeFollowData | sections.NyuData
-    | sections.SunRgbdData | sections.PetsData | sections.Ade20kData
+    | sections.SunRgbdData | sections.PetsData | sections.Ade20kData | sections.ImagePairsData
 )  # fmt: skip
 
 
@@ -237,6 +238,8 @@ def _named_part(data: Named, name: str) -> Reader:
             return GazeFollowReader(data.root, name, missing=data.missing)
         case sections.ImageFoldersData():
             return ImageFoldersReader(data.root, name)
+        case sections.ImagePairsData():
+            return ImagePairsReader(data.root, name, data.task, data.folders)
         case sections.NyuData():
             if data.root.suffix == ".mat":
                 return NyuReader(data.root, name)

@@ -26,7 +26,7 @@ def ask(
         typer.Option(
             metavar="NAME",
             show_default="by the words",
-            help="How answers are decoded: segment, detect, depth, classify, keypoints or edges.",
+            help="How answers are decoded: segment, detect, depth, classify, keypoints, edges, colour ...",
         ),
     ] = None,
     classes: Annotated[

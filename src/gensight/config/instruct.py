@@ -20,7 +20,9 @@ from gensight.config.protocols import Baseline
 from gensight.config.sections import DepthRange, EncodingFacts, ImageLabels, KeypointSection, MethodSection, NoiseLevels
 
 _BASELINES: tuple[Baseline, ...] = ("most-frequent", "shuffled-instructions", "held-out-paraphrases")
-PaintedTask = Literal["segment", "detect", "depth", "classify", "keypoints", "edges"]
+PaintedTask = Literal[
+    "segment", "detect", "depth", "classify", "keypoints", "edges", "colour", "derain", "low-light", "denoise"
+]  # fmt: skip
 
 
 class PaintedConfig(ImageLabels, DepthRange, KeypointSection):
@@ -35,8 +37,9 @@ class PaintedConfig(ImageLabels, DepthRange, KeypointSection):
         protocols=(
             "seg", "seg-oracle-classes", "coco-box", "voc07", "voc12",
             "depth-metric", "depth-median-scaled", "depth-affine", "classification", "top-1", "coco-oks", "edges-f",
+            "restoration",
         ),
-        usual_protocols=("seg", "coco-box", "depth-metric", "classification"),
+        usual_protocols=("seg", "coco-box", "depth-metric", "classification", "restoration"),
         baselines=_BASELINES,
         usual_baselines=_BASELINES,
     )  # fmt: skip
@@ -76,7 +79,7 @@ class PaintedConfig(ImageLabels, DepthRange, KeypointSection):
         return self.skeleton if "keypoints" in self.tasks else None
 
     def missing_vocabulary(self) -> dict[str, str]:
-        fields = {"categories": ("detect", "segment"), "labels": ("classify",)}
+        fields = {"categories": ("detect", "segment"), "labels": ("classify", "colour")}
         return {
             key: f"name them, or leave out {' and '.join(tasks)}"
             for key, tasks in fields.items()

@@ -8,7 +8,7 @@ KeypointProtocol = Literal[
 Protocol = Literal[
     KeypointProtocol,
     "depth-metric", "depth-median-scaled", "depth-affine",
-    "edges-f", "angular-error",
+    "edges-f", "angular-error", "restoration",
     "pck-img",
     "two-alternative", "same-different-auc",
     "gazefollow", "chong", "gazelle", "tonini", "sharingan", "video", "chong-video", "gazelle-video", "goo-5x5",

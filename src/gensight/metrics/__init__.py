@@ -20,6 +20,7 @@ Where to look:
   `matching`, and `results`, which writes COCO's results files.
 - `segmentation`: `seg` (one confusion over the data set), `seg-oracle-classes`, `mask` (one mask at a time).
 - `depth`: `depth-metric`, `depth-median-scaled`, `depth-affine`. `edges`: `edges-f`.
+- `restoration`: `restoration` (psnr, ssim).
 - `classification`: `top-1`, `top-5`, `balanced-accuracy`, `ece`.
 - `correspondence`: `pck-img`, `pck-box` of pairs. `appearance`: `two-alternative`, `same-different-auc`.
 - `gaze/`: `gazefollow` and its like, `in-frame-ap`.

@@ -161,7 +161,9 @@ def voc_to_coco(
 class PoolOptions(OptionGroup):
     """What a pool of instructions holds."""
 
-    tasks: Annotated[str, typer.Option(metavar="A,B", help="The tasks.")] = "segment,detect,depth,classify"
+    tasks: Annotated[str, typer.Option(metavar="A,B", help="The tasks; colour, derain, low-light and denoise too.")] = (
+        "segment,detect,depth,classify"
+    )
     size: Annotated[int, typer.Option(metavar="PX", help="Longer side of the pictures.")] = 256
     phrasing: Annotated[str, typer.Option(metavar="fixed|rephrased", help="Wording of instructions.")] = "rephrased"
     negatives: Annotated[int, typer.Option(min=0, help="Absent classes queried per image and task.")] = 1

@@ -7,7 +7,7 @@
 | `frames.py` | folder, video, videos, footage: without labels |
 | `scenes.py` | voc, davis, rgbd, nyu, sunrgbd, ade20k: masks, boxes, depth |
 | `classes.py` | pets, image-folders |
-| `pairs.py` | spair |
+| `pairs.py` | spair, image-pairs |
 | `gaze.py` | gazefollow, video-attention-target, goo |
 | `gensight_formats.py` | annotated, instruct-pool: written by gensight |
 
@@ -38,7 +38,7 @@ from gensight.config.data.keypoints import (
     ViaData,
     YoloData,
 )
-from gensight.config.data.pairs import SpairData
+from gensight.config.data.pairs import ImagePairsData, SpairData
 from gensight.config.data.puppets import PuppetsData
 from gensight.config.data.scenes import Ade20kData, DavisData, NyuData, RgbdData, SunRgbdData, VocData
 from gensight.config.data.splits import (
@@ -81,6 +81,7 @@ Data = Annotated[
     | PetsData
     | Ade20kData
     | ImageFoldersData
+    | ImagePairsData
     | InstructPoolData,
     Field(discriminator="kind"),
 ]
@@ -102,6 +103,7 @@ __all__ = [
     "GazeFollowData",
     "GooData",
     "ImageFoldersData",
+    "ImagePairsData",
     "InstructPoolData",
     "LabelFilesData",
     "LabelStudioData",

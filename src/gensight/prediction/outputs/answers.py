@@ -24,7 +24,8 @@ class AnswerFiles(Files):
 
     `answers.json` has the instruction and, for each image, its `size`, `instances` (category, confidence, `box` as
     x_min, y_min, x_max, y_max in pixels of the image, `keypoints` as name: x, y, confidence, `mask`: a file),
-    `label_scores`, and the files `depth` and `edges` of `MapFiles`; of an image that can't be read its `problem`.
+    `label_scores`, and the files `depth`, `edges` and `restored` of `MapFiles`; of an image that can't be read its
+    `problem`.
     A folder holds the answers to one instruction.
 
     Args:
@@ -57,7 +58,7 @@ class AnswerFiles(Files):
             "instances": [self._instance(one, stem, folder) for one in prediction.instances],
             "label_scores": None if scores is None else {name: float(value) for name, value in scores.items()},
             "depth": None if prediction.depth is None else map_name("depth", stem),
-            **({"edges": map_name("edges", stem)} if "edges" in prediction.maps else {}),
+            **{name: map_name(name, stem) for name in ("edges", "restored") if name in prediction.maps},
         }
 
     def write(self, rows: Rows, source: PredictionSource | None, folder: Path) -> None:
