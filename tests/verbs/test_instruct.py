@@ -122,6 +122,16 @@ def test_to_diffusers_and_back(run, tmp_path):
     trained = TrainedRun.load(back, "cpu")
     assert trained.config.method.sampler == "euler-ancestral"
     assert dump_config(trained.config)
+    assert (trained.encoding.tasks["detect"].width, trained.config.view.crop) == (4, "fitted-frame")
+    card = json.loads((back / "model" / "card.json").read_text())
+    assert any("interpolated linearly" in note for note in card["imported"]["notes"])
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name, size in (("a.png", (40, 90)), ("b.png", (80, 50)), ("c.png", (64, 64))):
+        cv2.imwrite(str(folder / name), np.random.default_rng(0).integers(0, 255, (*size, 3), np.uint8))
+    out = ask(back, folder, "detect the dog", tmp_path / "found", device="cpu", draw=False).folder
+    sizes = [one["size"] for one in json.loads((out / "answers.json").read_text())["answers"]]
+    assert sizes == [[40, 90], [80, 50], [64, 64]]  # each shown at a size of its own
     with pytest.raises(RunError, match="is no editor"):
         import_editor(str(Path(run).parent / "sd"), tmp_path / "other", [])
 

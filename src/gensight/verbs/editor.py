@@ -23,6 +23,7 @@ from gensight.prediction.trained_run import TrainedRun
 _DEVIATIONS = (
     "noise: each image has its own, from its key and --seed; the original draws one for all images from torch's seed",
     "levels: between two training levels sigma is interpolated linearly; the original does so in its logarithm",
+    "detection: images keep their aspect; the original squashes them to a square before it fits them",
     "outlines end at a box's edge; the original's reach one pixel beyond the right and the lower one",
     "boxes: from connected regions of the outlines' hue, scored by the painted share of the rim; the released decoder "
     "reads red alone, every box scores 1, and boxes are chosen by ground truth",
