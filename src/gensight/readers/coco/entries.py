@@ -112,9 +112,10 @@ def read_categories(entries: Iterable[Any], source: str) -> Iterator[CategoryEnt
 def _limbs(value: Any, names: list[str]) -> list[tuple[int, int]]:
     """The limbs that can be, as indices from 0. COCO counts from 1; some tools write 0, and some write names."""
     pairs = [limb for limb in value if isinstance(limb, list) and len(limb) == 2] if isinstance(value, list) else []
-    ends = [tuple(names.index(end) + 1 if end in names else _index(end) for end in limb) for limb in pairs]
-    base = 0 if any(0 in limb for limb in ends) else 1
-    found = [(limb[0] - base, limb[1] - base) for limb in ends if None not in limb]
+    ends = [[names.index(end) + 1 if end in names else _index(end) for end in limb] for limb in pairs]
+    whole_ends = [[end for end in limb if end is not None] for limb in ends]
+    base = 0 if any(0 in limb for limb in whole_ends) else 1
+    found = [(limb[0] - base, limb[1] - base) for limb in whole_ends if len(limb) == 2]
     return [limb for limb in found if all(0 <= end < len(names) for end in limb) and limb[0] != limb[1]]
 
 

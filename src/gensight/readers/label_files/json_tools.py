@@ -148,11 +148,11 @@ def _via_rows(path: Path) -> Iterator[tuple[str, list[tuple[Mapping[str, Any], M
         yield from found.items()
         return
     for one in _via_entries(read_json_file(path)):
-        regions = one["regions"].values() if isinstance(one["regions"], Mapping) else one["regions"]
+        entries: Any = one["regions"].values() if isinstance(one["regions"], Mapping) else one["regions"]
         where = f"{path}, {one['filename']}"
         yield (
             str(one["filename"]),
-            [(entry(region, "shape_attributes", where), region.get("region_attributes") or {}) for region in regions],
+            [(entry(region, "shape_attributes", where), region.get("region_attributes") or {}) for region in entries],
         )
 
 
@@ -196,9 +196,7 @@ def read_label_studio(root: Path, files: Sequence[Path]) -> LabelSet:
                 )
                 if shape is not None:
                     shapes.append(shape)
-            sizes = {(one.get("original_height"), one.get("original_width")) for one in results} - {(None, None)}
-            size = next(iter(sizes)) if len(sizes) == 1 else None
-            images.append(LabelledImage(picture, path, subjects_of(shapes, where), size=size, fractions=True))
+            images.append(LabelledImage(picture, path, subjects_of(shapes, where), fractions=True))
     return LabelSet(images, unread=unread)
 
 

@@ -44,14 +44,14 @@ def read_yolo(root: Path, files: Sequence[Path]) -> LabelSet:
         candidates = [stem, *(_swapped(stem, place) for place in range(stem.count("/") + 1))]
         paths = [root / f"{one}.txt" for one in candidates]
         path = next((one for one in paths if one.parent in folders and one.is_file()), None)
-        if path is None and not any(one.parent in folders and one.parent != root / name for one in paths[1:]):
+        if path is None and not any(one.parent in folders for one in paths[1:]):
             continue
         subjects = () if path is None else _subjects(path, settings, shape, names)
         source = path or root / name
         images.append(LabelledImage(name, source, subjects, fractions=True, part=_part(name, settings)))
     partners = settings.get("flip_idx")
-    mirrored = {names[i]: names[j] for i, j in enumerate(partners)} if _is_flip(partners, names) else None
-    return LabelSet(images, tuple(names), partners=mirrored)
+    partners = {names[i]: names[j] for i, j in enumerate(partners or ())} if _is_flip(partners, names) else None
+    return LabelSet(images, tuple(names), partners=partners)
 
 
 def _swapped(stem: str, place: int) -> str:
