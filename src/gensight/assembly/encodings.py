@@ -1,6 +1,7 @@
 """The encoding of a recipe, and the skeleton and the class names that it needs."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import assert_never
 
@@ -19,6 +20,7 @@ from gensight.config.encodings import (
     PointsConfig,
     PoseImageConfig,
     Single,
+    mirror_pairs_of,
     parts_of,
 )
 from gensight.config.gaze import GazeMapConfig
@@ -51,7 +53,7 @@ from gensight.instructions.grammar import RESTORATIONS
 from gensight.readers.base import Reader
 from gensight.readers.shared.class_maps import BACKGROUND
 from gensight.readers.shared.single_annotation import with_labels
-from gensight.skeletons import NAMED, Skeleton, named_skeleton
+from gensight.skeletons import NAMED, Skeleton, mirror_of_pairs, named_skeleton, sides_note
 
 
 def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:
@@ -65,7 +67,7 @@ def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:
     if len(set(names)) > 1:
         raise ConfigError(f"the parts of the encoding name different skeletons: {', '.join(names)}", where="encoding")
     if names[0] != "data":
-        return named_skeleton(names[0])
+        return _paired(config, named_skeleton(names[0]))
     if reader.skeleton is None:
         raise ConfigError(
             f"the data set ({config.data.kind}) has no keypoints of its own",
@@ -73,7 +75,36 @@ def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:
             choices=NAMED,
             hint="name a skeleton, or data that has keypoints",
         )
-    return reader.skeleton
+    return _paired(config, reader.skeleton)
+
+
+def _paired(config: RunConfig, skeleton: Skeleton) -> Skeleton:
+    """With the left-right partners that the recipe gives."""
+    pairs = mirror_pairs_of(config.encoding)
+    return skeleton if pairs is None else replace(skeleton, mirror=mirror_of_pairs(skeleton.keypoints, pairs))
+
+
+def doubtful_sides(config: RunConfig, skeleton: Skeleton | None) -> str:
+    """See `sides_note`; empty where the recipe gives the pairs."""
+    return "" if skeleton is None or mirror_pairs_of(config.encoding) is not None else sides_note(skeleton)
+
+
+def without_doubtful_flips(config: RunConfig, skeleton: Skeleton | None) -> RunConfig:
+    """Without flips, in training and in predictions, where keypoints look like one side of a pair without a partner.
+
+    Under flips they would be learned with the sides exchanged. Pairs that the recipe gives are taken as all that there
+    are.
+    """
+    if not doubtful_sides(config, skeleton):
+        return config
+    view, evaluation = config.view, config.evaluation
+    augment = view.augment.model_copy(update={"flip": 0.0})
+    return config.model_copy(
+        update={
+            "view": view.model_copy(update={"augment": augment}),
+            "evaluation": evaluation.model_copy(update={"flip_test": False}),
+        }
+    )
 
 
 def build_encoding(config: RunConfig, skeleton: Skeleton | None, calibration: Calibration = UNCALIBRATED) -> Encoding:

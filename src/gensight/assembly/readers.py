@@ -9,7 +9,7 @@ from gensight.config import data as sections
 from gensight.config.data import BlocksSplit, Data, ListsSplit, OrderSplit, SeedSplit, Split, VideosSplit
 from gensight.config.data.stored import OfficialLists
 from gensight.config.sections import kind_of
-from gensight.diffusion.noise import mix
+from gensight.files.hashing import mix
 from gensight.readers import splits
 from gensight.readers.ade20k import Ade20kReader, SceneParsingReader
 from gensight.readers.annotated.reader import AnnotatedReader

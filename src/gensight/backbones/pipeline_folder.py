@@ -7,17 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from diffusers import DDIMScheduler
+import torch
 from torch import nn
 
 from gensight.backbones.hub import quiet_libraries
+from gensight.backbones.lean import write_empty_prompt
 from gensight.backbones.pretrained import PipelineParts
+from gensight.backbones.text import embed_prompts
 from gensight.files.atomic import read_json, write_json, write_text
 
 
 def as_pipeline(parts: PipelineParts) -> Any:
     """diffusers' `StableDiffusionPipeline` of the parts, sampled by DDIM. With one text encoder only."""
-    from diffusers import StableDiffusionPipeline  # its module is slow to import
+    from diffusers import DDIMScheduler, StableDiffusionPipeline  # its module is slow to import
 
     pipeline = _pipeline(StableDiffusionPipeline, parts, DDIMScheduler.from_config(parts.scheduler.config))
     pipeline.set_progress_bar_config(disable=True)
@@ -61,6 +63,9 @@ def save_parts(parts: PipelineParts, folder: Path) -> None:
     vocabulary, merges = vocabulary_files(parts.tokenizers[0])
     write_json(temporary / "tokenizer" / "vocab.json", vocabulary)
     write_text(temporary / "tokenizer" / "merges.txt", merges)
+    with torch.no_grad():
+        encoder = copy.deepcopy(stored.text_encoders[0]).float()
+        write_empty_prompt(temporary, embed_prompts([""], parts.tokenizers, [encoder], torch.device("cpu")).tokens)
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)

@@ -5,8 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
+from gensight.cli import checks
 from gensight.cli.options import Device, Draw, Images, Run, out_option
 from gensight.cli.predict import report
+from gensight.files.progress import loading
 
 
 def of_run(help: str, **options: Any) -> Any:
@@ -52,8 +54,12 @@ def ask(
     Example:
       gensight ask runs/instruct-puppets IMAGES "segment the dog"
     """
-    from gensight.diffusion.sampling import Sampling, find_sampler
-    from gensight.verbs.ask import ask as run_ask
+    checks.check_device(device)
+    checks.check_inputs(source)
+    checks.check_runs([run])
+    with loading():
+        from gensight.diffusion.sampling import Sampling, find_sampler
+        from gensight.verbs.ask import ask as run_ask
 
     known = None if sampler is None else find_sampler(sampler)
     sampling = Sampling(known, steps, text_guidance, image_guidance, num_samples, seed)

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
+from gensight.cli import checks
 from gensight.cli.options import Checkpoint, Device, Overrides
 from gensight.errors import ConfigError, check_choice
+from gensight.files.progress import loading
 
 
 def evaluate(
@@ -41,6 +43,8 @@ def evaluate(
       gensight evaluate runs/demo --model transformers:PekingU/rtdetr_v2_r50vd
     """
     check_choice(checkpoint, ("best", "last"), "--checkpoint")
+    checks.check_device(device)
+    checks.check_inputs(detections)
     if model:
         from gensight.verbs.evaluate_models import evaluate_models
 
@@ -49,8 +53,10 @@ def evaluate(
     if overrides:
         raise ConfigError("a run's recipe can't be changed", where=overrides[0], hint="train a run of its own")
 
-    from gensight.verbs.evaluate import evaluate as run_evaluate
-    from gensight.verbs.outcome import scores_text
+    checks.check_runs([Path(run)])
+    with loading():
+        from gensight.verbs.evaluate import evaluate as run_evaluate
+        from gensight.verbs.outcome import scores_text
 
     run_evaluate(Path(run), checkpoint=checkpoint, device=device, baselines=baselines, detections=detections)
     if text := scores_text(Path(run)):

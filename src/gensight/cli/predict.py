@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gensight.cli import checks
 from gensight.cli.options import Device, Draw, Run, out_option
 
 if TYPE_CHECKING:
@@ -66,11 +67,15 @@ def predict(
       gensight predict runs/openfield-mouse VIDEO.mp4 --out mouse-video
       gensight predict runs/openfield-mouse DAY-1 DAY-2 --formats sleap,nwb --out mice
     """
+    checks.check_device(device)
+    checks.check_inputs(*([] if any(one.exists() for one in source) else source), boxes)
+    checks.check_runs([run, *(also or ())])
     from gensight.verbs.predict import predict_files
 
     done = predict_files(
         run, source, out, device=device, draw=draw, boxes=boxes, also=also or (), detector=detector,
         detector_threshold=detector_threshold, smooth=smooth, formats=formats, shard=shard, strict=strict,
+        perception_only=True,
     )  # fmt: skip
     report(done)
 

@@ -127,6 +127,9 @@ class KeypointSection(EncodingSection):
     skeleton: SkeletonName = Field(
         default="data", description="Which keypoints, in which order; data: the ones that the data set has."
     )
+    mirror_pairs: tuple[tuple[Name, Name], ...] | None = Field(
+        default=None, description="Left-right partners, [[left, right], ...]; none: those that their names show."
+    )
 
 
 class ImageLabels(Section):

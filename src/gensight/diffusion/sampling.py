@@ -10,17 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 import torch
-from diffusers import (
-    DDIMScheduler,
-    DDPMScheduler,
-    DPMSolverMultistepScheduler,
-    EulerAncestralDiscreteScheduler,
-    EulerDiscreteScheduler,
-)
 from torch import Tensor
 
-from gensight.diffusion.noise import mix
 from gensight.errors import ConfigError, did_you_mean
+from gensight.files.hashing import mix
 
 SamplerName = Literal["ddim", "euler", "euler-ancestral", "ancestral", "dpm-solver++"]
 SAMPLERS: tuple[SamplerName, ...] = get_args(SamplerName)
@@ -122,7 +115,7 @@ def run_sampler(
         hook: What happens beside the steps.
     """
     options: dict[str, Any] = {"generator": generators, "return_dict": False}
-    if isinstance(scheduler, DDIMScheduler):
+    if type(scheduler).__name__ == "DDIMScheduler":
         options["eta"] = eta
     x_t = start
     for number, timestep in list(enumerate(scheduler.timesteps))[first_step:]:
@@ -151,7 +144,10 @@ def build_scheduler(sampler: SamplerName, training: Any, *, clip: bool | None = 
             alpha_bar. With alpha_bar, the network's output is x0 (epsilon for `euler-ancestral`, see `sample`).
         clip: Whether `ddim` and `ancestral` clip x0 to [-1, 1] at each step; None: as a given scheduler does.
     """
-    kind, options = _SCHEDULERS[sampler]
+    import diffusers  # slow to import, and no prediction in one step needs it
+
+    name, options = _SCHEDULERS[sampler]
+    kind = getattr(diffusers, name)
     if sampler in ("ddim", "ancestral") and clip is not None:
         options = {**options, "clip_sample": clip}
     if not isinstance(training, Tensor):
@@ -170,12 +166,12 @@ def build_scheduler(sampler: SamplerName, training: Any, *, clip: bool | None = 
     return kind(**{**common, **options, **_OF_LEVELS.get(sampler, {})})
 
 
-_SCHEDULERS: dict[SamplerName, tuple[Any, dict[str, Any]]] = {
-    "ddim": (DDIMScheduler, {}),
-    "ancestral": (DDPMScheduler, {}),
-    "euler": (EulerDiscreteScheduler, {}),
-    "euler-ancestral": (EulerAncestralDiscreteScheduler, {}),
-    "dpm-solver++": (DPMSolverMultistepScheduler, {"algorithm_type": "dpmsolver++"}),
+_SCHEDULERS: dict[SamplerName, tuple[str, dict[str, Any]]] = {
+    "ddim": ("DDIMScheduler", {}),
+    "ancestral": ("DDPMScheduler", {}),
+    "euler": ("EulerDiscreteScheduler", {}),
+    "euler-ancestral": ("EulerAncestralDiscreteScheduler", {}),
+    "dpm-solver++": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
 }
 _LEADING = (DDIMScheduler, DDPMScheduler)
 _OF_LEVELS: dict[SamplerName, dict[str, Any]] = {  # where a schedule is given by its levels alone

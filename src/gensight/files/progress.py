@@ -3,7 +3,9 @@
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
+from threading import Timer
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -89,3 +91,27 @@ Announce = Callable[[str], None]  # receives the messages of a long job; the com
 
 def silent(text: str) -> None:
     """Announces nothing."""
+
+
+QUIET_SECONDS = 1.0
+
+
+@contextmanager
+def loading(what: str = "loading") -> Iterator[None]:
+    """`loading ...` on standard error, if the block takes longer than a second."""
+    terminal = sys.stderr.isatty()
+
+    def show() -> None:
+        sys.stderr.write(f"{what} ..." if terminal else f"{what} ...\n")
+        sys.stderr.flush()
+
+    timer = Timer(QUIET_SECONDS, show)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        if terminal:
+            sys.stderr.write("\r\x1b[2K")

@@ -7,12 +7,12 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 
 from gensight.config.schema import RunConfig
-from gensight.diffusion.noise import mix
 from gensight.diffusion.sampling import Sampling
 from gensight.encodings.base import Encoding
 from gensight.encodings.painted.instructed import Instructed
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError
+from gensight.files.hashing import mix
 from gensight.methods.base import Method
 from gensight.prediction.instructions import instruction_items, understand
 from gensight.prediction.pairs import even_grid, pair_item, points_inside

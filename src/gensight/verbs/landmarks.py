@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from gensight.assembly.backbones import build_backbone
+from gensight.assembly.devices import choose_device
 from gensight.assembly.experiment import Experiment
 from gensight.assembly.methods import build_method
-from gensight.assembly.training_settings import choose_device
 from gensight.config.data import Data
 from gensight.config.encodings import LandmarkPairsConfig
 from gensight.config.loading.loader import load_data, load_recipe

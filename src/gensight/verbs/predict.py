@@ -5,19 +5,18 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gensight.errors import ConfigError
+from gensight.files.progress import loading
 from gensight.files.shards import Shard
-from gensight.prediction.detection.finder import BoxFinder
-from gensight.prediction.jobs import Outcome, plan_jobs, write_predictions
-from gensight.prediction.request import request_kind
-from gensight.prediction.shared_backbone import share_backbones
 from gensight.prediction.sources import PredictionSource, open_sources, read_boxes
-from gensight.prediction.tracking.subject import track_source
-from gensight.prediction.trained_run import TrainedRun
 from gensight.readers.poses.formats import parse_formats
-from gensight.teachers.box_finders import load_box_finder
+
+if TYPE_CHECKING:
+    from gensight.prediction.detection.finder import BoxFinder
+    from gensight.prediction.jobs import Outcome
+    from gensight.prediction.trained_run import TrainedRun
 
 
 def predict(run: Path, source: Path | Sequence[Path], out: Path | None = None, *args: Any, **options: Any) -> Path:
@@ -44,7 +43,8 @@ def predict_files(
     formats: str = "",
     shard: str = "1/1",
     strict: bool = False,
-) -> Outcome:
+    perception_only: bool = False,
+) -> "Outcome":
     """Predicts on images, folders of images or videos, and videos, and writes tables, maps and pictures.
 
     Started again after a kill, it resumes, and writes the same files.
@@ -65,6 +65,7 @@ def predict_files(
         formats: Of keypoints, `A,B`: `sleap`, `coco`, `parquet`, `nwb`, beside csv (and h5 where PyTables is there).
         shard: `I/N`: the I-th of N parts, which may run at the same time. The last to finish writes the tables.
         strict: Whether to stop at the first image that can't be read; else it has empty rows.
+        perception_only: See `TrainedRun.load`; not with a detector.
 
     Raises:
         ConfigError: A run takes something else than images and these boxes (`gensight ask`, `gensight match`), or
@@ -76,7 +77,13 @@ def predict_files(
     part, also_written = Shard.parse(shard), parse_formats(formats, "--formats")
     paths = [Path(source)] if isinstance(source, str | Path) else [Path(one) for one in source]
     sources, unopened = open_sources(paths)
-    runs = [TrainedRun.load(one, device) for one in (run, *also)]
+    with loading():  # after what can be refused without torch
+        from gensight.prediction.jobs import Outcome, plan_jobs, write_predictions
+        from gensight.prediction.shared_backbone import share_backbones
+        from gensight.prediction.trained_run import TrainedRun
+
+        lean = perception_only and detector is None
+        runs = [TrainedRun.load(one, device, perception_only=lean) for one in (run, *also)]
     folder = runs[0].folder.root / "predict" / paths[0].resolve().stem if out is None else Path(out)
     with_boxes, are_videos = boxes is not None or detector is not None, all(one.frame_rate for one in sources)
     jobs = plan_jobs(runs, with_boxes, are_videos, smooth, also_written)
@@ -93,10 +100,16 @@ def predict_files(
 
 
 def _finders(
-    runs: Sequence[TrainedRun], boxes: str | Path | None, detector: str | None, threshold: float, device: str
-) -> Callable[[PredictionSource], BoxFinder]:
+    runs: "Sequence[TrainedRun]", boxes: str | Path | None, detector: str | None, threshold: float, device: str
+) -> "Callable[[PredictionSource], BoxFinder]":
     """What finds the subjects of each source."""
+    from gensight.prediction.detection.finder import BoxFinder
+    from gensight.prediction.request import request_kind
+    from gensight.prediction.tracking.subject import track_source
+
     if detector is not None:
+        from gensight.teachers.box_finders import load_box_finder  # its models are slow to import
+
         found = load_box_finder(detector, threshold, device)
         if found.heads is not None and any(request_kind(one) != "heads" for one in runs):
             raise ConfigError("a keypoint run finds heads, which only gaze runs ask for", where="--detector")

@@ -4,9 +4,10 @@ import time
 from pathlib import Path
 
 from gensight.assembly.backbones import build_backbone, resolve_preset
+from gensight.assembly.devices import choose_device, default_run_folder
 from gensight.assembly.experiment import Experiment
 from gensight.assembly.methods import build_method
-from gensight.assembly.training_settings import build_machine, build_optimisation, choose_device, default_run_folder
+from gensight.assembly.training_settings import build_machine, build_optimisation
 from gensight.assembly.views import build_augmentation
 from gensight.backbones.base import Backbone
 from gensight.backbones.cache import FeatureCache, cached_features
@@ -19,6 +20,7 @@ from gensight.engine.processes import is_first_process
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError
 from gensight.files.lock import only_writer
+from gensight.files.progress import Announce, silent
 from gensight.loading.cases import Cases
 from gensight.loading.stream import CaseBatches
 from gensight.prediction.scoring.validation import Validator, calibrate
@@ -26,7 +28,7 @@ from gensight.studies.trained_baselines import train_baselines, untrained_baseli
 from gensight.verbs.evaluate import evaluate
 
 
-def train(config: RunConfig, out: Path | None = None, device: str = "auto") -> Path:
+def train(config: RunConfig, out: Path | None = None, device: str = "auto", announce: Announce = silent) -> Path:
     """Trains a recipe, its baselines beside it, scores them all and writes the report.
 
     An existing run folder of the same recipe is resumed; a finished one is only scored again. By several processes the
@@ -36,6 +38,7 @@ def train(config: RunConfig, out: Path | None = None, device: str = "auto") -> P
         config: The recipe.
         out: Run folder; `runs/NAME` if None.
         device: `auto`, `cpu`, `cuda` ...
+        announce: Receives what was changed in the recipe.
 
     Returns:
         The run folder.
@@ -45,6 +48,8 @@ def train(config: RunConfig, out: Path | None = None, device: str = "auto") -> P
     # The run's own record, whatever later versions have.
     experiment = Experiment.open(resolve_preset(config)).with_steps()
     config, run = experiment.config, RunFolder(folder)
+    if experiment.sides_note:
+        announce(experiment.sides_note)
     if not is_first_process():  # the first one writes
         train_run(experiment, run, device)
         return folder

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gensight.cli.options import out_option
+from gensight.cli.options import Device, out_option
 
 
 def init(
@@ -19,10 +19,16 @@ def init(
         ),
     ],
     out: Annotated[Path | None, out_option("Recipe to write; by default ./FOLDER.yaml.", "FILE")] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0.5, show_default="10 on a CPU, 30 on a GPU", help="What training may take on this machine."),
+    ] = None,
+    device: Device = "auto",
 ) -> None:
     """Write a commented recipe for your own images and labels.
 
-    Looks at them first: format, image sizes, size of the subjects, number of labels. Never overwrites a file.
+    Looks at them first: format, image sizes, size of the subjects, number of labels; and measures a few training steps.
+    Never overwrites a file.
 
     \b
     Example:
@@ -30,7 +36,7 @@ def init(
     """
     from gensight.verbs.data.init import init as run_init
 
-    answer = run_init(folder, out)
+    answer = run_init(folder, out, minutes, device)
     for line in answer.seen:
         typer.echo(line)
     typer.echo(f"wrote {answer.recipe}")

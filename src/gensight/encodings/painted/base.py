@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import ImageColor
-from scipy.special import softmax
 from torch import Tensor
 
 from gensight.encodings.base import Encoding, OutputSpec
@@ -136,6 +135,8 @@ def colour_shares(picture: Array, colours: Array) -> Array:
     """
     temperature = colour_temperature(colours)
     blocks = _pixels(picture, colours)
+    from scipy.special import softmax  # slow to import
+
     shares = [softmax(-_squared_distances(rows, colours) / temperature, axis=1).sum(0) for rows in blocks]
     return np.stack(shares).astype(np.float64).sum(0) / (picture.size // 3)
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import DDIMScheduler
 from torch import Tensor, nn
 
 from gensight.backbones.diffusion import DiffusionBackbone
@@ -165,6 +164,8 @@ class Editor(nn.Module):
         With `one_step` its scheduler is such that one step without guidance from latents of zeros gives what this model
         predicts in one step.
         """
+        from diffusers import DDIMScheduler
+
         changes: dict[str, Any] = {"set_alpha_to_one": True, "timestep_spacing": "trailing"} if one_step else {}
         unet = self.backbone.unet
         if self.backbone.tuning == "lora":

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from gensight.errors import DataError
@@ -173,6 +172,8 @@ def _numbers(cells: list[str], where: str) -> list[float]:
 
 
 def _read_h5(path: Path) -> LabelTable:
+    import h5py  # most projects have csv tables too, which are read instead
+
     try:
         with h5py.File(path) as file:
             groups = [group for group in file.values() if "pandas_type" in group.attrs]
