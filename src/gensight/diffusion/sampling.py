@@ -151,7 +151,7 @@ def build_scheduler(sampler: SamplerName, training: Any, *, clip: bool | None = 
     if sampler in ("ddim", "ancestral") and clip is not None:
         options = {**options, "clip_sample": clip}
     if not isinstance(training, Tensor):
-        if kind not in _LEADING and training.config.get("timestep_spacing") == "leading":
+        if sampler not in _LEADING and training.config.get("timestep_spacing") == "leading":
             options = {**options, "timestep_spacing": "linspace"}
         return kind.from_config(training.config, **options)
     # The samplers rebuild alpha_bar from betas in single precision: pure noise would become an infinite ratio.
@@ -173,7 +173,7 @@ _SCHEDULERS: dict[SamplerName, tuple[str, dict[str, Any]]] = {
     "euler-ancestral": ("EulerAncestralDiscreteScheduler", {}),
     "dpm-solver++": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
 }
-_LEADING = (DDIMScheduler, DDPMScheduler)
+_LEADING: tuple[SamplerName, ...] = ("ddim", "ancestral")
 _OF_LEVELS: dict[SamplerName, dict[str, Any]] = {  # where a schedule is given by its levels alone
     "ddim": {"clip_sample": False, "set_alpha_to_one": True},
     "ancestral": {"clip_sample": False, "variance_type": "fixed_small"},
