@@ -160,10 +160,11 @@ class ReadoutConfig(MethodSection):
     time_conditioning: Flag = Field(
         default=True, description="Condition the head on the timestep, where the backbone has one."
     )
-    loss: Literal["mse", "cross-entropy", "softmax"] = Field(
+    loss: Literal["mse", "published", "cross-entropy", "softmax"] = Field(
         default="mse",
         description="Per heatmap: mse as published; softmax: the place as one choice among cells (learns fastest). "
-        "Other targets have a loss of their own.",
+        "Other targets have a loss of their own; published: drawn images have that of Readout Guidance too, empty and "
+        "drawn values pooled over the batch.",
     )
     timesteps: Timesteps = Field(
         default="clean",

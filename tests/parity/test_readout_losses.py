@@ -1,0 +1,144 @@
+"""Losses of readout heads, against plain transcriptions of Luo et al., "Readout Guidance" (CVPR 2024)."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from gensight.backbones.diffusion import load_diffusion
+from gensight.encodings.base import OutputSpec
+from gensight.encodings.heatmap import gaussians
+from gensight.methods.loss import total_loss
+from gensight.methods.readout.descriptors import appearance_loss, matching_loss
+from gensight.methods.readout.loss import output_loss
+from gensight.methods.readout.method import Part, Readout
+from gensight.samples import Batch
+from gensight.transforms.views import whole_frame
+from tests.pipelines import save_pipeline
+
+SIZE = (32, 32)
+
+
+def made(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def drawings(seed: int = 0) -> Tensor:
+    """Two pictures (2, 3, 8, 8): lines of one colour each on black, the second with more of them; JPEG-like dimness."""
+    picture = torch.zeros(2, 3, 8, 8)
+    picture[0, 0, 3] = 0.8
+    picture[1, 1, 2:6] = 0.5
+    picture[1, 2, :, 4] = 1.0
+    picture[1, 0, 7, 7] = 5e-4  # darker than what counts as drawn by our own rule
+    return picture
+
+
+def plain_sparse(values: Tensor, target: Tensor) -> float:
+    """In the range from -0.5 to 0.5: half the mean over values at the minimum, half over the others, of the batch."""
+    empty, drawn = [], []
+    for value, wanted in zip((values + 0.0).flatten().tolist(), (target - 0.5).flatten().tolist(), strict=True):
+        (empty if wanted == -0.5 else drawn).append((value - wanted) ** 2)
+    return sum(empty) / len(empty) / 2 + sum(drawn) / len(drawn) / 2
+
+
+class Given(Readout):
+    """A readout whose head answers with given values."""
+
+    values: Tensor
+
+    def _read(self, batch: Batch) -> dict[str, dict[str, Tensor]]:
+        return {"pose": {"picture": self.values}}
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_pipeline(tmp_path_factory.mktemp("sd") / "pipeline")
+
+
+def sparse_total(pipeline: Path, loss: Any, values: Tensor, target: Tensor) -> float:
+    part = Part({"picture": OutputSpec(3, "sparse-image")}, 4)
+    method = Given(load_diffusion(pipeline), {"pose": part}, projection=16, bottleneck=8, widths=(8, 8), loss=loss)
+    method.values = values
+    views = [(whole_frame(SIZE, SIZE),)] * len(target)
+    weight = torch.ones(len(target), 1, 1, 1)
+    batch = Batch([], views, torch.arange(len(target)), (), None, {"picture": target, "picture_weight": weight})
+    return float(total_loss(method.losses(batch)))
+
+
+def test_the_published_loss_of_drawings_within_1e_6(pipeline: Path) -> None:
+    values, target = made(2, 3, 8, 8).tanh(), drawings()
+    assert sparse_total(pipeline, "published", values, target) == pytest.approx(plain_sparse(values, target), rel=1e-6)
+
+
+def test_the_default_loss_of_drawings_differs_by_percents(pipeline: Path) -> None:
+    values, target = made(2, 3, 8, 8).tanh(), drawings()
+    ratio = sparse_total(pipeline, "mse", values, target) / plain_sparse(values, target)
+    assert abs(ratio - 1) > 0.01
+
+
+def test_heatmap_and_depth_losses_within_1e_6() -> None:
+    values, target, weight = made(2, 3, 8, 8), torch.rand(2, 3, 8, 8), torch.ones(2, 1, 1, 1)
+    for kind, lowest in (("blobs", 0.0), ("dense-image", -1.0)):
+        total, count = output_loss(values, target, weight, OutputSpec(3, kind), "published", SIZE)  # type: ignore[arg-type]
+        wanted = target * (1 - lowest) + lowest
+        expected = sum((v - w) ** 2 for v, w in zip(values.flatten().tolist(), wanted.flatten().tolist(), strict=True))
+        assert float(total / count) == pytest.approx(expected / values.numel(), rel=1e-6)
+
+
+def test_gaussian_targets_within_1e_6() -> None:
+    """Peak 1 at the keypoint, sigma a sixteenth of the side, unnormalised."""
+    drawn = gaussians(np.array([[20.3, 41.9]]), (64, 64), 4.0)[0]
+    expected = np.zeros((64, 64))
+    for row in range(64):
+        for column in range(64):
+            squared = (column + 0.5 - 20.3) ** 2 + (row + 0.5 - 41.9) ** 2
+            expected[row, column] = math.exp(-squared / (2 * 4.0**2))
+    np.testing.assert_allclose(drawn, expected, atol=1e-6)
+
+
+def test_correspondence_loss_within_1e_5() -> None:
+    """Symmetric cross-entropy over the cosines with all cells, temperature 0.07, of points at the centres of cells."""
+    maps = torch.nn.functional.normalize(made(1, 2, 16, 6, 8), dim=2)
+    cells = [((1, 2), (3, 5)), ((0, 0), (5, 7)), ((4, 4), (4, 3))]  # (row, column) in either image
+    points = torch.tensor([[[[4 * c + 2, 4 * r + 2] for r, c in side] for side in zip(*cells, strict=True)]]).float()
+    total, count = matching_loss(maps, points, torch.ones(1, 3), (24, 32))
+    expected = 0.0
+    for pair in cells:
+        for here, there in ((0, 1), (1, 0)):
+            query = maps[0, here][:, pair[here][0], pair[here][1]]
+            exponents = [math.exp(float(query @ cell) / 0.07) for cell in maps[0, there].flatten(1).T]
+            expected -= math.log(exponents[pair[there][0] * 8 + pair[there][1]] / sum(exponents)) / 2
+    assert float(total / count) == pytest.approx(expected / len(cells), rel=1e-5)
+
+
+def test_triplet_loss_within_1e_6() -> None:
+    """Hinge of margin 0.5 on the spatial mean of 1 - cosine: anchor, positive, negative."""
+    maps = torch.nn.functional.normalize(made(2, 3, 8, 6, 8), dim=2)
+    total, count = appearance_loss(maps, torch.ones(2, 1, 6, 8), torch.ones(2, 1))
+    expected = 0.0
+    for anchor, positive, negative in maps:
+        apart = [float((1 - (anchor * other).sum(0)).mean()) for other in (positive, negative)]
+        expected += max(apart[0] - apart[1] + 0.5, 0) / 2
+    assert float(total / count) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_time_embedding_within_1e_6(pipeline: Path) -> None:
+    """Sines and cosines (Ho et al., 2020), then two layers with a SiLU; `reversed` gives that of 1000 - t."""
+    for choice, t in (("network", 261), ("reversed", 739)):
+        backbone = load_diffusion(pipeline, time_embedding=choice)  # type: ignore[arg-type]
+        with torch.no_grad():
+            got = backbone.features(torch.rand(1, 3, 32, 32), timestep=261).time_embedding
+        network = backbone.unet.time_embedding
+        half = network.linear_1.in_features // 2
+        angles = [t * math.exp(-math.log(10_000) * i / half) for i in range(half)]
+        waves = torch.tensor([math.cos(a) for a in angles] + [math.sin(a) for a in angles])
+        with torch.no_grad():
+            hidden = network.linear_1.weight @ waves + network.linear_1.bias
+            hidden = hidden / (1 + torch.exp(-hidden))
+            expected = network.linear_2.weight @ hidden + network.linear_2.bias
+        assert got is not None
+        torch.testing.assert_close(got[0], expected, atol=1e-6, rtol=1e-5)
