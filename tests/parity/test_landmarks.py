@@ -17,6 +17,9 @@ from gensight.methods.landmarks.parts import paint, pool, read_landmarks, render
 from gensight.methods.landmarks.perception import Vgg19
 from gensight.methods.landmarks.regression import fit
 from gensight.methods.landmarks.separation_loss import Adversary
+from gensight.metrics.keypoints import InterOcularError
+from gensight.readers.faces import FACE_68
+from gensight.samples import Array, Instance, Item, Keypoints, Prediction, Sample, Visibility
 from gensight.transforms.thin_plate_spline import WarpRange, centres, draw_warp
 from tests.methods.landmarks import small
 from tests.parity import landmark_step as plain
@@ -151,3 +154,33 @@ def test_regression_without_intercept_within_1e_12() -> None:
     x, y = landmarks - 0.5, points - 0.5
     expected = x @ np.linalg.solve(x.T @ x, x.T @ y) + 0.5
     np.testing.assert_allclose(landmarks @ weights + offset, expected, atol=1e-12)
+
+
+def face(points: Array) -> Instance:
+    count = len(points)
+    seen = np.full(count, Visibility.VISIBLE, np.int8)
+    return Instance("face", None, Keypoints(FACE_68, points, seen, np.ones(count, np.float32)))
+
+
+def test_imms_protocol_within_1e_12() -> None:
+    """Jakab et al., NeurIPS 2018: regression without bias; errors over the distance of the eyes' outer corners."""
+    rng = np.random.default_rng(0)
+    landmarks = rng.uniform(size=(90, 20))
+    truth = 100 * rng.uniform(size=(90, 68, 2))
+    weights, offset = fit(landmarks[:60], truth[:60].reshape(60, -1) / 100, np.ones((60, 136), bool), "linear")
+    answers = 100 * (landmarks[60:] @ weights + offset).reshape(30, 68, 2)
+    metric = InterOcularError(FACE_68)
+    for number, (points, answer) in enumerate(zip(truth[60:], answers, strict=True)):
+        sample = Sample(str(number), (100, 100), lambda: np.zeros((100, 100, 3), np.uint8), (face(points),))
+        metric.update(Prediction(str(number), (100, 100), (face(answer),)), Item((sample,), 0))
+    (result,) = metric.compute()
+
+    x, y = landmarks - 0.5, truth / 100 - 0.5
+    solved = np.linalg.lstsq(x[:60], y[:60].reshape(60, -1), rcond=None)[0]
+    expected = 0.0
+    for points, row in zip(truth[60:], x[60:], strict=True):
+        answer = 100 * ((row @ solved).reshape(68, 2) + 0.5)
+        between_eyes = np.hypot(*(points[36] - points[45]))
+        expected += np.mean([np.hypot(*(a - p)) for a, p in zip(answer, points, strict=True)]) / between_eyes / 30
+    assert result.value == pytest.approx(expected, rel=1e-12)
+    assert result.unit == "%"
