@@ -126,7 +126,7 @@ def test_triplet_loss_within_1e_6() -> None:
     assert float(total / count) == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_time_embedding_within_1e_6(pipeline: Path) -> None:
+def test_the_time_embedding_within_2e_6(pipeline: Path) -> None:
     """Sines and cosines (Ho et al., 2020), then two layers with a SiLU; `reversed` gives that of 1000 - t."""
     for choice, t in (("network", 261), ("reversed", 739)):
         backbone = load_diffusion(pipeline, time_embedding=choice)  # type: ignore[arg-type]
@@ -141,4 +141,4 @@ def test_the_time_embedding_within_1e_6(pipeline: Path) -> None:
             hidden = hidden / (1 + torch.exp(-hidden))
             expected = network.linear_2.weight @ hidden + network.linear_2.bias
         assert got is not None
-        torch.testing.assert_close(got[0], expected, atol=1e-6, rtol=1e-5)
+        torch.testing.assert_close(got[0], expected, atol=2e-6, rtol=0)

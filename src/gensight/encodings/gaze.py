@@ -190,12 +190,12 @@ def quantised_gaussian(centre: Array, grid: Size, sigma: float, kernel: Kernel =
     reach = round(3 * sigma)
     low, high = (centre - reach).astype(int), (centre + reach + 1).astype(int)
     offsets = np.arange(2 * reach + 1) - reach
-    kernel = np.exp(-(offsets[:, None] ** 2 + offsets[None] ** 2) / (2 * sigma**2))
+    values = np.exp(-(offsets[:, None] ** 2 + offsets[None] ** 2) / (2 * sigma**2))
     drawn = np.zeros(grid, np.float32)
     rows = slice(max(low[1], 0), min(high[1], grid[0]))
     columns = slice(max(low[0], 0), min(high[0], grid[1]))
     if rows.start < rows.stop and columns.start < columns.stop:
-        drawn[rows, columns] = kernel[
+        drawn[rows, columns] = values[
             rows.start - low[1] : rows.stop - low[1], columns.start - low[0] : columns.stop - low[0]
         ]
     return drawn
