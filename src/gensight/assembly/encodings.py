@@ -146,7 +146,7 @@ def _build_part(
             assert skeleton is not None
             return Points(skeleton)
         case GazeMapConfig():
-            return GazeMap(part.grid, part.sigma, part.quantised)
+            return GazeMap(part.grid, part.sigma, part.kernel)
         case PaintedConfig():
             return _painted(part, skeleton, seed, "shown" in beside, calibration.threshold)
         case ClassConfig():

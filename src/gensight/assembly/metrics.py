@@ -15,7 +15,7 @@ from gensight.metrics.correspondence import MatchingPck
 from gensight.metrics.depth import DepthScores
 from gensight.metrics.edges import EdgeF
 from gensight.metrics.gaze.scores import GazeScores, InFrameAp
-from gensight.metrics.keypoints import BbcAccuracy, Pck, PixelError
+from gensight.metrics.keypoints import BbcAccuracy, InterOcularError, Pck, PixelError
 from gensight.metrics.normals import AngularError
 from gensight.metrics.per_query import PerQueryMetric
 from gensight.metrics.readout_guidance import ReadoutGuidance2024
@@ -99,7 +99,7 @@ def _build_metric(protocol: Protocol, config: RunConfig, skeleton: Skeleton | No
             return VocBox(protocol, categories)
         case (
             "pck-box" | "mean-px" | "coco-oks" | "pck-torso" | "pckh" | "readout-guidance-2024" | "rmse-px"
-            | "median-px" | "bbc-6px"
+            | "median-px" | "bbc-6px" | "nme-inter-ocular"
         ):  # fmt: skip
             assert skeleton is not None  # the schema allows these for keypoint encodings only
             return _keypoint_metric(protocol, skeleton)
@@ -128,5 +128,7 @@ def _keypoint_metric(protocol: KeypointProtocol, skeleton: Skeleton) -> Metric:
             return PixelError(skeleton, "median")
         case "bbc-6px":
             return BbcAccuracy(skeleton)
+        case "nme-inter-ocular":
+            return InterOcularError(skeleton)
         case _:
             assert_never(protocol)

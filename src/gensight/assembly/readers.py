@@ -21,6 +21,7 @@ from gensight.readers.bbc_pose import BbcPoseReader
 from gensight.readers.coco.reader import CocoReader
 from gensight.readers.davis.reader import DavisReader
 from gensight.readers.deeplabcut.reader import DeepLabCutReader
+from gensight.readers.faces import FacesReader
 from gensight.readers.footage.recordings import FootageReader
 from gensight.readers.footage.video import VideoReader
 from gensight.readers.gazefollow.reader import GazeFollowReader
@@ -81,6 +82,9 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
             return Splits(FootageReader(data.root, data.step, data.long_side), None, None)
         case sections.BbcPoseData():
             return Splits(*(BbcPoseReader(data.root, part, data.crop) for part in BBC_PARTS))
+        case sections.FacesData():
+            faces = FacesReader(data.root, data.missing)
+            return _subsets(faces, *_divide(faces, data.split))
         case sections.SpairData():
             return Splits(*(SpairReader(data.root, part, data.category, missing=data.missing) for part in SPAIR_PARTS))
         case sections.Ap10kData():

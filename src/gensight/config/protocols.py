@@ -4,6 +4,7 @@ from typing import Literal
 
 KeypointProtocol = Literal[
     "pck-box", "mean-px", "coco-oks", "pck-torso", "pckh", "readout-guidance-2024", "rmse-px", "median-px", "bbc-6px",
+    "nme-inter-ocular",
 ]  # fmt: skip
 Protocol = Literal[
     KeypointProtocol,

@@ -161,10 +161,11 @@ class ReadoutConfig(MethodSection):
     time_conditioning: Flag = Field(
         default=True, description="Condition the head on the timestep, where the backbone has one."
     )
-    loss: Literal["mse", "cross-entropy", "softmax"] = Field(
+    loss: Literal["mse", "published", "cross-entropy", "softmax"] = Field(
         default="mse",
         description="Per heatmap: mse as published; softmax: the place as one choice among cells (learns fastest). "
-        "Other targets have a loss of their own.",
+        "Other targets have a loss of their own; published: drawn images have that of Readout Guidance too, empty and "
+        "drawn values pooled over the batch.",
     )
     timesteps: Timesteps = Field(
         default="clean",
@@ -201,8 +202,9 @@ class TrainingConfig(TimeLimit):
         default=1, description="Processes on this machine, one for each device: distributed data-parallel training."
     )
     num_nodes: PositiveInteger = Field(default=1, description="Machines, each with so many devices.")
-    optimiser: Literal["adamw", "sgd"] = Field(
-        default="adamw", description="How gradients become steps; sgd has a momentum of 0.9."
+    optimiser: Literal["adamw", "adam", "sgd"] = Field(
+        default="adamw",
+        description="adamw; adam, whose decay is part of the gradient; or sgd, with a momentum of 0.9.",
     )
     learning_rate: Positive = Field(default=1e-3, description="The optimiser's rate, after warm-up.")
     weight_decay: NonNegative = Field(default=0.0, description="Weight decay.")

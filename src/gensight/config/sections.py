@@ -230,7 +230,7 @@ class FolderLayout:
 
     Attributes:
         title: What the data set is called.
-        marks: Patterns below its folder; each must match something.
+        marks: Patterns below its folder; each must match something, or one of those that `|` divides.
         recipe: The packaged recipe that its own is made from; None where none trains on it directly.
         changes: What this data set needs otherwise, as `section.key=value`.
         advice: What else can be done with it.

@@ -35,6 +35,9 @@ from gensight.samples import Array
 from gensight.studies.label_curve import Labelled, curve_table, label_curve, read_labelled
 from gensight.verbs.evaluate import evaluate
 
+# Scores that are published for a data set; the usual ones elsewhere.
+_PUBLISHED = {"bbc-pose": ["bbc-6px", "mean-px"], "faces": ["nme-inter-ocular", "mean-px"]}
+
 
 def fit_keypoints(
     run: Path,
@@ -139,7 +142,7 @@ def _keypoint_config(config: RunConfig, data: Data, regressor: Regressor) -> Run
             "data": data,
             "view": config.view.model_copy(update={"augment": AugmentConfig()}),
             "encoding": {"kind": "points"},
-            "evaluation": {"protocols": ["bbc-6px", "mean-px"] if data.kind == "bbc-pose" else None},
+            "evaluation": {"protocols": _PUBLISHED.get(data.kind)},
             "backbone": config.backbone,
             "method": {
                 "kind": "landmark-keypoints",

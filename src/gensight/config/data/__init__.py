@@ -3,7 +3,7 @@
 | file | data sets |
 |---|---|
 | `puppets.py` | puppets: rendered from a seed |
-| `keypoints.py` | coco, deeplabcut, sleap, labelme, via, label-studio, cvat, yolo, points-csv, bbc-pose, ap10k |
+| `keypoints.py` | coco, deeplabcut, sleap, labelme, via, label-studio, cvat, yolo, points-csv, bbc-pose, faces, ap10k |
 | `frames.py` | folder, video, videos, footage: without labels |
 | `scenes.py` | voc, davis, rgbd, nyu, sunrgbd, ade20k: masks, boxes, depth |
 | `classes.py` | pets, image-folders |
@@ -30,6 +30,7 @@ from gensight.config.data.keypoints import (
     CocoPart,
     CvatData,
     DeepLabCutData,
+    FacesData,
     LabelFilesData,
     LabelmeData,
     LabelStudioData,
@@ -70,6 +71,7 @@ Data = Annotated[
     | DavisData
     | VocData
     | BbcPoseData
+    | FacesData
     | Ap10kData
     | AnnotatedData
     | GazeFollowData
@@ -98,6 +100,7 @@ __all__ = [
     "Data",
     "DavisData",
     "DeepLabCutData",
+    "FacesData",
     "FolderData",
     "FootageData",
     "GazeFollowData",

@@ -114,6 +114,19 @@ class BbcPoseData(StoredData):
     )
 
 
+class FacesData(Divided, MayLackFiles):
+    """Faces with 68 points: .pts files beside the images, or a csv."""
+
+    kind: Literal["faces"] = "faces"
+    root_is: ClassVar[str] = "Folder that holds the images and their points"
+    layout: ClassVar[FolderLayout | None] = FolderLayout(
+        "faces with 68 points", ("**/*.pts|**/face_landmarks*.csv|**/*_frames_keypoints.csv",), "demo",
+        ("encoding.skeleton=data", "evaluation.protocols=[nme-inter-ocular,mean-px]",
+         "evaluation.baselines=[mean-position]", "training.steps=2000"),
+        "landmarks without labels are scored on them too: gensight landmarks fit-keypoints RUN faces root=FOLDER",
+    )  # fmt: skip
+
+
 class Ap10kData(MayLackFiles):
     """AP-10K: animals of 54 species with 17 keypoints."""
 
