@@ -44,6 +44,23 @@ class DataError(UserError):
     """Something is wrong with images, videos or label files."""
 
 
+class BrokenImageError(DataError):
+    """One image file or video frame can't be read. Those beside it may be good: whoever reads many may leave it out."""
+
+
+class FileWarning(UserWarning):
+    """A file was read, but perhaps not as its owner expects: one page of several, nearly black pixels.
+
+    Args:
+        what: What was done, as one sentence without a final full stop; the same for all files of which it is true.
+        where: The file.
+    """
+
+    def __init__(self, what: str, where: str | Path | None = None) -> None:
+        self.what, self.where = what, None if where is None else str(where)
+        super().__init__(what if where is None else f"{where}: {what}")
+
+
 class ConfigError(UserError):
     """Something is wrong with a recipe, an override or a combination of choices."""
 
