@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -112,7 +113,8 @@ def _index(path: Path, changed: int, num_bytes: int) -> FrameIndex:
     with open_container(path) as container:
         stream = container.streams.video[0]
         rate = Fraction(stream.average_rate or stream.guessed_rate or 30)
-        alone = len(container.streams) == 1 and "matroska" in container.format.name  # others estimate their duration
+        timed = "matroska" in container.format.name  # others estimate their duration
+        alone = timed and len(container.streams) == 1
         declared = stream.frames, container.duration / 1e6 if alone and container.duration else 0.0
         start, first = _first_frames(container, packets)
         if not first:
@@ -124,6 +126,8 @@ def _index(path: Path, changed: int, num_bytes: int) -> FrameIndex:
         cached = cache_folder() / "videos" / f"{value_hash([str(path.absolute()), changed, num_bytes, _VERSION])}.index"
         stamps, seconds, keys = _decoded_index(path, packets, float(base), float(rate), cached)
         return FrameIndex(stamps, seconds, keys, True, *sizes, rate, _note(declared, seconds))
+    whole = bool(stream.frames) or timed or _last_is_whole(path, packets)
+    packets = packets if whole else packets[:-1]
     stamps = np.sort(packets[:, 0])[start:]
     places = packets[packets[:, 2] > 0]
     places = places[np.argsort(places[:, 0], kind="stable")]
@@ -131,7 +135,7 @@ def _index(path: Path, changed: int, num_bytes: int) -> FrameIndex:
     seek = np.where(places[:, 1] == _NO_TIME, places[:, 0], places[:, 1])
     keys = _with_start(np.stack([positions, seek, places[:, 0], places[:, 1]], axis=1))
     seconds = (stamps - stamps[0]) * float(base)
-    return FrameIndex(stamps, seconds, keys, False, *sizes, rate, _note(declared, seconds))
+    return FrameIndex(stamps, seconds, keys, False, *sizes, rate, _note(declared, seconds, whole))
 
 
 def _with_start(keys: Array) -> Array:
@@ -157,16 +161,31 @@ def _packets(path: Path, container: Any) -> Array:
     return np.array(rows, np.int64).reshape(-1, 3)
 
 
-def _note(declared: tuple[int, float], seconds: Array) -> str | None:
+def _note(declared: tuple[int, float], seconds: Array, whole: bool = True) -> str | None:
     """What to say of a file whose header states a number of frames and a duration (0: states none)."""
     frames, duration = declared
     what = "the video is cut short: "
     if frames - len(seconds) > max(1, frames // 1000):  # headers that round are not worth a word
         return f"{what}{len(seconds)} of the {frames} frames that its header states"
     longest = float(np.diff(seconds).max()) if len(seconds) > 1 else duration
-    if duration - seconds[-1] > 2 * longest + 0.5:
+    if duration - seconds[-1] > 2.5 * longest:
         return f"{what}{seconds[-1]:.1f} of the {duration:.1f} seconds that its header states"
-    return None
+    return None if whole else f"{what}it ends within a frame"
+
+
+def _last_is_whole(path: Path, packets: Array) -> bool:
+    """Whether the last packet of the file can be decoded, from the last key packets on."""
+    keys = packets[packets[:, 2] > 0]
+    with open_container(path) as container:
+        back = 4 if container.format.name == "mpeg" else 2  # a seek may lead behind the last one
+        if len(keys) > back:
+            pts, dts, _ = keys[-back].tolist()
+            with suppress(*UNREADABLE):
+                container.seek(pts if dts == _NO_TIME else dts, stream=container.streams.video[0], backward=True)
+        frames = list(decoded(container, container.demux(video=0), []))
+    last, known = packets[-1, 0], set(packets[:, 0].tolist())  # what the decoder holds back may lose its time
+    found = [frame for frame in frames if frame.pts == last or (frame.dts is None and frame.pts not in known)]
+    return len(packets) < 2 or not frames or any(not frame.is_corrupt for frame in found)
 
 
 def decoded(container: Any, packets: Iterator[Any], errors: list[Exception]) -> Iterator[Any]:
@@ -208,11 +227,13 @@ def _decoded_index(path: Path, packets: Array, base: float, rate: float, cached:
             pass
     with open_container(path) as container:
         timeless = container.format.flags & 0x80  # AVFMT_NOTIMESTAMPS: a bare stream, in which nothing can be found
-        frames = [
-            [_NO_TIME if time is None else time for time in (frame.pts, frame.dts)] + [frame.key_frame]
-            for frame in decoded(container, container.demux(video=0), [])
-        ]
-    times, stamps, is_key = np.array(frames, np.int64).reshape(-1, 3).T
+        frames = []
+        for frame in decoded(container, container.demux(video=0), []):
+            times = (_NO_TIME if time is None else time for time in (frame.pts, frame.dts))
+            frames.append((*times, frame.key_frame, frame.is_corrupt))
+    if len(frames) > 1 and frames[-1][3]:  # the file ends within it
+        frames.pop()
+    times, stamps, is_key, _ = np.array(frames, np.int64).T
     steady = (np.diff(times) > 0).all() and times[0] != _NO_TIME
     seconds = (times - times[0]) * base if steady else np.arange(len(times)) / rate
     timed = len(stamps) - int(np.argmax(stamps[::-1] != _NO_TIME))  # the last frames come without a time

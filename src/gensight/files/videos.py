@@ -25,6 +25,8 @@ VIDEO_SUFFIXES = frozenset(
                    "ogv", "h264", "hevc")
 )  # fmt: skip
 
+_TICK = Fraction(1, 90_000)  # seconds, in which times of frames are written
+
 
 class Video:
     """A video file, indexed by its frames' times; made by `open_video`. Frame i by index is frame i in order.
@@ -236,17 +238,29 @@ class VideoWriter:
                 raise DataError("a video needs at least one frame, and none was written", where=self.path)
             self._container.mux(self._stream.encode())
 
-    def write(self, image: Array) -> None:
-        """Appends one frame, uint8 RGB (height, width, 3); all frames have the first one's size."""
+    def write(self, image: Array, seconds: float | None = None) -> None:
+        """Appends one frame, uint8 RGB (height, width, 3); all frames have the first one's size.
+
+        Args:
+            image: The frame.
+            seconds: When it is shown, after the frame before it (`Video.seconds` of a source); None for all frames:
+                the rate decides.
+        """
         height, width, _ = image.shape
         if self._stream is None:
             self._size = (height, width)
-            self._stream = self._container.add_stream("h264", rate=self.rate, options={"crf": str(self.quality)})
+            options = {"crf": str(self.quality)} | ({"bf": "0"} if seconds is not None else {})  # times as written
+            self._stream = self._container.add_stream("h264", rate=self.rate, options=options)
             self._stream.pix_fmt = "yuv420p"
             self._stream.height, self._stream.width = height + height % 2, width + width % 2
+            if seconds is not None:
+                self._stream.codec_context.time_base = _TICK
         assert self._size == (height, width), f"frames of one video have one size: {self._size}, {(height, width)}"
         image = np.ascontiguousarray(np.pad(image, ((0, height % 2), (0, width % 2), (0, 0))))
-        self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+        if seconds is not None:
+            frame.pts, frame.time_base = round(seconds / _TICK), _TICK
+        self._container.mux(self._stream.encode(frame))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
