@@ -210,7 +210,7 @@ def test_the_display_matrix_is_applied(turn, tmp_path):
 CUT = ["mjpeg.avi", "mpeg4.avi", "h264-b.mkv", "vp9.webm", "h264-b.m2ts", "mpeg2-b.mpg", "wmv2.wmv", "fast.mp4"]
 
 
-@pytest.mark.parametrize("share", [0.6, 0.7, 0.8])
+@pytest.mark.parametrize("share", [0.7, 0.75, 0.8])
 @pytest.mark.parametrize("name", CUT)
 def test_a_cut_file_gives_its_whole_frames_and_a_note(name, share, tmp_path):
     if name == "fast.mp4":
