@@ -1,5 +1,6 @@
 """Errors that a user can act on: what is wrong, where, the valid choices, and what to do next."""
 
+import errno
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -71,6 +72,18 @@ class RunError(UserError):
 
 class ResourceError(UserError):
     """The machine lacks something: disk, memory, a device, an optional package."""
+
+
+def resource_error(error: OSError, where: str | Path | None = None) -> ResourceError | None:
+    """What a full disk or a missing permission to write means to a user; None for any other error."""
+    where = error.filename if where is None else where
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ResourceError("the disk is full", where=where, hint="free some space, or write to another disk")
+    if error.errno == errno.ENAMETOOLONG:
+        return ResourceError("the file's name is too long for this disk", where=where, hint="choose a shorter name")
+    if where and (isinstance(error, PermissionError) or error.errno == errno.EROFS):
+        return ResourceError("no permission to write here", where=where, hint="choose a folder that you may write to")
+    return None
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:

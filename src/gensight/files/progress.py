@@ -1,5 +1,6 @@
 """A progress line with rate and time left, on standard error."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -43,6 +44,8 @@ class ProgressLine:
         text += f" {self.unit}{'  ' + note if note else ''}  {rate:.1f}/s"
         if self.total and rate > 0:
             text += f"  {clock((self.total - done) / rate)} left"
+        if self._terminal:  # a longer line would wrap, and leave a row behind at each update
+            text = text[: max(1, shutil.get_terminal_size().columns - 1)]
         sys.stderr.write(f"\r\x1b[2K{text}" if self._terminal else f"{text}\n")
         sys.stderr.flush()
         self._open = self._terminal

@@ -16,6 +16,7 @@ import numpy as np
 
 from gensight.errors import BrokenImageError, DataError
 from gensight.files.atomic import atomic_path
+from gensight.files.images import image_size, page_seconds, read_image
 from gensight.files.video_index import BROKEN, UNREADABLE, decoded, index_video, open_container, orient
 from gensight.samples import Array, Size
 
@@ -179,6 +180,37 @@ class _Cursor:
             self.container.close()
 
 
+class PageStack(Video):
+    """The pages of a TIFF or GIF as frames; they all have the first one's size."""
+
+    def __init__(self, path: str | Path, seconds: list[float]) -> None:
+        self.path, self.seconds, self.note = Path(path), np.array(seconds), None
+        self.size, self.num_frames = image_size(path), len(seconds)
+        self.rate = Fraction((len(seconds) - 1) / seconds[-1]).limit_denominator(1000)
+
+    def frames_or_errors(
+        self, start: int = 0, stop: int | None = None, step: int = 1
+    ) -> Iterator[tuple[int, Array | BrokenImageError]]:
+        for index in range(self.num_frames)[start:stop:step]:
+            try:
+                yield index, self.frame(index)
+            except BrokenImageError as error:
+                yield index, error
+
+    def frame(self, index: int) -> Array:
+        if not 0 <= index < self.num_frames:
+            raise IndexError(f"page {index} of {self.num_frames} in {self.path}")
+        return read_image(self.path, index)
+
+    def key_frame(self, index: int) -> int:
+        return index
+
+
+def is_video(path: str | Path) -> bool:
+    """Whether a file's name is a video's, or its pages are to be read as frames."""
+    return Path(path).suffix.lower() in VIDEO_SUFFIXES or len(page_seconds(path)) > 1
+
+
 def open_video(path: str | Path) -> Video:
     """Opens a video and indexes its frames: from its packets, or, where these don't state the frames' times (H.264 with
     B-frames or Xvid in avi, bare streams), from one full decode, which is kept in the cache.
@@ -186,12 +218,13 @@ def open_video(path: str | Path) -> Video:
     Raises:
         DataError: The file is missing, empty, not a video, or holds no frame.
     """
-    return Video(path)
+    seconds = page_seconds(path)
+    return Video(path) if len(seconds) == 1 else PageStack(path, seconds)
 
 
 @lru_cache(maxsize=4)
 def _shared_video(path: Path, changed: int, process: int) -> Video:
-    return Video(path)
+    return open_video(path)
 
 
 def read_frame(path: str | Path, index: int) -> Array:
