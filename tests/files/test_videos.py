@@ -19,7 +19,6 @@ from tests.files.clips import (
     UNEVEN,
     Clip,
     number_of,
-    picture,
     set_matrix,
     write_clip,
     write_packed,
@@ -259,16 +258,6 @@ def test_a_broken_frame_is_named_and_the_others_are_read(tmp_path):
             assert number_of(video.frame(index)) == index
     with pytest.raises(BrokenImageError):
         list(video.frames())
-
-
-def test_frames_are_written_at_their_times(tmp_path):
-    seconds = np.array(UNEVEN) / RATE
-    with VideoWriter(tmp_path / "a.mp4", rate=30) as writer:
-        for number in range(NUM_FRAMES):
-            writer.write(picture(number), float(seconds[number]))
-    video = open_video(tmp_path / "a.mp4")
-    assert [number_of(frame) for frame in video.frames()] == list(range(NUM_FRAMES))
-    np.testing.assert_allclose(video.seconds, seconds, atol=1e-4)
 
 
 def test_what_is_no_regular_file_is_refused(tmp_path):

@@ -61,5 +61,5 @@ def _parse(text: str) -> ImageRules:
             raise ConfigError(f"`{value}` is no number of pixels", where=f"{VARIABLE}, {name}", hint=_EXAMPLE)
     rules = ImageRules(**values)  # type: ignore[arg-type]
     if "max_pixels" in values:
-        Image.MAX_IMAGE_PIXELS = rules.max_pixels  # Pillow refuses twice as many; the rule's own limit is checked, too
+        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, rules.max_pixels)  # the rule itself is checked, too
     return rules

@@ -33,13 +33,13 @@ _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, KeyErro
 _BROKEN = "is the file truncated, or something else than an image? Replace or remove it"
 
 
-def read_image(source: Source, page: int = 0) -> Array:
+def read_image(source: Source, page: int | None = None) -> Array:
     """Reads an image file.
 
     - EXIF orientation is applied; grey, palette and CMYK images become RGB.
     - 16-bit pixels are scaled to 8 bits, white being 65,535; floating-point pixels are shares of white, in [0, 1].
     - Transparency is laid over white. Where it is the same everywhere it says nothing, and the colours are kept.
-    - Of a file with several pages one is read.
+    - Of a file with several pages `page` is read, or the first.
 
     `GENSIGHT_IMAGES` has other rules (`ImageRules`). A FileWarning says where an image may not be what its owner
     expects: one page of several, nearly black, colours that were hidden.
@@ -54,9 +54,9 @@ def read_image(source: Source, page: int = 0) -> Array:
         try:
             orientation = _orientation(image, source)
             if getattr(image, "is_animated", False) and image.format in PAGED:
-                if page or image_rules().pages == "all":
+                if page is not None:
                     image.seek(page)
-                else:
+                elif image_rules().pages != "all":
                     _warn(f"only the first page is read; {VARIABLE}=pages=all reads each as a frame", source)
             array = _to_rgb(image, source)
         except _UNREADABLE as error:
@@ -67,17 +67,24 @@ def read_image(source: Source, page: int = 0) -> Array:
     return np.ascontiguousarray(_turn(array, orientation))
 
 
-def page_seconds(source: str | Path) -> list[float]:
+def page_seconds(source: str | Path, all_pages: bool | None = None) -> list[float]:
     """When each page of a file is shown, after the first; one page where it has no others, or they are not to be read.
 
     Smaller copies of the first page are not counted. Pages without times follow each other at 10 per second.
+
+    Args:
+        source: The file.
+        all_pages: Whether they are to be read; None: as `ImageRules` have it.
     """
-    if image_rules().pages != "all" or Path(source).suffix.lower() not in PAGE_SUFFIXES:
+    wanted = image_rules().pages == "all" if all_pages is None else all_pages
+    if not wanted or Path(source).suffix.lower() not in PAGE_SUFFIXES:
         return [0.0]
     with _open(source) as image:
         size, times = image.size, [0.0]
         try:
             while image.format in PAGED:
+                if image.format == "WEBP":
+                    image.load()  # states the duration
                 shown = image.info.get("duration") or 100  # milliseconds
                 image.seek(len(times))
                 if image.size != size:

@@ -26,8 +26,6 @@ VIDEO_SUFFIXES = frozenset(
                    "ogv", "h264", "hevc")
 )  # fmt: skip
 
-_TICK = Fraction(1, 90_000)  # seconds, in which times of frames are written
-
 
 class Video:
     """A video file, indexed by its frames' times; made by `open_video`. Frame i by index is frame i in order.
@@ -211,6 +209,11 @@ def is_video(path: str | Path) -> bool:
     return Path(path).suffix.lower() in VIDEO_SUFFIXES or len(page_seconds(path)) > 1
 
 
+def frame_key(name: str, number: int) -> str:
+    """How a frame of a video, or a page of an image file, is called: `video.mp4#000012`."""
+    return f"{name}#{number:06d}"
+
+
 def open_video(path: str | Path) -> Video:
     """Opens a video and indexes its frames: from its packets, or, where these don't state the frames' times (H.264 with
     B-frames or Xvid in avi, bare streams), from one full decode, which is kept in the cache.
@@ -218,7 +221,7 @@ def open_video(path: str | Path) -> Video:
     Raises:
         DataError: The file is missing, empty, not a video, or holds no frame.
     """
-    seconds = page_seconds(path)
+    seconds = page_seconds(path, all_pages=True)
     return Video(path) if len(seconds) == 1 else PageStack(path, seconds)
 
 
@@ -271,29 +274,17 @@ class VideoWriter:
                 raise DataError("a video needs at least one frame, and none was written", where=self.path)
             self._container.mux(self._stream.encode())
 
-    def write(self, image: Array, seconds: float | None = None) -> None:
-        """Appends one frame, uint8 RGB (height, width, 3); all frames have the first one's size.
-
-        Args:
-            image: The frame.
-            seconds: When it is shown, after the frame before it (`Video.seconds` of a source); None for all frames:
-                the rate decides.
-        """
+    def write(self, image: Array) -> None:
+        """Appends one frame, uint8 RGB (height, width, 3); all frames have the first one's size."""
         height, width, _ = image.shape
         if self._stream is None:
             self._size = (height, width)
-            options = {"crf": str(self.quality)} | ({"bf": "0"} if seconds is not None else {})  # times as written
-            self._stream = self._container.add_stream("h264", rate=self.rate, options=options)
+            self._stream = self._container.add_stream("h264", rate=self.rate, options={"crf": str(self.quality)})
             self._stream.pix_fmt = "yuv420p"
             self._stream.height, self._stream.width = height + height % 2, width + width % 2
-            if seconds is not None:
-                self._stream.codec_context.time_base = _TICK
         assert self._size == (height, width), f"frames of one video have one size: {self._size}, {(height, width)}"
         image = np.ascontiguousarray(np.pad(image, ((0, height % 2), (0, width % 2), (0, 0))))
-        frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-        if seconds is not None:
-            frame.pts, frame.time_base = round(seconds / _TICK), _TICK
-        self._container.mux(self._stream.encode(frame))
+        self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -15,7 +15,7 @@ from gensight.errors import DataError
 from gensight.files.atomic import read_json
 from gensight.files.clips import frame_times
 from gensight.files.images import IMAGE_SUFFIXES, image_size, read_image
-from gensight.files.videos import VIDEO_SUFFIXES, open_video
+from gensight.files.videos import VIDEO_SUFFIXES, is_video, open_video
 from gensight.prediction.pixels import rgb_pixels
 from gensight.readers.base import Reader
 from gensight.readers.footage.recordings import has_images, video_files
@@ -208,7 +208,7 @@ def open_source(path: Path) -> PredictionSource:
     if not path.is_file():
         raise DataError("there is no such image, folder or video", where=path)
     suffix = path.suffix.lower()
-    if suffix in VIDEO_SUFFIXES:
+    if is_video(path):
         video = VideoReader(path)
         return PredictionSource(path, len(video), float(open_video(path).rate), video)
     if suffix in IMAGE_SUFFIXES:

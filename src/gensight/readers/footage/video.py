@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from gensight.errors import BrokenImageError, DataError
-from gensight.files.videos import open_video, read_frame
+from gensight.files.videos import frame_key, open_video, read_frame
 from gensight.readers.base import Reader
 from gensight.readers.shared.checking import Finding, Summary, check_samples
 from gensight.samples import Array, Sample
@@ -49,7 +49,7 @@ class VideoReader(Reader):
             yield Sample(self._key(number), self.size, partial(_pixels, frame), group=self.path.name)
 
     def _key(self, number: int) -> str:
-        return f"{self.path.name}#{number:06d}"
+        return frame_key(self.path.name, number)
 
     def group(self, index: int) -> str:
         return self.path.name

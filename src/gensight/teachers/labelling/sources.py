@@ -5,20 +5,20 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
 from gensight.errors import DataError
 from gensight.files.hashing import file_hash, value_hash
-from gensight.files.images import image_size, read_image
 from gensight.prediction.sources import open_source as open_single
 from gensight.readers.annotated.reader import AnnotatedReader, is_annotated, read_description
 from gensight.readers.base import Reader
 from gensight.readers.footage.recordings import video_files
 from gensight.readers.footage.video import VideoReader
 from gensight.readers.images.folder import FolderReader
+from gensight.readers.shared.listings import image_sample
 from gensight.samples import Sample
 
 Kind = Literal["images", "frames", "video", "videos", "data", "copies"]
@@ -69,21 +69,24 @@ class LabellingSource(ABC):
 
 
 class ImageFiles(LabellingSource):
-    """Image files below a folder; with `frames` each folder of them is a video."""
+    """Image files below a folder, or one of them; with `frames` each folder of them is a video."""
 
-    def __init__(self, root: Path, keys: Sequence[str], frames: bool = False, single: bool = False) -> None:
-        self.kind, self.folder = "frames" if frames else "images", root
-        self.root, self.keys = root, list(keys)
-        self.groups = [Path(key).parent.as_posix() for key in keys] if frames else self.keys
+    def __init__(self, root: Path, reader: FolderReader | str, frames: bool = False) -> None:
+        single = isinstance(reader, str)
+        self.kind, self.folder, self.root = "frames" if frames else "images", root, root
+        self.reader, self.keys = (None, [reader]) if single else (reader, reader.groups)
+        self.groups = [Path(key).parent.as_posix() for key in self.keys] if frames else self.keys
         self.settings = {"file": self.keys[0]} if single else {}
 
     def sample(self, index: int) -> Sample:
-        path = self.folder / self.keys[index]
-        read = partial(read_image, path)
-        return Sample(self.keys[index], image_size(path), read, group=self.groups[index], path=str(path))
+        key = self.keys[index]
+        sample = image_sample(key, self.folder / key) if self.reader is None else self.reader.sample(index)
+        return replace(sample, group=self.groups[index])
 
     def place(self, index: int) -> ImageLocation:
-        return ImageLocation(self.folder / self.keys[index])
+        return ImageLocation(
+            *((self.folder / self.keys[index],) if self.reader is None else self.reader.location(index))
+        )
 
 
 class _Joined(LabellingSource):
@@ -186,14 +189,14 @@ def open_source(path: Path, frames: bool = False, step: int = 1) -> LabellingSou
         return _reopened(path)
     if path.is_dir():
         try:
-            return ImageFiles(path, FolderReader(path).groups, frames)
+            return ImageFiles(path, FolderReader(path), frames)
         except DataError:
             if not (videos := video_files(path)):
                 raise
         return VideoFiles(path, [VideoReader(video, step) for video in videos], step, single=False)
     if open_single(path).frame_rate is not None:
         return VideoFiles(path.parent, [VideoReader(path, step)], step, single=True)
-    return ImageFiles(path.parent, [path.name], single=True)
+    return ImageFiles(path.parent, path.name)
 
 
 def _reopened(folder: Path) -> LabellingSource:
