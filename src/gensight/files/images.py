@@ -106,6 +106,12 @@ def image_size(source: Source) -> Size:
         return (width, height) if _orientation(image, source) >= 5 else (height, width)
 
 
+def is_turned(source: Source) -> bool:
+    """Whether the EXIF orientation changes the image, by turning or mirroring it, and is applied."""
+    with _open(source) as image:
+        return _orientation(image, source) != 1
+
+
 def write_image(path: str | Path, array: Array) -> None:
     """Writes uint8 RGB (height, width, 3) or grey (height, width) atomically, in the format that the suffix names.
 

@@ -1,5 +1,6 @@
 """Which frames a video file holds: their times, and the packets from which decoding can begin."""
 
+import warnings
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,7 +14,7 @@ from typing import Any
 import av
 import numpy as np
 
-from gensight.errors import DataError
+from gensight.errors import DataError, FileWarning
 from gensight.files.columns import cache_folder, read_columns, write_columns
 from gensight.files.hashing import value_hash
 from gensight.samples import Array, Size
@@ -108,6 +109,13 @@ def index_video(path: Path) -> FrameIndex:
 
 @lru_cache(maxsize=32)
 def _index(path: Path, changed: int, num_bytes: int) -> FrameIndex:
+    index = _build(path, changed, num_bytes)
+    if index.note is not None:
+        warnings.warn(FileWarning(index.note, path), stacklevel=2)
+    return index
+
+
+def _build(path: Path, changed: int, num_bytes: int) -> FrameIndex:
     with open_container(path) as container:
         packets = _packets(path, container)
     with open_container(path) as container:

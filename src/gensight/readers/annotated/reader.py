@@ -13,6 +13,7 @@ import numpy as np
 from gensight.errors import DataError
 from gensight.files.atomic import read_json
 from gensight.files.images import read_image
+from gensight.files.strangers import decode_json
 from gensight.files.videos import read_frame
 from gensight.readers.annotated.labels import Entry, entry_files, merge_labels, skeleton_from_json
 from gensight.readers.annotated.writer import DESCRIPTION, FORMAT, OWN, VERSION
@@ -51,7 +52,7 @@ def is_described(root: str | Path) -> bool:
     if not path.is_file():
         return False
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Description).format == FORMAT
+        return decode_json(path.read_bytes(), _Description).format == FORMAT
     except msgspec.ValidationError:
         return False
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -19,6 +19,7 @@ from gensight.errors import DataError
 from gensight.files.atomic import read_json
 from gensight.files.images import read_image
 from gensight.files.stored import Stored, tar_members
+from gensight.files.strangers import decode_json
 from gensight.readers.base import Reader
 from gensight.readers.shared.class_maps import BACKGROUND, SEGMENTATION, ClassMap
 from gensight.readers.voc.xml import VocFlags
@@ -308,7 +309,7 @@ def joined_synonyms(synonyms: Iterable[Mapping[str, tuple[str, ...]]]) -> dict[s
 def read_record(stored: Stored) -> Record:
     """A pair's record. Raises DataError for anything else."""
     try:
-        record = msgspec.json.decode(stored.read(), type=Record)
+        record = decode_json(stored.read(), Record)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise DataError(f"no record of a pair: {error}", where=str(stored), hint=_BUILD_AGAIN) from error
     if min(*record.size, *record.image_size) < 1:
