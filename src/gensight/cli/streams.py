@@ -1,6 +1,7 @@
 """What is printed: characters that a stream can't show, and notes on files, once each."""
 
 import codecs
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -15,7 +16,14 @@ _HANDLER = "gensight.replace"
 
 
 def prepare_streams() -> None:
-    """What a stream can't show is replaced, names keep their bytes, and each kind of note on files is printed once."""
+    """What a stream can't show is replaced, names keep their bytes, and each kind of note on files is printed once.
+
+    In a locale whose file names are ASCII, Python starts again with UTF-8: otherwise it can't write every name.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.environ.setdefault("PYTHONIOENCODING", sys.stdout.encoding if sys.stdout else "utf-8")
+        os.execv(sys.executable, sys.orig_argv)
     codecs.register_error(_HANDLER, _replace)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

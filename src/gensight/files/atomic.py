@@ -1,6 +1,7 @@
 """Atomic writes: whatever happens, a file is either the old one or the whole new one. And JSON, which is written so."""
 
 import errno
+import hashlib
 import json
 import math
 import os
@@ -101,9 +102,30 @@ def write_text(path: str | Path, text: str) -> None:
     write_bytes(path, readable(text).encode())
 
 
+def fitting_name(name: str, room: int = 255) -> str:
+    """A file's name of at most `room` bytes: a longer one keeps its beginning and its end, around a hash of it all."""
+    data = os.fsencode(name)
+    if len(data) <= room:
+        return name
+    middle = f"~{hashlib.sha256(data).hexdigest()[:12]}~"
+    end = name[-12:]
+    start = name
+    while len(os.fsencode(start + middle + end)) > room:
+        start = start[:-1]
+    return start + middle + end
+
+
 def readable(text: str) -> str:
     """The text with whatever is no Unicode in it, from names of files, as the text of its bytes, or as `\\udcfc`."""
     return _HALVES.sub(lambda match: _decoded(match[0]), text)
+
+
+def named_path(folder: Path, name: str) -> Path:
+    """The file below a folder whose name `readable` wrote."""
+    path = folder / name
+    if "\\udc" in name and not path.exists():
+        path = folder / re.sub(r"\\udc([89a-f][0-9a-f])", lambda match: chr(0xDC00 + int(match[1], 16)), name)
+    return path
 
 
 def _decoded(halves: str) -> str:

@@ -15,7 +15,7 @@ import av
 import numpy as np
 
 from gensight.errors import BrokenImageError, DataError
-from gensight.files.atomic import atomic_path
+from gensight.files.atomic import atomic_path, readable
 from gensight.files.images import image_size, page_seconds, read_image
 from gensight.files.video_index import BROKEN, UNREADABLE, decoded, index_video, open_container, orient
 from gensight.samples import Array, Size
@@ -211,7 +211,7 @@ def is_video(path: str | Path) -> bool:
 
 def frame_key(name: str, number: int) -> str:
     """How a frame of a video, or a page of an image file, is called: `video.mp4#000012`."""
-    return f"{name}#{number:06d}"
+    return f"{readable(name)}#{number:06d}"
 
 
 def open_video(path: str | Path) -> Video:

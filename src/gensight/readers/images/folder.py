@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from gensight.errors import DataError
+from gensight.files.atomic import readable
 from gensight.files.images import IMAGE_SUFFIXES, image_size, page_seconds
 from gensight.files.videos import frame_key, read_frame
 from gensight.readers.base import Reader
@@ -14,7 +15,8 @@ from gensight.samples import Sample
 class FolderReader(Reader):
     """Every image below a folder, sorted by path. Keys are paths relative to it; hidden files are left out.
 
-    Only regular files count. Where all pages of a TIFF or GIF are to be read (`ImageRules`), each is a sample.
+    Only regular files count; bytes of their names that are no text are written as `\\udcfc` in keys. Where all pages of
+    a TIFF or GIF are to be read (`ImageRules`), each is a sample.
 
     Args:
         root: The folder.
@@ -29,12 +31,12 @@ class FolderReader(Reader):
         self.root = Path(root)
         require_folder(self.root, "folder")
         self._keys: list[str] = []
-        self._pages: dict[str, int] = {}  # of keys that are no file's name
+        self._files: list[tuple[Path, int | None]] = []
         for name in sorted(path.relative_to(self.root).as_posix() for path in image_files(self.root)):
-            count = len(page_seconds(self.root / name))
-            keys = [name] if count == 1 else [frame_key(name, page) for page in range(count)]
-            self._keys += keys
-            self._pages |= {} if count == 1 else {key: page for page, key in enumerate(keys)}
+            path, count = self.root / name, len(page_seconds(self.root / name))
+            pages = [None] if count == 1 else range(count)
+            self._files += [(path, page) for page in pages]
+            self._keys += [readable(name if page is None else frame_key(name, page)) for page in pages]
         if not self._keys:
             hint = "name the folder that the images lie in"
             raise DataError("the folder holds no images", where=self.root, choices=sorted(IMAGE_SUFFIXES), hint=hint)
@@ -43,18 +45,14 @@ class FolderReader(Reader):
         return len(self._keys)
 
     def sample(self, index: int) -> Sample:
-        key = self._keys[index]
-        if key not in self._pages:
-            return image_sample(key, self.root / key)
-        name = key.rpartition("#")[0]
-        read = partial(read_frame, self.root / name, self._pages[key])
-        return Sample(key, image_size(self.root / name), read, group=key)
+        path, page = self._files[index]
+        if page is None:
+            return image_sample(self._keys[index], path)
+        return Sample(self._keys[index], image_size(path), partial(read_frame, path, page), group=self._keys[index])
 
     def group(self, index: int) -> str:
         return self._keys[index]
 
     def location(self, index: int) -> tuple[Path, int | None]:
         """A sample's file, and which page of it."""
-        key = self._keys[index]
-        page = self._pages.get(key)
-        return self.root / (key if page is None else key.rpartition("#")[0]), page
+        return self._files[index]
