@@ -75,14 +75,14 @@ class ResourceError(UserError):
 
 
 def resource_error(error: OSError, where: str | Path | None = None) -> ResourceError | None:
-    """What a full disk or a missing permission to write means to a user; None for any other error."""
-    where = error.filename if where is None else where
+    """What a full disk means to a user, and, where `where` was to be written, a missing permission; else None."""
+    place = error.filename if where is None else where
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ResourceError("the disk is full", where=where, hint="free some space, or write to another disk")
+        return ResourceError("the disk is full", where=place, hint="free some space, or write to another disk")
     if error.errno == errno.ENAMETOOLONG:
-        return ResourceError("the file's name is too long for this disk", where=where, hint="choose a shorter name")
-    if where and (isinstance(error, PermissionError) or error.errno == errno.EROFS):
-        return ResourceError("no permission to write here", where=where, hint="choose a folder that you may write to")
+        return ResourceError("the file's name is too long for this disk", where=place, hint="choose a shorter name")
+    if where is not None and (isinstance(error, PermissionError) or error.errno == errno.EROFS):
+        return ResourceError("no permission to write here", where=place, hint="choose a folder that you may write to")
     return None
 
 

@@ -177,3 +177,11 @@ def test_deep_json_is_refused(tmp_path):
     (tmp_path / "a.json").write_text("[" * 3000 + "]" * 3000)
     with pytest.raises(DataError, match="nested too deeply"):
         read_json(tmp_path / "a.json")
+
+
+def test_a_full_disk_in_the_files_of_others_is_named(tmp_path):
+    with pytest.raises(ResourceError, match="the disk is full") as caught, full_disk(tmp_path / "log"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.where == str(tmp_path / "log")
+    with pytest.raises(OSError, match="other"), full_disk(tmp_path / "log"):
+        raise OSError(errno.EIO, "other")

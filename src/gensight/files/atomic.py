@@ -55,6 +55,17 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def full_disk(path: Path) -> Iterator[None]:
+    """Raises ResourceError, naming `path`, where something in the block finds the disk full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise resource_error(error, error.filename or path) or error from error
+
+
 def remove_leftovers(folder: Path) -> int:
     """Removes the temporary files in a folder, and below it, of processes that were killed on this machine; how many.
 
