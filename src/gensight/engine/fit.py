@@ -21,6 +21,7 @@ from gensight.engine.processes import any_process, is_first_process
 from gensight.engine.run_folder import RunFolder
 from gensight.engine.weights import load_checkpoint, load_trained, save_weights
 from gensight.errors import RunError
+from gensight.files.atomic import full_disk
 from gensight.loading.stream import Batches
 from gensight.methods.base import Method, Stage
 
@@ -111,7 +112,7 @@ def fit(
     first_batch, minutes = (0, 0.0) if resume is None else _peek(resume, identity)
     ended = schedule.max_minutes is not None and minutes >= schedule.max_minutes
     if first_batch < optimisation.steps * optimisation.accumulate and not ended:
-        with _quiet(), stop.catching_interrupt():
+        with _quiet(), stop.catching_interrupt(), full_disk(run.log):  # Lightning writes there, too
             trainer = _trainer(run, machine, callbacks)
             stream = batches.from_step(first_batch, machine.num_workers, trainer.global_rank, trainer.world_size)
             trainer.fit(module, stream, ckpt_path=resume, weights_only=True)

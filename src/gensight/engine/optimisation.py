@@ -12,7 +12,7 @@ from gensight.methods.base import Method
 
 RateSchedule = Literal["constant", "cosine", "linear", "constant-then-linear"]
 DECAY_SHARE = 0.3  # of a training under `constant-then-linear`
-OptimiserName = Literal["adamw", "sgd"]
+OptimiserName = Literal["adamw", "adam", "sgd"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Optimisation:
         clip: Global gradient norm, or None.
         accumulate: Batches per optimiser step.
         ema: Decay of the exponential moving average of the trained parameters, or None.
-        optimiser: `adamw`, or `sgd` with momentum.
+        optimiser: `adamw`; `adam`, whose decay is part of the gradient; or `sgd` with momentum.
         momentum: Of SGD.
         betas: Of AdamW.
         fused: Whether AdamW moves all parameters in one kernel, which is faster where they are many and small.
@@ -73,6 +73,8 @@ class Optimisation:
                 return torch.optim.AdamW(
                     rated, betas=self.betas, weight_decay=self.weight_decay, fused=self.fused or None
                 )
+            case "adam":
+                return torch.optim.Adam(rated, betas=self.betas, weight_decay=self.weight_decay)
             case "sgd":
                 return torch.optim.SGD(rated, momentum=self.momentum, weight_decay=self.weight_decay)
 

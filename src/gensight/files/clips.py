@@ -16,25 +16,6 @@ CLOCK = 90_000  # ticks a second, to which times are rounded
 QUALITY = 20  # H.264's constant rate factor
 
 
-def frame_times(path: Path, num_frames: int, rate: float) -> list[float]:
-    """When each frame of a video is shown, in seconds after the first; evenly spaced where the file does not say."""
-    ticks, base = list[int](), 0.0
-    try:
-        with av.open(str(path)) as container:
-            stream: Any = container.streams.video[0]
-            base = float(stream.time_base or 0)
-            for packet in container.demux(stream):
-                time = packet.pts if packet.pts is not None else packet.dts
-                if packet.size and not packet.is_discard and time is not None:
-                    ticks.append(time)
-    except (av.FFmpegError, OSError, ValueError):
-        ticks = []
-    ticks.sort()
-    if not base or len(ticks) != num_frames or len(set(ticks)) < len(ticks):
-        return [index / rate for index in range(num_frames)]
-    return [round((tick - ticks[0]) * base, 6) for tick in ticks]
-
-
 class ClipPart:
     """A stretch of a video: an H.264 mp4 (yuv420p) that `join_parts` puts beside others; a context manager.
 

@@ -1,5 +1,6 @@
 """A progress line with rate and time left, on standard error."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +17,14 @@ def clock(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def _columns() -> int:
+    """Width of the terminal that standard error is; 80 where it does not say."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
 
 
 class ProgressLine:
@@ -45,6 +54,8 @@ class ProgressLine:
         text += f" {self.unit}{'  ' + note if note else ''}  {rate:.1f}/s"
         if self.total and rate > 0:
             text += f"  {clock((self.total - done) / rate)} left"
+        if self._terminal:  # a longer line would wrap, and leave a row behind at each update
+            text = text[: _columns() - 1]
         sys.stderr.write(f"\r\x1b[2K{text}" if self._terminal else f"{text}\n")
         sys.stderr.flush()
         self._open = self._terminal

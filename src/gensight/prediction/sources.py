@@ -11,11 +11,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from gensight.errors import DataError
-from gensight.files.atomic import read_json
-from gensight.files.clips import frame_times
+from gensight.errors import BrokenImageError, DataError
+from gensight.files.atomic import fitting_name, read_json, readable
 from gensight.files.images import IMAGE_SUFFIXES, image_size, read_image
-from gensight.files.videos import VIDEO_SUFFIXES, open_video
+from gensight.files.videos import VIDEO_SUFFIXES, is_video, open_video
 from gensight.prediction.pixels import rgb_pixels
 from gensight.readers.base import Reader
 from gensight.readers.footage.recordings import has_images, video_files
@@ -26,7 +25,7 @@ from gensight.samples import Array, Sample, Size
 T = TypeVar("T")
 Boxes = dict[str, list[tuple[Array, float]]]
 Image = str | Path | Array  # a file, or pixels as `rgb_pixels` takes them
-MOST_FAILURES = 25  # in a row, before a video is skipped to its next key frame
+_ROOM = 200  # bytes of a file's name, so that the rest is left for what is added to it
 GivenBoxes = Array | Sequence[Any] | Mapping[str, Any]  # see `boxes_by_key`
 
 
@@ -41,10 +40,10 @@ class GivenImages(Reader):
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = list(paths)
-        names = [path.name for path in paths]
+        names = [readable(path.name) for path in paths]
         if len(set(names)) < len(names):
             above = os.path.commonpath([path.resolve().parent for path in paths])
-            names = [path.resolve().relative_to(above).as_posix() for path in paths]
+            names = [readable(path.resolve().relative_to(above).as_posix()) for path in paths]
         self.keys = names
 
     def __len__(self) -> int:
@@ -109,7 +108,7 @@ class PredictionSource:
     @cached_property
     def times(self) -> list[float] | None:
         """When each frame of a video is shown, in seconds; None for images."""
-        return None if self.frame_rate is None else frame_times(self.path, self.num_samples, self.frame_rate)
+        return None if self.frame_rate is None else open_video(self.path).seconds.round(6).tolist()
 
     def file_stem(self, index: int) -> str:
         """What the files of one image are named by: its key without the suffix, a frame's number in its video."""
@@ -117,7 +116,8 @@ class PredictionSource:
         if self.frame_rate is not None:
             return key.rpartition("#")[2]
         stem = without_suffix(key)
-        return key if self._stems[stem] > 1 else stem
+        parts = PurePosixPath(key if self._stems[stem] > 1 else stem).parts
+        return "/".join(fitting_name(part, _ROOM) for part in parts)
 
     @cached_property
     def _stems(self) -> Counter[str]:
@@ -150,7 +150,7 @@ class PredictionSource:
             case GivenImages():
                 paths = self.reader.paths
             case _:
-                paths = [self.path / key for key in self.keys]
+                paths = [self.reader.location(index)[0] for index in range(len(self.reader))]
         digest = hashlib.sha256()
         for path in paths:
             found = path.stat() if path.exists() else None
@@ -170,28 +170,14 @@ class _FrameKeys(Sequence[str]):
 
 
 def _read_video(video: VideoReader, span: range) -> Iterator[Reading]:
-    """Frames in order. After one that can't be decoded the video is opened again at the next; where that has failed
-    often, at the next one from which decoding can start."""
-    opened, index, failures = open_video(video.path), span.start, 0
-    while index < span.stop:
-        problem = "the frame is missing"
-        try:
-            for pixels in opened.frames(index, span.stop):
-                key = video._key(index)
-                yield Reading(index, key, video.size, Sample(key, video.size, partial(np.asarray, pixels),
-                                                             group=video.path.name))  # fmt: skip
-                index, failures = index + 1, 0
-        except DataError as error:
-            problem = error.what
-        if index >= span.stop:
-            return
-        failures += 1
-        start = opened.key_frame(index)
-        while index < span.stop:
-            yield Reading(index, video._key(index), video.size, None, problem)
-            index += 1
-            if failures < MOST_FAILURES or (index < span.stop and opened.key_frame(index) != start):
-                break
+    """Frames in order, with a problem in the place of each that can't be decoded."""
+    for index, frame in open_video(video.path).frames_or_errors(span.start, span.stop):
+        key = video._key(index)
+        if isinstance(frame, BrokenImageError):
+            yield Reading(index, key, video.size, None, frame.what)
+        else:
+            read = partial(np.asarray, frame)
+            yield Reading(index, key, video.size, Sample(key, video.size, read, group=video.path.name))
 
 
 def without_suffix(key: str) -> str:
@@ -208,7 +194,7 @@ def open_source(path: Path) -> PredictionSource:
     if not path.is_file():
         raise DataError("there is no such image, folder or video", where=path)
     suffix = path.suffix.lower()
-    if suffix in VIDEO_SUFFIXES:
+    if is_video(path):
         video = VideoReader(path)
         return PredictionSource(path, len(video), float(open_video(path).rate), video)
     if suffix in IMAGE_SUFFIXES:

@@ -8,6 +8,7 @@ unlabelled keypoint; the format has no occlusion, so every labelled keypoint cou
 """
 
 import re
+import reprlib
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 import yaml
 
 from gensight.errors import DataError, did_you_mean
+from gensight.files.strangers import load_yaml
 from gensight.readers.base import Reader
 from gensight.readers.deeplabcut.tables import SINGLE, Column, LabelTable, is_label_table, read_table
 from gensight.readers.shared.checking import Finding
@@ -219,14 +221,14 @@ def read_config(path: Path, findings: list[Finding]) -> Mapping[str, Any]:
     except UnicodeDecodeError:
         text = data.decode("cp1252", errors="replace")
     try:
-        config = yaml.safe_load(text)
+        config = load_yaml(text)
     except yaml.YAMLError as error:
         blocks = {block.partition(":")[0].strip(): block for block in _BLOCK.split(text)}
         try:
             config = {}
             for key in _KEYS:
                 if key in blocks:
-                    config |= yaml.safe_load(blocks[key])
+                    config |= load_yaml(blocks[key])
         except (yaml.YAMLError, TypeError, ValueError) as damage:
             raise DataError(f"not valid YAML: {' '.join(str(damage).split())}", where=path) from error
         if not config.keys() & {"bodyparts", "multianimalbodyparts"}:
@@ -274,7 +276,7 @@ def _subjects(
 def _names(config: Mapping[str, Any], key: str, path: Path) -> tuple[str, ...]:
     value = config.get(key)
     if not isinstance(value, list) or not value:
-        raise DataError(f"`{key}` must be a list of names, got {value!r}", where=path)
+        raise DataError(f"`{key}` must be a list of names, got {reprlib.repr(value)}", where=path)
     names = tuple(str(name) for name in value)
     if len(set(names)) < len(names):
         raise DataError(f"`{key}` names one thing twice: {', '.join(names)}", where=path)

@@ -19,6 +19,7 @@ from gensight.errors import DataError
 from gensight.files.atomic import read_json
 from gensight.files.images import read_image
 from gensight.files.stored import Stored, tar_members
+from gensight.files.strangers import decode_json
 from gensight.instructions.grammar import RESTORATIONS
 from gensight.readers.base import Reader
 from gensight.readers.images.image_pairs import RESTORED
@@ -318,7 +319,7 @@ def joined_synonyms(synonyms: Iterable[Mapping[str, tuple[str, ...]]]) -> dict[s
 def read_record(stored: Stored) -> Record:
     """A pair's record. Raises DataError for anything else."""
     try:
-        record = msgspec.json.decode(stored.read(), type=Record)
+        record = decode_json(stored.read(), Record)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise DataError(f"no record of a pair: {error}", where=str(stored), hint=_BUILD_AGAIN) from error
     if min(*record.size, *record.image_size) < 1:

@@ -62,12 +62,23 @@ def folder_names(folder: Path) -> list[str]:
         return sorted(entry.name for entry in entries if not entry.name.startswith("."))
 
 
+def image_files(root: Path) -> list[Path]:
+    """Every image below a folder, without hidden ones. What is no regular file is none: a folder or pipe `x.jpg`."""
+    return [
+        path
+        for path in root.rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(root).parts)
+        and path.is_file()
+    ]
+
+
 def files_by_stem(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> dict[str, str]:
     """Name without suffix -> file name, of a folder's files of some kinds, in order. The folder is listed once."""
     found: dict[str, str] = {}
     for name in folder_names(folder):
         stem, dot, suffix = name.rpartition(".")
-        if dot and f".{suffix.lower()}" in suffixes:
+        if dot and f".{suffix.lower()}" in suffixes and (folder / name).is_file():
             found.setdefault(stem, name)
     return found
 
@@ -186,7 +197,7 @@ def _file_names(folder: Path) -> set[str]:
     if not folder.is_dir():
         return set()
     with os.scandir(folder) as entries:
-        return {entry.name for entry in entries}
+        return {entry.name for entry in entries if entry.is_file()}
 
 
 def read_sized(path: Path, size: Size, source: Path) -> Array:
