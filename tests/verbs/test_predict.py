@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -331,7 +332,8 @@ def test_a_prediction_that_is_killed_often_ends_in_the_same_files(run: Path, tmp
         while len(codes) < NUM_KILLS and (not codes or codes[-1]):
             child = begin(out)
             time.sleep(chance.uniform(0, 2 * seconds / NUM_KILLS))
-            os.kill(child, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(child, signal.SIGKILL)
             codes.append(int(server.stdout.readline()))
         kills = sum(code == signal.SIGKILL for code in codes)
         begin(out)

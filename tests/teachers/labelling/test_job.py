@@ -129,7 +129,7 @@ class TestResuming:
             return write(file, data)
 
         with monkeypatch.context() as patched:
-            patched.setattr("gensight.teachers.labelling.shards.os.write", full)
+            patched.setattr("gensight.files.shards.os.write", full)
             with pytest.raises(ResourceError, match=r"the disk is full.*\n.*\n.*resumes where it stopped"):
                 job(images, tmp_path / "out")
         second = QuickTeacher()
@@ -205,7 +205,7 @@ class TestShards:
         with pytest.raises(Killed):
             job(images, tmp_path / "out", QuickTeacher(kill_after=3))
         [work] = (tmp_path / "out" / "work").rglob("*.jsonl")
-        with WorkFile(work), pytest.raises(ConfigError, match="another process is labelling this part"):
+        with WorkFile(work), pytest.raises(ConfigError, match="another process is doing this part"):
             job(images, tmp_path / "out")
 
     def test_another_teacher_at_work_keeps_its_files(self, images, tmp_path):
