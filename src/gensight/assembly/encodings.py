@@ -1,6 +1,7 @@
 """The encoding of a recipe, and the skeleton and the class names that it needs."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import assert_never
 
 from gensight.assembly.readers import build_readers
@@ -62,7 +63,7 @@ def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:
     if len(set(names)) > 1:
         raise ConfigError(f"the parts of the encoding name different skeletons: {', '.join(names)}", where="encoding")
     if names[0] != "data":
-        return named_skeleton(names[0])
+        return _with_sigmas(named_skeleton(names[0]), config)
     if reader.skeleton is None:
         raise ConfigError(
             f"the data set ({config.data.kind}) has no keypoints of its own",
@@ -70,7 +71,22 @@ def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:
             choices=NAMED,
             hint="name a skeleton, or data that has keypoints",
         )
-    return reader.skeleton
+    return _with_sigmas(reader.skeleton, config)
+
+
+def _with_sigmas(skeleton: Skeleton, config: RunConfig) -> Skeleton:
+    """With the recipe's own fall-offs, which the run's card then keeps."""
+    given = config.evaluation.sigmas
+    if given is None:
+        return skeleton
+    sigmas = (given,) * len(skeleton) if isinstance(given, float) else given
+    if len(sigmas) != len(skeleton):
+        raise ConfigError(
+            f"{len(sigmas)} sigmas for the {len(skeleton)} keypoints of `{skeleton.name}`",
+            where="evaluation.sigmas",
+            hint=f"give one number, or one for each of {', '.join(skeleton.keypoints)}",
+        )
+    return replace(skeleton, sigmas=sigmas)
 
 
 def build_encoding(config: RunConfig, skeleton: Skeleton | None, calibration: Calibration = UNCALIBRATED) -> Encoding:

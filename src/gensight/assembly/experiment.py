@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gensight.assembly.encodings import build_encoding, build_skeleton, resolve_vocabulary
+from gensight.assembly.metrics import build_metrics
 from gensight.assembly.readers import Splits, build_readers
 from gensight.assembly.views import build_augmentation, build_policy
 from gensight.config.encodings import parts_of
@@ -52,6 +53,7 @@ class Experiment:
             splits = splits.map(with_labels)
         skeleton = build_skeleton(config, splits.train)
         encoding = build_encoding(config, skeleton, calibration)
+        build_metrics(config, skeleton)  # what can't be scored is refused before the training
         return cls(config, splits, skeleton, encoding, build_policy(config))
 
     def with_config(self, config: RunConfig) -> "Experiment":

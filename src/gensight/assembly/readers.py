@@ -39,6 +39,15 @@ from gensight.readers.video_attention_target import VideoAttentionTargetReader, 
 from gensight.readers.voc.reader import VocReader
 
 
+_UNDIVIDED = {"split": OrderSplit(train=1, validation=0, test=0), "validation_share": 0.0, "test_share": 0.0,
+              "num_labels": None, "num_test": None}  # fmt: skip
+
+
+def undivided(data: Data) -> Data:
+    """The same data without shares taken from training, which few images could not give."""
+    return data.model_copy(update={key: value for key, value in _UNDIVIDED.items() if key in type(data).model_fields})
+
+
 @dataclass(frozen=True)
 class Splits:
     """The parts of a data set. `validation` and `test` are None where a recipe gives them no samples."""

@@ -15,6 +15,7 @@ from gensight.engine.module import MethodModule
 from gensight.files.progress import clock
 from gensight.loading.stream import CaseBatches
 from gensight.methods.loss import total_loss
+from gensight.readers.shared.label_counts import LabelCounts
 
 NUM_STEPS = 4
 
@@ -50,6 +51,8 @@ class DryRun:
         lines = [f"data        {config.data.kind}: {sizes} samples; {self.num_items} training items"]
         if skeleton is not None:
             lines.append(f"keypoints   {skeleton.name}: {len(skeleton)}")
+            warnings = LabelCounts.of_samples(splits.train).warnings() if config.data.kind != "puppets" else ()
+            lines += [f"warning     {what} ({where})" for what, where in warnings]
         seconds, training = self.seconds_per_step, config.training
         return "\n".join([
             *lines,
