@@ -38,7 +38,6 @@ from gensight.readers.splits import Subset
 from gensight.readers.video_attention_target import VideoAttentionTargetReader, show_names
 from gensight.readers.voc.reader import VocReader
 
-
 _UNDIVIDED = {"split": OrderSplit(train=1, validation=0, test=0), "validation_share": 0.0, "test_share": 0.0,
               "num_labels": None, "num_test": None}  # fmt: skip
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gensight.errors import ConfigError
+from gensight.prediction.detection.box_files import fit_boxes
 from gensight.prediction.detection.finder import BoxFinder
 from gensight.prediction.jobs import plan_jobs, write_predictions
 from gensight.prediction.request import request_kind
@@ -53,7 +54,7 @@ def predict(
         raise ConfigError("boxes come from a file or from a detector, not from both", where="--boxes, --detector")
     opened = open_source(Path(source))
     runs = [TrainedRun.load(one, device) for one in (run, *also)]
-    known = None if boxes is None else read_boxes(Path(boxes))
+    known = None if boxes is None else fit_boxes(read_boxes(Path(boxes)), Path(boxes), [opened])
     folder = runs[0].folder.root / "predict" / opened.path.stem if out is None else Path(out)
     with_boxes = known is not None or detector is not None
     jobs = plan_jobs(runs, folder, with_boxes, opened.frame_rate is not None, smooth)

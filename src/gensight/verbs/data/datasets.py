@@ -22,9 +22,9 @@ from gensight.readers.goo import annotations as goo_files
 from gensight.readers.goo.reader import write_goo
 from gensight.readers.puppets import PuppetsReader
 from gensight.readers.rgbd.writer import write_rgbd
-from gensight.readers.spair.writer import write_spair
 from gensight.readers.shared.checking import Finding
 from gensight.readers.shared.label_counts import LabelCounts
+from gensight.readers.spair.writer import write_spair
 from gensight.readers.splits import EmptySplitError, Subset
 from gensight.readers.video_attention_target import write_video_attention_target
 from gensight.readers.voc import to_coco as voc_to_coco_files
