@@ -9,6 +9,7 @@ from gensight.config import data as sections
 from gensight.config.data import BlocksSplit, Data, ListsSplit, OrderSplit, SeedSplit, Split, VideosSplit
 from gensight.config.data.stored import OfficialLists
 from gensight.diffusion.noise import mix
+from gensight.errors import DataError
 from gensight.readers import splits
 from gensight.readers.ade20k import Ade20kReader, SceneParsingReader
 from gensight.readers.annotated.reader import AnnotatedReader
@@ -73,6 +74,11 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
         data: The section.
         truths: The ground truth to render for synthetic scenes; data on disk gives all that it has.
     """
+    for key in ("root", "path"):
+        place = getattr(data, key, None)
+        if place is not None and not place.exists():
+            hint = f"if the data have moved, add where they lie now: data.{key}=PATH"
+            raise DataError("the data are not there: no such file or folder", where=place, hint=hint)
     match data:
         case sections.PuppetsData():
             return _puppets(data, truths)
