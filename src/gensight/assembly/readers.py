@@ -208,7 +208,7 @@ def _deeplabcut(data: sections.DeepLabCutData) -> Splits:
 
 
 def _davis(data: sections.DavisData) -> Splits:
-    opened = partial(DavisReader, data.root, year=data.year)
+    opened = partial(DavisReader, data.root, year=data.year, missing=data.missing)
     if not isinstance(data.split, ListsSplit):
         reader = opened()
         return _subsets(reader, *_divide(reader, data.split))
