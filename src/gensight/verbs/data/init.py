@@ -89,7 +89,7 @@ def _seen(found: Survey) -> tuple[str, ...]:
             f"{len(found.keypoints)} keypoints ({_some(found.keypoints)}) of {subjects} per image, "
             f"about {height:.0f} x {width:.0f} px each"
         )
-    return tuple(lines)
+    return (*lines, *found.notes)
 
 
 def _some(names: tuple[str, ...]) -> str:

@@ -18,6 +18,7 @@ from gensight.files.videos import VIDEO_SUFFIXES
 from gensight.geometry import points_box
 from gensight.readers.annotated.reader import is_described
 from gensight.readers.base import Reader
+from gensight.readers.shared.label_counts import LabelCounts
 from gensight.samples import Instance, Size
 
 NUM_LOOKED_AT = 200
@@ -38,6 +39,7 @@ class Survey:
         keypoints: Names of the keypoints; empty without labels.
         mirrored: Whether some keypoints are left-right pairs.
         groups: Videos or other groups that the images belong to, where they are fewer than the images.
+        notes: What is odd about the labels, one line each.
     """
 
     data: Data
@@ -48,6 +50,7 @@ class Survey:
     keypoints: tuple[str, ...] = ()
     mirrored: bool = False
     groups: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def labelled(self) -> bool:
@@ -183,6 +186,7 @@ def _labelled(data: Data) -> Survey:
         skeleton.keypoints,
         any(partner != index for index, partner in enumerate(skeleton.mirror)),
         tuple(groups) if len(groups) < num_images else (),
+        tuple(f"warning: {what} ({where})" for what, where in LabelCounts.of_samples(reader).warnings()),
     )
 
 
