@@ -142,7 +142,7 @@ class RunFolder:
         self.card.unlink(missing_ok=True)
         for folder in self.trained_baselines():
             own = load_recipe(folder.config)
-            limits = {"steps": round(own.training.steps * factor)}
+            limits: dict[str, Any] = {"steps": round(own.training.steps * factor)}
             if own.training.max_minutes is not None:
                 limits["max_minutes"] = config.training.max_minutes
             longer = own.model_copy(update={"training": own.training.model_copy(update=limits)})

@@ -25,26 +25,30 @@ class _Place:
 
     Attributes:
         key: Of its sample.
-        path: As a file, or a frame of one.
-        reader, index: Where its size stands.
+        folder: That the key is a path from, where the sample has no file of its own.
+        reader, index: Where its sample stands.
     """
 
     key: str
-    path: str
+    folder: Path
     reader: Reader | Sequence[Sample]
     index: int
 
     @property
-    def size(self) -> Size | None:
+    def sample(self) -> Sample | None:
         """None where the image can't be read."""
         try:
-            return self.reader[self.index].size
+            return self.reader[self.index]
         except DataError:
             return None
 
     def fits(self, name: str) -> bool:
         """Whether this is the image of a name: its key, the key's last part, or the end of its path."""
-        return name in (self.key, PurePosixPath(self.key).name) or ("/" in name and self.path.endswith(f"/{name}"))
+        if name in (self.key, PurePosixPath(self.key).name):
+            return True
+        sample = self.sample if "/" in name else None
+        path = self.folder / self.key if sample is None or sample.path is None else Path(sample.path)
+        return "/" in name and path.resolve().as_posix().endswith(f"/{name}")
 
 
 def fit_boxes(boxes: Boxes, path: Path, sources: Sequence[PredictionSource]) -> Boxes:
@@ -72,7 +76,11 @@ def fit_boxes(boxes: Boxes, path: Path, sources: Sequence[PredictionSource]) -> 
             f"none of the {len(boxes)} names is one of an image that is predicted on, the first {strange[0]}",
             where=path, hint=f"`file_name` is the path from the folder, such as {shown}",
         )  # fmt: skip
-    sized = [(place, place.size, name) for name, places in matched.items() for place in places]
+    sized = [
+        (place, None if (sample := place.sample) is None else sample.size, name)
+        for name, places in matched.items()
+        for place in places
+    ]
     _refuse_other_conventions([(box, size) for _, size, name in sized for box, _ in boxes[name]], path)
     found: Boxes = {}
     unusable = [name for _, size, name in sized for box, _ in boxes[name] if not _usable(box, size)]
@@ -87,15 +95,13 @@ def _places(source: PredictionSource) -> Iterator[_Place]:
     match reader:
         case None:
             sample = next(iter(source.samples()))
-            yield _Place(sample.key, source.path.resolve().as_posix(), [sample], 0)
+            yield _Place(sample.key, source.path.parent, [sample], 0)
         case VideoReader():
             for index in range(len(reader)):
-                key = reader.sample(index).key
-                yield _Place(key, (source.path.resolve().parent / key).as_posix(), reader, index)
+                yield _Place(reader.sample(index).key, source.path.parent, reader, index)
         case _:
-            root = source.path.resolve()
             for index, key in enumerate(reader.groups):
-                yield _Place(key, (root / key).as_posix(), reader, index)
+                yield _Place(key, source.path, reader, index)
 
 
 def _usable(box: Array, size: Size | None) -> bool:
