@@ -1,7 +1,7 @@
 import pytest
 
 from gensight.errors import DataError
-from gensight.skeletons import COCO_17, NAMED, OPENPOSE_18, Skeleton, mirror_by_name
+from gensight.skeletons import COCO_17, NAMED, OPENPOSE_18, Skeleton, lone_sides, mirror_by_name
 
 
 @pytest.mark.parametrize("skeleton", NAMED.values(), ids=NAMED)
@@ -54,3 +54,26 @@ def test_what_does_not_fit_is_named(fields, message):
     with pytest.raises(DataError) as error:
         Skeleton("mine", **{"keypoints": ("a", "b"), **fields})
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("names", "lone"),
+    [
+        (("left_ear", "right_ear", "left_knee"), ("left_knee",)),
+        (("earL", "earR", "pawL"), ("pawL",)),
+        (("nose", "Lpaw"), ("Lpaw",)),
+        (("Lip", "Rump", "Rostrum", "Rear", "upright"), ()),
+        (("snout", "patte droite"), ("patte droite",)),
+        (("l1", "r1", "r2"), ("r2",)),
+    ],
+)
+def test_sides_without_a_partner_are_named(names, lone):
+    assert lone_sides(names, mirror_by_name(names)) == lone
+
+
+WAYS = "Lpaw Rpaw,FL FR,gauche_1 droite_1,ojo_izquierdo ojo_derecho,LinkesOhr RechtesOhr,frontLPaw frontRPaw,l1 r1"
+
+
+@pytest.mark.parametrize("pair", WAYS.split(","))
+def test_sides_are_written_in_many_ways(pair):
+    assert mirror_by_name(("nose", *pair.split())) == (0, 2, 1)

@@ -92,13 +92,19 @@ def evaluate(run: Place | TrainedRun, device: str = "auto") -> "list[ScoredModel
 
 
 def predict(
-    run: Place | TrainedRun, source: Place, out: Place | None = None, instruction: str = "", **options: Any
+    run: Place | TrainedRun,
+    source: Place | Sequence[Place],
+    out: Place | None = None,
+    instruction: str = "",
+    **options: Any,
 ) -> Path:
-    """Writes what a run finds in an image, a folder or a video: tables, maps and overlays. In memory: `run.predict`.
+    """Writes what a run finds in images, folders and videos: tables, maps and overlays. In memory: `run.predict`.
+
+    Called again after an interruption, it resumes. It warns of images that can't be read, whose rows are empty.
 
     Args:
         run: A finished run.
-        source: Image, folder or video.
+        source: Image, folder, video, or a list of these; with an instruction one of them.
         out: Folder to write to; one below the run if None.
         instruction: What an instruction-following run does, such as "segment the cat".
         options: Of the command `gensight predict`, or with an instruction of `gensight ask`: `boxes`, `detector` ...
@@ -114,8 +120,11 @@ def predict(
     from gensight.verbs.predict import predict as write_predictions
 
     if instruction:
+        if not isinstance(source, str | Path):
+            raise ConfigError("an instruction is about one image, folder or video", where="source")
         return ask(_folder(run), Path(source), instruction, _path(out), **options).folder
-    return write_predictions(_folder(run), Path(source), _path(out), **options)
+    sources = [source] if isinstance(source, str | Path) else source
+    return write_predictions(_folder(run), [Path(one) for one in sources], _path(out), **options)
 
 
 def backbone(name: str | Path, settings: Settings | None = None) -> Backbone:

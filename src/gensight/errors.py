@@ -1,5 +1,6 @@
 """Errors that a user can act on: what is wrong, where, the valid choices, and what to do next."""
 
+import errno
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -44,6 +45,23 @@ class DataError(UserError):
     """Something is wrong with images, videos or label files."""
 
 
+class BrokenImageError(DataError):
+    """One image file or video frame can't be read. Those beside it may be good: whoever reads many may leave it out."""
+
+
+class FileWarning(UserWarning):
+    """A file was read, but perhaps not as its owner expects: one page of several, nearly black pixels.
+
+    Args:
+        what: What was done, as one sentence without a final full stop; the same for all files of which it is true.
+        where: The file.
+    """
+
+    def __init__(self, what: str, where: str | Path | None = None) -> None:
+        self.what, self.where = what, None if where is None else str(where)
+        super().__init__(what if where is None else f"{where}: {what}")
+
+
 class ConfigError(UserError):
     """Something is wrong with a recipe, an override or a combination of choices."""
 
@@ -54,6 +72,18 @@ class RunError(UserError):
 
 class ResourceError(UserError):
     """The machine lacks something: disk, memory, a device, an optional package."""
+
+
+def resource_error(error: OSError, where: str | Path | None = None) -> ResourceError | None:
+    """What a full disk means to a user, and, where `where` was to be written, a missing permission; else None."""
+    place = error.filename if where is None else where
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ResourceError("the disk is full", where=place, hint="free some space, or write to another disk")
+    if error.errno == errno.ENAMETOOLONG:
+        return ResourceError("the file's name is too long for this disk", where=place, hint="choose a shorter name")
+    if where is not None and (isinstance(error, PermissionError) or error.errno == errno.EROFS):
+        return ResourceError("no permission to write here", where=place, hint="choose a folder that you may write to")
+    return None
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from gensight.samples import Array, Size, View
 
@@ -130,13 +131,14 @@ def warp_image(image: Array, view: View, fill: int = 0) -> Array:
     Shrinking is anti-aliased: an upright view whose edges lie on pixel borders takes the area mean; any other takes the
     mean of whole blocks of pixels, as near to the shrink as whole numbers come, before bilinear sampling. A mirrored
     upright view is exactly the flipped picture of the unmirrored view. Outside the image the result is `fill`. Keeps
-    the dtype (uint8 or float32).
+    the dtype (uint8 or float32). A view of `lanczos` resamples uint8 pictures that it crops and resizes by that kernel.
     """
     if view.matrix[0, 1] == 0 and view.matrix[1, 0] == 0 and view.matrix[1, 1] > 0:
         if view.matrix[0, 0] < 0:
             unmirrored = replace(view, matrix=mirroring(float(view.model_size[1])) @ view.matrix)
             return np.ascontiguousarray(warp_image(image, unmirrored, fill)[:, ::-1])
-        upright = _warp_upright(image, view, fill)
+        upright = _warp_lanczos(image, view) if view.lanczos else None
+        upright = _warp_upright(image, view, fill) if upright is None else upright
         if upright is not None:
             return upright
     image, matrix = _shrink_by_blocks(image, view, fill)
@@ -173,6 +175,16 @@ def _warp_bilinear(image: Array, matrix: Array, size: Size, fill: int) -> Array:
     return cv2.warpAffine(
         image, centred[:2], size[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=value
     )
+
+
+def _warp_lanczos(image: Array, view: View) -> Array | None:
+    """Crop and resize by Pillow; None where the view reaches over the image's edges, or pixels are no bytes."""
+    box = box_model_to_image(np.array([0, 0, view.model_size[1], view.model_size[0]], dtype=np.float64), view)
+    inside_image = clip_box(box, (image.shape[0], image.shape[1]))
+    if np.abs(inside_image - box).max() > 1e-6 or image.dtype != np.uint8:
+        return None
+    resized = Image.fromarray(image).resize(view.model_size[::-1], Image.Resampling.LANCZOS, box=tuple(inside_image))
+    return np.array(resized)
 
 
 def _warp_upright(image: Array, view: View, fill: int) -> Array | None:

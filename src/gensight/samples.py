@@ -2,25 +2,26 @@
 
 Conventions:
 - Images are uint8 RGB, (height, width, 3), upright. Sizes are (height, width).
-- Points are (x, y) in pixels, continuous: the centre of the top-left pixel is (0.5, 0.5).
-- Boxes are (x_min, y_min, x_max, y_max) in the same continuous pixels, so width = x_max - x_min.
+- Points are (x, y) in pixels, continuous: the centre of the top-left pixel is (0.5, 0.5). Boxes are (x_min, y_min,
+  x_max, y_max) likewise, so width = x_max - x_min.
 - Unknown is absent (None, NaN or `Visibility.UNLABELLED`), never zero.
 
-Data flow: a reader yields Samples, an encoding builds Items from them, transforms give each Item
-its Views, loading stacks Items into a Batch, a method turns a Batch into output tensors, and the encoding decodes
-those to Predictions in the image frame.
+Data flow: readers yield Samples, encodings build Items, transforms give each its Views, loading stacks them to a Batch.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
+from gensight.reprs import OneLine
 from gensight.skeletons import Skeleton
+
+if TYPE_CHECKING:  # torch takes a second to import
+    from torch import Tensor
 
 Size = tuple[int, int]
 Array = npt.NDArray[Any]
@@ -52,8 +53,8 @@ HUMAN = Provenance("human")
 SYNTHETIC = Provenance("synthetic")
 
 
-@dataclass(frozen=True, eq=False)
-class Keypoints:
+@dataclass(frozen=True, eq=False, repr=False)
+class Keypoints(OneLine):
     """The keypoints of one subject.
 
     Attributes:
@@ -74,8 +75,8 @@ class Keypoints:
         return self.visibility >= Visibility.OCCLUDED
 
 
-@dataclass(frozen=True, eq=False)
-class Gaze:
+@dataclass(frozen=True, eq=False, repr=False)
+class Gaze(OneLine):
     """Where a person looks.
 
     Attributes:
@@ -94,8 +95,8 @@ class Gaze:
     spread: float | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Instance:
+@dataclass(frozen=True, eq=False, repr=False)
+class Instance(OneLine):
     """One subject in an image: a person, an animal, an object. Ground truth and predictions share this type.
 
     Attributes:
@@ -127,8 +128,8 @@ class Instance:
     provenance: Provenance = HUMAN
 
 
-@dataclass(frozen=True, eq=False)
-class Depth:
+@dataclass(frozen=True, eq=False, repr=False)
+class Depth(OneLine):
     """A depth map.
 
     Attributes:
@@ -140,8 +141,8 @@ class Depth:
     kind: Literal["metric", "affine"] = "metric"
 
 
-@dataclass(frozen=True, eq=False)
-class Sample:
+@dataclass(frozen=True, eq=False, repr=False)
+class Sample(OneLine):
     """One image or frame and whatever is known of it. Never changed after reading; cheap until `image()` is called.
 
     What is callable is picklable (a small class, no closure): loader workers send samples to the training process.
@@ -177,17 +178,18 @@ class Sample:
             object.__setattr__(self, "group", self.key)
 
 
-@dataclass(frozen=True, eq=False)
-class Query:
-    """What to predict, in words: a class, an instruction, options."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Query(OneLine):
+    """What to predict, in words: a class, an instruction, options; colours of yes and no, where the words name them."""
 
     text: str = ""
     task: str | None = None
     options: tuple[str, ...] = ()
+    colours: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
-class Relation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Relation(OneLine):
     """The relation between the images of a pair or triplet.
 
     Attributes:
@@ -206,8 +208,8 @@ class Relation:
     provenance: Provenance = HUMAN
 
 
-@dataclass(frozen=True, eq=False)
-class Item:
+@dataclass(frozen=True, eq=False, repr=False)
+class Item(OneLine):
     """One training or test case: samples, the instance it is about, a query, a relation.
 
     Attributes:
@@ -244,8 +246,8 @@ class Item:
         return "|".join(parts)
 
 
-@dataclass(frozen=True, eq=False)
-class View:
+@dataclass(frozen=True, eq=False, repr=False)
+class View(OneLine):
     """What the network sees of a sample: one exact, invertible map from the image frame to the model frame.
 
     Attributes:
@@ -253,12 +255,14 @@ class View:
         model_size: (height, width) of the network's input.
         matrix: float64 (3, 3), homogeneous, image pixels -> model pixels (affine: the last row is 0 0 1).
         mirrored: Whether the map flips left and right, so that paired keypoints swap names.
+        lanczos: Whether pixels are resampled by Lanczos' kernel, as published editors have it.
     """
 
     image_size: Size
     model_size: Size
     matrix: Array
     mirrored: bool = False
+    lanczos: bool = False
 
     def __post_init__(self) -> None:
         matrix = np.asarray(self.matrix, dtype=np.float64)
@@ -271,8 +275,8 @@ class View:
         return np.linalg.inv(self.matrix)
 
 
-@dataclass(frozen=True, eq=False)
-class Batch:
+@dataclass(frozen=True, eq=False, repr=False)
+class Batch(OneLine):
     """Stacked items, ready for a method.
 
     Attributes:
@@ -288,23 +292,21 @@ class Batch:
 
     items: list[Item]
     views: list[tuple[View, ...]]
-    keys: Tensor
-    images: tuple[Tensor, ...] = ()
-    features: tuple[dict[str, Tensor], ...] | None = None
-    targets: dict[str, Tensor] = field(default_factory=dict)
+    keys: "Tensor"
+    images: "tuple[Tensor, ...]" = ()
+    features: "tuple[dict[str, Tensor], ...] | None" = None
+    targets: "dict[str, Tensor]" = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.items)
 
     @property
-    def image(self) -> Tensor:
+    def image(self) -> "Tensor":
         """The first sample slot's images."""
         return self.images[0]
 
     def to(self, device: Any) -> "Batch":
-        features = self.features
-        if features is not None:
-            features = tuple({name: t.to(device) for name, t in slot.items()} for slot in features)
+        features = self.features and tuple({name: t.to(device) for name, t in slot.items()} for slot in self.features)
         return replace(
             self,
             images=tuple(image.to(device) for image in self.images),
@@ -313,8 +315,8 @@ class Batch:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class ScoreMap:
+@dataclass(frozen=True, eq=False, repr=False)
+class ScoreMap(OneLine):
     """A map that a prediction keeps: a picture, or what a protocol decodes by its own rule.
 
     Attributes:
@@ -329,8 +331,8 @@ class ScoreMap:
     kind: Literal["scores", "drawing", "picture"] = "scores"
 
 
-@dataclass(frozen=True, eq=False)
-class Matches:
+@dataclass(frozen=True, eq=False, repr=False)
+class Matches(OneLine):
     """Where the points of an item's first image lie in its second one.
 
     Attributes:
@@ -342,8 +344,8 @@ class Matches:
     confidence: Array
 
 
-@dataclass(frozen=True, eq=False)
-class Prediction:
+@dataclass(frozen=True, eq=False, repr=False)
+class Prediction(OneLine):
     """What was read out of one item, in the image frame, every field with its confidence.
 
     Attributes:
@@ -352,12 +354,11 @@ class Prediction:
         instances: Predicted subjects, with `confidence`.
         depth: Or None.
         label_scores: Class name -> probability, or None.
-        matches: Of an item whose relation has tracks: where the first image's points lie in the second; or None.
-        similarities: Of an item that compares images: how alike the first one and each further one are, in [-1, 1];
-            or None.
+        matches: Of an item with tracks: where the first image's points lie in the second; or None.
+        similarities: Of an item that compares images: how alike the first and each further one are, [-1, 1]; or None.
         maps: Named maps: what protocols need, and pictures.
         item_key: Key of the item; empty once merged.
-        group: The sample's group.
+        group: Of the sample.
     """
 
     sample_key: str
@@ -391,9 +392,9 @@ def merge_predictions(predictions: list[Prediction]) -> list[Prediction]:
             continue
         new: dict[str, Any] = {
             name: getattr(prediction, name)
-            for name in ("depth", "label_scores", "matches", "similarities")
+            for name in ("depth", "matches", "similarities")
             if getattr(known, name) is None
-        }
+        } | {"label_scores": {**(known.label_scores or {}), **(prediction.label_scores or {})} or None}
         merged[prediction.sample_key] = replace(
             known, instances=known.instances + prediction.instances, maps={**known.maps, **prediction.maps}, **new
         )

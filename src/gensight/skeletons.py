@@ -1,8 +1,11 @@
 """Skeletons: which keypoints a subject has, how they are joined, and which of them mirror each other."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from gensight.errors import DataError
+from gensight.errors import ConfigError, DataError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -45,29 +48,89 @@ class Skeleton:
 
 
 def mirror_by_name(names: tuple[str, ...]) -> tuple[int, ...]:
-    """Left-right partners: names that differ only in `left` and `right`, or in l and r at an end.
-
-    An l or r at an end counts where it is set apart (`l_eye`, `eye-l`, `eye l`) or a capital (`eyeL`).
-    """
-    found = [_mirrored_names(name) for name in names]
-    partners = [next((j for j, other in enumerate(names) if other in mirrored), i) for i, mirrored in enumerate(found)]
+    """Left-right partners: names that differ only in their side, see `_other_sides`; itself where there is none."""
+    found = [_other_sides(name) for name in names]
+    partners = [next((j for j, other in enumerate(names) if other in sides), i) for i, sides in enumerate(found)]
     return tuple(j if partners[j] == i else i for i, j in enumerate(partners))  # only mutual pairs
 
 
-def _mirrored_names(name: str) -> set[str]:
-    """Possible names of a keypoint's partner."""
-    sides = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"))
-    swaps = [pair for one in sides for pair in (one, one[::-1])]
-    candidates = {name.replace(old, new) for old, new in swaps}
-    for old, new in (("l", "r"), ("r", "l"), ("L", "R"), ("R", "L")):
-        for mark in "_- .":
-            if name.startswith(old + mark):
-                candidates.add(new + name[1:])
-            if name.endswith(mark + old):
-                candidates.add(name[:-1] + new)
-        if old.isupper() and name.endswith(old):
-            candidates.add(name[:-1] + new)
-    return candidates - {name}
+def mirror_of_pairs(names: tuple[str, ...], pairs: Sequence[tuple[str, str]]) -> tuple[int, ...]:
+    """The partners that pairs of names give. Raises ConfigError for unknown names, and names in several pairs."""
+    given = [name for pair in pairs for name in pair]
+    where = "encoding.mirror_pairs"
+    for name in given:
+        if name not in names:
+            raise ConfigError(f"there is no keypoint `{name}`", where=where, choices=names,
+                              hint=did_you_mean(name, names))  # fmt: skip
+        if given.count(name) > 1:
+            raise ConfigError(f"`{name}` stands there twice, and has one partner at most", where=where)
+    other = dict(pairs) | {right: left for left, right in pairs}
+    return tuple(names.index(other.get(name, name)) for name in names)
+
+
+def lone_sides(names: tuple[str, ...], mirror: tuple[int, ...]) -> tuple[str, ...]:
+    """Names that look like one side of a pair and have no partner: mirrored images would exchange what they mean.
+
+    A capital L or R (`Lpaw`, `FL`) and a word's end count only where a pair is named so: `Lip`, `upright` are no sides.
+    """
+    used = {"clear"} | {_other_sides(names[i]).get(names[j], "") for i, j in enumerate(mirror) if i != j}
+    return tuple(
+        name
+        for i, name in enumerate(names)
+        if mirror[i] == i and (used & set(_other_sides(name).values()) or _PAIRED.match(name))
+    )
+
+
+def sides_note(skeleton: Skeleton) -> str:
+    """What to do about keypoints that look like one side of a pair without a partner; empty where there are none."""
+    lone = lone_sides(skeleton.keypoints, skeleton.mirror)
+    if not lone:
+        return ""
+    example = f"[[{lone[0]},{lone[1]}]]" if len(lone) > 1 else f"[[{lone[0]},PARTNER]]"
+    return (
+        f"{', '.join(lone)}: one side of a pair by name, without a partner, so flips are off; give all pairs with "
+        f"encoding.mirror_pairs={example}, or [] if there are none"
+    )
+
+
+def pairs_text(names: tuple[str, ...], mirror: tuple[int, ...]) -> str:
+    """`left_ear-right_ear, ...`; `none`."""
+    return ", ".join(f"{names[i]}-{names[j]}" for i, j in enumerate(mirror) if i < j) or "none"
+
+
+_SIDES = (
+    ("left", "right"), ("gauche", "droite"), ("gauche", "droit"), ("links", "rechts"), ("linke", "rechte"),
+    ("izquierd", "derech"), ("esquerd", "direit"), ("sinistr", "destr"), ("\u5de6", "\u53f3"),
+)  # fmt: skip
+_SHORT_SIDES = (("l", "r"), ("lt", "rt"), ("lft", "rgt"), ("izq", "der"))
+_PAIRED = re.compile(  # `Lpaw`: of what animals have two
+    "(?!Rear)[LR]_?(?i:ankle|antenna|arm|cheek|ear|elbow|eye|foot|hand|hip|knee|leg|paw|shoulder|whisker|wing|wrist)",
+    re.NOFLAG,
+)
+# Where a side may stand in a name. Only the first two make it a side's name by themselves.
+_RULES = (
+    (_SIDES, r"(?<![^\W\d_]){}", re.IGNORECASE, "clear"),  # a word begins with it: `gauche_1`, `leftear`
+    (_SHORT_SIDES, r"(?<![^\W\d_]){}(?![^\W\d_])", re.IGNORECASE, "clear"),  # a word of its own: `l_eye`, `eye-l`, `l1`
+    (_SIDES, r"{}(?![^\W\d_])", re.IGNORECASE, "ending"),  # `earleft`, but also `upright`
+    ((("L", "R"),), r"^{}(?=[A-Z]?[a-z])|(?<=[a-z\d]){}(?=[A-Z\d_]|$)|(?<=[A-Z]){}$", re.NOFLAG, "capital"),  # `Lpaw`
+)
+
+
+def _other_sides(name: str) -> dict[str, str]:
+    """Names that a keypoint's partner may have -> how its side is written: `clear`, `ending`, `capital`."""
+    found: dict[str, str] = {}
+    for sides, pattern, flags, rule in _RULES:
+        for left, right in sides:
+            for old, new in ((left, right), (right, left)):
+                other = re.sub(pattern.replace("{}", old), partial(_as_cased, new), name, flags=flags)
+                if other != name:
+                    found.setdefault(other, rule)
+    return found
+
+
+def _as_cased(word: str, found: re.Match[str]) -> str:
+    old = found[0]
+    return word.upper() if old.isupper() else word.capitalize() if old[0].isupper() else word
 
 
 def _edges(names: tuple[str, ...], *limbs: str) -> tuple[tuple[int, int], ...]:

@@ -28,8 +28,8 @@ from gensight.config.sections import kind_of, members
 from gensight.diffusion.sampling import SAMPLERS
 from gensight.encodings.base import Encoding
 from gensight.encodings.edge_image import EdgeImage
-from gensight.engine.fit import Machine
-from gensight.engine.module import Optimisation
+from gensight.engine.hardware import Machine
+from gensight.engine.optimisation import Optimisation
 from gensight.errors import ConfigError
 from gensight.loading.views import ViewPolicy
 from gensight.methods.landmarks.jitter import JitterRange

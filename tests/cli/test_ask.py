@@ -13,7 +13,7 @@ from gensight.diffusion.sampling import Sampling
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+def calls(monkeypatch: pytest.MonkeyPatch, unchecked: None) -> list[tuple[Any, ...]]:
     """Arguments and options."""
     found: list[tuple[Any, ...]] = []
 

@@ -27,7 +27,7 @@ def test_drags_carry_and_start_late_without_noise_unless_set_otherwise(
     assert (settings.targets["carry"], settings.sampling.strength, settings.sampling.eta) == expected
 
 
-def test_options_reach_the_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_reach_the_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unchecked: None) -> None:
     calls: list[tuple[Any, ...]] = []
 
     def guide(*arguments: Any, **options: Any) -> Path:

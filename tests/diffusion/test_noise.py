@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from gensight.diffusion.noise import item_keys, item_noise, item_timesteps, item_uniform, mix
+from gensight.diffusion.noise import item_keys, item_noise, item_timesteps, item_uniform
+from gensight.files.hashing import mix
 
 
 def test_an_items_noise_does_not_depend_on_its_neighbours():

@@ -13,9 +13,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from gensight.engine.fit import Schedule, Training, fit, load_method
-from gensight.engine.module import Optimisation
+from gensight.engine.fit import Schedule, Training, fit
+from gensight.engine.optimisation import Optimisation
 from gensight.engine.run_folder import RunFolder
+from gensight.engine.weights import load_method
 from gensight.errors import RunError
 from gensight.loading.draw_order import DrawOrder
 from gensight.loading.stream import CaseBatches

@@ -12,7 +12,7 @@ from gensight.diffusion.noise import item_noise
 from gensight.diffusion.sampling import Sampling
 from gensight.engine.callbacks import read_log
 from gensight.engine.fit import Schedule, Training, fit
-from gensight.engine.module import Optimisation
+from gensight.engine.optimisation import Optimisation
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import RunError
 from gensight.loading.stream import IndexedBatches

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from gensight.encodings.pairs.landmark_pairs import LandmarkPairs
 from gensight.engine.fit import Schedule, fit
-from gensight.engine.module import Optimisation
+from gensight.engine.optimisation import Optimisation
 from gensight.engine.run_folder import RunFolder
 from gensight.loading.cases import Cases
 from gensight.loading.draw_order import DrawOrder

@@ -12,7 +12,18 @@ import numpy as np
 import pytest
 
 from gensight.errors import DataError, ResourceError
-from gensight.files.atomic import atomic_path, read_json, write_bytes, write_json, write_text
+from gensight.files.atomic import (
+    atomic_path,
+    fitting_name,
+    full_disk,
+    named_path,
+    read_json,
+    readable,
+    remove_leftovers,
+    write_bytes,
+    write_json,
+    write_text,
+)  # fmt: skip
 
 
 def names(folder: Path) -> list[str]:
@@ -108,3 +119,70 @@ def test_broken_json_names_line_and_column(tmp_path):
 def test_missing_json_is_reported(tmp_path):
     with pytest.raises(DataError, match="file not found"):
         read_json(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "a" * 251 + ".png", "鼠" * 83 + ".jpg", "a." + "b" * 250])
+def test_names_of_the_greatest_length_are_written(tmp_path, name):
+    write_text(tmp_path / name, "x")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    with pytest.raises(ResourceError, match="name is too long"):
+        write_text(tmp_path / ("aaaa" + name), "x")
+
+
+@pytest.mark.parametrize("name", ["short.png", "a" * 251 + ".png", "鼠" * 100 + ".depth.png", "\udcfc" * 300])
+def test_long_names_are_made_to_fit(name):
+    fit = fitting_name(name, 215)
+    assert len(os.fsencode(fit)) <= 215
+    assert (fit == name) == (len(os.fsencode(name)) <= 215)
+    assert fit.endswith(name[-12:])
+    assert fit == name or fitting_name("x" + name, 215) != fit
+
+
+def test_leftovers_of_a_killed_process_are_removed_and_no_others(tmp_path):
+    code = f"""
+import os, signal
+from gensight.files.atomic import atomic_path
+with atomic_path({str(tmp_path / "below" / "video.mp4")!r}) as path:
+    path.write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    (tmp_path / ".hidden.png").write_bytes(b"the user's")
+    (tmp_path / ".notes.part").write_bytes(b"the user's")
+    with atomic_path(tmp_path / "live.png") as temporary:
+        temporary.write_bytes(b"x")
+        (left,) = (path for path in (tmp_path / "below").iterdir())
+        assert left.name.startswith(".video.")
+        assert left.suffix == ".mp4"
+        assert remove_leftovers(tmp_path) == 1
+        assert temporary.exists()
+    names = sorted(path.name for path in tmp_path.rglob("*") if path.is_file())
+    assert names == [".hidden.png", ".notes.part", "live.png"]
+
+
+def test_bytes_of_names_that_are_no_text_are_readable_and_found_again(tmp_path):
+    name = os.fsdecode(b"bild_\xfc.jpg")
+    (tmp_path / name).write_bytes(b"x")
+    assert readable(name) == "bild_\\udcfc.jpg"
+    assert named_path(tmp_path, readable(name)) == tmp_path / name
+    assert readable("bild_ü.jpg") == "bild_ü.jpg"
+    assert readable("bild_\udcc3\udcbc.jpg") == "bild_ü.jpg"  # as a locale of ASCII gives it
+    assert readable("\ud800") == "\\ud800"
+    write_text(tmp_path / "list.txt", name)
+    assert (tmp_path / "list.txt").read_text(encoding="utf-8") == "bild_\\udcfc.jpg"
+    write_json(tmp_path / "list.json", {"name": name})
+    assert read_json(tmp_path / "list.json") == {"name": name}
+
+
+def test_deep_json_is_refused(tmp_path):
+    (tmp_path / "a.json").write_text("[" * 3000 + "]" * 3000)
+    with pytest.raises(DataError, match="nested too deeply"):
+        read_json(tmp_path / "a.json")
+
+
+def test_a_full_disk_in_the_files_of_others_is_named(tmp_path):
+    with pytest.raises(ResourceError, match="the disk is full") as caught, full_disk(tmp_path / "log"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.where == str(tmp_path / "log")
+    with pytest.raises(OSError, match="other"), full_disk(tmp_path / "log"):
+        raise OSError(errno.EIO, "other")

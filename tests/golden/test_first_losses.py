@@ -38,7 +38,7 @@ import torch
 
 from gensight.diffusion.schedules import betas
 from gensight.encodings.heatmap import Heatmap
-from gensight.engine.module import Optimisation
+from gensight.engine.optimisation import Optimisation
 from gensight.loading.draw_order import DrawOrder
 from gensight.loading.stream import CaseBatches
 from gensight.methods.base import Method

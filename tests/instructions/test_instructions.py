@@ -109,7 +109,7 @@ def test_synonyms_appear_in_the_text_and_classes_are_kept():
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("several", [False, True])
 def test_the_rule_finds_the_task_of_every_template(task, several):
-    texts = [filled(one, ("cat",)) for one in templates(task, several)]
+    texts = [filled(one, ("cat",), ("purple", "green")) for one in templates(task, several)]
     assert [text for text in texts if infer_task(text).task != task] == []
 
 

@@ -90,3 +90,12 @@ def test_an_item_without_a_box_is_named() -> None:
 def test_a_point_like_box_is_grown() -> None:
     sample = Sample("a", (32, 32), lambda: np.zeros((32, 32, 3), np.uint8), (Instance(box=np.array([4.0, 4, 4, 9])),))
     assert subject_box(Item((sample,), instance=0)).tolist() == [3.5, 4.0, 4.5, 9.0]
+
+
+def test_images_shown_at_other_sizes_are_in_other_batches() -> None:
+    cases = small_run.cases(augment=False)
+    cases.policy = ViewPolicy((64, 64), "fitted-frame")
+    tall = replace(cases.reader[0], size=(64, 32))
+    cases._items = [cases.item(0), cases.item(1), replace(cases.item(2), samples=(tall,)), cases.item(0)]
+    sizes = [(len(batch), tuple(batch.image.shape[-2:])) for batch in each_once(cases, 16)]
+    assert sizes == [(2, (64, 64)), (1, (128, 64)), (1, (64, 64))]

@@ -47,7 +47,8 @@ def test_runs_on_one_backbone_share_every_pass(tmp_path: Path) -> None:
     runs = [TrainedRun.load(folder, "cpu") for folder in folders]
     (memo,) = share_backbones(runs)
     source = open_source(images)
-    write_predictions(plan_jobs(runs, tmp_path / "together", False, False), source, BoxFinder(), draw=False)
+    jobs = plan_jobs(runs, False, False)
+    write_predictions(jobs, [source], tmp_path / "together", lambda _: BoxFinder(), identity={}, draw=False)
 
     assert memo.num_passes == -(-NUM_IMAGES // min(BATCH_SIZES))
     for folder in folders:

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 from gensight.errors import DataError
-from gensight.prediction.pixels import rgb_pixels
+from gensight.prediction.pixels import as_arrays, rgb_pixels
 
 RGB = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
 
@@ -45,3 +47,12 @@ def test_transparency_is_laid_over_white() -> None:
 def test_anything_else_is_refused(array: np.ndarray, message: str) -> None:
     with pytest.raises(DataError, match=message):
         rgb_pixels(array)
+
+
+def test_pil_images_and_tensors_are_arrays() -> None:
+    np.testing.assert_array_equal(as_arrays(Image.fromarray(RGB)), RGB)
+    np.testing.assert_array_equal(rgb_pixels(as_arrays(Image.fromarray(RGB).convert("P"))).shape, RGB.shape)
+    first = torch.from_numpy(np.moveaxis(RGB, -1, 0).copy())
+    [taken, path] = as_arrays([first, "a.png"])
+    np.testing.assert_array_equal(taken, RGB)
+    assert path == "a.png"

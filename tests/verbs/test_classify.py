@@ -97,7 +97,7 @@ def test_predict_names_the_class_of_each_image(run: Path, tmp_path: Path) -> Non
         assert one["confidence"] == max(one["likeliest"].values())
     rows = list(csv.DictReader((out / "labels.csv").open()))
     assert [(row["image"], row["label"]) for row in rows] == [(one["image"], one["label"]) for one in labels]
-    assert (out / "overlays/1.png.jpg").is_file()
+    assert (out / "overlays/1.jpg").is_file()
     (tmp_path / "boxes.json").write_text("[]")
     with pytest.raises(ConfigError, match="looks at whole images"):
         predict(run, images, tmp_path / "boxed", device="cpu", boxes=tmp_path / "boxes.json")

@@ -141,7 +141,31 @@ def test_what_a_head_reads(tmp_path: Path, name: str, options: dict[str, Any], e
     assert guess_head(read_released_head(file).config, file) == expected
 
 
+@pytest.mark.slow
+def test_a_run_of_a_head_of_drawings_resumes_with_the_published_loss(
+    tmp_path: Path, pipelines: dict[str, Path]
+) -> None:
+    assert TrainedRun.load(imported(tmp_path, pipelines["sd"], "pose"), "cpu").method.loss == "published"
+
+
 # --- what is refused
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("save_mode", "output"), ("prompt", "a photo"), ("num_timesteps", 50), ("diffusion_mode", "inversion")],
+)
+def test_features_that_are_read_otherwise_are_refused(
+    tmp_path: Path, pipelines: dict[str, Path], key: str, value: Any
+) -> None:
+    with pytest.raises(RunError, match=f"features that are read otherwise here: {key}={value!r}"):
+        imported(tmp_path, pipelines["sd"], config={key: value})
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_usual_reading_may_be_written_out(tmp_path: Path, pipelines: dict[str, Path]) -> None:
+    usual = {"save_mode": "hidden", "prompt": "", "num_timesteps": 1000, "diffusion_mode": "generation"}
+    assert imported(tmp_path, pipelines["sd"], config=usual).is_dir()
 
 
 def test_another_backbone_is_refused(tmp_path: Path, pipelines: dict[str, Path]) -> None:

@@ -81,7 +81,7 @@ def test_images_of_any_aspect_come_back_at_their_size(run, tmp_path):
     for name, size in (("wide.png", (40, 90)), ("tall.png", (80, 50))):
         cv2.imwrite(str(folder / name), np.random.default_rng(0).integers(0, 255, (*size, 3), np.uint8))
     out = ask(run, folder, "How deep is this picture?", tmp_path / "depth", device="cpu").folder
-    assert cv2.imread(str(out / "depth" / "wide.png.png"), cv2.IMREAD_UNCHANGED).shape == (40, 90)
+    assert cv2.imread(str(out / "depth" / "wide.png"), cv2.IMREAD_UNCHANGED).shape == (40, 90)
     out = ask(run, folder, "find all dogs", tmp_path / "boxes", device="cpu", draw=False).folder
     written = json.loads((out / "answers.json").read_text())
     assert (written["task"], written["classes"], len(written["answers"])) == ("detect", ["dog"], 2)
@@ -122,6 +122,16 @@ def test_to_diffusers_and_back(run, tmp_path):
     trained = TrainedRun.load(back, "cpu")
     assert trained.config.method.sampler == "euler-ancestral"
     assert dump_config(trained.config)
+    assert (trained.encoding.tasks["detect"].width, trained.config.view.crop) == (4, "fitted-frame")
+    card = json.loads((back / "model" / "card.json").read_text())
+    assert any("interpolated linearly" in note for note in card["imported"]["notes"])
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name, size in (("a.png", (40, 90)), ("b.png", (80, 50)), ("c.png", (64, 64))):
+        cv2.imwrite(str(folder / name), np.random.default_rng(0).integers(0, 255, (*size, 3), np.uint8))
+    out = ask(back, folder, "detect the dog", tmp_path / "found", device="cpu", draw=False).folder
+    sizes = [one["size"] for one in json.loads((out / "answers.json").read_text())["answers"]]
+    assert sizes == [[40, 90], [80, 50], [64, 64]]  # each shown at a size of its own
     with pytest.raises(RunError, match="is no editor"):
         import_editor(str(Path(run).parent / "sd"), tmp_path / "other", [])
 

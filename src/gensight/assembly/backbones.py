@@ -13,7 +13,7 @@ from gensight.backbones.scratch import ScratchEncoder
 from gensight.backbones.transformers_encoder import load_transformers
 from gensight.config.classifier import TransformersConfig
 from gensight.config.schema import Backbone as BackboneSection
-from gensight.config.schema import DiffusersConfig, RunConfig, ScratchConfig, TinyConfig
+from gensight.config.schema import DiffusersConfig, ReadoutConfig, RunConfig, ScratchConfig, TinyConfig
 from gensight.errors import ConfigError, RunError
 
 
@@ -38,9 +38,15 @@ def resolve_preset(config: RunConfig) -> RunConfig:
     return config.model_copy(update={"backbone": chosen})
 
 
-def build_backbone(config: RunConfig) -> Backbone:
-    """The backbone of a recipe, with its weights. Raises RunError where they cannot be had."""
-    return _build(resolve_preset(config).backbone, config.seed)
+def build_backbone(config: RunConfig, perception_only: bool = False) -> Backbone:
+    """The backbone of a recipe, with its weights. Raises RunError where they cannot be had.
+
+    Args:
+        config: The recipe.
+        perception_only: The process does nothing else with diffusion models but to read images, see `load_diffusion`.
+    """
+    reads = perception_only and isinstance(config.method, ReadoutConfig)
+    return _build(resolve_preset(config).backbone, config.seed, reads)
 
 
 def backbone_section(name: str) -> dict[str, str]:
@@ -80,7 +86,7 @@ def _section(values: Mapping[str, Any]) -> BackboneSection:
         ) from error
 
 
-def _build(backbone: BackboneSection, seed: int) -> Backbone:
+def _build(backbone: BackboneSection, seed: int, perception_only: bool = False) -> Backbone:
     match backbone:
         case TinyConfig():
             return load_tiny(
@@ -91,6 +97,7 @@ def _build(backbone: BackboneSection, seed: int) -> Backbone:
                 random_weights=backbone.random_weights,
                 time_embedding=backbone.time_embedding,
                 seed=seed,
+                perception_only=perception_only,
             )
         case DiffusersConfig():
             return load_diffusion(
@@ -103,6 +110,7 @@ def _build(backbone: BackboneSection, seed: int) -> Backbone:
                 random_weights=backbone.random_weights,
                 time_embedding=backbone.time_embedding,
                 seed=seed,
+                perception_only=perception_only,
             )
         case ScratchConfig():
             return ScratchEncoder(widths=backbone.widths)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import assert_never
 
 from gensight.assembly.readers import build_readers
@@ -19,6 +20,7 @@ from gensight.config.encodings import (
     PointsConfig,
     PoseImageConfig,
     Single,
+    mirror_pairs_of,
     parts_of,
 )
 from gensight.config.gaze import GazeMapConfig
@@ -34,11 +36,12 @@ from gensight.encodings.heatmap import Heatmap
 from gensight.encodings.joint import Joint
 from gensight.encodings.painted.base import Painted
 from gensight.encodings.painted.boxes import PaintedBoxes
-from gensight.encodings.painted.classes import PaintedClass
+from gensight.encodings.painted.classes import PaintedClass, PaintedColour
 from gensight.encodings.painted.depth import PaintedDepth
 from gensight.encodings.painted.drawings import PaintedEdges, PaintedKeypoints
 from gensight.encodings.painted.instructed import Instructed
 from gensight.encodings.painted.masks import PaintedMask
+from gensight.encodings.painted.restored import PaintedRestoration
 from gensight.encodings.pairs.appearance import Appearance
 from gensight.encodings.pairs.correspondence import Correspondence
 from gensight.encodings.pairs.landmark_pairs import LandmarkPairs
@@ -46,10 +49,11 @@ from gensight.encodings.points import Points
 from gensight.encodings.pose_image import PoseImage
 from gensight.encodings.surface_normals import SurfaceNormals
 from gensight.errors import ConfigError
+from gensight.instructions.grammar import RESTORATIONS
 from gensight.readers.base import Reader
 from gensight.readers.shared.class_maps import BACKGROUND
 from gensight.readers.shared.single_annotation import with_labels
-from gensight.skeletons import NAMED, Skeleton, named_skeleton
+from gensight.skeletons import NAMED, Skeleton, mirror_of_pairs, named_skeleton, sides_note
 
 
 def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:
@@ -63,7 +67,7 @@ def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:
     if len(set(names)) > 1:
         raise ConfigError(f"the parts of the encoding name different skeletons: {', '.join(names)}", where="encoding")
     if names[0] != "data":
-        return _with_sigmas(named_skeleton(names[0]), config)
+        return _with_sigmas(_paired(config, named_skeleton(names[0])), config)
     if reader.skeleton is None:
         raise ConfigError(
             f"the data set ({config.data.kind}) has no keypoints of its own",
@@ -71,7 +75,36 @@ def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:
             choices=NAMED,
             hint="name a skeleton, or data that has keypoints",
         )
-    return _with_sigmas(reader.skeleton, config)
+    return _with_sigmas(_paired(config, reader.skeleton), config)
+
+
+def _paired(config: RunConfig, skeleton: Skeleton) -> Skeleton:
+    """With the left-right partners that the recipe gives."""
+    pairs = mirror_pairs_of(config.encoding)
+    return skeleton if pairs is None else replace(skeleton, mirror=mirror_of_pairs(skeleton.keypoints, pairs))
+
+
+def doubtful_sides(config: RunConfig, skeleton: Skeleton | None) -> str:
+    """See `sides_note`; empty where the recipe gives the pairs."""
+    return "" if skeleton is None or mirror_pairs_of(config.encoding) is not None else sides_note(skeleton)
+
+
+def without_doubtful_flips(config: RunConfig, skeleton: Skeleton | None) -> RunConfig:
+    """Without flips, in training and in predictions, where keypoints look like one side of a pair without a partner.
+
+    Under flips they would be learned with the sides exchanged. Pairs that the recipe gives are taken as all that there
+    are.
+    """
+    if not doubtful_sides(config, skeleton):
+        return config
+    view, evaluation = config.view, config.evaluation
+    augment = view.augment.model_copy(update={"flip": 0.0})
+    return config.model_copy(
+        update={
+            "view": view.model_copy(update={"augment": augment}),
+            "evaluation": evaluation.model_copy(update={"flip_test": False}),
+        }
+    )
 
 
 def _with_sigmas(skeleton: Skeleton, config: RunConfig) -> Skeleton:
@@ -128,7 +161,7 @@ def _build_part(
             assert skeleton is not None
             return Points(skeleton)
         case GazeMapConfig():
-            return GazeMap(part.grid, part.sigma, part.quantised)
+            return GazeMap(part.grid, part.sigma, part.kernel)
         case PaintedConfig():
             return _painted(part, skeleton, seed, "shown" in beside, calibration.threshold)
         case ClassConfig():
@@ -144,11 +177,13 @@ def _painted(part: PaintedConfig, skeleton: Skeleton | None, seed: int, shown: b
     labels = part.labels or ()
     made: dict[str, Callable[[], Painted]] = {
         "segment": lambda: PaintedMask(_SMALLEST_MASK, threshold),
-        "detect": lambda: PaintedBoxes(part.box_style, part.max_boxes, threshold=threshold),
+        "detect": lambda: PaintedBoxes(part.box_style, part.max_boxes, threshold, part.outline),
         "depth": lambda: PaintedDepth(part.depth_scale, part.near, part.far),
         "classify": lambda: PaintedClass(labels),
         "keypoints": lambda: PaintedKeypoints(skeleton),
         "edges": PaintedEdges,
+        "colour": lambda: PaintedColour(labels),
+        **{task: partial(PaintedRestoration, task) for task in RESTORATIONS},
     }
     tasks: dict[str, Painted] = {task: made[task]() for task in part.tasks}
     return Instructed(

@@ -6,13 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from gensight.assembly.encodings import build_encoding, build_skeleton, resolve_vocabulary
+from gensight.assembly.encodings import (
+    build_encoding,
+    build_skeleton,
+    doubtful_sides,
+    resolve_vocabulary,
+    without_doubtful_flips,
+)
 from gensight.assembly.metrics import build_metrics
 from gensight.assembly.readers import Splits, build_readers
 from gensight.assembly.views import build_augmentation, build_policy
 from gensight.config.data import VideoData
 from gensight.config.data.stored import StoredData
-from gensight.config.encodings import parts_of
+from gensight.config.encodings import mirror_pairs_of, parts_of
 from gensight.config.schema import RunConfig
 from gensight.encodings.base import Encoding
 from gensight.encodings.calibration import UNCALIBRATED, Calibration
@@ -59,6 +65,7 @@ class Experiment:
             # Where a data set marks objects only, an image whose objects are of one class is of that class.
             splits = splits.map(with_labels)
         skeleton = build_skeleton(config, splits.train)
+        config = without_doubtful_flips(config, skeleton)
         encoding = build_encoding(config, skeleton, calibration)
         build_metrics(config, skeleton)  # what can't be scored is refused before the training
         return cls(config, splits, skeleton, encoding, build_policy(config))
@@ -84,7 +91,13 @@ class Experiment:
         """The experiment of another recipe; of one with the same data, without opening that again."""
         if _reads(config) != _reads(self.config):
             return Experiment.open(config)
+        config = without_doubtful_flips(config, self.skeleton)
         return replace(self, config=config, encoding=build_encoding(config, self.skeleton), policy=build_policy(config))
+
+    @property
+    def sides_note(self) -> str:
+        """Which keypoints look like one side of a pair without a partner; empty where none does."""
+        return doubtful_sides(self.config, self.skeleton)
 
     def with_steps(self) -> "Experiment":
         """With `training.epochs` turned into steps, rounded up; itself where the recipe counts in steps."""
@@ -132,5 +145,6 @@ def _reads(config: RunConfig) -> dict[str, Any]:
         "truths": config.truths,
         "track": config.view.track,
         "skeletons": [part.skeleton_name for part in parts],
+        "pairs": mirror_pairs_of(config.encoding),
         "kinds": [part.kind for part in parts],
     }

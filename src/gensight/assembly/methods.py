@@ -134,15 +134,16 @@ def _landmarks(
     if method.background != "none":
         units["background's coarsest scale"] = 8
     _fit_size(config, units)
+    published = method.formulas == "published"
     return Landmarks(
         backbone,
         num_landmarks,
         **_options(method, "warp", "jitter", "adversary"),
-        warp=WarpRange(**_options(method.warp, "flip")),
+        warp=WarpRange(**_options(method.warp, "flip"), published=published),
         flip=method.warp.flip,
         warp_share=warp_share,
         jitter=JitterRange(**_options(method.jitter)),
-        adversary=Adversary(**_options(method.adversary)),
+        adversary=Adversary(**_options(method.adversary), published=published),
     )
 
 

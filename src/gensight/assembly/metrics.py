@@ -5,6 +5,7 @@ from typing import assert_never
 from gensight.config.instruct import PaintedConfig
 from gensight.config.protocols import KeypointProtocol, Protocol
 from gensight.config.schema import RunConfig
+from gensight.instructions.grammar import RESTORATIONS
 from gensight.metrics.appearance import TripletScores
 from gensight.metrics.base import Metric
 from gensight.metrics.classification import LabelScores
@@ -14,10 +15,11 @@ from gensight.metrics.correspondence import MatchingPck
 from gensight.metrics.depth import DepthScores
 from gensight.metrics.edges import EdgeF
 from gensight.metrics.gaze.scores import GazeScores, InFrameAp
-from gensight.metrics.keypoints import BbcAccuracy, Pck, PixelError
+from gensight.metrics.keypoints import BbcAccuracy, InterOcularError, Pck, PixelError
 from gensight.metrics.normals import AngularError
 from gensight.metrics.per_query import PerQueryMetric
 from gensight.metrics.readout_guidance import ReadoutGuidance2024
+from gensight.metrics.restoration import Restoration
 from gensight.metrics.segmentation import Segmentation
 from gensight.readers.shared.class_maps import BACKGROUND
 from gensight.skeletons import Skeleton
@@ -43,16 +45,21 @@ def _per_query(
         case "coco-box" | "voc07" | "voc12":
             task, possible = "detect", True
         case "classification" | "top-1":
-            task, possible = "classify", True
+            task, possible = "classify" if "classify" in encoding.tasks else "colour", True
         case "coco-oks":
             task, possible = "keypoints", skeleton is not None
         case "edges-f":
             task, possible = "edges", True
+        case "restoration":
+            tasks = [task for task in RESTORATIONS if task in encoding.tasks]
+            return PerQueryMetric(Restoration(), tasks, merged=False) if tasks else None
         case _:  # the schema allows no others for painted answers
             task, possible = "depth", True
     if task not in encoding.tasks or not possible:
         return None
-    return PerQueryMetric(_build_metric(protocol, config, skeleton), (task,), merged=task in ("segment", "depth"))
+    return PerQueryMetric(
+        _build_metric(protocol, config, skeleton), (task,), merged=task in ("segment", "depth", "colour")
+    )
 
 
 def _build_metric(protocol: Protocol, config: RunConfig, skeleton: Skeleton | None) -> Metric:
@@ -67,6 +74,8 @@ def _build_metric(protocol: Protocol, config: RunConfig, skeleton: Skeleton | No
             return LabelScores(("top-1",))
         case "edges-f":
             return EdgeF()
+        case "restoration":
+            return Restoration()
         case "angular-error":
             return AngularError()
         case (
@@ -90,7 +99,7 @@ def _build_metric(protocol: Protocol, config: RunConfig, skeleton: Skeleton | No
             return VocBox(protocol, categories)
         case (
             "pck-box" | "mean-px" | "coco-oks" | "pck-torso" | "pckh" | "readout-guidance-2024" | "rmse-px"
-            | "median-px" | "bbc-6px"
+            | "median-px" | "bbc-6px" | "nme-inter-ocular"
         ):  # fmt: skip
             assert skeleton is not None  # the schema allows these for keypoint encodings only
             return _keypoint_metric(protocol, skeleton)
@@ -119,5 +128,7 @@ def _keypoint_metric(protocol: KeypointProtocol, skeleton: Skeleton) -> Metric:
             return PixelError(skeleton, "median")
         case "bbc-6px":
             return BbcAccuracy(skeleton)
+        case "nme-inter-ocular":
+            return InterOcularError(skeleton)
         case _:
             assert_never(protocol)

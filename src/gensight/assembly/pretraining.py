@@ -20,12 +20,11 @@ from gensight.config.pretrain import (
     ScratchStart,
     TinyStart,
 )
-from gensight.diffusion.noise import mix
 from gensight.diffusion.targets import Prediction
 from gensight.engine.fit import Schedule
-from gensight.engine.module import Optimisation
+from gensight.engine.optimisation import Optimisation
 from gensight.errors import ConfigError, RunError
-from gensight.files.hashing import value_hash
+from gensight.files.hashing import mix, value_hash
 from gensight.loading.stream import IndexedBatches
 from gensight.methods.base import Method
 from gensight.methods.pretrain.alignment import STRIDE as ALIGNED_STRIDE

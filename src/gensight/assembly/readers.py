@@ -8,8 +8,9 @@ from typing import assert_never
 from gensight.config import data as sections
 from gensight.config.data import BlocksSplit, Data, ListsSplit, OrderSplit, SeedSplit, Split, VideosSplit
 from gensight.config.data.stored import OfficialLists
-from gensight.diffusion.noise import mix
+from gensight.config.sections import kind_of
 from gensight.errors import DataError
+from gensight.files.hashing import mix
 from gensight.readers import splits
 from gensight.readers.ade20k import Ade20kReader, SceneParsingReader
 from gensight.readers.annotated.reader import AnnotatedReader
@@ -21,13 +22,16 @@ from gensight.readers.bbc_pose import BbcPoseReader
 from gensight.readers.coco.reader import CocoReader
 from gensight.readers.davis.reader import DavisReader
 from gensight.readers.deeplabcut.reader import DeepLabCutReader
+from gensight.readers.faces import FacesReader
 from gensight.readers.footage.recordings import FootageReader
 from gensight.readers.footage.video import VideoReader
 from gensight.readers.gazefollow.reader import GazeFollowReader
 from gensight.readers.goo.reader import GooReader
 from gensight.readers.images.class_folders import ImageFoldersReader
 from gensight.readers.images.folder import FolderReader
+from gensight.readers.images.image_pairs import ImagePairsReader
 from gensight.readers.instruct_pool.reader import InstructPoolReader, has_part
+from gensight.readers.label_files.reader import LabelFilesReader
 from gensight.readers.pets import PetsReader
 from gensight.readers.puppets import PuppetsReader
 from gensight.readers.rgbd.nyu import NyuRawReader, NyuReader
@@ -92,6 +96,9 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
             return Splits(FootageReader(data.root, data.step, data.long_side), None, None)
         case sections.BbcPoseData():
             return Splits(*(BbcPoseReader(data.root, part, data.crop) for part in BBC_PARTS))
+        case sections.FacesData():
+            faces = FacesReader(data.root, data.missing)
+            return _subsets(faces, *_divide(faces, data.split))
         case sections.SpairData():
             return Splits(*(SpairReader(data.root, part, data.category, missing=data.missing) for part in SPAIR_PARTS))
         case sections.Ap10kData():
@@ -110,6 +117,8 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
             return _subsets(reader, *(reader.with_variants(part) for part in _divide(images, data.split)))
         case sections.DeepLabCutData():
             return _deeplabcut(data)
+        case sections.LabelFilesData():
+            return _label_files(data)
         case sections.RgbdData():
             frames = RgbdReader(data.root, data.depth_unit, data.intrinsics, data.colour_intrinsics, data.colour_offset)
             return _subsets(frames, *_divide(frames, data.split))
@@ -121,7 +130,7 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
             return _gazefollow(data)
         case (
             sections.VocData() | sections.GooData() | sections.ImageFoldersData() | sections.NyuData()
-            | sections.SunRgbdData() | sections.PetsData() | sections.Ade20kData()
+            | sections.SunRgbdData() | sections.PetsData() | sections.Ade20kData() | sections.ImagePairsData()
         ):  # fmt: skip
             return _named(data)
         case _:
@@ -207,6 +216,16 @@ def _deeplabcut(data: sections.DeepLabCutData) -> Splits:
     return _subsets(reader, train, validation, test)
 
 
+def _label_files(data: sections.LabelFilesData) -> Splits:
+    reader = LabelFilesReader(data.root, kind_of(type(data)), missing=data.missing)
+    parts = reader.parts if isinstance(data.split, VideosSplit) else {}
+    if not isinstance(data.split, VideosSplit) or not parts.keys() & set(data.split.test):
+        return _subsets(reader, *_divide(reader, data.split))
+    groups = [next(name for name, some in parts.items() if index in some) for index in range(len(reader))]
+    others, test = splits.split_by_group(groups, data.split.test)
+    return _subsets(reader, *splits.validation_from_train(others, data.split.validation, seed=0), test)
+
+
 def _davis(data: sections.DavisData) -> Splits:
     opened = partial(DavisReader, data.root, year=data.year, missing=data.missing)
     if not isinstance(data.split, ListsSplit):
@@ -218,7 +237,7 @@ def _davis(data: sections.DavisData) -> Splits:
 
 Named = (
     sections.VocData | sections.GooData | sections.ImageFoldersData | sections.GazeFollowData | sections.NyuData
-    | sections.SunRgbdData | sections.PetsData | sections.Ade20kData
+    | sections.SunRgbdData | sections.PetsData | sections.Ade20kData | sections.ImagePairsData
 )  # fmt: skip
 
 
@@ -237,6 +256,8 @@ def _named_part(data: Named, name: str) -> Reader:
             return GazeFollowReader(data.root, name, missing=data.missing)
         case sections.ImageFoldersData():
             return ImageFoldersReader(data.root, name)
+        case sections.ImagePairsData():
+            return ImagePairsReader(data.root, name, data.task, data.folders)
         case sections.NyuData():
             if data.root.suffix == ".mat":
                 return NyuReader(data.root, name)

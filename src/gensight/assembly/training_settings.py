@@ -1,14 +1,11 @@
 """A recipe's `training` section and the user's device as settings of the engine."""
 
 from dataclasses import fields
-from pathlib import Path
-
-import torch
 
 from gensight.config.fields import Precision
-from gensight.config.schema import RunConfig, TrainingConfig
-from gensight.engine.fit import Machine
-from gensight.engine.module import Optimisation
+from gensight.config.schema import TrainingConfig
+from gensight.engine.hardware import Machine
+from gensight.engine.optimisation import Optimisation
 from gensight.errors import ConfigError
 
 _BOTH = {field.name for field in fields(Optimisation)} & set(TrainingConfig.model_fields)
@@ -47,21 +44,3 @@ def build_machine(config: TrainingConfig, device: str) -> Machine:
 def single_machine(device: str, precision: Precision = "float32") -> Machine:
     """Lightning's settings for one device."""
     return build_machine(TrainingConfig(precision=precision), device)
-
-
-def choose_device(device: str) -> str:
-    """`auto` -> the best device here. Raises ConfigError for one that this machine lacks."""
-    available = ["cpu"]
-    if torch.cuda.is_available():
-        available += ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-    if torch.backends.mps.is_available():
-        available.append("mps")
-    if device == "auto":
-        return "cuda" if "cuda" in available else available[-1]
-    if device not in available:
-        raise ConfigError(f"this machine has no device {device!r}", choices=["auto", *available], where="--device")
-    return device
-
-
-def default_run_folder(config: RunConfig) -> Path:
-    return Path("runs") / config.name

@@ -17,7 +17,6 @@ from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
-from peft import LoraConfig
 from torch import Tensor, nn
 
 from gensight.backbones.base import Backbone, Features, Layer, weights_hash
@@ -31,7 +30,13 @@ from gensight.backbones.capture import (
     watching,
 )
 from gensight.backbones.presets import tiny_folder
-from gensight.backbones.pretrained import PipelineParts, check_family, load_parts, pipeline_folder
+from gensight.backbones.pretrained import (
+    PipelineParts,
+    check_family,
+    load_for_perception,
+    load_parts,
+    pipeline_folder,
+)
 from gensight.backbones.text import TextEmbedding, embed_prompts
 from gensight.errors import ConfigError, RunError
 from gensight.samples import Size
@@ -87,6 +92,7 @@ class DiffusionBackbone(Backbone):
         self.vae = parts.vae
         self.text_encoders = nn.ModuleList(parts.text_encoders)
         self.tokenizers = parts.tokenizers
+        self._stored_prompt = parts.empty_prompt
         self.scheduler = parts.scheduler
         self.is_xl = check_family(parts)
         self.latent_channels: int = self.unet.config.out_channels
@@ -283,8 +289,11 @@ class DiffusionBackbone(Backbone):
         return output, Features(captured.maps, self.unet.time_embedding(self.unet.time_proj(embedded).to(dtype)))
 
     def _embed_nothing(self) -> TextEmbedding:
-        if self._empty_prompt is None:
+        if self._empty_prompt is None and self._stored_prompt is not None:
+            self._empty_prompt = TextEmbedding(self._stored_prompt.to(self.device, self.unet.dtype))
+        elif self._empty_prompt is None:
             self._empty_prompt = self.embed_text([""])
+        assert self._empty_prompt is not None
         return self._empty_prompt
 
     def _timesteps(self, timestep: int | Tensor, like: Tensor) -> Tensor:
@@ -339,6 +348,8 @@ class DiffusionBackbone(Backbone):
 
 
 def _add_adapters(unet: Any, rank: int, seed: int) -> None:
+    from peft import LoraConfig  # slow to import
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=ATTENTION))
@@ -354,6 +365,7 @@ def load_diffusion(
     random_weights: bool = False,
     seed: int = 0,
     local_files_only: bool = False,
+    perception_only: bool = False,
     **options: Any,
 ) -> DiffusionBackbone:
     """A backbone from a diffusers folder or a hub id.
@@ -364,6 +376,7 @@ def load_diffusion(
         random_weights: The same architecture with random weights throughout: the random-weights baseline.
         seed: Of fresh weights, and of adapters.
         local_files_only: Never reach for the network.
+        perception_only: In a process that only reads images by frozen backbones: opened faster, where it can be.
         options: `layers`, `timestep`, `trainable`, `lora_rank`, `time_embedding`: see `DiffusionBackbone`.
 
     Raises:
@@ -373,7 +386,9 @@ def load_diffusion(
     if dtype not in DTYPES:
         raise ConfigError(f"unknown dtype {dtype!r}", where="backbone.dtype", choices=DTYPES)
     folder = pipeline_folder(source, local_files_only)
-    return DiffusionBackbone(load_parts(folder, DTYPES[dtype], random_weights, seed), seed=seed, **options)
+    frozen = not random_weights and options.get("trainable", "frozen") == "frozen" and dtype == "float32"
+    parts = load_for_perception(folder) if perception_only and frozen else None
+    return DiffusionBackbone(parts or load_parts(folder, DTYPES[dtype], random_weights, seed), seed=seed, **options)
 
 
 def load_tiny(**options: Any) -> DiffusionBackbone:

@@ -36,7 +36,7 @@ def hub_folder(source: str | Path, what: str, download: Callable[[str], str], wa
         raise RunError(
             f"the {what} is not in the local cache, and could not be downloaded",
             where=name,
-            hint=f"check the id and the network ({first_line(error)}), or {otherwise}",
+            hint=f"check the id and the network ({first_line(error)[:120]}), or {otherwise}",
         ) from error
 
 

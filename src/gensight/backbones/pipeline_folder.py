@@ -7,17 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from diffusers import DDIMScheduler
+import torch
 from torch import nn
 
 from gensight.backbones.hub import quiet_libraries
+from gensight.backbones.lean import write_empty_prompt
 from gensight.backbones.pretrained import PipelineParts
+from gensight.backbones.text import embed_prompts
 from gensight.files.atomic import read_json, write_json, write_text
 
 
 def as_pipeline(parts: PipelineParts) -> Any:
     """diffusers' `StableDiffusionPipeline` of the parts, sampled by DDIM. With one text encoder only."""
-    from diffusers import StableDiffusionPipeline  # its module is slow to import
+    from diffusers import DDIMScheduler, StableDiffusionPipeline  # its module is slow to import
 
     pipeline = _pipeline(StableDiffusionPipeline, parts, DDIMScheduler.from_config(parts.scheduler.config))
     pipeline.set_progress_bar_config(disable=True)
@@ -61,6 +63,9 @@ def save_parts(parts: PipelineParts, folder: Path) -> None:
     vocabulary, merges = vocabulary_files(parts.tokenizers[0])
     write_json(temporary / "tokenizer" / "vocab.json", vocabulary)
     write_text(temporary / "tokenizer" / "merges.txt", merges)
+    with torch.no_grad():
+        encoder = copy.deepcopy(stored.text_encoders[0]).float()
+        write_empty_prompt(temporary, embed_prompts([""], parts.tokenizers, [encoder], torch.device("cpu")).tokens)
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)
@@ -81,8 +86,16 @@ def vocabulary_files(tokenizer: Any) -> tuple[dict[str, int], str]:
 
 
 def save_editor_folder(folder: Path, parts: PipelineParts) -> None:
-    """Writes the parts as an editor that diffusers' `StableDiffusionInstructPix2PixPipeline` loads."""
+    """Writes the parts as an editor that diffusers' `StableDiffusionInstructPix2PixPipeline` loads.
+
+    The scheduler's usual spacing of steps is left unsaid, so that another sampler has its own, as in `build_scheduler`.
+    """
     # Its module is slow to import, and warns about image processors that nothing here uses.
     from diffusers import StableDiffusionInstructPix2PixPipeline
 
     _pipeline(StableDiffusionInstructPix2PixPipeline, parts, parts.scheduler).save_pretrained(folder)
+    path = folder / "scheduler" / "scheduler_config.json"
+    config = read_json(path)
+    if config.get("timestep_spacing") == type(parts.scheduler)().config.timestep_spacing:
+        del config["timestep_spacing"]
+        write_json(path, config, indent=2)

@@ -3,24 +3,24 @@
 `pipeline_folder.py` writes such a folder.
 """
 
+import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, AutoencoderTiny, DDPMScheduler, DiffusionPipeline, UNet2DConditionModel
 from torch import nn
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from gensight.backbones.hub import hub_folder, reading
+from gensight.backbones.lean import StoredText, import_networks, read_empty_prompt
 from gensight.errors import RunError
 
 MOVED = {"runwayml/stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-v1-5"}
-AUTOENCODERS = {"AutoencoderKL": AutoencoderKL, "AutoencoderTiny": AutoencoderTiny}
-TEXT_ENCODERS = {"CLIPTextModel": CLIPTextModel, "CLIPTextModelWithProjection": CLIPTextModelWithProjection}
+AUTOENCODERS = ("AutoencoderKL", "AutoencoderTiny")
+TEXT_ENCODERS = ("CLIPTextModel", "CLIPTextModelWithProjection")
 NEEDED = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 
 
@@ -34,6 +34,7 @@ class PipelineParts:
         text_encoders: One (SD 1.x, 2.x) or two (XL).
         tokenizers: One for each text encoder.
         scheduler: diffusers' noise schedule that the model was trained with.
+        empty_prompt: Its embedding, where the text encoder is only stored (see `lean.py`).
     """
 
     unet: Any
@@ -41,6 +42,7 @@ class PipelineParts:
     text_encoders: tuple[Any, ...]
     tokenizers: tuple[Any, ...]
     scheduler: Any
+    empty_prompt: torch.Tensor | None = None
 
     @property
     def stride(self) -> int:
@@ -66,14 +68,20 @@ def pipeline_folder(source: str | Path, local_files_only: bool = False) -> Path:
     Raises:
         RunError: If there is no such folder, or the hub can't be reached or lacks what is needed.
     """
-    unused = dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"))
     return hub_folder(
         MOVED.get(str(source), source),
         "backbone",
-        partial(DiffusionPipeline.download, local_files_only=local_files_only, use_safetensors=True, **unused),
+        partial(_download, local_files_only=local_files_only),
         "a diffusers folder, or a hub id such as stable-diffusion-v1-5/stable-diffusion-v1-5",
         "copy its folder here and give the path",
     )
+
+
+def _download(name: str, local_files_only: bool) -> str:
+    from diffusers import DiffusionPipeline
+
+    unused = dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"))
+    return str(DiffusionPipeline.download(name, local_files_only=local_files_only, use_safetensors=True, **unused))
 
 
 def load_parts(folder: Path, dtype: torch.dtype, random_weights: bool, seed: int) -> PipelineParts:
@@ -92,7 +100,7 @@ def load_parts(folder: Path, dtype: torch.dtype, random_weights: bool, seed: int
     index = _read_index(folder)
     encoders = [name for name in ("text_encoder", "text_encoder_2") if index.get(name)]
     kinds: list[tuple[str, Any, torch.dtype]] = [
-        ("unet", _kind(folder, index, "unet", {"UNet2DConditionModel": UNet2DConditionModel}), dtype),
+        ("unet", _kind(folder, index, "unet", ("UNet2DConditionModel",)), dtype),
         ("vae", _kind(folder, index, "vae", AUTOENCODERS), torch.float32),
         *[(name, _kind(folder, index, name, TEXT_ENCODERS), dtype) for name in encoders],
     ]
@@ -109,6 +117,22 @@ def load_parts(folder: Path, dtype: torch.dtype, random_weights: bool, seed: int
         # Whichever sampler a pipeline names, its config holds the training schedule, which is all that is needed.
         scheduler=read_scheduler(folder),
     )
+
+
+def load_for_perception(folder: Path) -> PipelineParts | None:
+    """The parts without a text encoder, in float32, for frozen perception with the empty prompt: see `lean.py`.
+
+    None where the folder doesn't keep the empty prompt's embedding, or diffusers is imported already.
+    """
+    index, tokens = _read_index(folder), read_empty_prompt(folder)
+    if tokens is None or "text_encoder_2" in index or not import_networks():
+        return None
+    networks = {"unet": ("UNet2DConditionModel",), "vae": AUTOENCODERS}
+    models = {
+        name: _stored(folder, name, _kind(folder, index, name, known), torch.float32)
+        for name, known in networks.items()
+    }
+    return PipelineParts(models["unet"], models["vae"], (StoredText(folder),), (), read_scheduler(folder), tokens)
 
 
 def _read_index(folder: Path) -> dict[str, str]:
@@ -137,15 +161,17 @@ def _read_index(folder: Path) -> dict[str, str]:
     return index
 
 
-def _kind(folder: Path, index: Mapping[str, str], name: str, table: Mapping[str, Any]) -> Any:
-    if index[name] not in table:
-        raise RunError(f"the pipeline's {name} is a {index[name]}, which is not supported", where=folder, choices=table)
-    return table[index[name]]
+def _kind(folder: Path, index: Mapping[str, str], name: str, known: Sequence[str]) -> Any:
+    if index[name] not in known:
+        raise RunError(f"the pipeline's {name} is a {index[name]}, which is not supported", where=folder, choices=known)
+    return getattr(importlib.import_module("transformers" if known is TEXT_ENCODERS else "diffusers"), index[name])
 
 
 def _fresh(folder: Path, name: str, kind: Any, dtype: torch.dtype) -> nn.Module:
     with reading(f"the config of the pipeline's {name}", folder):
         if name.startswith("text_encoder"):
+            from transformers import CLIPTextConfig
+
             model = kind(CLIPTextConfig.from_pretrained(folder / name, local_files_only=True))
         else:
             model = kind.from_config(kind.load_config(folder, subfolder=name, local_files_only=True))
@@ -176,12 +202,16 @@ def read_tokenizer(folder: Path, name: str = "tokenizer") -> Any:
     """The tokenizer of a pipeline's folder. Raises RunError."""
     if not any((folder / name / file).is_file() for file in ("vocab.json", "tokenizer.json")):
         raise RunError(f"the pipeline's {name} has no vocabulary", where=folder / name)
+    from transformers import CLIPTokenizer
+
     with reading(f"the pipeline's {name}", folder):
         return CLIPTokenizer.from_pretrained(folder / name, local_files_only=True)
 
 
-def read_scheduler(folder: Path) -> DDPMScheduler:
-    """The training schedule of a pipeline's folder. Raises RunError."""
+def read_scheduler(folder: Path) -> Any:
+    """The training schedule of a pipeline's folder, a `DDPMScheduler`. Raises RunError."""
+    from diffusers import DDPMScheduler
+
     with reading("the pipeline's scheduler", folder):
         return DDPMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from huggingface_hub import snapshot_download
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -27,6 +27,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from gensight.backbones.hub import hub_folder, reading
 from gensight.backbones.pipeline_folder import save_editor_folder
 from gensight.backbones.pretrained import PipelineParts, read_scheduler, read_tokenizer
+from gensight.diffusion.sampling import build_scheduler
 from gensight.errors import RunError, first_line
 
 SUFFIXES = (".ckpt", ".safetensors")
@@ -59,7 +60,7 @@ def convert_single_file(path: Path, out: Path, config: str = USUAL_CONFIG) -> No
         vae=_converted(AutoencoderKL, state, settings, "vae", path),
         text_encoders=(_text_encoder(state, settings, path),),
         tokenizers=(read_tokenizer(settings),),
-        scheduler=DDIMScheduler.from_config(read_scheduler(settings).config),
+        scheduler=build_scheduler("euler-ancestral", read_scheduler(settings)),
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:

@@ -5,13 +5,13 @@ What they return for a 224 x 224 image: ResNet-50 one map `stage4` of 2048 chann
 ResNet's cells (2048 numbers), ViT's class token (768).
 """
 
+import importlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-import transformers
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -145,7 +145,7 @@ def load_transformers(
     if folder is not None:
         mean, std = _preparation(folder, mean, std)
     if random_weights or folder is None:
-        model_class = getattr(transformers, name)
+        model_class = getattr(importlib.import_module("transformers"), name)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = model_class(model_class.config_class.from_dict(values))

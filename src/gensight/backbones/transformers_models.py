@@ -11,8 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import transformers
-from huggingface_hub import snapshot_download
 from torch import nn
 
 from gensight.backbones.hub import hub_folder, reading
@@ -31,6 +29,8 @@ def model_folder(source: str, local_files_only: bool = False) -> Path:
     Raises:
         RunError: There is no such folder, or the hub can't be reached or has no such model.
     """
+    from huggingface_hub import snapshot_download
+
     # Only the repository's top folder, and no pickles: converted copies in other formats lie below it.
     download = partial(
         snapshot_download, local_files_only=local_files_only, allow_patterns=_HUB_FILES, ignore_patterns=["*/*"]
@@ -85,6 +85,8 @@ def load_model(folder: Path, kind: str, unused: Sequence[str] = UNUSED) -> nn.Mo
             where=folder / WEIGHTS[0],
             hint=f"put {WEIGHTS[0]} beside its config.json (models of several files: all of them and their index)",
         )
+    import transformers  # slow to import
+
     model_class = getattr(transformers, kind, None)
     if model_class is None:
         raise ResourceError(

@@ -5,7 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
+from gensight.cli import checks
 from gensight.cli.options import Device, Draw, Images, Run, out_option
+from gensight.cli.predict import report
+from gensight.files.progress import loading
 
 
 def of_run(help: str, **options: Any) -> Any:
@@ -25,7 +28,7 @@ def ask(
         typer.Option(
             metavar="NAME",
             show_default="by the words",
-            help="How answers are decoded: segment, detect, depth, classify, keypoints or edges.",
+            help="How answers are decoded: segment, detect, depth, classify, keypoints, edges, colour ...",
         ),
     ] = None,
     classes: Annotated[
@@ -51,8 +54,12 @@ def ask(
     Example:
       gensight ask runs/instruct-puppets IMAGES "segment the dog"
     """
-    from gensight.diffusion.sampling import Sampling, find_sampler
-    from gensight.verbs.ask import ask as run_ask
+    checks.check_device(device)
+    checks.check_inputs(source)
+    checks.check_runs([run])
+    with loading():
+        from gensight.diffusion.sampling import Sampling, find_sampler
+        from gensight.verbs.ask import ask as run_ask
 
     known = None if sampler is None else find_sampler(sampler)
     sampling = Sampling(known, steps, text_guidance, image_guidance, num_samples, seed)
@@ -62,4 +69,4 @@ def ask(
         device=device, draw=draw,
     )  # fmt: skip
     typer.echo(result.note)
-    typer.echo(f"predictions: {result.folder}")
+    report(result.outcome)

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
+from gensight.cli import checks
 from gensight.cli.options import Checkpoint, Device
 from gensight.errors import check_choice
+from gensight.files.progress import loading
 
 
 def evaluate(
@@ -51,14 +53,18 @@ def evaluate(
       gensight evaluate runs/demo --model transformers:PekingU/rtdetr_v2_r50vd
     """
     check_choice(checkpoint, ("best", "last"), "--checkpoint")
+    checks.check_device(device)
+    checks.check_inputs(detections)
     if model:
         from gensight.verbs.evaluate_models import evaluate_models
 
         evaluate_models(run, model, overrides or (), checkpoint, device, announce=typer.echo)
         return
 
-    from gensight.verbs.evaluate import evaluate as run_evaluate
-    from gensight.verbs.outcome import scores_text
+    checks.check_runs([Path(run)])
+    with loading():
+        from gensight.verbs.evaluate import evaluate as run_evaluate
+        from gensight.verbs.outcome import scores_text
 
     run_evaluate(
         Path(run), checkpoint=checkpoint, device=device, baselines=baselines, detections=detections,

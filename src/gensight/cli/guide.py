@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gensight.cli import checks
 from gensight.cli.option_groups import OptionGroup, takes_option_groups
 from gensight.cli.options import Device, out_option
+from gensight.files.progress import loading
 
 if TYPE_CHECKING:
     from gensight.guidance.options import Settings
@@ -150,9 +152,13 @@ def guide(
     Example:
       gensight guide runs/guide-depth --prompt "a dog on grass" --control depth.png --seeds 0,1,2
     """
-    from gensight.files.atomic import read_json
-    from gensight.verbs.guide import guide as run_guide
-    from gensight.verbs.guide import scores_text
+    checks.check_device(device)
+    checks.check_inputs(*(controls.control or ()), controls.mask, drags.source, drags.tracks, appearance.reference)
+    checks.check_runs([*runs, *(evaluator or ())])
+    with loading():
+        from gensight.files.atomic import read_json
+        from gensight.verbs.guide import guide as run_guide
+        from gensight.verbs.guide import scores_text
 
     settings = _settings(sampling, steering, drags, appearance)
     folder = run_guide(

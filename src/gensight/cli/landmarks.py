@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from gensight.cli.options import Device, Run, out_option, whole_numbers
+from gensight.cli.predict import report_unreadable
 from gensight.errors import ConfigError, check_choice
 
 REGRESSORS = ("linear", "linear-corner", "affine", "ridge")
@@ -65,7 +66,9 @@ def dump(
     """Write each frame's landmarks, covariances, confidence and equivariance error as a table."""
     from gensight.verbs.landmarks import dump as run_dump
 
-    typer.echo(run_dump(run, source, out, device))
+    unreadable: dict[str, str] = {}
+    typer.echo(run_dump(run, source, out, device, unreadable))
+    report_unreadable(len(unreadable), unreadable, "the table")
 
 
 @app.command()

@@ -9,12 +9,13 @@ import typer
 from typer.core import TyperGroup
 
 from gensight.cli import ask, doctor, evaluate, guide, landmarks, match, predict, recipes, report, serve, study, train
-from gensight.cli.data import annotate, datasets, init
+from gensight.cli.data import annotate, convert, datasets, init
 from gensight.cli.models import editor, export, import_weights, pretrain, probe
-from gensight.errors import UserError
+from gensight.cli.streams import prepare_streams
+from gensight.errors import UserError, resource_error
 from gensight.version import __version__
 
-RESUMED_BY_THE_SAME_COMMAND = ("train", "pretrain", "annotate", "study", "probe")
+RESUMED_BY_THE_SAME_COMMAND = ("train", "pretrain", "annotate", "study", "probe", "predict", "ask", "match")
 
 
 class _Verbs(TyperGroup):
@@ -23,8 +24,11 @@ class _Verbs(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except UserError as error:
-            typer.echo(f"error: {error}", err=True)
+        except (UserError, OSError) as error:
+            known = error if isinstance(error, UserError) else resource_error(error)
+            if known is None:
+                raise
+            typer.echo(f"error: {known}", err=True)
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
             typer.echo(_interrupted(ctx.invoked_subcommand), err=True)
@@ -76,6 +80,7 @@ for verb in (
     guide.guide,
     study.study,
     annotate.annotate,
+    convert.convert,
     report.report,
     pretrain.pretrain,
     init.init,
@@ -94,6 +99,7 @@ def main() -> None:
     """Entry point of the console script."""
     # Read when torch is loaded, later: idle OpenMP threads that spin cost six times the time where cores are shared.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare_streams()
     app(prog_name="gensight")
 
 

@@ -5,7 +5,10 @@ from typing import Annotated
 
 import typer
 
+from gensight.cli import checks
 from gensight.cli.options import Device, Run, out_option
+from gensight.cli.predict import report
+from gensight.files.progress import loading
 
 
 def match(
@@ -28,9 +31,12 @@ def match(
     Example:
       gensight match runs/davis-correspondence dog/00000.jpg dog/ --points 420,210:380,260
     """
-    from gensight.verbs.match import match as run_match
-    from gensight.verbs.match import parse_points
+    checks.check_device(device)
+    checks.check_inputs(image, others)
+    checks.check_runs([run])
+    with loading():
+        from gensight.verbs.match import match as run_match
+        from gensight.verbs.match import parse_points
 
     given = None if points is None else parse_points(points)
-    folder = run_match(run, image, others, out, points=given, device=device, draw=draw)
-    typer.echo(f"matches: {folder}")
+    report(run_match(run, image, others, out, points=given, device=device, draw=draw), "matches")

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from gensight.cli import checks
 from gensight.cli.options import Device
+from gensight.files.progress import loading
 
 
 def serve(
@@ -36,8 +38,13 @@ def serve(
     Example:
       gensight serve runs/demo runs/openfield-mouse --port 8000
     """
-    from gensight.web.server import running_page
-    from gensight.web.server import serve as run_serve
-    from gensight.web.uploads import Limits
+    checks.check_device(device)
+    checks.check_inputs(examples)
+    checks.check_port(host, port)
+    checks.check_runs(runs)
+    with loading():
+        from gensight.web.server import running_page
+        from gensight.web.server import serve as run_serve
+        from gensight.web.uploads import Limits
 
     run_serve(running_page(runs, host, port, Limits(max_pixels, max_megabytes), device, examples))

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from gensight.cli import checks
 from gensight.cli.options import Device, Overrides, Recipe, Seed, out_option, with_seed
+from gensight.files.progress import loading
 
 
 def train(
@@ -30,6 +32,7 @@ def train(
       gensight train runs/mouse-1
       gensight train runs/mouse-1 training.steps=4000
     """
+    checks.check_device(device)
     from gensight.config.loading.loader import load_recipe
 
     folder = Path(recipe)
@@ -38,16 +41,18 @@ def train(
         recipe, out = str(folder / "config.yaml"), out or folder
     config = load_recipe(recipe, with_seed(overrides, seed))
 
-    from gensight.engine.processes import is_first_process  # after the recipe's mistakes are shown: this takes seconds
+    from gensight.engine.processes import is_first_process
 
     if dry_run:
-        from gensight.studies.dry_run import dry_run as run_dry
+        with loading():  # after the recipe's mistakes are shown
+            from gensight.studies.dry_run import dry_run as run_dry
 
         if is_first_process():
             typer.echo(run_dry(config, device).text())
         return
-    from gensight.verbs.outcome import outcome_text
-    from gensight.verbs.train import train as run_train
+    with loading():
+        from gensight.verbs.outcome import outcome_text
+        from gensight.verbs.train import train as run_train
 
     run = run_train(config, out, device=device, announce=typer.echo)
     if is_first_process():

@@ -40,8 +40,10 @@ class GazeMapConfig(EncodingSection):
     )  # fmt: skip
     grid: ImageSize = Field(default=(64, 64), description="Height and width of the heatmap, in cells.")
     sigma: Positive = Field(default=3.0, description="Width of the Gaussian, in cells.")
-    quantised: Flag = Field(
-        default=False, description="The kernel of the public codes, whose peak is off by up to a cell."
+    kernel: Literal["exact", "chong", "gaze-lle"] = Field(
+        default="exact",
+        description="exact: the Gaussian at the target; else that of a published code, whose peak is off by up to a "
+        "cell: Chong's, or Gaze-LLE's, which differs from it near the upper and left borders.",
     )
     head_size: ImageSize | None = Field(
         default=None, description="Height and width of the head's close-up, in pixels; none: as view.size."

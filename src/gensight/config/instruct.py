@@ -20,7 +20,9 @@ from gensight.config.protocols import Baseline
 from gensight.config.sections import DepthRange, EncodingFacts, ImageLabels, KeypointSection, MethodSection, NoiseLevels
 
 _BASELINES: tuple[Baseline, ...] = ("most-frequent", "shuffled-instructions", "held-out-paraphrases")
-PaintedTask = Literal["segment", "detect", "depth", "classify", "keypoints", "edges"]
+PaintedTask = Literal[
+    "segment", "detect", "depth", "classify", "keypoints", "edges", "colour", "derain", "low-light", "denoise"
+]  # fmt: skip
 
 
 class PaintedConfig(ImageLabels, DepthRange, KeypointSection):
@@ -35,8 +37,9 @@ class PaintedConfig(ImageLabels, DepthRange, KeypointSection):
         protocols=(
             "seg", "seg-oracle-classes", "coco-box", "voc07", "voc12",
             "depth-metric", "depth-median-scaled", "depth-affine", "classification", "top-1", "coco-oks", "edges-f",
+            "restoration",
         ),
-        usual_protocols=("seg", "coco-box", "depth-metric", "classification"),
+        usual_protocols=("seg", "coco-box", "depth-metric", "classification", "restoration"),
         baselines=_BASELINES,
         usual_baselines=_BASELINES,
     )  # fmt: skip
@@ -57,6 +60,9 @@ class PaintedConfig(ImageLabels, DepthRange, KeypointSection):
     box_style: Literal["filled", "outlines"] = Field(
         default="filled", description="filled: boxes on black, each its colour; outlines: on the photograph."
     )
+    outline: tuple[Name, PositiveInteger] = Field(
+        default=("white", 2), description="Colour of outlines (of CSS, or #RRGGBB), and width in pixels of the image."
+    )
     max_boxes: Integer = Field(default=6, ge=1, le=124, description="Boxes of a class that have distinct colours.")
     depth_scale: Literal["log", "linear"] = Field(
         default="log", description="How depth becomes grey; log: from near to far; linear: from 0 to far."
@@ -73,7 +79,7 @@ class PaintedConfig(ImageLabels, DepthRange, KeypointSection):
         return self.skeleton if "keypoints" in self.tasks else None
 
     def missing_vocabulary(self) -> dict[str, str]:
-        fields = {"categories": ("detect", "segment"), "labels": ("classify",)}
+        fields = {"categories": ("detect", "segment"), "labels": ("classify", "colour")}
         return {
             key: f"name them, or leave out {' and '.join(tasks)}"
             for key, tasks in fields.items()
@@ -137,7 +143,7 @@ class InstructConfig(NoiseLevels, MethodSection):
     )
     sampler: SamplerName = Field(default="euler", description="How answers are sampled (many-step).")
     sample_steps: PositiveInteger = Field(default=20, description="Steps of a sample (many-step).")
-    text_guidance: NonNegative = Field(default=7.5, description="Weight of the text's direction; 1: no guidance.")
+    text_guidance: NonNegative = Field(default=7.5, description="Weight of the text's direction; both 1: no guidance.")
     image_guidance: NonNegative = Field(default=1.5, description="Weight of the image's direction.")
 
     @property

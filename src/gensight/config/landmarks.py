@@ -73,12 +73,16 @@ class LandmarksConfig(MethodSection):
         default=(256, 256, 128, 64), min_length=2, description="Channels of the decoder, coarsest scale first."
     )
     spade_width: PositiveInteger = Field(default=64, description="Channels inside each SPADE normalisation.")
-    covariance: Literal["fixed", "fitted"] = Field(
-        default="fixed",
-        description="fixed: every landmark is drawn alike (more accurate); fitted: as wide as its map (better "
-        "pictures).",
+    covariance: Literal["fitted"] | Positive = Field(
+        default=0.008,
+        description="A number: the variance with which every landmark is drawn, the image's sides running from -1 to 1 "
+        "(more accurate); fitted: as wide as its map (better pictures).",
     )
-    variance: Positive = Field(default=0.008, description="Of a fixed landmark; the image's sides run from -1 to 1.")
+    formulas: Literal["own", "published"] = Field(
+        default="own",
+        description="published: those of Dundar et al.: looks averaged over the softmax maps, pixels and VGG-19 "
+        "compared from -1 to 1, warps that shrink, and a discriminator that sees pictures alone.",
+    )
     background: Literal["none", "full", "low-resolution", "recorded"] = Field(
         default="full",
         description="Whether the background is painted separately, so that landmarks avoid it; low-resolution: mask "

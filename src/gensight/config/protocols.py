@@ -4,11 +4,12 @@ from typing import Literal
 
 KeypointProtocol = Literal[
     "pck-box", "mean-px", "coco-oks", "pck-torso", "pckh", "readout-guidance-2024", "rmse-px", "median-px", "bbc-6px",
+    "nme-inter-ocular",
 ]  # fmt: skip
 Protocol = Literal[
     KeypointProtocol,
     "depth-metric", "depth-median-scaled", "depth-affine",
-    "edges-f", "angular-error",
+    "edges-f", "angular-error", "restoration",
     "pck-img",
     "two-alternative", "same-different-auc",
     "gazefollow", "chong", "gazelle", "tonini", "sharingan", "video", "chong-video", "gazelle-video", "goo-5x5",

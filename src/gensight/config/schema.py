@@ -74,9 +74,10 @@ class ViewConfig(Section):
     """What the network sees of an image."""
 
     size: ImageSize = Field(default=(128, 128), description="Height and width of the network's input, in pixels.")
-    crop: Literal["frame", "stretched-frame", "box", "stretched-box"] = Field(
+    crop: Literal["frame", "stretched-frame", "fitted-frame", "box", "stretched-box"] = Field(
         default="frame",
-        description="frame: the whole image; stretched-frame: the same, squashed; "
+        description="frame: the whole image; stretched-frame: the same, squashed; fitted-frame: as published editors "
+        "see it, the longer side about that of size, sides multiples of 64 (to train, training.batch_size=1); "
         "box: each subject's box, its aspect kept; stretched-box: the box squashed too, as in Readout Guidance.",
     )
     padding: Positive = Field(default=1.25, description="How much larger than the box the crop is, per side length.")
@@ -160,10 +161,11 @@ class ReadoutConfig(MethodSection):
     time_conditioning: Flag = Field(
         default=True, description="Condition the head on the timestep, where the backbone has one."
     )
-    loss: Literal["mse", "cross-entropy", "softmax"] = Field(
+    loss: Literal["mse", "published", "cross-entropy", "softmax"] = Field(
         default="mse",
         description="Per heatmap: mse as published; softmax: the place as one choice among cells (learns fastest). "
-        "Other targets have a loss of their own.",
+        "Other targets have a loss of their own; published: drawn images have that of Readout Guidance too, empty and "
+        "drawn values pooled over the batch.",
     )
     timesteps: Timesteps = Field(
         default="clean",
@@ -200,8 +202,9 @@ class TrainingConfig(TimeLimit):
         default=1, description="Processes on this machine, one for each device: distributed data-parallel training."
     )
     num_nodes: PositiveInteger = Field(default=1, description="Machines, each with so many devices.")
-    optimiser: Literal["adamw", "sgd"] = Field(
-        default="adamw", description="How gradients become steps; sgd has a momentum of 0.9."
+    optimiser: Literal["adamw", "adam", "sgd"] = Field(
+        default="adamw",
+        description="adamw; adam, whose decay is part of the gradient; or sgd, with a momentum of 0.9.",
     )
     learning_rate: Positive = Field(default=1e-3, description="The optimiser's rate, after warm-up.")
     weight_decay: NonNegative = Field(default=0.0, description="Weight decay.")
@@ -287,6 +290,8 @@ class RunConfig(TrainedRecipe):
         augment = self.view.augment
         if self.encoding.facts.views != "gaze" and (augment.crop or augment.head_jitter):
             raise ValueError("view.augment.crop and head_jitter are about heads: they need encoding.kind=gaze")
+        if self.view.crop == "fitted-frame" and self.training.batch_size > 1:
+            raise ValueError("images differ in size under view.crop=fitted-frame: set training.batch_size=1")
         for section in (self.encoding, self.method):
             section.check(self)
         self._scores_fit()

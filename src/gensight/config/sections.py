@@ -127,6 +127,9 @@ class KeypointSection(EncodingSection):
     skeleton: SkeletonName = Field(
         default="data", description="Which keypoints, in which order; data: the ones that the data set has."
     )
+    mirror_pairs: tuple[tuple[Name, Name], ...] | None = Field(
+        default=None, description="Left-right partners, [[left, right], ...]; none: those that their names show."
+    )
 
 
 class ImageLabels(Section):
@@ -227,7 +230,7 @@ class FolderLayout:
 
     Attributes:
         title: What the data set is called.
-        marks: Patterns below its folder; each must match something.
+        marks: Patterns below its folder; each must match something, or one of those that `|` divides.
         recipe: The packaged recipe that its own is made from; None where none trains on it directly.
         changes: What this data set needs otherwise, as `section.key=value`.
         advice: What else can be done with it.

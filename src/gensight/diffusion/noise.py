@@ -9,19 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-_MASK = (1 << 64) - 1
-
-
-def mix(*values: int) -> int:
-    """One well-spread 63-bit number from several (splitmix64, Steele et al., OOPSLA 2014, applied in a chain)."""
-    state = 0
-    for value in values:
-        state = (state ^ (value & _MASK)) & _MASK
-        state = (state + 0x9E3779B97F4A7C15) & _MASK
-        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
-        state ^= state >> 31
-    return state >> 1
+from gensight.files.hashing import mix
 
 
 def item_keys(seed: int, step: int, items: Sequence[int]) -> Tensor:

@@ -10,17 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 import torch
-from diffusers import (
-    DDIMScheduler,
-    DDPMScheduler,
-    DPMSolverMultistepScheduler,
-    EulerAncestralDiscreteScheduler,
-    EulerDiscreteScheduler,
-)
 from torch import Tensor
 
-from gensight.diffusion.noise import mix
 from gensight.errors import ConfigError, did_you_mean
+from gensight.files.hashing import mix
 
 SamplerName = Literal["ddim", "euler", "euler-ancestral", "ancestral", "dpm-solver++"]
 SAMPLERS: tuple[SamplerName, ...] = get_args(SamplerName)
@@ -47,7 +40,7 @@ class Sampling:
         sampler: `ddim` (Song et al., ICLR 2021), `euler` and `euler-ancestral` (Karras et al., NeurIPS 2022),
             `ancestral` (Ho et al., NeurIPS 2020) or `dpm-solver++` (Lu et al., 2022).
         steps: Number of steps.
-        text_guidance: Weight of the text's direction; 1: no guidance.
+        text_guidance: Weight of the text's direction; with both weights at 1 there is no guidance.
         image_guidance: Weight of the image's direction.
         num_samples: Samples that are combined into a prediction.
         seed: Changes the noise of every item.
@@ -122,7 +115,7 @@ def run_sampler(
         hook: What happens beside the steps.
     """
     options: dict[str, Any] = {"generator": generators, "return_dict": False}
-    if isinstance(scheduler, DDIMScheduler):
+    if type(scheduler).__name__ == "DDIMScheduler":
         options["eta"] = eta
     x_t = start
     for number, timestep in list(enumerate(scheduler.timesteps))[first_step:]:
@@ -141,16 +134,25 @@ def item_generators(keys: Sequence[int]) -> list[torch.Generator] | None:
 def build_scheduler(sampler: SamplerName, training: Any, *, clip: bool | None = None) -> Any:
     """diffusers' scheduler of a sampler.
 
+    `leading` steps, which leave out the noisiest levels, are what DDIM and DDPM take where nothing is said; whatever
+    a pipeline's own sampler, the others are then spaced evenly from the last level to the first (`linspace`), as
+    Karras et al. have them. So an editor samples alike from a folder of any version, and from a single file.
+
     Args:
         sampler: Its name.
         training: The noise schedule that the network was trained with: a diffusers scheduler, or float32 (T,)
             alpha_bar. With alpha_bar, the network's output is x0 (epsilon for `euler-ancestral`, see `sample`).
         clip: Whether `ddim` and `ancestral` clip x0 to [-1, 1] at each step; None: as a given scheduler does.
     """
-    kind, options = _SCHEDULERS[sampler]
+    import diffusers  # slow to import, and no prediction in one step needs it
+
+    name, options = _SCHEDULERS[sampler]
+    kind = getattr(diffusers, name)
     if sampler in ("ddim", "ancestral") and clip is not None:
         options = {**options, "clip_sample": clip}
     if not isinstance(training, Tensor):
+        if sampler not in _LEADING and training.config.get("timestep_spacing") == "leading":
+            options = {**options, "timestep_spacing": "linspace"}
         return kind.from_config(training.config, **options)
     # The samplers rebuild alpha_bar from betas in single precision: pure noise would become an infinite ratio.
     safe = training.clamp(min=2**-24)
@@ -164,13 +166,14 @@ def build_scheduler(sampler: SamplerName, training: Any, *, clip: bool | None = 
     return kind(**{**common, **options, **_OF_LEVELS.get(sampler, {})})
 
 
-_SCHEDULERS: dict[SamplerName, tuple[Any, dict[str, Any]]] = {
-    "ddim": (DDIMScheduler, {}),
-    "ancestral": (DDPMScheduler, {}),
-    "euler": (EulerDiscreteScheduler, {}),
-    "euler-ancestral": (EulerAncestralDiscreteScheduler, {}),
-    "dpm-solver++": (DPMSolverMultistepScheduler, {"algorithm_type": "dpmsolver++"}),
+_SCHEDULERS: dict[SamplerName, tuple[str, dict[str, Any]]] = {
+    "ddim": ("DDIMScheduler", {}),
+    "ancestral": ("DDPMScheduler", {}),
+    "euler": ("EulerDiscreteScheduler", {}),
+    "euler-ancestral": ("EulerAncestralDiscreteScheduler", {}),
+    "dpm-solver++": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
 }
+_LEADING: tuple[SamplerName, ...] = ("ddim", "ancestral")
 _OF_LEVELS: dict[SamplerName, dict[str, Any]] = {  # where a schedule is given by its levels alone
     "ddim": {"clip_sample": False, "set_alpha_to_one": True},
     "ancestral": {"clip_sample": False, "variance_type": "fixed_small"},

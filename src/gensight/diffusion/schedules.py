@@ -3,7 +3,6 @@
 from typing import Literal
 
 import torch
-from diffusers import DDPMScheduler
 from torch import Tensor
 
 from gensight.errors import ConfigError
@@ -23,6 +22,8 @@ def alphas_cumprod(kind: ScheduleName = "linear", num_timesteps: int = 1000, zer
     """
     if num_timesteps < 20:
         raise ConfigError(f"a schedule needs at least 20 noise levels, got {num_timesteps}", where="train_steps")
+    from diffusers import DDPMScheduler
+
     scale = 1000 / num_timesteps
     scheduler = DDPMScheduler(
         num_train_timesteps=num_timesteps,

@@ -5,6 +5,7 @@ jitter and flips included; `head_in_scene` maps it into the scene, so that no se
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from gensight.geometry import (
 )
 from gensight.samples import Array, Gaze, Instance, Item, Prediction, Sample, ScoreMap, Size, View
 
+Kernel = Literal["exact", "chong", "gaze-lle"]
 MAP, IN_FRAME, POINT, EYE = "gaze", "in_frame", "gaze_point", "eye"
 SCENE, HEAD = 0, 1  # slots of an item
 
@@ -44,15 +46,15 @@ class GazeMap(Encoding):
     Args:
         grid: (height, width) of the map in cells, whatever the view's size.
         sigma: The Gaussian's standard deviation in cells.
-        quantised: The kernel of the public codes instead of an exact Gaussian: 6 sigma + 1 cells wide, its centre at
-            the cell's corner below the target (so its peak is off by up to a cell).
+        kernel: An `exact` Gaussian, or that of the public codes: 6 sigma + 1 cells wide, its centre at the cell's
+            corner below the target (so its peak is off by up to a cell). See `quantised_gaussian`.
     """
 
     name = "gaze"
     num_samples = 2
 
-    def __init__(self, grid: Size = (64, 64), sigma: float = 3.0, quantised: bool = False) -> None:
-        self.grid, self.sigma, self.quantised = (grid[0], grid[1]), sigma, quantised
+    def __init__(self, grid: Size = (64, 64), sigma: float = 3.0, kernel: Kernel = "exact") -> None:
+        self.grid, self.sigma, self.kernel = (grid[0], grid[1]), sigma, kernel
 
     @property
     def outputs(self) -> dict[str, OutputSpec]:
@@ -98,10 +100,10 @@ class GazeMap(Encoding):
         }
 
     def _draw(self, cells: Array) -> Array:
-        if self.quantised:
-            maps = np.stack([quantised_gaussian(cell, self.grid, self.sigma) for cell in cells])
-        else:
+        if self.kernel == "exact":
             maps = gaussians(cells, self.grid, self.sigma)
+        else:
+            maps = np.stack([quantised_gaussian(cell, self.grid, self.sigma, self.kernel) for cell in cells])
         if len(maps) == 1:
             return maps
         mean = maps.mean(0, keepdims=True)
@@ -177,20 +179,23 @@ def head_in_scene(views: tuple[View, ...]) -> Array:
     return shares
 
 
-def quantised_gaussian(centre: Array, grid: Size, sigma: float) -> Array:
-    """float32 grid: the kernel that Chong et al. (CVPR 2020) draw, at `centre` (x, y) in cells.
+def quantised_gaussian(centre: Array, grid: Size, sigma: float, kernel: Kernel = "chong") -> Array:
+    """float32 grid: the kernel that a published code draws, at `centre` (x, y) in cells.
 
-    Corners are truncated towards 0, so near the upper and left borders the whole kernel lies a cell further in.
+    Chong et al. (CVPR 2020) truncate the corners towards 0, so near the upper and left borders the whole kernel lies a
+    cell further in. Gaze-LLE (Ryan et al., CVPR 2025) truncates the centre, and so has its peak in the target's cell.
     """
+    if kernel == "gaze-lle":
+        centre = np.floor(centre)
     reach = round(3 * sigma)
     low, high = (centre - reach).astype(int), (centre + reach + 1).astype(int)
     offsets = np.arange(2 * reach + 1) - reach
-    kernel = np.exp(-(offsets[:, None] ** 2 + offsets[None] ** 2) / (2 * sigma**2))
+    values = np.exp(-(offsets[:, None] ** 2 + offsets[None] ** 2) / (2 * sigma**2))
     drawn = np.zeros(grid, np.float32)
     rows = slice(max(low[1], 0), min(high[1], grid[0]))
     columns = slice(max(low[0], 0), min(high[0], grid[1]))
     if rows.start < rows.stop and columns.start < columns.stop:
-        drawn[rows, columns] = kernel[
+        drawn[rows, columns] = values[
             rows.start - low[1] : rows.stop - low[1], columns.start - low[0] : columns.stop - low[0]
         ]
     return drawn

@@ -11,16 +11,17 @@ from types import FrameType
 from typing import Any
 
 import lightning as L
-import torch
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.strategies import DDPStrategy
 
 from gensight.engine.callbacks import Checkpoints, CsvLog, Progress, StopOnBadLoss, TimeLimit, Validation
-from gensight.engine.module import MethodModule, Optimisation
+from gensight.engine.hardware import Machine
+from gensight.engine.module import MethodModule
+from gensight.engine.optimisation import Optimisation
 from gensight.engine.processes import any_process, is_first_process
 from gensight.engine.run_folder import RunFolder
-from gensight.engine.weights import load_weights, save_weights
-from gensight.errors import ConfigError, RunError
+from gensight.engine.weights import load_checkpoint, load_trained, save_weights
+from gensight.errors import RunError
+from gensight.files.atomic import full_disk
 from gensight.loading.stream import Batches
 from gensight.methods.base import Method, Stage
 
@@ -40,28 +41,6 @@ class Schedule:
     validate_every: int = 200
     log_every: int = 20
     max_minutes: float | None = None
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where training runs: Lightning's accelerator, devices of each node, precision, loader processes, nodes.
-
-    More than one device or node: as many processes, each with its share of the global batch.
-    """
-
-    accelerator: str = "cpu"
-    devices: int | list[int] = 1
-    precision: str = "32-true"
-    num_workers: int = 0
-    num_nodes: int = 1
-
-    @property
-    def strategy(self) -> Any:
-        """Lightning's: one device, or distributed data-parallel training (gloo on a CPU, NCCL on GPUs)."""
-        if self.num_nodes == 1 and (self.devices == 1 or isinstance(self.devices, list)):
-            return "auto"
-        # Optimizer groups take turns, so not all parameters have a gradient; buffers change alike in all processes.
-        return DDPStrategy(find_unused_parameters=True, broadcast_buffers=False)
 
 
 @dataclass(frozen=True)
@@ -88,7 +67,7 @@ def fit(
     run: RunFolder,
     *,
     schedule: Schedule = Schedule(),
-    machine: Machine = Machine(),
+    machine: Machine = Machine(),  # noqa: B008 (frozen)
     validate: Callable[[Method], dict[str, float]] | None = None,
     monitor: str | None = None,
     label: str = "train",
@@ -133,7 +112,7 @@ def fit(
     first_batch, minutes = (0, 0.0) if resume is None else _peek(resume, identity)
     ended = schedule.max_minutes is not None and minutes >= schedule.max_minutes
     if first_batch < optimisation.steps * optimisation.accumulate and not ended:
-        with _quiet(), stop.catching_interrupt():
+        with _quiet(), stop.catching_interrupt(), full_disk(run.log):  # Lightning writes there, too
             trainer = _trainer(run, machine, callbacks)
             stream = batches.from_step(first_batch, machine.num_workers, trainer.global_rank, trainer.world_size)
             trainer.fit(module, stream, ckpt_path=resume, weights_only=True)
@@ -142,7 +121,7 @@ def fit(
     return _finish(module, run)
 
 
-def fit_stage(stage: Stage, run: RunFolder, machine: Machine = Machine()) -> Training:
+def fit_stage(stage: Stage, run: RunFolder, machine: Machine = Machine()) -> Training:  # noqa: B008 (frozen)
     """Trains a stage of a method into a folder of its own, as `fit` does."""
     optimisation = Optimisation(
         stage.steps, stage.learning_rate, stage.weight_decay, stage.warmup_steps, schedule="linear", clip=1.0
@@ -169,34 +148,12 @@ def _trainer(run: RunFolder, machine: Machine, callbacks: list[Any]) -> L.Traine
     )
 
 
-def load_method(method: Method, run: RunFolder, checkpoint: str = "best") -> None:
-    """Puts a run's weights into its method: `best`, the ones that validation chose, or `last`.
-
-    Raises:
-        RunError: If they cannot be read or are another model's.
-        ConfigError: For another word.
-    """
-    match checkpoint:
-        case "best":
-            load_weights(method, run.weights)
-        case "last":
-            _load_trained(method, _load(run.last_checkpoint))
-        case _:
-            raise ConfigError(f"there is no checkpoint {checkpoint!r}", choices=["best", "last"])
-
-
-def _load_trained(method: Method, checkpoint: dict[str, Any]) -> None:
-    prefix = "method."
-    trained = {n.removeprefix(prefix): t for n, t in checkpoint["state_dict"].items() if n.startswith(prefix)}
-    method.load_trained_state({**trained, **checkpoint["gensight"]["average"]})
-
-
 def _finish(module: MethodModule, run: RunFolder) -> Training:
     """Puts the best weights into the method and the run folder."""
-    last = _load(run.last_checkpoint)
-    best = _load(run.best_checkpoint) if run.best_checkpoint.is_file() else last
+    last = load_checkpoint(run.last_checkpoint)
+    best = load_checkpoint(run.best_checkpoint) if run.best_checkpoint.is_file() else last
     method, accumulate = module.method, module.optimisation.accumulate
-    _load_trained(method, best)
+    load_trained(method, best)
     if is_first_process():
         save_weights(method.trained_state(), run.weights)
     return Training(
@@ -207,23 +164,9 @@ def _finish(module: MethodModule, run: RunFolder) -> Training:
     )
 
 
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises a dozen kinds for a damaged or foreign file
-        raise RunError(
-            f"the checkpoint cannot be read: {type(error).__name__}",
-            where=path,
-            hint="delete this file to train anew",
-        ) from error
-    if "gensight" not in checkpoint:
-        raise RunError("this checkpoint was not written by gensight", where=path)
-    return checkpoint
-
-
 def _peek(path: Path, identity: str) -> tuple[int, float]:
     """(batches, minutes) that a checkpoint has come to. Raises RunError where it is of another identity."""
-    checkpoint = _load(path)
+    checkpoint = load_checkpoint(path)
     if checkpoint["gensight"].get("identity", "") != identity:
         raise RunError(
             "the checkpoint belongs to another recipe or other data",

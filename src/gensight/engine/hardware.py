@@ -1,10 +1,36 @@
-"""What computes, in words, for the cards of runs and backbones."""
+"""What computes: for Lightning, and in words for the cards of runs and backbones."""
 
 import os
 import platform
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where training runs: Lightning's accelerator, devices of each node, precision, loader processes, nodes.
+
+    More than one device or node: as many processes, each with its share of the global batch.
+    """
+
+    accelerator: str = "cpu"
+    devices: int | list[int] = 1
+    precision: str = "32-true"
+    num_workers: int = 0
+    num_nodes: int = 1
+
+    @property
+    def strategy(self) -> Any:
+        """Lightning's: one device, or distributed data-parallel training (gloo on a CPU, NCCL on GPUs)."""
+        if self.num_nodes == 1 and (self.devices == 1 or isinstance(self.devices, list)):
+            return "auto"
+        from lightning.pytorch.strategies import DDPStrategy
+
+        # Optimizer groups take turns, so not all parameters have a gradient; buffers change alike in all processes.
+        return DDPStrategy(find_unused_parameters=True, broadcast_buffers=False)
 
 
 def hardware(device: str) -> str:

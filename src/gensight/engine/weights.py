@@ -1,12 +1,14 @@
 """What was trained, as safetensors; foreign or damaged files are refused by name."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from gensight.errors import RunError
+from gensight.engine.run_folder import RunFolder
+from gensight.errors import ConfigError, RunError
 from gensight.files.atomic import write_bytes
 from gensight.methods.base import Method
 
@@ -38,3 +40,41 @@ def load_weights(method: Method, path: Path) -> None:
         method.load_trained_state(state)
     except KeyError as error:
         raise RunError(f"the weights belong to another model: {error.args[0]}", where=path) from error
+
+
+def load_method(method: Method, run: RunFolder, checkpoint: str = "best") -> None:
+    """Puts a run's weights into its method: `best`, the ones that validation chose, or `last`.
+
+    Raises:
+        RunError: If they cannot be read or are another model's.
+        ConfigError: For another word.
+    """
+    match checkpoint:
+        case "best":
+            load_weights(method, run.weights)
+        case "last":
+            load_trained(method, load_checkpoint(run.last_checkpoint))
+        case _:
+            raise ConfigError(f"there is no checkpoint {checkpoint!r}", choices=["best", "last"])
+
+
+def load_trained(method: Method, checkpoint: dict[str, Any]) -> None:
+    """Puts a checkpoint's averaged weights into the method."""
+    prefix = "method."
+    trained = {n.removeprefix(prefix): t for n, t in checkpoint["state_dict"].items() if n.startswith(prefix)}
+    method.load_trained_state({**trained, **checkpoint["gensight"]["average"]})
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint of `fit`. Raises RunError where it cannot be read, or is none."""
+    try:
+        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises a dozen kinds for a damaged or foreign file
+        raise RunError(
+            f"the checkpoint cannot be read: {type(error).__name__}",
+            where=path,
+            hint="delete this file to train anew",
+        ) from error
+    if "gensight" not in checkpoint:
+        raise RunError("this checkpoint was not written by gensight", where=path)
+    return checkpoint

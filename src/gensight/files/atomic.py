@@ -1,10 +1,14 @@
 """Atomic writes: whatever happens, a file is either the old one or the whole new one. And JSON, which is written so."""
 
 import errno
+import hashlib
 import json
 import math
 import os
+import re
 import secrets
+import socket
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,23 +16,28 @@ from typing import Any
 
 import numpy as np
 
-from gensight.errors import DataError, ResourceError
+from gensight.errors import DataError, resource_error
 
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_MACHINE = f"{zlib.crc32(socket.gethostname().encode()) & 0xFFFF:04x}"
+_LEFTOVER = re.compile(r"\..+\.([0-9a-f]{4})-(\d+)-[0-9a-f]{4}\.part(\.\w{1,15})?", re.DOTALL)
+_HALVES = re.compile("[\ud800-\udfff]+")  # how Python keeps the bytes of a file name that are no text
 
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`, which takes its place once the block ends without an error.
 
-    The temporary file is hidden (`.name.token.suffix`), keeps the suffix, and is removed on failure. Missing parent
-    folders are made. The block must create a file there. A permission that an existing file has is kept.
+    The temporary file is hidden (`.name.machine-process-token.part.suffix`), keeps the suffix, and is removed on
+    failure, or by `remove_leftovers` where the process was killed. Missing parent folders are made. The block must
+    create a file there. A permission that an existing file has is kept.
 
     Raises:
         ResourceError: The disk is full, or the folder can't be written to.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    suffix = path.suffix if len(path.suffix) <= 16 else ""
+    owner = f"{_MACHINE}-{os.getpid()}-{secrets.token_hex(2)}"
+    temporary = path.with_name(f".{path.stem[:48]}.{owner}.part{suffix}")  # a file system takes 255 bytes, all in all
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -38,7 +47,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
         _flush(path.parent)
     except OSError as error:
-        resource = _resource_error(error, path)
+        resource = resource_error(error, path)
         if resource is None:
             raise
         raise resource from error
@@ -46,12 +55,39 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _resource_error(error: OSError, path: Path) -> ResourceError | None:
-    if error.errno in _DISK_FULL:
-        return ResourceError("the disk is full", where=path, hint="free some space, or write to another disk")
-    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
-        return ResourceError("no permission to write here", where=path, hint="choose a folder that you may write to")
-    return None
+@contextmanager
+def full_disk(path: Path) -> Iterator[None]:
+    """Raises ResourceError, naming `path`, where something in the block finds the disk full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise resource_error(error, error.filename or path) or error from error
+
+
+def remove_leftovers(folder: Path) -> int:
+    """Removes the temporary files in a folder, and below it, of processes that were killed on this machine; how many.
+
+    Those of processes that live, and of other machines, stay.
+    """
+    left = [path for path in folder.rglob(".*.part*") if path.is_file() and _is_left(path.name)]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
+
+
+def _is_left(name: str) -> bool:
+    found = _LEFTOVER.fullmatch(name)
+    if found is None or found[1] != _MACHINE:
+        return False
+    try:
+        os.kill(int(found[2]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # another user's
+        return False
+    return False
 
 
 def _flush(path: Path) -> None:
@@ -73,8 +109,41 @@ def write_bytes(path: str | Path, data: bytes) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Writes a whole UTF-8 file atomically."""
-    write_bytes(path, text.encode())
+    """Writes a whole UTF-8 file atomically. File names in it as `readable`."""
+    write_bytes(path, readable(text).encode())
+
+
+def fitting_name(name: str, room: int = 255) -> str:
+    """A file's name of at most `room` bytes: a longer one keeps its beginning and its end, around a hash of it all."""
+    data = os.fsencode(name)
+    if len(data) <= room:
+        return name
+    middle = f"~{hashlib.sha256(data).hexdigest()[:12]}~"
+    end = name[-12:]
+    start = name
+    while len(os.fsencode(start + middle + end)) > room:
+        start = start[:-1]
+    return start + middle + end
+
+
+def readable(text: str) -> str:
+    """The text with whatever is no Unicode in it, from names of files, as the text of its bytes, or as `\\udcfc`."""
+    return _HALVES.sub(lambda match: _decoded(match[0]), text)
+
+
+def named_path(folder: Path, name: str) -> Path:
+    """The file below a folder whose name `readable` wrote."""
+    path = folder / name
+    if "\\udc" in name and not path.exists():
+        path = folder / re.sub(r"\\udc([89a-f][0-9a-f])", lambda match: chr(0xDC00 + int(match[1], 16)), name)
+    return path
+
+
+def _decoded(halves: str) -> str:
+    try:
+        return halves.encode(errors="surrogateescape").decode()
+    except UnicodeError:
+        return halves.encode(errors="backslashreplace").decode()
 
 
 def write_json(path: str | Path, value: Any, indent: int | None = None) -> None:
@@ -115,6 +184,8 @@ def read_json(path: str | Path) -> Any:
             where=f"{path}, line {error.lineno}, column {error.colno}",
             hint="was the file cut short? Write or download it again",
         ) from error
+    except RecursionError as error:
+        raise DataError("not valid JSON: nested too deeply", where=path) from error
     except UnicodeDecodeError as error:
         raise DataError("not valid JSON: the text is not UTF-8", where=f"{path}, byte {error.start}") from error
     except FileNotFoundError as error:

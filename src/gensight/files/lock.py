@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gensight.errors import RunError
+from gensight.files.atomic import remove_leftovers
 
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
     """Holds a folder for this process; the hold ends with the block, or with the process, however that ends.
+
+    Temporary files that a killed process left in the folder are removed.
 
     Args:
         folder: Made if it is not there. The file `.lock` in it stays, and means nothing by itself.
@@ -30,6 +33,7 @@ def only_writer(folder: Path) -> Iterator[None]:
                 where=folder,
                 hint="wait for it to end, stop it, or choose another folder with --out",
             ) from error
+        remove_leftovers(folder)
         yield
     finally:
         os.close(lock)

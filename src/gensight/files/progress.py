@@ -1,9 +1,12 @@
 """A progress line with rate and time left, on standard error."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
+from threading import Timer
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -14,6 +17,14 @@ def clock(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def _columns() -> int:
+    """Width of the terminal that standard error is; 80 where it does not say."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
 
 
 class ProgressLine:
@@ -43,6 +54,8 @@ class ProgressLine:
         text += f" {self.unit}{'  ' + note if note else ''}  {rate:.1f}/s"
         if self.total and rate > 0:
             text += f"  {clock((self.total - done) / rate)} left"
+        if self._terminal:  # a longer line would wrap, and leave a row behind at each update
+            text = text[: _columns() - 1]
         sys.stderr.write(f"\r\x1b[2K{text}" if self._terminal else f"{text}\n")
         sys.stderr.flush()
         self._open = self._terminal
@@ -89,3 +102,27 @@ Announce = Callable[[str], None]  # receives the messages of a long job; the com
 
 def silent(text: str) -> None:
     """Announces nothing."""
+
+
+QUIET_SECONDS = 1.0
+
+
+@contextmanager
+def loading(what: str = "loading") -> Iterator[None]:
+    """`loading ...` on standard error, if the block takes longer than a second."""
+    terminal = sys.stderr.isatty()
+
+    def show() -> None:
+        sys.stderr.write(f"{what} ..." if terminal else f"{what} ...\n")
+        sys.stderr.flush()
+
+    timer = Timer(QUIET_SECONDS, show)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        if terminal:
+            sys.stderr.write("\r\x1b[2K")

@@ -1,13 +1,15 @@
 """Rows of one kind on disk: csv, or Parquet."""
 
 import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from gensight.errors import ConfigError
-from gensight.files.atomic import atomic_path, write_text
+from gensight.files.atomic import atomic_path
+
+BLOCK = 20_000  # rows of Parquet that are written at once
 
 
 def check_table(path: Path) -> None:
@@ -25,17 +27,26 @@ def check_table(path: Path) -> None:
             ) from error
 
 
-def write_table(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Writes one or more rows of the same columns; in csv, numbers to four decimals."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".csv":
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]))
-        writer.writeheader()
-        writer.writerows({name: f"{v:.4f}" if isinstance(v, float) else v for name, v in row.items()} for row in rows)
-        write_text(path, text.getvalue())
-        return
-    from pyarrow import Table, parquet
+def write_table(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
+    """Writes one or more rows of the same columns as they come, in constant memory; in csv, numbers to four decimals.
 
+    Columns are those of the first row; None stands for an empty cell.
+    """
+    some = iter(rows)
+    first = next(some)
     with atomic_path(path) as temporary:
-        parquet.write_table(Table.from_pylist(list(rows)), temporary)
+        if path.suffix == ".csv":
+            with temporary.open("w", encoding="utf-8", newline="") as file:
+                writer = csv.DictWriter(file, list(first))
+                writer.writeheader()
+                for row in chain([first], some):
+                    writer.writerow({name: f"{v:.4f}" if isinstance(v, float) else v for name, v in row.items()})
+            return
+        from pyarrow import Table, parquet
+
+        block = [first, *islice(some, BLOCK - 1)]
+        schema = Table.from_pylist(block).schema
+        with parquet.ParquetWriter(temporary, schema) as output:
+            while block:
+                output.write_table(Table.from_pylist(block, schema))
+                block = list(islice(some, BLOCK))

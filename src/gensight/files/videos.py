@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from fractions import Fraction
 from functools import lru_cache
+from itertools import chain, dropwhile
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,41 +14,39 @@ from typing import Any
 import av
 import numpy as np
 
-from gensight.errors import DataError
-from gensight.files.atomic import atomic_path
+from gensight.errors import BrokenImageError, DataError
+from gensight.files.atomic import atomic_path, readable
+from gensight.files.images import image_size, page_seconds, read_image
+from gensight.files.video_index import BROKEN, UNREADABLE, decoded, index_video, open_container, orient
 from gensight.samples import Array, Size
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg"})
-
-_UNREADABLE = (av.FFmpegError, OSError, ValueError)
-_BROKEN = "is the file truncated, or something else than a video? Replace or remove it"
+VIDEO_SUFFIXES = frozenset(
+    f".{suffix}"
+    for suffix in ("mp4", "m4v", "mov", "avi", "mkv", "webm", "mpg", "mpeg", "wmv", "asf", "flv", "mts", "m2ts", "3gp",
+                   "ogv", "h264", "hevc")
+)  # fmt: skip
 
 
 class Video:
-    """A video file, indexed by the time stamps of its frames; made by `open_video`.
+    """A video file, indexed by its frames' times; made by `open_video`. Frame i by index is frame i in order.
 
-    Only the index lies in memory: 8 bytes per frame. Picklable; a copy opens the file anew.
+    Only the index lies in memory: 16 bytes per frame. Picklable; a copy opens the file anew.
 
     Attributes:
         path: The file.
-        size: (height, width) of the upright frames: the file's rotation is applied.
+        size: (height, width) of the upright frames: the file's rotation and mirroring are applied, to quarter turns.
         rate: Frames per second, on average.
         num_frames: Number of frames.
+        seconds: float64 (num_frames,), the time of each frame after the first.
+        note: What the owner of the file may not expect: that it was cut short; None where there is nothing.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        with self._container() as container:
-            stream = container.streams.video[0]
-            self._times, self._key_times = self._index(container)
-            rate = stream.average_rate or stream.guessed_rate
-            self.rate = Fraction(rate) if rate else Fraction(30)
-        if not self._times:
-            raise DataError("the video has no frames", where=self.path, hint=_BROKEN)
-        self.num_frames = len(self._times)
+        self.index = index_video(self.path)
+        self.size, self.rate, self.seconds = self.index.size, self.index.rate, self.index.seconds
+        self.num_frames, self.note = len(self.seconds), self.index.note
         self._cursor: _Cursor | None = None
-        height, width, _ = self.frame(0).shape
-        self.size: Size = (height, width)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_cursor": None}  # a decoder can't be pickled
@@ -59,14 +58,26 @@ class Video:
             uint8 (height, width, 3), RGB, upright.
 
         Raises:
-            DataError: A frame can't be decoded.
+            BrokenImageError: A frame can't be decoded; `frames_or_errors` goes on after it.
         """
+        for _, frame in self.frames_or_errors(start, stop, step):
+            if isinstance(frame, BrokenImageError):
+                raise frame
+            yield frame
+
+    def frames_or_errors(
+        self, start: int = 0, stop: int | None = None, step: int = 1
+    ) -> Iterator[tuple[int, Array | BrokenImageError]]:
+        """Streams (number, frame) as `frames` does, with an error in the place of a frame that can't be decoded."""
         chosen = range(self.num_frames)[start:stop:step]
         if not chosen:
             return
         with closing(_Cursor(self, chosen[0])) as cursor:
             for index in chosen:
-                yield cursor.read(index)
+                try:
+                    yield index, cursor.read(index)
+                except BrokenImageError as error:
+                    yield index, error
 
     def frame(self, index: int) -> Array:
         """The frame at `index`, whatever was read before; fast where indices ascend.
@@ -76,7 +87,7 @@ class Video:
 
         Raises:
             IndexError: There is no such frame.
-            DataError: It can't be decoded.
+            BrokenImageError: It can't be decoded.
         """
         if not 0 <= index < self.num_frames:
             raise IndexError(f"frame {index} of {self.num_frames} in {self.path}")
@@ -84,102 +95,139 @@ class Video:
             if self._cursor is not None:
                 self._cursor.close()
             self._cursor = _Cursor(self, index)
-        try:
-            return self._cursor.read(index)
-        except DataError:
-            self._cursor = None
-            raise
+        return self._cursor.read(index)
 
     def key_frame(self, index: int) -> int:
         """The last frame at or before `index` from which decoding can start."""
-        key = bisect_right(self._key_times, self._times[index]) - 1
-        return 0 if key < 0 else bisect_right(self._times, self._key_times[key]) - 1
-
-    def _container(self) -> Any:
-        try:
-            container = av.open(str(self.path))
-        except FileNotFoundError as error:
-            raise DataError("video not found", where=self.path) from error
-        except _UNREADABLE as error:
-            empty = self.path.is_file() and self.path.stat().st_size == 0
-            what = "the video file is empty" if empty else "not a video that can be read"
-            raise DataError(what, where=self.path, hint=_BROKEN) from error
-        if not container.streams.video:
-            container.close()
-            raise DataError("the file has no video stream", where=self.path, hint=_BROKEN)
-        container.streams.video[0].thread_type = "AUTO"
-        return container
-
-    def _index(self, container: Any) -> tuple[list[int], list[int]]:
-        """Presentation times of all frames and of the key frames, ascending, from packets alone."""
-        times, keys = [], []
-        try:
-            for packet in container.demux(video=0):
-                if packet.size == 0 or packet.is_discard:
-                    continue
-                time = packet.pts if packet.pts is not None else packet.dts
-                if time is None:  # old AVI files: nothing but the order
-                    raise DataError("the video's frames have no time stamps", where=self.path, hint="convert it to mp4")
-                times.append(time)
-                if packet.is_keyframe:
-                    keys.append(time)
-        except _UNREADABLE as error:
-            raise DataError(f"the video cannot be read: {error}", where=self.path, hint=_BROKEN) from error
-        return sorted(times), sorted(keys)
+        keys = self.index.keys[:, 0]
+        return int(keys[bisect_right(keys, index) - 1])
 
 
 class _Cursor:
-    """A decoder somewhere in a video, which only moves forward."""
+    """A decoder somewhere in a video, which only moves forward. Made, it stands at a key frame at or before `index`."""
 
     def __init__(self, video: Video, index: int) -> None:
-        self.video = video
-        self.container = video._container()
-        self.stream = self.container.streams.video[0]
-        if video.key_frame(index) > 0:
-            self.container.seek(video._times[index], stream=self.stream, backward=True)
-        self.decoded = self.container.decode(self.stream)
-        self.position = video.key_frame(index)  # decoding starts here
+        self.video, self.keys = video, video.index.keys
+        self.ids = {(int(pts), int(dts)): int(frame) for frame, _, pts, dts in self.keys[1:]}
+        self.container: Any = None
+        place, back = bisect_right(self.keys[:, 0], index) - 1, 1
+        while not self._start(place, index):  # the file's own index may lead too far, or to no whole frame
+            place, back = max(0, place - back), 2 * back
+
+    def _start(self, place: int, index: int) -> bool:
+        """Puts the decoder before key frame number `place`; False if it would begin after frame `index`."""
+        self.close()
+        self.container = open_container(self.video.path)
+        self.errors: list[Exception] = []
+        self.begin, self.position, self.decoded = 0, -1, -1  # first frame; the last one read; the last one decoded
+        self.ahead: tuple[int, Any] | None = None
+        packets = self.container.demux(video=0)
+        try:
+            if place:
+                self.container.seek(int(self.keys[place, 1]), stream=self.container.streams.video[0], backward=True)
+                packets = dropwhile(lambda packet: not (packet.size and packet.is_keyframe), packets)
+                first = next(packets)
+                self.begin = self.ids.get((first.pts, first.dts), index + 1)
+                packets = chain((first,), packets)
+        except (*UNREADABLE, StopIteration):
+            return False
+        self.frames = decoded(self.container, packets, self.errors)
+        if self.begin > index:
+            return False
+        self.ahead = next(self._numbered(), None) if self.begin else None
+        # Where an encoder refreshes pictures bit by bit, what it calls a key frame isn't one.
+        return not self.begin or (self.ahead is not None and self.ahead[0] == self.begin and self.ahead[1].key_frame)
 
     def reaches(self, index: int) -> bool:
         """Whether going forward to `index` is no slower than seeking to it."""
-        return self.position <= index and self.video.key_frame(index) <= self.position
+        return self.position < index and self.video.key_frame(index) <= max(self.position + 1, self.begin)
 
     def read(self, index: int) -> Array:
-        target = self.video._times[index]
-        try:
-            for frame in self.decoded:
-                time = frame.pts if frame.pts is not None else frame.dts
-                if time is not None and time < target:
-                    continue
-                if time is None or time > target:
+        self.position = index
+        for position, frame in self._numbered():
+            if position > index:
+                self.ahead = position, frame
+                break
+            if position == index:
+                try:
+                    height, width = self.video.index.stored
+                    pixels = orient(frame.to_ndarray(format="rgb24", width=width, height=height), frame)
+                except UNREADABLE as error:
+                    self.errors.append(error)
                     break
-                self.position = index + 1
-                upright = np.rot90(frame.to_ndarray(format="rgb24"), k=frame.rotation // 90)
-                return np.ascontiguousarray(upright)
-        except _UNREADABLE as error:
-            raise self._broken(index) from error
-        raise self._broken(index)
+                return np.ascontiguousarray(pixels)
+        what = "the video frame cannot be decoded"
+        error = BrokenImageError(what, where=f"{self.video.path}, frame {index}", hint=BROKEN)
+        error.__cause__ = self.errors[-1] if self.errors else None
+        raise error
 
-    def _broken(self, index: int) -> DataError:
-        self.close()
-        return DataError("the video frame cannot be decoded", where=f"{self.video.path}, frame {index}", hint=_BROKEN)
+    def _numbered(self) -> Iterator[tuple[int, Any]]:
+        """(number, frame) of those that can be decoded, from where the cursor stands."""
+        if self.ahead is not None:
+            ahead, self.ahead = self.ahead, None
+            yield ahead
+        for frame in self.frames:
+            position = self.video.index.position(frame, self.decoded)
+            if position is not None:
+                self.decoded = position
+                if position >= self.begin:  # those before it may lack what they refer to
+                    yield position, frame
 
     def close(self) -> None:
-        self.container.close()
+        if self.container is not None:
+            self.container.close()
+
+
+class PageStack(Video):
+    """The pages of a TIFF or GIF as frames; they all have the first one's size."""
+
+    def __init__(self, path: str | Path, seconds: list[float]) -> None:
+        self.path, self.seconds, self.note = Path(path), np.array(seconds), None
+        self.size, self.num_frames = image_size(path), len(seconds)
+        self.rate = Fraction((len(seconds) - 1) / seconds[-1]).limit_denominator(1000)
+
+    def frames_or_errors(
+        self, start: int = 0, stop: int | None = None, step: int = 1
+    ) -> Iterator[tuple[int, Array | BrokenImageError]]:
+        for index in range(self.num_frames)[start:stop:step]:
+            try:
+                yield index, self.frame(index)
+            except BrokenImageError as error:
+                yield index, error
+
+    def frame(self, index: int) -> Array:
+        if not 0 <= index < self.num_frames:
+            raise IndexError(f"page {index} of {self.num_frames} in {self.path}")
+        return read_image(self.path, index)
+
+    def key_frame(self, index: int) -> int:
+        return index
+
+
+def is_video(path: str | Path) -> bool:
+    """Whether a file's name is a video's, or its pages are to be read as frames."""
+    return Path(path).suffix.lower() in VIDEO_SUFFIXES or len(page_seconds(path)) > 1
+
+
+def frame_key(name: str, number: int) -> str:
+    """How a frame of a video, or a page of an image file, is called: `video.mp4#000012`."""
+    return f"{readable(name)}#{number:06d}"
 
 
 def open_video(path: str | Path) -> Video:
-    """Opens a video and indexes its frames, without decoding more than the first.
+    """Opens a video and indexes its frames: from its packets, or, where these don't state the frames' times (H.264 with
+    B-frames or Xvid in avi, bare streams), from one full decode, which is kept in the cache.
 
     Raises:
         DataError: The file is missing, empty, not a video, or holds no frame.
     """
-    return Video(path)
+    seconds = page_seconds(path, all_pages=True)
+    return Video(path) if len(seconds) == 1 else PageStack(path, seconds)
 
 
 @lru_cache(maxsize=4)
 def _shared_video(path: Path, changed: int, process: int) -> Video:
-    return Video(path)
+    return open_video(path)
 
 
 def read_frame(path: str | Path, index: int) -> Array:

@@ -2,7 +2,9 @@
 
 A file holds a dict with `config` and `aggregation_network`; nothing in it is run. In `config`:
 
-- `model_id`; `dims`, the channels of the layers read; `projection_dim`; `save_timestep`; `num_timesteps`;
+- `model_id`; `dims`, the channels of the layers read; `projection_dim`; `save_timestep`;
+- `save_mode` (hidden), `prompt` (empty), `num_timesteps` (1000) and `diffusion_mode` (generation): how the features
+  were read; other values are kept as `other_reading`, and `import-weights` refuses them;
 - `idxs`, which of the decoder's blocks are read, where not all are;
 - `aggregation_kwargs`: `use_output_head` (False), `output_head_channels` (3), `output_head_act` (True, tanh) and
   `bottleneck_sequential` (True), with their defaults in brackets; under the last no block gets a time embedding;
@@ -34,6 +36,8 @@ WIDTHS = (128, 32)  # of the map head's hidden layers
 NUM_GROUPS = 32
 _CONVOLUTIONS = {"conv1": "reduce", "conv2": "mix", "conv3": "expand", "shortcut": "shortcut"}
 _OUTPUT_LAYERS = {"output_head.0": "first", "output_head.2": "second", "output_head.4": "last"}
+# How features of a backbone are read here: the second convolution's output, for an empty prompt, at each of 1000 steps.
+_READING = {"save_mode": "hidden", "prompt": "", "num_timesteps": 1000, "diffusion_mode": "generation"}
 _SHOWN = 8  # tensors named in an error
 _UNREADABLE = (  # what torch.load raises for damaged and foreign files
     pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError, IndexError,
@@ -56,6 +60,7 @@ class ReleasedConfig:
         time_conditioned: Whether blocks get the time embedding.
         eval_mode: Whether it was trained on clean images; None where the file doesn't state it.
         dataset: `dataset_args`, plain values only.
+        other_reading: Settings under which its features were read otherwise than they are here, by key.
     """
 
     model_id: str
@@ -68,6 +73,7 @@ class ReleasedConfig:
     time_conditioned: bool
     eval_mode: bool | None
     dataset: Mapping[str, Any]
+    other_reading: Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,6 +226,7 @@ def _config(values: dict[str, Any], path: Path) -> ReleasedConfig:
         time_conditioned=not options.get("bottleneck_sequential", True),
         eval_mode=bool(values["eval_mode"]) if "eval_mode" in values else None,
         dataset=dict(values.get("dataset_args") or {}),
+        other_reading={key: values[key] for key, ours in _READING.items() if values.get(key, ours) not in (ours, None)},
     )
 
 

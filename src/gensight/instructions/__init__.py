@@ -4,6 +4,7 @@
   seed.
 - `tasks`: infers the task of a free instruction by a keyword rule, and reports the keyword.
 - `classes`: which classes of a vocabulary a free instruction names.
+- `colours`: the colours that an instruction names for yes and for no.
 - `paraphrase`: rephrases instructions with a language model from a local folder, optional.
 
 Adding a template: write it in `grammar.yaml` under its task. `{a}` is one with its article, `{the}` the class with

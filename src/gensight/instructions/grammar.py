@@ -4,15 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from random import Random
-from typing import Literal
+from typing import Literal, get_args
 
 import yaml
 
 from gensight.errors import ConfigError
 
-Task = Literal["segment", "detect", "depth", "classify", "keypoints", "edges"]
-TASKS: tuple[Task, ...] = ("segment", "detect", "depth", "classify", "keypoints", "edges")
-IMAGE_TASKS: tuple[Task, ...] = ("depth", "keypoints", "edges")  # they name no class
+Task = Literal[
+    "segment", "detect", "depth", "classify", "keypoints", "edges", "colour", "derain", "low-light", "denoise"
+]  # fmt: skip
+TASKS: tuple[Task, ...] = get_args(Task)
+RESTORATIONS: tuple[Task, ...] = ("derain", "low-light", "denoise")  # from image to image
+IMAGE_TASKS: tuple[Task, ...] = ("depth", "keypoints", "edges", *RESTORATIONS)  # they name no class
+COLOURS = (
+    "red", "green", "blue", "purple", "white", "black", "yellow", "orange", "cyan", "pink", "brown", "grey",
+)  # fmt: skip
+YES_AND_NO = ("white", "black")  # the usual colours
 HELD_OUT_EVERY = 5  # every fifth template of a task is kept from training
 
 _TEMPLATES: Mapping[str, tuple[str, ...]] = {
@@ -38,11 +45,13 @@ class Instruction:
         text: The words.
         task: Of `TASKS`.
         classes: The queried classes, in the order of their colours; none for `IMAGE_TASKS`.
+        colours: Of `colour`: names of those of yes and no.
     """
 
     text: str
     task: Task
     classes: tuple[str, ...] = ()
+    colours: tuple[str, ...] = ()
 
 
 def as_task(name: str | None) -> Task | None:
@@ -100,13 +109,16 @@ def held_out(task: Task, several: bool = False) -> tuple[str, ...]:
     return templates(task, several)[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY]
 
 
-def filled(template: str, names: Sequence[str]) -> str:
-    """A template with its classes: articles, plurals, `and`, and verbs that agree with them."""
+def filled(template: str, names: Sequence[str], colours: Sequence[str] = ()) -> str:
+    """A template with its classes: articles, plurals, `and`, and verbs that agree with them; and with its colours."""
     if not names or "{" not in template:
         return template
     named = list(names)
     verbs = ("are", "do", "cover") if len(named) > 1 or is_plural(named[0]) else ("is", "does", "covers")
+    yes, no = colours or YES_AND_NO
     return template.format(
+        yes=yes,
+        no=no,
         **dict(zip(("is", "does", "covers"), verbs, strict=True)),
         a=joined([name if is_plural(name) else f"{article(name)} {name}" for name in named]),
         the=joined([f"the {name}" for name in named]),
@@ -116,10 +128,10 @@ def filled(template: str, names: Sequence[str]) -> str:
     )
 
 
-def fixed(task: Task, classes: Sequence[str] = ()) -> Instruction:
+def fixed(task: Task, classes: Sequence[str] = (), colours: Sequence[str] = ()) -> Instruction:
     """The one usual instruction of a task: its first template."""
     several = task == "classify" and len(classes) != 1
-    return Instruction(filled(templates(task, several)[0], classes), task, tuple(classes))
+    return Instruction(filled(templates(task, several)[0], classes, colours), task, tuple(classes), tuple(colours))
 
 
 def rephrased(
@@ -129,6 +141,7 @@ def rephrased(
     synonyms: Mapping[str, Sequence[str]] | None = None,
     part: Literal["train", "held-out"] = "train",
     more: Mapping[Task, Sequence[str]] | None = None,
+    colours: Sequence[str] = (),
 ) -> Instruction:
     """An instruction sampled from a task's templates; the same for the same seed.
 
@@ -139,6 +152,7 @@ def rephrased(
         synonyms: Other names of classes: one of them always replaces the class in the text. `classes` keep their names.
         part: Templates of training, or those kept from it.
         more: Task -> templates of training beside the grammar's own.
+        colours: Of `colour`: names of those of yes and no; a template names both, but for a no in black.
 
     Raises:
         ConfigError: There is no such task.
@@ -151,10 +165,12 @@ def rephrased(
         choices = (*(one for one in templates(task, several) if one not in choices), *extra)
     if task == "segment" and len(classes) > 1:
         choices = tuple(one for one in choices if "white" not in one)  # they have a colour each
+    if colours and colours[1] != "black":
+        choices = tuple(one for one in choices if "{no}" in one)
     named = [random.choice(list((synonyms or {}).get(name, ())) or [name]) for name in classes]
     if len(named) > 1 and task != "classify":
         random.shuffle(named)  # the order of the words means nothing: colours follow that of `classes`
-    text = filled(random.choice(choices), named)
+    text = filled(random.choice(choices), named, colours)
     if random.random() < 0.15:
         text = text[0].upper() + text[1:] + ("" if text.endswith("?") else ".")
-    return Instruction(text, task, tuple(classes))
+    return Instruction(text, task, tuple(classes), tuple(colours))

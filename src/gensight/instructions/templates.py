@@ -16,6 +16,7 @@ _FORMS = (
     ("the zebras", "{the_many}"), ("the zebra", "{the}"), ("a zebra", "{a}"), ("zebras", "{many}"), ("zebra", "{one}"),
 )  # fmt: skip
 _SLOT = re.compile(r"\{[^{}]*\}")
+_COLOUR_SLOTS, _EXAMPLE_COLOURS = ("{yes}", "{no}"), ("purple", "green")
 _SLOTS = ("{a}", "{the}", "{the_many}", "{many}", "{one}")
 
 
@@ -48,6 +49,10 @@ def wrong_with(text: object, task: Task) -> str | None:
     if not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
         return f"a template is a text of 1 to {LONGEST} characters"
     slots = _SLOT.findall(text)
+    if task == "colour":
+        if slots.count("{yes}") != 1 or slots.count("{no}") > 1:
+            return "a template of colours has a slot {yes}, and may have {no}"
+        text, slots = text.replace("{yes}", "").replace("{no}", ""), [one for one in slots if one not in _COLOUR_SLOTS]
     if any(slot not in _SLOTS for slot in slots) or "{" in _SLOT.sub("", text) or "}" in _SLOT.sub("", text):
         return "a template has no other braces than its slot"
     if task in IMAGE_TASKS:
@@ -61,15 +66,15 @@ def rephrased_templates(paraphraser: Paraphraser, task: Task, times: int) -> Ite
     Held-out templates are neither passed to the model nor returned.
     """
     kept, classes = set(held_out(task)), () if task in IMAGE_TASKS else (_EXAMPLE,)
-    known = {filled(one, classes).lower() for one in templates(task)}
+    known = {filled(one, classes, _EXAMPLE_COLOURS).lower() for one in templates(task)}
     for _ in range(times):
         paraphraser.seed += 1
         for template in templates(task):
             if template in kept:
                 continue
-            text = paraphraser(Instruction(filled(template, classes), task, classes)).text
+            text = paraphraser(Instruction(filled(template, classes, _EXAMPLE_COLOURS), task, classes)).text
             new = as_template(text, task)
-            example = None if new is None else filled(new, classes).lower()
+            example = None if new is None else filled(new, classes, _EXAMPLE_COLOURS).lower()
             if example is None or example in known:
                 yield None
                 continue
@@ -85,4 +90,7 @@ def as_template(text: str, task: Task) -> str | None:
     if task not in IMAGE_TASKS:
         for form, slot in _FORMS:
             text = re.sub(rf"\b{form}\b", slot, text, flags=re.IGNORECASE)
+    if task == "colour":
+        for colour, slot in zip(_EXAMPLE_COLOURS, _COLOUR_SLOTS, strict=True):
+            text = re.sub(rf"\b{colour}\b", slot, text, flags=re.IGNORECASE)
     return text if wrong_with(text, task) is None else None

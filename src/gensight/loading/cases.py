@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gensight.diffusion.noise import mix
 from gensight.encodings.base import Encoding
 from gensight.errors import DataError
+from gensight.files.hashing import mix
 from gensight.geometry import warp_image
 from gensight.loading.draw_order import Draw
 from gensight.loading.image_memory import ImageMemory

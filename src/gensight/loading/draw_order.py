@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gensight.diffusion.noise import mix
+from gensight.files.hashing import mix
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ The batch of a training step is a function of (seed, step) alone, so that a run 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Protocol, runtime_checkable
 
 import cv2
@@ -120,7 +121,9 @@ class IndexedBatches:
 
 def each_once(cases: Cases, batch_size: int, num_workers: int = 0, view: int = 0, every: int = 1) -> Iterator[Batch]:
     """Every case once, or every `every`-th, in order; the key is the item's index, so noise repeats from evaluation to
-    evaluation."""
+    evaluation. Neighbours whose model frames differ in size are in different batches."""
     draws = [Draw(index, view, index) for index in range(0, len(cases), every)]
-    batches = [draws[first : first + batch_size] for first in range(0, len(draws), batch_size)]
+    sizes = groupby(draws, lambda draw: cases.policy.frame_size(cases.item(draw.index)))
+    alike = [list(some) for _, some in sizes]
+    batches = [some[first : first + batch_size] for some in alike for first in range(0, len(some), batch_size)]
     return _batches(cases, batches, num_workers)

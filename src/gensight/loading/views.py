@@ -10,9 +10,9 @@ from gensight.errors import DataError
 from gensight.geometry import points_box
 from gensight.samples import Array, Item, Size, View
 from gensight.transforms.augmentation import Augmentation, augment_view
-from gensight.transforms.views import around_box, stretched_box, stretched_frame, whole_frame
+from gensight.transforms.views import around_box, fitted_frame, stretched_box, stretched_frame, whole_frame
 
-Crop = Literal["frame", "stretched-frame", "box", "stretched-box"]
+Crop = Literal["frame", "stretched-frame", "fitted-frame", "box", "stretched-box"]
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,10 @@ class ViewPolicy:
 
     Attributes:
         size: (height, width) of the model frame.
-        crop: `frame` shows the whole image with its aspect kept, `stretched-frame` squashed to the model frame; `box`
-            the subject's box, grown to the model's aspect and padded; `stretched-box` the bare box, squashed to the
-            model frame (as `readout-guidance-2024` has it).
+        crop: `frame` shows the whole image with its aspect kept, `stretched-frame` squashed to the model frame,
+            `fitted-frame` as `fitted_frame` has it, so that model frames differ in size; `box` the subject's box, grown
+            to the model's aspect and padded; `stretched-box` the bare box, squashed to the model frame (as
+            `readout-guidance-2024` has it).
         padding: Factor on the box's sides under `box`.
         joint: Whether the images of an item are augmented with the same parameters, or independently.
     """
@@ -46,6 +47,10 @@ class ViewPolicy:
         drawn = zip(plain, generators, strict=True)
         return tuple(view if rng is None else augment_view(view, augmentation, rng) for view, rng in drawn)
 
+    def frame_size(self, item: Item) -> Size:
+        """(height, width) of the first view's model frame."""
+        return self.view(item).model_size if self.crop == "fitted-frame" else self.size
+
     def view(self, item: Item, slot: int = 0) -> View:
         """The un-augmented view of one of an item's samples. Raises DataError where a box is needed and none known."""
         size = item.samples[slot].size
@@ -54,6 +59,8 @@ class ViewPolicy:
                 return whole_frame(size, self.size)
             case "stretched-frame":
                 return stretched_frame(size, self.size)
+            case "fitted-frame":
+                return fitted_frame(size, max(self.size))
             case "box":
                 return around_box(size, subject_box(item, slot), self.size, self.padding)
             case "stretched-box":

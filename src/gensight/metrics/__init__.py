@@ -13,13 +13,15 @@ Where to look:
 - `base`: `Metric`, `Result`, and `ImageMetric`: what is measured of items, kept by image.
 - `bootstrap`: 95 % intervals by reweighting images or groups of them, and `paired_difference` of two results.
 - `pooling`: the runs of a cross-validation as one result.
-- `keypoints`: `pck-box`, `pck-torso`, `pckh`; `mean-px` (DeepLabCut's RMSE), `rmse-px`, `median-px`; `bbc-6px`.
+- `keypoints`: `pck-box`, `pck-torso`, `pckh`; `mean-px` (DeepLabCut's RMSE), `rmse-px`, `median-px`; `bbc-6px`;
+  `nme-inter-ocular` of faces.
 - `normals`: `angular-error` of surface normals.
 - `readout_guidance`: `readout-guidance-2024`, a faulty protocol kept for old tables.
 - `coco/`: `detection` (`coco-box`, equal to pycocotools; `voc07`, `voc12`), `oks` (`coco-oks`, equal to pycocotools),
   `matching`, and `results`, which writes COCO's results files.
 - `segmentation`: `seg` (one confusion over the data set), `seg-oracle-classes`, `mask` (one mask at a time).
 - `depth`: `depth-metric`, `depth-median-scaled`, `depth-affine`. `edges`: `edges-f`.
+- `restoration`: `restoration` (psnr, ssim).
 - `classification`: `top-1`, `top-5`, `balanced-accuracy`, `ece`.
 - `correspondence`: `pck-img`, `pck-box` of pairs. `appearance`: `two-alternative`, `same-different-auc`.
 - `gaze/`: `gazefollow` and its like, `in-frame-ap`.

@@ -219,6 +219,8 @@ class PixelError(KeypointMetric):
     `parts` has the same per keypoint, and each row the single errors by keypoint, in px.
     """
 
+    unit = "px"
+
     def __init__(self, skeleton: Skeleton, average: Literal["mean", "rmse", "median"] = "mean", seed: int = 0) -> None:
         super().__init__(skeleton, seed=seed)
         self.average, self.protocol = average, f"{average}-px"
@@ -229,7 +231,7 @@ class PixelError(KeypointMetric):
     def result(self, measure: str) -> Result:
         images = self.images()
         errors = [
-            np.stack([np.where(np.isinf(a.distances), a.missing_cost, a.distances) for a in answers])
+            np.stack([np.where(np.isinf(a.distances), a.missing_cost, a.distances) / a.scale for a in answers])
             for _, answers in images
         ]
         rows = [
@@ -255,7 +257,7 @@ class PixelError(KeypointMetric):
             reweigh=reweigh,
             rows=rows,
             higher_is_better=False,
-            unit="px",
+            unit=self.unit,
             parts=parts,
             notes=self._notes(rows, parts),
             seed=self.seed,
@@ -273,6 +275,39 @@ class PixelError(KeypointMetric):
         """Keypoint name -> the errors of the image's subjects, unlabelled ones left out."""
         columns = zip(self.skeleton.keypoints, errors.T, strict=True)
         return {name: column[~np.isnan(column)].tolist() for name, column in columns if not np.isnan(column).all()}
+
+
+class InterOcularError(PixelError):
+    """`nme-inter-ocular`: the mean distance between predicted and labelled points over the distance between the eyes.
+
+    The distance is that of the outer corners of the eyes (300-W's, Sagonas et al., 2016), or of the eyes themselves
+    where each is one point. The published mean over points, then over images (Jakab et al., "IMM", NeurIPS 2018,
+    section 4), where every point is labelled. Faces one of whose eyes is unlabelled are left out and counted.
+
+    Raises:
+        ConfigError: If the skeleton has no eyes.
+    """
+
+    unit = "%"
+    _lacks = "one of their eyes is unlabelled"
+
+    def __init__(self, skeleton: Skeleton, seed: int = 0) -> None:
+        super().__init__(skeleton, "mean", seed)
+        self.protocol = "nme-inter-ocular"
+        pairs = [[f"{side}_eye{part}" for side in ("left", "right")] for part in ("_outer", "")]
+        pair = next((pair for pair in pairs if set(pair) <= set(skeleton.keypoints)), None)
+        if pair is None:
+            raise ConfigError(
+                f"`{self.protocol}` needs the keypoints left_eye and right_eye, or their outer corners "
+                f"left_eye_outer and right_eye_outer, which `{skeleton.name}` lacks",
+                choices=skeleton.keypoints,
+                hint="use mean-px",
+            )
+        self._eyes = [skeleton.keypoints.index(name) for name in pair]
+
+    def _scale(self, subject: Instance, truth: Keypoints) -> float:
+        left, right = truth.points[self._eyes]
+        return float(np.linalg.norm(left - right)) if truth.located[self._eyes].all() else 0.0
 
 
 def share_per_joint(sums: Array) -> Array:

@@ -6,7 +6,8 @@
   batches to predictions; `merging.py`, the answers to one image's items as one.
 - `trained_run.py`: `TrainedRun`, what `gensight.load` gives; `landmark_run.py`: a run of landmarks.
 - `sources.py`, `pixels.py`: images, folders, videos, arrays and boxes of the user.
-- `jobs.py`: several runs on one source; `shared_backbone.py`: on one backbone's pass.
+- `jobs.py`: several runs on several sources, task by task; `work.py`: what is done so far, on disk, so that a kill
+  loses little; `shared_backbone.py`: runs on one backbone's pass.
 - `exporting.py`: a run as ONNX networks.
 - `outputs/`: one writer per kind of files, and the one rule for drawing predictions.
 - `detection/`, `tracking/`: where subjects are. `scoring/`: predictions against their truth.

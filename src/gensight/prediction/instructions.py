@@ -63,7 +63,7 @@ def _classes(encoding: Instructed, text: str, task: str, chosen: Sequence[str]) 
         if chosen:
             raise ConfigError(f"`{task}` is a task of the whole image, without classes", where="--classes")
         return (), []
-    vocabulary, note = encoding.labels if task == "classify" else encoding.categories, ""
+    vocabulary, note = encoding.labels if task in ("classify", "colour") else encoding.categories, ""
     if chosen:
         classes, note = in_vocabulary_order(chosen, vocabulary)
     else:
@@ -75,7 +75,7 @@ def _classes(encoding: Instructed, text: str, task: str, chosen: Sequence[str]) 
         raise ConfigError("the instruction names no class of this run", choices=vocabulary, hint=hint)
     notes = [f"classes: {', '.join(classes)}" + (f" ({note})" if note else "")]
     most = most_at_once(encoding, task)
-    if len(classes) > most and task == "classify":
+    if len(classes) > most and task in ("classify", "colour"):
         hint = f"choose among {most} or fewer, with --classes"
         raise ConfigError(f"{len(classes)} classes have no distinct colours in one answer of this run", hint=hint)
     if len(classes) > most:

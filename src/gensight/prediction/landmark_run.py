@@ -23,6 +23,9 @@ from gensight.readers.footage.tracked import Tracker
 from gensight.samples import Sample, View
 
 BATCH = 16
+COLUMNS = (
+    "frame", "landmark", "x", "y", "xx", "xy", "yy", "confidence", "equivariance_error", "floored",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +92,24 @@ class LandmarkRun:
             behind = stack_images([warp_image(p, v) for p, v in zip(pictures, views, strict=True)]).to(device)
         return Crops(list(samples), views, images, behind)
 
+    def table(self, opened: PredictionSource, unreadable: dict[str, str]) -> Iterator[dict[str, Any]]:
+        """The rows of all frames; of one that can't be read, and is added to `unreadable`, a row with nothing else."""
+        tracker, held = self.tracker(opened), list[dict[str, Any]]()
+        empty: dict[str, Any] = dict.fromkeys(COLUMNS)
+        for readings in batches(
+            opened.read(range(opened.num_samples)), BATCH, opened.num_samples, "landmarks", "frames"
+        ):
+            samples = [one.sample for one in readings if one.sample is not None]
+            found = iter(self.rows(self.crop(samples, tracker)) if samples else ())
+            for one in readings:
+                if one.sample is None:
+                    unreadable[one.key] = one.problem
+                    held.append(empty | {"frame": one.key})
+                else:
+                    held += islice(found, self.landmarks.num_landmarks)
+            yield from held
+            held.clear()
+
     def rows(self, crops: Crops) -> Iterator[dict[str, Any]]:
         """A row of each landmark of each frame: place, covariance and equivariance error in image pixels.
 
@@ -104,10 +125,9 @@ class LandmarkRun:
             spread = linear @ found.covariance[frame].double().cpu().numpy() @ linear.T
             scale = float(np.sqrt(abs(np.linalg.det(linear))))
             for number, (x, y) in enumerate(points):
-                yield {
-                    "frame": sample.key, "landmark": number, "x": x, "y": y, "xx": spread[number, 0, 0],
-                    "xy": spread[number, 0, 1], "yy": spread[number, 1, 1],
-                    "confidence": float(found.concentration[frame, number]),
-                    "equivariance_error": float(errors[frame, number]) * scale,
-                    "floored": int(found.floored[frame, number]),
-                }  # fmt: skip
+                values = (
+                    sample.key, number, x, y, spread[number, 0, 0], spread[number, 0, 1], spread[number, 1, 1],
+                    float(found.concentration[frame, number]), float(errors[frame, number]) * scale,
+                    int(found.floored[frame, number]),
+                )  # fmt: skip
+                yield dict(zip(COLUMNS, values, strict=True))

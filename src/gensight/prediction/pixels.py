@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from gensight.errors import DataError
 from gensight.samples import Array
@@ -45,3 +46,15 @@ def _bytes(array: Array, name: str) -> Array:
         hint = "divide by the largest possible value, or convert to uint8"
         raise DataError("floating-point pixels must lie in [0, 1]", where=name, hint=hint)
     return np.rint(255 * array).astype(np.uint8)
+
+
+def as_arrays(images: Any) -> Any:
+    """What a Python user gives, with PIL images and torch's tensors (channels first, as torch has them) as arrays."""
+    if isinstance(images, list | tuple):
+        return type(images)(as_arrays(one) for one in images)
+    if isinstance(images, Image.Image):
+        return np.asarray(images if images.mode in ("L", "RGB", "RGBA") else images.convert("RGBA"))
+    if type(images).__module__ == "torch" and hasattr(images, "detach"):
+        array = images.detach().cpu().numpy()
+        return np.moveaxis(array, 0, -1) if array.ndim == 3 and array.shape[0] in (1, 3, 4) else array
+    return images

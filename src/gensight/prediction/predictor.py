@@ -1,7 +1,7 @@
 """The one predictor: requests about images -> predictions, batch by batch in constant memory."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, groupby, islice
 
@@ -17,8 +17,6 @@ from gensight.prediction.batch_predictor import BatchPredictor
 from gensight.prediction.merging import ItemOutputs, Smooth, merge_outputs
 from gensight.prediction.request import Request
 from gensight.samples import Array, Item, Prediction, Sample
-
-Watch = Callable[[int], None]
 
 
 class Predictor(BatchPredictor):
@@ -58,7 +56,6 @@ class Predictor(BatchPredictor):
         *,
         keep_maps: bool = False,
         smooth: Smooth | None = None,
-        watch: Watch | None = None,
     ) -> Iterator[tuple[Sample, Prediction]]:
         """Each image with its merged prediction, in the image frame; an empty one where it has no items.
 
@@ -69,10 +66,9 @@ class Predictor(BatchPredictor):
             request: Resolved against the run.
             keep_maps: Whether predictions keep the maps of all outputs.
             smooth: Changes the predictions of each image before they are merged.
-            watch: Called with the number of items that are done.
         """
         waiting: deque[tuple[Sample, int]] = deque()
-        answers = self._outputs(self._cases(samples, request, waiting), request.sampling, watch)
+        answers = self._outputs(self._cases(samples, request, waiting), request.sampling)
         first = next(answers, None)
         while first is not None or waiting:
             sample, count = waiting.popleft()
@@ -91,7 +87,7 @@ class Predictor(BatchPredictor):
         """One prediction per item, in order, not merged. An image is read once for neighbouring items about it."""
         groups = (list(some) for _, some in groupby(items, key=lambda item: item.samples))
         cases = (case for some in groups for case in self._views_of(some, 0))
-        return (self.encoding.decode(one.outputs, one.item, one.views) for one in self._outputs(cases, None, None))
+        return (self.encoding.decode(one.outputs, one.item, one.views) for one in self._outputs(cases, None))
 
     def _cases(self, samples: Iterable[Sample], request: Request, waiting: deque[tuple[Sample, int]]) -> Iterator[Case]:
         """The items of each image in turn; an image is put into `waiting`, with their number, before they come."""
@@ -117,12 +113,11 @@ class Predictor(BatchPredictor):
                 images.append(cut[place])
             yield Case(item, views, key, tuple(images), {})
 
-    def _outputs(self, cases: Iterable[Case], sampling: Sampling | None, watch: Watch | None) -> Iterator[ItemOutputs]:
-        rest, done = iter(cases), 0
-        while some := list(islice(rest, self.batch_size)):
-            outputs = self.outputs(collate(some), sampling)
-            for number, case in enumerate(some):
-                done += 1
-                if watch is not None:
-                    watch(done)
-                yield ItemOutputs(case.item, case.views, {name: value[number] for name, value in outputs.items()})
+    def _outputs(self, cases: Iterable[Case], sampling: Sampling | None) -> Iterator[ItemOutputs]:
+        rest = iter(cases)
+        while taken := list(islice(rest, self.batch_size)):
+            for _, alike in groupby(taken, lambda case: case.views[0].model_size):
+                some = list(alike)
+                outputs = self.outputs(collate(some), sampling)
+                for number, case in enumerate(some):
+                    yield ItemOutputs(case.item, case.views, {name: value[number] for name, value in outputs.items()})

@@ -7,14 +7,14 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 
 from gensight.config.schema import RunConfig
-from gensight.diffusion.noise import mix
 from gensight.diffusion.sampling import Sampling
 from gensight.encodings.base import Encoding
 from gensight.encodings.painted.instructed import Instructed
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError
+from gensight.files.hashing import mix
 from gensight.methods.base import Method
-from gensight.prediction.instructions import in_one_query, instruction_items, understand
+from gensight.prediction.instructions import instruction_items, understand
 from gensight.prediction.pairs import even_grid, pair_item, points_inside
 from gensight.prediction.sampling_choice import check_sampling
 from gensight.prediction.sources import Boxes
@@ -50,7 +50,7 @@ def request_kind(run: RunAttributes) -> Kind:
         case "pair" | "triplet":
             return "pair"
         case "image":
-            return "image" if run.config.view.crop in ("frame", "stretched-frame") else "boxes"
+            return "image" if run.config.view.crop in ("frame", "stretched-frame", "fitted-frame") else "boxes"
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,12 +106,6 @@ class Request:
         if self.heads is not None:
             return head_items(sample, self.heads)
         return subject_items(sample, self.boxes)
-
-    def items_per_image(self, encoding: Encoding) -> int:
-        """Of a request without boxes."""
-        if not isinstance(encoding, Instructed) or self.task is None or in_one_query(encoding, self.task, self.classes):
-            return 1
-        return len(self.classes)
 
     def noise_key(self, sample: Sample) -> int:
         """The key of an image's noise: the same for all instructions about an image."""

@@ -10,7 +10,7 @@ from gensight.methods.base import Method
 
 
 def check_sampling(method: Method, sampling: Sampling | None) -> None:
-    """Raises ConfigError where a method has no such choice, or where the chosen values make no sense together."""
+    """Raises ConfigError where a method has no such choice."""
     if sampling is None or not sampling.chosen:
         return
     own = method.sampling
@@ -23,11 +23,6 @@ def check_sampling(method: Method, sampling: Sampling | None) -> None:
         named = _options(unknown)
         raise ConfigError(f"this run is sampled without {named}", where=named, hint="leave it out")
     _check_steps(method, sampling.steps)
-    both = own.changed(sampling)
-    image, text = sampling.image_guidance, both.text_guidance
-    if image is not None and text is not None and image < 1 < text:
-        hint = "choose 1 or more, or --text-guidance 1 to go without guidance"
-        raise ConfigError(f"an image's weight of {image:g} switches guidance off", where="--image-guidance", hint=hint)
 
 
 def _check_steps(method: Method, steps: int | None) -> None:

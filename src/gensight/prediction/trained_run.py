@@ -1,34 +1,35 @@
 """A trained run, reopened: what `gensight.load` gives."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from gensight.assembly.backbones import build_backbone
+from gensight.assembly.devices import choose_device
 from gensight.assembly.encodings import build_encoding
 from gensight.assembly.methods import build_method
-from gensight.assembly.training_settings import choose_device
 from gensight.assembly.views import build_policy
 from gensight.config.loading.loader import load_recipe
 from gensight.config.schema import RunConfig
 from gensight.diffusion.sampling import Sampling
 from gensight.encodings.base import Encoding
 from gensight.encodings.calibration import Calibration
-from gensight.engine.fit import load_method
 from gensight.engine.run_folder import RunFolder
+from gensight.engine.weights import load_method
 from gensight.errors import RunError
 from gensight.loading.views import ViewPolicy
 from gensight.methods.base import Method
+from gensight.prediction.pixels import as_arrays
 from gensight.prediction.predictor import Predictor
 from gensight.prediction.request import Request
 from gensight.prediction.sources import GivenBoxes, Image, boxes_by_key, open_images
-from gensight.samples import Array, Item, Prediction
+from gensight.samples import Array, Item, Prediction, Provenance
 from gensight.skeletons import Skeleton
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TrainedRun:
     """A run folder's recipe, method and encoding, ready to predict.
 
@@ -53,13 +54,16 @@ class TrainedRun:
     predictor: Predictor
 
     @classmethod
-    def load(cls, folder: str | Path, device: str = "auto", checkpoint: str = "best") -> "TrainedRun":
+    def load(
+        cls, folder: str | Path, device: str = "auto", checkpoint: str = "best", perception_only: bool = False
+    ) -> "TrainedRun":
         """Reopens a run folder; needs nothing else but the backbone that its card names.
 
         Args:
             folder: The run folder.
             device: `auto`, `cpu`, `cuda` ...
             checkpoint: `best` (the weights that validation chose) or `last`.
+            perception_only: Opens faster, in a process that does nothing else with diffusion models.
 
         Raises:
             RunError: If the folder is no finished run, or its weights don't fit.
@@ -69,7 +73,7 @@ class TrainedRun:
         config = load_recipe(run.config)
         skeleton, calibration = card.skeleton, Calibration(card.calibration, card.threshold)
         encoding = build_encoding(config, skeleton, calibration)
-        backbone = build_backbone(config)
+        backbone = build_backbone(config, perception_only)
         if backbone.fingerprint() != card.backbone.fingerprint and not backbone.trainable:
             raise RunError(
                 "the backbone is not the one that this run was trained on",
@@ -82,6 +86,17 @@ class TrainedRun:
         chosen = choose_device(device)
         predictor = Predictor(method, encoding, policy, chosen, evaluation.flip_test, evaluation.batch_size)
         return cls(run, config, skeleton, method, encoding, policy, calibration, predictor)
+
+    def __repr__(self) -> str:
+        config, count = self.config, "" if self.skeleton is None else f", {len(self.skeleton)} keypoints"
+        kinds = f"{config.encoding.kind} by {config.method.kind} on {config.backbone.kind}"
+        return f"TrainedRun({str(self.folder.root)!r}: {config.name}, {kinds}{count})"
+
+    def _signed(self, prediction: Prediction) -> Prediction:
+        """With this run as the source of its instances."""
+        signed = (replace(one, provenance=Provenance(f"run:{self.config.name}", one.confidence))
+                  for one in prediction.instances)  # fmt: skip
+        return replace(prediction, instances=tuple(signed))
 
     def predict_items(self, items: Sequence[Item]) -> list[Prediction]:
         """Predictions of items, in order."""
@@ -107,7 +122,9 @@ class TrainedRun:
 
         Args:
             images: A path (image, folder or video), pixels (uint8, or floats in [0, 1]; grey, RGB or RGBA, channels
-                last), or a list of image paths and pixels.
+                last; a PIL image; a tensor, channels first), or a list of these. All points and boxes, here and in
+                what is returned, are (x, y) in pixels of the upright image: the centre of the top-left one is
+                (0.5, 0.5).
             boxes: Of subjects, for runs that look at one subject at a time: (num, 4) of x_min, y_min, x_max, y_max in
                 pixels; of several images a list of these, or a mapping from their names.
             heads: Likewise, of heads, for gaze runs.
@@ -124,6 +141,7 @@ class TrainedRun:
             ConfigError: The run takes something else, or cannot be sampled so.
             DataError: Images or boxes that are none.
         """
+        images = as_arrays(images)
         samples, keys = open_images(images)
         request = Request(
             boxes=boxes_by_key(boxes, keys),
@@ -135,6 +153,6 @@ class TrainedRun:
             points=None if points is None else np.asarray(points, dtype=np.float64),
             sampling=sampling,
         ).resolve(self)
-        found = self.predictor.answer(samples, request)
+        found = [self._signed(one) for one in self.predictor.answer(samples, request)]
         single = isinstance(images, str | Path | np.ndarray) and keys is not None
         return found[0] if single else found

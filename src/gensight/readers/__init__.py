@@ -6,8 +6,9 @@
   synthetic scenes can stand in for it.
 - `rgbd/`: RGB-D folders with poses, NYU Depth V2, SUN RGB-D; the geometry of colour and depth cameras.
 - `footage/`: videos and recordings; `images/`: folders of images, with and without classes.
-- `ade20k`, `bbc_pose`, `pets`, `openpose`, `video_attention_target`: formats of one file.
+- `ade20k`, `bbc_pose`, `faces`, `pets`, `openpose`, `video_attention_target`: formats of one file.
 - `puppets`: the built-in synthetic data set, rendered from a seed (`gensight.puppets`).
+- `poses/`: tables of keypoints without images, which predictions are written as.
 - `splits`: dividing any of them; `Subset`. `shared/`: what several readers use.
 
 Adding a reader:

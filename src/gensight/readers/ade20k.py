@@ -14,6 +14,7 @@ import numpy as np
 
 from gensight.errors import DataError
 from gensight.files.images import image_size, read_image
+from gensight.files.strangers import decode_json
 from gensight.geometry import clip_box
 from gensight.readers.base import Reader
 from gensight.readers.shared.class_maps import SEGMENTATION, ClassMap
@@ -208,7 +209,7 @@ def _read(path: Path) -> _Annotation:
     except UnicodeDecodeError:
         data = data.decode("latin-1").encode()  # a few of the data set's files are not UTF-8
     try:
-        entry = msgspec.json.decode(data, type=_File, strict=False).annotation
+        entry = decode_json(data, _File, strict=False).annotation
     except msgspec.MsgspecError as error:
         raise DataError(f"no annotation of ADE20K: {error}", where=path, hint="was the file cut short?") from error
     if len(entry.imsize) < 2 or min(entry.imsize[:2]) < 1:

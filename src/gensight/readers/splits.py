@@ -3,7 +3,9 @@
 Every function returns ascending indices. A requested part that would be empty is an error.
 """
 
+import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -95,6 +97,33 @@ def validation_from_train(train: Sequence[int], share: float, seed: int | None =
         order = np.random.default_rng(seed).permutation(len(train)).tolist()
     cut = len(train) - num_validation
     return sorted(train[i] for i in order[:cut]), sorted(train[i] for i in order[cut:])
+
+
+def shared_images(parts: Sequence[Reader]) -> list[str]:
+    """Paths of images that stand in more than one of some parts: the same file, or a copy of it under another name."""
+    owners: dict[Path, int] = {}
+    found: dict[str, None] = {}
+    sizes: dict[int, list[tuple[int, Path]]] = {}
+    if len(parts) < 2:
+        return []
+    for number, part in enumerate(parts):
+        for index in range(len(part)):
+            path = part[index].path
+            if path is None or not Path(path).is_file():
+                continue
+            real = Path(path).resolve()
+            if owners.setdefault(real, number) != number:
+                found[path] = None
+            sizes.setdefault(real.stat().st_size, []).append((number, real))
+    for same in sizes.values():
+        if len({number for number, _ in same}) < 2:
+            continue
+        contents: dict[bytes, int] = {}
+        for number, real in same:
+            digest = hashlib.blake2b(real.read_bytes(), digest_size=16).digest()
+            if contents.setdefault(digest, number) != number:
+                found[str(real)] = None
+    return list(found)
 
 
 def evenly_spaced(indices: Sequence[int], count: int) -> Indices:

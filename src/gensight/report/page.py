@@ -32,6 +32,7 @@ from gensight.report.tables import (
     verdict,
 )
 from gensight.samples import Array
+from gensight.skeletons import pairs_text
 
 _PLOTTED_PROTOCOLS = 6
 
@@ -157,6 +158,11 @@ def _context(runs: Sequence[Run]) -> dict[str, Any]:
 # --- What was run ---
 
 
+def _pairs(run: Run) -> str | None:
+    found = None if run.predictions is None else run.predictions.skeleton
+    return None if found is None or not found.mirror else pairs_text(tuple(found.keypoints), tuple(found.mirror))
+
+
 def _run_facts(run: Run, number: int, key: str) -> dict[str, Any]:
     card = run.card
     size = _at(run.config, "view", "size")
@@ -165,6 +171,7 @@ def _run_facts(run: Run, number: int, key: str) -> dict[str, Any]:
         "scored on": f"{run.metrics.split} split, {run.metrics.num_images} images",
         "input": " × ".join(map(str, size)) if isinstance(size, list) else None,
         "encoding": _kind(run.config, "encoding", "skeleton"),
+        "left-right pairs": _pairs(run),
         "backbone": _kind(run.config, "backbone", "id", "trainable"),
         "method": _kind(run.config, "method"),
         "training": None if card is None or card.steps is None else f"{card.steps:,} steps",

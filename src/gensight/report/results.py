@@ -18,6 +18,7 @@ import yaml
 from gensight.engine.card import Card
 from gensight.errors import DataError, RunError
 from gensight.files.atomic import read_json
+from gensight.files.strangers import load_yaml
 from gensight.samples import Array
 
 Interval = tuple[float | None, float | None]
@@ -246,8 +247,8 @@ def _read_config(path: Path) -> tuple[str, Mapping[str, Any]]:
         )
     text = _text(path)
     try:
-        config = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        config = load_yaml(text)
+    except (yaml.YAMLError, ValueError) as error:
         raise RunError(f"not valid YAML: {' '.join(str(error).split())}", where=path) from error
     if not isinstance(config, dict):
         raise RunError("unexpected content: a run's configuration is a mapping", where=path)

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 
 from gensight.config.data import PuppetsData
-from gensight.diffusion.noise import mix
 from gensight.encodings.points import Points
 from gensight.errors import ConfigError
 from gensight.files.atomic import write_json
+from gensight.files.hashing import mix
 from gensight.geometry import model_to_image
 from gensight.loading.cases import Cases
 from gensight.metrics.base import Result

@@ -18,6 +18,8 @@ class WarpRange:
         rotation: Largest rotation, either way.
         scale: Smallest and largest enlargement.
         translation: Largest shift.
+        published: As Dundar et al. (arXiv 2001.09518) warp: what is sampled is scaled, so `scale` shrinks the picture;
+            x and y are scaled apart, and `translation` moves only the centre of rotation and scaling.
     """
 
     num_points: int = 10
@@ -25,11 +27,12 @@ class WarpRange:
     rotation: float = 22.5
     scale: tuple[float, float] = (1.05, 1.15)
     translation: float = 10 / 128
+    published: bool = False
 
     @property
     def num_draws(self) -> int:
         """Uniform numbers that one warp takes."""
-        return 4 + 2 * self.num_points**2
+        return 4 + self.published + 2 * self.num_points**2
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,13 +74,18 @@ def draw_warp(uniform: Tensor, reach: WarpRange) -> Warp:
     """Warps from uniform random numbers (batch, reach.num_draws) in [0, 1)."""
     signed = 2 * uniform - 1
     angle = signed[:, 0] * math.radians(reach.rotation)
-    scale = reach.scale[0] + (reach.scale[1] - reach.scale[0]) * uniform[:, 1]
+    first, last = 1, 4 + reach.published
+    scale = reach.scale[0] + (reach.scale[1] - reach.scale[0]) * uniform[:, [first, 4 if reach.published else first]]
     shift = 2 * reach.translation * signed[:, 2:4]
-    # An enlarged image samples a smaller part of the original.
-    cosine, sine = torch.cos(angle) / scale, torch.sin(angle) / scale
-    linear = torch.stack([torch.stack([cosine, -sine], 1), torch.stack([sine, cosine], 1)], 1)
+    cosine, sine = torch.cos(angle), torch.sin(angle)
+    turn = torch.stack([torch.stack([cosine, -sine], 1), torch.stack([sine, cosine], 1)], 1)
+    if reach.published:
+        linear = turn * scale[:, None]
+        shift = shift - (linear @ shift[:, :, None])[:, :, 0]
+    else:
+        linear = turn / scale[:, None]  # an enlarged image samples a smaller part of the original
     controls = _grid(torch.linspace(-1, 1, reach.num_points), torch.linspace(-1, 1, reach.num_points)).to(uniform)
-    displacement = 2 * reach.bend * signed[:, 4:].unflatten(1, (-1, 2))
+    displacement = 2 * reach.bend * signed[:, last:].unflatten(1, (-1, 2))
     return Warp(torch.cat([linear, shift[:, :, None]], 2), _solve(controls, displacement), controls)
 
 

@@ -3,6 +3,7 @@
 All functions give a `View`; sizes are (height, width), boxes (x_min, y_min, x_max, y_max) in image pixels.
 """
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,8 @@ from gensight.errors import ConfigError, DataError
 from gensight.geometry import box_size, box_to_frame, mirroring, scaling, translation
 from gensight.samples import Array, Size, View
 
+MULTIPLE = 64  # of sides that the deepest layers of a latent diffusion model halve evenly
+LONGEST = 4096  # px of a fitted side: a thin strip would be enlarged without bound
 MIN_BOX_SIDE = 1.0  # px: a thinner box is grown to this, so that a view never divides by zero
 
 
@@ -26,6 +29,22 @@ def stretched_frame(image_size: Size, model_size: Size) -> View:
     """The whole image squashed to the model frame, as gaze followers see scenes; nothing is cut off or filled."""
     _check_sizes(image_size, model_size)
     return View(image_size, model_size, scaling(model_size[1] / image_size[1], model_size[0] / image_size[0]))
+
+
+def fitted_frame(image_size: Size, longer_side: int) -> View:
+    """The whole image but for the rows or columns that its aspect is short of, as the sampler of InstructPix2Pix has it
+    (Brooks et al., CVPR 2023): the longer side about `longer_side`, the shorter one rounded up, both to multiples of
+    64, resampled by Lanczos' kernel. Raises DataError for a strip too thin for that."""
+    _check_sizes(image_size, (longer_side, longer_side))
+    short, scale = min(image_size), longer_side / max(image_size)
+    scale = math.ceil(short * scale / MULTIPLE) * MULTIPLE / short
+    height, width = (int(side * scale // MULTIPLE) * MULTIPLE for side in image_size)
+    if max(height, width) > LONGEST or min(height, width) < MULTIPLE:
+        hint = "crop the image, or use view.crop=frame"
+        raise DataError(f"an image of {image_size[1]} x {image_size[0]} would be {width} x {height}", hint=hint)
+    factor = min(image_size[0] / height, image_size[1] / width)  # image pixels per model pixel
+    left, top = (image_size[1] - width * factor) / 2, (image_size[0] - height * factor) / 2
+    return View(image_size, (height, width), scaling(1 / factor, 1 / factor) @ translation(-left, -top), lanczos=True)
 
 
 def around_box(image_size: Size, box: Array, model_size: Size, padding: float = 1.25) -> View:

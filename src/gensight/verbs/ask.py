@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gensight.diffusion.sampling import Sampling
-from gensight.files.progress import ProgressLine
-from gensight.prediction.outputs.choice import folder_name, open_writer
+from gensight.prediction.detection.finder import BoxFinder
+from gensight.prediction.jobs import Job, Outcome, write_predictions
+from gensight.prediction.outputs.choice import folder_name
 from gensight.prediction.request import Request
 from gensight.prediction.sources import open_source
 from gensight.prediction.trained_run import TrainedRun
@@ -17,12 +18,16 @@ class AskResult:
     """What was written.
 
     Attributes:
-        folder: Where.
+        outcome: Where, and what could not be read.
         note: How the instruction was understood.
     """
 
-    folder: Path
+    outcome: Outcome
     note: str
+
+    @property
+    def folder(self) -> Path:
+        return self.outcome.folder
 
 
 def ask(
@@ -59,11 +64,6 @@ def ask(
     given = Request(instruction=instruction, task=task, classes=tuple(classes), sampling=sampling)
     request = given.resolve(trained)
     folder = trained.folder.root / "predict" / opened.path.stem / folder_name(given) if out is None else Path(out)
-    count = request.items_per_image(trained.encoding)
-    unit = "queries" if count > 1 else opened.unit
-    progress = ProgressLine(opened.num_samples * count, "ask", unit)
-    with open_writer(trained, request, folder, opened.frame_rate, draw).open() as writer:
-        for sample, prediction in trained.predictor.stream(opened.samples(), request, watch=progress.show):
-            writer.add(prediction, sample.image)
-    progress.close()
-    return AskResult(folder, request.note)
+    job = Job(trained, request)
+    done = write_predictions([job], [opened], folder, lambda _: BoxFinder(), identity={}, draw=draw, label="ask")
+    return AskResult(done, request.note)

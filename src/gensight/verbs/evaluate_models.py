@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gensight.assembly.devices import default_run_folder
 from gensight.assembly.experiment import Experiment
 from gensight.assembly.metrics import build_metrics
-from gensight.assembly.training_settings import default_run_folder
 from gensight.config.loading.loader import load_recipe
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from gensight.assembly.training_settings import choose_device
+from gensight.assembly.devices import choose_device
 from gensight.errors import ConfigError
 from gensight.files.atomic import read_json, write_json
 from gensight.files.images import write_image

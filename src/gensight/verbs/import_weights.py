@@ -83,6 +83,7 @@ def import_weights(
             where=file,
             hint="such heads can be run from Python: gensight.heads.released.read_released_head(...).networks(layers)",
         )
+    _refuse_other_reading(released.config, file)
     name = backbone or released.config.model_id
     target = head or guess_head(released.config, file)
     values = _recipe_values(released.config, target, MOVED.get(name, name), file)
@@ -157,10 +158,22 @@ def _recipe_values(config: ReleasedConfig, head: str, backbone: str, file: Path)
             "widths": list(WIDTHS),
             "order": "reference",
             "time_conditioning": config.time_conditioned,
+            "loss": "published",
             "timesteps": "clean" if clean else "random",
         },
         "cache": {"mode": "off"},
     }
+
+
+def _refuse_other_reading(config: ReleasedConfig, file: Path) -> None:
+    if config.other_reading:
+        settings = ", ".join(f"{key}={value!r}" for key, value in config.other_reading.items())
+        raise RunError(
+            f"this head was trained on features that are read otherwise here: {settings}",
+            where=file,
+            hint="a head can be imported whose features are the hidden maps (save_mode=hidden) for an empty prompt, at "
+            "one of 1000 timesteps, in generation; train another one: gensight train puppets-pose-image",
+        )
 
 
 def _refuse_fixed(overrides: Sequence[str]) -> None:

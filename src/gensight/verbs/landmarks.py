@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from gensight.assembly.backbones import build_backbone
+from gensight.assembly.devices import choose_device
 from gensight.assembly.experiment import Experiment
 from gensight.assembly.methods import build_method
-from gensight.assembly.training_settings import choose_device
 from gensight.config.data import Data
 from gensight.config.encodings import LandmarkPairsConfig
 from gensight.config.loading.loader import load_data, load_recipe
@@ -34,6 +34,9 @@ from gensight.report.landmarks import Frame, write_landmark_page
 from gensight.samples import Array
 from gensight.studies.label_curve import Labelled, curve_table, label_curve, read_labelled
 from gensight.verbs.evaluate import evaluate
+
+# Scores that are published for a data set; the usual ones elsewhere.
+_PUBLISHED = {"bbc-pose": ["bbc-6px", "mean-px"], "faces": ["nme-inter-ocular", "mean-px"]}
 
 
 def fit_keypoints(
@@ -139,7 +142,7 @@ def _keypoint_config(config: RunConfig, data: Data, regressor: Regressor) -> Run
             "data": data,
             "view": config.view.model_copy(update={"augment": AugmentConfig()}),
             "encoding": {"kind": "points"},
-            "evaluation": {"protocols": ["bbc-6px", "mean-px"] if data.kind == "bbc-pose" else None},
+            "evaluation": {"protocols": _PUBLISHED.get(data.kind)},
             "backbone": config.backbone,
             "method": {
                 "kind": "landmark-keypoints",
@@ -150,14 +153,19 @@ def _keypoint_config(config: RunConfig, data: Data, regressor: Regressor) -> Run
     )
 
 
-def dump(run: Path, source: Path, out: Path | None = None, device: str = "auto") -> Path:
+def dump(
+    run: Path, source: Path, out: Path | None = None, device: str = "auto", unreadable: dict[str, str] | None = None
+) -> Path:
     """Writes each frame's landmarks: place, covariance, confidence and equivariance error, in image pixels.
+
+    A frame that can't be read has one row, with nothing but its name.
 
     Args:
         run: A finished run of landmarks.
         source: Image, folder or video.
         out: The file, `.csv` or `.parquet`; `RUN/landmarks/NAME.csv` if None.
         device: `auto`, `cpu`, `cuda` ...
+        unreadable: Receives the frames that can't be read, with the reasons.
 
     Raises:
         ConfigError: For another kind of file, or Parquet without the package that writes it.
@@ -166,7 +174,7 @@ def dump(run: Path, source: Path, out: Path | None = None, device: str = "auto")
     path = Path(run) / "landmarks" / f"{opened.path.stem}.csv" if out is None else Path(out)
     check_table(path)
     landmark_run = LandmarkRun.open(run, device)
-    write_table([row for crops in landmark_run.crops(opened) for row in landmark_run.rows(crops)], path)
+    write_table(landmark_run.table(opened, {} if unreadable is None else unreadable), path)
     return path
 
 

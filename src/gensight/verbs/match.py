@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from gensight.errors import ConfigError
-from gensight.files.progress import progress
-from gensight.prediction.outputs.choice import open_writer
+from gensight.prediction.detection.finder import BoxFinder
+from gensight.prediction.jobs import Job, Outcome, write_predictions
 from gensight.prediction.request import Request
 from gensight.prediction.sources import open_source
 from gensight.prediction.trained_run import TrainedRun
@@ -21,7 +21,7 @@ def match(
     points: Array | None = None,
     device: str = "auto",
     draw: bool = True,
-) -> Path:
+) -> Outcome:
     """Finds points of one image in others, or how alike the images are, as the run was trained to.
 
     Writes `matches.csv` (one row per point and image: x, y in the image, its place in the other, the confidence) and
@@ -37,7 +37,7 @@ def match(
         draw: Whether to draw pictures.
 
     Returns:
-        The folder that was written.
+        The folder that was written, and what could not be read.
 
     Raises:
         ConfigError: The run does not compare images.
@@ -47,11 +47,9 @@ def match(
     reference, source = next(iter(open_source(Path(image)).samples())), open_source(Path(others))
     request = Request(reference=reference, points=points).resolve(trained)
     folder = trained.folder.root / "match" / source.path.stem if out is None else Path(out)
-    found = trained.predictor.stream(source.samples(), request)
-    with open_writer(trained, request, folder, source.frame_rate, draw).open() as writer:
-        for sample, prediction in progress(found, source.num_samples, "match", source.unit):
-            writer.add(prediction, sample.image)
-    return folder
+    jobs, stat = [Job(trained, request)], Path(image).stat()
+    identity = {"reference": [str(image), stat.st_size, stat.st_mtime_ns]}
+    return write_predictions(jobs, [source], folder, lambda _: BoxFinder(), identity=identity, draw=draw, label="match")
 
 
 def parse_points(text: str) -> Array:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from gensight.assembly.devices import choose_device
 from gensight.assembly.pretraining import (
     NetworkTraining,
     build_autoencoder_training,
@@ -25,7 +26,7 @@ from gensight.assembly.pretraining import (
     build_parts,
     build_pool_settings,
 )
-from gensight.assembly.training_settings import choose_device, single_machine
+from gensight.assembly.training_settings import single_machine
 from gensight.backbones.pipeline_folder import save_parts
 from gensight.backbones.pretrained import PipelineParts
 from gensight.config.loading.loader import dump_config

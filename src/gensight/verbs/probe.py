@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import yaml
 
+from gensight.assembly.devices import choose_device
 from gensight.assembly.experiment import Experiment
-from gensight.assembly.training_settings import choose_device
 from gensight.backbones.capture import choose_layers
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.config import schema

@@ -5,9 +5,10 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from gensight.assembly.backbones import build_backbone, resolve_preset
+from gensight.assembly.devices import choose_device, default_run_folder
 from gensight.assembly.experiment import Experiment
 from gensight.assembly.methods import build_method
-from gensight.assembly.training_settings import build_machine, build_optimisation, choose_device, default_run_folder
+from gensight.assembly.training_settings import build_machine, build_optimisation
 from gensight.assembly.views import build_augmentation
 from gensight.backbones.base import Backbone
 from gensight.backbones.cache import FeatureCache, cached_features
@@ -39,7 +40,7 @@ def train(config: RunConfig, out: Path | None = None, device: str = "auto", anno
         config: The recipe.
         out: Run folder; `runs/NAME` if None.
         device: `auto`, `cpu`, `cuda` ...
-        announce: Called with what was changed in a run that is there.
+        announce: Receives what was changed, in the recipe or in a run that is there.
 
     Returns:
         The run folder.
@@ -49,6 +50,8 @@ def train(config: RunConfig, out: Path | None = None, device: str = "auto", anno
     # The run's own record, whatever later versions have.
     experiment = Experiment.open(resolve_preset(config)).with_steps()
     config, run = experiment.config, RunFolder(folder)
+    if experiment.sides_note:
+        announce(experiment.sides_note)
     if not is_first_process():  # the first one writes
         train_run(experiment, run, device)
         return folder

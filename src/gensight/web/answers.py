@@ -17,8 +17,9 @@ from gensight.encodings.panels import shrunk
 from gensight.errors import DataError
 from gensight.files.atomic import write_json
 from gensight.files.images import write_image
-from gensight.prediction.outputs.choice import open_writer
+from gensight.prediction.outputs.choice import pictures_of, writers_of
 from gensight.prediction.outputs.overlay import draw_prediction
+from gensight.prediction.outputs.writer import write_one
 from gensight.prediction.request import Request
 from gensight.prediction.trained_run import TrainedRun
 from gensight.samples import Array, Depth, Instance, Keypoints, Prediction, Sample, ScoreMap
@@ -212,8 +213,8 @@ class AnswerStore:
     def _write_all(self, path: Path, answered: Answer, trained: TrainedRun) -> None:
         """What `gensight predict` or `ask` would write, and the target, in a zip."""
         folder = path.with_suffix("")
-        with open_writer(trained, answered.request, folder, None, draw=True).open() as writer:
-            writer.add(answered.prediction, answered.sample.image)
+        files, pictures = writers_of(trained, answered.request), pictures_of(answered.request)
+        write_one(files, pictures, answered.prediction, answered.sample.image(), folder)
         write_image(folder / "target.png", answered.target)
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in sorted(folder.rglob("*")):

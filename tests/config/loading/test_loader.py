@@ -211,7 +211,7 @@ def test_all_mistakes_at_once(write: Write) -> None:
         "     where: FILE, line 4\n"
         "  6. encoding.sigmas: unknown key\n"
         "     where: FILE, line 6\n"
-        "     valid: kind, skeleton, stride, sigma, decoder\n"
+        "     valid: kind, skeleton, mirror_pairs, stride, sigma, decoder\n"
         "     next:  did you mean `encoding.sigma`?\n"
         "  7. training.batch_size: must be a whole number, got 4.0\n"
         "     where: FILE, line 5\n"

@@ -15,7 +15,7 @@ from gensight.encodings.painted.base import (
     colour_temperature,
     nearest_codes,
 )
-from gensight.encodings.painted.boxes import PaintedBoxes
+from gensight.encodings.painted.boxes import OUTLINE, PaintedBoxes
 from gensight.encodings.painted.classes import PaintedClass
 from gensight.encodings.painted.depth import PaintedDepth
 from gensight.encodings.painted.drawings import PaintedEdges, PaintedKeypoints
@@ -198,23 +198,41 @@ def test_too_many_classes_for_the_palette_are_refused():
 
 
 @pytest.mark.parametrize("side", SIDES)
-@pytest.mark.parametrize("style", ["filled", "outlines"])
-def test_boxes(side, style):
+@pytest.mark.parametrize(
+    ("style", "outline"),
+    [("filled", OUTLINE), *(("outlines", one) for one in (OUTLINE, ("blue", 4), ("red", 5), ("#C08020", 1)))],
+)
+def test_boxes(side, style, outline):
     boxes = [(8.0, 10.0, 50.0, 60.0), (70.0, 12.0, 120.0, 40.0), (60.5, 60.25, 90.0, 88.0)]
-    prediction, view = read_back(PaintedBoxes(style=style), box_item(boxes), side)
+    prediction, view = read_back(PaintedBoxes(style=style, outline=outline), box_item(boxes), side)
     found = sorted(tuple(one.box) for one in prediction.instances)
     assert len(found) == 3
     cell = 128 / side  # the view keeps the image's aspect
-    slack = 0.5 if style == "filled" else 2.0
     for box, truth in zip(found, sorted(boxes), strict=True):
-        assert (np.abs(np.array(box) - truth) <= slack * cell + 1e-6).all()
+        assert (np.abs(np.array(box) - truth) <= 0.5 * cell + 1e-6).all()
     assert view.model_size == (side, side)
 
 
-def test_a_box_within_a_box_keeps_both():
+@pytest.mark.parametrize("style", ["filled", "outlines"])
+def test_a_box_within_a_box_keeps_both(style):
     boxes = [(8.0, 8.0, 100.0, 80.0), (30.0, 30.0, 60.0, 60.0)]
-    prediction, _ = read_back(PaintedBoxes(), box_item(boxes), 128)
+    prediction, _ = read_back(PaintedBoxes(style), box_item(boxes), 128)
     assert sorted(tuple(np.rint(one.box)) for one in prediction.instances) == boxes
+
+
+def test_outlines_are_read_in_the_colour_that_was_painted():
+    item = box_item([(8.0, 10.0, 50.0, 60.0)])
+    painted = PaintedBoxes("outlines", outline=("red", 4)).encode(item, (view := whole_frame((96, 128), (96, 128)),))
+    for colour, found in (("red", 1), ("blue", 0), ("white", 0)):
+        assert len(PaintedBoxes("outlines", outline=(colour, 4)).decode(painted, item, (view,)).instances) == found
+
+
+@pytest.mark.parametrize(
+    ("outline", "match"), [(("blu", 4), "did you mean `blue`"), (("blue", 0), "an outline of 0 px")]
+)
+def test_no_outline(outline, match):
+    with pytest.raises(ConfigError, match=match):
+        PaintedBoxes("outlines", outline=outline)
 
 
 @pytest.mark.parametrize("side", SIDES)

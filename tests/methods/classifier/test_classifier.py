@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gensight.backbones.scratch import ScratchEncoder
 from gensight.engine.fit import Schedule, fit
-from gensight.engine.module import Optimisation
+from gensight.engine.optimisation import Optimisation
 from gensight.engine.run_folder import RunFolder
 from gensight.loading.draw_order import DrawOrder
 from gensight.loading.stream import CaseBatches

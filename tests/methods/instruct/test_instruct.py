@@ -1,4 +1,4 @@
-"""Editors: widened without a change, guided as published, dropped out as published, loaded by diffusers."""
+"""Editors: widened without a changed as published, dropped out as published, loaded by diffusers."""
 
 import json
 
@@ -13,7 +13,6 @@ from gensight.errors import ConfigError
 from gensight.loading.cases import collate
 from gensight.loading.draw_order import Draw
 from gensight.methods.instruct import editor as editor_module
-from gensight.methods.instruct.editor import guide
 from gensight.methods.instruct.losses import class_loss, overlap_loss, task_loss
 from gensight.methods.instruct.method import query_text, rephrase_query
 from gensight.methods.loss import total_loss
@@ -112,7 +111,7 @@ def test_a_multi_step_model_from_a_one_step_model_ignores_noise_and_answers_like
     _shake(one)
     own = one.eval().predict(batch)["painted"]
     one.editor.save_pipeline(tmp_path / "sd", one_step=True)
-    options = {"zero_terminal_snr": True, "sample_steps": 1, "text_guidance": 1.0}
+    options = {"zero_terminal_snr": True, "sample_steps": 1, "text_guidance": 1.0, "image_guidance": 1.0}
     zeroed, kept = (small.method(tmp_path, noise_channels=begin, **options).eval() for begin in ("zero", "kept"))
     torch.testing.assert_close(
         zeroed.predict(batch)["painted"], own, atol=0.02, rtol=0
@@ -164,10 +163,26 @@ def test_text_image_and_both_are_left_out_in_a_twentieth_each(folder, batch):
     np.testing.assert_allclose(shares, [0.05, 0.05, 0.05], atol=0.01)
 
 
-def test_guidance_by_hand():
-    with_text, with_image, nothing = (torch.tensor([value]) for value in (3.0, 2.0, 1.0))
-    assert guide(with_text, with_image, nothing, 1.0, 1.0).item() == 3.0
-    assert guide(with_text, with_image, nothing, 7.5, 1.5).item() == 1.0 + 7.5 + 1.5
+@pytest.mark.parametrize(
+    ("text", "image", "branches"),
+    [(1.0, 1.0, 1), (0.0, 0.0, 1), (7.5, 1.5, 3), (1.0, 1.5, 3), (0.5, 0.5, 2), (3, 1, 2)],
+)
+def test_any_weights_are_computed_and_branches_without_weight_are_not(folder, batch, text, image, branches):
+    editor = small.method(folder).eval().editor
+    latents, words, noise = editor.image_latents(batch.image[:1]), [query_text(batch.items[0])], torch.randn(1, 4, 8, 8)
+    before = editor.calls
+    with torch.no_grad():
+        found = editor.sample(noise, latents, words, 1, "ddim", text, image)
+        assert editor.calls - before == branches
+        scheduler = build_scheduler("ddim", editor.backbone.scheduler, clip=False)
+        scheduler.set_timesteps(1)
+        last = scheduler.timesteps
+        empty = editor.embed([""])
+        both = editor.denoise(noise, last, latents, editor.embed(words))
+        seen, nothing = editor.denoise(noise, last, latents, empty), editor.denoise(noise, last, 0 * latents, empty)
+        guided = nothing + text * (both - seen) + image * (seen - nothing)
+        expected = scheduler.step(guided, last[0], noise).prev_sample
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_unknown_pixels_teach_nothing(folder, batch):

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import torch
 
-from gensight.engine.fit import Machine, Schedule, Training, fit
-from gensight.engine.module import Optimisation
+from gensight.engine.fit import Schedule, Training, fit
+from gensight.engine.hardware import Machine
+from gensight.engine.optimisation import Optimisation
 from gensight.engine.run_folder import RunFolder
 from gensight.loading.cases import Case, Cases, collate
 from gensight.loading.draw_order import Draw, DrawOrder

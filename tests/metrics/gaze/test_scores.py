@@ -1,15 +1,12 @@
-"""Gaze scores against independent plain implementations, border rules, and the baselines of real annotations."""
+"""Gaze scores: border rules, and the baselines of real annotations. Their published formulas: `tests/parity`."""
 
 import numpy as np
 import pytest
-import torch
-from PIL import Image
-from torch.nn import functional
 
 from gensight.encodings.gaze import map_name, quantised_gaussian
 from gensight.errors import DataError
 from gensight.metrics.gaze.auc import auc_of_mask, auc_of_points, point_cells, rectangle, resized, whole_map
-from gensight.metrics.gaze.scores import PROTOCOLS, GazeScores, InFrameAp, angles, auc, predicted_point
+from gensight.metrics.gaze.scores import PROTOCOLS, GazeScores, InFrameAp, angles, predicted_point
 from gensight.readers.gazefollow.tables import read_annotations
 from gensight.readers.goo.reader import GAZED
 from gensight.readers.shared.gaze_annotations import Tally
@@ -17,6 +14,7 @@ from gensight.samples import Gaze, Instance, Item, Prediction, Sample, ScoreMap
 from gensight.transforms.views import stretched_box, stretched_frame, whole_frame
 from tests.contracts.metric import MetricContract, only, score, scores
 from tests.metrics.subjects import as_prediction, no_image
+from tests.parity.plain_gaze import plain_auc
 
 SIZE = (60, 80)
 
@@ -40,41 +38,6 @@ def answer(item, values, probability=0.5):
 def blob(x, y, sigma=3.0):
     rows, columns = np.mgrid[0:64, 0:64] + 0.5
     return np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * sigma**2))
-
-
-# --- independent plain implementations ---
-
-
-def plain_auc(values, mask):
-    """Every positive against every negative."""
-    positives, negatives = values[mask][:, None], values[~mask][None]
-    return float(((positives > negatives) + 0.5 * (positives == negatives)).mean())
-
-
-def plain_image_auc(heatmap, points, size, quantised=False):
-    if quantised:
-        low, high = heatmap.min(), heatmap.max()
-        bytes_ = np.array([[int((v - low) * 255 / (high - low) + 0.5) for v in row] for row in heatmap], np.uint8)
-        big = np.asarray(Image.fromarray(bytes_).resize((size[1], size[0]), Image.Resampling.BILINEAR)).astype(float)
-    else:
-        tensor = torch.from_numpy(heatmap.astype(np.float64))[None, None]
-        big = functional.interpolate(tensor, size, mode="bilinear", align_corners=False)[0, 0].numpy()
-    mask = np.zeros(size, bool)
-    for x, y in points:
-        mask[min(int(y * size[0]), size[0] - 1), min(int(x * size[1]), size[1] - 1)] = True
-    return plain_auc(big, mask)
-
-
-def plain_rectangle_auc(heatmap, point, last_included=True):
-    """The support of the kernel, drawn cell by cell."""
-    cx, cy = point[0] * 64, point[1] * 64
-    left, up, right, down = int(cx - 9), int(cy - 9), int(cx + 10), int(cy + 10)
-    last = 64 if last_included else 63
-    mask = np.zeros((64, 64), bool)
-    for y in range(64):
-        for x in range(64):
-            mask[y, x] = left <= x < min(right, last) and up <= y < min(down, last)
-    return plain_auc(heatmap, mask)
 
 
 @pytest.fixture
@@ -101,33 +64,6 @@ def test_it_equals_scikit_learn(rng):
     mask[cells[:, 1], cells[:, 0]] = True
     known = metrics.roc_auc_score(mask.ravel(), values.ravel())
     assert auc_of_points(values, cells) == pytest.approx(known, abs=1e-9)
-
-
-@pytest.mark.parametrize("name", ["gazefollow", "chong", "gazelle", "tonini"])
-def test_image_protocols(rng, name):
-    for _ in range(6):
-        heatmap, points = rng.random((64, 64)) ** 3, rng.random((rng.integers(1, 11), 2))
-        points[0] = 1.0  # the last pixel
-        size = (int(rng.integers(70, 130)), int(rng.integers(70, 130)))
-        known = plain_image_auc(heatmap, points, size, quantised=name == "chong")
-        assert auc(heatmap.astype(np.float32), points, size, PROTOCOLS[name]) == pytest.approx(known, abs=2e-4)
-
-
-def test_sharingan_scores_on_the_maps_own_grid(rng):
-    heatmap, points = rng.random((64, 64)).astype(np.float32), rng.random((7, 2))
-    mask = np.zeros((64, 64), bool)
-    for x, y in points:
-        mask[int(y * 63), int(x * 63)] = True
-    assert auc(heatmap, points, SIZE, PROTOCOLS["sharingan"]) == pytest.approx(plain_auc(heatmap, mask), abs=1e-12)
-
-
-@pytest.mark.parametrize("last_included", [True, False])
-def test_rectangles_and_what_tells_their_borders_apart(rng, last_included):
-    name = "video" if last_included else "gazelle-video"
-    for point in [*rng.random((6, 2)), np.array([0.999, 0.999]), np.array([0.0, 0.0]), np.array([0.02, 0.99])]:
-        heatmap = rng.random((64, 64)).astype(np.float32)
-        known = plain_rectangle_auc(heatmap, point, last_included)
-        assert auc(heatmap, point[None], SIZE, PROTOCOLS[name]) == pytest.approx(known, abs=1e-12)
 
 
 def test_the_rectangle_is_the_support_of_the_drawn_kernel(rng):

@@ -1,5 +1,4 @@
 import json
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -20,19 +19,18 @@ def _person(seed: int, skeleton=OPENPOSE_18) -> Instance:
     return Instance("person", None, Keypoints(skeleton, rng.uniform(0, 99, (len(skeleton), 2)), visibility, confidence))
 
 
-def _written(folder: Path, *predictions: Prediction, frames: bool = False) -> list[str]:
-    files = OpenPoseFiles(folder, frames)
-    with ExitStack() as stack:
-        files.open(stack)
-        for prediction in predictions:
-            files.add(prediction)
-        files.close()
+def _written(folder: Path, predictions: dict[str, Prediction]) -> list[str]:
+    files = OpenPoseFiles()
+    for stem, prediction in predictions.items():
+        files.add(prediction, stem, folder)
     return sorted(str(path.relative_to(folder / "openpose")) for path in (folder / "openpose").rglob("*.json"))
 
 
 def test_people_round_trip(tmp_path):
     people = _person(0), _person(1)
-    names = _written(tmp_path, Prediction("cam/a.jpg", (100, 100), people), Prediction("b.png", (100, 100)))
+    names = _written(
+        tmp_path, {"cam/a": Prediction("cam/a.jpg", (100, 100), people), "b": Prediction("b.png", (100, 100))}
+    )
     assert names == ["b_keypoints.json", "cam/a_keypoints.json"]
     again = read_openpose(tmp_path / "openpose" / "cam" / "a_keypoints.json")
     assert read_openpose(tmp_path / "openpose" / "b_keypoints.json") == ()
@@ -59,13 +57,8 @@ def test_the_files_have_openposes_own_keys_order_and_origin():
 
 
 def test_frames_are_named_as_openpose_names_them(tmp_path):
-    names = _written(tmp_path, *[Prediction(f"walk.mp4#{n:06d}", (9, 9)) for n in (0, 12)], frames=True)
+    names = _written(tmp_path, {f"{n:06d}": Prediction(f"walk.mp4#{n:06d}", (9, 9)) for n in (0, 12)})
     assert names == ["walk_000000000000_keypoints.json", "walk_000000000012_keypoints.json"]
-
-
-def test_images_that_share_a_stem_keep_their_files_apart(tmp_path):
-    names = _written(tmp_path, Prediction("cat.jpg", (9, 9)), Prediction("cat.png", (9, 9)))
-    assert names == ["cat.png_keypoints.json", "cat_keypoints.json"]
 
 
 def test_the_25_keypoint_model_is_read_too(tmp_path):

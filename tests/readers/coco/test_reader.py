@@ -216,7 +216,7 @@ def test_wrong_flags(tmp_path):
 def test_nan(tmp_path):
     error = refused(tmp_path, changed(1, keypoints=[float("nan"), 2, 2] * 3), "not valid JSON")
     assert "JSON has no NaN" in error.hint
-    refused(tmp_path, changed(1, keypoints=[None, 2, 2] * 3), "not a COCO annotation: Expected `float`, got `null`")
+    refused(tmp_path, changed(1, keypoints=[None, 2, 2] * 3), r"`keypoints` is \[null, 2, 2")
 
 
 def test_annotations_of_images_and_categories_that_are_not_listed(tmp_path):
@@ -249,7 +249,7 @@ def test_broken_files(tmp_path):
     refused(tmp_path, changed(1, bbox=[1, 2]), "a bbox of 2 numbers")
     value = labels()
     del value["annotations"][2]["image_id"]
-    assert "annotation number 2" in refused(tmp_path, value, "missing required field `image_id`").where
+    assert "annotation 42" in refused(tmp_path, value, "missing required field `image_id`").where
     with pytest.raises(DataError, match="cannot be read: No such file"):
         CocoReader(tmp_path / "images", tmp_path / "none.json")
 
@@ -267,10 +267,9 @@ def test_points_outside_the_image_are_kept_and_reported(tmp_path):
     assert finding.where == "5.png, annotation 41: nose"
 
 
-def test_a_wrong_mask_is_refused_when_it_is_read(tmp_path):
-    reader = read(make(tmp_path, changed(0, segmentation={"size": [5, 5], "counts": [25]})))
-    with pytest.raises(DataError, match=r"not a segmentation: the mask's size is \[5, 5\]"):
-        reader[2].instances[0].mask()
+def test_a_mask_of_another_size_is_refused(tmp_path):
+    value = changed(0, segmentation={"size": [5, 5], "counts": [25]})
+    assert refused(tmp_path, value, r"not a segmentation: the mask's size is \[5, 5\]").where.endswith("annotation 40")
 
 
 # --- writing ---

@@ -1,6 +1,7 @@
 """DeepLabCut reader and writer."""
 
 import csv
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import yaml
 
 from gensight.errors import DataError
 from gensight.files.images import write_image
-from gensight.readers.deeplabcut.reader import DeepLabCutReader
+from gensight.readers.deeplabcut.reader import DeepLabCutReader, is_project
 from gensight.readers.deeplabcut.writer import write_deeplabcut
 from gensight.readers.splits import split_by_group
 from gensight.samples import Instance, Keypoints, Sample, Visibility
@@ -227,26 +228,38 @@ def test_points_outside_the_image_are_kept_and_reported(single):
 
 
 def test_a_wrong_keypoint_count_is_refused(single):
-    rewrite(single / "config.yaml", "- nose", "- nose\n- tail")
-    error = refused(single, "wrong keypoint count: the table lacks tail")
+    rewrite(single / "config.yaml", "- nose", "- noze")
+    error = refused(single, "wrong keypoint count: the table lacks noze and has nose besides")
     assert error.where == str(table_of(single))
-    rewrite(single / "config.yaml", "- nose\n- tail", "")
+    rewrite(single / "config.yaml", "- noze\n", "")
     refused(single, "wrong keypoint count: the table has nose besides")
 
 
+def test_a_keypoint_and_an_animal_that_nobody_labelled(single, multi):
+    rewrite(single / "config.yaml", "- nose", "- nose\n- tail")
+    reader = DeepLabCutReader(single)
+    assert reader.skeleton.keypoints == ("nose", "tail", "left_ear", "right_ear")
+    assert reader[0].instances[0].keypoints.visibility.tolist() == [3, 0, 3, 0]
+    assert [finding.what for finding in reader.findings()] == ["table without tail"] * 2
+    rewrite(multi / "config.yaml", "- bert", "- bert\n- carl")
+    assert [len(sample.instances) for sample in DeepLabCutReader(multi)] == [2, 1]
+
+
 def test_a_wrong_path_is_refused(single):
-    rewrite(table_of(single), "labeled-data/v1/img01.png", "img01.png")
-    assert refused(single, r"`img01\.png` is not the path of a labelled frame").where.endswith("row 5")
+    rewrite(table_of(single), "labeled-data/v1/img01.png", "labeled-data/../img01.png")
+    assert refused(single, r"`labeled-data/\.\./img01\.png` is not the path").where.endswith("row 5")
+    rewrite(table_of(single), "labeled-data/../img01.png", "img01.png")
+    assert DeepLabCutReader(single)[1].key == "labeled-data/v1/img01.png"
 
 
 def test_other_tables_and_projects_are_refused(single, tmp_path):
     refused(tmp_path, "it has no config.yaml")
-    table_of(single).write_text("a,b\n1,2\n")
-    refused(single, "not a table of DeepLabCut labels")
     (single / "config.yaml").write_text("bodyparts: [")
     refused(single, "not valid YAML")
     (single / "config.yaml").write_text("bodyparts: nose\n")
     refused(single, "`bodyparts` must be a list of names, got 'nose'")
+    table_of(single).write_text("a,b\n1,2\n")
+    refused(single, "not a table of DeepLabCut labels")
 
 
 def test_a_project_without_labels_is_refused(tmp_path):
@@ -276,6 +289,72 @@ def test_a_broken_image_is_found_by_check(single):
     (single / "labeled-data/v1/img00.png").write_bytes(b"")
     errors = [finding for finding in DeepLabCutReader(single).check().findings if finding.level == "error"]
     assert [finding.what for finding in errors] == ["the image file is empty"]
+
+
+# --- projects as they come ---
+
+
+def test_a_config_that_is_no_yaml_is_read_by_its_keys(single):
+    path = single / "config.yaml"
+    project = 'project_path: "C:\\Users\\me\\a very long path to\n the project"\n'
+    path.write_text(project + path.read_text() + 'video_sets:\n  "D:\\videos\\v1.avi":\n    crop: 0, 640\n')
+    reader = DeepLabCutReader(single)
+    assert reader.skeleton == Skeleton("mice", tuple(PARTS))
+    assert len(reader) == 5
+    (finding,) = reader.findings()
+    assert finding.what == "not valid YAML; bodyparts and scorer are read all the same"
+    assert finding.where.endswith("config.yaml, line 1")
+
+
+def test_without_a_config_the_tables_say_what_there_is(single, multi):
+    (single / "config.yaml").unlink()
+    (multi / "config.yaml").unlink()
+    assert DeepLabCutReader(single).skeleton.keypoints == tuple(PARTS)
+    reader = DeepLabCutReader(multi)
+    assert (len(reader), reader.skeleton.keypoints, len(reader[0].instances)) == (2, tuple(PARTS), 2)
+
+
+def test_projects_of_lightning_pose_have_one_table(single):
+    (single / "config.yaml").unlink()
+    tables = [table_of(single, video) for video in ("v1", "v2")]
+    rows = [table.read_text().splitlines() for table in tables]
+    (single / "CollectedData.csv").write_text("\n".join(rows[0] + rows[1][3:]) + "\n")
+    (single / "predictions.csv").write_text("\n".join([*rows[0][:3], "0,1,2,3,4,5,6"]) + "\n")
+    for table in tables:
+        table.unlink()
+    reader = DeepLabCutReader(single)
+    assert reader.groups == ["v1", "v1", "v2", "v2", "v2"]
+    assert is_project(single)
+
+
+def test_a_videos_folder_alone(single):
+    (single / "labeled-data" / "v2").rename(single.parent / "v2")
+    reader = DeepLabCutReader(single.parent / "v2")
+    assert [sample.key for sample in reader] == ["img00.png", "img01.png", "img02.png"]
+    assert reader.groups == ["v2"] * 3
+    assert reader[0].image().shape == (30, 40, 3)
+
+
+def test_names_that_differ_in_case_and_accents(single):
+    rewrite(single / "config.yaml", "- nose", "- Nose")
+    (single / "labeled-data" / "v1").rename(single / "labeled-data" / unicodedata.normalize("NFD", "Mäuse"))
+    place = next((single / "labeled-data").glob("M*")) / "CollectedData_me.csv"
+    place.write_text(place.read_text().replace("/v1/", "/Mäuse/").replace(".png", ".PNG"))
+    reader = DeepLabCutReader(single)
+    assert reader.skeleton.keypoints[0] == "Nose"
+    assert [sample.image().shape for sample in reader] == [(30, 40, 3)] * 5
+    np.testing.assert_allclose(reader[0].instances[0].keypoints.points[0], [1.5, 2.5])
+
+
+def test_images_of_another_video_are_never_taken(single):
+    for path in (single / "labeled-data" / "v1").glob("*.png"):
+        path.unlink()
+    refused(single, "2 of 5 images")
+
+
+def test_a_row_of_animals_where_the_config_knows_one(multi):
+    (multi / "config.yaml").write_text(yaml.safe_dump({"bodyparts": PARTS, "multianimalproject": False}))
+    assert len(DeepLabCutReader(multi)[0].instances) == 2
 
 
 # --- writing ---

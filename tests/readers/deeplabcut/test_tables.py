@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gensight.errors import DataError
-from gensight.readers.deeplabcut.tables import read_table
+from gensight.readers.deeplabcut.tables import is_label_table, read_table
 
 VALUES = np.array([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, np.nan, np.nan], [7.0, 8.0, 9.0, 10.0]])
 LABELS = [("me", "nose", "x"), ("me", "nose", "y"), ("me", "ear", "x"), ("me", "ear", "y")]
@@ -108,3 +108,39 @@ def test_real_h5_equals_real_csv(shared_data):
     assert h5.images == text.images
     assert h5.columns == text.columns
     np.testing.assert_array_equal(h5.points, text.points)
+
+
+CSV = "scorer,me,me\nbodyparts,nose,nose\ncoords,x,y\nlabeled-data/Mäuse/1.png,1.5,2\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_encodings_and_delimiters_that_have_one_meaning(tmp_path, encoding, delimiter):
+    path = tmp_path / "CollectedData_me.csv"
+    text = CSV.replace(",", delimiter)
+    path.write_bytes((text.replace("1.5", "1,5") if delimiter == ";" else text).encode(encoding))
+    table = read_table(path)
+    assert table.images == ["labeled-data/Mäuse/1.png"]
+    assert table.points.tolist() == [[[1.5, 2.0]]]
+    assert is_label_table(path)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "mac-roman", "utf-16-le"])
+def test_other_encodings_name_the_one_to_save_in(tmp_path, encoding):
+    path = tmp_path / "CollectedData_me.csv"
+    path.write_bytes(CSV.encode(encoding))
+    with pytest.raises(DataError, match="not a csv file in UTF-8") as caught:
+        read_table(path)
+    assert "save it as UTF-8" in caught.value.hint
+
+
+def test_a_row_of_index_names_and_an_unlabelled_first_row(tmp_path):
+    path = tmp_path / "CollectedData_me.csv"
+    head, row = CSV[: CSV.index("labeled")], "labeled-data/v/{}.png,{},{}\n"
+    path.write_text(head + "image,,\n" + row.format(0, "", "") + row.format(1, 3, 4))
+    table = read_table(path)
+    assert table.images == ["labeled-data/v/0.png", "labeled-data/v/1.png"]
+    assert np.isnan(table.points[0]).all()
+    assert table.row(1).endswith("row 6")
+    path.write_text(head + row.format(0, "", "") + row.format(1, 3, 4))
+    assert read_table(path).images == table.images

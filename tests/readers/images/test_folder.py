@@ -1,7 +1,10 @@
 """Folder reader."""
 
+import os
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from gensight.errors import DataError
 from gensight.files.images import write_image
@@ -50,3 +53,33 @@ def test_check_names_broken_images_and_does_not_raise(images):
     assert "empty.jpg" in found["the image file is empty"]
     assert any("broken.png" in where for where in found.values())
     assert summary.num_samples == 5
+
+
+def test_only_regular_files_are_images(tmp_path):
+    write_image(tmp_path / "a.png", np.zeros((4, 4, 3), np.uint8))
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "nothing.jpg").symlink_to("not there")
+    os.mkfifo(tmp_path / "pipe.jpg")  # opening it would wait for ever
+    (tmp_path / "link.png").symlink_to("a.png")
+    assert [sample.key for sample in FolderReader(tmp_path)] == ["a.png", "link.png"]
+
+
+def test_names_that_are_no_text_have_readable_keys(tmp_path):
+    write_image(tmp_path / "a.png", np.full((4, 4, 3), 7, np.uint8))
+    (tmp_path / "a.png").rename(tmp_path / os.fsdecode(b"bild_\xfc.png"))
+    (sample,) = FolderReader(tmp_path)
+    assert sample.key == "bild_\\udcfc.png"
+    assert sample.image().max() == 7
+
+
+def test_all_pages_of_a_file_are_samples(tmp_path, monkeypatch):
+    pages = [Image.fromarray(np.full((4, 6), 40 * number, np.uint8)) for number in range(3)]
+    pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
+    write_image(tmp_path / "a.png", np.full((4, 4, 3), 7, np.uint8))
+    assert len(FolderReader(tmp_path)) == 2
+    monkeypatch.setenv("GENSIGHT_IMAGES", "pages=all")
+    reader = FolderReader(tmp_path)
+    assert reader.groups == ["a.png", *(f"stack.tif#{page:06d}" for page in range(3))]
+    assert [sample.image().max() for sample in reader] == [7, 0, 40, 80]
+    assert reader.sample(2).size == (4, 6)
+    assert reader.location(2) == (tmp_path / "stack.tif", 1)

@@ -14,11 +14,11 @@ import pytest
 
 from gensight.errors import ConfigError, DataError, ResourceError
 from gensight.files.images import write_image
+from gensight.files.shards import Shard, WorkFile
 from gensight.files.videos import VideoWriter
 from gensight.readers.annotated.reader import AnnotatedReader
 from gensight.samples import Provenance
 from gensight.teachers.labelling.job import run_job
-from gensight.teachers.labelling.shards import Shard, WorkFile
 from gensight.teachers.labelling.sources import DataSource, open_source
 from gensight.teachers.models.edges import EdgeTeacher
 from gensight.teachers.models.tracks import TrackTeacher

@@ -123,7 +123,7 @@ def test_the_version_is_a_hash_of_the_files_and_the_name_its_folders(folder, tmp
 
 def test_the_version_of_a_hub_id_is_its_commit(folder, tmp_path, monkeypatch):
     snapshot = shutil.copytree(folder, tmp_path / "snapshots" / "0123456789abcdef0123")
-    monkeypatch.setattr("gensight.backbones.transformers_models.snapshot_download", lambda *_, **__: str(snapshot))
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(snapshot))
     teacher = DepthTeacher("somebody/depth")
     assert teacher.source == "depth:somebody/depth@0123456789ab"
     assert len(teacher.label([sample()])) == 1

@@ -1,6 +1,7 @@
 """`gensight init`: what it sees, and that the recipe it writes is right and loads."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,15 +9,21 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from gensight.assembly.experiment import Experiment
 from gensight.assembly.readers import build_readers
 from gensight.cli.main import app
 from gensight.config.data import BlocksSplit, CocoData, DeepLabCutData, VideosSplit
 from gensight.config.loading.loader import load_pretrain_recipe, load_recipe
+from gensight.config.schema import ScratchConfig
 from gensight.errors import ConfigError, DataError
+from gensight.skeletons import pairs_text
+from gensight.verbs.data import fitting
+from gensight.verbs.data.coco_files import find_coco_files
 from gensight.verbs.data.datasets import write
-from gensight.verbs.data.init import crop_size, frame_size, init
+from gensight.verbs.data.fitting import view_size
+from gensight.verbs.data.init import crop_size, init
 from gensight.verbs.data.layouts import recognise
-from gensight.verbs.data.survey import Survey, find_coco_files, survey
+from gensight.verbs.data.survey import Survey, survey
 
 
 def picture(path: Path, size: tuple[int, int] = (60, 80)) -> None:
@@ -44,10 +51,15 @@ def test_deeplabcut_of_one_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     root = deeplabcut(tmp_path / "my mouse", videos=1, frames=10)
     answer = init(root)
     assert answer.recipe == Path("my-mouse.yaml")
-    assert answer.seen == (
+    assert answer.seen[:-1] == (
         "found deeplabcut: 10 labelled images of 120 x 160 px (height x width, median)",
         "from 1 video",
         "3 keypoints (nose, left_ear, right_ear) of one subject per image, about 20 x 40 px each",
+        "labelled: 10 subjects with 30 points",
+        "left-right pairs: left_ear-right_ear",
+    )
+    assert re.fullmatch(
+        r"measured: .* s for a batch of [48] on cpu: \d+ steps in about .* \(--minutes\)", answer.seen[-1]
     )
     config = load_recipe(answer.recipe)
     assert isinstance(config.data, DeepLabCutData)
@@ -70,7 +82,7 @@ def test_deeplabcut_of_many_videos_holds_videos_out(tmp_path: Path) -> None:
 
 def test_coco_is_found_with_its_images(tmp_path: Path) -> None:
     root = write("puppets", tmp_path / "people", format="coco", num_samples=12, size="64x64", seed=1)
-    [found] = find_coco_files(root)
+    [found], _ = find_coco_files(root)
     assert (found.annotations, found.images, found.categories, found.role) == (
         "annotations.json", "images", ("person",), "train",
     )  # fmt: skip
@@ -105,7 +117,7 @@ def test_real_mouse(shared_data: Path, tmp_path: Path) -> None:
     config = load_recipe(init(shared_data / "openfield_mouse", tmp_path / "mouse.yaml").recipe)
     assert config.view.crop == "frame"
     height, width = config.view.size
-    assert 240 <= height <= 480
+    assert 192 <= height <= 480
     assert height / width == pytest.approx(3 / 4, abs=0.05)
 
 
@@ -147,21 +159,26 @@ def test_places_with_nothing_to_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no such folder"):
         init(tmp_path / "none", tmp_path / "r.yaml")
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(ConfigError, match="neither a folder nor a video"):
+    with pytest.raises(ConfigError, match="neither a folder, a video nor a label file"):
         init(tmp_path / "notes.txt", tmp_path / "r.yaml")
 
 
 @pytest.mark.parametrize(
     ("image", "subject", "expected"),
     [
-        ((480, 640), 117, (256, 352)),  # a small subject in a large image: reduced until it is 64 px long
-        ((480, 640), 400, (96, 128)),  # a large subject: small input will do
+        ((480, 640), 117, (192, 256)),  # a small subject in a large image: reduced until it is 48 px long
+        ((480, 640), 400, (64, 96)),  # a large subject: small input will do
         ((2000, 3000), 50, (416, 640)),  # a tiny subject: as large as is sensible
-        ((100, 100), 10, (128, 128)),  # a small image is never enlarged beyond the smallest input
+        ((100, 100), 10, (96, 96)),  # a small image is never enlarged beyond the smallest input
     ],
 )
 def test_input_size_follows_the_subject(image: tuple[int, int], subject: float, expected: tuple[int, int]) -> None:
-    assert frame_size(image, subject) == expected
+    assert view_size(image, subject, nearest=100) == expected
+
+
+def test_input_keeps_keypoints_a_cell_apart() -> None:
+    height, width = view_size((480, 640), 117, nearest=6)
+    assert 6 * min(height / 480, width / 640) > 4
 
 
 def test_crops_follow_the_subjects_shape() -> None:
@@ -235,3 +252,68 @@ def test_labels_that_annotate_wrote(tmp_path: Path) -> None:
                  "skeletons": {}, "teachers": [{"labels": ["tracks"]}]}  # fmt: skip
     (tracked / "dataset.json").write_text(json.dumps(described))
     assert load_recipe(init(tracked, tmp_path / "t.yaml").recipe).encoding.kind == "correspondence"
+
+
+def test_minutes_become_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "_seconds_per_item", lambda config, device: 0.05)
+    root = deeplabcut(tmp_path / "mouse", videos=1, frames=10)
+    short, long = (load_recipe(init(root, tmp_path / f"{m}.yaml", m, "cpu").recipe).training for m in (5.0, 20.0))
+    assert (short.max_minutes, long.max_minutes) == (5.0, 20.0)
+    assert 0.8 * 300 <= short.steps * short.batch_size * 0.05 <= 300
+    assert 0.8 * 1200 <= long.steps * long.batch_size * 0.05 <= 1200
+
+
+def test_a_slow_machine_gets_a_narrower_network_and_smaller_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting, "_seconds_per_item", lambda config, device: 0.02 * sum(config.backbone.widths))
+    root = deeplabcut(tmp_path / "mouse", videos=1, frames=10)
+    config = load_recipe(init(root, tmp_path / "r.yaml", 20.0, "cpu").recipe)
+    assert isinstance(config.backbone, ScratchConfig)
+    assert config.backbone.widths == fitting.NARROW
+    assert config.training.batch_size == 4
+
+
+SIDES = ("left_ear", "right_ear", "Lpaw", "Rpaw", "FL", "FR", "gauche_1", "droite_1")
+
+
+@pytest.mark.parametrize("missing", [None, "Rpaw", "droite_1"])
+def test_pairs_are_shown_and_sides_without_a_partner_switch_flips_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str | None
+) -> None:
+    monkeypatch.setattr(fitting, "_seconds_per_item", lambda config, device: 0.05)
+    names = [name for name in SIDES if name != missing]
+    root = tmp_path / "sides"
+    root.mkdir()
+    (root / "config.yaml").write_text(f"Task: t\nscorer: me\nbodyparts: [{', '.join(names)}]\n")
+    rows = [["scorer", *["me"] * 2 * len(names)], ["bodyparts", *[name for name in names for _ in "xy"]],
+            ["coords", *["x", "y"] * len(names)]]  # fmt: skip
+    for frame in range(16):
+        picture(root / "labeled-data" / "video" / f"img{frame:02d}.png", (96, 128))
+        points = [str(value) for part in range(len(names)) for value in (20 + 80 * (part % 2), 10 + 10 * part)]
+        rows.append([f"labeled-data/video/img{frame:02d}.png", *points])
+    table = "\n".join(",".join(row) for row in rows) + "\n"
+    (root / "labeled-data" / "video" / "CollectedData_me.csv").write_text(table)
+    answer = init(root, tmp_path / "sides.yaml")
+    config = load_recipe(answer.recipe)
+    seen = "\n".join(answer.seen)
+    assert "left_ear-right_ear" in seen
+    if missing is None:
+        assert "left_ear-right_ear, Lpaw-Rpaw, FL-FR, gauche_1-droite_1" in seen
+        assert (config.view.augment.flip, config.evaluation.flip_test) == (0.5, True)
+        return
+    lone = {"Rpaw": "Lpaw", "droite_1": "gauche_1"}[missing]
+    assert f"{lone}: one side of a pair by name, without a partner, so flips are off" in seen
+    assert (config.view.augment.flip, config.evaluation.flip_test) == (0.0, False)
+    asked = load_recipe(answer.recipe, ["evaluation.flip_test=true", "view.augment.flip=0.5"])
+    opened = Experiment.open(asked)
+    assert (opened.config.view.augment.flip, opened.config.evaluation.flip_test) == (0.0, False)
+    assert lone in opened.sides_note
+    given = Experiment.open(
+        load_recipe(answer.recipe, ["evaluation.flip_test=true", "encoding.mirror_pairs=[[FL,FR]]"])
+    )
+    assert given.config.evaluation.flip_test
+    assert given.skeleton is not None
+    assert pairs_text(given.skeleton.keypoints, given.skeleton.mirror) == "FL-FR"
+    with pytest.raises(ConfigError, match="did you mean `FR`"):
+        Experiment.open(load_recipe(answer.recipe, ["encoding.mirror_pairs=[[FL,FX]]"]))

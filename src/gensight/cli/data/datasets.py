@@ -161,7 +161,9 @@ def voc_to_coco(
 class PoolOptions(OptionGroup):
     """What a pool of instructions holds."""
 
-    tasks: Annotated[str, typer.Option(metavar="A,B", help="The tasks.")] = "segment,detect,depth,classify"
+    tasks: Annotated[str, typer.Option(metavar="A,B", help="The tasks; colour, derain, low-light and denoise too.")] = (
+        "segment,detect,depth,classify"
+    )
     size: Annotated[int, typer.Option(metavar="PX", help="Longer side of the pictures.")] = 256
     phrasing: Annotated[str, typer.Option(metavar="fixed|rephrased", help="Wording of instructions.")] = "rephrased"
     negatives: Annotated[int, typer.Option(min=0, help="Absent classes queried per image and task.")] = 1
@@ -171,6 +173,7 @@ class PoolOptions(OptionGroup):
     depth_scale: Annotated[str, typer.Option(metavar="log|linear", help="How depth is painted.")] = "log"
     far: Annotated[float, typer.Option(metavar="METRES", help="Farthest depth that grey represents.")] = 10.0
     boxes: Annotated[str, typer.Option(metavar="filled|outlines", help="How boxes are painted.")] = "filled"
+    outline: Annotated[str, typer.Option(metavar="COLOUR,PX", help="Outlines' colour and width.")] = "white,2"
     box_region: Annotated[
         str,
         typer.Option(

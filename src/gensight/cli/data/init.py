@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gensight.cli.options import out_option
+from gensight.cli.options import Device, out_option
 
 
 def init(
@@ -13,15 +13,22 @@ def init(
         Path,
         typer.Argument(
             metavar="FOLDER",
-            help="A DeepLabCut project, a folder with COCO keypoint json, images, videos, one video, or a public data "
-            "set as it is released (DAVIS, SPair-71k, NYUv2, GazeFollow ...).",
+            help="A folder with labels (DeepLabCut, lightning-pose, SLEAP, COCO, YOLO, Label Studio, CVAT, labelme, "
+            "VIA, csv), one label file, images, videos, one video, or a public data set as it is released (DAVIS, "
+            "SPair-71k, NYUv2, GazeFollow ...).",
         ),
     ],
     out: Annotated[Path | None, out_option("Recipe to write; by default ./FOLDER.yaml.", "FILE")] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0.5, show_default="10 on a CPU, 30 on a GPU", help="What training may take on this machine."),
+    ] = None,
+    device: Device = "auto",
 ) -> None:
     """Write a commented recipe for your own images and labels.
 
-    Looks at them first: format, image sizes, size of the subjects, number of labels. Never overwrites a file.
+    Looks at them first: format, image sizes, size of the subjects, number of labels; and measures a few training steps.
+    Never overwrites a file.
 
     \b
     Example:
@@ -29,7 +36,7 @@ def init(
     """
     from gensight.verbs.data.init import init as run_init
 
-    answer = run_init(folder, out)
+    answer = run_init(folder, out, minutes, device)
     for line in answer.seen:
         typer.echo(line)
     typer.echo(f"wrote {answer.recipe}")

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from gensight.cli import checks
 from gensight.cli.options import Checkpoint, Run, out_option
+from gensight.files.progress import loading
 
 
 def export(
@@ -23,7 +25,9 @@ def export(
     Example:
       gensight export runs/openfield-mouse --format onnx
     """
-    from gensight.verbs.export import export as run_export
+    checks.check_runs([run])
+    with loading():
+        from gensight.verbs.export import export as run_export
 
     folder, differences = run_export(run, out, format, checkpoint)
     for name, difference in differences.items():

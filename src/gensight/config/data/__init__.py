@@ -3,11 +3,11 @@
 | file | data sets |
 |---|---|
 | `puppets.py` | puppets: rendered from a seed |
-| `keypoints.py` | coco, deeplabcut, bbc-pose, ap10k |
+| `keypoints.py` | coco, deeplabcut, sleap, labelme, via, label-studio, cvat, yolo, points-csv, bbc-pose, faces, ap10k |
 | `frames.py` | folder, video, videos, footage: without labels |
 | `scenes.py` | voc, davis, rgbd, nyu, sunrgbd, ade20k: masks, boxes, depth |
 | `classes.py` | pets, image-folders |
-| `pairs.py` | spair |
+| `pairs.py` | spair, image-pairs |
 | `gaze.py` | gazefollow, video-attention-target, goo |
 | `gensight_formats.py` | annotated, instruct-pool: written by gensight |
 
@@ -23,8 +23,23 @@ from gensight.config.data.classes import ImageFoldersData, PetsData
 from gensight.config.data.frames import FolderData, FootageData, VideoData, VideosData
 from gensight.config.data.gaze import GazeFollowData, GooData, VideoAttentionTargetData
 from gensight.config.data.gensight_formats import AnnotatedData, InstructPoolData
-from gensight.config.data.keypoints import Ap10kData, BbcPoseData, CocoData, CocoPart, DeepLabCutData
-from gensight.config.data.pairs import SpairData
+from gensight.config.data.keypoints import (
+    Ap10kData,
+    BbcPoseData,
+    CocoData,
+    CocoPart,
+    CvatData,
+    DeepLabCutData,
+    FacesData,
+    LabelFilesData,
+    LabelmeData,
+    LabelStudioData,
+    PointsCsvData,
+    SleapData,
+    ViaData,
+    YoloData,
+)
+from gensight.config.data.pairs import ImagePairsData, SpairData
 from gensight.config.data.puppets import PuppetsData
 from gensight.config.data.scenes import Ade20kData, DavisData, NyuData, RgbdData, SunRgbdData, VocData
 from gensight.config.data.splits import (
@@ -41,6 +56,13 @@ Data = Annotated[
     PuppetsData
     | CocoData
     | DeepLabCutData
+    | SleapData
+    | LabelmeData
+    | ViaData
+    | LabelStudioData
+    | CvatData
+    | YoloData
+    | PointsCsvData
     | FolderData
     | VideoData
     | VideosData
@@ -49,6 +71,7 @@ Data = Annotated[
     | DavisData
     | VocData
     | BbcPoseData
+    | FacesData
     | Ap10kData
     | AnnotatedData
     | GazeFollowData
@@ -60,6 +83,7 @@ Data = Annotated[
     | PetsData
     | Ade20kData
     | ImageFoldersData
+    | ImagePairsData
     | InstructPoolData,
     Field(discriminator="kind"),
 ]
@@ -72,28 +96,38 @@ __all__ = [
     "BlocksSplit",
     "CocoData",
     "CocoPart",
+    "CvatData",
     "Data",
     "DavisData",
     "DeepLabCutData",
+    "FacesData",
     "FolderData",
     "FootageData",
     "GazeFollowData",
     "GooData",
     "ImageFoldersData",
+    "ImagePairsData",
     "InstructPoolData",
+    "LabelFilesData",
+    "LabelStudioData",
+    "LabelmeData",
     "ListsSplit",
     "NyuData",
     "OrderSplit",
     "PetsData",
+    "PointsCsvData",
     "PuppetsData",
     "RgbdData",
     "SeedSplit",
+    "SleapData",
     "SpairData",
     "Split",
     "SunRgbdData",
+    "ViaData",
     "VideoAttentionTargetData",
     "VideoData",
     "VideosData",
     "VideosSplit",
     "VocData",
+    "YoloData",
 ]

@@ -53,6 +53,54 @@ class DeepLabCutData(Divided, MayLackFiles):
     )
 
 
+class LabelFilesData(Divided, MayLackFiles):
+    """Labels as an annotation tool saves them; each tool is a kind. `split.kind=videos` also holds out own parts."""
+
+    root_is: ClassVar[str] = "Folder of the label files and the images or videos that they name, or one label file"
+
+
+class SleapData(LabelFilesData):
+    """SLEAP: .slp, .pkg.slp, analysis h5 and csv."""
+
+    kind: Literal["sleap"] = "sleap"
+
+
+class LabelmeData(LabelFilesData):
+    """labelme: one json per image."""
+
+    kind: Literal["labelme"] = "labelme"
+
+
+class ViaData(LabelFilesData):
+    """VGG Image Annotator: project, json or csv."""
+
+    kind: Literal["via"] = "via"
+
+
+class LabelStudioData(LabelFilesData):
+    """Label Studio: exports JSON and JSON-MIN."""
+
+    kind: Literal["label-studio"] = "label-studio"
+
+
+class CvatData(LabelFilesData):
+    """CVAT: xml for images or video, 1.1."""
+
+    kind: Literal["cvat"] = "cvat"
+
+
+class YoloData(LabelFilesData):
+    """YOLO: labels/*.txt and data.yaml."""
+
+    kind: Literal["yolo"] = "yolo"
+
+
+class PointsCsvData(LabelFilesData):
+    """Tables of points: image, keypoint, x, y, or image, NAME_x, NAME_y ..."""
+
+    kind: Literal["points-csv"] = "points-csv"
+
+
 class BbcPoseData(StoredData):
     """BBC Pose: sign-language interpreters with seven joints of the upper body."""
 
@@ -64,6 +112,19 @@ class BbcPoseData(StoredData):
         description="The subject's box: training, the joints' extent and 60 px to each side; evaluation, 300 x 300 px "
         "around its centre. Both are made from true joints, as published.",
     )
+
+
+class FacesData(Divided, MayLackFiles):
+    """Faces with 68 points: .pts files beside the images, or a csv."""
+
+    kind: Literal["faces"] = "faces"
+    root_is: ClassVar[str] = "Folder that holds the images and their points"
+    layout: ClassVar[FolderLayout | None] = FolderLayout(
+        "faces with 68 points", ("**/*.pts|**/face_landmarks*.csv|**/*_frames_keypoints.csv",), "demo",
+        ("encoding.skeleton=data", "evaluation.protocols=[nme-inter-ocular,mean-px]",
+         "evaluation.baselines=[mean-position]", "training.steps=2000"),
+        "landmarks without labels are scored on them too: gensight landmarks fit-keypoints RUN faces root=FOLDER",
+    )  # fmt: skip
 
 
 class Ap10kData(MayLackFiles):

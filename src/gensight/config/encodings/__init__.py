@@ -93,6 +93,12 @@ def parts_of(encoding: Single | JointConfig) -> dict[str, Single]:
     return dict(encoding.parts) if isinstance(encoding, JointConfig) else {encoding.kind: encoding}
 
 
+def mirror_pairs_of(encoding: Single | JointConfig) -> tuple[tuple[str, str], ...] | None:
+    """The left-right partners that a recipe gives; None where it leaves them to the names."""
+    given = (getattr(part, "mirror_pairs", None) for part in parts_of(encoding).values())
+    return next((pairs for pairs in given if pairs is not None), None)
+
+
 __all__ = [
     "AppearanceConfig",
     "CorrespondenceConfig",

@@ -171,6 +171,9 @@ def _unknown_key(place: _KeyLocation, root: type[Section]) -> Problem:
     elsewhere = [dotted(path) for path in all_paths(root) if path[-1] == key]
     if elsewhere:
         return Problem(place.path, "unknown key here", valid, f"did you mean `{elsewhere[0]}`?")
+    if near := nearest(key, {str(path[-1]) for path in all_paths(root)}):
+        found = next(dotted(path) for path in all_paths(root) if path[-1] == near)
+        return Problem(place.path, "unknown key", valid, f"did you mean `{found}`?")
     return Problem(place.path, "unknown key", valid)
 
 

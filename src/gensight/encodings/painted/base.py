@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.special import softmax
+from PIL import ImageColor
 from torch import Tensor
 
 from gensight.encodings.base import Encoding, OutputSpec
 from gensight.encodings.grids import map_array
-from gensight.errors import ConfigError
+from gensight.errors import ConfigError, did_you_mean
 from gensight.geometry import grid_to_image, image_to_grid, pixel_centres
 from gensight.samples import Array, Instance, Item, Prediction, Size, View
 
@@ -74,6 +74,15 @@ def class_colours(queried: Sequence[str], labels: Sequence[str]) -> Array:
     return code_colours(len(queried))
 
 
+def named_colour(name: str, where: str) -> Array:
+    """float32 (3,) in [0, 1] of a name of CSS or `#RRGGBB`. Raises ConfigError where there is none."""
+    try:
+        return np.array(ImageColor.getcolor(name, "RGB"), dtype=np.float32) / 255
+    except ValueError:
+        hint = did_you_mean(name.lower(), tuple(ImageColor.colormap)) or "a name of CSS such as blue, or #RRGGBB"
+        raise ConfigError(f"there is no colour `{name}`", where=where, hint=hint) from None
+
+
 def nearest_codes(picture: Array, colours: Array, threshold: float = EVEN) -> tuple[Array, Array]:
     """The nearest colour of each pixel, and its confidence.
 
@@ -126,6 +135,8 @@ def colour_shares(picture: Array, colours: Array) -> Array:
     """
     temperature = colour_temperature(colours)
     blocks = _pixels(picture, colours)
+    from scipy.special import softmax  # slow to import
+
     shares = [softmax(-_squared_distances(rows, colours) / temperature, axis=1).sum(0) for rows in blocks]
     return np.stack(shares).astype(np.float64).sum(0) / (picture.size // 3)
 

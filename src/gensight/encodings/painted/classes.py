@@ -11,10 +11,12 @@ from gensight.encodings.painted.base import (
     answer_prediction,
     class_colours,
     colour_shares,
+    named_colour,
     query_classes,
 )
 from gensight.encodings.panels import Panel
 from gensight.errors import ConfigError
+from gensight.instructions.grammar import YES_AND_NO, fixed
 from gensight.samples import Array, Item, Prediction, Query, Sample, View
 
 
@@ -71,3 +73,39 @@ class PaintedClass(Painted):
     def panel(self, prediction: Prediction, item: Item) -> Panel | None:
         """See `label_panel`."""
         return label_panel(prediction, item)
+
+
+class PaintedColour(PaintedClass):
+    """Whether an image is of a class, as a colour all over that the instruction names: `show purple if there is a cat,
+    otherwise green` (Gan et al., "InstructCV", ICLR 2024). `query.colours` are the names of those of yes and no.
+
+    Bound on its own encodings: none; the right answer, with confidence 1.
+    """
+
+    name, task, most_classes = "painted-colour", "colour", 1
+
+    def items(self, sample: Sample) -> list[Item]:
+        """One per sample whose label is in the vocabulary."""
+        if sample.label not in self.labels:
+            return []
+        query = Query(fixed("colour", (sample.label,)).text, self.task, (sample.label,), YES_AND_NO)
+        return [Item((sample,), query=query)]
+
+    def paint(self, item: Item, view: View) -> tuple[Array, Array] | None:
+        label = item.sample.label
+        if label is None or not query_classes(item):
+            return None
+        colour = _no_and_yes(item)[int(label in query_classes(item))]
+        return np.broadcast_to(colour, (*view.model_size, 3)).copy(), np.ones(view.model_size, dtype=bool)
+
+    def read(self, picture: Array, item: Item, view: View) -> Prediction:
+        """`label_scores` of the queried class: the share of the colour of yes, against that of no."""
+        shares = colour_shares(picture, _no_and_yes(item))
+        return answer_prediction(item, label_scores={name: float(shares[1]) for name in query_classes(item)})
+
+
+def _no_and_yes(item: Item) -> Array:
+    yes, no = (item.query.colours if item.query is not None else ()) or YES_AND_NO
+    if named_colour(yes, "the instruction").tolist() == named_colour(no, "the instruction").tolist():
+        raise ConfigError(f"yes and no are both {yes}", where=item.key, hint="name two colours in the instruction")
+    return np.stack([named_colour(name, "the instruction") for name in (no, yes)])

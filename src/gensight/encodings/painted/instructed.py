@@ -14,7 +14,8 @@ from gensight.encodings.painted.masks import class_cells
 from gensight.encodings.panels import Panel
 from gensight.errors import ConfigError
 from gensight.instructions.class_lists import several_classes
-from gensight.instructions.grammar import IMAGE_TASKS, TASKS, Task, as_task, fixed
+from gensight.instructions.colours import named_colours
+from gensight.instructions.grammar import COLOURS, IMAGE_TASKS, TASKS, YES_AND_NO, Task, as_task, fixed
 from gensight.readers.shared.class_maps import BACKGROUND, UNKNOWN, class_map
 from gensight.samples import Item, Prediction, Query, Sample, View
 
@@ -31,7 +32,8 @@ class Instructed(OnePicture):
     In segmentation and detection an item queries one class; absent classes are queried too, and their answer is black.
     A share of the samples has an additional query of two or three classes, whose colours follow the order of
     `categories`. In classification, `sampled` chooses among all labels, and adds yes-or-no queries of the right label
-    and of wrong ones; `all` chooses among all labels. For scoring, `all` queries every class of the vocabulary on every
+    and of wrong ones; `all` chooses among all labels. `colour` has yes-or-no queries alone, which name the colours of
+    their answers: two at random, or one and black. For scoring, `all` queries every class of the vocabulary on every
     image.
 
     Args:
@@ -69,9 +71,9 @@ class Instructed(OnePicture):
         if not tasks or any(name != one.task for name, one in tasks.items()):
             raise ConfigError("each painted task must have its own task's name", choices=TASKS)
         self.tasks = dict(tasks)
-        for task, names in (("segment", categories), ("detect", categories), ("classify", labels)):
+        for task, names in (("segment", categories), ("detect", categories), ("classify", labels), ("colour", labels)):
             if task in tasks and not names:
-                key = "labels" if task == "classify" else "categories"
+                key = "labels" if names is labels else "categories"
                 raise ConfigError(f"`{task}` needs names of classes", where=f"encoding.{key}")
         self.categories, self.labels = tuple(categories), tuple(labels)
         self.negatives, self.seed, self.asking, self.several = negatives, seed, asking, several
@@ -86,7 +88,8 @@ class Instructed(OnePicture):
         return [
             item
             for task in self.tasks for classes in self._queries(task, sample)
-            for item in [self.item(sample, task, classes)] * self._times(task, classes)
+            for item in [self.item(sample, task, classes, colours=self._colours(task, sample, classes))]
+            * self._times(task, classes)
         ]  # fmt: skip
 
     def _times(self, task: str, classes: Sequence[str]) -> int:
@@ -120,17 +123,29 @@ class Instructed(OnePicture):
             return torch.full((1, *grid_size), UNKNOWN)
         return torch.from_numpy(cells.astype(np.int64))[None]
 
-    def item(self, sample: Sample, task: str, classes: Sequence[str], text: str | None = None) -> Item:
-        """An item that queries classes of a sample, with this instruction or the task's usual one."""
-        words = fixed(_task(task), classes).text if text is None else text
-        return Item((sample,), query=Query(words, task, tuple(classes)))
+    def item(
+        self, sample: Sample, task: str, classes: Sequence[str], text: str | None = None, colours: Sequence[str] = ()
+    ) -> Item:
+        """An item that queries classes of a sample, with this instruction or the task's usual one; `colours` of yes and
+        no are those that the instruction names, where none are given."""
+        if task == "colour" and not colours:
+            colours = named_colours(text or "") or YES_AND_NO
+        words = fixed(_task(task), classes, colours).text if text is None else text
+        return Item((sample,), query=Query(words, task, tuple(classes), tuple(colours)))
+
+    def _colours(self, task: str, sample: Sample, classes: Sequence[str]) -> Sequence[str]:
+        if task != "colour":
+            return ()
+        random = Random(f"{self.seed} {sample.key} {task} {classes}")
+        yes, no = random.sample(COLOURS, 2)
+        return (yes, "black") if yes != "black" and random.random() < 0.5 else (yes, no)
 
     def _queries(self, task: str, sample: Sample) -> Iterator[tuple[str, ...]]:
         if task in IMAGE_TASKS:
             yield from (() for _ in self.tasks[task].items(sample))
             return
-        if task == "classify":
-            yield from self._labels(sample)
+        if task in ("classify", "colour"):
+            yield from self._labels(task, sample)
             return
         shown = self._shown(task, sample)
         if shown is None:
@@ -147,15 +162,18 @@ class Instructed(OnePicture):
         if together is not None and len(together) <= self.tasks[task].most_classes:
             yield together
 
-    def _labels(self, sample: Sample) -> Iterator[tuple[str, ...]]:
+    def _labels(self, task: str, sample: Sample) -> Iterator[tuple[str, ...]]:
         known = self._known("labels", sample)
         if sample.label not in known:
             return
-        yield known
+        if task == "classify":
+            yield known
+        elif self.asking == "all":
+            yield from ((name,) for name in known)
         if self.asking == "sampled":
             yield (sample.label,)
             absent = [name for name in known if name != sample.label]
-            yield from ((name,) for name in self._sampled(absent, "classify", sample))
+            yield from ((name,) for name in self._sampled(absent, task, sample))
 
     def _shown(self, task: str, sample: Sample) -> set[str] | None:
         """Classes that the sample shows; None without annotation."""

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import torch
-from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -223,9 +222,7 @@ class DiffusionGaze(Method):
         return targets.clean_estimate(output, x_t, timesteps, self.alphas_cumprod, self.prediction)
 
 
-def _unet(
-    widths: Sequence[int], attention: Sequence[bool], grid: Size, num_heads: int, **options: int | float
-) -> UNet2DConditionModel:
+def _unet(widths: Sequence[int], attention: Sequence[bool], grid: Size, num_heads: int, **options: int | float) -> Any:
     """Raises ConfigError where the grid or the heads don't divide."""
     if any(side % 2 ** (len(widths) - 1) for side in grid):
         raise ConfigError(
@@ -236,6 +233,8 @@ def _unet(
         raise ConfigError(
             f"{odd[0]} channels cannot be shared by {num_heads} attention heads", where="method.num_heads"
         )
+    from diffusers import UNet2DConditionModel
+
     unet: Any = UNet2DConditionModel(
         sample_size=list(grid),
         block_out_channels=list(widths),

@@ -10,8 +10,6 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import ResNetConfig, ResNetModel
-from transformers.models.resnet.modeling_resnet import ResNetStage
 
 from gensight.encodings.gaze import HEAD, SCENE
 from gensight.errors import RunError
@@ -47,6 +45,9 @@ class ImageEncoder(nn.Module):
     """
 
     def __init__(self, size: EncoderSize, in_channels: int, weights: str | None = None, frozen: bool = False) -> None:
+        from transformers import ResNetConfig, ResNetModel
+        from transformers.models.resnet.modeling_resnet import ResNetStage
+
         super().__init__()
         self.frozen = frozen
         self.channels, depth = _FIFTH[size]
@@ -80,7 +81,9 @@ class ImageEncoder(nn.Module):
         return hidden
 
 
-def _pretrained(weights: str, config: ResNetConfig) -> ResNetModel:
+def _pretrained(weights: str, config: Any) -> Any:
+    from transformers import ResNetModel
+
     try:
         model = ResNetModel.from_pretrained(weights)
     except (OSError, ValueError) as error:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import DDIMScheduler
 from torch import Tensor, nn
 
 from gensight.backbones.diffusion import DiffusionBackbone
@@ -123,9 +122,10 @@ class Editor(nn.Module):
         image_guidance: float = 1.5,
         keys: Sequence[int] = (),
     ) -> Tensor:
-        """Scaled latents, sampled from `noise` (standard normal) under guidance of three branches.
+        """Scaled latents, sampled from `noise` (standard normal) under guidance; a branch of no weight is not computed.
 
-        With text_guidance at 1 or below there is one branch, as in diffusers: the model as it is.
+        diffusers' pipeline has no guidance with a text's weight of 1 or less, or an image's below 1; here any weights
+        count, as in the original.
 
         Args:
             noise: (B, channels, h, w).
@@ -137,22 +137,21 @@ class Editor(nn.Module):
             image_guidance: Weight of the image's direction.
             keys: One per image, for the noise that a sampler adds.
         """
-        guided = text_guidance > 1 and image_guidance >= 1
-        text = self.embed(texts)
-        if guided:
-            empty = self.embed([""] * len(texts))
-            text = torch.cat([text, empty, empty])
-            image_latents = torch.cat([image_latents, image_latents, torch.zeros_like(image_latents)])
+        weights = branch_weights(text_guidance, image_guidance)
+        kept = [number for number, weight in enumerate(weights) if weight]
+        words, empty = self.embed(texts), self.embed([""] * len(texts))
+        nothing = torch.zeros_like(image_latents)
+        branches = ((words, image_latents), (empty, image_latents), (empty, nothing))
+        text = torch.cat([branches[number][0] for number in kept])
+        images = torch.cat([branches[number][1] for number in kept])
+        scale = noise.new_tensor([weights[number] for number in kept])
         scheduler = build_scheduler(sampler, self.backbone.scheduler, clip=False)
         scheduler.set_timesteps(num_steps, device=noise.device)
 
         def denoise(x_t: Tensor, timestep: Tensor) -> Tensor:
-            seen = torch.cat([x_t] * 3) if guided else x_t
-            output = self.denoise(seen, timestep.expand(len(seen)), image_latents, text)
-            if not guided:
-                return output
-            with_text, with_image, with_nothing = output.chunk(3)
-            return guide(with_text, with_image, with_nothing, text_guidance, image_guidance)
+            seen = torch.cat([x_t] * len(kept))
+            outputs = self.denoise(seen, timestep.expand(len(seen)), images, text).unflatten(0, (len(kept), -1))
+            return torch.einsum("k,k...->...", scale.to(outputs), outputs)
 
         start = noise * scheduler.init_noise_sigma
         return run_sampler(denoise, scheduler, start, generators=item_generators(keys))
@@ -165,6 +164,8 @@ class Editor(nn.Module):
         With `one_step` its scheduler is such that one step without guidance from latents of zeros gives what this model
         predicts in one step.
         """
+        from diffusers import DDIMScheduler
+
         changes: dict[str, Any] = {"set_alpha_to_one": True, "timestep_spacing": "trailing"} if one_step else {}
         unet = self.backbone.unet
         if self.backbone.tuning == "lora":
@@ -178,12 +179,10 @@ class Editor(nn.Module):
         )
 
 
-def guide(
-    with_text: Tensor, with_image: Tensor, with_nothing: Tensor, text_guidance: float, image_guidance: float
-) -> Tensor:
-    """Brooks et al., eq. 3: from nothing towards the image, and on towards the text."""
-    towards_image = image_guidance * (with_image - with_nothing)
-    return with_nothing + text_guidance * (with_text - with_image) + towards_image
+def branch_weights(text_guidance: float, image_guidance: float) -> tuple[float, float, float]:
+    """Weights of the outputs with text and image, with the image, and with nothing (Brooks et al., eq. 3): from nothing
+    towards the image, and on towards the text. Their sum is 1."""
+    return text_guidance, image_guidance - text_guidance, 1 - image_guidance
 
 
 def widen_input(unet: Any, channels: int) -> None:

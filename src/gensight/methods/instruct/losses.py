@@ -53,7 +53,8 @@ def class_loss(picture: Picture, weight: Weight, palettes: list[Tensor], right: 
 
 
 def task_loss(tasks: list[str | None], picture: Picture, target: Picture, weight: Weight, overlap: float) -> Losses:
-    """Masks, boxes, drawings by squared error and overlap; depth by absolute error, classes by mean colour too.
+    """Masks, boxes, drawings by squared error and overlap; depth and restored images by absolute error, classes by mean
+    colour too.
 
     Args:
         tasks: Of each item.
@@ -69,9 +70,9 @@ def task_loss(tasks: list[str | None], picture: Picture, target: Picture, weight
             continue
         answers, targets, known = picture[rows], target[rows], weight[rows]
         match task:
-            case "depth":
+            case "depth" | "derain" | "low-light" | "denoise":
                 extra = _mean((answers - targets).abs(), known)
-            case "classify":
+            case "classify" | "colour":
                 extra = ((_mean_colour(answers, known) - _mean_colour(targets, known)) ** 2).mean(1)
             case _:
                 extra = overlap * overlap_loss(answers, targets, known)

@@ -10,6 +10,7 @@ from gensight.diffusion.noise import item_noise, item_timesteps, item_uniform
 from gensight.diffusion.sampling import SamplerName, Sampling
 from gensight.diffusion.targets import add_noise, target
 from gensight.errors import ConfigError
+from gensight.instructions.grammar import RESTORATIONS
 from gensight.methods.instruct.editor import Editor, zero_noise_channels
 from gensight.methods.instruct.method import Instruct, query_task
 from gensight.methods.loss import Loss
@@ -25,8 +26,8 @@ class ManySteps(Instruct):
     """Learns the U-Net's own target (epsilon or v) at all noise levels; the text, the image, and both are left out in
     5 % of the items each, which guidance needs (Brooks et al., CVPR 2023, section 3.2).
 
-    Options are those of `config.instruct.InstructConfig`. Of several samples (`Sampling.num_samples`), depth, edges and
-    masks of one class are the mean; other answers are the sample that is nearest to the others.
+    Options are those of `config.instruct.InstructConfig`. Of several samples (`Sampling.num_samples`), depth, edges,
+    restored images and masks of one class are the mean; other answers are the sample that is nearest to the others.
 
     Args:
         backbone: Full or with adapters; widened in place.
@@ -123,9 +124,9 @@ class ManySteps(Instruct):
 
 
 def _in_grey(item: Item) -> bool:
-    """Whether an answer is in shades of grey, so that the mean of several samples is an answer."""
+    """Whether an answer is in shades of grey, or a photograph, so that the mean of several samples is an answer."""
     one_mask = query_task(item) == "segment" and item.query is not None and len(item.query.options) == 1
-    return one_mask or query_task(item) in ("depth", "edges")
+    return one_mask or query_task(item) in ("depth", "edges", *RESTORATIONS)
 
 
 def _nearest_to_the_others(samples: Tensor) -> Tensor:

@@ -182,7 +182,7 @@ def rephrase_query(item: Item, seed: int, more: Templates | None = None) -> str 
     query, task = item.query, as_task(query_task(item))
     if query is None or task is None:
         return None
-    return rephrased(task, query.options, seed, more=more).text
+    return rephrased(task, query.options, seed, more=more, colours=query.colours).text
 
 
 def _distinct(batch: Batch) -> tuple[Tensor, Tensor]:

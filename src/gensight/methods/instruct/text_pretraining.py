@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from gensight.backbones.text import embed_each
 from gensight.diffusion.noise import item_keys
 from gensight.diffusion.sampling import Sampling
-from gensight.instructions.grammar import IMAGE_TASKS, TASKS, Instruction, Task, as_task, rephrased
+from gensight.instructions.grammar import COLOURS, IMAGE_TASKS, TASKS, Instruction, Task, as_task, rephrased
 from gensight.instructions.templates import Templates
 from gensight.methods.base import Method, Stage
 from gensight.methods.loss import Loss
@@ -132,12 +132,15 @@ class SentenceBatches:
     def _drawn(self, draw: Random) -> Instruction:
         task = draw.choice(list(self.tasks))
         names: Sequence[str] = ()
-        if task == "classify":
+        colours: Sequence[str] = ()
+        if task == "colour":
+            names, colours = draw.sample(list(self.labels), 1), draw.sample(COLOURS, 2)
+        elif task == "classify":
             names = self.labels if draw.random() < 0.3 else draw.sample(list(self.labels), 1)
         elif task not in IMAGE_TASKS:
             count = min(len(self.categories), draw.choice((1, 1, 1, 1, 2, 3)))
             names = [self.categories[index] for index in sorted(draw.sample(range(len(self.categories)), count))]
-        return rephrased(task, tuple(names), draw.getrandbits(31), more=self.more)
+        return rephrased(task, tuple(names), draw.getrandbits(31), more=self.more, colours=colours)
 
 
 def text_pretraining(
@@ -151,7 +154,7 @@ def text_pretraining(
 
 def _item(instruction: Instruction, number: int) -> Item:
     sample = Sample(f"sentence#{number}", (1, 1), _no_image)
-    return Item((sample,), query=Query(instruction.text, instruction.task, tuple(instruction.classes)))
+    return Item((sample,), query=Query(instruction.text, instruction.task, instruction.classes, instruction.colours))
 
 
 def _no_image() -> Any:

@@ -78,8 +78,8 @@ class Landmarks(Method):
         appearance_width: int = 64,
         decoder_widths: tuple[int, ...] = (256, 256, 128, 64),
         spade_width: int = 64,
-        covariance: Literal["fixed", "fitted"] = "fixed",
-        variance: float = 0.008,
+        covariance: float | Literal["fitted"] = 0.008,
+        formulas: Literal["own", "published"] = "own",
         background: Background = "full",
         background_width: int = 32,
         perceptual: Literal["backbone", "vgg19", "pixels"] = "backbone",
@@ -95,6 +95,7 @@ class Landmarks(Method):
         adversary: Adversary = _NO_ADVERSARY,
     ) -> None:
         super().__init__()
+        self.published = formulas == "published"
         if "backbone" in (encoder, perceptual) and backbone.trainable:
             raise ConfigError(
                 "landmarks compare or read the features of a frozen backbone, and this one is trained",
@@ -116,12 +117,18 @@ class Landmarks(Method):
             appearance_width=appearance_width,
             decoder_widths=decoder_widths,
             spade_width=spade_width,
-            variance=variance if covariance == "fixed" else None,
+            variance=None if covariance == "fitted" else covariance,
             background=background,
             background_width=background_width,
+            pools_softmax=self.published,
         )
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
-        self.space = None if encoder == "backbone" else _space(perceptual, backbone, vgg_weights)
+        self.space: BackboneSpace | Vgg19 | None = None
+        if encoder == "u-net" and perceptual == "backbone":
+            self.space = BackboneSpace(backbone).requires_grad_(False)
+        elif encoder == "u-net" and perceptual == "vgg19":
+            assert vgg_weights is not None  # the schema refuses vgg19 without
+            self.space = Vgg19.load(vgg_weights, self.published).requires_grad_(False).eval()
         if adversary.weight:
             self.optimizer_groups = ("model", "discriminator")
             self.discriminator = PatchDiscriminator(num_landmarks, adversary)
@@ -138,7 +145,7 @@ class Landmarks(Method):
                     self.losses(batch)
             target, drawn, maps = self._redrawn.pop(batch)
             real, generated = self.discriminator(target, maps), self.discriminator(drawn, maps)
-            return {"verdict": Loss.of_mean(critic_loss(real, generated, self.adversary.loss), count)}
+            return {"verdict": Loss.of_mean(critic_loss(real, generated, self.adversary), count)}
         pair = self.pair(batch)
         warp = self._warp(batch.keys, pair.target, _CHECK) if self.equivariance else None
         extra = [] if warp is None else [warp.image(pair.target)]
@@ -154,7 +161,7 @@ class Landmarks(Method):
         if self.adversary.weight:
             maps = render(pose.landmarks, *pair.target.shape[-2:]).detach()
             self._redrawn[batch] = pair.target, redrawn.image.detach(), maps
-            verdict = verdict_loss(self.discriminator(redrawn.image, maps), True, self.adversary.loss)
+            verdict = verdict_loss(self.discriminator(redrawn.image, maps), True, self.adversary)
             losses["adversarial"] = Loss.of_mean(verdict, count, self.adversary.weight)
         losses["floored"] = Loss.of_mean(found.landmarks.floored.float().mean(), count, weight=0.0)
         return losses
@@ -211,7 +218,7 @@ class Landmarks(Method):
         if isinstance(self.model.shape, FeatureShape):
             target = pose.features if self.jitter.targets else self.model.shape.read(pair.target)
             return nn.functional.mse_loss(redrawn.image, target)
-        pixels = nn.functional.mse_loss(redrawn.image, pair.target)
+        pixels = nn.functional.mse_loss(redrawn.image, pair.target) * (4 if self.published else 1)  # sides of length 2
         if self.space is None:
             return pixels
         with torch.no_grad():
@@ -255,13 +262,3 @@ class Landmarks(Method):
         found = self.model.find(torch.cat([images, warp.image(images)])).landmarks
         straight, warped = found.mean[: len(images)], found.mean[len(images) :]
         return (warp(warped) - straight).norm(dim=-1)
-
-
-def _space(perceptual: str, backbone: Backbone, vgg_weights: Path | None) -> BackboneSpace | Vgg19 | None:
-    match perceptual:
-        case "backbone":
-            return BackboneSpace(backbone).requires_grad_(False)
-        case "vgg19":
-            assert vgg_weights is not None  # the schema refuses vgg19 without
-            return Vgg19.load(vgg_weights).requires_grad_(False).eval()
-    return None

@@ -98,6 +98,7 @@ class LandmarkModel(nn.Module):
         shape: Finds the parts.
         num_landmarks: K.
         variance: Of fixed landmarks; None: fitted covariances.
+        pools_softmax: Looks are read and averaged over the softmax maps (as published), not over rendered landmarks.
 
     The other arguments are those of `Landmarks`.
     """
@@ -114,8 +115,10 @@ class LandmarkModel(nn.Module):
         variance: float | None,
         background: Background,
         background_width: int,
+        pools_softmax: bool = False,
     ) -> None:
         super().__init__()
+        self.pools_softmax = pools_softmax
         self.shape, self.variance, self.floor = shape, variance, VARIANCE_FLOOR
         self.redraws_features = isinstance(shape, FeatureShape)
         inputs = shape.num_features + num_landmarks
@@ -140,9 +143,9 @@ class LandmarkModel(nn.Module):
     def describe(self, found: Found) -> Tensor:
         """(B, K, appearance_channels): the looks of each part."""
         height, width = found.probabilities.shape[-2:]
-        drawn = render(found.landmarks, height, width)
-        looks, _ = self.appearance(torch.cat([drawn, found.features], dim=1))
-        return pool(drawn, looks)
+        maps = found.probabilities if self.pools_softmax else render(found.landmarks, height, width)
+        looks, _ = self.appearance(torch.cat([maps, found.features], dim=1))
+        return pool(maps, looks)
 
     def redraw(self, pose: Found, looks: Found, images: Tensor, behind: Tensor | None = None) -> Redrawn:
         """The subject of `images`, in which `looks` was found, at the places of `pose`; before the same background.

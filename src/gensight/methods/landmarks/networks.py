@@ -99,27 +99,30 @@ class PatchDiscriminator(nn.Module):
 
     def __init__(self, num_maps: int, adversary: Adversary) -> None:
         super().__init__()
+        self.sees_maps = not adversary.published
         self.scales = nn.ModuleList(
-            _patches(3 + num_maps, adversary.num_layers, adversary.width) for _ in range(adversary.num_scales)
+            _patches(3 + num_maps * self.sees_maps, adversary) for _ in range(adversary.num_scales)
         )
 
     def forward(self, images: Tensor, maps: Tensor) -> list[Tensor]:
         """One map of logits (B, 1, h, w) for each scale, finest first; unbounded."""
-        seen, logits = torch.cat([images, maps], dim=1), []
+        seen, logits = torch.cat([images, maps], dim=1) if self.sees_maps else 2 * images - 1, []
         for discriminator in self.scales:
             logits.append(discriminator(seen))
             seen = functional.avg_pool2d(seen, 3, stride=2, padding=1, count_include_pad=False)
         return logits
 
 
-def _patches(in_channels: int, num_layers: int, width: int) -> nn.Sequential:
+def _patches(in_channels: int, adversary: Adversary) -> nn.Sequential:
+    num_layers, width = adversary.num_layers, adversary.width
     layers: list[nn.Module] = [nn.Conv2d(in_channels, width, 4, stride=2, padding=2), nn.LeakyReLU(0.2)]
     channels = width
     for number in range(num_layers):
         following = min(2 * channels, 8 * width)
         stride = 2 if number < num_layers - 1 else 1
+        convolution = nn.Conv2d(channels, following, 4, stride=stride, padding=2)
         layers += [
-            spectral_norm(nn.Conv2d(channels, following, 4, stride=stride, padding=2)),
+            convolution if adversary.published else spectral_norm(convolution),
             nn.InstanceNorm2d(following),
             nn.LeakyReLU(0.2),
         ]

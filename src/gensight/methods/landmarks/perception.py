@@ -18,9 +18,13 @@ _TAPS = (3, 8, 13, 22)  # relu1_2, relu2_2, relu3_2, relu4_2 among torchvision's
 
 
 class Vgg19(nn.Module):
-    """VGG-19 up to relu4_2 (Simonyan and Zisserman, 2015), its layers numbered as torchvision's `features`."""
+    """VGG-19 up to relu4_2 (Simonyan and Zisserman, 2015), its layers numbered as torchvision's `features`.
 
-    def __init__(self) -> None:
+    Args:
+        signed: Images are passed from -1 to 1 (as Dundar et al. do), not at ImageNet's mean and deviation.
+    """
+
+    def __init__(self, signed: bool = False) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         channels = 3
@@ -31,13 +35,14 @@ class Vgg19(nn.Module):
             else:
                 layers.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*layers[: _TAPS[-1] + 1])
-        self.mean = nn.Buffer(torch.tensor(_MEAN)[:, None, None], persistent=False)
-        self.deviation = nn.Buffer(torch.tensor(_DEVIATION)[:, None, None], persistent=False)
+        mean, deviation = ((0.5,) * 3, (0.5,) * 3) if signed else (_MEAN, _DEVIATION)
+        self.mean = nn.Buffer(torch.tensor(mean)[:, None, None], persistent=False)
+        self.deviation = nn.Buffer(torch.tensor(deviation)[:, None, None], persistent=False)
 
     @classmethod
-    def load(cls, path: Path) -> "Vgg19":
+    def load(cls, path: Path, signed: bool = False) -> "Vgg19":
         """Raises RunError for a file that cannot be read, or is not VGG-19's."""
-        network = cls()
+        network = cls(signed)
         try:
             read = load_file(path) if path.suffix == ".safetensors" else torch.load(path, weights_only=True)
             known = {name: tensor for name, tensor in read.items() if name in network.state_dict()}

@@ -17,13 +17,17 @@ REACH = 0.2  # within which landmarks lie close together; the image's sides run 
 
 @dataclass(frozen=True)
 class Adversary:
-    """Weight of the adversarial loss (0: no discriminator), its kind, and the discriminators that it comes from."""
+    """Weight of the adversarial loss (0: no discriminator), its kind, and the discriminators that it comes from.
+
+    With `published` they see pictures alone, without spectral normalisation, and scales are added up.
+    """
 
     weight: float = 0.0
     num_scales: int = 2
     num_layers: int = 3
     width: int = 64
     loss: AdversarialLoss = "least-squares"
+    published: bool = False
 
 
 def equivariance_loss(warped: Landmarks, straight: Landmarks, warp: Warp) -> Tensor:
@@ -46,18 +50,19 @@ def separation_loss(landmarks: Landmarks, reach: float) -> Tensor:
     return (-squares / (2 * reach**2)).exp().mean()
 
 
-def verdict_loss(verdicts: Sequence[Tensor], real: bool, kind: AdversarialLoss) -> Tensor:
-    """Mean over scales: squared distance from 1 or 0 (Mao et al., ICCV 2017), or cross-entropy."""
+def verdict_loss(verdicts: Sequence[Tensor], real: bool, adversary: Adversary) -> Tensor:
+    """Mean over scales (published: sum) of squared distances from 1 or 0 (Mao et al., ICCV 2017), or cross-entropy."""
     per_scale = []
     for verdict in verdicts:
         target = torch.full_like(verdict, float(real))
-        if kind == "least-squares":
+        if adversary.loss == "least-squares":
             per_scale.append(functional.mse_loss(verdict, target))
         else:
             per_scale.append(functional.binary_cross_entropy_with_logits(verdict, target))
-    return torch.stack(per_scale).mean()
+    scales = torch.stack(per_scale)
+    return scales.sum() if adversary.published else scales.mean()
 
 
-def critic_loss(of_frames: Sequence[Tensor], of_drawn: Sequence[Tensor], kind: AdversarialLoss) -> Tensor:
+def critic_loss(of_frames: Sequence[Tensor], of_drawn: Sequence[Tensor], adversary: Adversary) -> Tensor:
     """Low where the discriminator separates frames from generated images."""
-    return (verdict_loss(of_frames, True, kind) + verdict_loss(of_drawn, False, kind)) / 2
+    return (verdict_loss(of_frames, True, adversary) + verdict_loss(of_drawn, False, adversary)) / 2

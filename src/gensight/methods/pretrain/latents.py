@@ -16,8 +16,8 @@ from torch import Tensor
 
 from gensight.backbones.imagenet import CHANNELS, ImagenetEncoder
 from gensight.backbones.pretrained import latent_stride
-from gensight.diffusion.noise import mix
 from gensight.files.atomic import read_json, write_json
+from gensight.files.hashing import mix
 from gensight.files.progress import ProgressLine
 from gensight.methods.pretrain.alignment import STRIDE
 from gensight.methods.pretrain.denoiser import ALIGNMENT, LATENT

@@ -25,9 +25,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gensight.diffusion.noise import mix
 from gensight.errors import DataError, ResourceError, RunError
 from gensight.files.atomic import read_json, write_json
+from gensight.files.hashing import mix
 from gensight.files.progress import ProgressLine
 from gensight.readers.base import Reader
 from gensight.samples import Array, Batch, Item, Sample, Size

@@ -2,15 +2,18 @@
 
 | kind           | head's last step | trained in   | loss                                                        |
 |----------------|------------------|--------------|-------------------------------------------------------------|
-| blobs          | none             | by `BlobLoss`| `mse`, `cross-entropy` or `softmax`                         |
-| sparse-image   | tanh             | [-0.5, 0.5]  | squared error, empty and drawn cells weighing half each     |
+| blobs          | none             | by the loss      | `mse`, `cross-entropy` or `softmax`                         |
+| sparse-image   | tanh             | [-0.5, 0.5]  | squared error, half for empty and half for drawn: cells of  |
+|                |                  |              | each image, or `published`, values of the batch             |
 | dense-image    | tanh             | [-1, 1]      | squared error                                               |
 | values         | none             | [0, 1]       | absolute error                                              |
 | affine-values  | none             | free         | absolute error after each map is centred and scaled         |
 | matching       | unit length      |              | symmetric cross-entropy over cells (`descriptors.py`)       |
 | appearance     | unit length      |              | triplet hinge (`descriptors.py`)                            |
 
-Ranges and the two-part error of image-like targets are those of Luo et al., "Readout Guidance", CVPR 2024.
+Ranges of image-like targets are those of Luo et al., "Readout Guidance", CVPR 2024. So is the two-part error under the
+loss `published`: a value counts as empty where its channel is at the range's minimum, and the two means are over the
+batch. By default a cell is drawn where any channel is, and each image counts alike, however much of it is drawn.
 """
 
 import math
@@ -24,7 +27,7 @@ from gensight.encodings.base import OutputSpec
 from gensight.methods.readout.descriptors import appearance_loss, matching_loss
 from gensight.samples import Size
 
-BlobLoss = Literal["mse", "cross-entropy", "softmax"]
+ReadoutLoss = Literal["mse", "published", "cross-entropy", "softmax"]
 EMPTY = 1e-3  # a blob map with less mass, or an image cell with less light, counts as empty
 
 
@@ -34,7 +37,7 @@ def ends_in_tanh(spec: OutputSpec) -> bool:
 
 
 def output_loss(
-    values: Tensor, target: Tensor, weight: Tensor, spec: OutputSpec, blobs: BlobLoss, model_size: Size
+    values: Tensor, target: Tensor, weight: Tensor, spec: OutputSpec, blobs: ReadoutLoss, model_size: Size
 ) -> tuple[Tensor, Tensor]:
     """The sum of one output's errors, and how many maps (images, points) it is the sum of.
 
@@ -69,7 +72,22 @@ def output_loss(
             assert_never(spec.kind)
 
 
-def to_unit_range(values: Tensor, spec: OutputSpec, blobs: BlobLoss, clamp: bool = True) -> Tensor:
+def pooled_sparse_errors(values: Tensor, target: Tensor, weight: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
+    """Summed squared errors and counts of a batch's drawn, then of its empty values (Luo et al., 2024).
+
+    Half of each mean is the loss; a kind of which a batch has no value adds 0.
+
+    Args:
+        values: (batch, channels, height, width), trained in [-0.5, 0.5].
+        target: In [0, 1]; 0 is empty.
+        weight: Broadcasts against `target`.
+    """
+    errors = (values - (target - 0.5)).square()
+    weight = weight.to(errors.dtype).expand_as(errors)
+    return tuple(((errors * mass).sum(), mass.sum()) for mass in (weight * (target > 0), weight * (target <= 0)))
+
+
+def to_unit_range(values: Tensor, spec: OutputSpec, blobs: ReadoutLoss, clamp: bool = True) -> Tensor:
     """What a head gave, in the range that the encoding decodes.
 
     Under the `softmax` loss a blob map is the probability of each cell times the mass of a Gaussian of peak 1, so that
@@ -95,9 +113,9 @@ def to_unit_range(values: Tensor, spec: OutputSpec, blobs: BlobLoss, clamp: bool
             assert_never(spec.kind)
 
 
-def _unit_blobs(maps: Tensor, loss: BlobLoss, sigma: float | None) -> Tensor:
+def _unit_blobs(maps: Tensor, loss: ReadoutLoss, sigma: float | None) -> Tensor:
     match loss:
-        case "mse":
+        case "mse" | "published":
             return maps
         case "cross-entropy":
             return maps.sigmoid()
@@ -109,7 +127,7 @@ def _unit_blobs(maps: Tensor, loss: BlobLoss, sigma: float | None) -> Tensor:
             assert_never(loss)
 
 
-def masked_map_loss(maps: Tensor, target: Tensor, weight: Tensor, loss: BlobLoss) -> tuple[Tensor, Tensor]:
+def masked_map_loss(maps: Tensor, target: Tensor, weight: Tensor, loss: ReadoutLoss) -> tuple[Tensor, Tensor]:
     """The sum of per-map errors over labelled blob maps, and how many maps were labelled.
 
     - `mse`: mean squared error against the target (Luo et al., 2024; Sun et al., HRNet, 2019).
@@ -127,7 +145,7 @@ def masked_map_loss(maps: Tensor, target: Tensor, weight: Tensor, loss: BlobLoss
     """
     weight = weight.to(maps.dtype).expand_as(maps).amax(dim=(-2, -1))
     match loss:
-        case "mse":
+        case "mse" | "published":
             errors = (maps - target).square().mean(dim=(-2, -1))
         case "cross-entropy":
             entropy = -(torch.xlogy(target, target) + torch.xlogy(1 - target, 1 - target))

@@ -16,7 +16,7 @@ from gensight.errors import ConfigError
 from gensight.heads.aggregation import Order
 from gensight.methods.base import Method, heads_and_backbone
 from gensight.methods.loss import Loss
-from gensight.methods.readout.loss import BlobLoss, output_loss, to_unit_range
+from gensight.methods.readout.loss import ReadoutLoss, output_loss, pooled_sparse_errors, to_unit_range
 from gensight.methods.readout.model import ReadoutHead
 from gensight.samples import Batch, Size
 
@@ -64,7 +64,7 @@ class Readout(Method):
         widths: tuple[int, int] = (128, 32),
         order: Order = "native",
         time_conditioning: bool = True,
-        loss: BlobLoss = "mse",
+        loss: ReadoutLoss = "mse",
     ) -> None:
         super().__init__()
         for part in parts.values():
@@ -92,9 +92,14 @@ class Readout(Method):
             total, count = torch.zeros(()), torch.zeros(())
             for name, spec in self.parts[part].outputs.items():
                 target, weight = batch.targets[name], batch.targets[f"{name}_weight"]
+                if self.loss == "published" and spec.kind == "sparse-image":  # the only output of its part
+                    drawn, empty = pooled_sparse_errors(values[name], target, weight)
+                    losses |= {f"{part}-drawn": Loss(*drawn, 0.5), f"{part}-empty": Loss(*empty, 0.5)}
+                    break
                 summed, labelled = output_loss(values[name], target, weight, spec, self.loss, _model_size(batch))
                 total, count = total + summed, count + labelled
-            losses[part] = Loss(total, count)
+            else:
+                losses[part] = Loss(total, count)
         return losses
 
     @torch.no_grad()
@@ -150,7 +155,7 @@ class Readout(Method):
         return read
 
 
-def _refuse(part: Part, backbone: Backbone, loss: BlobLoss) -> None:
+def _refuse(part: Part, backbone: Backbone, loss: ReadoutLoss) -> None:
     vectors = [name for name, spec in part.outputs.items() if spec.kind == "vector"]
     if vectors:
         raise ConfigError(

@@ -23,7 +23,7 @@ class MostFrequentAnswer:
     """Answers every query with its most frequent training answer; the image is ignored.
 
     Pixels of masks and boxes take the mean of the training answers to that query, and so the majority where one
-    colour has it; depth, skeletons and edges their mean; a class the most frequent label.
+    colour has it; depth, skeletons, edges and restored images their mean; a class the most frequent label.
 
     Args:
         cases: Training cases, un-augmented.
@@ -31,12 +31,19 @@ class MostFrequentAnswer:
     """
 
     def __init__(self, cases: Cases, encoding: Instructed) -> None:
-        self.policy, self.encoding = cases.policy, encoding
+        # Answers are added up, so all views are of one size.
+        crop = "frame" if cases.policy.crop == "fitted-frame" else cases.policy.crop
+        self.policy, self.encoding = replace(cases.policy, crop=crop), encoding
+        self.yes: dict[_Question, list[bool]] = {}
         sums: dict[_Question, tuple[Tensor, Tensor]] = {}
         counts: dict[_Question, dict[str, tuple[int, Tensor]]] = {}
         for index in progress(range(len(cases)), len(cases), "most frequent answers", "items"):
             item = cases.item(index)
             question = _question(item)
+            if question[0] == "colour":
+                answers = self.yes.setdefault(question, [])
+                answers.append(item.sample.label in question[1])
+                continue
             targets = encoding.encode(item, self.policy.views(item))
             picture, weight = targets[OUTPUT], targets[f"{OUTPUT}_weight"]
             if question[0] == "classify":
@@ -50,9 +57,12 @@ class MostFrequentAnswer:
             self.answers[question] = max(labels.values(), key=lambda one: one[0])[1]
 
     def __call__(self, item: Item) -> Prediction:
-        views = self.policy.views(item)
+        views, question = self.policy.views(item), _question(item)
+        if question[0] == "colour":
+            yes = self.yes.get(question, [False])
+            return Prediction.of(item, label_scores={question[1][0]: float(2 * sum(yes) > len(yes))})
         black = torch.zeros(3, *self.encoding.grid_size(views[0].model_size))
-        return self.encoding.decode({OUTPUT: self.answers.get(_question(item), black)}, item, views)
+        return self.encoding.decode({OUTPUT: self.answers.get(question, black)}, item, views)
 
 
 class RewordedItems(ItemSequence):
@@ -94,7 +104,8 @@ def _paraphrased(item: Item, synonyms: object) -> str:
     assert item.query is not None
     known = dict(synonyms) if isinstance(synonyms, dict) else None
     seed = Random(item.key).getrandbits(31)
-    return rephrased(_task(item.query.task), item.query.options, seed, known, part="held-out").text
+    query = item.query
+    return rephrased(_task(query.task), query.options, seed, known, "held-out", colours=query.colours).text
 
 
 def _other(item: Item, questions: list[_Question]) -> str:
@@ -108,6 +119,8 @@ def _questions(encoding: Instructed) -> list[_Question]:
     for task in encoding.tasks:
         if task in IMAGE_TASKS:
             found.append((task, ()))
+        elif task == "colour":
+            found += [(task, (name,)) for name in encoding.labels]
         elif task == "classify":
             found.append((task, encoding.labels))
         else:

@@ -1,17 +1,18 @@
 """Answers to an instruction on disk."""
 
-from contextlib import ExitStack
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from gensight.errors import ConfigError
-from gensight.files.atomic import read_json, write_json
+from gensight.files.atomic import atomic_path, read_json
 from gensight.files.images import write_image
 from gensight.metrics.base import plain
 from gensight.prediction.outputs.maps import map_name
-from gensight.prediction.outputs.writer import Files
+from gensight.prediction.outputs.writer import Files, JsonList, Rows
+from gensight.prediction.sources import PredictionSource
 from gensight.readers.shared.listings import plain_name
 from gensight.samples import Instance, Prediction
 
@@ -19,26 +20,26 @@ _SAME = ("instruction", "task", "classes")  # answers to the same instruction ta
 
 
 class AnswerFiles(Files):
-    """Writes `answers.json` and `masks/KEY-CLASS.png` (8 bits, 255 where the class is).
+    """Writes `answers.json` and `masks/NAME-CLASS.png` (8 bits, 255 where the class is).
 
     `answers.json` has the instruction and, for each image, its `size`, `instances` (category, confidence, `box` as
     x_min, y_min, x_max, y_max in pixels of the image, `keypoints` as name: x, y, confidence, `mask`: a file),
-    `label_scores`, and the files `depth` and `edges` of `MapFiles`.
-    A folder holds the answers to one instruction: former ones to the same are removed.
+    `label_scores`, and the files `depth`, `edges` and `restored` of `MapFiles`; of an image that can't be read its
+    `problem`.
+    A folder holds the answers to one instruction.
 
     Args:
-        folder: Where.
         described: Instruction, task, classes, and how the answers are sampled.
-        frames: Whether the predictions are a video's, whose files are then named by the frame's number.
     """
 
-    def __init__(self, folder: Path, described: dict[str, Any], frames: bool = False) -> None:
-        self.folder, self.described, self.frames = folder, described, frames
-        self._answers: list[dict[str, Any]] = []
+    name: ClassVar[str] = "answers"
 
-    def open(self, stack: ExitStack) -> None:
-        """Removes former answers to the same. Raises ConfigError where the folder holds those to another."""
-        table = self.folder / "answers.json"
+    def __init__(self, described: dict[str, Any]) -> None:
+        self.described = described
+
+    def check(self, folder: Path) -> None:
+        """Raises ConfigError where the folder holds the answers to another instruction."""
+        table = folder / "answers.json"
         if not table.is_file():
             return
         former = read_json(table)
@@ -48,38 +49,30 @@ class AnswerFiles(Files):
             raise ConfigError(
                 f"this folder holds the answers to another instruction: `{other}`", where=table, hint=hint
             )
-        table.unlink()
-        for answer in former.get("answers", ()):
-            self._remove(answer)
 
-    def _remove(self, answer: dict[str, Any]) -> None:
-        """The files of a former answer; none outside of the folder."""
-        key = answer["sample_key"]
-        names = [one["mask"] for one in answer["instances"] if "mask" in one]
-        names += [map_name(kind, key, frames) for kind in ("depth", "edges", "pose") for frames in (False, True)]
-        for name in (*names, f"overlays/{key}.jpg"):
-            path = self.folder / name
-            if path.resolve().is_relative_to(self.folder.resolve()):
-                path.unlink(missing_ok=True)
+    def add(self, prediction: Prediction, stem: str, folder: Path) -> dict[str, Any]:
+        scores = prediction.label_scores
+        return {
+            "sample_key": prediction.sample_key,
+            "size": list(prediction.size),
+            "instances": [self._instance(one, stem, folder) for one in prediction.instances],
+            "label_scores": None if scores is None else {name: float(value) for name, value in scores.items()},
+            "depth": None if prediction.depth is None else map_name("depth", stem),
+            **{name: map_name(name, stem) for name in ("edges", "restored") if name in prediction.maps},
+        }
 
-    def add(self, prediction: Prediction) -> None:
-        scores, key = prediction.label_scores, prediction.sample_key
-        self._answers.append(
-            {
-                "sample_key": key,
-                "size": list(prediction.size),
-                "instances": [self._instance(prediction, number) for number in range(len(prediction.instances))],
-                "label_scores": None if scores is None else {name: float(value) for name, value in scores.items()},
-                "depth": None if prediction.depth is None else map_name("depth", key, self.frames),
-                **({"edges": map_name("edges", key, self.frames)} if "edges" in prediction.maps else {}),
-            }
-        )
+    def write(self, rows: Rows, source: PredictionSource | None, folder: Path) -> None:
+        with atomic_path(folder / "answers.json") as path, path.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(self.described, ensure_ascii=False, allow_nan=False)[:-1] + ', "answers": ')
+            answers = JsonList(file)
+            for shown, row in rows():
+                empty = {"sample_key": shown.key, "size": list(shown.size), "instances": [], "label_scores": None,
+                         "depth": None, "problem": shown.problem}  # fmt: skip
+                answers.add(empty if row is None else row)
+            answers.close()
+            file.write("}\n")
 
-    def close(self) -> None:
-        write_json(self.folder / "answers.json", {**self.described, "answers": self._answers}, indent=1)
-
-    def _instance(self, prediction: Prediction, number: int) -> dict[str, Any]:
-        one: Instance = prediction.instances[number]
+    def _instance(self, one: Instance, stem: str, folder: Path) -> dict[str, Any]:
         entry: dict[str, Any] = {"category": one.category, "confidence": float(one.confidence)}
         box = one.box if one.box is not None else one.head_box
         if box is not None:
@@ -89,6 +82,6 @@ class AnswerFiles(Files):
             places = {name: [*map(float, point), float(confidence)] for name, point, confidence in found}
             entry["keypoints"] = {name: place for name, place in places.items() if np.isfinite(place).all()}
         if one.mask is not None:
-            entry["mask"] = map_name("masks", prediction.sample_key, self.frames, f"-{plain_name(one.category)}")
-            write_image(self.folder / entry["mask"], np.where(one.mask(), 255, 0).astype(np.uint8))
+            entry["mask"] = map_name("masks", stem, f"-{plain_name(one.category)}")
+            write_image(folder / entry["mask"], np.where(one.mask(), 255, 0).astype(np.uint8))
         return entry

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import astuple
-from pathlib import Path
 from typing import Any
 
 from gensight.drawing import draw_matches
 from gensight.encodings.painted.instructed import Instructed
+from gensight.errors import ConfigError
 from gensight.methods.instruct.method import Instruct
 from gensight.prediction.instructions import in_one_query
 from gensight.prediction.outputs.answers import AnswerFiles
@@ -16,7 +17,7 @@ from gensight.prediction.outputs.maps import MapFiles
 from gensight.prediction.outputs.openpose import OpenPoseFiles
 from gensight.prediction.outputs.overlay import draw_prediction
 from gensight.prediction.outputs.tables import GazeFiles, LabelFiles, MatchFiles, SimilarityFiles
-from gensight.prediction.outputs.writer import Files, Pictures, PredictionWriter
+from gensight.prediction.outputs.writer import Files, Pictures
 from gensight.prediction.request import Request, RunAttributes
 from gensight.readers.shared.listings import plain_name
 from gensight.samples import Array, Prediction
@@ -24,40 +25,36 @@ from gensight.samples import Array, Prediction
 _SLUG_LENGTH = 40
 
 
-def open_writer(
-    run: RunAttributes, request: Request, folder: Path, frame_rate: float | None, draw: bool
-) -> PredictionWriter:
-    """The writer of a run's predictions.
+def writers_of(run: RunAttributes, request: Request, formats: Sequence[str] = ()) -> list[Files]:
+    """One per kind of files.
 
     Args:
         run: Whose predictions.
         request: Resolved.
-        folder: Made if it is not there.
-        frame_rate: Frames per second of a video; None for images.
-        draw: Whether to draw pictures.
+        formats: Of keypoint tables, besides the usual ones.
+
+    Raises:
+        ConfigError: Formats for a run that finds no keypoints.
     """
-    files = writers_of(run, request, folder, frame_rate is not None)
-    return PredictionWriter(folder, files, frame_rate, pictures_of(request) if draw else None)
-
-
-def writers_of(run: RunAttributes, request: Request, folder: Path, frames: bool) -> list[Files]:
-    """One per kind of files; `frames`: whether the predictions are a video's."""
     if request.reference is not None:
-        return [SimilarityFiles(folder) if request.points is None else MatchFiles(folder, request.points)]
+        return [SimilarityFiles() if request.points is None else MatchFiles(request.points)]
     kinds = run.config.encoding.facts.files
     files: list[Files] = []
     if "maps" in kinds:
-        files.append(MapFiles(folder, frames))
+        files.append(MapFiles())
     if "gaze" in kinds:
-        files.append(GazeFiles(folder))
+        files.append(GazeFiles())
     if "labels" in kinds:
-        files.append(LabelFiles(folder))
+        files.append(LabelFiles())
     if "keypoints" in kinds and run.skeleton is not None and request.task in (None, "keypoints"):
-        files.append(KeypointFiles(folder, run.skeleton, run.config.name, frames))
+        several = request.boxes is not None or request.instruction is not None
+        files.append(KeypointFiles(run.skeleton, run.config.name, several, formats))
         if OpenPoseFiles.fits(run.skeleton):
-            files.append(OpenPoseFiles(folder, frames))
+            files.append(OpenPoseFiles())
+    elif formats:
+        raise ConfigError("this run finds no keypoints, and these are formats of keypoints", where="--formats")
     if request.instruction is not None:
-        files.append(AnswerFiles(folder, describe_instruction(run, request), frames))
+        files.append(AnswerFiles(describe_instruction(run, request)))
     return files
 
 
@@ -87,10 +84,7 @@ def describe_instruction(run: RunAttributes, request: Request) -> dict[str, Any]
     if method.sampling is None:
         return described
     sampling = method.sampling.changed(request.sampling)
-    described |= {**sampling.chosen, "seed": sampling.seed or 0}
-    if (sampling.text_guidance or 0) <= 1 or (sampling.image_guidance or 0) < 1:  # one branch, the model as it is
-        described |= {"text_guidance": 1.0, "image_guidance": 1.0}
-    return described
+    return {**described, **sampling.chosen, "seed": sampling.seed or 0}
 
 
 def folder_name(request: Request) -> str:

@@ -1,6 +1,7 @@
 """Predicted maps on disk: one PNG per image and kind."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,37 +16,30 @@ MILLIMETRES = 1000.0
 class MapFiles(Files):
     """Writes the maps of predictions, in the size of their images.
 
-    - `depth/KEY.png`: 16 bits; metric depth in millimetres, 0 where unknown (the layout of RGB-D data sets); affine
+    - `depth/NAME.png`: 16 bits; metric depth in millimetres, 0 where unknown (the layout of RGB-D data sets); affine
       depth as inverse depth scaled to 1 (far) ... 65535 (near).
-    - `NAME/KEY.png`: each map that is a picture (`edges`, `pose`), 8 bits, grey or RGB, as image models that are
+    - `MAP/NAME.png`: each map that is a picture (`edges`, `pose`), 8 bits, grey or RGB, as image models that are
       controlled by such pictures take them.
-
-    Args:
-        folder: Where.
-        frames: Whether the predictions are a video's, whose frames are then named by their number.
     """
 
-    def __init__(self, folder: Path, frames: bool) -> None:
-        self.folder, self.frames = folder, frames
+    name: ClassVar[str] = "maps"
 
-    def add(self, prediction: Prediction) -> None:
+    def add(self, prediction: Prediction, stem: str, folder: Path) -> None:
         if prediction.depth is not None:
             metric = prediction.depth.kind == "metric"
             values = prediction.depth.values
-            self._write("depth", prediction, _millimetres(values) if metric else _scaled(values))
+            picture = _millimetres(values) if metric else _scaled(values)
+            write_image(folder / map_name("depth", stem), picture)
         for name, score in prediction.maps.items():
             if score.kind != "scores":
                 picture = map_picture(score)
-                self._write(name, prediction, picture[..., 0] if picture.shape[-1] == 1 else picture)
-
-    def _write(self, name: str, prediction: Prediction, picture: Array) -> None:
-        write_image(self.folder / map_name(name, prediction.sample_key, self.frames), picture)
+                grey = picture.shape[-1] == 1
+                write_image(folder / map_name(name, stem), picture[..., 0] if grey else picture)
 
 
-def map_name(kind: str, sample_key: str, frames: bool, suffix: str = "") -> str:
-    """Where a map lies below its folder: `depth/KEY.png`; a video's by the number of its frame, `depth/000012.png`."""
-    key = sample_key.rpartition("#")[2] if frames else sample_key
-    return f"{kind}/{key}{suffix}.png"
+def map_name(kind: str, stem: str, suffix: str = "") -> str:
+    """Where a map lies below the folder of predictions: `depth/STEM.png`."""
+    return f"{kind}/{stem}{suffix}.png"
 
 
 def _millimetres(metres: Array) -> Array:

@@ -5,7 +5,7 @@ its COCO model, in pixels whose top-left centre is (0, 0); a keypoint that was n
 """
 
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,36 +24,21 @@ _EMPTY = (
 
 
 class OpenPoseFiles(Files):
-    """Writes `openpose/NAME_keypoints.json` for images and `openpose/VIDEO_000000000012_keypoints.json` for frames.
+    """Writes `openpose/NAME_keypoints.json` for images and `openpose/VIDEO_000000000012_keypoints.json` for frames."""
 
-    Args:
-        folder: Where; `openpose` is made below it.
-        frames: Whether the predictions are a video's.
-    """
-
-    def __init__(self, folder: Path, frames: bool) -> None:
-        self.folder, self.frames = folder / "openpose", frames
-        self._names: set[str] = set()
+    name: ClassVar[str] = "openpose"
 
     @staticmethod
     def fits(skeleton: Skeleton) -> bool:
         """Whether these keypoints can be written: people's."""
         return can_convert(skeleton, OPENPOSE_18)
 
-    def add(self, prediction: Prediction) -> None:
+    def add(self, prediction: Prediction, stem: str, folder: Path) -> None:
         """Writes one image's merged prediction; one without people where it has none."""
-        write_json(self.folder / self._name(prediction.sample_key), openpose_people(prediction.instances))
-
-    def _name(self, key: str) -> str:
-        path = PurePosixPath(key)
-        video, _, number = key.rpartition("#")
-        if self.frames and number.isdigit():
-            return f"{PurePosixPath(video).stem}_{int(number):012d}_keypoints.json"
-        name = path.with_name(f"{path.stem}_keypoints.json").as_posix()
-        if name in self._names:  # cat.jpg beside cat.png
-            name = path.with_name(f"{path.name}_keypoints.json").as_posix()
-        self._names.add(name)
-        return name
+        video, _, number = prediction.sample_key.rpartition("#")
+        if video and number == stem:
+            stem = f"{PurePosixPath(video).stem}_{int(number):012d}"
+        write_json(folder / "openpose" / f"{stem}_keypoints.json", openpose_people(prediction.instances))
 
 
 def openpose_people(instances: tuple[Instance, ...]) -> dict[str, Any]:

@@ -1,28 +1,70 @@
-"""Predictions on disk, image by image, in constant memory; nothing appears under its name before it is whole."""
+"""Predictions on disk: files of one image are written when it is predicted, tables at the end, from rows on disk."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
+from functools import partial
 from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
 
 from gensight.files.images import write_image
-from gensight.files.videos import VideoWriter
-from gensight.samples import Array, Prediction
+from gensight.prediction.sources import PredictionSource
+from gensight.samples import Array, Prediction, Size
+
+
+class Shown(NamedTuple):
+    """One image or frame, as tables name it.
+
+    Attributes:
+        key: Of the sample.
+        size: (height, width); zeros where unknown.
+        frame: Number in its video; None for images.
+        time: In seconds after the video's first frame; None for images.
+        problem: Why it could not be read; empty where it was.
+    """
+
+    key: str
+    size: Size
+    frame: int | None = None
+    time: float | None = None
+    problem: str = ""
+
+
+Rows = Callable[[], Iterator[tuple[Shown, Any]]]  # all images in order, each with what `add` gave; None: unreadable
 
 
 class Files:
-    """One kind of files that predictions are written to; by default each prediction into files of its own."""
+    """One kind of files that predictions are written to.
 
-    def open(self, stack: ExitStack) -> None:
-        """Opens them; the stack closes them, and takes them back if anything fails."""
+    Attributes:
+        name: Of its rows; no two kinds of one prediction share it.
+    """
 
-    def add(self, prediction: Prediction) -> None:
-        """Writes, or takes, the merged prediction of one image."""
+    name: ClassVar[str]
+
+    def check(self, folder: Path) -> None:
+        """Raises ConfigError where the folder of former predictions must not be written to."""
+
+    def add(self, prediction: Prediction, stem: str, folder: Path) -> Any:
+        """Writes the files of one image, named by `stem`; returns what `write` needs of it, as values for JSON."""
         raise NotImplementedError
 
+    def write(self, rows: Rows, source: PredictionSource | None, folder: Path) -> None:
+        """Writes what is about all images of a source, in constant memory."""
+
+
+class JsonList:
+    """A json list written entry by entry, in constant memory."""
+
+    def __init__(self, file: Any) -> None:
+        self.file, self.separator = file, "[\n"
+
+    def add(self, entry: dict[str, Any]) -> None:
+        self.file.write(self.separator + json.dumps(entry))
+        self.separator = ",\n"
+
     def close(self) -> None:
-        """Called when all went well, before the stack unwinds."""
+        self.file.write("\n]" if self.separator != "[\n" else "[]")
 
 
 @dataclass(frozen=True)
@@ -39,49 +81,22 @@ class Pictures:
     video: str
     draw: Callable[[Array, Prediction], Array]
 
+    def save(self, image: Array, prediction: Prediction, stem: str, folder: Path) -> None:
+        """Writes the picture of one image."""
+        write_image(folder / self.folder / f"{stem}.jpg", self.draw(image, prediction))
 
-class PredictionWriter:
-    """Writes predictions into a folder.
 
-    - `keypoints`: `predictions.json` and `images.json` (COCO), `keypoints.csv` (DeepLabCut), `openpose/*.json`.
-    - `gaze`: `gaze.json`, `gaze.csv`; `labels`: `labels.json`, `labels.csv`.
-    - `maps`: depth and every map that is a picture: `depth/*.png`, `edges/*.png`, `pose/*.png` ...
-    - `overlays/*.jpg` for images, `overlay.mp4` for a video.
+def write_one(
+    files: Sequence[Files], pictures: Pictures | None, prediction: Prediction, image: Array, folder: Path
+) -> None:
+    """Writes all files of the prediction of a single image, uint8 RGB (height, width, 3)."""
+    key = prediction.sample_key
+    for one in files:
+        row = one.add(prediction, key, folder)
+        one.write(partial(_single, Shown(key, prediction.size), row), None, folder)
+    if pictures is not None:
+        pictures.save(image, prediction, key, folder)
 
-    Args:
-        folder: Made if it is not there.
-        files: What is written beside pictures; see `choice.py`.
-        frame_rate: Frames per second of a video; None for images.
-        pictures: None draws nothing.
-    """
 
-    def __init__(
-        self, folder: Path, files: Sequence[Files], frame_rate: float | None, pictures: Pictures | None
-    ) -> None:
-        self.folder, self.files, self.frame_rate, self.pictures = folder, tuple(files), frame_rate, pictures
-        self._video: VideoWriter | None = None
-
-    @contextmanager
-    def open(self) -> Iterator["PredictionWriter"]:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as stack:
-            for files in self.files:
-                files.open(stack)
-            if self.pictures is not None and self.frame_rate is not None:
-                rate = Fraction(self.frame_rate).limit_denominator(1001)
-                self._video = stack.enter_context(VideoWriter(self.folder / self.pictures.video, rate))
-            yield self
-            for files in self.files:
-                files.close()
-
-    def add(self, prediction: Prediction, image: Callable[[], Array]) -> None:
-        """Writes one image's merged prediction; `image` gives uint8 RGB (height, width, 3), where it is drawn on."""
-        for files in self.files:
-            files.add(prediction)
-        if self.pictures is None:
-            return
-        picture = self.pictures.draw(image(), prediction)
-        if self._video is not None:
-            self._video.write(picture)
-        else:
-            write_image(self.folder / self.pictures.folder / f"{prediction.sample_key}.jpg", picture)
+def _single(shown: Shown, row: Any) -> Iterator[tuple[Shown, Any]]:
+    yield shown, row

@@ -1,9 +1,10 @@
 """Boxes of a user's own footage: the subject is tracked against the background of its recording."""
 
-from gensight.files.videos import open_video
+from gensight.errors import DataError
 from gensight.prediction.sources import PredictionSource
 from gensight.readers.footage.tracked import NUM_FRAMES, Tracker
 from gensight.readers.footage.video import VideoReader
+from gensight.readers.splits import Subset
 
 
 def track_source(source: PredictionSource) -> Tracker | None:
@@ -12,9 +13,16 @@ def track_source(source: PredictionSource) -> Tracker | None:
     Raises:
         DataError: If a recording has too few frames, or frames of several sizes.
     """
-    if source.reader is None:
+    if source.num_samples == 1:
         return None
-    if isinstance(source.reader, VideoReader):
-        step = max(1, open_video(source.path).num_frames // NUM_FRAMES)
-        return Tracker.fit(VideoReader(source.path, step).frames())  # streamed: seeking is slow
-    return Tracker.of_readers([source.reader])
+    reader = source.reader
+    try:
+        if isinstance(reader, VideoReader):
+            step = max(1, source.num_samples // NUM_FRAMES)
+            return Tracker.fit(VideoReader(source.path, step).frames())  # streamed: seeking is slow
+        return Tracker.of_readers([reader])
+    except DataError:  # again, without what can't be read
+        readings = (one for one in source.read(range(source.num_samples)) if one.sample is not None)
+        if isinstance(reader, VideoReader):
+            return Tracker.fit(one.sample for one in readings if one.sample and one.index % step == 0)
+        return Tracker.of_readers([Subset(reader, [one.index for one in readings])])

@@ -10,12 +10,13 @@ import cv2
 import numpy as np
 
 from gensight.errors import DataError
-from gensight.files.atomic import write_bytes
+from gensight.files.atomic import fitting_name, write_bytes
 from gensight.files.images import read_image, write_image
 from gensight.readers.coco.rle import compress, decode_mask, mask_to_runs
 from gensight.samples import Array, Depth, Gaze, Instance, Keypoints, Provenance, Sample, Size, Visibility
 from gensight.skeletons import Skeleton
 
+_ROOM = 215  # bytes of a name, so that 40 are left for what is added to it
 MAPS = "maps"  # folder of depth maps, edges, tracks and variants, below the data set's
 Skeletons = Mapping[str, Skeleton]
 Entry = dict[str, Any]
@@ -25,11 +26,11 @@ _CODES = 65534  # steps of a 16-bit depth map; code 0 is unknown
 
 
 def key_path(key: str) -> PurePosixPath:
-    """A sample's key as a path below some folder. Raises DataError if it leads out of it."""
+    """A sample's key as a path below some folder, to which suffixes can be added. DataError if it leads out of it."""
     path = PurePosixPath(key)
     if path.is_absolute() or ".." in path.parts or not path.name:
         raise DataError(f"the key `{key}` is no file name below a folder")
-    return path
+    return PurePosixPath(*(fitting_name(part, _ROOM) for part in path.parts))
 
 
 # --- Writing ---

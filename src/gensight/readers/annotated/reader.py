@@ -11,8 +11,9 @@ import msgspec
 import numpy as np
 
 from gensight.errors import DataError
-from gensight.files.atomic import read_json
+from gensight.files.atomic import named_path, read_json
 from gensight.files.images import read_image
+from gensight.files.strangers import decode_json
 from gensight.files.videos import read_frame
 from gensight.readers.annotated.labels import Entry, entry_files, merge_labels, skeleton_from_json
 from gensight.readers.annotated.writer import DESCRIPTION, FORMAT, OWN, VERSION
@@ -51,7 +52,7 @@ def is_described(root: str | Path) -> bool:
     if not path.is_file():
         return False
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Description).format == FORMAT
+        return decode_json(path.read_bytes(), _Description).format == FORMAT
     except msgspec.ValidationError:
         return False
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -205,9 +206,9 @@ class AnnotatedReader(Reader):
         image, (height, width) = row["image"], row["size"]
         path = None
         if "video" in image:
-            read = partial(read_frame, self.images / image["video"], image["frame"])
+            read = partial(read_frame, named_path(self.images, image["video"]), image["frame"])
         else:
-            path = self.root / image["copy"] if "copy" in image else self.images / image["file"]
+            path = self.root / image["copy"] if "copy" in image else named_path(self.images, image["file"])
             read = partial(read_image, path)
         bare = Sample(row["key"], (height, width), read, group=row["group"], path=None if path is None else str(path))
         return merge_labels(bare, labels, self.root, self._skeletons, self.min_confidence)

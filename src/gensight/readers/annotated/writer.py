@@ -16,6 +16,7 @@ import numpy as np
 from gensight.errors import DataError
 from gensight.files.atomic import atomic_path, write_json
 from gensight.files.images import write_image
+from gensight.files.shards import json_line
 from gensight.readers.annotated.labels import (
     MAPS,
     Entry,
@@ -165,11 +166,6 @@ class _Tally:
             self.instances[entry["teacher"]] += len(found)
             self.categories.update(instance["category"] for instance in found)
             self.skeletons.update(i["keypoints"]["skeleton"] for i in found if "keypoints" in i)
-
-
-def json_line(value: Any) -> bytes:
-    """One value as one line of JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
 def _write_lines(root: Path, entries: Iterable[Entry]) -> str:

@@ -7,7 +7,6 @@ in the json file. So a Sample is built from slices, and a file with a hundred th
 import json
 import mmap
 from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,42 +17,20 @@ import numpy as np
 from gensight.errors import DataError, ResourceError
 from gensight.files.columns import cache_folder, read_columns, write_columns
 from gensight.files.hashing import value_hash
+from gensight.readers.coco.entries import (
+    CategoryEntry,
+    FileEntry,
+    ImageEntry,
+    read_annotations,
+    read_categories,
+    read_images,
+    segmentation_problem,
+)
 from gensight.samples import Array
 
-VERSION = 1  # of the columns; a cached index of another version is not found
+VERSION = 2  # of the columns; a cached index of another version is not found
 _SAMPLED = 1 << 16  # bytes of the head and the tail that the cache's key depends on
 _NAN = float("nan")
-
-
-class _Image(msgspec.Struct):
-    id: int
-    file_name: str
-    height: int
-    width: int
-
-
-class _Category(msgspec.Struct):
-    id: int
-    name: str
-    keypoints: list[str] = []
-    skeleton: list[list[int]] = []
-
-
-class _Annotation(msgspec.Struct):
-    id: int
-    image_id: int
-    category_id: int
-    bbox: list[float] | None = None
-    area: float | None = None
-    iscrowd: int | bool = 0
-    keypoints: list[float] | None = None
-    segmentation: msgspec.Raw = msgspec.Raw()
-
-
-class _File(msgspec.Struct):
-    images: list[_Image]
-    annotations: list[msgspec.Raw]  # decoded one by one, so that only numbers stay in memory
-    categories: list[_Category]
 
 
 @dataclass(frozen=True)
@@ -74,11 +51,12 @@ class CocoIndex:
         source: The json file.
         cached: The file that the columns are mapped from, or None where they lie in memory.
         categories: In the file's order.
-        columns: For each of N images `image_id`, `image_size` (N, 2) as (height, width), `name_stop` (end of its name
-            in `names`, UTF-8 bytes), `first` (N + 1, its first annotation). For each of M annotations, sorted by
-            image: `id`, `image` (index), `category` (index), `box` (M, 4) corners or NaN, `area` or NaN, `crowd`,
-            `point_start` (M + 1) into `points` (P, 2; NaN where not labelled; the file's convention) and `flags`
-            (P, 0 to 2), `text_start` and `text_stop` (its segmentation's bytes in the json file, empty if none).
+        columns: For each of N images `image_id`, `image_size` (N, 2) as (height, width), 0 where the file states none,
+            `name_stop` (end of its name in `names`, UTF-8 bytes), `first` (N + 1, its first annotation). For each of M
+            annotations, sorted by image: `id`, `image` (index), `category` (index), `box` (M, 4) corners or NaN, `area`
+            or NaN, `crowd`, `point_start` (M + 1) into `points` (P, 2; NaN where not labelled; the file's convention)
+            and `flags` (P, 0 to 2), `text_start` and `text_stop` (its segmentation's bytes in the json file, empty if
+            none).
     """
 
     source: Path
@@ -158,19 +136,21 @@ def _parse(source: Path) -> tuple[tuple[Category, ...], dict[str, Array]]:
     with source.open("rb") as file:
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # closed with the last entry that looks into it
     try:
-        content = msgspec.json.decode(data, type=_File)
-    except msgspec.DecodeError as error:
+        content = msgspec.json.decode(data, type=FileEntry)
+    except (msgspec.DecodeError, RecursionError) as error:
         raise _not_coco(error, data, source) from error
-    categories = tuple(_category(category, source) for category in content.categories)
+    categories = tuple(_category(category, source) for category in read_categories(content.categories, str(source)))
     _require_distinct([category.id for category in categories], "category", source)
-    images = _image_columns(content.images, source)
+    images = _image_columns(list(read_images(content.images, str(source))), source)
     annotations = _annotation_columns(content.annotations, np.frombuffer(data, np.uint8), source)
+    categories = _numbered(categories, annotations, source)
+    sorted_ones = _sorted_by_image(annotations, images["image_id"], categories, source)
+    _check_segmentations(sorted_ones, images["image_size"], data, source)
     del content, data
-    columns = images | _sorted_by_image(annotations, images["image_id"], categories, source)
-    return categories, columns
+    return categories, images | sorted_ones
 
 
-def _not_coco(error: msgspec.DecodeError, data: mmap.mmap, source: Path) -> DataError:
+def _not_coco(error: Exception, data: mmap.mmap, source: Path) -> DataError:
     if isinstance(error, msgspec.ValidationError):
         hint = "a COCO file has `images`, `annotations` and `categories`"
         return DataError(f"not COCO labels: {error}", where=source, hint=hint)
@@ -183,17 +163,46 @@ def _not_coco(error: msgspec.DecodeError, data: mmap.mmap, source: Path) -> Data
     return DataError(what, where=source, hint=hint)
 
 
-def _category(category: _Category, source: Path) -> Category:
-    lowest = min((index for limb in category.skeleton for index in limb), default=1)
-    offset = 0 if lowest == 0 else 1  # COCO counts from 1; some tools write 0
-    limbs = tuple((limb[0] - offset, limb[1] - offset) for limb in category.skeleton if len(limb) == 2)
+def _category(category: CategoryEntry, source: Path) -> Category:
     names = tuple(category.keypoints)
-    where = f"{source}, category {category.name}"
-    if any(not 0 <= index < len(names) for limb in limbs for index in limb):
-        raise DataError(f"a limb of a keypoint that is not there: {category.skeleton}", where=where)
     if len(set(names)) < len(names):
-        raise DataError(f"a keypoint is named twice: {', '.join(names)}", where=where)
-    return Category(category.id, category.name, names, limbs)
+        what = f"a keypoint is named twice: {', '.join(names)}"
+        raise DataError(what, where=f"{source}, category {category.name}", hint="each keypoint has a name of its own")
+    return Category(category.id, category.name, names, tuple(category.skeleton))
+
+
+def _numbered(categories: tuple[Category, ...], raw: dict[str, Array], source: Path) -> tuple[Category, ...]:
+    """The categories; those that name no keypoints, though their annotations have some, get numbered names."""
+    found = []
+    named = any(category.keypoints for category in categories)
+    for category in categories:
+        mine = (raw["ids"][:, 2] == category.id) & (raw["num_points"] > 0)
+        counts = np.unique(raw["num_points"][mine])
+        if not named and len(counts) == 1 and counts[0] % 3 == 0:
+            names = tuple(f"keypoint_{number + 1}" for number in range(counts[0] // 3))
+            category = Category(category.id, category.name, names)
+        found.append(category)
+    return tuple(found)
+
+
+def _check_segmentations(sorted_ones: dict[str, Array], sizes: Array, data: mmap.mmap, source: Path) -> None:
+    """Raises DataError, naming the annotations, if a segmentation is none or of another size than its image."""
+    found: dict[int, str] = {}
+    rows = np.flatnonzero(sorted_ones["text_stop"])
+    for row in rows.tolist():
+        height, width = sizes[sorted_ones["image"][row]].tolist()
+        text = data[sorted_ones["text_start"][row] : sorted_ones["text_stop"][row]]
+        what = segmentation_problem(text, (height, width) if height else None)
+        if what is not None:
+            found[int(sorted_ones["id"][row])] = what
+    if found:
+        first, what = next(iter(found.items()))
+        many = "" if len(found) == 1 else f" (and {len(found) - 1} more: {', '.join(map(str, list(found)[1:6]))})"
+        raise DataError(
+            f"not a segmentation: {what}", where=f"{source}, annotation {first}{many}",
+            hint="write polygons [[x, y, x, y, x, y, ...]] of three corners or more, or runs of the image's size, or "
+            "remove the annotation",
+        )  # fmt: skip
 
 
 def _require_distinct(ids: Any, what: str, source: Path) -> None:
@@ -202,7 +211,7 @@ def _require_distinct(ids: Any, what: str, source: Path) -> None:
         raise DataError(f"two {what} entries have the id {values[counts > 1][0]}", where=source, hint="ids are unique")
 
 
-def _image_columns(images: list[_Image], source: Path) -> dict[str, Array]:
+def _image_columns(images: list[ImageEntry], source: Path) -> dict[str, Array]:
     if not images:
         raise DataError("the label file lists no images", where=source)
     _require_distinct([image.id for image in images], "image", source)
@@ -211,9 +220,6 @@ def _image_columns(images: list[_Image], source: Path) -> dict[str, Array]:
         if image.file_name in names:
             what = f"images {names[image.file_name]} and {image.id} have the same file name {image.file_name}"
             raise DataError(what, where=source, hint="list every image once")
-        if image.height < 1 or image.width < 1:
-            what = f"image {image.id} has no size: {image.height} x {image.width}"
-            raise DataError(what, where=source)
         names[image.file_name] = image.id
     encoded = [name.encode() for name in names]
     return {
@@ -224,24 +230,17 @@ def _image_columns(images: list[_Image], source: Path) -> dict[str, Array]:
     }
 
 
-def _annotations(entries: list[msgspec.Raw], source: Path) -> Iterator[_Annotation]:
-    decoder = msgspec.json.Decoder(_Annotation)
-    for number, entry in enumerate(entries):
-        try:
-            yield decoder.decode(entry)
-        except msgspec.DecodeError as error:
-            where = f"{source}, annotation number {number}, which begins {bytes(entry)[:80].decode(errors='replace')}"
-            raise DataError(f"not a COCO annotation: {error}", where=where) from error
-
-
 def _annotation_columns(entries: list[msgspec.Raw], data: Array, source: Path) -> dict[str, Array]:
     """Columns in the file's order, with ids instead of indices. `data` are the file's bytes."""
     ids, boxes, areas, crowds = array("q"), array("d"), array("d"), array("b")
     points, num_points, starts, stops = array("d"), array("q"), array("q"), array("q")
     base = data.__array_interface__["data"][0]
-    for entry in _annotations(entries, source):
+    lacking = []
+    for number, entry in enumerate(read_annotations(entries, str(source))):
+        if entry.id is None:
+            lacking.append(number)
         try:
-            ids.extend((entry.id, entry.image_id, entry.category_id))
+            ids.extend((entry.id or 0, entry.image_id, entry.category_id))
         except OverflowError as error:
             raise DataError("an id of more than 64 bits", where=f"{source}, annotation {entry.id}") from error
         box = entry.bbox or (_NAN, _NAN, _NAN, _NAN)
@@ -254,15 +253,17 @@ def _annotation_columns(entries: list[msgspec.Raw], data: Array, source: Path) -
         points.extend(entry.keypoints or ())
         num_points.append(len(entry.keypoints or ()))
         text = memoryview(entry.segmentation)
-        if len(text) > 4:  # neither missing, null nor an empty list
+        if len(text) > 4 or bytes(text) not in (b"", b"null", b"[]"):
             start = np.frombuffer(text, np.uint8).__array_interface__["data"][0] - base
             starts.append(start)
             stops.append(start + len(text))
         else:
             starts.append(0)
             stops.append(0)
+    table = np.array(ids, dtype=np.int64).reshape(-1, 3)
+    table[lacking, 0] = table[:, 0].max(initial=0) + 1 + np.arange(len(lacking))  # ids only need to differ
     return {
-        "ids": np.array(ids, dtype=np.int64).reshape(-1, 3),
+        "ids": table,
         "box": np.array(boxes).reshape(-1, 4),
         "area": np.array(areas),
         "crowd": np.array(crowds, dtype=bool),

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from gensight.errors import DataError, did_you_mean
+from gensight.files.images import image_size
 from gensight.readers.base import Reader
 from gensight.readers.coco.index import Category, CocoIndex, open_index
 from gensight.readers.coco.rle import decode_mask
-from gensight.readers.shared.listings import Missing, files_present, image_sample, keep_present, require_folder
+from gensight.readers.shared.listings import Missing, find_files, image_sample, keep_present, require_folder
 from gensight.samples import Array, Instance, Keypoints, Sample, Size, Visibility
 from gensight.skeletons import NAMED, Skeleton
 
@@ -27,7 +28,8 @@ _VISIBILITY = np.array([Visibility.UNLABELLED, Visibility.OCCLUDED, Visibility.V
 class CocoReader(Reader):
     """The images of a COCO file and their annotations of some categories; `person_keypoints_*` and `instances_*`.
 
-    Every image is a sample, also those without an annotation (`instances` is then empty). Keys are file names. The
+    Every image is a sample, also those without an annotation (`instances` is then empty). Keys are file names, as on
+    the disk; where the json has them in another case, form of accents or folder, see `find_files`. The
     skeleton is the named one whose keypoints the category has, or made from its `keypoints` and `skeleton`. Opening a
     large file for the first time takes seconds, later times much less: see `coco_index`.
 
@@ -60,9 +62,10 @@ class CocoReader(Reader):
         self.skeleton = self._common_skeleton()
         require_folder(self.images, "image folder")
         names = self._index.file_names()
-        present = files_present(names, self.images)
-        _, self.dropped = keep_present(names, present, "images", self.annotations, missing)
-        self._images = np.flatnonzero([present(name) for name in names])
+        files = find_files(names, self.images)
+        _, self.dropped = keep_present(names, files.__contains__, "images", self.annotations, missing)
+        self._images = np.flatnonzero([name in files for name in names])
+        self._files = [files[names[image]] for image in self._images]
         # Annotations of the chosen categories, and where each image's begin.
         columns = self._index.columns
         self._rows = np.flatnonzero(np.isin(columns["category"], self._chosen))
@@ -74,8 +77,10 @@ class CocoReader(Reader):
     def sample(self, index: int) -> Sample:
         image = int(self._images[index])
         columns = self._index.columns
-        name = self._index.file_name(image)
+        name = self._files[index]
         height, width = (int(side) for side in columns["image_size"][image])
+        if not height:
+            height, width = image_size(self.images / name)
         rows = self._rows[self._first[image] : self._first[image + 1]]
         instances = tuple(self._instance(int(row), (height, width)) for row in rows)
         return image_sample(name, self.images / name, (height, width), self.annotations, instances=instances)
@@ -106,8 +111,12 @@ class CocoReader(Reader):
             skeleton, columns["points"][start:stop] + OFFSET, visibility, np.ones(stop - start, np.float32)
         )
 
+    @property
+    def groups(self) -> list[str]:
+        return list(self._files)
+
     def group(self, index: int) -> str:
-        return self._index.file_name(int(self._images[index]))
+        return self._files[index]
 
     @property
     def image_ids(self) -> dict[str, int]:

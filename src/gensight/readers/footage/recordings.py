@@ -10,13 +10,12 @@ import cv2
 import numpy as np
 
 from gensight.errors import DataError
-from gensight.files.images import IMAGE_SUFFIXES
 from gensight.files.progress import progress
 from gensight.files.videos import VIDEO_SUFFIXES
 from gensight.readers.base import Reader
 from gensight.readers.footage.video import VideoReader
 from gensight.readers.images.folder import FolderReader
-from gensight.readers.shared.listings import require_folder
+from gensight.readers.shared.listings import image_files, require_folder
 from gensight.samples import Array, Sample, Size
 
 
@@ -53,7 +52,7 @@ class FootageReader(Reader):
             places = [(len(self._readers), index, before, f"{before}{path.name}") for index in range(len(video))]
             self._places += places
             self._readers.append(video if long_side is None else _KeptVideo(video, long_side))
-        if images and self._root.is_dir() and (not self._readers or _has_images(self._root)):
+        if images and self._root.is_dir() and (not self._readers or has_images(self._root)):
             folder = FolderReader(self._root)
             self._places += [(len(self._readers), index, "", group) for index, group in _every(folder, step)]
             self._readers.append(folder)
@@ -79,7 +78,7 @@ def video_files(root: Path) -> list[Path]:
     """All videos of a folder and below it, sorted, without hidden ones. DataError where there is no such folder."""
     require_folder(root, "folder")
     found = (path for path in root.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
-    return sorted(path for path in found if not path.name.startswith("."))
+    return sorted(path for path in found if not path.name.startswith(".") and path.is_file())
 
 
 def _read_reduced(read: Callable[[], Array], size: Size) -> Array:
@@ -113,8 +112,9 @@ def reduced_sample(sample: Sample, long_side: int) -> Sample:
     )
 
 
-def _has_images(folder: Path) -> bool:
-    return any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.rglob("*"))
+def has_images(folder: Path) -> bool:
+    """Whether some image lies in a folder or below it, hidden ones aside."""
+    return bool(image_files(folder))
 
 
 def _every(folder: FolderReader, step: int) -> list[tuple[int, str]]:

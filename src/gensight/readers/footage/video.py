@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from gensight.errors import DataError
-from gensight.files.videos import open_video, read_frame
+from gensight.errors import BrokenImageError, DataError
+from gensight.files.videos import frame_key, open_video, read_frame
 from gensight.readers.base import Reader
-from gensight.readers.shared.checking import Summary, check_samples
-from gensight.samples import Sample
+from gensight.readers.shared.checking import Finding, Summary, check_samples
+from gensight.samples import Array, Sample
 
 
 class VideoReader(Reader):
@@ -32,7 +30,7 @@ class VideoReader(Reader):
         self.path = Path(path)
         self.step = step
         video = open_video(path)
-        self.size, self.rate = video.size, video.rate
+        self.size, self.rate, self.note = video.size, video.rate, video.note
         self._num_frames = video.num_frames
 
     def __len__(self) -> int:
@@ -45,14 +43,13 @@ class VideoReader(Reader):
     def frames(self) -> Iterator[Sample]:
         """The samples in order, each decoded once, in constant memory: faster than indexing.
 
-        Raises:
-            DataError: A frame can't be decoded.
+        A frame that can't be decoded has a sample, too; its `image()` raises the BrokenImageError.
         """
-        for index, pixels in enumerate(open_video(self.path).frames(step=self.step)):
-            yield Sample(self._key(index * self.step), self.size, partial(np.asarray, pixels), group=self.path.name)
+        for number, frame in open_video(self.path).frames_or_errors(step=self.step):
+            yield Sample(self._key(number), self.size, partial(_pixels, frame), group=self.path.name)
 
     def _key(self, number: int) -> str:
-        return f"{self.path.name}#{number:06d}"
+        return frame_key(self.path.name, number)
 
     def group(self, index: int) -> str:
         return self.path.name
@@ -62,4 +59,11 @@ class VideoReader(Reader):
         return self.path.parent
 
     def check(self) -> Summary:
-        return check_samples(self.sample, len(self), stream=self.frames())
+        notes = [] if self.note is None else [Finding("note", self.note, self.path.name)]
+        return check_samples(self.sample, len(self), notes, stream=self.frames())
+
+
+def _pixels(frame: Array | BrokenImageError) -> Array:
+    if isinstance(frame, BrokenImageError):
+        raise frame
+    return frame

@@ -42,8 +42,9 @@ class ImageFoldersReader(Reader):
         names = {folder: meanings.get(folder, (folder.replace("_", " "),)) for folder in folders}
         self._keys: list[tuple[str, str]] = []
         for folder in folders:
-            files = [name for name in folder_names(self._part / folder) if Path(name).suffix.lower() in IMAGE_SUFFIXES]
-            self._keys += [(f"{folder}/{name}", names[folder][0]) for name in files]
+            for path in sorted(map(Path, folder_names(self._part / folder))):
+                if path.suffix.lower() in IMAGE_SUFFIXES and (self._part / folder / path).is_file():
+                    self._keys.append((f"{folder}/{path}", names[folder][0]))
         if not self._keys:
             hint = "images lie in one folder per class"
             raise DataError("no class folder holds an image", where=self._part, hint=hint)

@@ -19,7 +19,10 @@ from gensight.errors import DataError
 from gensight.files.atomic import read_json
 from gensight.files.images import read_image
 from gensight.files.stored import Stored, tar_members
+from gensight.files.strangers import decode_json
+from gensight.instructions.grammar import RESTORATIONS
 from gensight.readers.base import Reader
+from gensight.readers.images.image_pairs import RESTORED
 from gensight.readers.shared.class_maps import BACKGROUND, SEGMENTATION, ClassMap
 from gensight.readers.voc.xml import VocFlags
 from gensight.samples import Array, Depth, Instance, Sample
@@ -96,6 +99,11 @@ def _read_depth(answer: Stored, scale: str, far: float) -> Depth:
     grey = (steps - 1) / LEVELS
     metres = grey * far if scale == "linear" else NEAR * (far / NEAR) ** grey
     return Depth(np.where(steps > 0, metres, np.nan).astype(np.float32), "metric")
+
+
+def _read_restored(answer: Stored) -> Array:
+    """uint8 RGB."""
+    return np.ascontiguousarray(read_picture(answer)[..., :3])
 
 
 @dataclass(frozen=True)
@@ -219,6 +227,9 @@ class InstructPoolReader(Reader):
         extras: dict[str, Any] = {"vocabulary": msgspec.structs.asdict(vocabulary)}
         if "segment" in by_task:
             extras[SEGMENTATION] = _class_map(by_task["segment"], vocabulary.categories, first.size)
+        restored = {task: partial(_read_restored, by_task[task][0][0]) for task in RESTORATIONS if task in by_task}
+        if restored:
+            extras[RESTORED] = restored
         instances = None
         if "detect" in by_task:
             instances, extras["voc_flags"] = _objects([one for _, one in by_task["detect"]], first.size)
@@ -231,7 +242,7 @@ class InstructPoolReader(Reader):
             depth=None
             if depth is None
             else partial(_read_depth, depth, self._settings.depth_scale, self._settings.far),
-            label=next((one.label for _, one in by_task.get("classify", ()) if one.label), None),
+            label=next((r.label for t in ("classify", "colour") for _, r in by_task.get(t, ()) if r.label), None),
             group=first.group,
             path=str(image.photograph.path) if alone else None,
             extras=extras,
@@ -308,7 +319,7 @@ def joined_synonyms(synonyms: Iterable[Mapping[str, tuple[str, ...]]]) -> dict[s
 def read_record(stored: Stored) -> Record:
     """A pair's record. Raises DataError for anything else."""
     try:
-        record = msgspec.json.decode(stored.read(), type=Record)
+        record = decode_json(stored.read(), Record)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise DataError(f"no record of a pair: {error}", where=str(stored), hint=_BUILD_AGAIN) from error
     if min(*record.size, *record.image_size) < 1:

@@ -9,8 +9,8 @@ millimetres, and lists (nyu_train.txt, nyu_test.txt) of pairs and focal lengths.
 import re
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-import h5py
 import numpy as np
 
 from gensight.errors import DataError
@@ -28,6 +28,8 @@ _MAT_HINT = "this is the labelled file of nyu_depth_v2, HDF5 as MATLAB 7.3 write
 def _read_frame(path: Path, name: str, index: int) -> Array:
     """One frame of one array of a .mat file, upright."""
     try:
+        import h5py
+
         with h5py.File(path, "r") as file:
             values = np.asarray(file[name][index])
     except (OSError, KeyError) as error:
@@ -123,6 +125,8 @@ def _open_mat(path: Path) -> tuple[int, tuple[int, int], tuple[str, ...], list[s
     if not path.is_file():
         raise DataError("file not found", where=path, hint="name nyu_depth_v2_labeled.mat")
     try:
+        import h5py
+
         with h5py.File(path, "r") as file:
             required = ("images", "depths", "labels", "names", "scenes")
             absent = [name for name in required if name not in file]
@@ -141,7 +145,7 @@ def _open_mat(path: Path) -> tuple[int, tuple[int, int], tuple[str, ...], list[s
     return int(shape[0]), (int(shape[3]), int(shape[2])), tuple(names), scenes
 
 
-def _texts(file: h5py.File, name: str) -> list[str]:
+def _texts(file: Any, name: str) -> list[str]:
     """The strings of a cell array: references to rows of character codes."""
     return ["".join(map(chr, np.asarray(file[one]).ravel().tolist())) for one in np.asarray(file[name]).ravel()]
 

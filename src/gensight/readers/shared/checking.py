@@ -1,5 +1,6 @@
 """Checks of `datasets check` for any reader: files exist and decode, labels are plausible."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -7,7 +8,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from gensight.errors import DataError
+from gensight.errors import DataError, FileWarning
+from gensight.files.image_rules import VARIABLE
+from gensight.files.images import is_turned
 from gensight.geometry import inside
 from gensight.readers.shared.label_counts import LabelCounts
 from gensight.readers.shared.label_maps import LabelMask, box_overlap, mask_box
@@ -17,6 +20,10 @@ SHOWN = 3  # examples named for each kind of finding
 OUTSIDE = "keypoint outside its image: heatmaps are trained on it as not there, and scores count it"
 LEAST_OVERLAP = 0.5  # intersection over union of an object's box and that of its mask
 Value = TypeVar("Value")
+_TURNED = (
+    "photograph that its EXIF orientation turns: labels are taken as of the upright image; where they are of the "
+    f"pixels as stored, set {VARIABLE}=exif=ignore for every command on these images"
+)
 # Field -> how `Summary.truths` calls it.
 _OF_INSTANCES = {"keypoints": "keypoints", "box": "boxes", "mask": "masks", "head_box": "head boxes", "gaze": "gaze",
                  "identity": "identities"}  # fmt: skip
@@ -103,12 +110,18 @@ class _Checks:
             self.places.setdefault((level, what), []).append(where)
 
     def read(self, read: Callable[[], Value], where: str) -> Value | None:
-        """What `read` returns; None where it fails, which is noted."""
-        try:
-            return read()
-        except DataError as error:
-            self.note("error", error.what, error.where or where)
-            return None
+        """What `read` returns; None where it fails, which is noted, as are warnings on its file."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", FileWarning)
+            try:
+                return read()
+            except DataError as error:
+                self.note("error", error.what, error.where or where)
+                return None
+            finally:
+                for message in (one.message for one in caught):
+                    if isinstance(message, FileWarning):
+                        self.note("warning", message.what, message.where or where)
 
     def sample(self, sample: Sample) -> None:
         instances, where = sample.instances or (), sample.key
@@ -118,6 +131,8 @@ class _Checks:
         if image is not None:
             self.note("error", "image whose size is not the stated one", where, image.shape[:2] != sample.size)
             self.note("warning", "image of a single colour", where, image.size > 3 and image.max() == image.min())
+        if image is not None and instances and sample.path is not None:
+            self.note("note", _TURNED, where, is_turned(sample.path))
         depth = None if sample.depth is None else self.read(sample.depth, where)
         if depth is not None:
             self.note("warning", "depth map without a known pixel", where, not np.isfinite(depth.values).any())

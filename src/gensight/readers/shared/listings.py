@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -61,12 +62,23 @@ def folder_names(folder: Path) -> list[str]:
         return sorted(entry.name for entry in entries if not entry.name.startswith("."))
 
 
+def image_files(root: Path) -> list[Path]:
+    """Every image below a folder, without hidden ones. What is no regular file is none: a folder or pipe `x.jpg`."""
+    return [
+        path
+        for path in root.rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(root).parts)
+        and path.is_file()
+    ]
+
+
 def files_by_stem(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> dict[str, str]:
     """Name without suffix -> file name, of a folder's files of some kinds, in order. The folder is listed once."""
     found: dict[str, str] = {}
     for name in folder_names(folder):
         stem, dot, suffix = name.rpartition(".")
-        if dot and f".{suffix.lower()}" in suffixes:
+        if dot and f".{suffix.lower()}" in suffixes and (folder / name).is_file():
             found.setdefault(stem, name)
     return found
 
@@ -109,11 +121,83 @@ def files_present(names: Iterable[str], root: Path) -> Callable[[str], bool]:
     return present
 
 
+def find_files(
+    names: Sequence[str], root: Path, suffixes: Collection[str] = IMAGE_SUFFIXES, least: int = 1
+) -> dict[str, str]:
+    """Where the files lie that labels name: name -> path below a root, with forward slashes, of those that are there.
+
+    A name is that path itself; or it differs from it in backslashes, in case or in the form of its accents, as other
+    systems write it; or in the folders that it begins with, as on another machine (all names of one folder are then
+    found in one folder). A name that fits several files equally well is not there.
+
+    Args:
+        names: The labels' names of files, relative to the root, or absolute on any machine.
+        root: The folder below which they are.
+        suffixes: Of the files that are looked for, where a name itself is none.
+        least: How many parts of a path, from its end, must agree.
+    """
+    present = files_present(names, root)
+    found = {name: name for name in names if not name.startswith("/") and present(name)}
+    lost = [name for name in names if name not in found]
+    if not lost:
+        return found
+    known: dict[str, list[tuple[list[str], str]]] = {}
+    for path in below(root, suffixes):
+        parts = _plain(path).split("/")
+        known.setdefault(parts[-1], []).append((parts, path))
+    moved: dict[str, set[str]] = {}
+    matches: dict[str, str] = {}
+    for name in lost:
+        parts = [part for part in _plain(name).split("/") if part not in ("", ".")]
+        scores = [(_common_end(parts, other), path) for other, path in known.get(parts[-1] if parts else "", ())]
+        best = max((score for score, _ in scores), default=0)
+        fitting = [path for score, path in scores if score == best]
+        if best >= min(least, len(parts)) and best > 0 and len(fitting) == 1:
+            matches[name] = fitting[0]
+            moved.setdefault(_folder(name), set()).add(_folder(fitting[0]))
+    sources: dict[str, set[str]] = {}
+    for name, path in (found | matches).items():
+        sources.setdefault(path, set()).add(name)
+    return found | {
+        name: path for name, path in matches.items() if len(moved[_folder(name)]) == 1 and len(sources[path]) == 1
+    }
+
+
+def plain_text(text: str) -> str:
+    """A name that is the same in any case and form of its accents."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def _plain(path: str) -> str:
+    return plain_text(path).replace("\\", "/")
+
+
+def _folder(name: str) -> str:
+    return name.replace("\\", "/").rpartition("/")[0]
+
+
+def _common_end(first: Sequence[str], second: Sequence[str]) -> int:
+    """How many parts of two paths agree, from the end."""
+    pairs = enumerate(zip(reversed(first), reversed(second), strict=False))
+    return next((number for number, (one, other) in pairs if one != other), min(len(first), len(second)))
+
+
+def below(root: Path, suffixes: Collection[str]) -> list[str]:
+    """Paths of a folder's files of some kinds, hidden ones left out, sorted; with forward slashes."""
+    found = []
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        names = (name for name in files if not name.startswith(".") and Path(name).suffix.lower() in suffixes)
+        start = os.path.relpath(folder, root).replace(os.sep, "/")
+        found += [name if start == "." else f"{start}/{name}" for name in names]
+    return sorted(found)
+
+
 def _file_names(folder: Path) -> set[str]:
     if not folder.is_dir():
         return set()
     with os.scandir(folder) as entries:
-        return {entry.name for entry in entries}
+        return {entry.name for entry in entries if entry.is_file()}
 
 
 def read_sized(path: Path, size: Size, source: Path) -> Array:

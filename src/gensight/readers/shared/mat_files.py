@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
 from gensight.errors import DataError
 from gensight.samples import Array
@@ -22,6 +20,9 @@ def read_mat(path: Path, names: Sequence[str], hint: str = "check the path") -> 
     Raises:
         DataError: The file is missing, broken, of MATLAB 7.3 (HDF5), or lacks one of them.
     """
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
     try:
         found = loadmat(str(path), variable_names=list(names))
     except FileNotFoundError as error:

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from gensight.errors import DataError, did_you_mean
+from gensight.files.strangers import decode_json
 from gensight.readers.base import Reader
 from gensight.readers.shared.checking import Finding
 from gensight.readers.shared.listings import (
@@ -194,7 +195,7 @@ def _split_row(row: str, path: Path) -> tuple[str, str, str]:
 def _read(path: Path, kind: type[Any]) -> Any:
     """A json file as one of the structures above."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return decode_json(path.read_bytes(), kind)
     except FileNotFoundError as error:
         raise DataError("annotation not found", where=path, hint="check the folder") from error
     except msgspec.DecodeError as error:

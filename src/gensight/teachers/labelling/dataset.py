@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from gensight.errors import DataError
+from gensight.files.shards import WORK, exclusive
 from gensight.readers.annotated.labels import Entry
 from gensight.readers.annotated.reader import AnnotatedReader, is_annotated
 from gensight.readers.annotated.writer import OWN, commit
 from gensight.teachers.base import Teacher
 from gensight.teachers.labelling.labeller import describe_teacher, inputs_hash, preceding, teacher_folder, video_inputs
-from gensight.teachers.labelling.shards import WORK, Work, exclusive
+from gensight.teachers.labelling.shards import Work
 from gensight.teachers.labelling.sources import LabellingSource, is_unchanged
 
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from gensight.errors import ConfigError, DataError
 from gensight.files.progress import ProgressLine
+from gensight.files.shards import WORK, Shard, WorkFile
 from gensight.readers.annotated.labels import Entry, key_path
 from gensight.readers.annotated.reader import is_annotated, read_description
 from gensight.teachers.base import Teacher
 from gensight.teachers.labelling.dataset import LabellingProgress, assemble
 from gensight.teachers.labelling.labeller import Labeller, teacher_folder
-from gensight.teachers.labelling.shards import WORK, Shard, WorkFile
 from gensight.teachers.labelling.sources import LabellingSource
 from gensight.teachers.names import named_apart
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gensight.errors import DataError
+from gensight.files.atomic import readable
 from gensight.files.hashing import value_hash
 from gensight.readers.annotated.labels import Entry, instance_to_json, write_labels
 from gensight.readers.annotated.reader import AnnotatedReader, is_annotated
@@ -150,6 +151,7 @@ class Labeller:
         else:
             assert self.source.root is not None
             name = place.path.relative_to(self.source.root).as_posix()
+            name = readable(name)
             where = {"file": name} if place.frame is None else {"video": name, "frame": place.frame}
             row["image"] = where | row["image"]
         row |= {"size": list(sample.size), "group": sample.group}

@@ -5,20 +5,21 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
 from gensight.errors import DataError
+from gensight.files.atomic import named_path, readable
 from gensight.files.hashing import file_hash, value_hash
-from gensight.files.images import image_size, read_image
 from gensight.prediction.sources import open_source as open_single
 from gensight.readers.annotated.reader import AnnotatedReader, is_annotated, read_description
 from gensight.readers.base import Reader
 from gensight.readers.footage.recordings import video_files
 from gensight.readers.footage.video import VideoReader
 from gensight.readers.images.folder import FolderReader
+from gensight.readers.shared.listings import image_sample
 from gensight.samples import Sample
 
 Kind = Literal["images", "frames", "video", "videos", "data", "copies"]
@@ -69,21 +70,23 @@ class LabellingSource(ABC):
 
 
 class ImageFiles(LabellingSource):
-    """Image files below a folder; with `frames` each folder of them is a video."""
+    """Image files below a folder, or one of them; with `frames` each folder of them is a video."""
 
-    def __init__(self, root: Path, keys: Sequence[str], frames: bool = False, single: bool = False) -> None:
-        self.kind, self.folder = "frames" if frames else "images", root
-        self.root, self.keys = root, list(keys)
-        self.groups = [Path(key).parent.as_posix() for key in keys] if frames else self.keys
-        self.settings = {"file": self.keys[0]} if single else {}
+    def __init__(self, root: Path, reader: FolderReader | str, frames: bool = False) -> None:
+        self.kind, self.folder, self.root = "frames" if frames else "images", root, root
+        self.reader = None if isinstance(reader, str) else reader
+        self.keys = [readable(reader)] if isinstance(reader, str) else reader.groups
+        self.groups = [Path(key).parent.as_posix() for key in self.keys] if frames else self.keys
+        self.settings = {"file": readable(reader)} if isinstance(reader, str) else {}
 
     def sample(self, index: int) -> Sample:
-        path = self.folder / self.keys[index]
-        read = partial(read_image, path)
-        return Sample(self.keys[index], image_size(path), read, group=self.groups[index], path=str(path))
+        own = named_path(self.folder, self.keys[0])
+        sample = image_sample(self.keys[0], own) if self.reader is None else self.reader.sample(index)
+        return replace(sample, group=self.groups[index])
 
     def place(self, index: int) -> ImageLocation:
-        return ImageLocation(self.folder / self.keys[index])
+        own = named_path(self.folder, self.keys[0]), None
+        return ImageLocation(*(own if self.reader is None else self.reader.location(index)))
 
 
 class _Joined(LabellingSource):
@@ -109,7 +112,7 @@ class VideoFiles(_Joined):
     def __init__(self, root: Path, videos: Sequence[VideoReader], step: int, single: bool) -> None:
         super().__init__(videos)
         self.kind, self.root = "video" if single else "videos", root
-        self.settings = ({"file": videos[0].path.name} if single else {}) | {"step": step}
+        self.settings = ({"file": readable(videos[0].path.name)} if single else {}) | {"step": step}
         folders = [video.path.relative_to(root).parent for video in videos for _ in video.groups]
         names = [video._key(number * step) for video in videos for number in range(len(video))]
         self.keys = [(folder / name).as_posix() for folder, name in zip(folders, names, strict=True)]
@@ -168,7 +171,11 @@ class AnnotatedSource(DataSource):
 
     def place(self, index: int) -> ImageLocation:
         image = self.reader.row(index)["image"]
-        return ImageLocation() if "copy" in image else ImageLocation(_absolute(self.reader.images / image["file"]))
+        return (
+            ImageLocation()
+            if "copy" in image
+            else ImageLocation(_absolute(named_path(self.reader.images, image["file"])))
+        )
 
 
 def open_source(path: Path, frames: bool = False, step: int = 1) -> LabellingSource:
@@ -186,14 +193,14 @@ def open_source(path: Path, frames: bool = False, step: int = 1) -> LabellingSou
         return _reopened(path)
     if path.is_dir():
         try:
-            return ImageFiles(path, FolderReader(path).groups, frames)
+            return ImageFiles(path, FolderReader(path), frames)
         except DataError:
             if not (videos := video_files(path)):
                 raise
         return VideoFiles(path, [VideoReader(video, step) for video in videos], step, single=False)
     if open_single(path).frame_rate is not None:
         return VideoFiles(path.parent, [VideoReader(path, step)], step, single=True)
-    return ImageFiles(path.parent, [path.name], single=True)
+    return ImageFiles(path.parent, path.name)
 
 
 def _reopened(folder: Path) -> LabellingSource:
@@ -202,7 +209,7 @@ def _reopened(folder: Path) -> LabellingSource:
     root = folder / source["root"]
     match source["kind"]:
         case "images" | "frames" | "video" | "videos":
-            path = root / source["file"] if "file" in source else root
+            path = named_path(root, source["file"]) if "file" in source else root
             return open_source(path, source["kind"] == "frames", source.get("step", 1))
         case _:
             return AnnotatedSource(AnnotatedReader(folder), source)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from gensight.assembly.training_settings import choose_device
+from gensight.assembly.devices import choose_device
 from gensight.backbones.transformers_models import (
     FILES,
     IMAGENET_MEAN,

@@ -11,7 +11,7 @@ from diffusers import DDIMScheduler
 from pydantic import Field
 from torch import Tensor
 
-from gensight.assembly.training_settings import choose_device
+from gensight.assembly.devices import choose_device
 from gensight.backbones.diffusion import DiffusionBackbone, load_diffusion, load_tiny
 from gensight.backbones.presets import tiny_folder
 from gensight.backbones.pretrained import pipeline_folder

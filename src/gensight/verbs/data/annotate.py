@@ -8,6 +8,7 @@ from typing import Any
 from gensight.assembly.readers import build_readers
 from gensight.config.loading.loader import load_data
 from gensight.errors import ConfigError, DataError, check_choice, nearest
+from gensight.files.shards import Shard
 from gensight.readers.annotated.reader import is_annotated
 from gensight.readers.base import Reader
 from gensight.readers.splits import Subset
@@ -15,7 +16,6 @@ from gensight.teachers.base import Teacher
 from gensight.teachers.choose import choose_teacher
 from gensight.teachers.labelling.contact_sheet import ORDERS, write_contact_sheet
 from gensight.teachers.labelling.job import Engine, Outcome, label_here, run_job
-from gensight.teachers.labelling.shards import Shard
 from gensight.teachers.labelling.sources import DataSource, LabellingSource, open_source
 from gensight.verbs.data.datasets import KINDS
 

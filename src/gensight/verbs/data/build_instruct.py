@@ -112,10 +112,13 @@ def _described(settings: Settings) -> dict[str, Any]:
 
 
 def _hash(settings: Settings) -> str:
-    """Hash of the settings that decide the content, without `box_region=box`: older data sets keep theirs."""
-    values = asdict(settings)
-    if settings.box_region == "box":
-        del values["box_region"]
+    """Hash of the settings that decide the content, without defaults of later ones: older data sets keep theirs."""
+    usual = Settings(settings.sources)
+    values = {
+        name: value
+        for name, value in asdict(settings).items()
+        if name not in ("box_region", "outline") or value != getattr(usual, name)
+    }
     return value_hash(values)
 
 

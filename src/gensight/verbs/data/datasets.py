@@ -25,7 +25,7 @@ from gensight.readers.rgbd.writer import write_rgbd
 from gensight.readers.shared.checking import Finding
 from gensight.readers.shared.label_counts import LabelCounts
 from gensight.readers.spair.writer import write_spair
-from gensight.readers.splits import EmptySplitError, Subset
+from gensight.readers.splits import EmptySplitError, Subset, shared_images
 from gensight.readers.video_attention_target import write_video_attention_target
 from gensight.readers.voc import to_coco as voc_to_coco_files
 from gensight.readers.voc.writer import write_voc
@@ -115,6 +115,9 @@ def check(target: str, overrides: list[str]) -> dict[str, Summary]:
     else:
         parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
         found = {name: reader.check() for name, reader in parts.items() if reader is not None}
+        if twice := shared_images(splits.parts):
+            finding = Finding.at("warning", "image that stands in more than one part", twice)
+            found["train"] = _with_findings(found["train"], [finding])
     labels = sum((summary.labels for summary in found.values()), LabelCounts())
     if findings := [Finding("warning", *warning) for warning in labels.warnings()]:
         numbers = (sum(getattr(one, key) for one in found.values()) for key in ("num_samples", "num_instances"))

@@ -6,19 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from gensight.config.data import Data, LabelFilesData
 from gensight.config.fields import Section
 from gensight.config.loading.commented import commented_yaml
+from gensight.config.loading.loader import load_recipe
+from gensight.config.loading.overrides import text_override
 from gensight.config.pretrain import PretrainConfig
 from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError
 from gensight.files.atomic import write_text
 from gensight.samples import Size
-from gensight.skeletons import COCO_17
+from gensight.skeletons import COCO_17, Skeleton, lone_sides, mirror_by_name, pairs_text, sides_note
+from gensight.verbs.data.fitting import design, fit_to_machine, look_at_layout, view_size
 from gensight.verbs.data.layouts import Recognised, recipe_for, recognise
 from gensight.verbs.data.survey import Survey, survey
 
-SUBJECT_SIDE = 64  # model pixels along a subject's longer side: enough to separate its keypoints
-LONGEST_SIDE = 640
 SHORTEST_SIDE = 128
 UNIT = 32  # sides are multiples of it, so that every backbone takes them
 MANY_IMAGES = 2000
@@ -33,13 +37,15 @@ class Initialised:
     next_command: str
 
 
-def init(place: Path, out: Path | None = None) -> Initialised:
+def init(place: Path, out: Path | None = None, minutes: float | None = None, device: str = "auto") -> Initialised:
     """Looks at a folder (or a video) and writes a recipe for it.
 
     Args:
-        place: A DeepLabCut project, a folder with COCO keypoint json, images or videos, one video, or a data set of a
-            known layout (see `layout` of the sections in `config/data/`).
+        place: A folder with labels of any format that is read (docs/own-data.md), images or videos; one label file or
+            video; or a data set of a known layout (see `layout` of the sections in `config/data/`).
         out: The recipe; `./NAME.yaml` if None, after the folder.
+        minutes: That training may take here; 10 on a CPU and 30 on a GPU if None.
+        device: Where a few steps are measured.
 
     Raises:
         ConfigError: If nothing there can be read, or the recipe exists already.
@@ -54,14 +60,21 @@ def init(place: Path, out: Path | None = None) -> Initialised:
     if known is not None:
         return _as_known(known, place, name, recipe)
     found = survey(place)
-    config, notes = _training(found, name) if found.labelled else _pretraining(found, name)
+    if found.truths and not found.labelled:
+        return _regions(found, name, recipe)
+    seen = _seen(found)
+    if found.labelled:
+        config, notes, measured = _training(found, name, minutes, device)
+        seen = (*seen, *measured)
+    else:
+        config, notes = _pretraining(found, name)
     verb = "train" if found.labelled else "pretrain"
     command = f"gensight {verb} {shlex.quote(str(recipe))}"
-    seen = _seen(found)
     write_text(recipe, _header(command, seen) + commented_yaml(config, notes))
     if found.labelled:
         return Initialised(seen, recipe, f"{command} --dry-run, then {command}")
-    hint = "no keypoint labels here: this recipe makes a backbone from the pixels; label some frames to train on it"
+    what = "its labels can't be read (see above)" if found.unread else "no keypoint labels here"
+    hint = f"{what}: this recipe makes a backbone from the pixels; label some frames to train on it"
     return Initialised((*seen, hint), recipe, command)
 
 
@@ -76,20 +89,51 @@ def _as_known(found: Recognised, folder: Path, name: str, recipe: Path) -> Initi
     return Initialised(seen, recipe, f"{command} --dry-run, then {command}")
 
 
+def _regions(found: Survey, name: str, recipe: Path) -> Initialised:
+    """Masks and boxes without keypoints are learned by instructions, from a pool of pictures that is built first."""
+    seen, tasks = _seen(found), ["segment"] * ("masks" in found.truths) + ["detect"] * ("boxes" in found.truths)
+    pool = Path("runs") / f"{name}-pool"
+    share = _validation_share(found.num_images)
+    overrides = [*map(_unquoted, found.overrides)]
+    if found.data.kind == "coco":
+        overrides.append(f"validation_share={share}")
+    elif not any(text.startswith("split.") for text in overrides):
+        overrides += [f"split.train={0.8 - share:.2f}", f"split.validation={share}"]
+    source = shlex.join([found.data.kind, *overrides])
+    quoted = f'"{source}"' if not set(source) & set('"$`\\!') else shlex.quote(source)
+    build = f"gensight datasets build-instruct --from {quoted} --tasks {','.join(tasks)} --size 128"
+    command = f"{build} --out {pool}, then gensight train {shlex.quote(str(recipe))}"
+    config = load_recipe("instruct-puppets-one-step", [text_override("data.root", pool)])
+    described = f"{' and '.join(found.truths)} of {name}, by instructions"
+    config = config.model_copy(update={"name": name, "description": described})
+    write_text(recipe, _header(command, seen) + commented_yaml(config, {}))
+    return Initialised(seen, recipe, command)
+
+
+def _unquoted(override: str) -> str:
+    """`KEY=VALUE` without the quotes that a plain word doesn't need."""
+    word = re.sub(r"""(["'])(/?[A-Za-z][\w./-]*)\1""", r"\2", override)
+    return override if re.search(r"[=\[, ](true|false|null|yes|no|on|off|y|n)\b", word, re.IGNORECASE) else word
+
+
 def _seen(found: Survey) -> tuple[str, ...]:
     unit = {"videos": "videos", "video": "video"}.get(found.data.kind, "images")
     size = f" of {found.image_size[0]} x {found.image_size[1]} px (height x width, median)" if found.image_size else ""
-    lines = [f"found {found.data.kind}: {found.num_images} {'labelled ' if found.labelled else ''}{unit}{size}"]
+    labelled = "labelled " if found.labelled or found.truths else ""
+    lines = [f"found {found.title or found.data.kind}: {found.num_images} {labelled}{unit}{size}"]
     if found.groups:
         lines.append(f"from {len(found.groups)} {'video' if len(found.groups) == 1 else 'videos'}")
-    if found.subject_size:
+    if found.subject_size and not found.labelled:
+        height, width = found.subject_size
+        lines.append(f"{' and '.join(found.truths)} without keypoints, about {height:.0f} x {width:.0f} px each")
+    elif found.subject_size:
         height, width = found.subject_size
         subjects = "one subject" if found.num_subjects == 1 else f"up to {found.num_subjects} subjects"
         lines.append(
             f"{len(found.keypoints)} keypoints ({_some(found.keypoints)}) of {subjects} per image, "
             f"about {height:.0f} x {width:.0f} px each"
         )
-    return (*lines, *found.notes)
+    return (*lines, *found.notes, *found.unread)
 
 
 def _some(names: tuple[str, ...]) -> str:
@@ -105,7 +149,10 @@ def _header(command: str, seen: tuple[str, ...]) -> str:
 # --- labelled data: a recipe to train
 
 
-def _training(found: Survey, name: str) -> tuple[Section, dict[str, str]]:
+def _training(
+    found: Survey, name: str, minutes: float | None, device: str
+) -> tuple[Section, dict[str, str], list[str]]:
+    """The recipe, notes on its keys, and lines about pairs and times."""
     data = found.data.model_dump(mode="json")
     notes = {
         "training.steps": "",
@@ -114,48 +161,86 @@ def _training(found: Survey, name: str) -> tuple[Section, dict[str, str]]:
         "method.loss": "",
         "training.max_minutes": "The best checkpoint so far is kept.",
     }
-    if found.data.kind == "deeplabcut":
+    if found.data.kind == "deeplabcut" or (found.groups and data.get("split", {}).get("kind") == "seed"):
         data["split"], notes["data.split.kind"] = _split(found)
         if data["split"]["kind"] == "blocks":
             notes |= {"data.split.num_blocks": "", "data.split.test_block": "", "data.split.validation": ""}
-        notes["data.num_labels"] = "Set it to learn how few labels would do."
-    elif found.data.kind != "annotated":
+        if found.data.kind == "deeplabcut":
+            notes["data.num_labels"] = "Set it to learn how few labels would do."
+    elif isinstance(found.data, LabelFilesData) and data["split"]["kind"] == "seed":
+        share = _validation_share(found.num_images)
+        data["split"] |= {"train": round(0.8 - share, 2), "validation": share}
+    elif found.data.kind == "coco":
         data["validation_share"] = _validation_share(found.num_images)
-    view, view_notes = _view(found)
     named = found.keypoints == COCO_17.keypoints
-    views = max(1, min(12, MANY_IMAGES // found.num_images))
-    config = RunConfig.model_validate(
-        {
-            "name": name,
-            "description": f"{len(found.keypoints)} keypoints of {name}",
-            "data": data,
-            "view": view,
-            "encoding": {"kind": "heatmap", "skeleton": COCO_17.name if named else "data", "stride": 4},
-            "backbone": {"kind": "tiny"},
-            "method": {"kind": "readout", "projection": 64, "bottleneck": 32, "widths": [64, 32], "loss": "softmax"},
-            "training": {
-                "steps": 2000,
-                "max_minutes": 30,
-                "batch_size": 8,
-                "schedule": "cosine",
-                "ema": 0.998,
-                "clip": 1.0,
-            },
-            "cache": {"views": views},
-            "evaluation": {
-                "protocols": ["coco-oks", "pck-box"] if named else ["mean-px", "median-px", "rmse-px"],
-                "baselines": ["mean-position", "random-weights", "scratch"],
-            },
-        }
-    )
-    notes |= view_notes | {
-        "encoding.skeleton": "",
+    mirror = mirror_by_name(found.keypoints)
+    lone = lone_sides(found.keypoints, mirror)
+    seen = [f"left-right pairs: {pairs_text(found.keypoints, mirror)}"] if found.mirrored or lone else []
+    if lone:
+        seen.append(sides_note(Skeleton(name, found.keypoints, mirror=mirror)))
+    flips = found.mirrored and not lone
+    shared = {"name": name, "description": f"{len(found.keypoints)} keypoints of {name}", "data": data}
+    if found.num_subjects > 1:
+        made, made_notes = _cropped(found, flips, minutes)
+    else:
+        layout = look_at_layout(TypeAdapter[Data](Data).validate_python(data))
+        assert found.subject_size is not None and found.image_size is not None
+        size = view_size(found.image_size, max(found.subject_size), layout.nearest)
+        made, made_notes = design(size, layout, flips), _whole_frame_notes(found)
+    made["encoding"]["skeleton"] = COCO_17.name if named else "data"
+    made["evaluation"]["protocols"] = ["coco-oks", "pck-box"] if named else ["mean-px", "median-px", "rmse-px"]
+    config = RunConfig.model_validate(shared | made)
+    if found.num_subjects <= 1:
+        scale = min(size[0] / found.image_size[0], size[1] / found.image_size[1])
+        config, measured = fit_to_machine(config, scale * layout.nearest, minutes, device)
+        side = config.view.size[0] / found.image_size[0] * max(found.subject_size)
+        made_notes["view.size"] = (
+            f"Here a subject of {max(found.subject_size):.0f} px becomes {side:.0f} px long; larger is slower and "
+            "finer."
+        )
+        seen.append(f"measured: {measured}")
+    if flips:
+        notes["view.augment.flip"] = "Some keypoints are left-right pairs."
+    notes |= made_notes | {"encoding.skeleton": "", "evaluation.protocols": "", "evaluation.baselines": ""}
+    return config, notes, seen
+
+
+def _whole_frame_notes(found: Survey) -> dict[str, str]:
+    return {
+        "view.augment.rotation": "180 suits subjects seen from above.",
+        "view.crop": "",
+        "view.size": "",
+        "backbone.kind": "Others: tiny (packaged), diffusers (Stable Diffusion, needs a GPU).",
+        "backbone.widths": "",
+    }
+
+
+def _cropped(found: Survey, flips: bool, minutes: float | None) -> tuple[dict[str, Any], dict[str, str]]:
+    """Sections for several subjects in an image, each seen in its box, and notes on them."""
+    assert found.subject_size is not None
+    augment: dict[str, Any] = {"rotation": 30, "scale": [0.8, 1.25], "translation": 0.05, "brightness": 0.2,
+                               "contrast": 0.2, "flip": 0.5 if flips else 0.0}  # fmt: skip
+    made = {
+        "view": {"size": crop_size(*found.subject_size), "crop": "box", "augment": augment},
+        "encoding": {"kind": "heatmap", "stride": 4},
+        "backbone": {"kind": "tiny"},
+        "method": {"kind": "readout", "projection": 64, "bottleneck": 32, "widths": [64, 32], "loss": "softmax"},
+        "training": {
+            "steps": 2000, "max_minutes": minutes or 10, "batch_size": 8, "schedule": "cosine", "ema": 0.998,
+            "clip": 1.0,
+        },
+        "cache": {"views": max(1, min(12, MANY_IMAGES // found.num_images))},
+        "evaluation": {"baselines": ["mean-position", "random-weights", "scratch"]},
+    }  # fmt: skip
+    notes = {
+        "view.augment.rotation": "180 suits subjects seen from above.",
+        "view.crop": f"Here up to {found.num_subjects} subjects share an image, so `predict` needs their boxes "
+        "(--boxes).",
+        "view.size": "",
         "backbone.kind": "Others: diffusers (Stable Diffusion, needs a GPU), scratch.",
         "cache.views": "",
-        "evaluation.protocols": "",
-        "evaluation.baselines": "",
     }
-    return config, notes
+    return made, notes
 
 
 def _split(found: Survey) -> tuple[dict[str, Any], str]:
@@ -171,42 +256,6 @@ def _split(found: Survey) -> tuple[dict[str, Any], str]:
 def _validation_share(num_images: int) -> float:
     """A tenth of the training part, or what makes it two images."""
     return max(0.1, round(2 / (0.7 * num_images), 2))
-
-
-def _view(found: Survey) -> tuple[dict[str, Any], dict[str, str]]:
-    """The `view` section, and why it is so."""
-    assert found.subject_size is not None
-    assert found.image_size is not None
-    augment: dict[str, Any] = {"rotation": 30, "scale": [0.8, 1.25], "translation": 0.05, "brightness": 0.2,
-                               "contrast": 0.2}  # fmt: skip
-    notes = {
-        "view.augment.rotation": "180 suits subjects seen from above.",
-        "view.crop": "",
-        "view.size": "",
-    }
-    if found.mirrored:
-        augment["flip"] = 0.5
-        notes["view.augment.flip"] = "Some keypoints are left-right pairs."
-    if found.num_subjects > 1:
-        size = crop_size(*found.subject_size)
-        many = f"Here up to {found.num_subjects} subjects share an image"
-        notes["view.crop"] = f"{many}, so `predict` needs their boxes (--boxes)."
-        return {"size": size, "crop": "box", "augment": augment}, notes
-    size = frame_size(found.image_size, max(found.subject_size))
-    scale = min(size[0] / found.image_size[0], size[1] / found.image_size[1])
-    notes["view.size"] = (
-        f"Here a subject of {max(found.subject_size):.0f} px becomes {scale * max(found.subject_size):.0f} px long; "
-        "larger is slower and finer."
-    )
-    return {"size": size, "crop": "frame", "augment": augment}, notes
-
-
-def frame_size(image_size: Size, subject_side: float) -> Size:
-    """A model size with the images' aspect in which the subject is about SUBJECT_SIDE pixels long."""
-    longest = max(image_size)
-    side = min(longest * SUBJECT_SIDE / max(subject_side, 1.0), LONGEST_SIDE, max(longest, SHORTEST_SIDE))
-    scale = max(side, SHORTEST_SIDE) / longest
-    return _rounded(scale * image_size[0]), _rounded(scale * image_size[1])
 
 
 def crop_size(height: float, width: float) -> Size:

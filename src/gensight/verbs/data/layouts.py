@@ -31,7 +31,9 @@ def recognise(folder: Path) -> Recognised | None:
         return _annotated(read_description(folder))
     for section in members(Data):
         layout = section.layout
-        if layout is not None and all(_matches(folder, mark) for mark in layout.marks):
+        if layout is not None and all(
+            any(_matches(folder, pattern) for pattern in mark.split("|")) for mark in layout.marks
+        ):
             return Recognised(kind_of(section), layout)
     return None
 

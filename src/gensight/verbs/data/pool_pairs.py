@@ -10,13 +10,14 @@ import numpy as np
 from PIL import Image
 
 from gensight.encodings.painted.base import Painted, query_classes
-from gensight.encodings.painted.boxes import PaintedBoxes
-from gensight.encodings.painted.classes import PaintedClass
+from gensight.encodings.painted.boxes import OUTLINE, PaintedBoxes
+from gensight.encodings.painted.classes import PaintedClass, PaintedColour
 from gensight.encodings.painted.depth import PaintedDepth
 from gensight.encodings.painted.instructed import Instructed
 from gensight.encodings.painted.masks import PaintedMask
+from gensight.encodings.painted.restored import PaintedRestoration
 from gensight.errors import ConfigError, DataError
-from gensight.instructions.grammar import Task, as_task, fixed, rephrased
+from gensight.instructions.grammar import IMAGE_TASKS, RESTORATIONS, Task, as_task, fixed, rephrased
 from gensight.readers.instruct_pool.reader import LEVELS, NEAR
 from gensight.readers.shared.class_maps import BACKGROUND
 from gensight.readers.shared.listings import plain_name
@@ -24,7 +25,8 @@ from gensight.samples import Array, Item, Sample, View
 from gensight.transforms import whole_frame
 
 MULTIPLE = 8  # sides are multiples of it, as latent models need
-TASKS: tuple[Task, ...] = ("segment", "detect", "depth", "classify")  # that a pool holds
+USUAL: tuple[Task, ...] = ("segment", "detect", "depth", "classify")
+TASKS: tuple[Task, ...] = (*USUAL, "colour", *RESTORATIONS)  # that a pool holds
 Region = Literal["box", "head"]
 _CHOICES = {
     "phrasing": ("fixed", "rephrased"),
@@ -47,6 +49,7 @@ class Settings:
         depth_scale: `log` or `linear`.
         far: Farthest depth, in metres.
         box_style: `filled` or `outlines`.
+        outline: Colour of outlines, and their width in pixels of the image.
         limit: Images taken of each part of each source, evenly spaced; None: all.
         images_per_shard: 0 writes plain folders.
         seed: Of phrases and negatives.
@@ -56,7 +59,7 @@ class Settings:
     """
 
     sources: tuple[str, ...]
-    tasks: tuple[Task, ...] = TASKS
+    tasks: tuple[Task, ...] = USUAL
     size: int = 256
     phrasing: Literal["fixed", "rephrased"] = "rephrased"
     negatives: int = 1
@@ -68,6 +71,7 @@ class Settings:
     seed: int = 0
     several: float = 0.2
     box_region: Literal["box", "head", "auto"] = "box"
+    outline: tuple[str, int] = OUTLINE
 
     @classmethod
     def checked(cls, **values: Any) -> "Settings":
@@ -75,6 +79,11 @@ class Settings:
         for key, choices in _CHOICES.items():
             if key in values and values[key] not in choices:
                 raise ConfigError(f"unknown value '{values[key]}'", where=key, choices=choices)
+        if isinstance(values.get("outline"), str):
+            colour, _, width = values["outline"].partition(",")
+            if not width.strip().isdecimal():
+                raise ConfigError(f"no outline: '{values['outline']}'", where="--outline", hint="such as blue,4")
+            values["outline"] = colour.strip(), int(width)
         if "tasks" in values:
             values["tasks"] = tuple(dict.fromkeys(values["tasks"]))
         for task in values.get("tasks", ()):
@@ -119,11 +128,12 @@ class PooledSource:
 def encodings_of(settings: Settings, labels: Sequence[str]) -> dict[Task, Painted]:
     """Encodings of the chosen tasks; `labels`: of all sources, in the order of their colours."""
     known: dict[Task, Painted] = {
-        "segment": PaintedMask(), "detect": PaintedBoxes(style=settings.box_style),
+        "segment": PaintedMask(), "detect": PaintedBoxes(settings.box_style, outline=settings.outline),
         "depth": PaintedDepth(scale=settings.depth_scale, near=NEAR, far=settings.far),
     }  # fmt: skip
-    if labels and "classify" in settings.tasks:
-        known["classify"] = PaintedClass(labels)
+    known |= {task: PaintedRestoration(task) for task in RESTORATIONS}
+    if labels:
+        known |= {"classify": PaintedClass(labels), "colour": PaintedColour(labels)}
     return {task: known[task] for task in settings.tasks if task in known}
 
 
@@ -139,8 +149,8 @@ def queries_of(
 ) -> list[Item]:
     """The queries of a sample, one item each, as training samples them."""
     categories = tuple(name for name in source.categories if name != BACKGROUND)
-    names = {"segment": categories, "detect": categories, "classify": source.labels}
-    tasks: dict[str, Painted] = {task: one for task, one in encodings.items() if task == "depth" or names[task]}
+    names = {"segment": categories, "detect": categories, "classify": source.labels, "colour": source.labels}
+    tasks: dict[str, Painted] = {task: one for task, one in encodings.items() if task in IMAGE_TASKS or names[task]}
     if not tasks:
         return []
     return Instructed(
@@ -156,7 +166,9 @@ def pairs(
     sample = with_region(sample, source.region)
     items = queries_of(sample, source, settings, encodings)
     shown: dict[Task, set[str | None]] = {
-        task: {sample.label} if task == "classify" else {n for item in one.items(sample) for n in query_classes(item)}
+        task: {sample.label}
+        if task in ("classify", "colour")
+        else {n for item in one.items(sample) for n in query_classes(item)}
         for task, one in encodings.items()
     }
     return view, [_pair(number, item, shown, source, encodings, view, settings) for number, item in enumerate(items)]
@@ -183,17 +195,20 @@ def _pair(
     assert query is not None and task is not None  # of `queries_of`
     classes = query.options
     seed = Random(f"{settings.seed} {sample.key} {task} {classes}").getrandbits(32)
-    phrase = fixed(task, classes) if settings.phrasing == "fixed" else rephrased(task, classes, seed)
-    other = rephrased(task, classes, seed, source.synonyms, part="held-out")
+    colours = query.colours
+    usual = settings.phrasing == "fixed"
+    phrase = fixed(task, classes, colours) if usual else rephrased(task, classes, seed, colours=colours)
+    other = rephrased(task, classes, seed, source.synonyms, "held-out", colours=colours)
     painted = encodings[task].paint(item, view)
     if painted is None:
         raise DataError(f"this sample cannot answer `{phrase.text}`", where=sample.key)
     what = "all" if task == "classify" and len(classes) > 1 else "-".join(map(plain_name, classes)) or "image"
     record = {
         "instruction": phrase.text, "held_out_instruction": other.text, "task": task, "classes": classes,
+        **({"colours": colours} if colours else {}),
         "present": not classes or not shown[task].isdisjoint(classes),
         "sample": sample.key, "group": sample.group, "image_size": sample.size,
-        "size": view.model_size, "label": sample.label if task == "classify" else None,
+        "size": view.model_size, "label": sample.label if task in ("classify", "colour") else None,
         **(_boxes(sample, classes) if task == "detect" else {"boxes": None}),
     }  # fmt: skip
     return PooledPair(f"{number:02d}-{task}-{what}", _png(task, *painted), record)

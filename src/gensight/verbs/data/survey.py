@@ -1,15 +1,14 @@
 """A look at the user's folder: what kind of data set it is, how large its images and subjects are."""
 
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
-from gensight.assembly.readers import build_readers
-from gensight.config.data import AnnotatedData, CocoData, Data, DeepLabCutData, OrderSplit
+from gensight.assembly.readers import Splits, build_readers
+from gensight.config.data import AnnotatedData, CocoData, Data, DeepLabCutData, LabelFilesData, OrderSplit
 from gensight.config.loading.loader import load_data
 from gensight.config.loading.overrides import text_override
 from gensight.errors import ConfigError, DataError
@@ -18,12 +17,18 @@ from gensight.files.videos import VIDEO_SUFFIXES
 from gensight.geometry import points_box
 from gensight.readers.annotated.reader import is_described
 from gensight.readers.base import Reader
+from gensight.readers.deeplabcut.reader import is_project
+from gensight.readers.label_files.formats import FORMATS, find_label_files, format_of
 from gensight.readers.shared.label_counts import LabelCounts
+from gensight.readers.shared.listings import MISSING_HINT, below
+from gensight.readers.splits import Subset, shared_images
 from gensight.samples import Instance, Size
+from gensight.verbs.data.coco_files import CocoFile, find_coco_files
+from gensight.verbs.data.unread import unread_files
 
 NUM_LOOKED_AT = 200
-MOST_FOLDERS = 2000
 FEWEST_IMAGES = 8
+STRIP = 6  # times as long as wide: several frames side by side, most often
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,11 @@ class Survey:
         keypoints: Names of the keypoints; empty without labels.
         mirrored: Whether some keypoints are left-right pairs.
         groups: Videos or other groups that the images belong to, where they are fewer than the images.
-        notes: What is odd about the labels, one line each.
+        title: What the labels are called, where it isn't the kind of data set.
+        notes: What else is worth knowing, one line each: labels that are missing, images in both parts, strips.
+        unread: What may be labels and can't be read, and the way out, one line each.
+        truths: What the labels hold besides keypoints: `boxes`, `masks`.
+        overrides: `data` as `KEY=VALUE` texts, after its kind.
     """
 
     data: Data
@@ -50,7 +59,11 @@ class Survey:
     keypoints: tuple[str, ...] = ()
     mirrored: bool = False
     groups: tuple[str, ...] = ()
+    title: str = ""
     notes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    truths: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
 
     @property
     def labelled(self) -> bool:
@@ -58,7 +71,7 @@ class Survey:
 
 
 def survey(place: Path) -> Survey:
-    """Looks at a folder or a video file.
+    """Looks at a folder, a video file or a label file.
 
     Raises:
         ConfigError: If nothing there can be read.
@@ -67,83 +80,64 @@ def survey(place: Path) -> Survey:
     place = place.expanduser()
     if place.is_file() and place.suffix.lower() in VIDEO_SUFFIXES:
         return Survey(load_data("video", [text_override("path", place), "step=5"]), 1)
+    if place.is_file() and (name := format_of(place)) is not None:
+        return _tool(place, name)
     if not place.is_dir():
-        what = "is neither a folder nor a video" if place.exists() else "there is no such folder"
+        what = "is neither a folder, a video nor a label file" if place.exists() else "there is no such folder"
         raise ConfigError(what, where=place, hint="name the folder that holds your images or labels")
-    if (place / "config.yaml").is_file() and (place / "labeled-data").is_dir():
-        return _labelled(load_data("deeplabcut", [text_override("root", place)]))
+    if is_project(place):
+        return _labelled("deeplabcut", [text_override("root", place)], notes=_others(find_label_files(place)))
     if is_described(place):
-        return _labelled(load_data("annotated", [text_override("root", place)]))
-    files = find_coco_files(place)
-    if files:
-        return _labelled(_coco(place, files))
-    return _unlabelled(place)
+        return _labelled("annotated", [text_override("root", place)])
+    files, lost = find_coco_files(place)
+    known = {file.annotations for file in files}
+    if any(file.has_keypoints for file in files):
+        chosen = [file for file in files if file.has_keypoints]
+        return _labelled("coco", _coco(place, chosen), notes=(*lost, *_others(find_label_files(place))))
+    found = _best(place)
+    if files and not (found and found.labelled):
+        found = _labelled("coco", _coco(place, files))
+    found = found or _unlabelled(place)
+    return replace(found, unread=(*lost, *([] if found.labelled else unread_files(place, known))))
+
+
+def _best(root: Path) -> Survey | None:
+    """Of the formats of tools the one with keypoints, and then with the most images; the others are named."""
+    files = find_label_files(root)
+    surveys: dict[str, Survey] = {}
+    wrong: list[DataError] = []
+    for name in files:
+        try:
+            surveys[name] = _tool(root, name)
+        except DataError as error:
+            wrong.append(error)
+    if wrong and not any(one.labelled for one in surveys.values()):
+        raise wrong[0]
+    if not surveys:
+        return None
+    best = max(surveys, key=lambda name: (surveys[name].labelled, surveys[name].num_images))
+    others = _others({name: some for name, some in files.items() if name != best})
+    return replace(surveys[best], notes=(*surveys[best].notes, *others))
+
+
+def _others(files: Mapping[str, Sequence[Path]]) -> list[str]:
+    """A line for each format whose files are not read, since another one is."""
+    return [
+        f"also here, and not read: {len(paths)} files of {FORMATS[name].title}, such as {paths[0]}; to read them "
+        f"instead, name the file or its folder, or set data.kind={name}"
+        for name, paths in files.items()
+    ]
+
+
+def _tool(root: Path, name: str) -> Survey:
+    """A survey of one tool's label files."""
+    return _labelled(name, [text_override("root", root)], FORMATS[name].title)
 
 
 # --- COCO
 
 
-class _Category(msgspec.Struct):
-    name: str = ""
-    keypoints: list[str] = []
-
-
-class _Image(msgspec.Struct):
-    file_name: str
-
-
-class _Header(msgspec.Struct):
-    images: list[_Image]
-    categories: list[_Category]
-
-
-@dataclass(frozen=True)
-class CocoFile:
-    """A COCO keypoint json and the folder in which its images lie, both relative to the data set's."""
-
-    annotations: str
-    images: str
-    categories: tuple[str, ...]
-
-    @property
-    def role(self) -> str:
-        """`train`, `validation` or `test`, from its name."""
-        name = self.annotations.lower()
-        return next((role for word, role in (("train", "train"), ("val", "validation"), ("test", "test"))
-                     if word in name), "train")  # fmt: skip
-
-
-def find_coco_files(root: Path) -> list[CocoFile]:
-    """Every COCO keypoint json up to three folders deep whose images can be found."""
-    folders = [root, *islice((path for path in sorted(root.glob("**/")) if path != root and _visible(path, root)),
-                             MOST_FOLDERS)]  # fmt: skip
-    found = []
-    for path in sorted(path for depth in ("*", "*/*", "*/*/*") for path in root.glob(f"{depth}.json")):
-        header = _header(path)
-        if header is None:
-            continue
-        names = [image.file_name for image in header.images[:: max(1, len(header.images) // 5)][:5]]
-        home = next((folder for folder in folders if all((folder / name).is_file() for name in names)), None)
-        if home is not None:
-            categories = tuple(category.name for category in header.categories if category.keypoints)
-            found.append(CocoFile(path.relative_to(root).as_posix(), home.relative_to(root).as_posix(), categories))
-    return found
-
-
-def _visible(path: Path, root: Path) -> bool:
-    return not any(part.startswith(".") for part in path.relative_to(root).parts)
-
-
-def _header(path: Path) -> _Header | None:
-    """The head of a COCO keypoint json; None for any other json."""
-    try:
-        header = msgspec.json.decode(path.read_bytes(), type=_Header)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return header if header.images and any(category.keypoints for category in header.categories) else None
-
-
-def _coco(root: Path, files: list[CocoFile]) -> Data:
+def _coco(root: Path, files: list[CocoFile]) -> list[str]:
     roles: dict[str, CocoFile] = {}
     for file in files:
         roles.setdefault(file.role, file)
@@ -157,59 +151,149 @@ def _coco(root: Path, files: list[CocoFile]) -> Data:
         if part in roles:
             overrides += [text_override(f"{part}.images", roles[part].images),
                           text_override(f"{part}.annotations", roles[part].annotations)]  # fmt: skip
-        elif part == "test":
-            overrides.append("test=null")
-    return load_data("coco", overrides)
+        else:
+            overrides.append(f"{part}=null")
+    return overrides
 
 
 # --- measuring
 
 
-def _labelled(data: Data) -> Survey:
-    splits = build_readers(_undivided(data))
+def _labelled(kind: str, overrides: list[str], title: str = "", notes: Sequence[str] = ()) -> Survey:
+    data = load_data(kind, overrides)
+    try:
+        splits = build_readers(_undivided(data))
+    except DataError as error:
+        if error.hint != MISSING_HINT:
+            raise
+        overrides.append("missing=drop")  # images that are not there are left out and counted
+        data = load_data(kind, overrides)
+        try:
+            splits = build_readers(_undivided(data))
+        except DataError as nothing:
+            hint = "put the images where the labels name them, or below the folder under the same names"
+            raise DataError(nothing.what, where=nothing.where, hint=hint) from error
     reader = splits.train
-    sizes, subjects, counts = _measure(reader)
+    own = getattr(_inner(reader), "parts", {})
+    if {"train", "val"} <= set(own):
+        overrides += ["split.kind=videos", f"split.test=[{'test' if 'test' in own else 'val'}]"]
+        data = load_data(kind, overrides)
+    measures = _Measures()
+    for part in splits.parts:
+        measures.look(part)
     groups = sorted({group for part in splits.parts for group in part.groups})
     num_images = sum(len(part) for part in splits.parts)
     if num_images < FEWEST_IMAGES:
         what = f"only {num_images} labelled images: some must train, some validate, some be scored"
         raise DataError(what, where=reader.folder, hint=f"label at least {FEWEST_IMAGES}")
     skeleton = reader.skeleton
-    if skeleton is None or not subjects:
-        raise DataError("the labels hold no keypoints", where=reader.folder, hint="label some keypoints first")
-    return Survey(
+    if not measures.subjects:
+        raise DataError("the labels hold no keypoints, boxes or masks", where=reader.folder, hint="label some first")
+    found = Survey(
         data,
         num_images,
-        _median_size(sizes),
-        (float(np.median([height for height, _ in subjects])), float(np.median([width for _, width in subjects]))),
-        max(counts),
-        skeleton.keypoints,
-        any(partner != index for index, partner in enumerate(skeleton.mirror)),
-        tuple(groups) if len(groups) < num_images else (),
-        tuple(f"warning: {what} ({where})" for what, where in LabelCounts.of_samples(reader).warnings()),
-    )
+        _median_size(measures.sizes),
+        (float(np.median([height for height, _ in measures.subjects])),
+         float(np.median([width for _, width in measures.subjects]))),
+        max(measures.counts),
+        title=title,
+        notes=tuple(notes),
+        truths=tuple(measures.truths),
+        overrides=tuple(overrides),
+        groups=tuple(groups) if len(groups) < num_images else (),
+    )  # fmt: skip
+    if skeleton is not None and any(measures.labelled.values()):
+        mirrored = any(partner != index for index, partner in enumerate(skeleton.mirror))
+        found = replace(found, keypoints=skeleton.keypoints, mirrored=mirrored)
+    odd = [
+        f"warning: {what} ({where})" for what, where in LabelCounts.of_samples(reader).warnings() if "(0, 0)" in what
+    ]
+    return replace(found, notes=(*_notes(found, splits, measures), *odd, *found.notes))
+
+
+def _inner(reader: Reader) -> Reader:
+    return getattr(reader, "reader", reader)
 
 
 def _undivided(data: Data) -> Data:
     """The same data without shares taken from training, which few images could not give."""
     match data:
-        case DeepLabCutData() | AnnotatedData():
+        case DeepLabCutData() | AnnotatedData() | LabelFilesData():
             return data.model_copy(update={"split": OrderSplit(train=1, validation=0, test=0)})
         case CocoData():
             return data.model_copy(update={"validation_share": 0.0, "test_share": 0.0})
     return data
 
 
-def _measure(reader: Reader) -> tuple[list[Size], list[tuple[float, float]], list[int]]:
-    """Image sizes, subject sizes and numbers of subjects, of samples evenly spaced over a reader."""
-    sizes, subjects, counts = [], [], []
-    for index in range(0, len(reader), max(1, len(reader) // NUM_LOOKED_AT)):
-        sample = reader[index]
-        sizes.append(sample.size)
-        found = [size for one in sample.instances or () if not one.is_crowd and (size := _subject_size(one))]
-        subjects += found
-        counts.append(len(found))
-    return sizes, subjects, counts
+class _Measures:
+    """Sizes and numbers of images and subjects, of samples evenly spaced over the readers."""
+
+    def __init__(self) -> None:
+        self.sizes: list[Size] = []
+        self.subjects: list[tuple[float, float]] = []
+        self.counts: list[int] = []
+        self.labelled: dict[str, int] = {}  # keypoint -> how often it is located
+        self.truths: dict[str, None] = {}
+        self.num_subjects = self.empty = 0
+
+    def look(self, reader: Reader) -> None:
+        if reader.skeleton is not None:
+            self.labelled = {name: self.labelled.get(name, 0) for name in reader.skeleton.keypoints}
+        for index in range(0, len(reader), max(1, len(reader) // NUM_LOOKED_AT)):
+            sample = reader[index]
+            self.sizes.append(sample.size)
+            instances = [one for one in sample.instances or () if not one.is_crowd]
+            found = [size for one in instances if (size := _subject_size(one))]
+            self.subjects += found
+            self.counts.append(len(found))
+            self.num_subjects += len(instances)
+            self.empty += not instances
+            for one in instances:
+                self._instance(one)
+
+    def _instance(self, instance: Instance) -> None:
+        known = {"boxes": instance.box, "masks": instance.mask}
+        self.truths |= dict.fromkeys(name for name, value in known.items() if value is not None)
+        if instance.keypoints is not None:
+            for index in np.flatnonzero(instance.keypoints.located):
+                name = instance.keypoints.skeleton.keypoints[index]
+                self.labelled[name] = self.labelled.get(name, 0) + 1
+
+
+def _notes(found: Survey, splits: Splits, measures: _Measures) -> list[str]:
+    """What `init` prints besides what it read."""
+    looked = len(measures.sizes)
+    of = f" of the {looked} images that were looked at" if looked < found.num_images else ""
+    points = sum(measures.labelled.values())
+    lines = [f"labelled: {measures.num_subjects} subjects" + (f" with {points} points" if points else "") + of]
+    if measures.empty:
+        lines.append(f"without a label: {measures.empty} images{of}")
+    lacking = [name for name, count in measures.labelled.items() if count == 0]
+    if lacking and found.keypoints:
+        lines.append(f"nobody labelled {', '.join(lacking)}" + (f" in any{of}" if of else ""))
+    for part in splits.parts:
+        lines += [f"{count} {reason}: left out (data.missing: drop)" for reason, count in part.dropped.items()]
+        lines += [f"{one.level}: {one.what} ({one.where})" for one in _inner(part).findings()]
+    own = getattr(_inner(splits.train), "parts", {})
+    twice = shared_images([Subset(_inner(splits.train), one) for one in own.values()] or splits.parts)
+    if twice:
+        shown = ", ".join(twice[:3]) + (" ..." if len(twice) > 3 else "")
+        lines.append(f"in more than one part, so that scores would be too good: {len(twice)} images: {shown}")
+    return [*lines, *_strips(measures.sizes)]
+
+
+def _strips(sizes: Sequence[Size]) -> list[str]:
+    """A line about images that are several times as long as wide."""
+    long = [size for size in sizes if max(size) >= STRIP * min(size)]
+    if not long:
+        return []
+    height, width = long[0]
+    count = round(max(height, width) / min(height, width))
+    untile = f"{count}x1" if width > height else f"1x{count}"
+    return [
+        f"{len(long)} of {len(sizes)} images are strips, such as {height} x {width} px (height x width): if they are "
+        f"{count} frames in a row, cut them first: ffmpeg -i STRIP -vf untile={untile} frame%03d.png"
+    ]
 
 
 def _subject_size(instance: Instance) -> tuple[float, float] | None:
@@ -227,17 +311,18 @@ def _median_size(sizes: list[Size]) -> Size:
 
 
 def _unlabelled(root: Path) -> Survey:
-    files = [path for path in root.rglob("*") if path.is_file() and _visible(path, root)]
-    images = sum(path.suffix.lower() in IMAGE_SUFFIXES for path in files)
-    videos = sum(path.suffix.lower() in VIDEO_SUFFIXES for path in files)
+    images, videos = (len(below(root, suffixes)) for suffixes in (IMAGE_SUFFIXES, VIDEO_SUFFIXES))
     if images:
-        data = load_data("folder", [text_override("root", root)])
-        sizes, _, _ = _measure(build_readers(data).train)
-        return Survey(data, images, _median_size(sizes))
+        overrides = [text_override("root", root)]
+        data, measures = load_data("folder", overrides), _Measures()
+        measures.look(build_readers(data).train)
+        return Survey(data, images, _median_size(measures.sizes), notes=tuple(_strips(measures.sizes)))
     if videos:
         return Survey(load_data("videos", [text_override("root", root), "step=5"]), videos)
+    seen = unread_files(root)
     raise ConfigError(
-        "nothing here that gensight can read: no DeepLabCut project, no COCO keypoint json, no images, no videos",
+        "nothing here that gensight can read: no DeepLabCut project, no labels of the formats that it knows, no "
+        "images, no videos" + (f"; {'; '.join(seen)}" if seen else ""),
         where=root,
         hint="name the folder that holds them; `gensight datasets list` shows the formats",
     )

@@ -1,0 +1,56 @@
+"""What can be refused before anything slow is imported: paths, run folders, devices, ports."""
+
+import socket
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from gensight.errors import ConfigError, DataError, did_you_mean
+
+
+def check_inputs(*paths: Path | None) -> None:
+    """Raises DataError for a path that leads nowhere, with the nearest name beside it."""
+    for path in paths:
+        if path is None or path.exists():
+            continue
+        beside = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise DataError("there is no such image, folder or video", where=path, hint=did_you_mean(path.name, beside)
+                        or "check the path")  # fmt: skip
+
+
+def check_runs(runs: Sequence[Path]) -> None:
+    """Raises RunError for a folder that is no finished run."""
+    from gensight.engine.run_folder import RunFolder
+
+    for run in runs:
+        RunFolder(run).read_card()
+
+
+def check_device(device: str) -> None:
+    """Raises ConfigError for a name that no device has, or a GPU under a torch that can't use one; without torch."""
+    kind, colon, number = device.partition(":")
+    if kind not in ("auto", "cpu", "cuda", "mps") or (colon and not (kind == "cuda" and number.isdecimal())):
+        valid = ("auto", "cpu", "cuda", "cuda:1", "mps")
+        raise ConfigError(f"there is no device {device!r}", where="--device", choices=valid,
+                          hint=did_you_mean(device, valid) or "leave --device out to take the best one")  # fmt: skip
+    if kind == "cuda" and version("torch").endswith("+cpu"):
+        raise ConfigError(
+            f"this machine has no device {device!r}: its torch {version('torch')} is built for the CPU only",
+            where="--device",
+            choices=("auto", "cpu"),
+            hint="with an Nvidia card, install a CUDA build of torch: pytorch.org/get-started",
+        )
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises ConfigError for an address or a port that cannot be listened on."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        where, reason = ("--host", f"cannot listen on {host}") if isinstance(error, socket.gaierror) else (
+            "--port", f"cannot listen on {host}, port {port}")  # fmt: skip
+        raise ConfigError(f"{reason}: {error.strerror}", where=where,
+                          hint="choose another one; --port 0 takes any free port") from None  # fmt: skip
