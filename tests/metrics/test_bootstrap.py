@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gensight.errors import DataError
+from gensight.metrics import bootstrap
 from gensight.metrics.base import Result
 from gensight.metrics.bootstrap import (
     interval,
@@ -76,10 +77,30 @@ def test_a_single_group_falls_back_to_images_and_says_so():
 
 
 def test_units():
-    units, note = resampling_units(["b", "a", "b"])
-    assert (units.tolist(), note) == ([1, 0, 1], "2 groups of images were resampled")
-    assert resampling_units(["x"])[1] == ""
+    units, note = resampling_units(["b", "a", "b", "c", "d", "e"])
+    assert (units.tolist(), note) == ([1, 0, 1, 2, 3, 4], "5 groups of images were resampled")
     assert resampling_units([])[0].tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("groups", "note"),
+    [
+        (["a", "b", "c", "d"], "no interval: 4 images are fewer than 6"),
+        (["a", "a", "a"], "no interval: 3 images are fewer than 6"),
+        (["a", "a", "b", "b", "c", "d"], "no interval: 4 groups of images are fewer than 6"),
+    ],
+)
+def test_few_images_or_groups_give_neither_interval_nor_verdict(
+    groups: list[str], note: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "FEWEST_UNITS", 6)
+    result = result_of(range(len(groups)), groups)
+    assert np.isnan(result.interval).all()
+    assert result.notes == (note,)
+    assert "[" not in str(result)
+    difference = paired_difference(result, result_of([1] * len(groups), groups))
+    assert np.isnan([*difference.interval, difference.share_better]).all()
+    assert str(difference) == f"test {difference.value:+.2f}"
 
 
 def test_nothing_to_resample():
@@ -102,15 +123,15 @@ def test_paired_differences_are_narrower_than_unpaired_ones():
 
 
 def test_lower_is_better_turns_the_share_around():
-    a, b = result_of([1, 2, 3], higher=False), result_of([2, 3, 4], higher=False)
+    a, b = (result_of(np.arange(5) + more, higher=False) for more in (0, 1))
     difference = paired_difference(a, b)
     assert (difference.value, difference.share_better) == (-1.0, 1.0)
     assert str(difference) == "test -1.00 [-1.00, -1.00], better in 100.0 % of resamples"
 
 
 def test_images_are_matched_by_key_not_by_place():
-    a = result_of([1, 2, 3], keys=["x", "y", "z"])
-    b = result_of([3, 2, 1], keys=["z", "y", "x"])
+    a = result_of([1, 2, 3, 4, 5], keys=["v", "w", "x", "y", "z"])
+    b = result_of([5, 4, 3, 2, 1], keys=["z", "y", "x", "w", "v"])
     assert paired_difference(a, b).interval == (0.0, 0.0)
 
 

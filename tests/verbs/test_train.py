@@ -51,8 +51,8 @@ def test_scores_carry_intervals_baselines_and_differences(run: Path) -> None:
     assert protocols == ["pck-box@0.05", "pck-box@0.10", "pck-box@0.20", "mean-px", "coco-oks"]
     for score in metrics["scores"]:
         for result in score["results"]:
-            low, high = result["interval"]
-            assert low <= result["value"] <= high
+            assert result["interval"] == [None, None]  # 4 images are too few
+            assert "no interval: 4 images are fewer than 6" in result["notes"]
     assert len(metrics["differences"]) == 2 * len(protocols)
     assert metrics["cost"]["parameters_trained"] > 0
 

@@ -67,7 +67,7 @@ def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:
     if len(set(names)) > 1:
         raise ConfigError(f"the parts of the encoding name different skeletons: {', '.join(names)}", where="encoding")
     if names[0] != "data":
-        return _paired(config, named_skeleton(names[0]))
+        return _with_sigmas(_paired(config, named_skeleton(names[0])), config)
     if reader.skeleton is None:
         raise ConfigError(
             f"the data set ({config.data.kind}) has no keypoints of its own",
@@ -75,7 +75,7 @@ def build_skeleton(config: RunConfig, reader: Reader) -> Skeleton | None:
             choices=NAMED,
             hint="name a skeleton, or data that has keypoints",
         )
-    return _paired(config, reader.skeleton)
+    return _with_sigmas(_paired(config, reader.skeleton), config)
 
 
 def _paired(config: RunConfig, skeleton: Skeleton) -> Skeleton:
@@ -105,6 +105,21 @@ def without_doubtful_flips(config: RunConfig, skeleton: Skeleton | None) -> RunC
             "evaluation": evaluation.model_copy(update={"flip_test": False}),
         }
     )
+
+
+def _with_sigmas(skeleton: Skeleton, config: RunConfig) -> Skeleton:
+    """With the recipe's own fall-offs, which the run's card then keeps."""
+    given = config.evaluation.sigmas
+    if given is None:
+        return skeleton
+    sigmas = (given,) * len(skeleton) if isinstance(given, float) else given
+    if len(sigmas) != len(skeleton):
+        raise ConfigError(
+            f"{len(sigmas)} sigmas for the {len(skeleton)} keypoints of `{skeleton.name}`",
+            where="evaluation.sigmas",
+            hint=f"give one number, or one for each of {', '.join(skeleton.keypoints)}",
+        )
+    return replace(skeleton, sigmas=sigmas)
 
 
 def build_encoding(config: RunConfig, skeleton: Skeleton | None, calibration: Calibration = UNCALIBRATED) -> Encoding:

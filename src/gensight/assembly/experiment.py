@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from gensight.assembly.encodings import (
     build_encoding,
     build_skeleton,
@@ -11,19 +13,25 @@ from gensight.assembly.encodings import (
     resolve_vocabulary,
     without_doubtful_flips,
 )
+from gensight.assembly.metrics import build_metrics
 from gensight.assembly.readers import Splits, build_readers
 from gensight.assembly.views import build_augmentation, build_policy
+from gensight.config.data import VideoData
+from gensight.config.data.stored import StoredData
 from gensight.config.encodings import mirror_pairs_of, parts_of
 from gensight.config.schema import RunConfig
 from gensight.encodings.base import Encoding
 from gensight.encodings.calibration import UNCALIBRATED, Calibration
 from gensight.errors import ConfigError
+from gensight.files.hashing import value_hash
 from gensight.loading.cases import Cases, FeatureSource
 from gensight.loading.draw_order import DrawOrder
 from gensight.loading.views import ViewPolicy
 from gensight.readers.footage.tracked import TrackedReader, Tracker
 from gensight.readers.shared.single_annotation import with_labels
 from gensight.skeletons import Skeleton
+
+_COMPARED = 32  # samples of each part, by which moved data is recognised
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +67,25 @@ class Experiment:
         skeleton = build_skeleton(config, splits.train)
         config = without_doubtful_flips(config, skeleton)
         encoding = build_encoding(config, skeleton, calibration)
+        build_metrics(config, skeleton)  # what can't be scored is refused before the training
         return cls(config, splits, skeleton, encoding, build_policy(config))
+
+    def data_fingerprints(self) -> dict[str, str]:
+        """Part -> the number of its samples and a hash of their groups and of some names and sizes; {} without files.
+
+        Images keep theirs where a data set is moved.
+        """
+        if not isinstance(self.config.data, StoredData | VideoData):
+            return {}
+        parts = {"train": self.splits.train, "validation": self.splits.validation, "test": self.splits.test}
+        found = {}
+        for name, reader in parts.items():
+            if reader is not None:
+                tracked = isinstance(reader, TrackedReader)  # its samples take the whole video
+                places = () if tracked else sorted({int(place) for place in np.linspace(0, len(reader) - 1, _COMPARED)})
+                some = [(sample.key, sample.size) for sample in (reader.sample(place) for place in places)]
+                found[name] = f"{len(reader)} {value_hash([reader.groups, some])[:16]}"
+        return found
 
     def with_config(self, config: RunConfig) -> "Experiment":
         """The experiment of another recipe; of one with the same data, without opening that again."""

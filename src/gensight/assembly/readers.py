@@ -9,6 +9,7 @@ from gensight.config import data as sections
 from gensight.config.data import BlocksSplit, Data, ListsSplit, OrderSplit, SeedSplit, Split, VideosSplit
 from gensight.config.data.stored import OfficialLists
 from gensight.config.sections import kind_of
+from gensight.errors import DataError
 from gensight.files.hashing import mix
 from gensight.readers import splits
 from gensight.readers.ade20k import Ade20kReader, SceneParsingReader
@@ -42,6 +43,14 @@ from gensight.readers.splits import Subset
 from gensight.readers.video_attention_target import VideoAttentionTargetReader, show_names
 from gensight.readers.voc.reader import VocReader
 
+_UNDIVIDED = {"split": OrderSplit(train=1, validation=0, test=0), "validation_share": 0.0, "test_share": 0.0,
+              "num_labels": None, "num_test": None}  # fmt: skip
+
+
+def undivided(data: Data) -> Data:
+    """The same data without shares taken from training, which few images could not give."""
+    return data.model_copy(update={key: value for key, value in _UNDIVIDED.items() if key in type(data).model_fields})
+
 
 @dataclass(frozen=True)
 class Splits:
@@ -69,6 +78,11 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
         data: The section.
         truths: The ground truth to render for synthetic scenes; data on disk gives all that it has.
     """
+    for key in ("root", "path"):
+        place = getattr(data, key, None)
+        if place is not None and not place.exists():
+            hint = f"if the data have moved, add where they lie now: data.{key}=PATH"
+            raise DataError("the data are not there: no such file or folder", where=place, hint=hint)
     match data:
         case sections.PuppetsData():
             return _puppets(data, truths)
@@ -213,7 +227,7 @@ def _label_files(data: sections.LabelFilesData) -> Splits:
 
 
 def _davis(data: sections.DavisData) -> Splits:
-    opened = partial(DavisReader, data.root, year=data.year)
+    opened = partial(DavisReader, data.root, year=data.year, missing=data.missing)
     if not isinstance(data.split, ListsSplit):
         reader = opened()
         return _subsets(reader, *_divide(reader, data.split))

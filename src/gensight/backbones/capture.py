@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from gensight.backbones.base import Layer
@@ -46,9 +47,11 @@ def capture(unet: nn.Module, names: Sequence[str], stop: bool) -> Iterator[Captu
     Args:
         unet: A diffusers U-Net.
         names: Layers, in the network's order.
-        stop: End the pass after the last of them. What the U-Net would return is then not computed.
+        stop: End the pass after the last of them. What the U-Net would return is then not computed. An exported
+            network always computes it, or leaves it out as dead code.
     """
     captured = Captured()
+    stop = stop and not torch.compiler.is_compiling()  # a tracer takes no exception; what is not used it leaves out
 
     def keep(name: str) -> Any:
         def hook(module: nn.Module, inputs: Any, output: Tensor) -> None:

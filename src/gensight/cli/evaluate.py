@@ -6,14 +6,21 @@ from typing import Annotated
 import typer
 
 from gensight.cli import checks
-from gensight.cli.options import Checkpoint, Device, Overrides
-from gensight.errors import ConfigError, check_choice
+from gensight.cli.options import Checkpoint, Device
+from gensight.errors import check_choice
 from gensight.files.progress import loading
 
 
 def evaluate(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a trained run; with --model also a recipe.")],
-    overrides: Overrides = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY=VALUE",
+            help="Of a run: where its data lie now (data.root=PATH), and what is scored besides what has been "
+            "(evaluation.protocols=[coco-oks] evaluation.baselines=[scratch]). Of a recipe, with --model: any key.",
+        ),
+    ] = None,
     checkpoint: Checkpoint = "best",
     device: Device = "auto",
     baselines: Annotated[bool, typer.Option(help="Score the run's baselines beside it.")] = True,
@@ -34,12 +41,15 @@ def evaluate(
 ) -> None:
     """Score a run on its test data, beside its baselines.
 
+    Scores of an earlier call stay: those of other protocols, and of baselines that are not scored again.
+
     Every score has its protocol's name and a 95 % interval. Writes metrics.json, predictions.json and report.html to
     the run folder. With --model: a specialist (classifier, segmenter, depth model, detector) on the same
     queries, by the same protocols, beside the run; or on a recipe's test data, without any run. Writes models.json.
 
     \b
-    Example:
+    Examples:
+      gensight evaluate runs/mouse data.root=PROJECT evaluation.protocols=[median-px]
       gensight evaluate runs/demo --model transformers:PekingU/rtdetr_v2_r50vd
     """
     check_choice(checkpoint, ("best", "last"), "--checkpoint")
@@ -50,14 +60,15 @@ def evaluate(
 
         evaluate_models(run, model, overrides or (), checkpoint, device, announce=typer.echo)
         return
-    if overrides:
-        raise ConfigError("a run's recipe can't be changed", where=overrides[0], hint="train a run of its own")
 
     checks.check_runs([Path(run)])
     with loading():
         from gensight.verbs.evaluate import evaluate as run_evaluate
         from gensight.verbs.outcome import scores_text
 
-    run_evaluate(Path(run), checkpoint=checkpoint, device=device, baselines=baselines, detections=detections)
+    run_evaluate(
+        Path(run), checkpoint=checkpoint, device=device, baselines=baselines, detections=detections,
+        overrides=overrides or (), announce=typer.echo,
+    )  # fmt: skip
     if text := scores_text(Path(run)):
         typer.echo(text)

@@ -22,13 +22,15 @@ def train(
 ) -> None:
     """Train a recipe, or resume an interrupted run.
 
-    The same command resumes the run. RECIPE may also be a run folder: the run in it is resumed.
+    The same command resumes the run. RECIPE may also be a run folder: the run in it is resumed, or, with more
+    training.steps or training.max_minutes, trained further; evaluation.* may change too.
 
     \b
     Examples:
       gensight train demo
       gensight train openfield-mouse data.root=PROJECT --seed 1 --out runs/mouse-1
       gensight train runs/mouse-1
+      gensight train runs/mouse-1 training.steps=4000
     """
     checks.check_device(device)
     from gensight.config.loading.loader import load_recipe

@@ -250,6 +250,11 @@ class EvaluationConfig(Section):
         "the same head on random weights (random-weights), a network from scratch, `teacher:MODEL` (a pose model of "
         "transformers); none: the usual ones.",
     )
+    sigmas: Positive | tuple[Positive, ...] | None = Field(
+        default=None,
+        description="Fall-off of coco-oks as a share of the subject's size: one for all keypoints, or one for each in "
+        "their order; none: the skeleton's own, where they have been measured.",
+    )
     depth_range: tuple[Positive, Positive] = Field(
         default=(1e-3, 10.0), description="Nearest and farthest true depth that is scored, in metres."
     )

@@ -79,6 +79,8 @@ class Card:
         versions: Package -> version.
         num_labels: Labelled frames that keypoints were fitted to; None in other runs.
         imported: Where the weights come from; None where gensight trained them.
+        data: Part -> number of samples and a fingerprint, by which moved data is recognised; empty where there are no
+            files, or nobody noted it.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Card:
     versions: dict[str, str] = field(default_factory=package_versions)
     num_labels: int | None = None
     imported: Origin | None = None
+    data: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As `model/card.json` has it."""

@@ -19,11 +19,15 @@ def save_weights(state: dict[str, torch.Tensor], path: Path) -> None:
 
 
 def load_weights(method: Method, path: Path) -> None:
-    """Raises RunError if the file is no safetensors file, or holds other tensors than the method has trained."""
+    """Raises RunError if the file is no safetensors file, holds other tensors than the method has trained, or NaN."""
     try:
         state = load_file(path)
     except (SafetensorError, OSError) as error:
         raise RunError(f"the weights cannot be read: {error}", where=path) from error
+    broken = [name for name, tensor in state.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    if broken:
+        what = f"{len(broken)} of {len(state)} tensors hold weights that are not finite, the first {broken[0]}"
+        raise RunError(what, where=path, hint="restore the file, or train again")
     own = method.trained_state()
     wrong = [
         f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"

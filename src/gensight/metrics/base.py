@@ -25,7 +25,7 @@ class Result:
     Attributes:
         protocol: For example `pck-box@0.10`.
         value: The score; NaN if nothing could be scored.
-        interval: Bootstrap 95 % interval (low, high), images resampled by group.
+        interval: Bootstrap 95 % interval (low, high), images resampled by group; NaN of too few of them.
         higher_is_better: Direction.
         unit: `px`, `%` or empty; `%` values are stored as fractions.
         num_images: Number of images scored.
@@ -65,7 +65,8 @@ class Result:
         scale, digits = (100, 1) if self.unit == "%" else (1, 2)
         low, high = (scale * bound for bound in self.interval)
         unit = f" {self.unit}" if self.unit else ""
-        return f"{self.protocol} {scale * self.value:.{digits}f}{unit} [{low:.{digits}f}, {high:.{digits}f}]"
+        spread = f" [{low:.{digits}f}, {high:.{digits}f}]" if np.isfinite(self.interval).all() else ""
+        return f"{self.protocol} {scale * self.value:.{digits}f}{unit}{spread}"
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the callable, as plain JSON values (NaN becomes None)."""

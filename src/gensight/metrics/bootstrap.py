@@ -16,6 +16,9 @@ from gensight.errors import DataError
 from gensight.metrics.base import NUM_RESAMPLES, Result, plain
 from gensight.samples import Array
 
+# Images or groups, below which scores have no interval: if all of 5 agree, that still happens by chance once in 16
+# times (a sign test), and percentiles of so few are too narrow.
+FEWEST_UNITS = 6
 _CHUNK = 200_000  # weights held at a time: few enough for the processor's cache
 _LEVELS = (2.5, 97.5)
 
@@ -46,6 +49,8 @@ class Difference:
         scale, digits = (100, 1) if self.unit == "%" else (1, 2)
         low, high = (scale * bound for bound in self.interval)
         unit = f" {self.unit}" if self.unit else ""
+        if not np.isfinite(self.interval).all():
+            return f"{self.protocol} {scale * self.value:+.{digits}f}{unit}"
         spread = f"[{low:+.{digits}f}, {high:+.{digits}f}]"
         return (
             f"{self.protocol} {scale * self.value:+.{digits}f}{unit} {spread}, "
@@ -69,8 +74,10 @@ def resampling_units(groups: Sequence[str]) -> tuple[Array, str]:
     """Which images are resampled together: an int unit index per image, and a note ("" for plain images).
 
     Groups are the units wherever there are at least two. A single group cannot be resampled, so its images are, and
-    the note says what that interval leaves out.
+    the note says what that interval leaves out. Scores of fewer than `FEWEST_UNITS` have no interval, and no verdict.
     """
+    if 0 < len(groups) < FEWEST_UNITS:
+        return np.arange(len(groups)), f"no interval: {len(groups)} images are fewer than {FEWEST_UNITS}"
     _, units = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
     num_units = int(units.max(initial=-1)) + 1
     if num_units == len(groups):
@@ -78,6 +85,8 @@ def resampling_units(groups: Sequence[str]) -> tuple[Array, str]:
     if num_units == 1:
         note = "all images are of one group, so images were resampled: the interval says nothing of other groups"
         return np.arange(len(groups)), note
+    if num_units < FEWEST_UNITS:
+        return units, f"no interval: {num_units} groups of images are fewer than {FEWEST_UNITS}"
     return units, f"{num_units} groups of images were resampled"
 
 
@@ -141,7 +150,7 @@ def paired_difference(a: Result, b: Result, seed: int = 0, num_resamples: int | 
         num_resamples = NUM_RESAMPLES if a.reweigh is None and b.reweigh is None else NUM_RESAMPLES // 5
     units, _ = resampling_units(a.groups)
     differences: list[Array] = []
-    if len(units):
+    if units.max(initial=-1) + 1 >= FEWEST_UNITS:
         for drawn in _unit_weights(int(units.max()) + 1, num_resamples, seed):
             weights = drawn[:, units]
             differences.append(a.scores(weights) - b.scores(weights[:, order]))
@@ -180,13 +189,14 @@ def make_result(
     if reweigh is None and reduce is None:
         statistics, reduce = sums_and_counts([[row["score"]] for row in rows]), mean_of_sums
     statistics = np.zeros((len(rows), 0)) if statistics is None else statistics
+    units, note = resampling_units(groups)
+    enough = units.max(initial=-1) + 1 >= FEWEST_UNITS
     if rows and reweigh is not None:
         value = float(reweigh(np.ones((1, len(rows))))[0])
-        bounds = interval_by_weights(reweigh, groups, seed, num_resamples)
+        bounds = interval_by_weights(reweigh, groups, seed, num_resamples) if enough else bounds
     elif rows and reduce is not None:
         value = float(reduce(statistics.sum(0, keepdims=True))[0])
-        bounds = interval(statistics, reduce, groups, seed, num_resamples)
-    note = resampling_units(groups)[1]
+        bounds = interval(statistics, reduce, groups, seed, num_resamples) if enough else bounds
     return Result(
         protocol=protocol,
         value=value,

@@ -96,9 +96,13 @@ class KeypointMetric(ImageMetric[Answer]):
         }
         return head | {"score": score} | counts
 
-    def _notes(self, rows: list[dict[str, Any]]) -> list[str]:
+    def _notes(self, rows: list[dict[str, Any]], parts: dict[str, float]) -> list[str]:
         num_missing = sum(row["num_missing"] for row in rows)
         notes = [f"{num_missing} labelled keypoints had no predicted point"] if num_missing else []
+        unlabelled = [name for name, value in parts.items() if np.isnan(value)]
+        if 0 < len(unlabelled) < len(parts):
+            scored = len(parts) - len(unlabelled)
+            notes.append(f"over {scored} of {len(parts)} keypoints: no label of {', '.join(unlabelled)}")
         return notes + self.skip_notes()
 
 
@@ -173,6 +177,7 @@ class Pck(KeypointMetric):
             sums[:] = np.concatenate([correct, labelled])
             rows.append(self._row(head, answers, float(correct.sum() / labelled.sum())))
         per_joint = share_per_joint(statistics.sum(0))
+        parts = dict(zip(self.skeleton.keypoints, per_joint.tolist(), strict=True))
         return make_result(
             self._name(measure),
             statistics=statistics,
@@ -180,8 +185,8 @@ class Pck(KeypointMetric):
             rows=rows,
             higher_is_better=True,
             unit="%",
-            parts=dict(zip(self.skeleton.keypoints, per_joint.tolist(), strict=True)),
-            notes=self._notes(rows),
+            parts=parts,
+            notes=self._notes(rows, parts),
             seed=self.seed,
         )
 
@@ -234,6 +239,7 @@ class PixelError(KeypointMetric):
             for (head, answers), of in zip(images, errors, strict=True)
         ]
         together = np.concatenate(errors) if errors else np.zeros((0, len(self.skeleton)))
+        parts = {name: self._average(together[:, k]) for k, name in enumerate(self.skeleton.keypoints)}
         statistics, reduce, reweigh = None, None, None
         match self.average:
             case "mean":
@@ -252,8 +258,8 @@ class PixelError(KeypointMetric):
             rows=rows,
             higher_is_better=False,
             unit=self.unit,
-            parts={name: self._average(together[:, k]) for k, name in enumerate(self.skeleton.keypoints)},
-            notes=self._notes(rows),
+            parts=parts,
+            notes=self._notes(rows, parts),
             seed=self.seed,
         )
 

@@ -25,6 +25,7 @@ from gensight.samples import Array, Sample, Size
 T = TypeVar("T")
 Boxes = dict[str, list[tuple[Array, float]]]
 Image = str | Path | Array  # a file, or pixels as `rgb_pixels` takes them
+BOX_ENTRY = '{"file_name": ..., "bbox": [x, y, width, height], "score": ...}'  # of a detections file
 _ROOM = 200  # bytes of a file's name, so that the rest is left for what is added to it
 GivenBoxes = Array | Sequence[Any] | Mapping[str, Any]  # see `boxes_by_key`
 
@@ -264,7 +265,7 @@ def read_boxes(path: Path) -> Boxes:
     for name, box in read_entries(
         path,
         lambda entry: (str(entry["file_name"]), (entry_box(entry), float(entry.get("score", 1.0)))),
-        '{"file_name": ..., "bbox": [x, y, width, height], "score": ...}',
+        BOX_ENTRY,
     ):
         boxes.setdefault(name, []).append(box)
     return boxes
@@ -288,6 +289,8 @@ def read_entries(path: Path, read: Callable[[Any], T], example: str) -> list[T]:
 def entry_box(entry: Any) -> Array:
     """float64 (4,): x_min, y_min, x_max, y_max of an entry's `bbox`."""
     x, y, width, height = (float(value) for value in entry["bbox"])
+    if not np.isfinite((x, y, width, height)).all():
+        raise ValueError("a bbox that is not finite")
     return np.array([x, y, x + width, y + height])
 
 

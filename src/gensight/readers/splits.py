@@ -17,6 +17,10 @@ from gensight.samples import Relation, Sample
 Indices = list[int]
 
 
+class EmptySplitError(DataError):
+    """A division that leaves a part without samples."""
+
+
 def split_by_shares(num: int, shares: Sequence[float], seed: int | None) -> tuple[Indices, ...]:
     """Parts of these shares: at random, the same for the same seed, or consecutive ones if it is None.
 
@@ -134,7 +138,7 @@ def evenly_spaced(indices: Sequence[int], count: int) -> Indices:
 
 
 def _refuse_empty(what: str) -> None:
-    raise DataError(f"empty split: {what}", hint="choose other shares, fewer blocks, or label more images")
+    raise EmptySplitError(f"empty split: {what}", hint="choose other shares, fewer blocks, or label more images")
 
 
 class Subset(WrappedReader):

@@ -77,7 +77,8 @@ def scores_table_text(metrics_json: Mapping[str, Any]) -> str:
         lines.append(
             [protocol_text(protocol), *(cell_text(scores.get((model, protocol.protocol))) for model in models)]
         )
-    text = aligned(lines)
+    notes = dict.fromkeys(note for model in metrics.scores for score in model.results for note in score.notes)
+    text = "\n".join([aligned(lines), *(f"note: {note}" for note in notes)])
     if not metrics.differences:
         return text
     rows = [[one.models, one.protocol, difference_text(one), verdict(one)] for one in metrics.differences]

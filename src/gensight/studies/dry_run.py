@@ -21,6 +21,7 @@ from gensight.loading.stream import CaseBatches
 from gensight.methods.base import Method
 from gensight.methods.loss import total_loss
 from gensight.methods.readout.method import Readout
+from gensight.readers.shared.label_counts import LabelCounts
 from gensight.samples import Batch
 from gensight.skeletons import pairs_text
 
@@ -82,6 +83,8 @@ class DryRun:
         lines = [f"data        {config.data.kind}: {sizes} samples; {self.num_items} training items"]
         if skeleton is not None:
             lines.append(f"keypoints   {skeleton.name}: {len(skeleton)}")
+            warnings = LabelCounts.of_samples(splits.train).warnings() if config.data.kind != "puppets" else ()
+            lines += [f"warning     {what} ({where})" for what, where in warnings]
             lines.append(f"pairs       left-right: {pairs_text(skeleton.keypoints, skeleton.mirror)}")
             lines += [f"sides       {self.experiment.sides_note}"] if self.experiment.sides_note else []
         training, cached = config.training, self.seconds_cached

@@ -3,7 +3,7 @@
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from gensight.assembly.metrics import build_metrics
 from gensight.engine.card import Card
 from gensight.engine.run_folder import RunFolder
 from gensight.files.atomic import write_json
-from gensight.files.progress import progress
+from gensight.files.progress import Announce, progress, silent
 from gensight.loading.cases import Cases
 from gensight.metrics.base import Result
 from gensight.metrics.bootstrap import paired_difference
@@ -23,12 +23,14 @@ from gensight.prediction.baselines.instruct import reworded
 from gensight.prediction.scoring.coco import CocoScoring
 from gensight.prediction.scoring.detected_boxes import Answers as AnswerItems
 from gensight.prediction.scoring.detected_boxes import read_test_detections, score_detected
+from gensight.prediction.scoring.earlier import with_earlier_scores
 from gensight.prediction.scoring.records import record
 from gensight.prediction.sources import Boxes
 from gensight.prediction.trained_run import TrainedRun
 from gensight.report import write_report
 from gensight.samples import Item, Prediction
-from gensight.studies.trained_baselines import baseline_folder, untrained_answer
+from gensight.studies.trained_baselines import baseline_config, baseline_folder, untrained_answer
+from gensight.verbs.run_changes import open_changed
 
 Answers = Iterator[tuple[Prediction, Item]]
 Keep = Callable[[Prediction, Item], None]
@@ -64,6 +66,8 @@ def evaluate(
     baselines: bool = True,
     detections: Path | None = None,
     experiment: Experiment | None = None,
+    overrides: Iterable[str] = (),
+    announce: Announce = silent,
 ) -> list[ScoredModel]:
     """Scores a finished run on its test part and writes metrics.json, predictions.json, pictures and report.html.
 
@@ -76,11 +80,15 @@ def evaluate(
         baselines: Whether to score the recipe's baselines beside it, those that have been trained.
         detections: A detections file: `coco-oks` is then scored on these boxes too.
         experiment: The run's, where its data is open already.
+        overrides: Where the data lie now, and what else is scored; see `open_changed`.
+        announce: Called with what could not be scored.
 
     Returns:
         The run's scores, then the baselines'.
     """
     folder = RunFolder(Path(run))
+    if overrides := list(overrides):
+        experiment = open_changed(folder, overrides)
     trained = TrainedRun.load(folder.root, device, checkpoint)
     opened = Experiment.open(trained.config) if experiment is None else experiment.with_config(trained.config)
     experiment = opened.calibrated(trained.calibration)
@@ -99,7 +107,9 @@ def evaluate(
     for baseline in experiment.config.baselines if baselines else ():
         other = scorer.baseline(baseline, trained, device, checkpoint)
         scored += [] if other is None else [other]
-    write_json(folder.metrics, _metrics(scored), indent=1)
+        if other is None and baseline_config(experiment.config, baseline) is not None:
+            announce(f"{baseline} has not been trained: gensight train {folder.root} trains and scores it")
+    write_json(folder.metrics, with_earlier_scores(_metrics(scored), folder.metrics), indent=1)
     write_json(folder.predictions, {"skeleton": msgspec.to_builtins(experiment.skeleton), "items": entries})
     if results is not None:
         results.write(folder.root)

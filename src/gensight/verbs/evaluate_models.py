@@ -22,6 +22,7 @@ from gensight.prediction.trained_run import TrainedRun
 from gensight.report import scores_table_text
 from gensight.samples import Item, Prediction
 from gensight.teachers.specialist import PREFIX, Specialist
+from gensight.verbs.run_changes import open_changed
 
 FILE_NAME = "models.json"
 _AFFINE = "depth-affine"
@@ -79,7 +80,7 @@ def evaluate_models(
     Args:
         run_or_recipe: A finished run's folder, or a recipe's name or path: data and protocols are its own.
         models: Each `transformers:FOLDER_OR_ID`.
-        overrides: Changes to a recipe, such as `data.root=PATH`.
+        overrides: Changes to a recipe, such as `data.root=PATH`; of a run those that `open_changed` takes.
         checkpoint: Of a run, `best` or `last`.
         device: `auto`, `cpu`, `cuda` ...
         out: Folder that `models.json` is written to; None: the run's, or `runs/NAME-models`.
@@ -93,7 +94,7 @@ def evaluate_models(
     trained = None
     if run.config.is_file():
         if overrides:
-            raise ConfigError("a run's recipe can't be changed", where=overrides[0], hint="give its recipe instead")
+            open_changed(run, overrides)
         trained = TrainedRun.load(run.root, device, checkpoint)
         experiment, folder = Experiment.open(trained.config, trained.calibration), run.root
     else:

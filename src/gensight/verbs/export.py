@@ -36,8 +36,11 @@ def export(
     trained = TrainedRun.load(run, "cpu", checkpoint)
     parts = networks(trained)
     folder = trained.folder.root / "export" if out is None else Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    differences = {network.name: export_onnx(network, folder) for network in parts}
+    try:
+        differences = {network.name: export_onnx(network, folder) for network in parts}
+    finally:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
     write_json(folder / DESCRIPTION, _description(trained, parts, differences), indent=1)
     return folder, differences
 

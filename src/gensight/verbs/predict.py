@@ -87,7 +87,7 @@ def predict_files(
     folder = runs[0].folder.root / "predict" / paths[0].resolve().stem if out is None else Path(out)
     with_boxes, are_videos = boxes is not None or detector is not None, all(one.frame_rate for one in sources)
     jobs = plan_jobs(runs, with_boxes, are_videos, smooth, also_written)
-    finder_of = _finders(runs, boxes, detector, detector_threshold, device)
+    finder_of = _finders(runs, sources, boxes, detector, detector_threshold, device)
     if len(runs) > 1:
         share_backbones(runs)
     found = None if boxes is None else hashlib.sha256(Path(boxes).read_bytes()).hexdigest()
@@ -100,9 +100,15 @@ def predict_files(
 
 
 def _finders(
-    runs: "Sequence[TrainedRun]", boxes: str | Path | None, detector: str | None, threshold: float, device: str
+    runs: "Sequence[TrainedRun]",
+    sources: Sequence[PredictionSource],
+    boxes: str | Path | None,
+    detector: str | None,
+    threshold: float,
+    device: str,
 ) -> "Callable[[PredictionSource], BoxFinder]":
     """What finds the subjects of each source."""
+    from gensight.prediction.detection.box_files import fit_boxes
     from gensight.prediction.detection.finder import BoxFinder
     from gensight.prediction.request import request_kind
     from gensight.prediction.tracking.subject import track_source
@@ -114,7 +120,7 @@ def _finders(
         if found.heads is not None and any(request_kind(one) != "heads" for one in runs):
             raise ConfigError("a keypoint run finds heads, which only gaze runs ask for", where="--detector")
         return lambda _: found
-    known = BoxFinder(None if boxes is None else read_boxes(Path(boxes)))
+    known = BoxFinder(None if boxes is None else fit_boxes(read_boxes(Path(boxes)), Path(boxes), sources))
     if boxes is not None or not any(one.config.view.track for one in runs):
         return lambda _: known
     return lru_cache(maxsize=1)(lambda source: BoxFinder(tracker=track_source(source)))

@@ -1,6 +1,7 @@
 """`gensight train`: a recipe becomes a run folder, with its baselines, its scores and its report."""
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from gensight.assembly.backbones import build_backbone, resolve_preset
@@ -31,14 +32,15 @@ from gensight.verbs.evaluate import evaluate
 def train(config: RunConfig, out: Path | None = None, device: str = "auto", announce: Announce = silent) -> Path:
     """Trains a recipe, its baselines beside it, scores them all and writes the report.
 
-    An existing run folder of the same recipe is resumed; a finished one is only scored again. By several processes the
+    An existing run folder of the same recipe is resumed; a finished one is only scored again, or trained further where
+    the recipe has more steps or time; protocols and baselines may differ too. By several processes the
     recipe alone is trained, where its baselines are to be trained too: one process does that, by the same call.
 
     Args:
         config: The recipe.
         out: Run folder; `runs/NAME` if None.
         device: `auto`, `cpu`, `cuda` ...
-        announce: Receives what was changed in the recipe.
+        announce: Receives what was changed, in the recipe or in a run that is there.
 
     Returns:
         The run folder.
@@ -53,6 +55,10 @@ def train(config: RunConfig, out: Path | None = None, device: str = "auto", anno
     if not is_first_process():  # the first one writes
         train_run(experiment, run, device)
         return folder
+    with only_writer(folder) if run.config.is_file() else nullcontext():
+        changed = run.lengthen(config) if run.config.is_file() else ""
+    if changed:
+        announce(changed)
     several = config.training.devices * config.training.num_nodes > 1 and not run.finished
     alone = config.model_copy(update={"training": config.training.model_copy(update={"devices": 1, "num_nodes": 1})})
     run.create(config)
@@ -155,4 +161,5 @@ def _card(
         training_minutes=round(training.minutes + cache_minutes, 3),
         hardware=hardware(device),
         versions=package_versions(),
+        data=experiment.data_fingerprints(),
     )

@@ -70,7 +70,9 @@ class TestCocoOks(MetricContract):
             CocoOks(Skeleton("mouse", ("snout", "tail")))
         assert str(error.value) == (
             "`coco-oks` needs a fall-off (sigma) per keypoint, which nobody measured for `mouse`\n"
-            "  next:  score with pck-box, mean-px or median-px"
+            "  where: evaluation.sigmas\n"
+            "  next:  set evaluation.sigmas=0.05 (one for all keypoints) or a list of one for each (COCO's lie between "
+            "0.025, eyes, and 0.107, hips); or score with pck-box, mean-px or median-px"
         )
         with pytest.raises(ConfigError, match="needs one positive sigma per keypoint: 3, got 2"):
             CocoOks(SKELETON, sigmas=(0.1, 0.1))

@@ -66,6 +66,7 @@ def test_puppets_are_written_with_the_parts_of_a_format(
 ) -> None:
     write("puppets", tmp_path / "out", format, 12, "32x48", subjects, seed=2, num_frames=2)
     parts = check(format, [f"root={tmp_path / 'out'}", *keys])
+    parts.pop("all", None)  # of so few images, some keypoints have no label
     assert tuple(summary.num_samples for summary in parts.values()) == sizes
     for summary in parts.values():
         assert not [finding for finding in summary.findings if finding.level == "error"]
@@ -138,3 +139,50 @@ def test_scenes_in_motion_are_written_as_videos(tmp_path: Path) -> None:
     frame = VideoReader(tmp_path / "clips" / names[1])[0].image().astype(float)
     assert np.abs(frame - drawn[4].image()).mean() < 6  # H.264 is lossy
     assert np.abs(frame - drawn[0].image()).mean() > 12
+
+
+def labelled_images(folder: Path, num: int, keypoints: list[float], **annotation: object) -> list[str]:
+    """COCO labels of one animal in each image, and the overrides that read them."""
+    images = [{"id": number, "file_name": f"{number}.png", "height": 40, "width": 60} for number in range(num)]
+    for image in images:
+        (folder / "images").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(image["id"]).integers(0, 255, (40, 60, 3), dtype=np.uint8)).save(
+            folder / "images" / str(image["file_name"])
+        )
+    animal = {"category_id": 1, "iscrowd": 0, "area": 200, "keypoints": keypoints, **annotation}
+    labels = {
+        "images": images,
+        "annotations": [{"id": number, "image_id": number, **animal} for number in range(num)],
+        "categories": [{"id": 1, "name": "mouse", "keypoints": ["nose", "ear", "tail"], "skeleton": []}],
+    }
+    (folder / "labels.json").write_text(json.dumps(labels))
+    return [f"root={folder}", "categories=null", "test=null", "validation_share=0.2", "train.images=images",
+            "train.annotations=labels.json"]  # fmt: skip
+
+
+def test_points_at_the_origin_and_keypoints_nobody_labelled_are_named_over_all_parts(tmp_path: Path) -> None:
+    found = check("coco", labelled_images(tmp_path, 12, [0, 0, 2, 20, 20, 2, 0, 0, 0]))
+    assert list(found) == ["train", "validation", "test", "all"]
+    assert not any(found[part].findings for part in ("train", "validation", "test"))
+    unlabelled, origin = found["all"].findings
+    assert (unlabelled.what, unlabelled.where) == (
+        "keypoints without any label: nothing is learned or scored of them", "tail",
+    )  # fmt: skip
+    assert origin.what.startswith("12 of 24 labelled points lie at (0, 0) exactly")
+    assert origin.where == "nose 12"
+
+
+def test_boxes_that_show_nothing_are_counted(tmp_path: Path) -> None:
+    for box, what in (
+        ([10, 10, 0.2, 0.2], "box of less than a pixel"),
+        ([70, 10, 9, 9], "box outside its image: a crop to it shows nothing of its subject"),
+    ):
+        found = check("coco", labelled_images(tmp_path, 12, [10, 9, 2, 20, 20, 2, 5, 5, 2], bbox=box))
+        assert sum(one.count for part in found.values() for one in part.findings if one.what == what) == 12
+
+
+def test_images_that_are_too_few_to_divide_can_be_looked_at(tmp_path: Path) -> None:
+    found = check("coco", labelled_images(tmp_path, 2, [10, 9, 2, 20, 20, 2, 5, 5, 2]))
+    assert list(found) == ["undivided"]
+    assert found["undivided"].num_samples == 2
+    assert found["undivided"].findings[0].what.startswith("empty split")

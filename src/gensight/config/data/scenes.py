@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from gensight.config.data.splits import ListsSplit, OrderSplit, Split
-from gensight.config.data.stored import Divided, ListsWithTest, MayLackFiles, NamedLists, StoredData
+from gensight.config.data.stored import Divided, ListsWithTest, MayLackFiles, NamedLists
 from gensight.config.fields import Name, Number, Positive, Text
 from gensight.config.sections import FolderLayout
 
@@ -24,7 +24,7 @@ class VocData(NamedLists, MayLackFiles):
     )
 
 
-class DavisData(StoredData):
+class DavisData(MayLackFiles):
     """DAVIS 2016 or 2017: frames of short videos with the mask of each object."""
 
     kind: Literal["davis"] = "davis"

@@ -77,7 +77,9 @@ class CocoOks(ApMetric[_Detection, _Truth]):
         if sigmas is None:
             raise ConfigError(
                 f"`coco-oks` needs a fall-off (sigma) per keypoint, which nobody measured for `{skeleton.name}`",
-                hint="score with pck-box, mean-px or median-px",
+                where="evaluation.sigmas",
+                hint="set evaluation.sigmas=0.05 (one for all keypoints) or a list of one for each (COCO's lie between "
+                "0.025, eyes, and 0.107, hips); or score with pck-box, mean-px or median-px",
             )
         if len(sigmas) != len(skeleton) or min(sigmas) <= 0:
             raise ConfigError(f"`coco-oks` needs one positive sigma per keypoint: {len(skeleton)}, got {len(sigmas)}")

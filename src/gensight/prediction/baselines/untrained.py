@@ -11,7 +11,7 @@ from gensight.encodings.class_label import ClassLabel
 from gensight.encodings.painted.instructed import Instructed
 from gensight.encodings.pairs.appearance import Appearance
 from gensight.encodings.pairs.triplets import Region
-from gensight.geometry import image_to_model, model_to_image
+from gensight.geometry import image_to_model, inside, model_to_image
 from gensight.loading.cases import Cases
 from gensight.prediction.baselines.appearance import ColourHistogram
 from gensight.prediction.baselines.gaze import GazeBaseline
@@ -62,6 +62,8 @@ def _region(encoding: Encoding) -> Region:
 class MeanPosition:
     """Every keypoint at its mean place in the training views: the frame's centre of gravity, or the box's.
 
+    Points outside their view don't count, as in the training: a wrong box would move the mean by thousands of pixels.
+
     Args:
         cases: Training cases.
         skeleton: The keypoints to predict.
@@ -77,7 +79,10 @@ class MeanPosition:
     def _model_points(self, item: Item) -> Array:
         subject = item.subject
         assert subject is not None and subject.keypoints is not None  # the encoding makes items of such only
-        return image_to_model(convert_keypoints(subject.keypoints, self.skeleton).points, self.policy.view(item))
+        keypoints, view = convert_keypoints(subject.keypoints, self.skeleton), self.policy.view(item)
+        points = image_to_model(keypoints.points, view)
+        counted = keypoints.located & inside(points, view.model_size)
+        return np.where(counted[:, None], points, np.nan)
 
     def __call__(self, item: Item) -> Prediction:
         points = model_to_image(self.mean, self.policy.view(item))

@@ -12,10 +12,12 @@ from gensight.errors import DataError, FileWarning
 from gensight.files.image_rules import VARIABLE
 from gensight.files.images import is_turned
 from gensight.geometry import inside
+from gensight.readers.shared.label_counts import LabelCounts
 from gensight.readers.shared.label_maps import LabelMask, box_overlap, mask_box
 from gensight.samples import Array, Instance, Sample
 
 SHOWN = 3  # examples named for each kind of finding
+OUTSIDE = "keypoint outside its image: heatmaps are trained on it as not there, and scores count it"
 LEAST_OVERLAP = 0.5  # intersection over union of an object's box and that of its mask
 Value = TypeVar("Value")
 _TURNED = (
@@ -52,6 +54,7 @@ class Summary:
     truths: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
     dropped: dict[str, int] = field(default_factory=dict)
+    labels: LabelCounts = field(default_factory=LabelCounts)
 
 
 def check_samples(
@@ -77,7 +80,8 @@ def check_samples(
     for sample in checks.each(build, num_samples) if stream is None else checks.stream(stream):
         checks.sample(sample)
     found = [Finding.at(level, what, places) for (level, what), places in checks.places.items()]
-    return Summary(num_samples, checks.num_instances, tuple(checks.truths), (*findings, *found), dict(dropped or {}))
+    seen = (num_samples, checks.num_instances, tuple(checks.truths))
+    return Summary(*seen, (*findings, *found), dict(dropped or {}), checks.labels)
 
 
 class _Checks:
@@ -88,6 +92,7 @@ class _Checks:
         self.truths: dict[str, None] = {}
         self.keys: set[str] = set()
         self.num_instances = 0
+        self.labels = LabelCounts()
 
     def each(self, build: Callable[[int], Sample], num_samples: int) -> Iterator[Sample]:
         for index in range(num_samples):
@@ -146,6 +151,9 @@ class _Checks:
             x0, y0, x1, y1 = instance.box
             self.note("warning", "box without an area", where, x1 <= x0 or y1 <= y0)
             height, width = sample.size
+            self.note("warning", "box of less than a pixel", where, 0 < x1 - x0 < 1 or 0 < y1 - y0 < 1)
+            unseen = x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height
+            self.note("warning", "box outside its image: a crop to it shows nothing of its subject", where, unseen)
             near = inside(instance.box.reshape(2, 2) + 1, (height + 2, width + 2)).all()
             self.note("warning", "box that leaves the image by more than a pixel", where, not near)
         if isinstance(instance.mask, LabelMask):
@@ -153,9 +161,10 @@ class _Checks:
         keypoints = instance.keypoints
         if keypoints is None:
             return
+        self.labels.add(instance)
         outside = keypoints.located & ~inside(keypoints.points, sample.size)
         names = [keypoints.skeleton.keypoints[index] for index in np.flatnonzero(outside)]
-        self.note("warning", "keypoint outside its image", f"{where}: {', '.join(names)}", bool(names))
+        self.note("warning", OUTSIDE, f"{where}: {', '.join(names)}", bool(names))
         located = keypoints.points[keypoints.located]
         piled = len(located) > 1 and len(np.unique(located, axis=0)) == 1
         self.note("warning", "subject whose keypoints all lie on one point", where, piled)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from gensight.assembly.readers import build_readers
+from gensight.assembly.readers import build_readers, undivided
 from gensight.config.data import Data, PuppetsData
 from gensight.config.loading.loader import load_data, load_pretrain_recipe, load_recipe, read_recipe_file, recipe_path
 from gensight.config.sections import kind_of, members
@@ -23,8 +23,9 @@ from gensight.readers.goo.reader import write_goo
 from gensight.readers.puppets import PuppetsReader
 from gensight.readers.rgbd.writer import write_rgbd
 from gensight.readers.shared.checking import Finding
+from gensight.readers.shared.label_counts import LabelCounts
 from gensight.readers.spair.writer import write_spair
-from gensight.readers.splits import Subset, shared_images
+from gensight.readers.splits import EmptySplitError, Subset, shared_images
 from gensight.readers.video_attention_target import write_video_attention_target
 from gensight.readers.voc import to_coco as voc_to_coco_files
 from gensight.readers.voc.writer import write_voc
@@ -98,20 +99,36 @@ def check(target: str, overrides: list[str]) -> dict[str, Summary]:
         overrides: `root=PATH` after a kind, `data.root=PATH` after a recipe.
 
     Returns:
-        Name of each part (train, validation, test) -> what it holds.
+        Name of each part (train, validation, test) -> what it holds; `undivided` where its images are too few;
+            `all` where something is wrong with the labels of all parts together.
 
     Raises:
         ConfigError: If the target is neither, or its keys have mistakes.
         DataError: If the data set cannot be opened at all.
     """
-    splits = build_readers(_data(target, overrides))
-    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    found = {name: reader.check() for name, reader in parts.items() if reader is not None}
-    twice = shared_images(splits.parts)
-    if twice:
-        finding = Finding.at("warning", "image that stands in more than one part", twice)
-        found["train"] = replace(found["train"], findings=(*found["train"].findings, finding))
+    data = _data(target, overrides)
+    try:
+        splits = build_readers(data)
+    except EmptySplitError as error:  # a few images can be looked at, though not divided
+        finding = Finding("warning", f"{error.what}: it can't be trained on as it is", error.hint or "")
+        found = {"undivided": _with_findings(build_readers(undivided(data)).train.check(), [finding])}
+    else:
+        parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+        found = {name: reader.check() for name, reader in parts.items() if reader is not None}
+        if twice := shared_images(splits.parts):
+            finding = Finding.at("warning", "image that stands in more than one part", twice)
+            found["train"] = _with_findings(found["train"], [finding])
+    labels = sum((summary.labels for summary in found.values()), LabelCounts())
+    if findings := [Finding("warning", *warning) for warning in labels.warnings()]:
+        numbers = (sum(getattr(one, key) for one in found.values()) for key in ("num_samples", "num_instances"))
+        everything = dict.fromkeys(truth for summary in found.values() for truth in summary.truths)
+        whole = Summary(*numbers, tuple(everything)) if len(found) > 1 else next(iter(found.values()))
+        found["all" if len(found) > 1 else next(iter(found))] = _with_findings(whole, findings)
     return found
+
+
+def _with_findings(summary: Summary, findings: list[Finding]) -> Summary:
+    return replace(summary, findings=(*summary.findings, *findings))
 
 
 def _data(target: str, overrides: list[str]) -> Data:
