@@ -4,8 +4,7 @@ What a `DiffusionBackbone` returns for a 512 x 512 image, with default settings:
 - SD 1.5 and 2.x: 12 maps `up_blocks.{0..3}.resnets.{0..2}` of 1280 x6, 640 x3 and 320 x3 channels, 8, 8, 8, 16, 16, 16,
   32, 32, 32, 64, 64, 64 cells wide, and a time embedding of 1280.
 - SDXL: 9 maps of 1280 x3, 640 x3 and 320 x3 channels, 16, 32 and 64 cells wide (32, 64 and 128 at its 1024 px).
-Any height and width that the autoencoder's stride (8) divides will do.
-"""
+Any height and width that the autoencoder's stride (8) divides will do."""
 
 import hashlib
 import json
@@ -368,8 +367,7 @@ def load_diffusion(
         options: `layers`, `timestep`, `trainable`, `lora_rank`, `time_embedding`: see `DiffusionBackbone`.
 
     Raises:
-        RunError: If the backbone, or a part of it, is missing, damaged or of another family.
-        ConfigError: For an unknown layer, dtype or timestep.
+        RunError, ConfigError: A part is missing, damaged or of another family; an unknown layer, dtype or timestep.
     """
     if dtype not in DTYPES:
         raise ConfigError(f"unknown dtype {dtype!r}", where="backbone.dtype", choices=DTYPES)
