@@ -4,8 +4,7 @@ What a `DiffusionBackbone` returns for a 512 x 512 image, with default settings:
 - SD 1.5 and 2.x: 12 maps `up_blocks.{0..3}.resnets.{0..2}` of 1280 x6, 640 x3 and 320 x3 channels, 8, 8, 8, 16, 16, 16,
   32, 32, 32, 64, 64, 64 cells wide, and a time embedding of 1280.
 - SDXL: 9 maps of 1280 x3, 640 x3 and 320 x3 channels, 16, 32 and 64 cells wide (32, 64 and 128 at its 1024 px).
-Any height and width that the autoencoder's stride (8) divides will do.
-"""
+Any height and width that the autoencoder's stride (8) divides will do."""
 
 import hashlib
 import json
@@ -30,13 +29,7 @@ from gensight.backbones.capture import (
     watching,
 )
 from gensight.backbones.presets import tiny_folder
-from gensight.backbones.pretrained import (
-    PipelineParts,
-    check_family,
-    load_for_perception,
-    load_parts,
-    pipeline_folder,
-)
+from gensight.backbones.pretrained import PipelineParts, check_family, load_any_parts, pipeline_folder
 from gensight.backbones.text import TextEmbedding, embed_prompts
 from gensight.errors import ConfigError, RunError
 from gensight.samples import Size
@@ -50,8 +43,8 @@ ATTENTION = ["to_q", "to_k", "to_v", "to_out.0"]
 class DiffusionBackbone(Backbone):
     """A latent diffusion model's decoder features, and its other parts behind one face.
 
-    Perception is deterministic: the mode of the latent, the empty prompt, a fixed timestep and no noise, unless the
-    caller gives others. Differentiable with respect to images, latents, noise and whatever is trained.
+    Perception is deterministic: the mode of the latent, the empty prompt, a fixed timestep and no noise, by default.
+    Differentiable with respect to images, latents, noise and whatever is trained.
 
     Args:
         parts: The pipeline's parts. The family is read from the U-Net's config, never from a name.
@@ -171,16 +164,12 @@ class DiffusionBackbone(Backbone):
         timestep: int | Tensor,
         text: TextEmbedding | Sequence[str] | None = None,
     ) -> tuple[Float[Tensor, "batch channels h w"], Features, Tensor]:
-        """One pass of the whole U-Net.
+        """One pass of the whole U-Net: its output (`scheduler.config.prediction_type`), features, their time embedding.
 
         Args:
             x_t: Scaled latents, noised to `timestep`.
             timestep: Training index 0..T-1, one for all or (batch,).
             text: One prompt per image, or their embedding; empty prompts if None.
-
-        Returns:
-            The U-Net's output (what it predicts is `scheduler.config.prediction_type`), the features, and their time
-            embedding.
         """
         self._check_latents_suffice()
         output, features = self._run(x_t, timestep, text, stop=False)
@@ -289,11 +278,9 @@ class DiffusionBackbone(Backbone):
         return output, Features(captured.maps, self.unet.time_embedding(self.unet.time_proj(embedded).to(dtype)))
 
     def _embed_nothing(self) -> TextEmbedding:
-        if self._empty_prompt is None and self._stored_prompt is not None:
-            self._empty_prompt = TextEmbedding(self._stored_prompt.to(self.device, self.unet.dtype))
-        elif self._empty_prompt is None:
-            self._empty_prompt = self.embed_text([""])
-        assert self._empty_prompt is not None
+        if self._empty_prompt is None:
+            stored = self._stored_prompt
+            self._empty_prompt = self.embed_text([""]) if stored is None else TextEmbedding(stored.to(self.device))
         return self._empty_prompt
 
     def _timesteps(self, timestep: int | Tensor, like: Tensor) -> Tensor:
@@ -348,7 +335,7 @@ class DiffusionBackbone(Backbone):
 
 
 def _add_adapters(unet: Any, rank: int, seed: int) -> None:
-    from peft import LoraConfig  # slow to import
+    from peft import LoraConfig
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -376,19 +363,17 @@ def load_diffusion(
         random_weights: The same architecture with random weights throughout: the random-weights baseline.
         seed: Of fresh weights, and of adapters.
         local_files_only: Never reach for the network.
-        perception_only: In a process that only reads images by frozen backbones: opened faster, where it can be.
+        perception_only: Opens faster, in a process that only reads images by frozen backbones.
         options: `layers`, `timestep`, `trainable`, `lora_rank`, `time_embedding`: see `DiffusionBackbone`.
 
     Raises:
-        RunError: If the backbone, or a part of it, is missing, damaged or of another family.
-        ConfigError: For an unknown layer, dtype or timestep.
+        RunError, ConfigError: A part is missing, damaged or of another family; an unknown layer, dtype or timestep.
     """
     if dtype not in DTYPES:
         raise ConfigError(f"unknown dtype {dtype!r}", where="backbone.dtype", choices=DTYPES)
     folder = pipeline_folder(source, local_files_only)
-    frozen = not random_weights and options.get("trainable", "frozen") == "frozen" and dtype == "float32"
-    parts = load_for_perception(folder) if perception_only and frozen else None
-    return DiffusionBackbone(parts or load_parts(folder, DTYPES[dtype], random_weights, seed), seed=seed, **options)
+    quick = perception_only and options.get("trainable", "frozen") == "frozen"
+    return DiffusionBackbone(load_any_parts(folder, DTYPES[dtype], random_weights, seed, quick), seed=seed, **options)
 
 
 def load_tiny(**options: Any) -> DiffusionBackbone:

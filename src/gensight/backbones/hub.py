@@ -1,13 +1,27 @@
-"""Models of the Hugging Face libraries: the folder behind a path or a hub id, and reading it quietly."""
+"""Models of the Hugging Face libraries: the folder behind a path or a hub id, read quietly; and quickly to perceive.
 
+diffusers imports peft, transformers, accelerate and scipy wherever they are installed, and torch's compiler: three
+times what torch itself takes. A frozen U-Net that reads images with the empty prompt needs none of them. So its
+embedding lies beside the weights, and diffusers is imported as where those packages are not installed. A process that
+has done so predicts; LoRA, quantisation and pipelines of diffusers need another one.
+"""
+
+import importlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
-from safetensors import SafetensorError
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
 
 from gensight.errors import RunError, first_line
+from gensight.files.atomic import write_bytes
+from gensight.files.hashing import file_hash
 
 _LOGS = ("diffusers.utils.logging", "transformers.utils.logging")
 
@@ -69,3 +83,86 @@ def reading(what: str, where: Path) -> Iterator[None]:
             where=where,
             hint="the file may be cut short or of another model: copy or download it again",
         ) from error
+
+
+# --- For perception alone
+
+EMPTY_PROMPT = "empty_prompt.safetensors"
+_OPTIONAL = ("peft", "transformers", "accelerate", "scipy")
+_TEXT_WEIGHTS = ("text_encoder", "model.safetensors")
+_imported = False
+
+
+def import_networks() -> bool:
+    """Imports diffusers' networks without its optional packages. False where diffusers is here already, with them."""
+    global _imported
+    if "diffusers" in sys.modules:
+        return _imported
+    compiler = ModuleType("torch._dynamo")  # decorators of functions that nobody compiles here
+    compiler.__dict__.update(
+        allow_in_graph=lambda one: one, disable=lambda one=None, *_, **__: one or (lambda two: two)
+    )
+    hidden: dict[str, Any] = dict.fromkeys(_OPTIONAL)
+    if "torch._dynamo" not in sys.modules:
+        hidden["torch._dynamo"] = compiler
+    try:
+        with _replaced(hidden):
+            diffusers = importlib.import_module("diffusers")
+            _imported = all(getattr(diffusers, name) for name in ("UNet2DConditionModel", "AutoencoderKL"))
+    except Exception:  # another version of diffusers: import it as usual
+        for name in [one for one in sys.modules if one.partition(".")[0] == "diffusers"]:
+            del sys.modules[name]
+    return _imported
+
+
+def _as_it_is(function: Any = None, *_: Any, **__: Any) -> Any:
+    """A decorator that changes nothing, with arguments or without."""
+    return function if function is not None else _as_it_is
+
+
+@contextmanager
+def _replaced(modules: Mapping[str, Any]) -> Iterator[None]:
+    """Inside the block these modules are imported already, or (None) not installed."""
+    before = {name: sys.modules[name] for name in modules if name in sys.modules}
+    sys.modules.update(modules)
+    try:
+        yield
+    finally:
+        for name in modules:
+            del sys.modules[name]
+        sys.modules.update(before)
+
+
+def write_empty_prompt(folder: Path, tokens: Tensor) -> None:
+    """Keeps a pipeline's embedding of the empty prompt, (1, tokens, channels), with the hash of its text encoder."""
+    identity = {"text_encoder": file_hash(folder.joinpath(*_TEXT_WEIGHTS))}
+    stored = {"tokens": tokens.detach().float().cpu().contiguous()}
+    write_bytes(folder / EMPTY_PROMPT, save(stored, metadata=identity))
+
+
+def read_empty_prompt(folder: Path) -> Tensor | None:
+    """float32 (1, tokens, channels); None where it isn't kept, or is another text encoder's."""
+    weights = folder.joinpath(*_TEXT_WEIGHTS)
+    if not (folder / EMPTY_PROMPT).is_file() or not weights.is_file():
+        return None
+    try:
+        with safe_open(folder / EMPTY_PROMPT, "pt") as file:
+            identity, tokens = (file.metadata() or {}).get("text_encoder"), file.get_tensor("tokens")
+    except (SafetensorError, OSError):
+        return None
+    return tokens if identity == file_hash(weights) else None
+
+
+class StoredText(nn.Module):
+    """The weights of a folder's text encoder by their names, so that a backbone's hash has them; it embeds nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        for name, tensor in load_file(folder.joinpath(*_TEXT_WEIGHTS)).items():
+            *path, last = name.split(".")
+            owner: nn.Module = self
+            for part in path:
+                if part not in owner._modules:
+                    owner.add_module(part, nn.Module())
+                owner = owner.get_submodule(part)
+            owner.register_buffer(last, tensor.to(torch.float32))

@@ -10,8 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gensight.backbones.hub import quiet_libraries
-from gensight.backbones.lean import write_empty_prompt
+from gensight.backbones.hub import quiet_libraries, write_empty_prompt
 from gensight.backbones.pretrained import PipelineParts
 from gensight.backbones.text import embed_prompts
 from gensight.files.atomic import read_json, write_json, write_text

@@ -14,8 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gensight.backbones.hub import hub_folder, reading
-from gensight.backbones.lean import StoredText, import_networks, read_empty_prompt
+from gensight.backbones.hub import StoredText, hub_folder, import_networks, read_empty_prompt, reading
 from gensight.errors import RunError
 
 MOVED = {"runwayml/stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-v1-5"}
@@ -34,7 +33,7 @@ class PipelineParts:
         text_encoders: One (SD 1.x, 2.x) or two (XL).
         tokenizers: One for each text encoder.
         scheduler: diffusers' noise schedule that the model was trained with.
-        empty_prompt: Its embedding, where the text encoder is only stored (see `lean.py`).
+        empty_prompt: Its embedding, where the text encoder is only stored (see `hub.py`).
     """
 
     unet: Any
@@ -119,8 +118,14 @@ def load_parts(folder: Path, dtype: torch.dtype, random_weights: bool, seed: int
     )
 
 
+def load_any_parts(folder: Path, dtype: torch.dtype, random_weights: bool, seed: int, quick: bool) -> PipelineParts:
+    """See `load_parts`; `quick`: by `load_for_perception`, where that can be."""
+    can = quick and not random_weights and dtype == torch.float32
+    return (load_for_perception(folder) if can else None) or load_parts(folder, dtype, random_weights, seed)
+
+
 def load_for_perception(folder: Path) -> PipelineParts | None:
-    """The parts without a text encoder, in float32, for frozen perception with the empty prompt: see `lean.py`.
+    """The parts without a text encoder, in float32, for frozen perception with the empty prompt: see `hub.py`.
 
     None where the folder doesn't keep the empty prompt's embedding, or diffusers is imported already.
     """

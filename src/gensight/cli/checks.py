@@ -54,3 +54,10 @@ def check_port(host: str, port: int) -> None:
             "--port", f"cannot listen on {host}, port {port}")  # fmt: skip
         raise ConfigError(f"{reason}: {error.strerror}", where=where,
                           hint="choose another one; --port 0 takes any free port") from None  # fmt: skip
+
+
+def check_prediction(runs: Sequence[Path], sources: Sequence[Path], device: str, boxes: Path | None) -> None:
+    """Refuses what `gensight predict` can't begin with; of several sources one that exists will do."""
+    check_device(device)
+    check_inputs(*([] if any(one.exists() for one in sources) else sources), boxes)
+    check_runs(runs)

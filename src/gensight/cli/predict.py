@@ -67,9 +67,7 @@ def predict(
       gensight predict runs/openfield-mouse VIDEO.mp4 --out mouse-video
       gensight predict runs/openfield-mouse DAY-1 DAY-2 --formats sleap,nwb --out mice
     """
-    checks.check_device(device)
-    checks.check_inputs(*([] if any(one.exists() for one in source) else source), boxes)
-    checks.check_runs([run, *(also or ())])
+    checks.check_prediction([run, *(also or ())], source, device, boxes)
     from gensight.verbs.predict import predict_files
 
     done = predict_files(

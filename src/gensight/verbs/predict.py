@@ -77,19 +77,13 @@ def predict_files(
     part, also_written = Shard.parse(shard), parse_formats(formats, "--formats")
     paths = [Path(source)] if isinstance(source, str | Path) else [Path(one) for one in source]
     sources, unopened = open_sources(paths)
-    with loading():  # after what can be refused without torch
-        from gensight.prediction.jobs import Outcome, plan_jobs, write_predictions
-        from gensight.prediction.shared_backbone import share_backbones
-        from gensight.prediction.trained_run import TrainedRun
+    runs = _load([run, *also], device, perception_only and detector is None)
+    from gensight.prediction.jobs import Outcome, plan_jobs, write_predictions
 
-        lean = perception_only and detector is None
-        runs = [TrainedRun.load(one, device, perception_only=lean) for one in (run, *also)]
     folder = runs[0].folder.root / "predict" / paths[0].resolve().stem if out is None else Path(out)
     with_boxes, are_videos = boxes is not None or detector is not None, all(one.frame_rate for one in sources)
     jobs = plan_jobs(runs, with_boxes, are_videos, smooth, also_written)
     finder_of = _finders(runs, sources, boxes, detector, detector_threshold, device)
-    if len(runs) > 1:
-        share_backbones(runs)
     found = None if boxes is None else hashlib.sha256(Path(boxes).read_bytes()).hexdigest()
     done = write_predictions(
         jobs, sources, folder, finder_of, draw=draw, shard=part, strict=strict,
@@ -97,6 +91,18 @@ def predict_files(
     )  # fmt: skip
     return Outcome(folder, done.num_images, done.num_unreadable + len(unopened), {**unopened, **done.unreadable},
                    done.num_left)  # fmt: skip
+
+
+def _load(folders: Sequence[Path], device: str, perception_only: bool) -> "list[TrainedRun]":
+    """The runs, those on one backbone sharing it; after what can be refused without torch."""
+    with loading():
+        from gensight.prediction.shared_backbone import share_backbones
+        from gensight.prediction.trained_run import TrainedRun
+
+        runs = [TrainedRun.load(one, device, perception_only=perception_only) for one in folders]
+    if len(runs) > 1:
+        share_backbones(runs)
+    return runs
 
 
 def _finders(
