@@ -17,7 +17,7 @@ from gensight.methods.landmarks.model import Background, FeatureShape, Found, Im
 from gensight.methods.landmarks.networks import PatchDiscriminator
 from gensight.methods.landmarks.parts import Landmarks as Parts
 from gensight.methods.landmarks.parts import render
-from gensight.methods.landmarks.perception import BackboneSpace, Vgg19, compare
+from gensight.methods.landmarks.perception import Vgg19, compare, perceptual_space
 from gensight.methods.landmarks.separation_loss import (
     REACH,
     Adversary,
@@ -102,16 +102,13 @@ class Landmarks(Method):
                 where="backbone",
                 hint="take a pretrained, frozen one, or set method.perceptual=pixels",
             )
-        self.num_landmarks, self.reduced = num_landmarks, level_weights == "reduced"
-        self.perceptual_weight = perceptual_weight
-        self.equivariance, self.separation, self.adversary = equivariance, separation, adversary
+        self.num_landmarks, self.reduced, self.adversary = num_landmarks, level_weights == "reduced", adversary
+        self.perceptual_weight, self.equivariance, self.separation = perceptual_weight, equivariance, separation
         self.warp, self.flip, self.warp_share, self.jitter = warp, flip, warp_share, jitter
-        if encoder == "backbone":
-            shape: FeatureShape | ImageShape = FeatureShape(backbone, num_landmarks, shape_widths[0])
-        else:
-            shape = ImageShape(num_landmarks, shape_widths)
         self.model = LandmarkModel(
-            shape,
+            FeatureShape(backbone, num_landmarks, shape_widths[0])
+            if encoder == "backbone"
+            else ImageShape(num_landmarks, shape_widths),
             num_landmarks,
             appearance_channels=appearance_channels,
             appearance_width=appearance_width,
@@ -123,12 +120,8 @@ class Landmarks(Method):
             pools_softmax=self.published,
         )
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
-        self.space: BackboneSpace | Vgg19 | None = None
-        if encoder == "u-net" and perceptual == "backbone":
-            self.space = BackboneSpace(backbone).requires_grad_(False)
-        elif encoder == "u-net" and perceptual == "vgg19":
-            assert vgg_weights is not None  # the schema refuses vgg19 without
-            self.space = Vgg19.load(vgg_weights, self.published).requires_grad_(False).eval()
+        space = "pixels" if encoder == "backbone" else perceptual
+        self.space = perceptual_space(space, backbone, vgg_weights, self.published)
         if adversary.weight:
             self.optimizer_groups = ("model", "discriminator")
             self.discriminator = PatchDiscriminator(num_landmarks, adversary)

@@ -78,6 +78,17 @@ class BackboneSpace(nn.Module):
         return [features.maps[name] for name in self.names]
 
 
+def perceptual_space(kind: str, backbone: Backbone, weights: Path | None, signed: bool) -> BackboneSpace | Vgg19 | None:
+    """The frozen space in which reconstructions are compared; None: as pixels. Raises RunError as `Vgg19.load`."""
+    match kind:
+        case "backbone":
+            return BackboneSpace(backbone).requires_grad_(False)
+        case "vgg19":
+            assert weights is not None  # the schema refuses vgg19 without
+            return Vgg19.load(weights, signed).requires_grad_(False).eval()
+    return None
+
+
 def compare(ours: Sequence[Tensor], theirs: Sequence[Tensor], reduced: bool, scaled: bool) -> Tensor:
     """Weighted mean squared differences of maps.
 
