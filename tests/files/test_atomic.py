@@ -15,6 +15,7 @@ from gensight.errors import DataError, ResourceError
 from gensight.files.atomic import (
     atomic_path,
     fitting_name,
+    full_disk,
     named_path,
     read_json,
     readable,

@@ -136,7 +136,7 @@ def _open(source: Source) -> Image.Image:
     if where is not None and Path(where).exists() and not Path(where).is_file():  # opening a fifo waits for ever
         raise BrokenImageError("not a regular file", where=where, hint="remove it, or name an image file")
     try:
-        image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+        image: Image.Image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
     except FileNotFoundError as error:
         raise BrokenImageError("image not found", where=where) from error
     except Image.DecompressionBombError as error:
