@@ -157,9 +157,9 @@ class _Cursor:
                     break
                 return np.ascontiguousarray(pixels)
         what = "the video frame cannot be decoded"
-        error = BrokenImageError(what, where=f"{self.video.path}, frame {index}", hint=BROKEN)
-        error.__cause__ = self.errors[-1] if self.errors else None
-        raise error
+        broken = BrokenImageError(what, where=f"{self.video.path}, frame {index}", hint=BROKEN)
+        broken.__cause__ = self.errors[-1] if self.errors else None
+        raise broken
 
     def _numbered(self) -> Iterator[tuple[int, Any]]:
         """(number, frame) of those that can be decoded, from where the cursor stands."""

@@ -9,8 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from gensight.errors import DataError, FileWarning
-from gensight.files.image_rules import VARIABLE
-from gensight.files.images import is_turned
+from gensight.files.images import VARIABLE, is_turned
 from gensight.geometry import inside
 from gensight.readers.shared.label_counts import LabelCounts
 from gensight.readers.shared.label_maps import LabelMask, box_overlap, mask_box

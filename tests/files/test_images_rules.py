@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from gensight.errors import ConfigError
-from gensight.files.image_rules import ImageRules, image_rules
+from gensight.files.images import ImageRules, image_rules
 
 
 def test_the_variable_states_the_rules(monkeypatch):
