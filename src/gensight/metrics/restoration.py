@@ -72,5 +72,7 @@ def psnr(found: Array, truth: Array) -> float:
 
 
 def _ssim(found: Array, truth: Array) -> float:
-    pair = (torch.from_numpy(one.transpose(2, 0, 1).copy())[None] for one in (found, truth))
-    return float(structural_similarity_index_measure(*pair, data_range=1.0, kernel_size=_WINDOW))
+    first, second = (torch.from_numpy(one.transpose(2, 0, 1).copy())[None] for one in (found, truth))
+    score = structural_similarity_index_measure(first, second, data_range=1.0, kernel_size=_WINDOW)
+    assert isinstance(score, torch.Tensor)
+    return float(score)

@@ -131,7 +131,7 @@ def measure_steps(experiment: Experiment, device: str, optimise: bool = True) ->
 
     def steps() -> tuple[list[float], float, Batch]:
         seconds: list[float] = []
-        batches = source.from_step(0)
+        batches = iter(source.from_step(0))
         while len(seconds) < NUM_STEPS and (sum(seconds) < MOST_SECONDS or len(seconds) < 2):
             begun = time.perf_counter()
             batch = next(batches).to(device)

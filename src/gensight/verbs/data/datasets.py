@@ -120,9 +120,11 @@ def check(target: str, overrides: list[str]) -> dict[str, Summary]:
             found["train"] = _with_findings(found["train"], [finding])
     labels = sum((summary.labels for summary in found.values()), LabelCounts())
     if findings := [Finding("warning", *warning) for warning in labels.warnings()]:
-        numbers = (sum(getattr(one, key) for one in found.values()) for key in ("num_samples", "num_instances"))
-        everything = dict.fromkeys(truth for summary in found.values() for truth in summary.truths)
-        whole = Summary(*numbers, tuple(everything)) if len(found) > 1 else next(iter(found.values()))
+        several = list(found.values())
+        whole = several[0]
+        if len(several) > 1:
+            truths = tuple(dict.fromkeys(truth for one in several for truth in one.truths))
+            whole = Summary(sum(one.num_samples for one in several), sum(one.num_instances for one in several), truths)
         found["all" if len(found) > 1 else next(iter(found))] = _with_findings(whole, findings)
     return found
 

@@ -191,18 +191,25 @@ def _training(
     made["evaluation"]["protocols"] = ["coco-oks", "pck-box"] if named else ["mean-px", "median-px", "rmse-px"]
     config = RunConfig.model_validate(shared | made)
     if found.num_subjects <= 1:
-        scale = min(size[0] / found.image_size[0], size[1] / found.image_size[1])
-        config, measured = fit_to_machine(config, scale * layout.nearest, minutes, device)
-        side = config.view.size[0] / found.image_size[0] * max(found.subject_size)
-        made_notes["view.size"] = (
-            f"Here a subject of {max(found.subject_size):.0f} px becomes {side:.0f} px long; larger is slower and "
-            "finer."
-        )
+        config, made_notes["view.size"], measured = _fitted(config, found, layout.nearest, minutes, device)
         seen.append(f"measured: {measured}")
     if flips:
         notes["view.augment.flip"] = "Some keypoints are left-right pairs."
     notes |= made_notes | {"encoding.skeleton": "", "evaluation.protocols": "", "evaluation.baselines": ""}
     return config, notes, seen
+
+
+def _fitted(
+    config: RunConfig, found: Survey, nearest: float, minutes: float | None, device: str
+) -> tuple[RunConfig, str, str]:
+    """The recipe at a size and a number of steps that fit the minutes, a note on the size, and what was measured."""
+    assert found.subject_size is not None and found.image_size is not None
+    scale = min(side / full for side, full in zip(config.view.size, found.image_size, strict=True))
+    config, measured = fit_to_machine(config, scale * nearest, minutes, device)
+    subject = max(found.subject_size)
+    side = config.view.size[0] / found.image_size[0] * subject
+    note = f"Here a subject of {subject:.0f} px becomes {side:.0f} px long; larger is slower and finer."
+    return config, note, measured
 
 
 def _whole_frame_notes(found: Survey) -> dict[str, str]:
