@@ -58,7 +58,7 @@ class Video:
             uint8 (height, width, 3), RGB, upright.
 
         Raises:
-            BrokenImageError: A frame can't be decoded; `frames_or_errors` goes on after it.
+            BrokenImageError: A frame can't be decoded; `frames_or_errors` continues after it.
         """
         for _, frame in self.frames_or_errors(start, stop, step):
             if isinstance(frame, BrokenImageError):
