@@ -60,8 +60,8 @@ def small_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder, in which whatever a block trains is small."""
     train, guide, keep_validation = training.train, guidance.guide, splits.validation_from_train
 
-    def train_small(config: RunConfig, out: Path | None, device: str) -> Path:
-        return train(shrunk(config), out, "cpu")
+    def train_small(config: RunConfig, out: Path | None, device: str, **options: Any) -> Path:
+        return train(shrunk(config), out, "cpu", **options)
 
     def guide_small(
         runs: list[Path], out: Path, targets: GuidanceTargets, sampling: ImageSampling, *rest: Any, **options: Any
