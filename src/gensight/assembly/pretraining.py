@@ -93,7 +93,7 @@ def build_parts(config: PretrainConfig) -> PipelineParts:
         RunError: If there is no backbone to start from, or it is of another kind.
         ResourceError: If the image encoder to align with is not installed.
     """
-    if config.denoiser.alignment is not None:
+    if config.denoiser.alignment:
         require_imagenet()
     match config.start:
         case ScratchStart():
@@ -123,12 +123,7 @@ def _fresh(config: PretrainConfig) -> PipelineParts:
         return PipelineParts(
             vae=build_autoencoder(autoencoder.widths, autoencoder.latent_channels),
             unet=build_denoiser(
-                denoiser.widths,
-                denoiser.layers_per_block,
-                denoiser.heads,
-                text.width,
-                autoencoder.latent_channels,
-                max(config.image_size) // stride,
+                denoiser.widths, text.width, autoencoder.latent_channels, max(config.image_size) // stride
             ),
             text_encoders=(build_text_encoder(tokenizer, text.width, text.layers),),
             tokenizers=(tokenizer,),
@@ -142,7 +137,7 @@ def _check_size(config: PretrainConfig, stride: int) -> None:
     _check_multiples(
         (height, width, crop), stride, f"image_size ({height} x {width}) and autoencoder.crop ({crop}) must be"
     )
-    if config.denoiser.alignment is not None:
+    if config.denoiser.alignment:
         what = f"image_size is {height} x {width}, and denoiser.alignment needs sides that are"
         _check_multiples((height, width), ALIGNED_STRIDE, what)
 
@@ -184,7 +179,7 @@ def build_denoiser_training(
     autoencoder = weights_hash(parts.vae.state_dict())
     (text_encoder,), (tokenizer,) = parts.text_encoders, parts.tokenizers
     start = [weights_hash(parts.unet.state_dict()), weights_hash(text_encoder.state_dict())]
-    encoder = None if section.alignment is None else ImagenetEncoder()
+    encoder = ImagenetEncoder() if section.alignment else None
     known = value_hash([autoencoder, _pool_identity(config)])
     latents, maps = encode_pool(parts.vae, pool, folder, known, config.flip, device, encoder)
     if isinstance(config.start, ScratchStart):
@@ -199,9 +194,8 @@ def build_denoiser_training(
             tokenizer,
             parts.scheduler.alphas_cumprod,
             parts.scheduler.config.prediction_type,
-            section.caption_dropout,
-            None if maps is None else _alignment_head(config, parts, maps),
-            0.0 if section.alignment is None else section.alignment.weight,
+            alignment=None if maps is None else _alignment_head(config, parts, maps),
+            alignment_weight=section.alignment,
         ),
         batches=IndexedBatches(source, section.batch_size, mix(config.seed, 2)),
         optimisation=_optimisation(

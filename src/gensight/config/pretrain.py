@@ -47,6 +47,7 @@ class _OptimiserConfig(Section):
     muon_rate: Positive | None = Field(
         default=None, description="Rate of Muon, which then trains the inner matrices; none: AdamW trains all."
     )
+    batch_size: PositiveInteger = Field(default=16, description="Images or latents per step.")
 
 
 class AutoencoderConfig(_OptimiserConfig):
@@ -57,38 +58,27 @@ class AutoencoderConfig(_OptimiserConfig):
     )
     latent_channels: PositiveInteger = Field(default=4, description="Channels of the latent.")
     steps: NonNegativeInteger = Field(default=6000, description="Optimiser steps; 0 keeps the starting weights.")
-    batch_size: PositiveInteger = Field(default=16, description="Images per step.")
     crop: PositiveInteger = Field(default=64, description="Side of the random crops that it learns from, in pixels.")
     kl_weight: NonNegative = Field(default=1e-4, description="Weight of the pull towards a standard normal latent.")
-
-
-class AlignmentConfig(Section):
-    """A middle map is pulled towards those of EfficientNet-Lite0 (REPA, arXiv:2410.06940).
-
-    Needs the `imagenet` extra, in training only, and sides that are multiples of 16.
-    """
-
-    weight: Positive = Field(default=0.5, description="Weight of 1 - cosine similarity beside the diffusion loss.")
 
 
 class DenoiserConfig(_OptimiserConfig):
     """The U-Net that learns to remove noise from latents: what readouts will read."""
 
     widths: Widths = Field(default=(96, 128, 160), description="Channels at each scale, finest first.")
-    layers_per_block: PositiveInteger = Field(default=1, description="Residual blocks per scale.")
-    heads: PositiveInteger = Field(default=4, description="Attention heads.")
     steps: NonNegativeInteger = Field(default=20000, description="Optimiser steps; 0 keeps the starting weights.")
-    batch_size: PositiveInteger = Field(default=32, description="Latents per step.")
     ema: Share = Field(default=0.999, description="Decay of the averaged weights, which are the ones saved.")
     precision: Precision = Field(
         default="float32", description="Of its arithmetic; bfloat16 is faster where the processor has it."
     )
-    caption_dropout: Share = Field(default=0.1, description="Share of captions replaced by the empty one.")
     prediction: Literal["epsilon", "v"] = Field(
         default="v", description="What the network predicts: the noise, or Salimans and Ho's v."
     )
-    alignment: AlignmentConfig | None = Field(
-        default=None, description="Representation alignment with a pretrained image encoder; none: none."
+    alignment: NonNegative = Field(
+        default=0.0,
+        description="Weight of 1 - cosine similarity between a middle map and EfficientNet-Lite0's (REPA, "
+        "arXiv:2410.06940); in training only. Above 0 it needs the `imagenet` extra, and sides that are multiples of "
+        "16.",
     )
 
 

@@ -38,7 +38,7 @@ def denoiser_case(**options: object) -> tuple[DenoiserMethod, Batch]:
     torch.manual_seed(0)
     tokenizer = build_tokenizer(["a", "dog", "cat"], 8)
     method = DenoiserMethod(
-        build_denoiser((16, 32), 1, 2, 16, 4, 8),
+        build_denoiser((16, 32), 16, 4, 8, heads=2),
         build_text_encoder(tokenizer, 16, 1, 2),
         tokenizer,
         build_noise_schedule("v_prediction").alphas_cumprod,

@@ -23,7 +23,7 @@ def parts() -> PipelineParts:
     tokenizer = build_tokenizer(["a", "red", "dog"], 8)
     return PipelineParts(
         vae=build_autoencoder((8, 16, 16), 4),
-        unet=build_denoiser((16, 32), 1, 2, 16, 4, 8),
+        unet=build_denoiser((16, 32), 16, 4, 8, heads=2),
         text_encoders=(build_text_encoder(tokenizer, 16, 1, 2),),
         tokenizers=(tokenizer,),
         scheduler=build_noise_schedule("v_prediction"),
@@ -97,4 +97,4 @@ def test_widths_that_do_not_fit_are_refused():
     with pytest.raises(ConfigError, match=r"widths \[12\] are not multiples of 8"):
         build_autoencoder([12], 4)
     with pytest.raises(ConfigError, match="8 normalisation groups and 3 attention heads"):
-        build_denoiser([16, 32], 1, 3, 16, 4, 8)
+        build_denoiser([16, 32], 16, 4, 8, heads=3)

@@ -120,7 +120,7 @@ def _blank(convolution: nn.Conv2d, count: int) -> tuple[Tensor, Tensor]:
 
 
 def build_denoiser(
-    widths: Sequence[int], layers_per_block: int, heads: int, text_width: int, latent_channels: int, sample_size: int
+    widths: Sequence[int], text_width: int, latent_channels: int, sample_size: int, heads: int = 4
 ) -> UNet2DConditionModel:
     """A U-Net that attends to the text at every scale but the finest, where attention would cost most."""
     unit = math.lcm(GROUPS, heads)
@@ -131,7 +131,7 @@ def build_denoiser(
         in_channels=latent_channels,
         out_channels=latent_channels,
         block_out_channels=tuple(widths),
-        layers_per_block=layers_per_block,
+        layers_per_block=1,
         down_block_types=tuple("DownBlock2D" if p else "CrossAttnDownBlock2D" for p in plain),
         up_block_types=tuple("UpBlock2D" if p else "CrossAttnUpBlock2D" for p in reversed(plain)),
         cross_attention_dim=text_width,
