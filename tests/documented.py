@@ -10,7 +10,7 @@ import pytest
 from gensight.config.loading.loader import compose_recipe
 from gensight.config.schema import RunConfig
 from gensight.files.images import write_image
-from gensight.files.videos import VideoWriter
+from gensight.files.videos.writing import VideoWriter
 from gensight.guidance.sampling import ImageSampling
 from gensight.guidance.targets import GuidanceTargets
 from gensight.readers import splits

@@ -74,11 +74,19 @@ class ResourceError(UserError):
     """The machine lacks something: disk, memory, a device, an optional package."""
 
 
-def resource_error(error: OSError, where: str | Path | None = None) -> ResourceError | None:
-    """What a full disk means to a user, and, where `where` was to be written, a missing permission; else None."""
+def resource_error(
+    error: OSError, where: str | Path | None = None, full: str = "free some space, or write to another disk"
+) -> ResourceError | None:
+    """What a full disk means to a user, and, where `where` was to be written, a missing permission; else None.
+
+    Args:
+        error: Of the system.
+        where: What was to be written.
+        full: What to do where the disk is full.
+    """
     place = error.filename if where is None else where
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ResourceError("the disk is full", where=place, hint="free some space, or write to another disk")
+        return ResourceError("the disk is full", where=place, hint=full)
     if error.errno == errno.ENAMETOOLONG:
         return ResourceError("the file's name is too long for this disk", where=place, hint="choose a shorter name")
     if where is not None and (isinstance(error, PermissionError) or error.errno == errno.EROFS):

@@ -84,8 +84,7 @@ class Gaze(OneLine):
         in_frame: Whether the target lies in the image; None if unknown.
         eye: float64 (2,) eye position, or None.
         in_frame_probability: A prediction's confidence that the target lies in the image; None for ground truth.
-        spread: How far apart several samples of a prediction lie, in pixels (root mean square distance from their
-            mean); None for a single sample.
+        spread: Root mean square distance of a prediction's samples from their mean, in pixels; None for one sample.
     """
 
     points: Array

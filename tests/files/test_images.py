@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from gensight.errors import BrokenImageError, DataError, FileWarning
 from gensight.files.images import image_size, page_seconds, read_image, write_image
-from gensight.files.videos import is_video, open_video
+from gensight.files.videos.reading import is_video, open_video
 
 RNG = np.random.default_rng(0)
 COLOUR = RNG.integers(0, 256, (6, 9, 3), dtype=np.uint8)

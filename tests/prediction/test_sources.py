@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gensight.errors import DataError
-from gensight.files.videos import VideoWriter
+from gensight.files.videos.writing import VideoWriter
 from gensight.prediction.sources import boxes_by_key, open_images
 
 PIXELS = np.zeros((8, 10, 3), np.uint8)

@@ -18,7 +18,7 @@ from gensight.diffusion.sampling import Sampling, find_sampler
 from gensight.encodings.calibration import UNCALIBRATED
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError
-from gensight.files.videos import VideoWriter
+from gensight.files.videos.writing import VideoWriter
 from gensight.methods.instruct.method import Instruct
 from gensight.prediction.outputs.choice import folder_name
 from gensight.prediction.predictor import Predictor

@@ -10,7 +10,8 @@ import pytest
 from gensight.config.loading.loader import load_recipe, load_study_recipe
 from gensight.errors import ConfigError, RunError
 from gensight.files.images import read_image, write_image
-from gensight.files.videos import VideoWriter, open_video, read_frame
+from gensight.files.videos.reading import open_video, read_frame
+from gensight.files.videos.writing import VideoWriter
 from gensight.methods.landmarks.regression import REGRESSORS
 from gensight.readers.puppets import PuppetsReader
 from gensight.studies.label_curve import BASELINES

@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 
 from gensight.errors import ConfigError, DataError
-from gensight.files.clips import ClipPart, join_parts
 from gensight.files.images import write_image
-from gensight.files.videos import open_video
+from gensight.files.videos.reading import open_video
+from gensight.files.videos.writing import VideoWriter, join_parts
 from gensight.prediction import jobs
 from gensight.prediction.predictor import Predictor
 from gensight.prediction.work import LISTING, UNFINISHED
@@ -284,7 +284,7 @@ def test_a_folder_of_the_users_own_is_not_removed(run: Path, tmp_path: Path) -> 
 def test_parts_join_to_a_film_with_its_times(tmp_path: Path) -> None:
     times = [0.0, 0.1, 0.15, 0.4]
     for part in range(2):
-        with ClipPart(tmp_path / f"{part}.mp4", 10) as clip:
+        with VideoWriter(tmp_path / f"{part}.mp4", 10, is_part=True) as clip:
             for number in (2 * part, 2 * part + 1):
                 clip.write(picture(number)[:33, :47], times[number])
     parts = [tmp_path / "0.mp4", tmp_path / "1.mp4"]

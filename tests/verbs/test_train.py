@@ -19,7 +19,8 @@ from gensight.config.schema import RunConfig
 from gensight.engine.run_folder import RunFolder
 from gensight.errors import ConfigError, DataError, RunError
 from gensight.files.images import write_image
-from gensight.files.videos import VideoWriter, open_video
+from gensight.files.videos.reading import open_video
+from gensight.files.videos.writing import VideoWriter
 from gensight.methods.readout.method import Readout
 from gensight.studies.dry_run import dry_run
 from gensight.studies.trained_baselines import baseline_config

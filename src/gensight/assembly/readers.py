@@ -8,6 +8,7 @@ from typing import assert_never
 from gensight.config import data as sections
 from gensight.config.data import BlocksSplit, Data, ListsSplit, OrderSplit, SeedSplit, Split, VideosSplit
 from gensight.config.data.stored import OfficialLists
+from gensight.config.fields import Section
 from gensight.config.sections import kind_of
 from gensight.errors import DataError
 from gensight.files.hashing import mix
@@ -49,7 +50,10 @@ _UNDIVIDED = {"split": OrderSplit(train=1, validation=0, test=0), "validation_sh
 
 def undivided(data: Data) -> Data:
     """The same data without shares taken from training, which few images could not give."""
-    return data.model_copy(update={key: value for key, value in _UNDIVIDED.items() if key in type(data).model_fields})
+    changes = {key: value for key, value in _UNDIVIDED.items() if key in type(data).model_fields}
+    if not isinstance(getattr(data, "split", None), Section):  # AP-10K's is the number of an official division
+        changes.pop("split", None)
+    return data.model_copy(update=changes)
 
 
 @dataclass(frozen=True)
@@ -78,11 +82,7 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
         data: The section.
         truths: The ground truth to render for synthetic scenes; data on disk gives all that it has.
     """
-    for key in ("root", "path"):
-        place = getattr(data, key, None)
-        if place is not None and not place.exists():
-            hint = f"if the data have moved, add where they lie now: data.{key}=PATH"
-            raise DataError("the data are not there: no such file or folder", where=place, hint=hint)
+    _check_place(data)
     match data:
         case sections.PuppetsData():
             return _puppets(data, truths)
@@ -135,6 +135,14 @@ def build_readers(data: Data, truths: tuple[str, ...] = ("keypoints", "boxes")) 
             return _named(data)
         case _:
             assert_never(data)
+
+
+def _check_place(data: Data) -> None:
+    for key in ("root", "path"):
+        place = getattr(data, key, None)
+        if place is not None and not place.exists():
+            hint = f"if the data have moved, add where they lie now: data.{key}=PATH"
+            raise DataError("the data are not there: no such file or folder", where=place, hint=hint)
 
 
 def _puppets(data: sections.PuppetsData, truths: tuple[str, ...]) -> Splits:

@@ -26,10 +26,7 @@ def evaluate(
     baselines: Annotated[bool, typer.Option(help="Score the run's baselines beside it.")] = True,
     detections: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Also score keypoints on these detected boxes (COCO-results json) instead of the true ones.",
-        ),
+        typer.Option(metavar="FILE", help="Also score keypoints on these detected boxes (COCO-results json)."),
     ] = None,
     model: Annotated[
         list[str] | None,

@@ -6,5 +6,6 @@
 - `videos`: video files -> frames, streamed or by index, and back.
 - `tables`: rows -> csv or Parquet.
 - `columns`: named arrays in one memory-mapped file; where the cache folder is.
+- `lock`: one writer per folder or file; `shards`: work in parts that survives a kill.
 - `store`: memory-mapped tensors for the feature cache.
 """

@@ -39,20 +39,33 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     owner = f"{_MACHINE}-{os.getpid()}-{secrets.token_hex(2)}"
     temporary = path.with_name(f".{path.stem[:48]}.{owner}.part{suffix}")  # a file system takes 255 bytes, all in all
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        _flush(temporary)
-        if path.exists():
-            temporary.chmod(path.stat().st_mode)
-        temporary.replace(path)
-        _flush(path.parent)
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            _flush(temporary)
+            if path.exists():
+                temporary.chmod(path.stat().st_mode)
+            temporary.replace(path)
+            _flush(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk_errors(path: Path, **hints: str) -> Iterator[None]:
+    """Raises ResourceError where the block, which writes `path`, finds the disk full or no permission.
+
+    Args:
+        path: What is written.
+        hints: As of `resource_error`.
+    """
+    try:
+        yield
     except OSError as error:
-        resource = resource_error(error, path)
+        resource = resource_error(error, path, **hints)
         if resource is None:
             raise
         raise resource from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -4,20 +4,19 @@ One line is one task, written whole once all of its files are on disk. A line th
 cut off; its task is done again, to the same bytes.
 """
 
-import errno
-import fcntl
 import json
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gensight.errors import ConfigError, ResourceError
+from gensight.errors import ConfigError
+from gensight.files.atomic import disk_errors
+from gensight.files.lock import lock
 
 WORK = "work"  # below the folder that is written, until all is done
+_FULL = "free some space and run the same command: it resumes where it stopped"
 
 
 def json_line(value: Any) -> bytes:
@@ -60,10 +59,10 @@ class WorkFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with _disk(path):
+        with disk_errors(path, full=_FULL):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        if not _lock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        if not lock(self._file):
             os.close(self._file)
             raise ConfigError("another process is doing this part", where=path,
                               hint="wait for it, or give each process its own --shard")  # fmt: skip
@@ -74,7 +73,7 @@ class WorkFile:
     def append(self, value: dict[str, Any]) -> None:
         """Adds a line, and waits until it is on the disk."""
         line = json_line(value)
-        with _disk(self.path):
+        with disk_errors(self.path, full=_FULL):
             while line:
                 line = line[os.write(self._file, line) :]
             os.fsync(self._file)
@@ -101,40 +100,3 @@ def _end_of_lines(path: Path) -> int:
                 return start + found + 1
             stop = start
     return 0
-
-
-@contextmanager
-def _disk(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            hint = "free some space and run the same command: it resumes where it stopped"
-            raise ResourceError("the disk is full", where=path, hint=hint) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise ResourceError("no permission to write here", where=path,
-                                hint="choose a folder that you may write to") from error  # fmt: skip
-        raise
-
-
-def _lock(file: int, how: int) -> bool:
-    """Whether the lock was got; folders on file systems without locks count as got."""
-    try:
-        fcntl.flock(file, how)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
-            raise
-    return True
-
-
-@contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Only one process at a time is inside, whatever happens to the others (a killed one lets go)."""
-    file = os.open(folder, os.O_RDONLY)
-    try:
-        _lock(file, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(file)

@@ -11,7 +11,6 @@ A record's data reach the disk before its entry is written, so a process that is
 an entry: they are never served. An entry cut short ends its file; a record whose checksum is wrong is refused.
 """
 
-import errno
 import fcntl
 import hashlib
 import math
@@ -28,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from gensight.errors import ResourceError, RunError
-from gensight.files.atomic import read_json, write_json
+from gensight.files.atomic import disk_errors, read_json, write_json
 from gensight.samples import Array
 
 Layout = Mapping[str, Sequence[int]]
@@ -212,7 +211,7 @@ class _Shard:
 
     def append(self, records: Mapping[bytes, bytes]) -> None:
         entries = b""
-        try:
+        with disk_errors(self.path, full="free some disk space, and resume"):
             self._data.seek(self.num_records * self.size)  # over what an append that failed may have left
             for slot, (digest, record) in enumerate(records.items(), self.num_records):
                 _write_all(self._data.fileno(), record)
@@ -227,10 +226,6 @@ class _Shard:
                 self._index.seek(place)
                 self._index.truncate()
                 raise
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise ResourceError("the disk is full", where=self.path, hint="free some disk space, and resume") from error
         self.num_records += len(records)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.drawing import contact_sheet, draw_drags
-from gensight.files.videos import VideoWriter
+from gensight.files.videos.writing import VideoWriter
 from gensight.guidance.controls import read_picture
 from gensight.guidance.goals import DragGoal, Goal, SpatialGoal
 from gensight.samples import Array, Size

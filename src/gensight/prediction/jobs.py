@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import numpy as np
 from gensight.encodings.gaze import GazeMap
 from gensight.errors import ConfigError, DataError
 from gensight.files.atomic import atomic_path
-from gensight.files.clips import ClipPart, join_parts
 from gensight.files.progress import ProgressLine
 from gensight.files.shards import Shard
+from gensight.files.videos.writing import VideoWriter, join_parts
 from gensight.prediction.detection.finder import BoxFinder
 from gensight.prediction.outputs.choice import pictures_of, writers_of
 from gensight.prediction.outputs.writer import Files, Pictures, Shown
@@ -151,10 +152,9 @@ def write_predictions(
         DataError: An image can't be read, where `strict`.
         ResourceError: The disk is full: the same command resumes once there is space.
     """
-    for job in jobs:
-        for source in sources:
-            for one in job.files:
-                one.check(folder / job.name / source.name)
+    for job, source in product(jobs, sources):
+        for one in job.files:
+            one.check(folder / job.name / source.name)
     batch_size = min(job.run.predictor.batch_size for job in jobs)
     spans = _spans(sources, batch_size, any(job.smooth > 1 for job in jobs))
     own = [list(spans)[number] for number in (shard or Shard()).of(len(spans))]
@@ -256,14 +256,14 @@ class _Predicting:
     def _part(self, number: int, task: Task) -> Path:
         return self.work.parts / f"{number}-{task[0]}-{task[1]}.mp4"
 
-    def _clip(self, number: int, job: Job, task: Task, stack: ExitStack) -> ClipPart | None:
+    def _clip(self, number: int, job: Job, task: Task, stack: ExitStack) -> VideoWriter | None:
         rate = self.sources[task[0]].frame_rate
         if rate is None or job.pictures is None or not self.draw:
             return None
-        return stack.enter_context(ClipPart(self._part(number, task), rate))
+        return stack.enter_context(VideoWriter(self._part(number, task), rate, is_part=True))
 
     def _write(
-        self, number: int, source: PredictionSource, reading: Reading, found: Any, clip: ClipPart | None
+        self, number: int, source: PredictionSource, reading: Reading, found: Any, clip: VideoWriter | None
     ) -> dict[str, Any] | None:
         """The files of one sample; what its tables need of it."""
         job, sample = self.jobs[number], reading.sample

@@ -14,7 +14,7 @@ import numpy as np
 from gensight.errors import BrokenImageError, DataError
 from gensight.files.atomic import fitting_name, read_json, readable
 from gensight.files.images import IMAGE_SUFFIXES, image_size, read_image
-from gensight.files.videos import VIDEO_SUFFIXES, is_video, open_video
+from gensight.files.videos.reading import VIDEO_SUFFIXES, is_video, open_video
 from gensight.prediction.pixels import rgb_pixels
 from gensight.readers.base import Reader
 from gensight.readers.footage.recordings import has_images, video_files

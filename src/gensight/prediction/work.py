@@ -15,7 +15,8 @@ from typing import Any
 
 from gensight.errors import ConfigError
 from gensight.files.atomic import read_json, write_json, write_text
-from gensight.files.shards import Shard, WorkFile, exclusive
+from gensight.files.lock import exclusive
+from gensight.files.shards import Shard, WorkFile
 
 UNFINISHED, LISTING = "unfinished", "files.txt"
 _JOB = "job.json"

@@ -24,7 +24,8 @@ from gensight.errors import ConfigError
 from gensight.files.images import write_image
 from gensight.files.progress import Announce, silent
 from gensight.files.tables import check_table, write_table
-from gensight.files.videos import VIDEO_SUFFIXES, VideoWriter
+from gensight.files.videos.reading import VIDEO_SUFFIXES
+from gensight.files.videos.writing import VideoWriter
 from gensight.methods.landmarks.keypoints import LandmarkKeypoints
 from gensight.methods.landmarks.regression import Regressor
 from gensight.prediction.landmark_run import Crops, LandmarkRun

@@ -85,10 +85,8 @@ def predict_files(
     jobs = plan_jobs(runs, with_boxes, are_videos, smooth, also_written)
     finder_of = _finders(runs, sources, boxes, detector, detector_threshold, device)
     found = None if boxes is None else hashlib.sha256(Path(boxes).read_bytes()).hexdigest()
-    done = write_predictions(
-        jobs, sources, folder, finder_of, draw=draw, shard=part, strict=strict,
-        identity={"boxes": found, "detector": detector, "threshold": detector_threshold},
-    )  # fmt: skip
+    identity = {"boxes": found, "detector": detector, "threshold": detector_threshold}
+    done = write_predictions(jobs, sources, folder, finder_of, draw=draw, shard=part, strict=strict, identity=identity)
     return Outcome(folder, done.num_images, done.num_unreadable + len(unopened), {**unopened, **done.unreadable},
                    done.num_left)  # fmt: skip
 

@@ -7,7 +7,7 @@ import pytest
 
 from gensight.errors import DataError
 from gensight.files.images import write_image
-from gensight.files.videos import VideoWriter
+from gensight.files.videos.writing import VideoWriter
 from gensight.readers.footage.recordings import FootageReader
 
 

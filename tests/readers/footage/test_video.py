@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gensight.errors import DataError
-from gensight.files.videos import VideoWriter
+from gensight.files.videos.writing import VideoWriter
 from gensight.readers.footage.video import VideoReader
 from tests.contracts.reader import ReaderContract
 

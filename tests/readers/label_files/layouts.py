@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from gensight.files.videos import VideoWriter
+from gensight.files.videos.writing import VideoWriter
 
 NUM, HEIGHT, WIDTH = 10, 96, 128
 PARTS = ("nose", "l_ear", "tail")

@@ -15,7 +15,7 @@ import pytest
 from gensight.errors import ConfigError, DataError, ResourceError
 from gensight.files.images import write_image
 from gensight.files.shards import Shard, WorkFile
-from gensight.files.videos import VideoWriter
+from gensight.files.videos.writing import VideoWriter
 from gensight.readers.annotated.reader import AnnotatedReader
 from gensight.samples import Provenance
 from gensight.teachers.labelling.job import run_job

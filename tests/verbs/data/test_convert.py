@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gensight.errors import ConfigError, DataError
-from gensight.files.videos import VideoWriter
+from gensight.files.videos.writing import VideoWriter
 from gensight.readers.base import Reader
 from gensight.readers.deeplabcut.reader import DeepLabCutReader
 from gensight.readers.deeplabcut.writer import write_deeplabcut

@@ -14,7 +14,7 @@ from gensight.errors import DataError
 from gensight.files.atomic import named_path, read_json
 from gensight.files.images import read_image
 from gensight.files.strangers import decode_json
-from gensight.files.videos import read_frame
+from gensight.files.videos.reading import read_frame
 from gensight.readers.annotated.labels import Entry, entry_files, merge_labels, skeleton_from_json
 from gensight.readers.annotated.writer import DESCRIPTION, FORMAT, OWN, VERSION
 from gensight.readers.base import Reader

@@ -11,7 +11,7 @@ import numpy as np
 
 from gensight.errors import DataError
 from gensight.files.progress import progress
-from gensight.files.videos import VIDEO_SUFFIXES
+from gensight.files.videos.reading import VIDEO_SUFFIXES
 from gensight.readers.base import Reader
 from gensight.readers.footage.video import VideoReader
 from gensight.readers.images.folder import FolderReader

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from gensight.errors import BrokenImageError, DataError
-from gensight.files.videos import frame_key, open_video, read_frame
+from gensight.files.videos.reading import frame_key, open_video, read_frame
 from gensight.readers.base import Reader
 from gensight.readers.shared.checking import Finding, Summary, check_samples
 from gensight.samples import Array, Sample

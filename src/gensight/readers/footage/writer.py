@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from gensight.files.progress import progress
-from gensight.files.videos import VideoWriter
+from gensight.files.videos.writing import VideoWriter
 from gensight.readers.base import Reader
 
 RATE = 12  # frames per second

@@ -6,7 +6,7 @@ from pathlib import Path
 from gensight.errors import DataError
 from gensight.files.atomic import readable
 from gensight.files.images import IMAGE_SUFFIXES, image_size, page_seconds
-from gensight.files.videos import frame_key, read_frame
+from gensight.files.videos.reading import frame_key, read_frame
 from gensight.readers.base import Reader
 from gensight.readers.shared.listings import image_files, image_sample, require_folder
 from gensight.samples import Sample

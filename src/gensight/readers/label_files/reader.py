@@ -9,7 +9,7 @@ import numpy as np
 
 from gensight.errors import DataError, check_choice
 from gensight.files.images import IMAGE_SUFFIXES
-from gensight.files.videos import VIDEO_SUFFIXES, open_video, read_frame
+from gensight.files.videos.reading import VIDEO_SUFFIXES, open_video, read_frame
 from gensight.geometry import points_box
 from gensight.readers.base import Reader
 from gensight.readers.coco.rle import polygon_to_mask

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from gensight.errors import DataError, first_line
-from gensight.files.videos import VIDEO_SUFFIXES
+from gensight.files.videos.reading import VIDEO_SUFFIXES
 from gensight.readers.label_files.records import LabelledImage, LabelledSubject, LabelSet
 from gensight.samples import Array, Size, Visibility
 

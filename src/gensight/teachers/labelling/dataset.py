@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from gensight.errors import DataError
-from gensight.files.shards import WORK, exclusive
+from gensight.files.lock import exclusive
+from gensight.files.shards import WORK
 from gensight.readers.annotated.labels import Entry
 from gensight.readers.annotated.reader import AnnotatedReader, is_annotated
 from gensight.readers.annotated.writer import OWN, commit

@@ -7,13 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gensight.assembly.readers import Splits, build_readers
-from gensight.config.data import Data, OrderSplit
-from gensight.config.fields import Section
+from gensight.assembly.readers import Splits, build_readers, undivided
 from gensight.config.loading.loader import load_data
 from gensight.errors import ConfigError, DataError, check_choice
 from gensight.files.images import read_image
-from gensight.files.videos import open_video, read_frame
+from gensight.files.videos.reading import open_video, read_frame
 from gensight.readers.base import Reader
 from gensight.readers.poses import formats
 from gensight.readers.poses.table import PoseFrame, PoseTable, Subject
@@ -76,7 +74,7 @@ def convert(source: str | Path, out: Path, overrides: Sequence[str] = (), to: st
 
 def _open(source: str | Path, overrides: Sequence[str]) -> PoseTable | Splits:
     if str(source) in KINDS:
-        return build_readers(_undivided(load_data(str(source), list(overrides))))
+        return build_readers(undivided(load_data(str(source), list(overrides))))
     path, refused = Path(source), None
     if overrides:
         raise ConfigError("keys go with a kind of data set", where=overrides[0], choices=KINDS,
@@ -90,19 +88,11 @@ def _open(source: str | Path, overrides: Sequence[str]) -> PoseTable | Splits:
         except DataError as error:
             refused = error
     try:
-        return build_readers(_undivided(survey(path).data))
+        return build_readers(undivided(survey(path).data))
     except (ConfigError, DataError):
         if refused is not None:
             raise refused from None
         raise
-
-
-def _undivided(data: Data) -> Data:
-    """The same data without shares that are taken from training; official parts stay."""
-    changes: dict[str, Any] = {name: 0.0 for name in ("validation_share", "test_share") if hasattr(data, name)}
-    if isinstance(getattr(data, "split", None), Section):
-        changes["split"] = OrderSplit(train=1, validation=0, test=0)
-    return data.model_copy(update=changes)
 
 
 def _predicted(folder: Path) -> PoseTable:

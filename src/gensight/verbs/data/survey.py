@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from gensight.assembly.readers import Splits, build_readers
-from gensight.config.data import AnnotatedData, CocoData, Data, DeepLabCutData, LabelFilesData, OrderSplit
+from gensight.assembly.readers import Splits, build_readers, undivided
+from gensight.config.data import Data
 from gensight.config.loading.loader import load_data
 from gensight.config.loading.overrides import text_override
 from gensight.errors import ConfigError, DataError
 from gensight.files.images import IMAGE_SUFFIXES
-from gensight.files.videos import VIDEO_SUFFIXES
+from gensight.files.videos.reading import VIDEO_SUFFIXES
 from gensight.geometry import points_box
 from gensight.readers.annotated.reader import is_described
 from gensight.readers.base import Reader
@@ -162,14 +162,14 @@ def _coco(root: Path, files: list[CocoFile]) -> list[str]:
 def _labelled(kind: str, overrides: list[str], title: str = "", notes: Sequence[str] = ()) -> Survey:
     data = load_data(kind, overrides)
     try:
-        splits = build_readers(_undivided(data))
+        splits = build_readers(undivided(data))
     except DataError as error:
         if error.hint != MISSING_HINT:
             raise
         overrides.append("missing=drop")  # images that are not there are left out and counted
         data = load_data(kind, overrides)
         try:
-            splits = build_readers(_undivided(data))
+            splits = build_readers(undivided(data))
         except DataError as nothing:
             hint = "put the images where the labels name them, or below the folder under the same names"
             raise DataError(nothing.what, where=nothing.where, hint=hint) from error
@@ -213,16 +213,6 @@ def _labelled(kind: str, overrides: list[str], title: str = "", notes: Sequence[
 
 def _inner(reader: Reader) -> Reader:
     return getattr(reader, "reader", reader)
-
-
-def _undivided(data: Data) -> Data:
-    """The same data without shares taken from training, which few images could not give."""
-    match data:
-        case DeepLabCutData() | AnnotatedData() | LabelFilesData():
-            return data.model_copy(update={"split": OrderSplit(train=1, validation=0, test=0)})
-        case CocoData():
-            return data.model_copy(update={"validation_share": 0.0, "test_share": 0.0})
-    return data
 
 
 class _Measures:

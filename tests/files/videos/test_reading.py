@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from gensight.errors import BrokenImageError, DataError
-from gensight.files import video_index, videos
 from gensight.files.images import write_image
-from gensight.files.videos import VideoWriter, open_video, read_frame
-from tests.files.clips import (
+from gensight.files.videos import index as video_index
+from gensight.files.videos import reading
+from gensight.files.videos.reading import open_video, read_frame
+from gensight.files.videos.writing import VideoWriter
+from tests.files.videos.clips import (
     CLIPS,
     NUM_FRAMES,
     RATE,
@@ -142,7 +144,7 @@ def _check_every_frame(path, uneven):
 def test_a_seek_that_lands_too_late_is_repeated_from_further_back(tmp_path, monkeypatch):
     path = write_clip(next(clip for clip in CLIPS if clip.name == "mpeg2-b.mpg"), tmp_path)
     seeks = []
-    monkeypatch.setattr(videos, "open_container", lambda path: _Late(video_index.open_container(path), seeks))
+    monkeypatch.setattr(reading, "open_container", lambda path: _Late(video_index.open_container(path), seeks))
     assert [number_of(open_video(path).frame(index)) for index in (50, 30, 13)] == [50, 30, 13]
     assert len(seeks) > 3
 

@@ -1,24 +1,22 @@
-"""Video files: frames streamed in constant memory, or exactly by index, and back to a file."""
+"""Video files: frames streamed in constant memory, or exactly by index."""
 
 import os
 from bisect import bisect_right
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from fractions import Fraction
 from functools import lru_cache
 from itertools import chain, dropwhile
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-import av
 import numpy as np
 
-from gensight.errors import BrokenImageError, DataError
-from gensight.files.atomic import atomic_path, readable
+from gensight.errors import BrokenImageError
+from gensight.files.atomic import readable
 from gensight.files.images import image_size, page_seconds, read_image
-from gensight.files.video_index import BROKEN, UNREADABLE, decoded, index_video, open_container, orient
-from gensight.samples import Array, Size
+from gensight.files.videos.index import BROKEN, UNREADABLE, decoded, index_video, open_container, orient
+from gensight.samples import Array
 
 VIDEO_SUFFIXES = frozenset(
     f".{suffix}"
@@ -241,52 +239,3 @@ def read_frame(path: str | Path, index: int) -> Array:
     changed = path.stat().st_mtime_ns if path.exists() else 0
     # A forked worker must not share the file position of its parent, hence the process in the key.
     return _shared_video(path, changed, os.getpid()).frame(index)
-
-
-class VideoWriter:
-    """Writes frames to an H.264 mp4 that any video player shows (yuv420p), atomically; a context manager.
-
-    The file appears once the block ends without an error. Odd sides are padded by one black row or column.
-
-    Args:
-        path: The file to write.
-        rate: Frames per second.
-        quality: H.264's constant rate factor, 0 (lossless) to 51; smaller is better and larger.
-    """
-
-    def __init__(self, path: str | Path, rate: Fraction | float | int = 30, quality: int = 20) -> None:
-        self.path = Path(path)
-        self.rate = Fraction(rate).limit_denominator(65535)
-        self.quality = quality
-        self._stream: Any = None
-        self._size: Size | None = None
-
-    def __enter__(self) -> "VideoWriter":
-        self._file = self._open()
-        self._file.__enter__()
-        return self
-
-    @contextmanager
-    def _open(self) -> Iterator[None]:
-        with atomic_path(self.path) as temporary, av.open(str(temporary), "w", format="mp4") as self._container:
-            yield
-            if self._stream is None:
-                raise DataError("a video needs at least one frame, and none was written", where=self.path)
-            self._container.mux(self._stream.encode())
-
-    def write(self, image: Array) -> None:
-        """Appends one frame, uint8 RGB (height, width, 3); all frames have the first one's size."""
-        height, width, _ = image.shape
-        if self._stream is None:
-            self._size = (height, width)
-            self._stream = self._container.add_stream("h264", rate=self.rate, options={"crf": str(self.quality)})
-            self._stream.pix_fmt = "yuv420p"
-            self._stream.height, self._stream.width = height + height % 2, width + width % 2
-        assert self._size == (height, width), f"frames of one video have one size: {self._size}, {(height, width)}"
-        image = np.ascontiguousarray(np.pad(image, ((0, height % 2), (0, width % 2), (0, 0))))
-        self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.__exit__(kind, error, trace)
