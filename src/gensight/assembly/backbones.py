@@ -89,28 +89,11 @@ def _section(values: Mapping[str, Any]) -> BackboneSection:
 def _build(backbone: BackboneSection, seed: int, perception_only: bool = False) -> Backbone:
     match backbone:
         case TinyConfig():
-            return load_tiny(
-                layers=_names(backbone.layers),
-                timestep=backbone.timestep,
-                trainable=backbone.trainable,
-                lora_rank=backbone.lora_rank,
-                random_weights=backbone.random_weights,
-                time_embedding=backbone.time_embedding,
-                seed=seed,
-                perception_only=perception_only,
-            )
+            return load_tiny(**_options(backbone), seed=seed, perception_only=perception_only)
         case DiffusersConfig():
+            options = _options(backbone)
             return load_diffusion(
-                backbone.id,
-                layers=_names(backbone.layers),
-                timestep=backbone.timestep,
-                dtype=backbone.dtype,
-                trainable=backbone.trainable,
-                lora_rank=backbone.lora_rank,
-                random_weights=backbone.random_weights,
-                time_embedding=backbone.time_embedding,
-                seed=seed,
-                perception_only=perception_only,
+                backbone.id, dtype=backbone.dtype, **options, seed=seed, perception_only=perception_only
             )
         case ScratchConfig():
             return ScratchEncoder(widths=backbone.widths)
@@ -125,6 +108,8 @@ def _build(backbone: BackboneSection, seed: int, perception_only: bool = False) 
             assert_never(backbone)
 
 
-def _names(layers: tuple[str, ...] | str | None) -> tuple[str, ...] | None:
-    assert not isinstance(layers, str)  # presets were resolved
-    return layers
+def _options(backbone: TinyConfig | DiffusersConfig) -> dict[str, Any]:
+    """What all diffusion models take."""
+    assert not isinstance(backbone.layers, str)  # presets were resolved
+    names = ("layers", "timestep", "trainable", "lora_rank", "random_weights", "time_embedding")
+    return {name: getattr(backbone, name) for name in names}

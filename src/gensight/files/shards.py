@@ -7,6 +7,7 @@ cut off; its task is done again, to the same bytes.
 import json
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,26 @@ _FULL = "free some space and run the same command: it resumes where it stopped"
 def json_line(value: Any) -> bytes:
     """One value as one line of JSON."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+def whole_lines(folder: Path) -> Iterator[tuple[tuple[Path, int], bytes]]:
+    """The lines of all shards, each with its place for `line_at`; not one that is being written or was cut short."""
+    for path in sorted(folder.glob("*.jsonl")):
+        offset = 0
+        with path.open("rb") as file:
+            for text in file:
+                if not text.endswith(b"\n"):
+                    break
+                yield (path, offset), text
+                offset += len(text)
+
+
+def line_at(place: tuple[Path, int]) -> dict[str, Any]:
+    """The value of one line."""
+    with place[0].open("rb") as file:
+        file.seek(place[1])
+        value: dict[str, Any] = json.loads(file.readline())
+    return value
 
 
 @dataclass(frozen=True)

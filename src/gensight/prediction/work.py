@@ -16,7 +16,7 @@ from typing import Any
 from gensight.errors import ConfigError
 from gensight.files.atomic import read_json, write_json, write_text
 from gensight.files.lock import exclusive
-from gensight.files.shards import Shard, WorkFile
+from gensight.files.shards import Shard, WorkFile, line_at, whole_lines
 
 UNFINISHED, LISTING = "unfinished", "files.txt"
 _JOB = "job.json"
@@ -65,16 +65,9 @@ class PredictionWork:
 
     def scan(self) -> None:
         """Looks for the lines of all shards."""
-        for path in sorted(self.root.glob("*.jsonl")):
-            with path.open("rb") as file:
-                offset = 0
-                for text in file:
-                    if not text.endswith(b"\n"):  # being written
-                        break
-                    head = text[: text.index(b"]") + 1].removeprefix(b'{"task":')
-                    source, task = json.loads(head)
-                    self._lines[source, task] = path, offset
-                    offset += len(text)
+        for place, text in whole_lines(self.root):
+            source, task = json.loads(text[: text.index(b"]") + 1].removeprefix(b'{"task":'))
+            self._lines[source, task] = place
 
     def __contains__(self, task: Task) -> bool:
         return task in self._lines
@@ -85,11 +78,7 @@ class PredictionWork:
 
     def line(self, task: Task) -> dict[str, Any]:
         """What `append` was given."""
-        path, offset = self._lines[task]
-        with path.open("rb") as file:
-            file.seek(offset)
-            value: dict[str, Any] = json.loads(file.readline())
-        return value
+        return line_at(self._lines[task])
 
     def close(self) -> None:
         self._own.close()

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from gensight.files.shards import line_at, whole_lines
 from gensight.readers.annotated.labels import Entry
 
 
@@ -20,33 +21,20 @@ class Work:
         self._videos: dict[str, int] = {}
         self._read: tuple[int, Entry] | None = None
         self.skeletons: dict[str, Any] = {}
-        for path in sorted(folder.glob("*.jsonl")):
-            self._scan(path)
-
-    def _scan(self, path: Path) -> None:
-        offset = 0
-        with path.open("rb") as file:
-            for text in file:
-                if not text.endswith(b"\n"):  # being written, or cut short
-                    return
-                line = json.loads(text)
-                number = len(self._lines)
-                self._lines.append((path, offset))
-                self._rows.update({row["key"]: (number, place) for place, row in enumerate(line["rows"])})
-                self.skeletons |= line["skeletons"]
-                if line["video"] is not None:
-                    self._videos[line["video"]["group"]] = number
-                offset += len(text)
+        for number, (place, text) in enumerate(whole_lines(folder)):
+            line = json.loads(text)
+            self._lines.append(place)
+            self._rows.update({row["key"]: (number, index) for index, row in enumerate(line["rows"])})
+            self.skeletons |= line["skeletons"]
+            if line["video"] is not None:
+                self._videos[line["video"]["group"]] = number
 
     def __bool__(self) -> bool:
         return bool(self._lines)
 
     def _line(self, number: int) -> Entry:
         if self._read is None or self._read[0] != number:
-            path, offset = self._lines[number]
-            with path.open("rb") as file:
-                file.seek(offset)
-                self._read = number, json.loads(file.readline())
+            self._read = number, line_at(self._lines[number])
         return self._read[1]
 
     def row(self, key: str) -> Entry | None:

@@ -17,7 +17,8 @@ from gensight.samples import Size
 DESIGN = "openfield-mouse"
 SUBJECT_SIDE = 48  # model pixels along a subject: that of the design's mouse
 NEAREST = 5  # model pixels between the nearest two keypoints, at least: a cell has 4
-LONGEST_SIDE, SHORTEST_SIDE, UNIT = 640, 96, 32
+LONGEST_SIDE, SHORTEST_SIDE = 640, 96
+UNIT = 32  # sides are multiples of it, so that every backbone takes them
 NUM_LOOKED_AT = 200
 UPRIGHT = 0.9  # mean of the subjects' unit directions; mice in an open field have 0.8, people upright 0.95 and more
 FEWEST_STEPS, ENOUGH_STEPS, MOST_STEPS = 300, 600, 4000
@@ -65,10 +66,11 @@ def view_size(image_size: Size, subject_side: float, nearest: float) -> Size:
     longest = max(image_size)
     scale = max(SUBJECT_SIDE / max(subject_side, 1.0), NEAREST / nearest)
     side = max(SHORTEST_SIDE, min(scale * longest, LONGEST_SIDE, max(longest, SHORTEST_SIDE)))
-    return _rounded(side / longest * image_size[0]), _rounded(side / longest * image_size[1])
+    return rounded(side / longest * image_size[0]), rounded(side / longest * image_size[1])
 
 
-def _rounded(side: float) -> int:
+def rounded(side: float) -> int:
+    """The nearest side of a network's input."""
     return max(UNIT, round(side / UNIT) * UNIT)
 
 
@@ -120,7 +122,7 @@ def _steps(per_item: float, batch: int, minutes: float) -> float:
 def _smaller(config: RunConfig, nearest: float) -> tuple[RunConfig, float] | None:
     """The recipe with the next smaller size and its share of the area; None where keypoints would share a cell."""
     height, width = config.view.size
-    size = (max(UNIT, height - UNIT), _rounded((height - UNIT) / height * width)) if height > UNIT else (height, width)
+    size = (max(UNIT, height - UNIT), rounded((height - UNIT) / height * width)) if height > UNIT else (height, width)
     share = size[0] * size[1] / (height * width)
     if share >= 1 or nearest * share**0.5 < NEAREST or max(size) < SHORTEST_SIDE:
         return None

@@ -19,12 +19,11 @@ from gensight.errors import ConfigError
 from gensight.files.atomic import write_text
 from gensight.samples import Size
 from gensight.skeletons import COCO_17, Skeleton, lone_sides, mirror_by_name, pairs_text, sides_note
-from gensight.verbs.data.fitting import design, fit_to_machine, look_at_layout, view_size
+from gensight.verbs.data.fitting import design, fit_to_machine, look_at_layout, rounded, view_size
 from gensight.verbs.data.layouts import Recognised, recipe_for, recognise
 from gensight.verbs.data.survey import Survey, survey
 
 SHORTEST_SIDE = 128
-UNIT = 32  # sides are multiples of it, so that every backbone takes them
 MANY_IMAGES = 2000
 
 
@@ -272,10 +271,6 @@ def crop_size(height: float, width: float) -> Size:
     return (192, 256) if width > 1.25 * height else (224, 224)
 
 
-def _rounded(side: float) -> int:
-    return max(UNIT, round(side / UNIT) * UNIT)
-
-
 # --- unlabelled data: a recipe to pretrain
 
 
@@ -283,7 +278,7 @@ def _pretraining(found: Survey, name: str) -> tuple[Section, dict[str, str]]:
     size = (SHORTEST_SIDE, SHORTEST_SIDE)
     if found.image_size:
         scale = SHORTEST_SIDE / min(found.image_size)
-        size = (_rounded(scale * found.image_size[0]), _rounded(scale * found.image_size[1]))
+        size = (rounded(scale * found.image_size[0]), rounded(scale * found.image_size[1]))
     config = PretrainConfig.model_validate(
         {
             "name": name,
