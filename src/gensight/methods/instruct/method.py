@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -162,9 +162,6 @@ class Instruct(Method):
     @abstractmethod
     def _answers(self, batch: Batch, image_latents: Tensor, texts: list[str], sampling: Sampling | None) -> Tensor:
         """(B, 3, height, width) in [0, 1]."""
-
-    def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
-        return [{"params": [p for p in self.parameters() if p.requires_grad], "lr_scale": 1.0}]
 
 
 def query_text(item: Item) -> str:
