@@ -15,6 +15,8 @@ from gensight.config.fields import Section
 from gensight.skeletons import Skeleton
 
 Change = tuple[tuple[str, ...], Any]
+# Values of fields that name something: keypoints of `coco-17`, colours.
+NAMES = {"mirror_pairs": [["left_ear", "right_ear"]], "outline": ["blue", 4]}
 
 
 @dataclass
@@ -69,7 +71,9 @@ def changes(section: type[Section], base: dict[str, Any]) -> Iterator[Change]:
             for path, value in changes(info.annotation, base.get(name, {})):
                 yield (name, *path), value
             continue
-        fitting = (value for value in _candidates(info.annotation, getattr(own, name)) if _fits(own, name, value))
+        given = NAMES.get(name)
+        candidates = _candidates(info.annotation, getattr(own, name)) if given is None else iter((given,))
+        fitting = (value for value in candidates if _fits(own, name, value))
         yield from (((name,), value) for value in islice(fitting, 1))
 
 

@@ -41,7 +41,7 @@ from gensight.readers.puppets import PuppetsReader
 from gensight.readers.rgbd.writer import write_rgbd
 from gensight.readers.splits import Subset
 from gensight.samples import Sample
-from gensight.skeletons import NAMED
+from gensight.skeletons import NAMED, mirror_of_pairs
 from gensight.transforms.thin_plate_spline import WarpRange
 from tests.assembly.spies import Spy, changes, plain, with_change
 
@@ -114,6 +114,7 @@ def calls_of(recipe: RunConfig, axis: str) -> Spy:
                     spy.watch(
                         patch, module, lambda one: isinstance(one, type) and issubclass(one, Encoding | ViewPolicy)
                     )
+                spy.watch(patch, assembly.encodings, lambda one: one is mirror_of_pairs)
                 skeleton = assembly.encodings.build_skeleton(recipe, build_readers(recipe.data).train)
                 assembly.encodings.build_encoding(recipe, skeleton)
                 assembly.views.build_policy(recipe)
@@ -274,6 +275,7 @@ DATA_BASES: dict[str, list[dict[str, Any]]] = {
     "puppets": [{}],
     "video": [{"path": "/place/video.mp4"}],
     "goo": [{"root": "/place", "train": "train.json"}],
+    "image-pairs": [{"root": "/place", "task": "derain"}],
     "nyu": [{"root": "/place/nyu.mat"}, {"root": "/place"}],
 }
 
@@ -299,6 +301,7 @@ def reader_calls(data: Any) -> list[tuple[str, str, Any]]:
     with pytest.MonkeyPatch.context() as patch:
         spy.watch(patch, assembly.readers, lambda one: isinstance(one, type) and issubclass(one, Reader)
                   and one not in (Reader, Subset), lambda reader: StubReader())  # fmt: skip
+        patch.setattr(Path, "exists", lambda path: True)  # readers are stubs, and read no place
         build_readers(data, ("keypoints",))
     return spy.calls
 

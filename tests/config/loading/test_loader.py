@@ -205,7 +205,7 @@ def test_all_mistakes_at_once(write: Write) -> None:
         "     next:  did you mean `data.root`?\n"
         "  4. view.crop: unknown value 'boxx'\n"
         "     where: FILE, line 3\n"
-        "     valid: frame, stretched-frame, box, stretched-box\n"
+        "     valid: frame, stretched-frame, fitted-frame, box, stretched-box\n"
         "     next:  did you mean `box`?\n"
         "  5. view.padding: must be a number, got 'big'\n"
         "     where: FILE, line 4\n"
