@@ -52,7 +52,7 @@ def goal(backbone: DiffusionBackbone) -> SpatialGoal:
 def plain(folder: Path, scheduler: Any = DDIMScheduler) -> Any:
     pipeline = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)
     pipeline.set_progress_bar_config(disable=True)
-    options = {"clip_sample": False} if scheduler is DDIMScheduler else {}
+    options = {"clip_sample": False} if scheduler is DDIMScheduler else {"timestep_spacing": "linspace"}
     pipeline.scheduler = scheduler.from_config(pipeline.scheduler.config, **options)
     return pipeline
 

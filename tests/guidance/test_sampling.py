@@ -28,11 +28,14 @@ from tests.pipelines import save_pipeline
 from tests.tolerances import PICTURES
 
 SIZE = (64, 64)
+LAST = {"timestep_spacing": "linspace"}  # from the last level on, where the pipeline's own DDIM has `leading` steps
 SCHEDULERS = {
     "ddim": lambda config: DDIMScheduler.from_config(config, clip_sample=False),  # as pipelines set it for every model
-    "dpm-solver++": lambda config: DPMSolverMultistepScheduler.from_config(config, algorithm_type="dpmsolver++"),
-    "euler": lambda config: EulerDiscreteScheduler.from_config(config),
-    "euler-ancestral": lambda config: EulerAncestralDiscreteScheduler.from_config(config),
+    "dpm-solver++": lambda config: DPMSolverMultistepScheduler.from_config(
+        config, algorithm_type="dpmsolver++", **LAST
+    ),
+    "euler": lambda config: EulerDiscreteScheduler.from_config(config, **LAST),
+    "euler-ancestral": lambda config: EulerAncestralDiscreteScheduler.from_config(config, **LAST),
     "ancestral": lambda config: DDPMScheduler.from_config(config, clip_sample=False),
 }
 
