@@ -69,7 +69,7 @@ def test_killed_and_resumed_training_ends_in_the_same_weights(tmp_path: Path) ->
     train(tmp_path / "whole")
     process = multiprocessing.get_context("spawn").Process(target=train_until_killed, args=(tmp_path / "killed",))
     process.start()
-    process.join(120)
+    process.join(300)
     assert process.exitcode == -signal.SIGKILL
     assert not RunFolder(tmp_path / "killed").weights.exists()
     training = train(tmp_path / "killed")

@@ -55,6 +55,7 @@ def test_task_and_class_are_legible_afterwards_in_words_never_trained_on(folder:
     assert sum(NAMES[place] == one.classes[0] for place, one in named) / len(named) > 0.6  # chance 1/4
 
 
+@pytest.mark.slow
 def test_sentences_about_two_kinds_come_to_differ_in_the_packaged_encoder(tmp_path: Path) -> None:
     of = ManySteps(load_tiny(trainable="full"), train_text=True)
     pair = ["segment the dog", "segment the cat"]

@@ -67,7 +67,7 @@ def test_an_interrupted_pool_goes_on_with_the_missing_shards(tmp_path, monkeypat
     assert [int(image[0, 0, 2]) for image in pool.images] == list(range(7))
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, 1, pytest.param(2, marks=pytest.mark.slow)])
 def test_images_that_are_not_kept_are_drawn_when_their_turn_comes(tmp_path, monkeypatch, workers):
     if not workers:  # worker processes have the module's own shards
         monkeypatch.setattr(pool_module, "SHARD", 2)
