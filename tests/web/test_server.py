@@ -110,7 +110,7 @@ def test_300_megapixels_are_refused_politely(client: httpx.Client, tmp_path: Pat
 
     assert event == "error"
     assert said["error"] == (
-        "The image has too many pixels to be an honest one (huge.png). Next: shrink the image, or remove it."
+        "The image has too many pixels (huge.png). Next: shrink the image."
     )
 
 
