@@ -51,7 +51,9 @@ def test_options_reach_the_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert "did you mean `ddim`" in unknown.stderr
 
 
-def test_the_published_preset_is_what_is_not_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_published_preset_is_what_is_not_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unchecked: None
+) -> None:
     calls: list[tuple[Any, ...]] = []
 
     def guide(*arguments: Any, **options: Any) -> Path:

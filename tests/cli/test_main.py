@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import gensight
@@ -16,6 +17,7 @@ from gensight.cli.main import app
 from gensight.config.pretrain import PretrainConfig
 from gensight.config.schema import RunConfig
 from gensight.errors import RunError
+from gensight.prediction.jobs import Outcome
 
 VERBS = ("train", "evaluate", "predict", "ask", "pretrain", "report", "init", "recipes", "doctor", "datasets", "study")
 Calls = list[tuple[tuple[Any, ...], dict[str, Any]]]
@@ -25,7 +27,7 @@ Calls = list[tuple[tuple[Any, ...], dict[str, Any]]]
 def stub(monkeypatch: pytest.MonkeyPatch, unchecked: None) -> Callable[..., Calls]:
     """Puts a recording function in place of a heavy verb's module."""
 
-    def replace(verb: str, answer: Any = None) -> Calls:
+    def replace(verb: str, answer: Any = None, function: str = "") -> Calls:
         calls: Calls = []
 
         def record(*args: Any, **kwargs: Any) -> Any:
@@ -35,7 +37,7 @@ def stub(monkeypatch: pytest.MonkeyPatch, unchecked: None) -> Callable[..., Call
             return answer
 
         module = types.ModuleType(f"gensight.verbs.{verb}")
-        setattr(module, verb, record)
+        setattr(module, function or verb, record)
         monkeypatch.setitem(sys.modules, f"gensight.verbs.{verb}", module)
         return calls
 
@@ -106,12 +108,12 @@ def test_pretrain(stub: Callable[..., Calls]) -> None:
 
 
 def test_evaluate_predict_and_report(stub: Callable[..., Calls]) -> None:
-    evaluated, predicted = stub("evaluate", []), stub("predict", Path("there"))
+    evaluated = stub("evaluate", [])
+    predicted = stub("predict", Outcome(Path("there"), 1, 0, {}, 0), "predict_files")
     reported = stub("report", Path("page.html"))
     assert run("evaluate", "r", "--checkpoint", "last", "--no-baselines").exit_code == 0
-    assert evaluated == [
-        ((Path("r"),), {"checkpoint": "last", "device": "auto", "baselines": False, "detections": None})
-    ]
+    options = {"checkpoint": "last", "device": "auto", "baselines": False, "detections": None, "overrides": ()}
+    assert evaluated == [((Path("r"),), options | {"announce": typer.echo})]
     assert run("predict", "r", "clip.mp4", "--no-draw", "--boxes", "b.json").stdout == "predictions: there\n"
     options = {
         "device": "auto",
@@ -121,11 +123,27 @@ def test_evaluate_predict_and_report(stub: Callable[..., Calls]) -> None:
         "detector": None,
         "detector_threshold": 0.5,
         "smooth": 1,
+        "formats": "",
+        "shard": "1/1",
+        "strict": False,
         "perception_only": True,
     }
-    assert predicted == [((Path("r"), Path("clip.mp4"), None), options)]
+    assert predicted == [((Path("r"), [Path("clip.mp4")], None), options)]
     assert run("report", "a", "b").stdout == "report: page.html\n"
     assert reported == [(([Path("a"), Path("b")], None), {})]
+
+
+def test_what_cannot_be_read_is_named_and_ends_with_1(stub: Callable[..., Calls]) -> None:
+    stub("predict", Outcome(Path("there"), 200, 12, {f"{n}.png": "cut off" for n in range(12)}, 0), "predict_files")
+    result = run("predict", "r", "images")
+    assert (result.exit_code, result.stdout) == (1, "predictions: there\n")
+    assert result.stderr.splitlines()[0].startswith("12 images, frames or files can't be read")
+    assert "  9.png: cut off\n  and 2 more; frames.csv has all of them\n" in result.stderr
+
+
+def test_shards_that_are_left_are_counted(stub: Callable[..., Calls]) -> None:
+    stub("predict", Outcome(Path("there"), 100, 0, {}, 90), "predict_files")
+    assert run("predict", "r", "images", "--shard", "1/2").stdout.startswith("90 images are left to other shards")
 
 
 def test_a_users_mistake_ends_with_2_and_no_traceback(stub: Callable[..., Calls]) -> None:

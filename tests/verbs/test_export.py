@@ -67,12 +67,15 @@ def test_gaze_runs_are_exported(tmp_path: Path, method: str, files: list[str]) -
 
 
 @pytest.mark.slow
-def test_a_keypoint_run_is_exported(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "backbone", [{"kind": "scratch", "widths": [8, 8, 16]}, {"kind": "tiny"}], ids=["scratch", "tiny"]
+)
+def test_a_keypoint_run_is_exported(tmp_path: Path, backbone: dict[str, object]) -> None:
     config = RunConfig.model_validate(
         {
             "data": {"kind": "puppets", "num_train": 4, "num_validation": 0, "num_test": 2, "size": [64, 64]},
             "view": {"size": [64, 64]},
-            "backbone": {"kind": "scratch", "widths": [8, 8, 16]},
+            "backbone": backbone,
             "training": {"steps": 1, "batch_size": 2},
             "evaluation": {"baselines": []},
         }
@@ -80,6 +83,7 @@ def test_a_keypoint_run_is_exported(tmp_path: Path) -> None:
     run = train(config, tmp_path / "run", "cpu")
     folder, differences = export(run)
     assert list(differences) == ["model"]
+    assert differences["model"] < 1e-4
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"))
     [image] = session.get_inputs()
     assert image.shape[1] == 3

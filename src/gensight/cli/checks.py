@@ -1,6 +1,5 @@
-"""What can be refused before anything slow is imported: paths, run folders, devices, ports."""
+"""What can be refused before anything slow is imported: paths, run folders, devices."""
 
-import socket
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -40,20 +39,6 @@ def check_device(device: str) -> None:
             choices=("auto", "cpu"),
             hint="with an Nvidia card, install a CUDA build of torch: pytorch.org/get-started",
         )
-
-
-def check_port(host: str, port: int) -> None:
-    """Raises ConfigError for an address or a port that cannot be listened on."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        where, reason = ("--host", f"cannot listen on {host}") if isinstance(error, socket.gaierror) else (
-            "--port", f"cannot listen on {host}, port {port}")  # fmt: skip
-        raise ConfigError(f"{reason}: {error.strerror}", where=where,
-                          hint="choose another one; --port 0 takes any free port") from None  # fmt: skip
 
 
 def check_prediction(runs: Sequence[Path], sources: Sequence[Path], device: str, boxes: Path | None) -> None:

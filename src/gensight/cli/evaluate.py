@@ -46,7 +46,7 @@ def evaluate(
 
     \b
     Examples:
-      gensight evaluate runs/mouse data.root=PROJECT evaluation.protocols=[median-px]
+      gensight evaluate runs/mouse data.root=NEW-PLACE
       gensight evaluate runs/demo --model transformers:PekingU/rtdetr_v2_r50vd
     """
     check_choice(checkpoint, ("best", "last"), "--checkpoint")

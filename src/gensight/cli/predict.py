@@ -65,7 +65,7 @@ def predict(
     \b
     Examples:
       gensight predict runs/openfield-mouse VIDEO.mp4 --out mouse-video
-      gensight predict runs/openfield-mouse DAY-1 DAY-2 --formats sleap,nwb --out mice
+      gensight predict runs/openfield-mouse DAY-1 DAY-2 --formats nwb --out mice
     """
     checks.check_prediction([run, *(also or ())], source, device, boxes)
     from gensight.verbs.predict import predict_files

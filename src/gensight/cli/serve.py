@@ -8,6 +8,7 @@ import typer
 from gensight.cli import checks
 from gensight.cli.options import Device
 from gensight.files.progress import loading
+from gensight.web.ports import free_port
 
 
 def serve(
@@ -40,7 +41,7 @@ def serve(
     """
     checks.check_device(device)
     checks.check_inputs(examples)
-    checks.check_port(host, port)
+    free_port(host, port)
     checks.check_runs(runs)
     with loading():
         from gensight.web.server import running_page

@@ -9,7 +9,6 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from gensight.errors import DataError
 from gensight.geometry import map_grid_to_image
@@ -73,6 +72,8 @@ def psnr(found: Array, truth: Array) -> float:
 
 def _ssim(found: Array, truth: Array) -> float:
     first, second = (torch.from_numpy(one.transpose(2, 0, 1).copy())[None] for one in (found, truth))
+    from torchmetrics.functional.image import structural_similarity_index_measure  # brings transformers along
+
     score = structural_similarity_index_measure(first, second, data_range=1.0, kernel_size=_WINDOW)
     assert isinstance(score, torch.Tensor)
     return float(score)

@@ -9,6 +9,7 @@
 - `outputs.py`: Gradio's answers, with keys of listed files in place of paths.
 - `messages.py`: requests and responses as ASGI messages.
 - `guard.py`: the routes that exist, between the network and Gradio.
+- `ports.py`: whether the page's port is free.
 - `page.py`: the page itself. The only file that imports Gradio, beside `server.py`.
 - `server.py`: loads the runs, starts the page, and ends it. Start here.
 """

@@ -1,10 +1,8 @@
 """`gensight serve`: trained runs on a web page of this machine's own."""
 
-import errno
 import os
 import secrets
 import signal
-import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -20,6 +18,7 @@ from gensight.web.answers import AnswerStore
 from gensight.web.guard import Guard
 from gensight.web.outputs import name_by_keys
 from gensight.web.payloads import Questions
+from gensight.web.ports import free_port
 from gensight.web.questions import input_kind
 from gensight.web.served_files import EVERYONE, ServedFiles
 from gensight.web.uploads import Limits, read_upload
@@ -132,31 +131,6 @@ def load_runs(runs: Sequence[Path], device: str) -> dict[str, TrainedRun]:
             raise ConfigError("this run is given twice", where=run)
         loaded[name] = trained
     return loaded
-
-
-def free_port(host: str, port: int) -> int:
-    """The port itself, or any free one for 0.
-
-    Raises:
-        ConfigError: This machine has no such address.
-        ResourceError: The port is taken, or only the administrator may use it.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            return int(probe.getsockname()[1])
-    except socket.gaierror as error:
-        raise ConfigError(f"there is no host called {host!r}", where="--host", hint="try 127.0.0.1") from error
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            hint = f"choose another one, such as --port {port + 1 if port < 65535 else 7860}, or --port 0 for any"
-            raise ResourceError(f"port {port} is taken by another program", where="--port", hint=hint) from error
-        if error.errno == errno.EACCES:
-            hint = "choose one above 1023"
-            raise ResourceError(f"port {port} needs more rights than you have", where="--port", hint=hint) from error
-        raise ConfigError(f"cannot listen on {host}: {error.strerror}", where="--host", hint="try 127.0.0.1") from error
 
 
 def _named(host: str) -> str:

@@ -239,11 +239,11 @@ def test_heads_are_queried_and_stored_as_boxes(roots, tmp_path):
     assert build_instruct(tmp_path / "whole", Settings(mixed, size=32)).heads == ()
 
 
-def test_pools_of_before_there_were_regions_resume(roots, tmp_path):
+def test_pools_of_before_there_were_regions_and_outlines_resume(roots, tmp_path):
     build_instruct(tmp_path, Settings(roots[:1], size=32))
     description = json.loads((tmp_path / "dataset.json").read_text())
     assert description["hash"] == module.value_hash(
-        {k: v for k, v in description["settings"].items() if k != "box_region"}
+        {k: v for k, v in description["settings"].items() if k not in ("box_region", "outline")}
     )
 
 

@@ -5,7 +5,6 @@ from typing import Literal
 import cv2
 import numpy as np
 from PIL import Image
-from scipy.stats import rankdata
 
 from gensight.geometry import map_grid_to_image
 from gensight.samples import Array, ScoreMap, Size
@@ -41,6 +40,8 @@ def auc_of_mask(values: Array, mask: Array) -> float:
     num, rest = int(mask.sum()), int((~mask).sum())
     if num == 0 or rest == 0:
         return float("nan")
+    from scipy.stats import rankdata  # predicting needs no scipy
+
     ranks = rankdata(values.ravel())[mask.ravel()]
     return float((ranks.sum() - num * (num + 1) / 2) / (num * rest))
 
