@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -306,11 +307,14 @@ class _Predicting:
         """What to report of all tasks."""
         found = [job.note() for job in self.jobs]
         for number, job in enumerate(self.jobs):
-            for place, source in enumerate(self.sources):
-                start = "".join(f"{name}: " for name in (job.name, source.name) if name)
-                summaries = (one.summary(_Rows(self, number, place, one.name)) for one in job.files)
-                found += [f"{start}{summary}" for summary in summaries if summary]
+            summaries = (one.summary(partial(self._rows, number, one.name)) for one in job.files)
+            found += [f"{job.name}: {text}" if job.name else text for text in summaries if text]
         return tuple(filter(None, found))
+
+    def _rows(self, job: int, name: str) -> Iterator[tuple[Shown, Any]]:
+        """Those of all sources."""
+        for source in range(len(self.sources)):
+            yield from _Rows(self, job, source, name)()
 
     def outcome(self, own: Sequence[Task], folder: Path, notes: tuple[str, ...]) -> Outcome:
         """Of the tasks of a shard."""

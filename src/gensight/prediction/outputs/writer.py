@@ -53,7 +53,7 @@ class Files:
         """Writes what is about all images of a source, in constant memory."""
 
     def summary(self, rows: Rows) -> str:
-        """What to report of a source once it is done; empty: nothing."""
+        """What to report of all sources once they are done; empty: nothing."""
         return ""
 
 
