@@ -181,9 +181,10 @@ def test_a_limit_of_pixels_can_be_raised_or_lowered(tmp_path, monkeypatch):
     assert image_size(tmp_path / "smaller.png") == (10_000, 10_000)
     with pytest.raises(BrokenImageError, match="too many pixels") as caught:
         image_size(tmp_path / "scan.png")
-    assert "GENSIGHT_IMAGES=max_pixels=" in caught.value.hint
+    assert "GENSIGHT_IMAGES=max_pixels=" in caught.value.what  # lists of many images show that alone
     with pytest.raises(BrokenImageError) as caught:
         image_size((tmp_path / "scan.png").read_bytes())  # of a visitor
+    assert "GENSIGHT_IMAGES" not in str(caught.value)
     assert caught.value.hint == "shrink the image"
     monkeypatch.setenv("GENSIGHT_IMAGES", "max_pixels=4e8")
     assert image_size(tmp_path / "scan.png") == (14_000, 14_000)

@@ -92,6 +92,9 @@ def test_a_damaged_image_has_an_empty_row(run: Path, tmp_path: Path) -> None:
     assert (done.num_images, done.num_unreadable, done.num_left) == (9, 2, 0)
     assert list(done.unreadable) == ["005.jpg", "007.jpg"]
     found = rows(done.folder)
+    places = [value for row in found for value in row[1::3]]
+    num, seen = 7 * len(found[0][1::3]), sum(value != "NaN" for value in places)
+    assert done.notes[-1] == f"{seen} of {num} keypoints are above the threshold; tables leave the others empty"
     assert [row[0] for row in found] == [f"{number:03d}.jpg" for number in range(9)]
     assert [set(row[1:]) == {"NaN"} for row in found] == [number in (5, 7) for number in range(9)]
     listed = list(csv.DictReader((done.folder / "frames.csv").open()))
@@ -146,6 +149,16 @@ def test_each_frame_has_one_row_whatever_the_number_of_subjects(run: Path, tmp_p
     half = len(header[0]) // 2 + 1
     present = [[set(cells) != {"NaN"} for cells in (row[1:half], row[half:])] for row in found]
     assert [sum(row) for row in present] == [min(count, 2) for count in counts]
+
+
+def test_a_run_trained_on_crops_says_that_it_takes_whole_images_for_them(run: Path, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "frames", 2)
+    whole = predict_files(run, folder, tmp_path / "whole", "cpu", draw=False)
+    assert [note for note in whole.notes if "crops" in note and "--boxes" in note] == [whole.notes[0]]
+    (tmp_path / "boxes.json").write_text(json.dumps([{"file_name": "000.jpg", "bbox": [5, 5, 25, 35], "score": 1}]))
+    boxed = predict_files(run, folder, tmp_path / "boxed", "cpu", boxes=tmp_path / "boxes.json", draw=False)
+    assert len(boxed.notes) == 1
+    assert "crops" not in boxed.notes[0]
 
 
 def interrupted(monkeypatch: pytest.MonkeyPatch, after: int, *args: Any, **options: Any) -> None:

@@ -83,6 +83,8 @@ def report(done: "Outcome", label: str = "predictions") -> None:
     if done.num_left:
         typer.echo(f"{done.num_left} images are left to other shards; the last one writes the tables")
     else:
+        for note in done.notes:
+            typer.echo(f"note: {note}", err=True)
         typer.echo(f"{label}: {done.folder}")
     report_unreadable(done.num_unreadable, done.unreadable, "frames.csv")
 

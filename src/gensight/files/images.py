@@ -213,8 +213,8 @@ def _open(source: Source) -> Image.Image:
 
 
 def _too_large(what: str, where: str | Path | None) -> BrokenImageError:
-    own = "" if where is None else f", or allow more for files of your own: {VARIABLE}=max_pixels=400e6"
-    return BrokenImageError(what, where=where, hint=f"shrink the image{own}")
+    own = "" if where is None else f" ({VARIABLE}=max_pixels=400e6 allows more, for files of your own)"
+    return BrokenImageError(f"{what}{own}", where=where, hint="shrink the image")
 
 
 class _Decoded(Image.Image):

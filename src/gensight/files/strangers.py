@@ -10,6 +10,10 @@ MOST_VALUES = 100_000  # with aliases written out
 T = TypeVar("T")
 
 
+class LimitError(yaml.composer.ComposerError):
+    """YAML that is well formed, and deeper or larger than is read from strangers."""
+
+
 class _Loader(yaml.SafeLoader):
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -19,19 +23,19 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         mark = self.peek_event().start_mark
         if self.depth > DEEPEST:
-            raise yaml.composer.ComposerError(None, None, "nested too deeply", mark)
+            raise LimitError(None, None, "nested too deeply", mark)
         self.depth += 1
         is_alias = self.check_event(yaml.AliasEvent)
         node = super().compose_node(parent, index)
         self.depth -= 1
         if is_alias and id(node) not in self.counts:
-            raise yaml.composer.ComposerError(None, None, "an alias stands for what it is a part of", mark)
+            raise LimitError(None, None, "an alias stands for what it is a part of", mark)
         if not is_alias:
             below = [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))] \
                 if isinstance(node, yaml.CollectionNode) else []  # fmt: skip
             self.counts[id(node)] = 1 + sum(self.counts.get(id(part), MOST_VALUES) for part in below)
         if self.counts[id(node)] > MOST_VALUES:
-            raise yaml.composer.ComposerError(None, None, "its aliases stand for too many values", mark)
+            raise LimitError(None, None, "its aliases stand for too many values", mark)
         return node
 
 
@@ -39,7 +43,8 @@ def load_yaml(text: str) -> Any:
     """The value of one YAML document, as `yaml.safe_load` gives it.
 
     Raises:
-        yaml.YAMLError: No YAML, nested more than 50 deep, or more than 100,000 values once aliases are written out.
+        yaml.YAMLError: No YAML; a LimitError where it is nested more than 50 deep, or has more than 100,000 values once
+            its aliases are written out.
         ValueError: A value that looks like a date or number but isn't one.
     """
     loader = _Loader(text)

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,13 @@ class Job:
             return replace(self.request, heads=finder.heads_of(boxes))
         return self.request if boxes is None else replace(self.request, boxes=boxes)
 
+    def note(self) -> str:
+        """Says that a run trained on crops looks at whole images, where it does; else empty."""
+        if self.request.boxes is not None or request_kind(self.run) != "boxes" or self.run.config.view.track:
+            return ""
+        return (f"{self.run.config.name} is trained on crops to one subject's box, and takes each whole image for such "
+                "a crop; where an image shows more, pass --boxes or --detector")  # fmt: skip
+
     def smoother(self) -> GazeSmoother | None:
         """For the frames of one video."""
         encoding = self.run.encoding
@@ -77,6 +85,7 @@ class Outcome:
         num_unreadable: Those of them that could not be read, and files that could not be opened.
         unreadable: The first of these, with the reasons.
         num_left: Images that other shards have not done yet; 0 where all files are written.
+        notes: What to report of the predictions, where all files are written.
     """
 
     folder: Path
@@ -84,6 +93,7 @@ class Outcome:
     num_unreadable: int
     unreadable: Mapping[str, str]
     num_left: int
+    notes: tuple[str, ...] = ()
 
 
 def plan_jobs(
@@ -176,7 +186,7 @@ def write_predictions(
         with work.finishing(list(spans)) as last:
             if last:
                 predicting.write_tables()
-            return predicting.outcome(own, folder)
+            return predicting.outcome(own, folder, predicting.notes() if last else ())
     finally:
         work.close()
 
@@ -293,13 +303,26 @@ class _Predicting:
                     parts = [self._part(number, task) for task in tasks]
                     join_parts(parts, folder / job.pictures.video, source.times)
 
-    def outcome(self, own: Sequence[Task], folder: Path) -> Outcome:
+    def notes(self) -> tuple[str, ...]:
+        """What to report of all tasks."""
+        found = [job.note() for job in self.jobs]
+        for number, job in enumerate(self.jobs):
+            summaries = (one.summary(partial(self._rows, number, one.name)) for one in job.files)
+            found += [f"{job.name}: {text}" if job.name else text for text in summaries if text]
+        return tuple(filter(None, found))
+
+    def _rows(self, job: int, name: str) -> Iterator[tuple[Shown, Any]]:
+        """Those of all sources."""
+        for source in range(len(self.sources)):
+            yield from _Rows(self, job, source, name)()
+
+    def outcome(self, own: Sequence[Task], folder: Path, notes: tuple[str, ...]) -> Outcome:
         """Of the tasks of a shard."""
         found = [(task[0], index, text) for task in own for index, text in self.problems[task].items()]
         unreadable = {self.sources[source].keys[int(index)]: text for source, index, text in found[:MOST_NAMES]}
         gone = not self.work.root.exists()  # another shard has finished
         left = 0 if gone else sum(len(span) for task, span in self.spans.items() if task not in self.work)
-        return Outcome(folder, sum(len(self.spans[task]) for task in own), len(found), unreadable, left)
+        return Outcome(folder, sum(len(self.spans[task]) for task in own), len(found), unreadable, left, notes)
 
     def _write_listing(self, number: int, place: int, path: Path) -> None:
         """One row per image or frame: its name, its time, and the problem where it could not be read."""

@@ -88,7 +88,7 @@ def predict_files(
     identity = {"boxes": found, "detector": detector, "threshold": detector_threshold}
     done = write_predictions(jobs, sources, folder, finder_of, draw=draw, shard=part, strict=strict, identity=identity)
     return Outcome(folder, done.num_images, done.num_unreadable + len(unopened), {**unopened, **done.unreadable},
-                   done.num_left)  # fmt: skip
+                   done.num_left, done.notes)  # fmt: skip
 
 
 def _load(folders: Sequence[Path], device: str, perception_only: bool) -> "list[TrainedRun]":

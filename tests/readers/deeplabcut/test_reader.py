@@ -2,6 +2,7 @@
 
 import csv
 import unicodedata
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -304,6 +305,21 @@ def test_a_config_that_is_no_yaml_is_read_by_its_keys(single):
     (finding,) = reader.findings()
     assert finding.what == "not valid YAML; bodyparts and scorer are read all the same"
     assert finding.where.endswith("config.yaml, line 1")
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("unused: " + "[" * 3000 + "]" * 3000 + "\n", "nested too deeply"),
+        ("a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+         + "".join(f"{key}: &{key} [{', '.join([f'*{last}'] * 10)}]\n" for last, key in pairwise("abcdefghij")),
+         "its aliases stand for too many values"),
+    ],
+)  # fmt: skip
+def test_a_config_that_would_become_huge_is_refused_as_a_whole(single, more, message):
+    path = single / "config.yaml"
+    path.write_text(more + path.read_text())
+    assert "\n" not in str(refused(single, f"not valid YAML: {message}.* line").what)
 
 
 def test_without_a_config_the_tables_say_what_there_is(single, multi):

@@ -16,7 +16,7 @@ from gensight.readers.poses.coco import CATEGORY_ID, category_entry, image_entry
 from gensight.readers.poses.deeplabcut import can_write_h5
 from gensight.readers.poses.formats import FORMATS
 from gensight.readers.poses.table import PoseFrame, PoseTable, Subject
-from gensight.samples import Instance, Keypoints, Prediction
+from gensight.samples import Instance, Keypoints, Prediction, Visibility
 from gensight.skeletons import Skeleton
 
 TABLE = "keypoints"  # name of the tables, without suffixes
@@ -76,6 +76,13 @@ class KeypointFiles(Files):
                 images.add(image_entry(number, frame))
             images.close()
             file.write(f', "annotations": [], "categories": [{json.dumps(category_entry(self.skeleton))}]}}\n')
+
+    def summary(self, rows: Rows) -> str:
+        num, seen = 0, 0
+        for _, entries in rows():
+            for visibility in (entry["visibility"] for entry in entries or ()):
+                num, seen = num + len(visibility), seen + sum(one >= Visibility.OCCLUDED for one in visibility)
+        return f"{seen} of {num} keypoints are above the threshold; tables leave the others empty"
 
     def table(self, rows: Rows, source: PredictionSource | None) -> PoseTable:
         """All frames as a table, read from `rows` again at each use."""

@@ -52,6 +52,10 @@ class Files:
     def write(self, rows: Rows, source: PredictionSource | None, folder: Path) -> None:
         """Writes what is about all images of a source, in constant memory."""
 
+    def summary(self, rows: Rows) -> str:
+        """What to report of all sources once they are done; empty: nothing."""
+        return ""
+
 
 class JsonList:
     """A json list written entry by entry, in constant memory."""

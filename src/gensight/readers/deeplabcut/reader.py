@@ -18,7 +18,7 @@ import numpy as np
 import yaml
 
 from gensight.errors import DataError, did_you_mean
-from gensight.files.strangers import load_yaml
+from gensight.files.strangers import LimitError, load_yaml
 from gensight.readers.base import Reader
 from gensight.readers.deeplabcut.tables import SINGLE, Column, LabelTable, is_label_table, read_table
 from gensight.readers.shared.checking import Finding
@@ -222,6 +222,8 @@ def read_config(path: Path, findings: list[Finding]) -> Mapping[str, Any]:
         text = data.decode("cp1252", errors="replace")
     try:
         config = load_yaml(text)
+    except LimitError as error:
+        raise DataError(f"not valid YAML: {' '.join(str(error).split())}", where=path) from error
     except yaml.YAMLError as error:
         blocks = {block.partition(":")[0].strip(): block for block in _BLOCK.split(text)}
         try:
