@@ -16,8 +16,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: setup  ## a keypoint readout from 50 labels, a clip that it predicts, images that a depth readout guides
 	$(BIN)/gensight train demo --out $(RUN)
 	test -d $(RUN)-clips || $(BIN)/gensight datasets write puppets --format videos --style clean --num 48 \
-	--size 256x256 --out $(RUN)-clips
-	$(BIN)/gensight predict $(RUN) $(RUN)-clips/scene-0000.mp4 --out $(RUN)-predicted
+	--size 256x256 --seed 12 --out $(RUN)-clips
+	$(BIN)/gensight predict $(RUN) $(RUN)-clips/scene-0000.mp4 --boxes $(RUN)-clips/boxes.json \
+	--out $(RUN)-predicted
 	$(BIN)/gensight train guide-depth data.num_train=120 data.num_validation=8 data.num_test=16 training.steps=200 \
 	training.validate_every=200 --out $(RUN)-depth
 	$(BIN)/gensight guide $(RUN)-depth --prompt "a zebra standing, on grass" --control docs/guidance/horse.png \

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from gensight.cli.main import app
 from gensight.config.data import Data
 from gensight.errors import ConfigError, DataError
+from gensight.prediction.sources import read_boxes
 from gensight.readers.annotated.reader import AnnotatedReader
 from gensight.readers.coco.reader import CocoReader
 from gensight.readers.deeplabcut.reader import DeepLabCutReader
@@ -132,13 +133,16 @@ def test_a_pickle_becomes_json_beside_it(tmp_path: Path) -> None:
 def test_scenes_in_motion_are_written_as_videos(tmp_path: Path) -> None:
     write("puppets", tmp_path / "clips", format="videos", num_samples=7, num_frames=4, size="32x48", style="clean")
     names = sorted(path.name for path in (tmp_path / "clips").iterdir())
-    assert names == ["scene-0000.mp4", "scene-0001.mp4"]
+    assert names == ["boxes.json", "scene-0000.mp4", "scene-0001.mp4"]
+    boxes = read_boxes(tmp_path / "clips" / names.pop(0))
     lengths = [len(VideoReader(tmp_path / "clips" / name)) for name in names]
     assert lengths == [4, 3]
     drawn = PuppetsReader(7, 0, (32, 48), subjects="people", num_frames=4, style="clean")
     frame = VideoReader(tmp_path / "clips" / names[1])[0].image().astype(float)
     assert np.abs(frame - drawn[4].image()).mean() < 6  # H.264 is lossy
     assert np.abs(frame - drawn[0].image()).mean() > 12
+    found = boxes["scene-0001.mp4#000000"]
+    assert [box.tolist() for box, _ in found] == [pytest.approx(one.box, abs=0.02) for one in drawn[4].instances]
 
 
 def labelled_images(folder: Path, num: int, keypoints: list[float], **annotation: object) -> list[str]:

@@ -70,7 +70,7 @@ def write(
         typer.Option(
             metavar="FORMAT",
             help="annotated (ours), ap10k, coco, davis, deeplabcut, gazefollow, goo, rgbd, spair, "
-            "video-attention-target, videos (mp4, without labels) or voc.",
+            "video-attention-target, videos (mp4 and boxes) or voc.",
         ),
     ] = "coco",
     num: Annotated[int, typer.Option(metavar="N", min=1, help="Number of images.")] = 100,

@@ -66,7 +66,7 @@ FORMATS = {
     "video-attention-target": Format(write_video_attention_target, ("gaze",), _TRAIN_TEST, num_frames=8),
     "goo": Format(write_goo, ("gaze", "boxes"), _TRAIN_TEST),
     "annotated": Format(write_annotated, ("keypoints", "boxes", "gaze")),
-    "videos": Format(write_videos, (), num_frames=48),
+    "videos": Format(write_videos, ("boxes",), num_frames=48),
 }
 
 
