@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from gensight.cli.main import app
 from gensight.diffusion.sampling import Sampling
-from gensight.prediction.jobs import Outcome
+from gensight.prediction.jobs import PredictionOutcome
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, unchecked: None) -> list[tuple[Any, .
 
     def ask(*args: Any, **options: Any) -> Any:
         found.append((args, options))
-        return types.SimpleNamespace(outcome=Outcome(Path("there"), 1, 0, {}, 0), note="task: detect")
+        return types.SimpleNamespace(outcome=PredictionOutcome(Path("there"), 1, 0, {}, 0), note="task: detect")
 
     module = types.ModuleType("gensight.verbs.ask")
     module.ask, module.Sampling = ask, Sampling  # type: ignore[attr-defined]

@@ -17,7 +17,7 @@ from gensight.cli.main import app
 from gensight.config.pretrain import PretrainConfig
 from gensight.config.schema import RunConfig
 from gensight.errors import RunError
-from gensight.prediction.jobs import Outcome
+from gensight.prediction.jobs import PredictionOutcome
 
 VERBS = ("train", "evaluate", "predict", "ask", "pretrain", "report", "init", "recipes", "doctor", "datasets", "study")
 Calls = list[tuple[tuple[Any, ...], dict[str, Any]]]
@@ -42,6 +42,12 @@ def stub(monkeypatch: pytest.MonkeyPatch, unchecked: None) -> Callable[..., Call
         return calls
 
     return replace
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working folder without runs: `runs/demo` is there where the demo was made."""
+    monkeypatch.chdir(tmp_path)
 
 
 def run(*arguments: str) -> Any:
@@ -109,7 +115,7 @@ def test_pretrain(stub: Callable[..., Calls]) -> None:
 
 def test_evaluate_predict_and_report(stub: Callable[..., Calls]) -> None:
     evaluated = stub("evaluate", [])
-    predicted = stub("predict", Outcome(Path("there"), 1, 0, {}, 0), "predict_files")
+    predicted = stub("predict", PredictionOutcome(Path("there"), 1, 0, {}, 0), "predict_files")
     reported = stub("report", Path("page.html"))
     assert run("evaluate", "r", "--checkpoint", "last", "--no-baselines").exit_code == 0
     options = {"checkpoint": "last", "device": "auto", "baselines": False, "detections": None, "overrides": ()}
@@ -134,7 +140,11 @@ def test_evaluate_predict_and_report(stub: Callable[..., Calls]) -> None:
 
 
 def test_what_cannot_be_read_is_named_and_ends_with_1(stub: Callable[..., Calls]) -> None:
-    stub("predict", Outcome(Path("there"), 200, 12, {f"{n}.png": "cut off" for n in range(12)}, 0), "predict_files")
+    stub(
+        "predict",
+        PredictionOutcome(Path("there"), 200, 12, {f"{n}.png": "cut off" for n in range(12)}, 0),
+        "predict_files",
+    )
     result = run("predict", "r", "images")
     assert (result.exit_code, result.stdout) == (1, "predictions: there\n")
     assert result.stderr.splitlines()[0].startswith("12 images, frames or files can't be read")
@@ -142,7 +152,7 @@ def test_what_cannot_be_read_is_named_and_ends_with_1(stub: Callable[..., Calls]
 
 
 def test_shards_that_are_left_are_counted(stub: Callable[..., Calls]) -> None:
-    stub("predict", Outcome(Path("there"), 100, 0, {}, 90), "predict_files")
+    stub("predict", PredictionOutcome(Path("there"), 100, 0, {}, 90), "predict_files")
     assert run("predict", "r", "images", "--shard", "1/2").stdout.startswith("90 images are left to other shards")
 
 

@@ -11,7 +11,7 @@ from gensight.cli.options import Device, Draw, Run, out_option
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gensight.prediction.jobs import Outcome
+    from gensight.prediction.jobs import PredictionOutcome
 
 NAMES_SHOWN = 10
 
@@ -78,7 +78,7 @@ def predict(
     report(done)
 
 
-def report(done: "Outcome", label: str = "predictions") -> None:
+def report(done: "PredictionOutcome", label: str = "predictions") -> None:
     """What was written, and what could not be read: with the exit code 1 where there is any."""
     if done.num_left:
         typer.echo(f"{done.num_left} images are left to other shards; the last one writes the tables")

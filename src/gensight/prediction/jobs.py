@@ -76,7 +76,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PredictionOutcome:
     """What was done.
 
     Attributes:
@@ -140,7 +140,7 @@ def write_predictions(
     shard: Shard | None = None,
     strict: bool = False,
     label: str = "predict",
-) -> Outcome:
+) -> PredictionOutcome:
     """Predicts on all images of some sources, the runs side by side, so that those on one backbone share its passes.
 
     Killed at any moment and started again, it resumes where it stopped, and writes the same files. Shards may run at
@@ -316,13 +316,15 @@ class _Predicting:
         for source in range(len(self.sources)):
             yield from _Rows(self, job, source, name)()
 
-    def outcome(self, own: Sequence[Task], folder: Path, notes: tuple[str, ...]) -> Outcome:
+    def outcome(self, own: Sequence[Task], folder: Path, notes: tuple[str, ...]) -> PredictionOutcome:
         """Of the tasks of a shard."""
         found = [(task[0], index, text) for task in own for index, text in self.problems[task].items()]
         unreadable = {self.sources[source].keys[int(index)]: text for source, index, text in found[:MOST_NAMES]}
         gone = not self.work.root.exists()  # another shard has finished
         left = 0 if gone else sum(len(span) for task, span in self.spans.items() if task not in self.work)
-        return Outcome(folder, sum(len(self.spans[task]) for task in own), len(found), unreadable, left, notes)
+        return PredictionOutcome(
+            folder, sum(len(self.spans[task]) for task in own), len(found), unreadable, left, notes
+        )
 
     def _write_listing(self, number: int, place: int, path: Path) -> None:
         """One row per image or frame: its name, its time, and the problem where it could not be read."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gensight.diffusion.sampling import Sampling
 from gensight.prediction.detection.finder import BoxFinder
-from gensight.prediction.jobs import Job, Outcome, write_predictions
+from gensight.prediction.jobs import Job, PredictionOutcome, write_predictions
 from gensight.prediction.outputs.choice import folder_name
 from gensight.prediction.request import Request
 from gensight.prediction.sources import open_source
@@ -22,7 +22,7 @@ class AskResult:
         note: How the instruction was understood.
     """
 
-    outcome: Outcome
+    outcome: PredictionOutcome
     note: str
 
     @property

@@ -6,7 +6,7 @@ import numpy as np
 
 from gensight.errors import ConfigError
 from gensight.prediction.detection.finder import BoxFinder
-from gensight.prediction.jobs import Job, Outcome, write_predictions
+from gensight.prediction.jobs import Job, PredictionOutcome, write_predictions
 from gensight.prediction.request import Request
 from gensight.prediction.sources import open_source
 from gensight.prediction.trained_run import TrainedRun
@@ -21,7 +21,7 @@ def match(
     points: Array | None = None,
     device: str = "auto",
     draw: bool = True,
-) -> Outcome:
+) -> PredictionOutcome:
     """Finds points of one image in others, or how alike the images are, as the run was trained to.
 
     Writes `matches.csv` (one row per point and image: x, y in the image, its place in the other, the confidence) and

@@ -15,7 +15,7 @@ from gensight.readers.poses.formats import parse_formats
 
 if TYPE_CHECKING:
     from gensight.prediction.detection.finder import BoxFinder
-    from gensight.prediction.jobs import Outcome
+    from gensight.prediction.jobs import PredictionOutcome
     from gensight.prediction.trained_run import TrainedRun
 
 
@@ -44,7 +44,7 @@ def predict_files(
     shard: str = "1/1",
     strict: bool = False,
     perception_only: bool = False,
-) -> "Outcome":
+) -> "PredictionOutcome":
     """Predicts on images, folders of images or videos, and videos, and writes tables, maps and pictures.
 
     Started again after a kill, it resumes, and writes the same files.
@@ -78,7 +78,7 @@ def predict_files(
     paths = [Path(source)] if isinstance(source, str | Path) else [Path(one) for one in source]
     sources, unopened = open_sources(paths)
     runs = _load([run, *also], device, perception_only and detector is None)
-    from gensight.prediction.jobs import Outcome, plan_jobs, write_predictions
+    from gensight.prediction.jobs import PredictionOutcome, plan_jobs, write_predictions
 
     folder = runs[0].folder.root / "predict" / paths[0].resolve().stem if out is None else Path(out)
     with_boxes, are_videos = boxes is not None or detector is not None, all(one.frame_rate for one in sources)
@@ -87,8 +87,8 @@ def predict_files(
     found = None if boxes is None else hashlib.sha256(Path(boxes).read_bytes()).hexdigest()
     identity = {"boxes": found, "detector": detector, "threshold": detector_threshold}
     done = write_predictions(jobs, sources, folder, finder_of, draw=draw, shard=part, strict=strict, identity=identity)
-    return Outcome(folder, done.num_images, done.num_unreadable + len(unopened), {**unopened, **done.unreadable},
-                   done.num_left, done.notes)  # fmt: skip
+    unreadable, num_unreadable = {**unopened, **done.unreadable}, done.num_unreadable + len(unopened)
+    return PredictionOutcome(folder, done.num_images, num_unreadable, unreadable, done.num_left, done.notes)
 
 
 def _load(folders: Sequence[Path], device: str, perception_only: bool) -> "list[TrainedRun]":

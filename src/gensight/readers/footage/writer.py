@@ -25,7 +25,7 @@ def write_videos(reader: Reader, folder: Path) -> None:
                 video = stack.enter_context(VideoWriter(path, RATE))
                 number, frame, group = number + 1, 0, sample.group
             video.write(sample.image())
-            for one in sample.instances:
+            for one in sample.instances or ():
                 if one.box is not None:
                     sides = [*one.box[:2], *(one.box[2:] - one.box[:2])]
                     boxes.append(

@@ -26,7 +26,7 @@ Engine = Callable[[Labeller, Sequence[Task]], Iterator[Entry]]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class LabellingOutcome:
     """What a job did.
 
     Attributes:
@@ -58,7 +58,7 @@ def run_job(
     shard: Shard | None = None,
     batch_size: int = 8,
     engine: Engine = label_here,
-) -> Outcome:
+) -> LabellingOutcome:
     """Labels a source, or one shard of it, and assembles the data set if nothing else is missing.
 
     Killed at any moment and started again, it resumes where it stopped and makes the same bytes. Shards may run at
@@ -96,7 +96,9 @@ def run_job(
             line.show(done)
         line.close()
     assembled = assemble(source, teacher, out, batch_size)
-    return Outcome(out, num_images, num_left, assembled.num_left, tuple(assembled.skipped), assembled.num_stale)
+    return LabellingOutcome(
+        out, num_images, num_left, assembled.num_left, tuple(assembled.skipped), assembled.num_stale
+    )
 
 
 def _check(source: LabellingSource, teacher: Teacher, out: Path) -> None:

@@ -15,7 +15,7 @@ from gensight.readers.splits import Subset
 from gensight.teachers.base import Teacher
 from gensight.teachers.choose import choose_teacher
 from gensight.teachers.labelling.contact_sheet import ORDERS, write_contact_sheet
-from gensight.teachers.labelling.job import Engine, Outcome, label_here, run_job
+from gensight.teachers.labelling.job import Engine, LabellingOutcome, label_here, run_job
 from gensight.teachers.labelling.sources import DataSource, LabellingSource, open_source
 from gensight.verbs.data.datasets import KINDS
 
@@ -27,7 +27,7 @@ SHEETS = (*ORDERS, "none")
 class AnnotationResult:
     """What `annotate` did: the job's outcome, and the contact sheet if one was written."""
 
-    outcome: Outcome
+    outcome: LabellingOutcome
     sheet: Path | None
 
 
