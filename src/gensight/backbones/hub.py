@@ -99,9 +99,7 @@ def import_networks() -> bool:
     if "diffusers" in sys.modules:
         return _imported
     compiler = ModuleType("torch._dynamo")  # decorators of functions that nobody compiles here
-    compiler.__dict__.update(
-        allow_in_graph=lambda one: one, disable=lambda one=None, *_, **__: one or (lambda two: two)
-    )
+    compiler.__dict__.update(allow_in_graph=_as_it_is, disable=_as_it_is)
     hidden: dict[str, Any] = dict.fromkeys(_OPTIONAL)
     if "torch._dynamo" not in sys.modules:
         hidden["torch._dynamo"] = compiler

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from gensight.drawing.canvas import as_canvas
-from gensight.geometry import box_image_to_model, box_to_frame, image_to_model, warp_image, warp_mask
+from gensight.geometry import box_image_to_model, box_size, box_to_frame, image_to_model, warp_image, warp_mask
 from gensight.samples import Array, Instance, Prediction, Sample, Size, View
 
 _MARGIN = 0.35  # of a subject's square, on each side
@@ -27,7 +27,7 @@ def closeup(
         The new image, prediction and truth, in the new image's frame.
     """
     canvas = as_canvas(image)
-    width, height = float(box[2] - box[0]), float(box[3] - box[1])
+    width, height = box_size(box)
     scale = longest_side / max(width, height)
     size: Size = (max(1, round(height * scale)), max(1, round(width * scale)))
     view = View((canvas.shape[0], canvas.shape[1]), size, box_to_frame(box, size))

@@ -47,7 +47,7 @@ def invert(
         image: float32 (3, height, width) in [0, 1].
         prompt: Describes the image.
         steps: Number of sampling steps.
-        level: At which of a step's two noise levels the U-Net is asked.
+        level: At which of a step's two noise levels the U-Net is evaluated.
     """
     scheduler = DDIMInverseScheduler.from_config(backbone.scheduler.config, clip_sample=False)
     scheduler.set_timesteps(steps, device=backbone.device)

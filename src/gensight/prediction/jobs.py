@@ -204,7 +204,7 @@ def _spans(sources: Sequence[PredictionSource], batch_size: int, whole: bool) ->
 
 
 def _fingerprint(job: Job) -> Any:
-    """Changes with a run's weights, and with what is asked of it."""
+    """Changes with a run's weights, and with its request."""
     root, request = job.run.folder.root, job.request
     weights = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(root.glob("model/*"))]
     reference = request.reference and [request.reference.key, request.reference.path]

@@ -9,7 +9,7 @@ import numpy as np
 from gensight.errors import DataError
 from gensight.files.atomic import write_json
 from gensight.files.images import write_image
-from gensight.geometry import points_box
+from gensight.geometry import box_size, points_box
 from gensight.readers.coco.reader import OFFSET
 from gensight.readers.coco.rle import encode_mask
 from gensight.samples import Instance, Keypoints, Sample, Visibility
@@ -88,12 +88,12 @@ def annotation(instance: Instance) -> dict[str, Any]:
     entry: dict[str, Any] = {"id": instance.id, "iscrowd": int(instance.is_crowd)}
     box, area = instance.box, instance.area
     if instance.keypoints is not None:
-        entry["keypoints"] = _flat_keypoints(instance.keypoints)
+        entry["keypoints"] = flat_keypoints(instance.keypoints)
         entry["num_keypoints"] = int(instance.keypoints.located.sum())
         if box is None and entry["num_keypoints"]:
             box = points_box(instance.keypoints.points)
     if box is not None:
-        entry["bbox"] = [float(box[0]), float(box[1]), float(box[2] - box[0]), float(box[3] - box[1])]
+        entry["bbox"] = [float(box[0]), float(box[1]), *box_size(box)]
     if instance.mask is not None and (mask := instance.mask()).any():
         entry["segmentation"] = encode_mask(mask)
         area = float(mask.sum()) if area is None else area
@@ -104,7 +104,8 @@ def annotation(instance: Instance) -> dict[str, Any]:
     return entry
 
 
-def _flat_keypoints(keypoints: Keypoints) -> list[float]:
+def flat_keypoints(keypoints: Keypoints) -> list[float]:
+    """x, y and flag of each keypoint in turn, as `keypoints` of an annotation; zeros where it is not located."""
     flags = np.select([keypoints.visibility == Visibility.VISIBLE, keypoints.visibility == Visibility.OCCLUDED], [2, 1])
     points = np.where(flags[:, None] > 0, keypoints.points - OFFSET, 0.0)
     return [value for (x, y), flag in zip(points.tolist(), flags.tolist(), strict=True) for value in (x, y, int(flag))]

@@ -7,6 +7,7 @@ from gensight.files.atomic import write_json
 from gensight.files.progress import progress
 from gensight.files.videos.reading import frame_key
 from gensight.files.videos.writing import VideoWriter
+from gensight.geometry import box_size
 from gensight.readers.base import Reader
 
 RATE = 12  # frames per second
@@ -27,9 +28,7 @@ def write_videos(reader: Reader, folder: Path) -> None:
             video.write(sample.image())
             for one in sample.instances or ():
                 if one.box is not None:
-                    sides = [*one.box[:2], *(one.box[2:] - one.box[:2])]
-                    boxes.append(
-                        {"file_name": frame_key(path.name, frame), "bbox": [round(float(v), 2) for v in sides]}
-                    )
+                    sides = [round(float(value), 2) for value in (*one.box[:2], *box_size(one.box))]
+                    boxes.append({"file_name": frame_key(path.name, frame), "bbox": sides})
             frame += 1
     write_json(folder / "boxes.json", boxes)

@@ -9,14 +9,14 @@ import numpy as np
 
 from gensight.errors import DataError
 from gensight.files.atomic import read_json, write_json
-from gensight.geometry import points_box
+from gensight.geometry import box_size, points_box
 from gensight.readers.coco.reader import OFFSET
+from gensight.readers.coco.writer import flat_keypoints
 from gensight.readers.poses.table import PoseFrame, PoseTable, Subject
 from gensight.samples import Keypoints, Visibility
 from gensight.skeletons import Skeleton
 
 CATEGORY_ID = 1
-_FLAGS = {Visibility.VISIBLE: 2, Visibility.OCCLUDED: 1}
 
 
 def image_entry(number: int, frame: PoseFrame) -> dict[str, Any]:
@@ -49,13 +49,11 @@ def write(table: PoseTable, path: Path) -> None:
 
 
 def _annotation(keypoints: Keypoints) -> dict[str, Any]:
-    flags = [_FLAGS.get(Visibility(int(one)), 0) for one in keypoints.visibility]
-    points = np.where(np.array(flags)[:, None] > 0, keypoints.points - OFFSET, 0.0)
-    box = points_box(keypoints.points) if any(flags) else np.zeros(4)
-    width, height = float(box[2] - box[0]), float(box[3] - box[1])
-    triples = [value for (x, y), flag in zip(points.tolist(), flags, strict=True) for value in (x, y, flag)]
+    num_located = int(keypoints.located.sum())
+    box = points_box(keypoints.points) if num_located else np.zeros(4)
+    width, height = box_size(box)
     return {
-        "category_id": CATEGORY_ID, "keypoints": triples, "num_keypoints": sum(flag > 0 for flag in flags),
+        "category_id": CATEGORY_ID, "keypoints": flat_keypoints(keypoints), "num_keypoints": num_located,
         "bbox": [float(box[0]), float(box[1]), width, height], "area": width * height, "iscrowd": 0,
         "confidences": [float(value) for value in keypoints.confidence],
     }  # fmt: skip

@@ -24,8 +24,7 @@ UPRIGHT = 0.9  # mean of the subjects' unit directions; mice in an open field ha
 FEWEST_STEPS, ENOUGH_STEPS, MOST_STEPS = 300, 600, 4000
 SPENT = 0.85  # of the minutes on steps; the rest on validation and scores
 NARROW = (8, 16, 32, 48, 64)
-MINUTES = {"cpu": 10.0}  # else
-MINUTES_GPU = 30.0
+MINUTES, MINUTES_GPU = 10.0, 30.0
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def fit_to_machine(config: RunConfig, nearest: float, minutes: float | None, dev
         from gensight.assembly.devices import choose_device
 
         device = choose_device(device)
-        minutes = minutes or MINUTES.get(device, MINUTES_GPU)
+        minutes = minutes or (MINUTES if device == "cpu" else MINUTES_GPU)
         try:
             per_item = _seconds_per_item(config, device)
             if _steps(per_item, 4, minutes) < FEWEST_STEPS:
