@@ -14,6 +14,7 @@ import pytest
 from gensight.errors import DataError, ResourceError
 from gensight.files.atomic import (
     atomic_path,
+    bulk_writes,
     fitting_name,
     full_disk,
     named_path,
@@ -93,6 +94,21 @@ def test_kill_in_the_middle_leaves_the_old_file(tmp_path):
     done = subprocess.run([sys.executable, "-c", program], check=False)
     assert done.returncode == -signal.SIGKILL
     assert read_json(path) == {"step": 1}
+
+
+def test_many_small_files_reach_the_disk_together(tmp_path, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(os, "fsync", flushed.append)
+    monkeypatch.setattr(os, "sync", lambda: flushed.append("all"))
+    with bulk_writes():
+        with bulk_writes():
+            write_json(tmp_path / "a.json", 1)
+        write_json(tmp_path / "b.json", 2)
+        assert flushed == ["all"]
+    assert flushed == ["all", "all"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "b.json"]
+    write_json(tmp_path / "a.json", 3)
+    assert len(flushed) == 4  # the file and its folder
 
 
 def test_json_round_trip_of_plain_values(tmp_path):

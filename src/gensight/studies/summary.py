@@ -34,6 +34,7 @@ class Arm:
     name: str
     num_planned: int
     runs: list[Finished] = field(default_factory=list)
+    readout: str | None = None  # of a baseline: the arm that it stands beside
 
     def repeats(self, protocol: str) -> list[Rows]:
         """For each seed the rows of all its folds."""
@@ -55,7 +56,7 @@ def summarise(study: StudyConfig, planned: Sequence[Cell], folder: Path) -> dict
         raise RunError("no run of this study is finished", where=folder, hint="run it without --summary")
     differences = []
     for name, arm in arms.items():
-        other = study.against(name) if name in study.arms else study.reference
+        other = arm.readout or study.against(name)
         if other is not None and other in arms:
             differences += _differences(arm, arms[other])
     return {
@@ -76,7 +77,8 @@ def _arms(study: StudyConfig, planned: Sequence[Cell], folder: Path) -> dict[str
         for place, model in enumerate(read_json(run.metrics)["scores"]):
             own = arms[cell.arm]
             arm = own if place == 0 else arms.setdefault(
-                f"{cell.arm}: {model['model']}", Arm(f"{cell.arm}: {model['model']}", own.num_planned)
+                f"{cell.arm}: {model['model']}",
+                Arm(f"{cell.arm}: {model['model']}", own.num_planned, readout=cell.arm),
             )  # fmt: skip
             protocols = {result["protocol"]: result for result in model["results"]}
             arm.runs.append(Finished(cell, protocols, model.get("cost", {}).get("training_minutes")))

@@ -28,7 +28,7 @@ from gensight.assembly.readers import build_readers
 from gensight.config.loading.loader import load_data
 from gensight.encodings.painted.base import NUM_CLASS_COLOURS, Painted
 from gensight.errors import ConfigError, DataError
-from gensight.files.atomic import read_json, write_json
+from gensight.files.atomic import bulk_writes, read_json, write_json
 from gensight.files.hashing import value_hash
 from gensight.files.images import IMAGE_SUFFIXES
 from gensight.instructions.grammar import Task
@@ -87,7 +87,8 @@ def build_instruct(out: Path, settings: Settings) -> Built:
     for part, places in parts.items():
         _require_queries(part, places, settings, encodings)
     _claim(out, settings)
-    counts = {part: write_part(out, part, places, settings, encodings) for part, places in parts.items()}
+    with bulk_writes():
+        counts = {part: write_part(out, part, places, settings, encodings) for part, places in parts.items()}
     vocabularies = {source.name: source.vocabulary for source in sources}
     write_json(out / "dataset.json", {**_described(settings), "vocabularies": vocabularies, "parts": counts}, indent=1)
     return Built(counts, tuple(source.name for source in sources if source.region == "head"))

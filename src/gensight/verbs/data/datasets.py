@@ -10,6 +10,7 @@ from gensight.config.data import Data, PuppetsData
 from gensight.config.loading.loader import load_data, load_pretrain_recipe, load_recipe, read_recipe_file, recipe_path
 from gensight.config.sections import kind_of, members
 from gensight.errors import ConfigError, DataError, check_choice, did_you_mean
+from gensight.files.atomic import bulk_writes
 from gensight.readers.annotated.writer import write_annotated
 from gensight.readers.ap10k.writer import write_ap10k
 from gensight.readers.base import Summary
@@ -204,10 +205,11 @@ def write(
         num_frames=config.num_frames,
         style=config.style,
     )
-    if not chosen.parts:
-        chosen.write(reader, out)
-    for part, indices in _parts(chosen, len(reader), config.num_frames).items():
-        chosen.write(Subset(reader, indices), out, part=part)
+    with bulk_writes():
+        if not chosen.parts:
+            chosen.write(reader, out)
+        for part, indices in _parts(chosen, len(reader), config.num_frames).items():
+            chosen.write(Subset(reader, indices), out, part=part)
     return out
 
 
