@@ -6,6 +6,7 @@ far outside) is left out.
 
 - `overlay`: a prediction on its image, with the ground truth beside it where it is known. Start here.
 - `draw_keypoints`: filled dots and limbs; ground truth as rings, errors as lines between the two.
+- `draw_names`: the names of keypoints beside their dots.
 - `draw_boxes`, `draw_masks`, `draw_gaze`: subjects.
 - `draw_depth`, `draw_heatmaps`: maps in perceptually even colours.
 - `map_picture`: a map that is a picture already.
@@ -24,6 +25,7 @@ from gensight.drawing.closeup import closeup
 from gensight.drawing.keypoints import draw_keypoints
 from gensight.drawing.maps import draw_depth, draw_heatmaps, map_picture
 from gensight.drawing.matches import draw_drags, draw_matches
+from gensight.drawing.names import draw_names
 from gensight.drawing.overlay import overlay
 from gensight.drawing.regions import draw_boxes, draw_gaze, draw_masks
 from gensight.drawing.sheet import contact_sheet
@@ -39,6 +41,7 @@ __all__ = [
     "draw_keypoints",
     "draw_masks",
     "draw_matches",
+    "draw_names",
     "map_picture",
     "overlay",
 ]

@@ -6,7 +6,7 @@ import numpy as np
 
 from gensight.drawing.canvas import as_canvas
 from gensight.geometry import box_image_to_model, box_size, box_to_frame, image_to_model, warp_image, warp_mask
-from gensight.samples import Array, Instance, Prediction, Sample, Size, View
+from gensight.samples import Array, Instance, Prediction, Sample, ScoreMap, Size, View
 
 _MARGIN = 0.35  # of a subject's square, on each side
 
@@ -18,7 +18,7 @@ def closeup(
 
     Args:
         image: uint8 RGB or grey.
-        prediction: In the image's frame. Its maps are left out, since they belong to the whole image.
+        prediction: In the image's frame.
         truth: Of the same image, or None.
         box: (x_min, y_min, x_max, y_max) in image pixels, with a positive area; may reach outside (black).
         longest_side: Of the result, in px.
@@ -38,7 +38,7 @@ def closeup(
         size=size,
         instances=tuple(_moved(instance, view) for instance in prediction.instances),
         depth=depth and replace(depth, values=warp_image(np.asarray(depth.values, dtype=np.float32), view)),
-        maps={},
+        maps={name: _moved_map(score, view) for name, score in prediction.maps.items()},
     )
     if truth is None:
         return picture, moved, None
@@ -63,6 +63,10 @@ def subject_box(prediction: Prediction, truth: Sample | None) -> Array | None:
         return None
     corner = np.clip(np.rint((low + high) / 2 - side / 2), 0, [width - side, height - side])
     return np.concatenate([corner, corner + side])
+
+
+def _moved_map(score: ScoreMap, view: View) -> ScoreMap:
+    return replace(score, view=replace(score.view, image_size=view.model_size, matrix=score.view.matrix @ view.inverse))
 
 
 def _moved(instance: Instance, view: View) -> Instance:

@@ -9,7 +9,12 @@ from gensight.samples import Array, Keypoints, Visibility
 
 
 def draw_keypoints(
-    image: Array, keypoints: Keypoints, threshold: float = 0.0, other: Keypoints | None = None, scale: float = 1.0
+    image: Array,
+    keypoints: Keypoints,
+    threshold: float = 0.0,
+    other: Keypoints | None = None,
+    scale: float = 1.0,
+    faint: bool = False,
 ) -> Array:
     """One subject's keypoints on its image.
 
@@ -20,10 +25,11 @@ def draw_keypoints(
 
     Args:
         image: uint8 RGB (height, width, 3), or grey.
-        keypoints: Absent and unlabelled ones, and those that are NaN or far away, are not drawn.
+        keypoints: Unlabelled ones, and those that are NaN or far away, are not drawn.
         threshold: Keypoints less confident than this are not drawn.
         other: Ground truth of the same skeleton, or None.
         scale: Size of the marks; 1 suits a whole scene, more a close-up.
+        faint: Whether absent keypoints, too, are drawn at their best guess, as faint dashed rings without limbs.
 
     Returns:
         A new uint8 RGB image of the same size.
@@ -46,6 +52,8 @@ def draw_keypoints(
         for index in np.flatnonzero(shown & known):
             draw.edged_line(picture, keypoints.points[index], other.points[index], WHITE, 0.85 * unit)
         _draw_rings(picture, other, known, unit)
+    if faint:
+        _draw_guesses(picture, keypoints, unit)
     _draw_dots(picture, keypoints, shown, unit)
     return picture
 
@@ -67,6 +75,13 @@ def _draw_rings(picture: Array, truth: Keypoints, known: Array, unit: float) -> 
         occluded = bool(truth.visibility[index] == Visibility.OCCLUDED)
         draw.ring(picture, truth.points[index], 5 * unit, INK, 2.6 * unit, 0.7, occluded)
         draw.ring(picture, truth.points[index], 5 * unit, colours[index], 1.4 * unit, 1.0, occluded)
+
+
+def _draw_guesses(picture: Array, keypoints: Keypoints, unit: float) -> None:
+    colours = keypoint_colours(keypoints.skeleton)
+    for index in np.flatnonzero((keypoints.visibility == Visibility.ABSENT) & draw.drawable(keypoints.points)):
+        draw.ring(picture, keypoints.points[index], 3 * unit, INK, 1.8 * unit, 0.3)
+        draw.ring(picture, keypoints.points[index], 3 * unit, colours[index], unit, 0.6, dashed=True)
 
 
 def _draw_dots(picture: Array, keypoints: Keypoints, shown: Array, unit: float) -> None:

@@ -11,7 +11,12 @@ from gensight.samples import Array, Instance, Keypoints, Prediction, Sample
 
 
 def overlay(
-    image: Array, prediction: Prediction, truth: Sample | None = None, threshold: float = 0.0, scale: float = 1.0
+    image: Array,
+    prediction: Prediction,
+    truth: Sample | None = None,
+    threshold: float = 0.0,
+    scale: float = 1.0,
+    faint: bool = False,
 ) -> Array:
     """All fields of a prediction, drawn on its image.
 
@@ -25,6 +30,7 @@ def overlay(
         truth: The sample with its annotations, or None.
         threshold: Keypoints less confident than this are not drawn.
         scale: Size of the keypoints' marks; 1 suits a whole scene, more a close-up.
+        faint: Whether predicted keypoints that are absent are drawn, too, as faint dashed rings.
 
     Returns:
         A new uint8 RGB image of the same size.
@@ -46,7 +52,7 @@ def overlay(
     for instance in prediction.instances:
         if instance.gaze is not None:
             picture = draw_gaze(picture, instance.gaze, instance.head_box)
-    picture = _with_keypoints(picture, prediction, truth, threshold, scale)
+    picture = _with_keypoints(picture, prediction, truth, threshold, scale, faint)
     if prediction.label_scores:
         name, score = max(prediction.label_scores.items(), key=lambda entry: entry[1])
         draw.label(picture, f"{name} {score:.2f}", np.zeros(2), WHITE, BLACK, draw.letter_height(picture))
@@ -87,14 +93,14 @@ def _is_box_only(instance: Instance) -> bool:
 
 
 def _with_keypoints(
-    picture: Array, prediction: Prediction, truth: Sample | None, threshold: float, scale: float
+    picture: Array, prediction: Prediction, truth: Sample | None, threshold: float, scale: float, faint: bool
 ) -> Array:
     predicted = [instance.keypoints for instance in prediction.instances if instance.keypoints is not None]
     instances = truth.instances or () if truth is not None else ()
     true = [instance.keypoints for instance in instances if instance.keypoints is not None]
     matches = match_keypoints(predicted, true)
     for keypoints, match in zip(predicted, matches, strict=True):
-        picture = draw_keypoints(picture, keypoints, threshold, None if match is None else true[match], scale)
+        picture = draw_keypoints(picture, keypoints, threshold, None if match is None else true[match], scale, faint)
     for index, missed in enumerate(true):
         if index not in matches:
             # Nothing was predicted: an infinite threshold leaves the rings alone.

@@ -140,6 +140,7 @@ def write_predictions(
     shard: Shard | None = None,
     strict: bool = False,
     label: str = "predict",
+    watch: Callable[[int, int], None] | None = None,
 ) -> PredictionOutcome:
     """Predicts on all images of some sources, the runs side by side, so that those on one backbone share its passes.
 
@@ -156,6 +157,7 @@ def write_predictions(
         shard: The part to predict; all of it if None.
         strict: Whether to stop at the first image that can't be read; else it has empty rows.
         label: Of the progress line.
+        watch: Called with the number of images that are done, and of all.
 
     Raises:
         ConfigError: Another process does this part, or the folder holds something else.
@@ -181,6 +183,8 @@ def write_predictions(
             finder = finder_of(sources[task[0]])
             for number in predicting.run(task, finder):
                 line.show(done + number)
+                if watch is not None:
+                    watch(done + number, total)
             done += len(spans[task])
         line.close()
         with work.finishing(list(spans)) as last:

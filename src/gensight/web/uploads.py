@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gensight.errors import DataError
 from gensight.files.images import image_size, read_image
-from gensight.samples import Sample
+from gensight.samples import Sample, Size
 
 MEGABYTE = 1_000_000
 # First bytes of the formats that are read. Pillow would also take some that start other programs (PostScript).
@@ -19,6 +19,8 @@ _SIGNATURES = {
     b"II*\0": "image/tiff",
     b"MM\0*": "image/tiff",
 }
+_STILLS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis")  # brands of images in a video's container
+VIDEO_FORMATS = ("MP4", "MOV", "MKV", "WebM", "AVI")
 FORMATS = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF")
 _NAME_LENGTH = 80
 
@@ -28,12 +30,14 @@ class Limits:
     """What is taken from a visitor.
 
     Attributes:
-        max_pixels: Of one image.
+        max_pixels: Of one image or frame.
         max_megabytes: Of one file, in millions of bytes.
+        max_frames: Of one video.
     """
 
     max_pixels: int = 40_000_000
     max_megabytes: float = 20.0
+    max_frames: int = 3000
 
     @property
     def max_bytes(self) -> int:
@@ -56,26 +60,36 @@ def read_upload(content: bytes, name: str, limits: Limits) -> Sample:
             `where` is the name that its owner knows.
     """
     key = safe_key(name)
+    check_bytes(content, name, limits)
+    _check_signature(content, name)
+    try:
+        check_pixels(image_size(content), name, limits)
+        pixels = read_image(content)
+    except DataError as error:
+        raise DataError(error.what, where=name, hint=error.hint) from error
+    return Sample(key, (pixels.shape[0], pixels.shape[1]), lambda: pixels)
+
+
+def check_bytes(content: bytes, name: str, limits: Limits) -> None:
+    """Raises DataError for a file that is too large."""
     if len(content) > limits.max_bytes:
         raise DataError(
             f"the file has {len(content) / MEGABYTE:.1f} MB, and at most {limits.max_megabytes:g} MB are taken",
             where=name,
             hint="shrink the image",
         )
-    _check_signature(content, name)
-    try:
-        height, width = image_size(content)
-        if height * width > limits.max_pixels:
-            raise DataError(
-                f"the image has {_millions(height * width)} million pixels ({width} x {height}), and at most "
-                f"{_millions(limits.max_pixels)} million are taken",
-                where=name,
-                hint="shrink the image",
-            )
-        pixels = read_image(content)
-    except DataError as error:
-        raise DataError(error.what, where=name, hint=error.hint) from error
-    return Sample(key, (pixels.shape[0], pixels.shape[1]), lambda: pixels)
+
+
+def check_pixels(size: Size, name: str, limits: Limits) -> None:
+    """Raises DataError for an image or a frame, (height, width), that is too large."""
+    height, width = size
+    if height * width > limits.max_pixels:
+        raise DataError(
+            f"the image has {_millions(height * width)} million pixels ({width} x {height}), and at most "
+            f"{_millions(limits.max_pixels)} million are taken",
+            where=name,
+            hint="shrink the image",
+        )
 
 
 def safe_key(name: str) -> str:
@@ -99,16 +113,28 @@ def media_type(head: bytes) -> str | None:
     return next((kind for start, kind in _SIGNATURES.items() if head.startswith(start)), None)
 
 
+def video_suffix(content: bytes) -> str | None:
+    """The suffix of a video file by its first bytes; None for anything else.
+
+    Three containers alone: other "videos" are lists that name further files to be opened.
+    """
+    if content[4:8] == b"ftyp" and content[8:12] not in _STILLS:
+        return ".mp4"
+    if content[:4] == b"\x1aE\xdf\xa3":
+        return ".mkv"
+    return ".avi" if content[:4] == b"RIFF" and content[8:12] == b"AVI " else None
+
+
 def _check_signature(content: bytes, name: str) -> None:
     if media_type(content):
         return
     if not content:
         raise DataError("the file is empty", where=name, hint="choose an image")
     raise DataError(
-        "the file is not an image, whatever its name says",
+        "the file is neither an image nor a video, whatever its name says",
         where=name,
-        choices=FORMATS,
-        hint="choose an image of one of these formats",
+        choices=(*FORMATS, *VIDEO_FORMATS),
+        hint="choose a file of one of these formats",
     )
 
 
