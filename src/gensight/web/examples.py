@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -49,9 +48,7 @@ class Example:
 
 def truth_by_digest(examples: Mapping[str, list[Example]]) -> dict[tuple[str, bytes], Sample]:
     """(run, SHA-256 of an example's file) -> its ground truth."""
-    return {
-        (run, one.digest): one.truth for run, some in examples.items() for one in some if one.truth is not None
-    }
+    return {(run, one.digest): one.truth for run, some in examples.items() for one in some if one.truth is not None}
 
 
 def examples_of(trained: TrainedRun, folder: Path, limits: Limits, given: Path | None) -> list[Example]:
@@ -116,7 +113,7 @@ def _of_test_part(trained: TrainedRun) -> Iterator[_Found]:
     """Of the first test items, each image once; nothing where the data is not there."""
     try:
         cases = Experiment.open(trained.config).test_cases()
-        items = list(islice(cases.items, _LOOKED_AT))
+        items = [cases.item(place) for place in range(min(len(cases), _LOOKED_AT))]
     except (UserError, OSError):
         return
     kind, by_image = input_kind(trained), dict[str, list[Item]]()

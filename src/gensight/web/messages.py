@@ -1,6 +1,7 @@
 """Requests and responses as ASGI messages: what the guard reads, and what it answers itself."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -8,7 +9,7 @@ from urllib.parse import quote
 from gensight.errors import DataError
 from gensight.web.payloads import RefusedError
 from gensight.web.served_files import NOT_TAKEN, ServedFiles
-from gensight.web.uploads import media_type
+from gensight.web.uploads import media_type, video_suffix
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -79,9 +80,11 @@ async def send_file(call: Call, files: ServedFiles, key: str) -> None:
     except DataError as error:
         raise RefusedError(403, NOT_TAKEN) from error
     with file:
-        kind = media_type(file.read(16))
-        length = file.seek(0, 2)
-        file.seek(0)
+        head = file.read(16)
+        kind = media_type(head) or ("video/mp4" if video_suffix(head) == ".mp4" else None)
+        size = file.seek(0, 2)
+        start, length = _part(dict(call.headers).get(b"range", b""), size)
+        file.seek(start)
         shown = "inline" if kind else "attachment"
         headers = [
             (b"content-type", (kind or "application/octet-stream").encode()),
@@ -89,8 +92,12 @@ async def send_file(call: Call, files: ServedFiles, key: str) -> None:
             (b"content-disposition", f"{shown}; filename*=UTF-8''{quote(name, safe='')}".encode()),
             (b"content-security-policy", FILE_POLICY.encode()),
             (b"cache-control", b"private, no-store"),
+            (b"accept-ranges", b"bytes"),
         ]
-        await call.send({"type": "http.response.start", "status": 200, "headers": headers})
+        whole = length == size
+        if not whole:  # players ask for a video in parts
+            headers.append((b"content-range", f"bytes {start}-{start + length - 1}/{size}".encode()))
+        await call.send({"type": "http.response.start", "status": 200 if whole else 206, "headers": headers})
         while call.method != "HEAD" and length > 0:
             chunk = await asyncio.to_thread(file.read, min(length, _CHUNK))
             if not chunk:
@@ -98,6 +105,15 @@ async def send_file(call: Call, files: ServedFiles, key: str) -> None:
             length -= len(chunk)
             await call.send({"type": "http.response.body", "body": chunk, "more_body": True})
         await call.send({"type": "http.response.body", "body": b""})
+
+
+def _part(wanted: bytes, size: int) -> tuple[int, int]:
+    """Start and length of the one range that a request asks for; the whole file for any other request."""
+    found = re.fullmatch(rb"bytes=(\d{1,15})-(\d{0,15})", wanted)
+    if found is None or int(found[1]) >= size:
+        return 0, size
+    start, end = int(found[1]), min(int(found[2] or size - 1), size - 1)
+    return (start, end - start + 1) if end >= start else (0, size)
 
 
 def bounded(call: Call, longest: int, too_long: RefusedError) -> Receive:

@@ -78,7 +78,10 @@ class Questions:
         """A question by the function's name; errors as `from_page`."""
         question = _read(body)
         session = question.get("session_hash")
-        built: dict[str, Any] = {"data": self._data(question.get("data"), self.slots[self.named], visitor)}
+        slots, data = self.slots[self.named], question.get("data")
+        if isinstance(data, list) and 0 < len(data) < len(slots):
+            data = [*data, *[None] * (len(slots) - len(data))]  # what is not given at the end is empty
+        built: dict[str, Any] = {"data": self._data(data, slots, visitor)}
         if session is not None:
             built["session_hash"] = self.session(session, visitor)
         return json.dumps(built).encode()
@@ -92,10 +95,6 @@ class Questions:
     def _data(self, data: Any, slots: tuple[Slot, ...], visitor: str) -> list[Any]:
         if not isinstance(data, list):
             raise RefusedError(400, UNREADABLE)
-        sent = tuple(slot for slot in slots if slot != "state")
-        if len(data) == len(sent) != len(slots):  # programs leave the state out
-            given = iter(data)
-            data = [None if slot == "state" else next(given) for slot in slots]
         if len(data) != len(slots):
             raise RefusedError(400, UNREADABLE)
         return [self._value(value, slot, visitor) for value, slot in zip(data, slots, strict=True)]

@@ -11,23 +11,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from gensight.errors import ConfigError, DataError, ResourceError
-from gensight.files.images import IMAGE_SUFFIXES
+from gensight.errors import ConfigError, ResourceError
 from gensight.prediction.trained_run import TrainedRun
-from gensight.web.answers import AnswerStore
+from gensight.web.answers.store import AnswerStore
+from gensight.web.examples import examples_of
 from gensight.web.guard import Guard
 from gensight.web.outputs import name_by_keys
 from gensight.web.payloads import Questions
 from gensight.web.ports import free_port
 from gensight.web.questions import input_kind
 from gensight.web.served_files import EVERYONE, ServedFiles
-from gensight.web.uploads import Limits, read_upload
+from gensight.web.uploads import Limits
 from gensight.web.visitors import Visitors, is_loopback
 
 if TYPE_CHECKING:
-    from gensight.web.page import Page
-
-NUM_EXAMPLES = 10
+    from gensight.web.page.actions import Page
 
 
 def serve(page: AbstractContextManager[str]) -> None:
@@ -65,7 +63,7 @@ def running_page(
         port: 0 takes any free one.
         limits: Of uploads.
         device: `auto`, `cpu`, `cuda` ...
-        examples: Folder of images to offer; None: the small test pictures of runs that find keypoints.
+        examples: Folder of images to offer, and perhaps of their `boxes.json`; None: images of each run's test part.
 
     Raises:
         RunError, ConfigError: A folder is no finished run, or one that a page can't ask.
@@ -81,10 +79,10 @@ def running_page(
         folder = Path(name).resolve() / "files"
         with _environment(folder):
             offered = {
-                run: _copied(trained, folder / "examples" / str(number), limits, examples)
+                run: examples_of(trained, folder / "examples" / str(number), limits, examples)
                 for number, (run, trained) in enumerate(loaded.items())
             }
-            from gensight.web.page import Page
+            from gensight.web.page.actions import Page
 
             page = Page(loaded, offered, AnswerStore(folder / "answers"), ServedFiles(folder), limits)
             with _launched(page, visitors, port):
@@ -96,7 +94,7 @@ def running_page(
 def _launched(page: "Page", visitors: Visitors, port: int) -> Iterator[None]:
     from starlette.middleware import Middleware
 
-    from gensight.web.page import CSS, build_page, functions_of, theme
+    from gensight.web.page.layout import build_page, css, functions_of, theme
 
     blocks: Any = build_page(page)
     files, longest = page.files, page.limits.max_bytes
@@ -107,7 +105,7 @@ def _launched(page: "Page", visitors: Visitors, port: int) -> Iterator[None]:
             server_name=visitors.host, server_port=port, share=False, inbrowser=False, quiet=True, show_error=False,
             prevent_thread_lock=True, allowed_paths=[], max_file_size=longest, footer_links=[],
             run_history=False, ssr_mode=False, pwa=False, mcp_server=False, enable_monitoring=False,
-            theme=theme(), css=CSS, strict_cors=True,
+            theme=theme(), css=css(), strict_cors=True,
             app_kwargs={"middleware": [guard], "docs_url": None, "redoc_url": None, "openapi_url": None},
         )  # fmt: skip
         name_by_keys(blocks.config, files, EVERYONE)  # the examples, which Gradio names by their paths
@@ -160,28 +158,3 @@ def _environment(folder: Path) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(former)
-
-
-def _copied(trained: TrainedRun, folder: Path, limits: Limits, examples: Path | None) -> list[Path]:
-    """Copies of example images in the page's own folder: those that the page would take itself."""
-    if examples is not None and not examples.is_dir():
-        raise DataError("there is no such folder of examples", where=examples)
-    source = trained.folder.pictures if examples is None else examples
-    # Only runs of keypoints keep their test images as they are; the others keep them beside what was predicted.
-    if not source.is_dir() or (examples is None and trained.skeleton is None):
-        return []
-    folder.mkdir(parents=True)
-    copies: list[Path] = []
-    for path in sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES):
-        with path.open("rb") as file:
-            content = file.read(limits.max_bytes + 1)
-        try:
-            read_upload(content, path.name, limits)
-        except DataError:
-            continue
-        copy = folder / path.name
-        copy.write_bytes(content)
-        copies.append(copy)
-        if len(copies) == NUM_EXAMPLES:
-            break
-    return copies

@@ -45,13 +45,13 @@ class LegendEntry(NamedTuple):
     """A mark of the drawing and its meaning.
 
     Attributes:
-        mark: Its form: a `dot`, one with a dark centre (`hidden`), a `dashed` or solid `ring`, a `line`, or a `ramp` of
-            colours from near to far.
+        mark: Its form: a `dot`, one that fades (`fade`) or has a dark centre (`hidden`), a `dashed` or solid `ring`, a
+            `line`, or a `ramp` of colours from near to far.
         colour: RGB; of a ramp that of its first end.
         text: Its meaning.
     """
 
-    mark: Literal["dot", "hidden", "dashed", "ring", "line", "ramp"]
+    mark: Literal["dot", "fade", "hidden", "dashed", "ring", "line", "ramp"]
     colour: Colour
     text: str
 
@@ -71,11 +71,11 @@ def legend_entries(prediction: Prediction) -> list[LegendEntry]:
         text = f"faint: below the threshold, a guess ({absent} of {total})"
         entries.append(LegendEntry("dashed", WHITE, text))
     if found:
-        entries.append(LegendEntry("dot", WHITE, "more transparent: less confident"))
+        entries.append(LegendEntry("fade", WHITE, "more transparent: less confident"))
     if is_gaze(prediction):
         entries.append(LegendEntry("line", CYCLE[1], "from the head to where the person looks"))
     if prediction.depth is not None:
-        entries.append(LegendEntry("ramp", (253, 231, 37), "near to far"))  # the ends of viridis, as `draw_depth` has it
+        entries.append(LegendEntry("ramp", (253, 231, 37), "near to far"))  # viridis, as in `draw_depth`
     return entries
 
 

@@ -30,11 +30,12 @@ class Answer:
     Attributes:
         sample: The image.
         prediction: In its frame, or in that of the image that it is compared with.
-        picture: uint8 RGB: what the page shows below the layers; of two images that are compared, the answer itself.
+        picture: uint8 RGB: what the page shows below the layers.
         layers: Over it, in its size.
         legend: Of the layers.
         rows: A table of it, under `COLUMNS`.
         request: As it was understood.
+        sheet: uint8 RGB: two images that were compared, beside each other; None for single ones.
     """
 
     sample: Sample
@@ -44,11 +45,12 @@ class Answer:
     legend: tuple[LegendEntry, ...]
     rows: tuple[Row, ...]
     request: Request
+    sheet: Array | None = None
 
     @property
     def drawn(self) -> Array:
-        """uint8 RGB: the picture with the layers that are on at first."""
-        return flattened(self.picture, list(self.layers))
+        """uint8 RGB: the picture with the layers that are on at first, or the sheet."""
+        return self.sheet if self.sheet is not None else flattened(self.picture, list(self.layers))
 
 
 def answer(
@@ -70,12 +72,11 @@ def answer(
     """
     request = request_of(trained, sample, marks, instruction, task, other)
     (prediction,) = trained.predictor.answer([other or sample], request, keep_maps=request.reference is None)
-    table = tuple(rows(prediction, request))
+    table, image = tuple(rows(prediction, request)), sample.image()
     if request.reference is not None:
         assert other is not None  # `request_of` has checked it
-        picture = _compared(sample.image(), other.image(), request.points, prediction)
-        return Answer(sample, prediction, picture, (), (), table, request)
-    image = sample.image()
+        sheet = _compared(image, other.image(), request.points, prediction)
+        return Answer(sample, prediction, shown_image(image), (), (), table, request, sheet)
     true = None if truth is None else truth_of(truth, _truths(trained, request))
     layers = layers_of(image, prediction, true)
     legend = legend_entries(prediction)

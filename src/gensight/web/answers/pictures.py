@@ -60,7 +60,9 @@ def layers_of(image: Array, prediction: Prediction, truth: Prediction | None = N
         layers.insert(0, Layer("Map", _opaque(mapped), False))
     if truth is not None:
         true = _moved(image, truth, shown)
-        layers.append(Layer("Ground truth", transparent(lambda canvas: draw_truth(canvas, true), shown.shape[:2]), False))
+        layers.append(
+            Layer("Ground truth", transparent(lambda canvas: draw_truth(canvas, true), shown.shape[:2]), False)
+        )
     return [one for one in layers if one.picture[..., 3].any()]
 
 

@@ -45,6 +45,7 @@ class Saved:
         rows: As `Answer`.
         files: To download: picture or video, table, JSON, and all that `gensight predict` writes, in a zip.
         video: For the page, in place of image and layers; None for images.
+        sheet: Likewise, two images beside each other, and its (height, width); None for single ones.
     """
 
     caption: str
@@ -55,6 +56,7 @@ class Saved:
     rows: tuple[Row, ...]
     files: tuple[Path, ...]
     video: Path | None = None
+    sheet: tuple[Path, Size] | None = None
 
     @property
     def is_kept(self) -> bool:
@@ -115,8 +117,12 @@ class AnswerStore:
         write_one(writers_of(trained, request), pictures, answered.prediction, answered.sample.image(), files)
         packed = _pack(files, own, name, ())
         caption = f"{request.instruction or run}: {key}"
-        ordered = tuple(path for path in (own / f"{name}.png", *packed[:-1], own / f"{name}.json", packed[-1]))
-        return Saved(caption, answered.sample.size, image, tuple(layers), answered.legend, answered.rows, ordered)
+        ordered = (own / f"{name}.png", *packed[:-1], own / f"{name}.json", packed[-1])
+        drawn, sheet = answered.sheet, None
+        if drawn is not None:
+            sheet = (_write_shown(page, "sheet", drawn), (drawn.shape[0], drawn.shape[1]))
+        return Saved(caption, answered.sample.size, image, tuple(layers), answered.legend, answered.rows, ordered,
+                     sheet=sheet)  # fmt: skip
 
     def save_video(
         self, question: VideoQuestion, trained: TrainedRun, watch: Callable[[int, int], None] | None = None

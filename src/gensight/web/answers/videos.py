@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gensight.errors import DataError
+from gensight.errors import ConfigError, DataError
 from gensight.files.videos.reading import open_video
 from gensight.prediction.detection.finder import BoxFinder
 from gensight.prediction.jobs import Job, write_predictions
@@ -14,7 +14,7 @@ from gensight.prediction.tracking.subject import track_source
 from gensight.prediction.trained_run import TrainedRun
 from gensight.samples import Array, Sample, Size
 from gensight.web.answers.pictures import shown_image
-from gensight.web.questions import request_of
+from gensight.web.questions import input_kind, request_of
 from gensight.web.uploads import Limits, check_pixels, safe_key, video_suffix
 
 
@@ -27,7 +27,6 @@ class VideoQuestion:
         name: What its owner calls it.
         limits: Larger ones are refused.
         marks, instruction, task: As `request_of` has them; marks hold for all frames.
-        reference: Of runs that compare images: the one that every frame is compared with.
     """
 
     content: bytes
@@ -36,7 +35,6 @@ class VideoQuestion:
     marks: str = ""
     instruction: str = ""
     task: str = ""
-    reference: Sample | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +94,9 @@ def predict_video(
     """
     first = first_frame(question.content, question.name, question.limits, folder)
     source = open_source(_written(question.content, question.name, folder))
-    shown, other = (question.reference, first) if question.reference is not None else (first, None)
-    request = request_of(trained, shown, question.marks, question.instruction, question.task, other)
+    if input_kind(trained) == "pair":
+        raise ConfigError("this run compares two images, and takes no video", hint="choose images")
+    request = request_of(trained, first, question.marks, question.instruction, question.task)
     given = request.boxes or request.heads
     if given is not None:
         (boxes,) = given.values()

@@ -1,76 +1,98 @@
-"""The page: an image and a question on the left, the answer on the right, what was asked before below."""
+"""What the page's controls do: methods, since Gradio reads the type hints of what it calls."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
-from gensight.drawing import draw_boxes
 from gensight.errors import ConfigError, DataError, UserError
-from gensight.instructions.grammar import TASKS
 from gensight.prediction.trained_run import TrainedRun
 from gensight.samples import Sample
-from gensight.web.answers import COLUMNS, AnswerStore, Saved, answer, message
-from gensight.web.payloads import Slot
-from gensight.web.questions import InputKind, input_kind, read_boxes, with_corner
-from gensight.web.served_files import NOT_TAKEN, ServedFiles
-from gensight.web.uploads import Limits, read_upload
+from gensight.web.answers.answer import answer, message
+from gensight.web.answers.pictures import shown_image
+from gensight.web.answers.store import AnswerStore, Saved
+from gensight.web.answers.videos import VideoQuestion, first_frame
+from gensight.web.examples import Example, truth_by_digest
+from gensight.web.headline import Headline, headline_of
+from gensight.web.page.stage import Scene, answered_scene, scene_of, shown
+from gensight.web.questions import input_kind
+from gensight.web.served_files import ServedFiles
+from gensight.web.uploads import Limits, check_bytes, read_upload, video_suffix
 from gensight.web.visitors import visitor_of
 
-TITLE = "gensight"
-PROGRAMS = "ask"  # what programs call
-QUEUE = "answers"  # one at a time, whoever asks
-QUEUE_LENGTH = 32
 HISTORY_LENGTH = 20
-_BY_WORDS = "by the words"
-
-CSS = """
-.gradio-container { max-width: 1280px !important; margin: 0 auto !important; }
-#heading h1 { margin-bottom: 0; }
-#heading p, #about p { margin-top: 0.2em; opacity: 0.8; }
-#examples .grid-wrap, #history .grid-wrap { min-height: 0; max-height: 17em; overflow-y: auto; }
-#examples .grid-container, #history .grid-container { padding-top: 2em; gap: 0.5em; }
-#examples .grid-container { grid-template-columns: repeat(5, minmax(0, 1fr)) !important; }
-#history .grid-container { grid-template-columns: repeat(8, minmax(0, 1fr)) !important; }
-#examples .thumbnail-lg, #history .thumbnail-lg { width: 100%; aspect-ratio: 4 / 3; }
-"""
+BY_WORDS = "by the words"
+FILES = "gradio_api/file="
 
 Upload = tuple[str, str]  # the key of a listed file, and what its owner calls it; "" where he does not say
+Watch = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """What the page is made of, and what its controls do: methods, since Gradio reads the type hints of what it calls.
+    """What the page is made of, and what its controls do.
 
     A text that nobody has written yet, or that is hidden, is None.
 
     Attributes:
         runs: By the name under which they are offered.
-        examples: Of each run: image files.
+        examples: Of each run.
         store: Where answers go.
         files: That visitors have uploaded, or were given.
         limits: Of uploads.
     """
 
     runs: Mapping[str, TrainedRun]
-    examples: Mapping[str, Sequence[Path]]
+    examples: Mapping[str, list[Example]]
     store: AnswerStore
     files: ServedFiles
     limits: Limits
 
-    def sample(self, upload: Upload | None, visitor: str) -> Sample:
-        """The uploaded image. Raises DataError for none, and for one that is not this visitor's or can't be read."""
+    def content(self, upload: Upload | None, visitor: str) -> tuple[bytes, str]:
+        """An uploaded file and its name. Raises DataError for none, and for one that is not this visitor's."""
         if upload is None:
             raise DataError("no image is given", hint="upload one, take a picture, or choose an example")
         key, title = upload
         file, name = self.files.open(key, visitor)
         with file:
             content = file.read(self.limits.max_bytes + 1)
-        return read_upload(content, title or name, self.limits)
+        check_bytes(content, title or name, self.limits)
+        return content, title or name
+
+    def sample(self, upload: Upload | None, visitor: str) -> Sample:
+        """The uploaded image. Errors as `content`; DataError for one that can't be read."""
+        content, name = self.content(upload, visitor)
+        return read_upload(content, name, self.limits)
+
+    def answer(
+        self,
+        run: str,
+        upload: Upload | None,
+        words: str | None,
+        task: str | None,
+        marks: str | None,
+        other: Upload | None,
+        visitor: str,
+        watch: Watch | None = None,
+    ) -> Saved:
+        """Answers about an image or a video. Raises UserError for a visitor's mistakes."""
+        if run not in self.runs:
+            raise ConfigError("there is no such run", choices=self.runs, hint="choose one of these")
+        trained, chosen = self.runs[run], "" if task == BY_WORDS else task or ""
+        content, name = self.content(upload, visitor)
+        if video_suffix(content) is not None:
+            question = VideoQuestion(content, name, self.limits, marks or "", words or "", chosen)
+            return self.store.save_video(question, trained, watch)
+        sample = read_upload(content, name, self.limits)
+        second = None if other is None or input_kind(trained) != "pair" else self.sample(other, visitor)
+        truth = truth_by_digest(self.examples).get((run, hashlib.sha256(content).digest()))
+        answered = answer(trained, sample, marks or "", words or "", chosen, second, truth)
+        return self.store.save(answered, trained)
 
     def ask(
         self,
@@ -78,206 +100,175 @@ class Page:
         upload: Upload | None,
         words: str | None,
         task: str | None,
-        boxes: str | None,
-        history: list[Saved],
+        marks: str | None,
+        other: Upload | None,
         request: gr.Request,
     ) -> tuple[Any, ...]:
-        with _polite():
-            if run not in self.runs:
-                raise ConfigError("there is no such run", choices=self.runs, hint="choose one of these")
-            sample, chosen = self.sample(upload, visitor_of(request)), "" if task == _BY_WORDS else task or ""
-            answered = answer(self.runs[run], sample, boxes or "", words or "", chosen)
-            saved = self.store.save(answered, self.runs[run])
-        kept = [saved, *(one for one in history if one.overlay.is_file())][:HISTORY_LENGTH]
-        pictures = [(str(one.overlay), one.caption) for one in kept]
-        return *_shown(saved), kept, gr.Gallery(value=pictures, visible=True, selected_index=None)
+        """For programs: picture, map, table and files."""
+        with polite():
+            saved = self.answer(run, upload, words, task, marks, other, visitor_of(request))
+        mapped = next((str(one.path) for one in saved.layers if one.name == "Map"), None)
+        picture = str(saved.image if saved.video else saved.files[0])
+        return picture, mapped, [list(row) for row in saved.rows], [str(file) for file in saved.files]
 
-    def check(self, upload: Upload | None, request: gr.Request) -> None:
-        if upload is not None:
-            with _polite():
-                self.sample(upload, visitor_of(request))
+    def show(
+        self,
+        run: str,
+        upload: Upload | None,
+        video: Upload | None,
+        words: str | None,
+        task: str | None,
+        marks: str | None,
+        other: Upload | None,
+        history: list[Saved],
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  (Gradio finds it by this default)
+    ) -> tuple[Any, ...]:
+        """For the page: stage, problem, table, downloads, history, its gallery. A mistake changes the problem alone."""
+        visitor = visitor_of(request)
 
-    def click(self, run: str, boxes: str | None, event: gr.SelectData) -> str:
-        if not _takes_boxes(self.runs[run]) or not isinstance(event.index, list):
-            return boxes or ""
-        x, y = event.index
-        return with_corner(boxes or "", (float(x), float(y)))
+        def watch(done: int, total: int) -> None:
+            progress((done, total), desc="frames", unit="frames")
 
-    def mark(self, upload: Upload | None, boxes: str | None, request: gr.Request) -> Any:
-        """The image with the complete boxes of a text drawn in; hidden where there is no image or box."""
-        complete = "\n".join(line for line in (boxes or "").splitlines() if len(line.replace(",", " ").split()) == 4)
-        picture = None
-        if upload is not None and complete:  # looked at before an image is decoded in vain
-            with suppress(UserError):  # reported when the question is asked: until then somebody may be typing
-                sample = self.sample(upload, visitor_of(request))
-                picture = draw_boxes(sample.image(), np.stack(read_boxes(complete, sample.size)))
-        return gr.Image(value=picture, visible=picture is not None)
+        try:
+            saved = self.answer(run, video or upload, words, task, marks, other, visitor, watch)
+        except UserError as error:
+            return gr.skip(), problem(error), *(gr.skip() for _ in range(4))
+        kept = [saved, *(one for one in history if one.is_kept)][:HISTORY_LENGTH]
+        pictures = [(str(thumbnail(one)), one.caption) for one in kept]
+        gallery = gr.Gallery(value=pictures, visible=True, selected_index=None)
+        return *self._shown(run, saved, visitor), kept, gallery
 
-    def choose(self, run: str) -> tuple[Any, ...]:
+    def _shown(self, run: str, saved: Saved, visitor: str) -> tuple[Any, ...]:
+        """Stage, problem, table and downloads of an answer."""
+        address = self._addresses(visitor)
+        title = saved.caption.partition(": ")[2]
+        scene = answered_scene(scene_of(self.runs[run], "", saved.size, title), saved, address)
+        rows = gr.Dataframe(value=[list(row) for row in saved.rows], visible=True)
+        return shown(scene), problem(None), rows, downloads(saved.files, address)
+
+    def _addresses(self, visitor: str) -> Callable[[Path], str]:
+        return lambda path: FILES + self.files.add(path, visitor)
+
+    def _scene(self, run: str, upload: Upload, visitor: str) -> Scene:
+        """An upload before it is asked about. Raises DataError for one that can't be read."""
+        content, name = self.content(upload, visitor)
+        trained, note = self.runs[run], ""
+        if video_suffix(content) is None:
+            sample = read_upload(content, name, self.limits)
+        else:
+            sample = first_frame(content, name, self.limits, self.store.new_folder() / "work")
+            if input_kind(trained) in ("boxes", "heads"):
+                note = "The first frame. Boxes that you draw here hold for all frames."
+        image = self._addresses(visitor)(self.store.show(shown_image(sample.image())))
+        return {**scene_of(trained, image, sample.size, name), "note": note}
+
+    def open(self, run: str, upload: Upload | None, video: Upload | None, request: gr.Request) -> tuple[Any, ...]:
+        """Image, video, stage, problem, table and downloads, once something was uploaded."""
+        given = video or upload
+        if given is None:
+            return self.clear()
+        try:
+            scene = self._scene(run, given, visitor_of(request))
+        except UserError as error:
+            return None, None, shown(None, ""), problem(error), *NOTHING
+        return gr.skip(), gr.skip(), shown(scene, ""), problem(None), *NOTHING
+
+    def open_image(self, run: str, upload: Upload | None, request: gr.Request) -> tuple[Any, ...]:
+        """As `open`; the video goes."""
+        image, _, *others = self.open(run, upload, None, request)
+        return image, None, *others
+
+    def open_video(self, run: str, video: Upload | None, request: gr.Request) -> tuple[Any, ...]:
+        """As `open`; the image goes."""
+        _, clip, *others = self.open(run, None, video, request)
+        return None, clip, *others
+
+    def clear(self) -> tuple[Any, ...]:
+        """As `open`, with nothing."""
+        return None, None, shown(None, ""), problem(None), *NOTHING
+
+    def choose(self, run: str, upload: Upload | None, video: Upload | None, request: gr.Request) -> tuple[Any, ...]:
+        """Headline, instruction, task, other image, examples, button of videos, and as `open`, for another run."""
         trained = self.runs[run]
-        by_words = input_kind(trained) == "words"
+        kind = input_kind(trained)
         return (
-            describe(trained),
-            gr.Textbox(visible=by_words),
-            gr.Dropdown(visible=by_words),
-            gr.Textbox(value="", label=_boxes_label(trained), visible=_takes_boxes(trained)),
-            gr.Image(value=None, visible=False),
-            gr.Gallery(value=_gallery(self, run), visible=bool(self.examples[run])),
+            headline_html(headline_of(trained, run)),
+            gr.Textbox(visible=kind == "words"),
+            gr.Dropdown(visible=kind == "words"),
+            gr.Image(value=None, visible=kind == "pair"),
+            gr.Gallery(value=self.gallery(run), visible=bool(self.examples[run])),
+            gr.UploadButton(visible=kind != "pair"),
+            *self.open(run, upload, video, request)[2:],
         )
 
-    def example(self, run: str, event: gr.SelectData) -> tuple[str, str]:
+    def example(self, run: str, event: gr.SelectData, request: gr.Request) -> tuple[Any, ...]:
+        """Instruction and other image of an example, and as `open`."""
         offered = self.examples[run]
         if event.index not in range(len(offered)):
             raise gr.Error("There is no such example.", title="Not possible", print_exception=False)
-        return str(offered[event.index]), ""
+        chosen = offered[event.index]
+        image = self._addresses(visitor_of(request))(self.store.show(shown_image(self._pixels(chosen))))
+        scene = scene_of(self.runs[run], image, self._pixels(chosen).shape[:2], chosen.path.name)
+        other = None if chosen.other is None else str(chosen.other)
+        opened = (str(chosen.path), None, shown(scene, chosen.marks), problem(None), *NOTHING)
+        return chosen.words or gr.skip(), other, *opened
+
+    def _pixels(self, chosen: Example) -> Any:
+        return read_upload(chosen.path.read_bytes(), chosen.path.name, self.limits).image()
+
+    def again(self, run: str, history: list[Saved], event: gr.SelectData, request: gr.Request) -> tuple[Any, ...]:
+        """As `open`, of an earlier answer; its image is not there to be asked about again."""
+        chosen = history[event.index] if event.index in range(len(history)) else None
+        if chosen is None or not chosen.is_kept:
+            raise gr.Error("This answer is no longer kept. Ask again.", title="Gone", print_exception=False)
+        stage, *others = self._shown(run, replace(chosen), visitor_of(request))
+        scene = {**stage["scene"], "mode": "image", "note": "An earlier answer. Choose an image to ask again."}
+        return None, None, shown(scene, ""), *others
+
+    def gallery(self, run: str) -> list[str]:
+        """The pictures of a run's examples."""
+        return [str(one.path) for one in self.examples[run]]
 
 
-def describe(trained: TrainedRun) -> str:
-    """A run in two sentences: its output, and its input beside the image."""
-    what = trained.config.encoding.facts.finds
-    if trained.skeleton is not None:
-        what = f"{len(trained.skeleton.keypoints)} keypoints of {trained.skeleton.name}"
-    needed: dict[InputKind, str] = {
-        "image": "It looks at the whole image.",
-        "boxes": "It looks at one subject: mark its box by clicking two opposite corners in the image, or leave it "
-        "out if the subject fills the image.",
-        "heads": "Mark each head by clicking two opposite corners in the image.",
-        "words": "Say in words what to do.",
-    }
-    answers = "Answers instructions." if input_kind(trained) == "words" else f"Finds {what}."
-    return f"{answers} {needed[input_kind(trained)]}"
+def headline_html(one: Headline) -> str:
+    """The top of the page."""
+    scores = "".join(f'<span class="gs-score"><span>{escape(name)}</span> <b>{escape(value)}</b></span>'
+                     for name, value in one.scores)  # fmt: skip
+    what = f"<b>{escape(one.finds)}</b> {escape(one.needs)}"
+    return (f'<header class="gs-head"><h1>{escape(one.name)}</h1><p>{what}</p>'
+            f'<p class="gs-quiet">{escape(one.training)}</p><div class="gs-scores">{scores}</div></header>')  # fmt: skip
 
 
-def build_page(page: Page) -> gr.Blocks:
-    """The page as Gradio blocks, its queue included."""
-    names = list(page.runs)
-    first = page.runs[names[0]]
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 86400)) as blocks:
-        gr.Markdown(f"# {TITLE}\nWhat a generative image model knows of your image.", elem_id="heading")
-        history = gr.State([], time_to_live=3600)
-        with gr.Row():
-            with gr.Column(scale=4):
-                run = gr.Dropdown(names, value=names[0], label="Run", visible=len(names) > 1, elem_id="run")
-                about = gr.Markdown(describe(first), elem_id="about")
-                image = _image_input()
-                words = gr.Textbox(label="Instruction", placeholder="segment the cat", lines=1, max_lines=3,
-                                   visible=input_kind(first) == "words", elem_id="instruction")  # fmt: skip
-                task = gr.Dropdown([_BY_WORDS, *TASKS], value=_BY_WORDS, label="Read the answer as", elem_id="task",
-                                   visible=input_kind(first) == "words")  # fmt: skip
-                boxes = gr.Textbox(label=_boxes_label(first), lines=2, elem_id="boxes", visible=_takes_boxes(first),
-                                   info="x_min y_min x_max y_max in pixels, one box a line")  # fmt: skip
-                marked = gr.Image(label="Marked", interactive=False, visible=False, buttons=[], elem_id="marked")
-                with gr.Row():
-                    clear = gr.Button("Clear", elem_id="clear")
-                    go = gr.Button("Ask", variant="primary", elem_id="ask")
-                examples = gr.Gallery(_gallery(page, names[0]), label="Examples", columns=5, height="auto",
-                                      allow_preview=False, interactive=False, buttons=[], elem_id="examples",
-                                      visible=bool(page.examples[names[0]]))  # fmt: skip
-            with gr.Column(scale=6):
-                overlay = gr.Image(label="Answer on the image", interactive=False, format="png",
-                                   buttons=["download", "fullscreen"], elem_id="overlay", height=420)  # fmt: skip
-                with gr.Row():
-                    target = gr.Image(label="Target", interactive=False, format="png",
-                                      buttons=["download", "fullscreen"], elem_id="target", height=280)  # fmt: skip
-                    files = gr.File(label="Download", file_count="multiple", interactive=False, elem_id="files",
-                                    height=280)  # fmt: skip
-                table = gr.Dataframe(headers=list(COLUMNS), datatype="str", interactive=False, wrap=True,
-                                     label="In numbers", elem_id="table", max_height=360, buttons=[])  # fmt: skip
-        past = gr.Gallery(label="Asked before (choose one to see it again)", columns=8, height="auto",
-                          allow_preview=False, interactive=False, buttons=[], elem_id="history",
-                          visible=False)  # fmt: skip
-
-        answered = [overlay, target, table, files]
-        events: list[tuple[Any, str, str | None]] = [(go.click, "public", PROGRAMS), (words.submit, "private", None)]
-        for event, visibility, name in events:
-            asking = event(page.ask, [run, image, words, task, boxes, history], [*answered, history, past],
-                           concurrency_id=QUEUE, api_visibility=visibility, api_name=name)  # fmt: skip
-            asking.failure(_nothing, None, answered, queue=False, **_PRIVATE)
-        checking = image.upload(page.check, image, None, concurrency_id=QUEUE, **_PRIVATE)
-        checking.failure(lambda: None, None, image, queue=False, **_PRIVATE)
-        image.upload(None, None, boxes, js="() => ''", **_PRIVATE)  # in the browser: a click may follow at once
-        image.clear(lambda: ("", None), None, [boxes, marked], queue=False, **_PRIVATE)
-        image.select(page.click, [run, boxes], boxes, queue=False, **_PRIVATE)
-        boxes.change(page.mark, [image, boxes], marked, concurrency_id="marks", **_PRIVATE)
-        run.change(page.choose, run, [about, words, task, boxes, marked, examples], queue=False, **_PRIVATE)
-        examples.select(page.example, run, [image, boxes], queue=False, **_PRIVATE)
-        past.select(_again, history, answered, queue=False, **_PRIVATE)
-        clear.click(lambda: (None, "", "", None, *_nothing()), None, [image, words, boxes, marked, *answered],
-                    queue=False, **_PRIVATE)  # fmt: skip
-    blocks.queue(max_size=QUEUE_LENGTH, default_concurrency_limit=1)
-    return blocks
+NOTHING = (gr.Dataframe(value=None, visible=False), "")
 
 
-_PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+def problem(error: UserError | None) -> Any:
+    """The panel of a visitor's mistake; it goes with the next success."""
+    text = "" if error is None else f'<div role="alert" class="gs-problem">{escape(message(error))}</div>'
+    return gr.HTML(value=text, visible=bool(text))
 
 
-def functions_of(blocks: gr.Blocks) -> tuple[dict[int, tuple[Slot, ...]], set[int], int]:
-    """The page's functions: what each takes, by its number; those that do not wait in the queue; the one that programs
-    call."""
-    kinds: dict[str, Slot] = {"image": "file", "state": "state", "textbox": "text", "dropdown": "text"}
-    taken = {
-        number: tuple(kinds[one.get_block_name()] for one in function.inputs)
-        for number, function in blocks.fns.items()
-        if function.fn is not None
-    }
-    (named,) = (number for number, function in blocks.fns.items() if function.api_name == PROGRAMS)
-    return taken, {number for number in taken if not blocks.fns[number].queue}, named
+def downloads(files: Sequence[Path], address: Callable[[Path], str]) -> str:
+    """Links to files, by their names."""
+    links = (f'<a class="gs-file" href="{escape(address(one))}" download="{escape(one.name)}"><span>{escape(one.name)}'
+             f"</span><span>{_bytes(one.stat().st_size)}</span></a>" for one in files)  # fmt: skip
+    return f'<div class="gs-files"><h3>Download</h3>{"".join(links)}</div>'
 
 
-def theme() -> gr.themes.Base:
-    """Plain, in the fonts that the visitor's machine has."""
-    fonts = ("system-ui", "sans-serif")
-    return gr.themes.Soft(primary_hue="blue", neutral_hue="slate", font=fonts, font_mono=("ui-monospace", "monospace"))
+def _bytes(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{max(1, round(count / 1e3))} kB"
 
 
-def _image_input() -> gr.Image:
-    image = gr.Image(label="Image", type="filepath", sources=["upload", "webcam", "clipboard"], elem_id="image",
-                     height=360, buttons=[])  # fmt: skip
-    # As it was uploaded: Gradio would decode it here, before it was looked at whether that is wise. An override on the
-    # instance, since Gradio writes an interface file beside the source of every subclass.
-    image.preprocess = _taken  # type: ignore[method-assign, assignment]
-    return image
-
-
-def _taken(payload: Any) -> Upload | None:
-    if payload is None:
-        return None
-    if payload.path is None:
-        raise gr.Error(NOT_TAKEN, title="Not taken", print_exception=False)
-    return payload.path, payload.orig_name or ""
+def thumbnail(saved: Saved) -> Path:
+    """The picture of an answer in the list of earlier ones."""
+    return saved.image if saved.video is not None else saved.files[0]
 
 
 @contextmanager
-def _polite() -> Iterator[None]:
-    """The visitor's mistakes as messages on the page."""
+def polite() -> Iterator[None]:
+    """A program's mistakes as messages."""
     try:
         yield
     except UserError as error:
         raise gr.Error(message(error), title="Not possible", duration=30, print_exception=False) from error
-
-
-def _shown(saved: Saved) -> tuple[str, str, list[list[str]], list[str]]:
-    return str(saved.overlay), str(saved.target), [list(row) for row in saved.rows], [str(file) for file in saved.files]
-
-
-def _nothing() -> tuple[None, None, None, None]:
-    return None, None, None, None
-
-
-def _again(history: list[Saved], event: gr.SelectData) -> tuple[Any, ...]:
-    chosen = history[event.index] if event.index in range(len(history)) else None
-    if chosen is None or not chosen.overlay.is_file():
-        raise gr.Error("This answer is no longer kept. Ask again.", title="Gone", print_exception=False)
-    return _shown(chosen)
-
-
-def _gallery(page: Page, run: str) -> list[str]:
-    return [str(path) for path in page.examples[run]]
-
-
-def _takes_boxes(trained: TrainedRun) -> bool:
-    return input_kind(trained) in ("boxes", "heads")
-
-
-def _boxes_label(trained: TrainedRun) -> str:
-    return "Boxes of heads" if input_kind(trained) == "heads" else "Box of the subject"

@@ -1,0 +1,6 @@
+"""The page itself; the only folder that imports Gradio, beside `server.py`.
+
+- `stage.py`, `stage.js`, `stage.css`: the one picture: image, layers, boxes and points that visitors draw on it.
+- `actions.py`: what the controls do.
+- `layout.py`: the controls, and which of them does what.
+"""
