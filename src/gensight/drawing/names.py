@@ -12,15 +12,16 @@ _DIRECTIONS = ((1, 0), (1, -1), (1, 1), (-1, 0), (-1, -1), (-1, 1), (0, -1), (0,
 _REACH = (1.0, 2.5, 4.5, 7.0)  # letter heights from a dot to its name
 
 
-def draw_names(image: Array, subjects: Sequence[Keypoints]) -> Array:
+def draw_names(image: Array, subjects: Sequence[Keypoints], scale: float = 1.0) -> Array:
     """The names of located keypoints, each at its dot, with a line to it where nearer places are taken.
 
     Args:
         image: uint8 RGB or grey.
         subjects: The keypoints of each subject; a name that finds no free place is left out.
+        scale: Size of the letters; 1 suits a picture that fills a screen, more one on a telephone.
     """
     picture = draw.as_canvas(image)
-    height = draw.letter_height(picture)
+    height = round(scale * draw.letter_height(picture))
     shown = [(one, index) for one in subjects for index in _drawn(one)]
     dots = np.array([one.points[index] for one, index in shown]).reshape(-1, 2)
     # Dots are not covered either: each takes the place of a small square.

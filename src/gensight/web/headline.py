@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from gensight.errors import UserError
 from gensight.prediction.trained_run import TrainedRun
 from gensight.report.results import Score, read_run
-from gensight.report.tables import cell_text
+from gensight.report.tables import cell_text, protocol_text
 from gensight.web.questions import InputKind, input_kind, takes_points
 
 
@@ -85,4 +85,4 @@ def _scores(trained: TrainedRun) -> tuple[tuple[tuple[str, str], ...], int]:
         families.setdefault(score.protocol.partition("@")[0], []).append(score)
     # Of one protocol at several thresholds, the middle one.
     chosen = [some[len(some) // 2] for some in families.values()]
-    return tuple((one.protocol, cell_text(one)) for one in chosen[:3]), run.metrics.num_images
+    return tuple((protocol_text(one), cell_text(one)) for one in chosen[:3]), run.metrics.num_images

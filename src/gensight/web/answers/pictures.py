@@ -14,6 +14,7 @@ from gensight.prediction.outputs.overlay import draw_prediction
 from gensight.samples import Array, Instance, Prediction, Sample, ScoreMap, Size, View
 
 SHOWN_SIDE = 1600  # pixels: longest side of the pictures on the page
+NARROW_SCALE = 1.6  # of letters on narrow screens
 SMALL_SIDE = 960  # smaller images are enlarged by a whole number, up to this
 
 
@@ -25,11 +26,13 @@ class Layer:
         name: On its switch.
         picture: uint8 RGBA (height, width, 4).
         shown: Whether it is on at first.
+        narrow: The same for narrow screens, with larger letters; None: the same picture.
     """
 
     name: str
     picture: Array
     shown: bool = True
+    narrow: Array | None = None
 
 
 def shown_image(image: Array) -> Array:
@@ -51,18 +54,16 @@ def layers_of(image: Array, prediction: Prediction, truth: Prediction | None = N
     shown = shown_image(image)
     moved = _moved(image, prediction, shown)
     found = [one.keypoints for one in moved.instances if one.keypoints is not None]
-    drawings: list[tuple[str, Callable[[Array], Array], bool]] = [
-        ("Answer", lambda canvas: draw_prediction(canvas, moved, legend=False, faint=True), True),
-        ("Names", lambda canvas: draw_names(canvas, found), True),
-    ]
-    layers = [Layer(name, transparent(draw, shown.shape[:2]), on) for name, draw, on in drawings]
+    size = (shown.shape[0], shown.shape[1])
+    drawn = transparent(lambda canvas: draw_prediction(canvas, moved, legend=False, faint=True), size)
+    names = transparent(lambda canvas: draw_names(canvas, found), size)
+    large = transparent(lambda canvas: draw_names(canvas, found, NARROW_SCALE), size)
+    layers = [Layer("Answer", drawn), Layer("Names", names, narrow=large)]
     if (mapped := draw_map(shown, moved)) is not None:
         layers.insert(0, Layer("Map", _opaque(mapped), False))
     if truth is not None:
         true = _moved(image, truth, shown)
-        layers.append(
-            Layer("Ground truth", transparent(lambda canvas: draw_truth(canvas, true), shown.shape[:2]), False)
-        )
+        layers.append(Layer("Ground truth", transparent(lambda canvas: draw_truth(canvas, true), size), False))
     return [one for one in layers if one.picture[..., 3].any()]
 
 

@@ -30,6 +30,7 @@ class SavedLayer:
     name: str
     path: Path
     shown: bool
+    narrow: Path | None
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,11 @@ class AnswerStore:
         image = _write_shown(page, "image", answered.picture)
         layers = []
         for number, one in enumerate(answered.layers):
-            layers.append(SavedLayer(one.name, page / f"{number}.png", one.shown))
+            narrow = None if one.narrow is None else page / f"{number}-narrow.png"
+            layers.append(SavedLayer(one.name, page / f"{number}.png", one.shown, narrow))
             write_image(layers[-1].path, one.picture)
+            if one.narrow is not None and narrow is not None:
+                write_image(narrow, one.narrow)
         name = f"{key}-{answer_kind(trained, request)}"
         write_image(own / f"{name}.png", answered.drawn)
         write_json(own / f"{name}.json", described(answered, run), indent=1)

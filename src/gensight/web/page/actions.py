@@ -13,7 +13,7 @@ import gradio as gr
 from gensight.errors import ConfigError, DataError, UserError
 from gensight.prediction.trained_run import TrainedRun
 from gensight.samples import Sample
-from gensight.web.answers.answer import answer, message
+from gensight.web.answers.answer import COLUMNS, Row, answer, message
 from gensight.web.answers.pictures import shown_image
 from gensight.web.answers.store import AnswerStore, Saved
 from gensight.web.answers.videos import VideoQuestion, first_frame
@@ -124,7 +124,7 @@ class Page:
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  (Gradio finds it by this default)
     ) -> tuple[Any, ...]:
-        """For the page: stage, problem, table, downloads, history, its gallery. A mistake changes the problem alone."""
+        """For the page: stage, problem, result, history and its gallery. A mistake changes the problem alone."""
         visitor = visitor_of(request)
 
         def watch(done: int, total: int) -> None:
@@ -133,19 +133,18 @@ class Page:
         try:
             saved = self.answer(run, video or upload, words, task, marks, other, visitor, watch)
         except UserError as error:
-            return gr.skip(), problem(error), *(gr.skip() for _ in range(4))
+            return gr.skip(), problem(error), *(gr.skip() for _ in range(3))
         kept = [saved, *(one for one in history if one.is_kept)][:HISTORY_LENGTH]
         pictures = [(str(thumbnail(one)), one.caption) for one in kept]
         gallery = gr.Gallery(value=pictures, visible=True, selected_index=None)
         return *self._shown(run, saved, visitor), kept, gallery
 
     def _shown(self, run: str, saved: Saved, visitor: str) -> tuple[Any, ...]:
-        """Stage, problem, table and downloads of an answer."""
+        """Stage, problem and result of an answer."""
         address = self._addresses(visitor)
         title = saved.caption.partition(": ")[2]
         scene = answered_scene(scene_of(self.runs[run], "", saved.size, title), saved, address)
-        rows = gr.Dataframe(value=[list(row) for row in saved.rows], visible=True)
-        return shown(scene), problem(None), rows, downloads(saved.files, address)
+        return shown(scene), problem(None), table(saved.rows) + downloads(saved.files, address)
 
     def _addresses(self, visitor: str) -> Callable[[Path], str]:
         return lambda path: FILES + self.files.add(path, visitor)
@@ -164,15 +163,15 @@ class Page:
         return {**scene_of(trained, image, sample.size, name), "note": note}
 
     def open(self, run: str, upload: Upload | None, video: Upload | None, request: gr.Request) -> tuple[Any, ...]:
-        """Image, video, stage, problem, table and downloads, once something was uploaded."""
+        """Image, video, stage, problem and result, once something was uploaded."""
         given = video or upload
         if given is None:
             return self.clear()
         try:
             scene = self._scene(run, given, visitor_of(request))
         except UserError as error:
-            return None, None, shown(None, ""), problem(error), *NOTHING
-        return gr.skip(), gr.skip(), shown(scene, ""), problem(None), *NOTHING
+            return None, None, shown(None, ""), problem(error), ""
+        return gr.skip(), gr.skip(), shown(scene, ""), problem(None), ""
 
     def open_image(self, run: str, upload: Upload | None, request: gr.Request) -> tuple[Any, ...]:
         """As `open`; the video goes."""
@@ -186,7 +185,7 @@ class Page:
 
     def clear(self) -> tuple[Any, ...]:
         """As `open`, with nothing."""
-        return None, None, shown(None, ""), problem(None), *NOTHING
+        return None, None, shown(None, ""), problem(None), ""
 
     def choose(self, run: str, upload: Upload | None, video: Upload | None, request: gr.Request) -> tuple[Any, ...]:
         """Headline, instruction, task, other image, examples, button of videos, and as `open`, for another run."""
@@ -211,7 +210,7 @@ class Page:
         image = self._addresses(visitor_of(request))(self.store.show(shown_image(self._pixels(chosen))))
         scene = scene_of(self.runs[run], image, self._pixels(chosen).shape[:2], chosen.path.name)
         other = None if chosen.other is None else str(chosen.other)
-        opened = (str(chosen.path), None, shown(scene, chosen.marks), problem(None), *NOTHING)
+        opened = (str(chosen.path), None, shown(scene, chosen.marks), problem(None), "")
         return chosen.words or gr.skip(), other, *opened
 
     def _pixels(self, chosen: Example) -> Any:
@@ -236,17 +235,22 @@ def headline_html(one: Headline) -> str:
     scores = "".join(f'<span class="gs-score"><span>{escape(name)}</span> <b>{escape(value)}</b></span>'
                      for name, value in one.scores)  # fmt: skip
     what = f"<b>{escape(one.finds)}</b> {escape(one.needs)}"
-    return (f'<header class="gs-head"><h1>{escape(one.name)}</h1><p>{what}</p>'
-            f'<p class="gs-quiet">{escape(one.training)}</p><div class="gs-scores">{scores}</div></header>')  # fmt: skip
-
-
-NOTHING = (gr.Dataframe(value=None, visible=False), "")
+    title = f'<h1><span class="gs-brand">gensight</span> {escape(one.name)}</h1>'
+    training = f'<p class="gs-quiet">{escape(one.training)}</p>'
+    return f'<header class="gs-head">{title}<p>{what}</p>{training}<div class="gs-scores">{scores}</div></header>'
 
 
 def problem(error: UserError | None) -> Any:
     """The panel of a visitor's mistake; it goes with the next success."""
     text = "" if error is None else f'<div role="alert" class="gs-problem">{escape(message(error))}</div>'
     return gr.HTML(value=text, visible=bool(text))
+
+
+def table(rows: Sequence[Row]) -> str:
+    """An answer in numbers."""
+    head = "".join(f"<th>{escape(one)}</th>" for one in COLUMNS)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f'<div class="gs-numbers"><h3>In numbers</h3><div><table><tr>{head}</tr>{body}</table></div></div>'
 
 
 def downloads(files: Sequence[Path], address: Callable[[Path], str]) -> str:

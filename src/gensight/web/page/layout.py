@@ -25,7 +25,7 @@ def build_page(page: Page) -> gr.Blocks:
     names = list(page.runs)
     first = page.runs[names[0]]
     kind = input_kind(first)
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 86400)) as blocks:
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as blocks:
         history = gr.State([], time_to_live=3600)
         about = gr.HTML(headline_html(headline_of(first, names[0])), elem_id="about")
         run = gr.Dropdown(names, value=names[0], label="Run", visible=len(names) > 1, elem_id="run")
@@ -41,18 +41,16 @@ def build_page(page: Page) -> gr.Blocks:
                                        visible=kind == "words", min_width=160)  # fmt: skip
                 go = gr.Button("Predict", variant="primary", elem_id="predict")
                 problem = gr.HTML("", visible=False, elem_id="problem")
-                examples = _gallery("Examples", "examples", page.gallery(names[0]), bool(page.examples[names[0]]))
             with gr.Column(scale=4, min_width=300, elem_id="right"):
-                table = gr.Dataframe(headers=list(COLUMNS), datatype="str", interactive=False, wrap=True, visible=False,
-                                     label="In numbers", elem_id="table", max_height=420, buttons=[])  # fmt: skip
-                files = gr.HTML("", elem_id="files", padding=False)
+                result = gr.HTML("", elem_id="result")
+                examples = _gallery("Examples", "examples", page.gallery(names[0]), bool(page.examples[names[0]]))
         past = _gallery("Earlier answers of your visit", "history", [], False)
 
         asked = [run, image, video, words, task, stage, other, history]
         for event in (go.click, words.submit):
-            event(page.show, asked, [stage, problem, table, files, history, past], concurrency_id=QUEUE,
+            event(page.show, asked, [stage, problem, result, history, past], concurrency_id=QUEUE,
                   api_visibility="private", show_progress_on=stage)  # fmt: skip
-        opened = [image, video, stage, problem, table, files]
+        opened = [image, video, stage, problem, result]
         image.input(page.open_image, [run, image], opened, concurrency_id="checks", **_PRIVATE)
         video.upload(page.open_video, [run, video], opened, concurrency_id="checks", **_PRIVATE)
         stage.clear(page.clear, None, opened, queue=False, **_PRIVATE)

@@ -184,10 +184,12 @@ function switches() {
     set(name in state.off ? !state.off[name] : on);
   };
   for (const one of scene.layers || []) {
-    const picture = make("img", "layer", "", layers);
+    const frame = make("picture", "layer", "", layers);
+    if (one.narrow) Object.assign(make("source", "narrow", "", frame), {media: "(max-width: 640px)", srcset: one.narrow});
+    const picture = make("img", "drawn", "", frame);
     picture.alt = one.name;
     picture.src = one.url;
-    add(one.name, one.on, (on) => { picture.hidden = !on; });
+    add(one.name, one.on, (on) => { frame.hidden = !on; });
   }
   const video = part("video");
   video.hidden = !scene.video;
@@ -232,6 +234,7 @@ function render() {
   part("title").textContent = scene.title || "";
   svg.setAttribute("viewBox", "0 0 " + w + " " + h);
   root.classList.toggle("gs-drawing", !!mode());
+  root.classList.toggle("gs-answered", scene.layers.length > 0);
   root.classList.remove("gs-stale");
   part("hint").textContent = scene.note || HINTS[mode()] || "";
   typed.hidden = !mode();

@@ -63,7 +63,8 @@ def scene_of(trained: TrainedRun, image: str, size: Size, title: str) -> Scene:
 
 def answered_scene(scene: Scene, saved: Saved, address: Address) -> Scene:
     """The same with an answer: layers over it, or in its place."""
-    layers = [{"name": one.name, "url": address(one.path), "on": one.shown} for one in saved.layers]
+    layers = [{"name": one.name, "url": address(one.path), "on": one.shown,
+               "narrow": None if one.narrow is None else address(one.narrow)} for one in saved.layers]  # fmt: skip
     legend = [{"mark": one.mark, "colour": list(one.colour), "text": one.text} for one in saved.legend]
     video = None if saved.video is None else address(saved.video)
     sheet = None
