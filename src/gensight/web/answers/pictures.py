@@ -44,7 +44,7 @@ def shown_image(image: Array) -> Array:
 
 
 def layers_of(image: Array, prediction: Prediction, truth: Prediction | None = None) -> list[Layer]:
-    """The layers of a prediction, in the size of `shown_image`; those that hold something.
+    """The layers of a prediction, in the size of `shown_image`, the topmost first; those that hold something.
 
     Args:
         image: uint8 RGB, in its own size.
@@ -58,12 +58,12 @@ def layers_of(image: Array, prediction: Prediction, truth: Prediction | None = N
     drawn = transparent(lambda canvas: draw_prediction(canvas, moved, legend=False, faint=True), size)
     names = transparent(lambda canvas: draw_names(canvas, found), size)
     large = transparent(lambda canvas: draw_names(canvas, found, NARROW_SCALE), size)
-    layers = [Layer("Answer", drawn), Layer("Names", names, narrow=large)]
-    if (mapped := draw_map(shown, moved)) is not None:
-        layers.insert(0, Layer("Map", _opaque(mapped), False))
+    layers = [Layer("Names", names, narrow=large), Layer("Answer", drawn)]
     if truth is not None:
         true = _moved(image, truth, shown)
         layers.append(Layer("Ground truth", transparent(lambda canvas: draw_truth(canvas, true), size), False))
+    if (mapped := draw_map(shown, moved)) is not None:
+        layers.append(Layer("Map", _opaque(mapped), False))
     return [one for one in layers if one.picture[..., 3].any()]
 
 
@@ -83,7 +83,7 @@ def transparent(draw: Callable[[Array], Array], size: Size) -> Array:
 def flattened(image: Array, layers: list[Layer]) -> Array:
     """uint8 RGB: an image in the size of `shown_image` with the layers that are on at first."""
     picture = image.astype(np.float32)
-    for one in layers:
+    for one in reversed(layers):
         if one.shown:
             alpha = one.picture[..., 3:].astype(np.float32) / 255
             picture = picture * (1 - alpha) + one.picture[..., :3] * alpha

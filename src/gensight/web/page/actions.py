@@ -166,11 +166,11 @@ class Page:
         """Image, video, stage, problem and result, once something was uploaded."""
         given = video or upload
         if given is None:
-            return self.clear()
+            return self.clear(run)
         try:
             scene = self._scene(run, given, visitor_of(request))
         except UserError as error:
-            return None, None, shown(None, ""), problem(error), ""
+            return None, None, shown({}, ""), problem(error), ""
         return gr.skip(), gr.skip(), shown(scene, ""), problem(None), ""
 
     def open_image(self, run: str, upload: Upload | None, request: gr.Request) -> tuple[Any, ...]:
@@ -183,9 +183,9 @@ class Page:
         _, clip, *others = self.open(run, None, video, request)
         return None, clip, *others
 
-    def clear(self) -> tuple[Any, ...]:
+    def clear(self, run: str) -> tuple[Any, ...]:
         """As `open`, with nothing."""
-        return None, None, shown(None, ""), problem(None), ""
+        return None, None, shown({}, ""), problem(None), guide(self.runs[run])
 
     def choose(self, run: str, upload: Upload | None, video: Upload | None, request: gr.Request) -> tuple[Any, ...]:
         """Headline, instruction, task, other image, examples, button of videos, and as `open`, for another run."""
@@ -238,6 +238,23 @@ def headline_html(one: Headline) -> str:
     title = f'<h1><span class="gs-brand">gensight</span> {escape(one.name)}</h1>'
     training = f'<p class="gs-quiet">{escape(one.training)}</p>'
     return f'<header class="gs-head">{title}<p>{what}</p>{training}<div class="gs-scores">{scores}</div></header>'
+
+
+_STEPS = {
+    "image": "Choose an image, or one of the examples.",
+    "boxes": "Draw a box around each subject, with the mouse or a finger; none if one subject fills the image.",
+    "heads": "Draw a box around each head, with the mouse or a finger.",
+    "words": "Type an instruction, such as “segment the cat”.",
+    "pair": "Choose the other image. Tap the first one to set points, where the run finds points.",
+}
+
+
+def guide(trained: TrainedRun) -> str:
+    """What a visitor does, before there is an answer."""
+    kind = input_kind(trained)
+    steps = dict.fromkeys([_STEPS["image"], _STEPS[kind], "Press Predict. The answer is drawn on the image."])
+    items = "".join(f"<li>{one}</li>" for one in steps)
+    return f'<div class="gs-how"><h3>How it works</h3><ol class="gs-steps">{items}</ol></div>'
 
 
 def problem(error: UserError | None) -> Any:

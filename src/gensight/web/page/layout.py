@@ -1,5 +1,6 @@
 """The page: the picture and what is asked about it on the left, the answer in numbers and files on the right."""
 
+from abc import ABCMeta
 from typing import Any
 
 import gradio as gr
@@ -7,7 +8,7 @@ import gradio as gr
 from gensight.instructions.grammar import TASKS
 from gensight.web.answers.answer import COLUMNS
 from gensight.web.headline import headline_of
-from gensight.web.page.actions import BY_WORDS, Page, Upload, headline_html
+from gensight.web.page.actions import BY_WORDS, Page, Upload, guide, headline_html
 from gensight.web.page.stage import build_stage, source_of
 from gensight.web.payloads import Slot
 from gensight.web.questions import input_kind
@@ -42,7 +43,7 @@ def build_page(page: Page) -> gr.Blocks:
                 go = gr.Button("Predict", variant="primary", elem_id="predict")
                 problem = gr.HTML("", visible=False, elem_id="problem")
             with gr.Column(scale=4, min_width=300, elem_id="right"):
-                result = gr.HTML("", elem_id="result")
+                result = gr.HTML(guide(first), elem_id="result")
                 examples = _gallery("Examples", "examples", page.gallery(names[0]), bool(page.examples[names[0]]))
         past = _gallery("Earlier answers of your visit", "history", [], False)
 
@@ -53,7 +54,7 @@ def build_page(page: Page) -> gr.Blocks:
         opened = [image, video, stage, problem, result]
         image.input(page.open_image, [run, image], opened, concurrency_id="checks", **_PRIVATE)
         video.upload(page.open_video, [run, video], opened, concurrency_id="checks", **_PRIVATE)
-        stage.clear(page.clear, None, opened, queue=False, **_PRIVATE)
+        stage.clear(page.clear, run, opened, queue=False, **_PRIVATE)
         run.change(page.choose, [run, image, video], [about, words, task, other, examples, video, *opened[2:]],
                    concurrency_id="checks", **_PRIVATE)  # fmt: skip
         examples.select(page.example, run, [words, other, *opened], concurrency_id="checks", **_PRIVATE)
@@ -103,23 +104,27 @@ def _gallery(label: str, name: str, pictures: list[str], visible: bool) -> gr.Ga
 
 
 def _image_input(label: str, name: str, visible: bool = True) -> gr.Image:
-    image = gr.Image(label=label, type="filepath", sources=["upload", "webcam", "clipboard"], elem_id=name, height=300,
-                     buttons=[], visible=visible)  # fmt: skip
-    # As it was uploaded: Gradio would decode it here, before it was looked at whether that is wise. An override on the
-    # instance, since Gradio writes an interface file beside the source of every subclass.
-    image.preprocess = _taken  # type: ignore[method-assign, assignment]
-    return image
+    image = _unread(gr.Image)
+    return image(label=label, type="filepath", sources=["upload", "webcam", "clipboard"], elem_id=name, height=300,
+                 buttons=[], visible=visible)  # fmt: skip
 
 
 def _video_input(visible: bool) -> gr.UploadButton:
-    button = gr.UploadButton(
-        "Choose a video instead", file_types=["video"], size="sm", visible=visible, elem_id="video"
-    )
-    button.preprocess = _taken  # type: ignore[method-assign, assignment]
-    return button
+    button = _unread(gr.UploadButton)
+    return button("Choose a video instead", file_types=["video"], size="sm", visible=visible, elem_id="video")
 
 
-def _taken(payload: Any) -> Upload | None:
+def _unread(component: Any) -> Any:
+    """A component whose files come as they were uploaded: Gradio would decode or copy them before they were checked.
+
+    A class, since Gradio makes its components anew as they change; and one that its metaclass does not know of, since
+    that writes an interface file beside the source of every other.
+    """
+    attributes = {"preprocess": _taken, "__module__": component.__module__}
+    return ABCMeta.__new__(type(component), component.__name__, (component,), attributes)
+
+
+def _taken(component: Any, payload: Any) -> Upload | None:
     if payload is None:
         return None
     if payload.path is None:

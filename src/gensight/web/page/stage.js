@@ -22,7 +22,7 @@ const make = (tag, name, text, parent) => {
   parent.append(one);
   return one;
 };
-const mode = () => (props.scene && NAMES[props.scene.mode] ? props.scene.mode : null);
+const mode = () => (NAMES[props.scene.mode] ? props.scene.mode : null);
 const width = () => (mode() === "points" ? 2 : 4);
 const shown = (value) => String(Math.round(value * 10) / 10);
 
@@ -142,7 +142,7 @@ function shape(tag, name, values, parent) {
 }
 function draw() {
   svg.replaceChildren();
-  if (!props.scene) return;
+  if (!props.scene.image) return;
   const u = unit();
   state.marks.forEach((mark, index) => {
     const group = shape("g", index === state.selected ? "mark gs-selected" : "mark", {}, svg);
@@ -185,6 +185,7 @@ function switches() {
   };
   for (const one of scene.layers || []) {
     const frame = make("picture", "layer", "", layers);
+    layers.prepend(frame);
     if (one.narrow) Object.assign(make("source", "narrow", "", frame), {media: "(max-width: 640px)", srcset: one.narrow});
     const picture = make("img", "drawn", "", frame);
     picture.alt = one.name;
@@ -227,8 +228,8 @@ function legend() {
 }
 function render() {
   const scene = props.scene;
-  root.hidden = !scene;
-  if (!scene) return;
+  root.hidden = !scene.image;
+  if (!scene.image) return;
   const [w, h] = scene.size;
   part("image").src = scene.image;
   part("title").textContent = scene.title || "";

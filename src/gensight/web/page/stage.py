@@ -38,12 +38,12 @@ def source_of(name: str) -> str:
 
 def build_stage() -> gr.HTML:
     """The component; its event `clear` asks for another image."""
-    return gr.HTML("", html_template=_HTML, js_on_load=source_of("stage.js"), apply_default_css=False, scene=None,
+    return gr.HTML("", html_template=_HTML, js_on_load=source_of("stage.js"), apply_default_css=False, scene={},
                    elem_id="stage")  # fmt: skip
 
 
-def shown(scene: Scene | None, marks: str | None = None) -> Any:
-    """An update of the component; without marks they stay as they are."""
+def shown(scene: Scene, marks: str | None = None) -> Any:
+    """An update of the component: nothing where the scene is empty; without marks they stay as they are."""
     return gr.HTML(scene=scene) if marks is None else gr.HTML(value=marks, scene=scene)
 
 
