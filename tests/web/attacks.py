@@ -188,12 +188,12 @@ def _shapes(scene: Scene) -> Iterator[tuple[Probe, tuple[str, str]]]:
     }
     for name, image in images.items():
         yield Probe("shapes of a file", name, API + "/call/ask", question(scene.run, image)), scene.private
-    for slot in range(5):
+    for slot in range(6):
         for label, value in (("file", file), ("list", [file]), ("bare file", {"path": "PATH"})):
-            data = question(scene.run, None)["data"]
+            data = [*question(scene.run, None)["data"], None]
             data[slot] = value
             yield Probe("files in other inputs", f"{label} in {slot}", API + "/call/ask", {"data": data}), scene.private
-    saved = {"overlay": "PATH", "target": "PATH", "files": ["PATH"], "rows": [], "caption": ""}
+    saved = {"image": "PATH", "video": "PATH", "files": ["PATH"], "rows": [], "caption": ""}
     for name, state in (("history", [saved]), ("history of files", [file]), ("history as a file", file)):
         data = [*question(scene.run, None)["data"], state]
         yield Probe("files in other inputs", name, API + "/call/ask", {"data": data}), scene.private
@@ -203,9 +203,9 @@ def _functions(scene: Scene) -> Iterator[tuple[Probe, tuple[str, str]]]:
     """Every function of the page by its number."""
     result = API + "/queue/data?session_hash=stranger"
     for number, inputs in scene.questions.items():
-        plain = {"dropdown": scene.run, "textbox": "1 1 9 9"}
+        plain = {"dropdown": scene.run, "textbox": "1 1 9 9", "html": "1 1 9 9"}
         for label, file in (("bare", {"path": "PATH"}), ("with meta", {"path": "PATH", **META})):
-            data = [file if kind in ("image", "state") else plain.get(kind) for kind in inputs]
+            data = [file if kind in ("image", "uploadbutton", "state") else plain.get(kind) for kind in inputs]
             body = {
                 "fn_index": number, "session_hash": "stranger", "data": data,
                 "event_data": {"index": 0, "value": {"image": file, "path": "PATH"}},
@@ -281,8 +281,13 @@ def _others(scene: Scene) -> Iterator[tuple[Probe, tuple[str, str]]]:
     ):
         yield Probe("other visitors", name, url), pair
     for number, inputs in scene.questions.items():
-        if inputs == ["state"]:  # earlier answers
-            body = {"fn_index": number, "session_hash": "PATH", "data": [None], "event_data": {"index": 0, "value": 0}}
+        if inputs == ["dropdown", "state"]:  # earlier answers
+            body = {
+                "fn_index": number,
+                "session_hash": "PATH",
+                "data": [scene.run, None],
+                "event_data": {"index": 0, "value": 0},
+            }
             pair, result = (scene.session, "never-was"), API + "/queue/data?session_hash=PATH"
             yield Probe("other visitors", "his history", API + "/queue/join", body, result=result), pair
             yield Probe("other visitors", "his history, at once", API + "/run/predict", body), pair

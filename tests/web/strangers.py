@@ -140,7 +140,7 @@ def prepare(address: str, files: Path, folder: Path) -> Scene:
         joined = {"fn_index": number, "session_hash": "hissession", "data": [*asked["data"], None]}
         visitor.post(API + "/queue/join", json=joined).raise_for_status()
         _, said = _read(visitor, "GET", API + "/queue/data?session_hash=hissession", None, {})
-        answered = re.findall(rb'"path": ?"([^"]+overlay.png)"', said)[0].decode()
+        answered = re.findall(rb'"path": ?"([^"]+-pose.png)"', said)[0].decode()
         event = visitor.post(API + "/call/ask", json=asked).json()["event_id"]  # whose answer he does not fetch
         _read(visitor, "GET", API + "/heartbeat/hissession", None, {})
         visitor.post(API + "/reset", json={"event_id": event})

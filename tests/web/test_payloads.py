@@ -34,7 +34,7 @@ def test_only_what_is_known_is_passed_on(questions: Questions, files: ServedFile
         "data": ["run", {"path": key, "orig_name": "cat.png"}, None], "fn_index": 0, "trigger_id": 7,
         "event_data": {"index": [1, 2.5], "value": None}, "session_hash": questions.visitors.session("a", "s"),
     }  # fmt: skip
-    program = json.dumps({"data": ["run", {"path": key}]}).encode()
+    program = json.dumps({"data": ["run", {"path": key}]}).encode()  # what is not given at the end is empty
     assert json.loads(questions.from_program(program, "a")) == {"data": ["run", {"path": key, "orig_name": None}, None]}
 
 

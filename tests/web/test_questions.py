@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gensight.errors import ConfigError
-from gensight.web.questions import MAX_BOXES, read_boxes, with_corner
+from gensight.web.questions import MAX_MARKS, read_boxes, read_points
 
 
 def test_boxes_are_read_from_any_two_opposite_corners_and_clipped() -> None:
@@ -21,7 +21,7 @@ def test_boxes_are_read_from_any_two_opposite_corners_and_clipped() -> None:
         ("1 2 nan 4", "line 1 of the boxes is not four numbers"),
         ("5 5 5 9", r"box 1 has no area within the image \(100 x 60 pixels\)"),
         ("200 200 300 300", "box 1 has no area"),
-        ("0 0 9 9\n" * (MAX_BOXES + 1), "21 boxes are marked, and at most 20"),
+        ("0 0 9 9\n" * (MAX_MARKS + 1), "21 boxes are marked, and at most 20"),
     ],
 )
 def test_what_is_no_box_is_named(text: str, problem: str) -> None:
@@ -29,10 +29,8 @@ def test_what_is_no_box_is_named(text: str, problem: str) -> None:
         read_boxes(text, (60, 100))
 
 
-def test_clicks_make_boxes() -> None:
-    text = ""
-    for corner in [(1.4, 2.0), (30.0, 40.0), (5.0, 6.0)]:
-        text = with_corner(text, corner)
-
-    assert text == "1 2 30 40\n5 6"
-    assert with_corner("1 2 30 40", (5.0, 6.0)) == text
+def test_points_are_read_and_clipped() -> None:
+    np.testing.assert_array_equal(read_points("10 20\n-5, 70", (60, 100)), [[10, 20], [0, 60]])
+    assert read_points(" \n", (60, 100)) is None
+    with pytest.raises(ConfigError, match="line 2 of the points is not two numbers: `1 2 3`"):
+        read_points("1 2\n1 2 3", (60, 100))

@@ -19,11 +19,13 @@ from PIL import Image
 from gensight.cli.main import main
 from gensight.encodings.painted.instructed import Instructed
 from gensight.errors import ConfigError, DataError, ResourceError, RunError
+from gensight.files.videos.writing import VideoWriter
 from gensight.methods.instruct.method import Instruct
 from gensight.prediction.trained_run import TrainedRun
 from gensight.readers.puppets import PuppetsReader
 from gensight.samples import Sample
-from gensight.web.answers import AnswerStore, answer
+from gensight.web.answers.answer import answer
+from gensight.web.answers.store import AnswerStore
 from gensight.web.served_files import NOT_TAKEN
 from gensight.web.server import load_runs, running_page
 from gensight.web.uploads import Limits
@@ -75,21 +77,54 @@ def test_a_question_is_answered_with_pictures_numbers_and_files(client: httpx.Cl
     event, said = ask(client, upload(client, "cat.png", png()), boxes="5 5 40 45")
 
     assert event == "complete", said
-    overlay, target, table, files, *_, past = said
-    for picture in (overlay, target):
+    drawn, mapped, table, files = said
+    for picture in (drawn, mapped):
         fetched = client.get(f"/file={picture['path']}")
-        assert Image.open(io.BytesIO(fetched.content)).size == (64, 48)
+        assert Image.open(io.BytesIO(fetched.content)).size == (960, 720)  # small images are enlarged
     assert len(table["data"]) == 18
-    assert [file["orig_name"] for file in files] == ["cat-overlay.png", "cat.json", "cat-all.zip"]
-    told = client.get(f"/file={files[1]['path']}").json()
+    assert [file["orig_name"] for file in files] == [f"cat-pose.{kind}" for kind in ("png", "csv", "json", "zip")]
+    told = client.get(f"/file={files[2]['path']}").json()
     assert told["instances"][0]["box"] == [5, 5, 40, 45]
-    assert len(past["value"]) == 1
+    assert client.get(f"/file={files[1]['path']}").text.startswith("scorer,small,")
+
+
+def test_a_video_is_predicted_on_and_fetched_in_parts(client: httpx.Client, tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "walk.mp4", 5) as writer:
+        for number in range(4):
+            writer.write(np.full((48, 64, 3), 40 * number, np.uint8))
+    key = upload(client, "walk.mp4", (tmp_path / "walk.mp4").read_bytes())
+
+    event, said = ask(client, key, "walk.mp4", boxes="5 5 40 45")
+
+    assert event == "complete", said
+    names = {file["orig_name"]: file["path"] for file in said[3]}
+    assert [*names] == [f"walk-pose.{kind}" for kind in ("mp4", "csv", "json", "zip")]
+    assert len(client.get(f"/file={names['walk-pose.csv']}").text.splitlines()) == 4 + 4  # of the header
+    assert said[2]["data"][0][:2] == ["frames", "4, 5 a second"]
+    video = client.get(f"/file={names['walk-pose.mp4']}")
+    assert (video.status_code, video.headers["content-type"]) == (200, "video/mp4")
+    part = client.get(f"/file={names['walk-pose.mp4']}", headers={"range": "bytes=4-11"})
+    assert (part.status_code, part.content) == (206, video.content[4:12])
+    assert part.headers["content-range"] == f"bytes 4-11/{len(video.content)}"
+    shown = client.get(f"/file={names['walk-pose.mp4']}", headers={"range": "bytes=99999999-"})
+    assert (shown.status_code, len(shown.content)) == (200, len(video.content))
+
+
+def test_a_list_of_files_is_no_video(client: httpx.Client) -> None:
+    for content in (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n", b"ffconcat version 1.0\nfile '/etc/hostname'\n"):
+        event, said = ask(client, upload(client, "clip.mp4", content), "clip.mp4")
+        assert event == "error"
+        assert said["error"].startswith("The file is neither an image nor a video")
 
 
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("holiday.jpg", b"I am a text", "The file is not an image, whatever its name says (holiday.jpg). Valid: JPEG,"),
+        (
+            "holiday.jpg",
+            b"I am a text",
+            "The file is neither an image nor a video, whatever its name says (holiday.jpg). Valid: JPEG,",
+        ),
         ("..\\..\\secret.png", png(), "The name of the file holds a path, and only plain names are taken"),
         ("large.png", png((1, 1)), None),
     ],
@@ -169,13 +204,14 @@ def test_gradios_own_client_asks_and_downloads(client: httpx.Client, tmp_path: P
     page = str(client.base_url).removesuffix("/gradio_api/")
     program = Client(page, verbose=False, download_files=str(tmp_path / "taken"))
 
-    overlay, *_, files, _ = program.predict(
-        "small", handle_file(str(tmp_path / "cat.png")), "", "by the words", "", api_name="/ask"
+    drawn, _, table, files = program.predict(
+        "small", handle_file(str(tmp_path / "cat.png")), "", "by the words", "5 5 40 45", None, api_name="/ask"
     )
 
-    with Image.open(overlay) as image:
-        assert image.size == (64, 48)
-    assert [Path(file).suffix for file in files] == [".png", ".json", ".zip"]
+    with Image.open(drawn) as image:
+        assert image.size == (960, 720)
+    assert len(table["data"]) == 18
+    assert [Path(file).suffix for file in files] == [".png", ".csv", ".json", ".zip"]
 
 
 def test_the_page_names_nothing_outside_that_a_browser_would_load(client: httpx.Client) -> None:
@@ -214,7 +250,7 @@ def test_a_landmark_run_finds_keypoints(many: httpx.Client, landmark_run: Path) 
     assert skeleton is not None
     assert [row[0] for row in said[2]["data"]] == list(skeleton.keypoints)
     files = downloads(many, said)
-    assert {"keypoints.csv", "predictions.json", "target.png", "overlays/cat.jpg"} <= set(files)
+    assert {"keypoints.csv", "predictions.json", "overlays/cat.jpg"} <= set(files)
     (found,) = json.loads(files["predictions.json"])
     assert len(found["keypoints"]) == 3 * len(skeleton.keypoints)
 
@@ -223,7 +259,9 @@ def test_a_gaze_run_says_where_heads_look(many: httpx.Client, gaze_run: Path) ->
     path = upload(many, "people.png", png())
     event, said = ask(many, path, "people.png", run=named(gaze_run))
     assert event == "error"
-    assert said["error"].startswith("This run needs the boxes of heads, and none is marked. Next: click two opposite")
+    assert said["error"].startswith(
+        "This run needs the boxes of heads, and none is marked. Next: draw a box around each head"
+    )
 
     event, said = ask(many, path, "people.png", boxes="4 4 16 16\n30 4 42 16", run=named(gaze_run))
 
@@ -273,8 +311,8 @@ def test_a_gaze_run_asks_for_heads(gaze_run: Path) -> None:
     answered = answer(trained, sample, "4 4 16 16\n30 4 42 16")
 
     assert [row[0] for row in answered.rows] == ["person 1", "person 2"]
-    assert answered.target.std() > 0
-    assert answered.drawn.shape == (48, 64, 3)
+    assert {one.name for one in answered.layers} >= {"Answer", "Map"}
+    assert answered.drawn.shape == (720, 960, 3)
 
 
 def test_an_instruction_is_followed_and_its_picture_kept(instruct_run: Path, tmp_path: Path) -> None:
@@ -292,9 +330,9 @@ def test_an_instruction_is_followed_and_its_picture_kept(instruct_run: Path, tmp
 
     assert [row[0] for row in deep.rows] == ["2 % of the pixels", "half of the pixels", "98 % of the pixels"]
     assert masked.request.classes == ("person",)
-    assert masked.target.shape == masked.drawn.shape == (40, 60, 3)
+    assert masked.drawn.shape == (640, 960, 3)
     saved = AnswerStore(tmp_path).save(masked, trained)
-    assert {"answers.json", "target.png", "overlays/scene.jpg"} <= set(zipfile.ZipFile(saved.files[-1]).namelist())
+    assert {"answers.json", "overlays/scene.jpg"} <= set(zipfile.ZipFile(saved.files[-1]).namelist())
 
 
 def test_what_is_wrong_with_runs_ports_and_examples_is_said(keypoint_run: Path, tmp_path: Path) -> None:
@@ -345,4 +383,4 @@ def test_everything_is_asked_one_by_one_and_joined(instruct_run: Path, tmp_path:
     assert trained.method.editor.calls == len(trained.encoding.categories) == 10
     masks = [one.mask() for one in given.prediction.instances]
     assert np.sum(masks, axis=0).max() == 1  # no pixel is of two classes
-    assert given.target.shape == given.drawn.shape == (64, 64, 3)
+    assert given.drawn.shape == (960, 960, 3)

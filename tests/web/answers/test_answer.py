@@ -1,17 +1,17 @@
 """Predictions of every kind as pictures, tables and files."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gensight.errors import ConfigError, DataError, RunError
-from gensight.prediction.outputs.overlay import draw_prediction
 from gensight.prediction.request import Request
-from gensight.samples import Depth, Gaze, Instance, Keypoints, Prediction, Sample, ScoreMap, View, Visibility
+from gensight.samples import Depth, Gaze, Instance, Keypoints, Matches, Prediction, Sample, ScoreMap, View, Visibility
 from gensight.skeletons import Skeleton
-from gensight.web.answers import Answer, described, draw_target, message, rows
+from gensight.web.answers.answer import Answer, described, message, rows
 
 SIZE = (24, 32)
 IMAGE = np.full((*SIZE, 3), 128, np.uint8)
@@ -57,18 +57,6 @@ def labelled() -> Prediction:
     return Prediction("cat", SIZE, label_scores={"dog": 0.3, "cat": 0.7})
 
 
-@pytest.mark.parametrize("prediction", [keypoints(), gaze(True), gaze(False), depth(), masked(), boxed(), edges()])
-def test_every_answer_shows_in_both_pictures(prediction: Prediction) -> None:
-    target, drawn = draw_target(IMAGE, prediction), draw_prediction(IMAGE, prediction)
-
-    assert target.shape == drawn.shape == IMAGE.shape
-    assert target.dtype == drawn.dtype == np.uint8
-    assert drawn.std() > 0
-    if prediction.instances and prediction.instances[0].gaze is not None:
-        return  # its map is the target, and these have none
-    assert target.std() > 0
-
-
 @pytest.mark.parametrize(
     ("prediction", "table"),
     [
@@ -104,7 +92,7 @@ def test_answers_are_json(prediction: Prediction, tmp_path: Path) -> None:
     from gensight.files.atomic import write_json
 
     request = Request(instruction="segment the cat", task="segment", classes=("cat",))
-    answered = Answer(Sample("cat", SIZE, lambda: IMAGE), prediction, IMAGE, IMAGE, (), request)
+    answered = Answer(Sample("cat", SIZE, lambda: IMAGE), prediction, IMAGE, (), (), (), request)
     write_json(tmp_path / "a.json", described(answered, "demo"))
 
     told = json.loads((tmp_path / "a.json").read_text())
@@ -143,10 +131,15 @@ def test_messages_name_no_option_of_the_command_line(hint: str, told: str) -> No
     assert message(ConfigError("it can't be read", hint=hint)) == f"It can't be read.{told}"
 
 
-def test_the_maps_of_all_subjects_show_in_the_target() -> None:
-    values = [np.zeros((1, *SIZE), np.float32) for _ in range(2)]
-    values[0][:, 4, 4] = values[1][:, 20, 28] = 1
-    view = View(SIZE, SIZE, np.eye(3))
-    maps = {name: ScoreMap(one, view) for name, one in zip(("heatmaps", "heatmaps-1"), values, strict=True)}
-    target = draw_target(IMAGE, Prediction("cat", SIZE, maps=maps))
-    assert target[4, 4].sum() > target[12, 16].sum() < target[20, 28].sum()
+def test_points_below_the_threshold_are_guesses_and_matches_have_both_places() -> None:
+    found = keypoints().instances[0].keypoints
+    assert found is not None
+    unsure = replace(found, visibility=np.array([Visibility.VISIBLE, Visibility.ABSENT], np.int8))
+    table = list(rows(Prediction("cat", SIZE, (Instance("cat", keypoints=unsure),))))
+    assert [where for _, where, _ in table] == ["x 4.5, y 5.2", "x 20.0, y 12.0 (a guess)"]
+
+    matched = Prediction("cat", SIZE, matches=Matches(np.array([[3.0, 4.0]]), np.array([0.5], np.float32)))
+    request = Request(reference=Sample("dog", SIZE, lambda: IMAGE), points=np.array([[1.0, 2.0]]))
+    assert list(rows(matched, request)) == [("point 1", "x 1.0, y 2.0 → x 3.0, y 4.0", "0.50")]
+    alike = Prediction("cat", SIZE, similarities=(0.25,))
+    assert list(rows(alike)) == [("similarity", "of the two images, from -1 to 1", "0.250")]

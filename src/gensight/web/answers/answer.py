@@ -135,8 +135,8 @@ def _named(keypoints: Keypoints) -> Iterator[tuple[str, Array, float]]:
 def _instance_rows(one: Instance, suffix: str) -> Iterator[Row]:
     if one.keypoints is not None:
         for (name, (x, y), confidence), known in zip(_named(one.keypoints), one.keypoints.located, strict=True):
-            where = f"x {x:.1f}, y {y:.1f}" if np.isfinite((x, y)).all() else "not found"
-            yield name + suffix, where if known else f"{where} (below the threshold)", f"{confidence:.2f}"
+            where = f"x {x:.1f}, y {y:.1f}{'' if known else ' (a guess)'}"
+            yield name + suffix, where if np.isfinite((x, y)).all() else "not found", f"{confidence:.2f}"
     elif one.gaze is not None:
         share = one.gaze.in_frame_probability
         known = len(one.gaze.points) and one.gaze.in_frame is not False

@@ -170,7 +170,7 @@ class Page:
         try:
             scene = self._scene(run, given, visitor_of(request))
         except UserError as error:
-            return None, None, shown({}, ""), problem(error), ""
+            return None, None, shown({}, ""), problem(error), guide(self.runs[run])
         return gr.skip(), gr.skip(), shown(scene, ""), problem(None), ""
 
     def open_image(self, run: str, upload: Upload | None, request: gr.Request) -> tuple[Any, ...]:

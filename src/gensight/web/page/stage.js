@@ -182,6 +182,7 @@ function switches() {
     };
     chip.addEventListener("click", () => set(chip.getAttribute("aria-pressed") !== "true"));
     set(name in state.off ? !state.off[name] : on);
+    return chip;
   };
   for (const one of scene.layers || []) {
     const frame = make("picture", "layer", "", layers);
@@ -190,7 +191,8 @@ function switches() {
     const picture = make("img", "drawn", "", frame);
     picture.alt = one.name;
     picture.src = one.url;
-    add(one.name, one.on, (on) => { frame.hidden = !on; });
+    const chip = add(one.name, one.on, (on) => { frame.hidden = !on; });
+    if (one.name === "Answer") bar.prepend(chip);
   }
   const video = part("video");
   video.hidden = !scene.video;
