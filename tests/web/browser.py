@@ -64,9 +64,9 @@ class Browser:
             time.sleep(0.1)
         raise AssertionError(f"never true: {expression}; {self.problems}; {self.value('document.body.innerText')}")
 
-    def upload(self, path: Path, within: str) -> None:
+    def upload(self, path: Path, within: str, accept: str = "") -> None:
         root = self.call("DOM.getDocument", depth=0)["root"]["nodeId"]
-        node = self.call("DOM.querySelector", nodeId=root, selector=f"{within} input[type=file]")["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=root, selector=f"{within} input[type=file]{accept}")["nodeId"]
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
 
     def click(self, selector: str, at: tuple[float, float] = (0.5, 0.5)) -> None:

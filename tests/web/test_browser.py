@@ -115,7 +115,7 @@ def test_mistakes_are_told_on_the_page(browser: Browser, tmp_path: Path) -> None
     path_in_name = tmp_path / "..\\..\\secret.png"
     shutil.copy(tmp_path / "good.png", path_in_name)
     for path, problem in (
-        (tmp_path / "text.jpg", "The file is not an image, whatever its name says (text.jpg)"),
+        (tmp_path / "text.jpg", "The file is not an image or a video, whatever its name says (text.jpg)"),
         (tmp_path / "huge.png", "The image has too many pixels (huge.png)"),
         (path_in_name, "The name of the file holds a path, and only plain names are taken"),
     ):

@@ -114,7 +114,7 @@ def test_a_list_of_files_is_no_video(client: httpx.Client) -> None:
     for content in (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n", b"ffconcat version 1.0\nfile '/etc/hostname'\n"):
         event, said = ask(client, upload(client, "clip.mp4", content), "clip.mp4")
         assert event == "error"
-        assert said["error"].startswith("The file is neither an image nor a video")
+        assert said["error"].startswith("The file is not an image or a video")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_list_of_files_is_no_video(client: httpx.Client) -> None:
         (
             "holiday.jpg",
             b"I am a text",
-            "The file is neither an image nor a video, whatever its name says (holiday.jpg). Valid: JPEG,",
+            "The file is not an image or a video, whatever its name says (holiday.jpg). Valid: JPEG,",
         ),
         ("..\\..\\secret.png", png(), "The name of the file holds a path, and only plain names are taken"),
         ("large.png", png((1, 1)), None),

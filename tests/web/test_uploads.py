@@ -57,7 +57,7 @@ def test_a_text_named_jpg_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "stored"
     path.write_text("I am a text")
 
-    with pytest.raises(DataError, match="not an image, whatever its name says") as caught:
+    with pytest.raises(DataError, match="not an image or a video, whatever its name says") as caught:
         read_upload(path.read_bytes(), "holiday.jpg", Limits())
 
     assert caught.value.where == "holiday.jpg"

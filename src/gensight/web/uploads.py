@@ -131,7 +131,7 @@ def _check_signature(content: bytes, name: str) -> None:
     if not content:
         raise DataError("the file is empty", where=name, hint="choose an image")
     raise DataError(
-        "the file is neither an image nor a video, whatever its name says",
+        "the file is not an image or a video, whatever its name says",
         where=name,
         choices=(*FORMATS, *VIDEO_FORMATS),
         hint="choose a file of one of these formats",

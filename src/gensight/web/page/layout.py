@@ -4,6 +4,7 @@ from abc import ABCMeta
 from typing import Any
 
 import gradio as gr
+from gradio.data_classes import ImageData
 
 from gensight.instructions.grammar import TASKS
 from gensight.web.answers.answer import COLUMNS
@@ -120,7 +121,9 @@ def _unread(component: Any) -> Any:
     A class, since Gradio makes its components anew as they change; and one that its metaclass does not know of, since
     that writes an interface file beside the source of every other.
     """
-    attributes = {"preprocess": _taken, "__module__": component.__module__}
+    # Whatever a component's instances say: other models want a path that Gradio would look up itself.
+    model = property(lambda _: ImageData, lambda *_: None)
+    attributes = {"preprocess": _taken, "data_model": model, "__module__": component.__module__}
     return ABCMeta.__new__(type(component), component.__name__, (component,), attributes)
 
 
