@@ -85,6 +85,31 @@ class Browser:
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
+    def drag(self, selector: str, start: tuple[float, float], end: tuple[float, float], touch: bool = False) -> None:
+        """Drags from one place of an element to another, in shares of its size, by mouse or finger."""
+        x, y, width, height = self.value(
+            f"(() => {{ const one = document.querySelector({selector!r});"
+            " one.scrollIntoView({block: 'center', behavior: 'instant'}); const r = one.getBoundingClientRect();"
+            " return [r.x, r.y, r.width, r.height]; })()"
+        )
+        places = [[a + (b - a) * share for a, b in zip(start, end, strict=True)] for share in (0, 0.3, 0.7, 1)]
+        at = [{"x": x + across * width, "y": y + down * height} for across, down in places]
+        kinds = ["Start", *["Move"] * (len(at) - 1)] if touch else ["Pressed", *["Moved"] * (len(at) - 1)]
+        for kind, place in zip(kinds, at, strict=True):
+            if touch:
+                self.call("Input.dispatchTouchEvent", type=f"touch{kind}", touchPoints=[place])
+            else:
+                self.call("Input.dispatchMouseEvent", type=f"mouse{kind}", button="left", clickCount=1, **place)
+        if touch:
+            self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+        else:
+            self.call("Input.dispatchMouseEvent", type="mouseReleased", button="left", clickCount=1, **at[-1])
+
+    def be_phone(self, width: int, height: int) -> None:
+        """A screen of that size, in CSS pixels, that is touched."""
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2, mobile=True)
+        self.call("Emulation.setTouchEmulationEnabled", enabled=True)
+
     def write(self, selector: str, text: str) -> None:
         self.click(selector)
         self.call("Input.insertText", text=text)
