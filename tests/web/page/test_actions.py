@@ -72,7 +72,6 @@ def test_an_answer_has_layers_numbers_and_files_for_its_visitor(page: Page, tmp_
         None,
         [],
         request("a"),
-        lambda *_, **__: None,  # type: ignore[arg-type]
     )
 
     scene = told(stage)["scene"]
