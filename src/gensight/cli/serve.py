@@ -22,18 +22,21 @@ def serve(
     ] = "127.0.0.1",
     max_pixels: Annotated[int, typer.Option(min=1, help="Of an uploaded image.")] = 40_000_000,
     max_megabytes: Annotated[float, typer.Option(min=0.001, help="Of an uploaded file.")] = 20.0,
+    max_frames: Annotated[int, typer.Option(min=1, help="Of an uploaded video.")] = 3000,
     examples: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="Images to offer; by default the test pictures of runs that find keypoints."
+            metavar="FOLDER",
+            help="Images to offer, and perhaps their boxes.json; by default images of each run's test part.",
         ),
     ] = None,
     device: Device = "auto",
 ) -> None:
-    """Apply trained runs to images on a web page.
+    """Apply trained runs to images and videos on a web page.
 
-    Upload an image or take one with the webcam, mark boxes or type an instruction where the run takes one, see what
-    was found, and download it. The page works offline and sends nothing anywhere. Needs the extra `serve`.
+    Upload an image or a video or take a picture with the webcam, draw boxes on it or type an instruction where the run
+    takes one, see on the image what was found, and download it. The page works offline and sends nothing anywhere.
+    Needs the extra `serve`.
 
     \b
     Example:
@@ -48,4 +51,4 @@ def serve(
         from gensight.web.server import serve as run_serve
         from gensight.web.uploads import Limits
 
-    run_serve(running_page(runs, host, port, Limits(max_pixels, max_megabytes), device, examples))
+    run_serve(running_page(runs, host, port, Limits(max_pixels, max_megabytes, max_frames), device, examples))
