@@ -100,7 +100,7 @@ def predict_video(
     given = request.boxes or request.heads
     if given is not None:
         (boxes,) = given.values()
-        finder = BoxFinder(dict.fromkeys(source.keys, boxes))
+        finder = BoxFinder({source.keys[index]: boxes for index in range(source.num_samples)})
     else:
         finder = BoxFinder(tracker=track_source(source) if trained.config.view.track else None)
     out = folder / "out"
