@@ -179,13 +179,10 @@ def write_predictions(
         predicting.problems.update({task: work.line(task)["problems"] for task in own if task in work})
         total, done = (sum(len(spans[task]) for task in some) for some in (own, set(own) - set(left)))
         line = ProgressLine(total, label, sources[0].unit if len(sources) == 1 else "images", first=done)
-        for task in left:
-            finder = finder_of(sources[task[0]])
-            for number in predicting.run(task, finder):
-                line.show(done + number)
-                if watch is not None:
-                    watch(done + number, total)
-            done += len(spans[task])
+        for number in predicting.run_all(left, finder_of):
+            line.show(done + number)
+            if watch is not None:
+                watch(done + number, total)
         line.close()
         with work.finishing(list(spans)) as last:
             if last:
@@ -229,6 +226,13 @@ class _Predicting:
     draw: bool
     strict: bool
     problems: dict[Task, dict[str, str]] = field(default_factory=dict)
+
+    def run_all(self, tasks: Sequence[Task], finder_of: Callable[[PredictionSource], BoxFinder]) -> Iterator[int]:
+        """Does tasks; yields how many of their samples are done."""
+        done = 0
+        for task in tasks:
+            yield from (done + number for number in self.run(task, finder_of(self.sources[task[0]])))
+            done += len(self.spans[task])
 
     def run(self, task: Task, finder: BoxFinder) -> Iterator[int]:
         """Does a task; yields how many of its samples are done."""

@@ -82,7 +82,7 @@ def transparent(draw: Callable[[Array], Array], size: Size) -> Array:
 
 def flattened(image: Array, layers: list[Layer]) -> Array:
     """uint8 RGB: an image in the size of `shown_image` with the layers that are on at first."""
-    picture = image.astype(np.float32)
+    picture: Array = image.astype(np.float32)
     for one in reversed(layers):
         if one.shown:
             alpha = one.picture[..., 3:].astype(np.float32) / 255

@@ -92,10 +92,10 @@ def predict_video(
         ConfigError: As `request_of`.
         DataError: As `first_frame`.
     """
-    first = first_frame(question.content, question.name, question.limits, folder)
-    source = open_source(_written(question.content, question.name, folder))
     if input_kind(trained) == "pair":
         raise ConfigError("this run compares two images, and takes no video", hint="choose images")
+    first = first_frame(question.content, question.name, question.limits, folder)
+    source = open_source(_written(question.content, question.name, folder))
     request = request_of(trained, first, question.marks, question.instruction, question.task)
     given = request.boxes or request.heads
     if given is not None:

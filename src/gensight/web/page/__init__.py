@@ -1,4 +1,4 @@
-"""The page itself; the only folder that imports Gradio, beside `server.py`.
+"""The page itself; the only folder that imports Gradio, beside the server.
 
 - `stage.py`, `stage.js`, `stage.css`: the one picture: image, layers, boxes and points that visitors draw on it.
 - `actions.py`: what the controls do.
