@@ -156,8 +156,7 @@ def write_predictions(
         draw: Whether to draw pictures.
         shard: The part to predict; all of it if None.
         strict: Whether to stop at the first image that can't be read; else it has empty rows.
-        label: Of the progress line.
-        watch: Called with the number of images that are done, and of all.
+        label, watch: Of the progress line; called with the number of images that are done, and of all.
 
     Raises:
         ConfigError: Another process does this part, or the folder holds something else.
