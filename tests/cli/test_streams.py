@@ -40,6 +40,29 @@ def test_what_a_stream_cannot_show_is_replaced(encoding, shown):
     assert notes == ["note: only the first page is read", "  where: 0.tif (the first such file)", "note: nearly black"]
 
 
+LIBRARIES = """
+import logging
+from gensight.cli.streams import prepare_streams
+prepare_streams()
+import click, rich.console, typer
+for write in (print, typer.echo, click.echo, rich.console.Console().print):
+    write("pck \u2191 \xe9")
+    print(end="", flush=True)
+logging.warning("\u2212 3")
+typer.secho("\u2193", fg="red", err=True)
+"""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "US-ASCII:strict", "koi8-r", "utf-16", "utf-8"])
+def test_it_is_whichever_library_prints(encoding):
+    result = _run(LIBRARIES, PYTHONIOENCODING=encoding)
+    name = encoding.partition(":")[0]
+    whole = name.startswith("utf")
+    assert result.stdout.decode(name).splitlines() == 4 * ["pck \u2191 \xe9" if whole else "pck ^ ?"]
+    shown = ["WARNING:root:\u2212 3", "\u2193"] if whole else ["WARNING:root:- 3", "v"]
+    assert result.stderr.decode(name).splitlines() == shown
+
+
 def test_a_locale_of_ascii_starts_again_with_utf8():
     code = "import sys; from gensight.cli.streams import prepare_streams; prepare_streams(); " \
            "print(sys.getfilesystemencoding(), chr(252))"  # fmt: skip

@@ -5,7 +5,7 @@ import pytest
 
 from gensight.errors import DataError
 from gensight.metrics import bootstrap
-from gensight.metrics.base import Result
+from gensight.metrics.base import Result, counts_text
 from gensight.metrics.bootstrap import (
     interval,
     interval_by_weights,
@@ -100,7 +100,7 @@ def test_few_images_or_groups_give_neither_interval_nor_verdict(
     assert "[" not in str(result)
     difference = paired_difference(result, result_of([1] * len(groups), groups))
     assert np.isnan([*difference.interval, difference.share_better]).all()
-    assert str(difference) == f"test {difference.value:+.2f}"
+    assert str(difference) == f"test {difference.value:+.2f}, n = {counts_text(len(groups), len(set(groups)))}"
 
 
 def test_nothing_to_resample():
@@ -126,7 +126,7 @@ def test_lower_is_better_turns_the_share_around():
     a, b = (result_of(np.arange(5) + more, higher=False) for more in (0, 1))
     difference = paired_difference(a, b)
     assert (difference.value, difference.share_better) == (-1.0, 1.0)
-    assert str(difference) == "test -1.00 [-1.00, -1.00], better in 100.0 % of resamples"
+    assert str(difference) == "test -1.00 [-1.00, -1.00], better in 100.0 % of resamples, n = 5"
 
 
 def test_images_are_matched_by_key_not_by_place():

@@ -65,7 +65,7 @@ def test_boxes_of_one_image_of_several_and_by_name() -> None:
     ("boxes", "keys", "message"),
     [
         ([[1, 2, 3]], ["image"], r"boxes of shape \(1, 3\) are no boxes"),
-        ([1, 2, 3, np.nan], ["image"], "are no boxes"),
+        ([1, 2, 3, np.nan], ["image"], "a box that is not finite"),
         ([[1, 2, 3, 4]], ["0", "1"], "boxes of 1 images for 2 images"),
         ([[1, 2, 3, 4]], None, "boxes of a folder or a video need the names"),
     ],

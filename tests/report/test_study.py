@@ -12,7 +12,7 @@ from gensight.report.study import study_markdown, study_table_text, write_study_
 def score(value: float, **more: Any) -> dict[str, Any]:
     return {
         "protocol": "mean-px", "value": value, "interval": [value - 1, value + 1], "higher_is_better": False,
-        "unit": "px", "num_images": 116, "notes": ["3 groups of images were resampled"],
+        "unit": "px", "num_images": 116, "num_groups": 3, "notes": ["3 groups of images were resampled"],
         "seeds": [value - 0.2, value + 0.2],
         "runs": [{"fold": fold, "seed": 0, "value": value + fold, "interval": [value, None]} for fold in range(3)],
         **more,
@@ -34,9 +34,10 @@ def numbers() -> dict[str, Any]:
 
 def test_table_names_scores_seeds_missing_runs_and_verdicts() -> None:
     lines = study_table_text(numbers()).splitlines()
-    assert lines[0].split() == ["arm", "runs", "mean-px", "↓", "training"]
-    assert [cell.strip() for cell in lines[2].split("  ")][-2:] == [
+    assert lines[0].split() == ["arm", "runs", "mean-px", "↓", "n", "training"]
+    assert [cell.strip() for cell in lines[2].split("  ")][-3:] == [
         "5.00 px [4.00, 6.00], seeds 4.80 to 5.20",
+        "116 in 3 groups",
         "4.3 min",
     ]
     assert "3 of 6" in lines[3]
@@ -47,8 +48,8 @@ def test_table_names_scores_seeds_missing_runs_and_verdicts() -> None:
 
 def test_markdown_is_two_tables() -> None:
     text = study_markdown(numbers())
-    assert "| arm | runs | mean-px ↓ | training |\n|---|---|---|---|\n| all | 6 |" in text
-    assert "| few <20> − all | mean-px | +4.00 px [+2.00, +6.00] | 116 | worse |" in text
+    assert "| arm | runs | mean-px ↓ | n | training |\n|---|---|---|---|---|\n| all | 6 |" in text
+    assert "| few <20> − all | mean-px | +4.00 px [+2.00, +6.00] | 116 in 3 groups | worse |" in text
 
 
 def test_the_page_stands_alone_and_escapes_names(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import pytest
 
 from gensight.errors import RunError
 from gensight.report import scores_table_text
-from gensight.report.results import Comparison
-from gensight.report.tables import interval_text, score_text, verdict
+from gensight.report.results import Comparison, Score
+from gensight.report.tables import interval_text, number_text, score_text, verdict
 from tests.report.fake_run import write_fake_run
 
 
@@ -38,18 +38,20 @@ def test_the_table_by_hand() -> None:
                 "interval": [-3, -1],
                 "unit": "px",
                 "higher_is_better": False,
+                "num_images": 7,
+                "num_groups": 6,
             }
         ],
     }
     assert scores_table_text(metrics).splitlines() == [
-        "test, 7 images  readout               scratch",
-        "--------------  --------------------  -------",
-        "mean-px ↓       5.83 px [5.78, 5.88]  –",
-        "pck@0.1 ↑       50.0 % [45.0, 55.0]   –",
+        "test, 7 images  readout               scratch  n",
+        "--------------  --------------------  -------  -",
+        "mean-px ↓       5.83 px [5.78, 5.88]  –        7",
+        "pck@0.1 ↑       50.0 % [45.0, 55.0]   –        7",
         "",
-        "paired difference  protocol  value [95 %]",
-        "-----------------  --------  -----------------------  ------",
-        "readout − scratch  mean-px   −2.00 px [−3.00, −1.00]  better",
+        "paired difference  protocol  value [95 %]             n",
+        "-----------------  --------  -----------------------  -------------  ------",
+        "readout − scratch  mean-px   −2.00 px [−3.00, −1.00]  7 in 6 groups  better",
     ]
 
 
@@ -75,6 +77,13 @@ def test_the_table_of_a_whole_run(tmp_path: Path) -> None:
 )
 def test_scores_in_words(value: float | None, unit: str, sign: bool, text: str) -> None:
     assert score_text(value, unit, sign) == text
+
+
+def test_what_scores_are_over() -> None:
+    one, grouped = (Score("p", 0.0, (0.0, 1.0), True, num_images=9, num_groups=groups) for groups in (9, 3))
+    assert number_text(one, None, one) == "9"
+    assert number_text(one, grouped) == "9 / 9 in 3 groups"
+    assert number_text(None, Score("p", 0.0, (0.0, 1.0), True)) == "–"  # files of before
 
 
 def test_intervals_in_words() -> None:

@@ -285,7 +285,7 @@ def test_formats_need_keypoints_and_their_libraries(run: Path, tmp_path: Path) -
     out = predict(run, images, tmp_path / "out", "cpu", formats="sleap", draw=False)
     assert (out / "keypoints.analysis.h5").is_file()
     with pytest.raises(ConfigError, match="unknown format"):
-        predict(run, images, tmp_path / "out", "cpu", formats="slp")
+        predict(run, images, tmp_path / "out", "cpu", formats="mat")
 
 
 def test_a_folder_of_the_users_own_is_not_removed(run: Path, tmp_path: Path) -> None:

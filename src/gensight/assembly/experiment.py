@@ -28,6 +28,7 @@ from gensight.loading.cases import Cases, FeatureSource
 from gensight.loading.draw_order import DrawOrder
 from gensight.loading.views import ViewPolicy
 from gensight.readers.footage.tracked import TrackedReader, Tracker
+from gensight.readers.shared.label_counts import label_warnings
 from gensight.readers.shared.single_annotation import with_labels
 from gensight.skeletons import Skeleton
 
@@ -98,6 +99,11 @@ class Experiment:
     def sides_note(self) -> str:
         """Which keypoints look like one side of a pair without a partner; empty where none does."""
         return doubtful_sides(self.config, self.skeleton)
+
+    def label_warnings(self) -> list[str]:
+        """A line for each thing that is wrong with labels in files, of all parts."""
+        known = isinstance(self.config.data, StoredData) and not isinstance(self.splits.train, TrackedReader)
+        return label_warnings(*self.splits.parts) if known else []
 
     def with_steps(self) -> "Experiment":
         """With `training.epochs` turned into steps, rounded up; itself where the recipe counts in steps."""

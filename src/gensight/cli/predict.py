@@ -49,7 +49,7 @@ def predict(
         ),
     ] = None,
     formats: Annotated[
-        str, typer.Option(metavar="A,B", help="Also write keypoints as sleap (analysis h5), coco, parquet or nwb.")
+        str, typer.Option(metavar="A,B", help="Also write keypoints as sleap (analysis h5), slp, coco, parquet or nwb.")
     ] = "",
     shard: Annotated[
         str, typer.Option(metavar="I/N", help="Predict only the I-th of N parts; the last writes the tables.")

@@ -1,6 +1,7 @@
 """What is printed: characters that a stream can't show, and notes on files, once each."""
 
 import codecs
+import io
 import os
 import sys
 import warnings
@@ -12,7 +13,7 @@ from gensight.errors import FileWarning
 _ASCII = {"↑": "^", "↓": "v", "→": "->", "←": "<-", "−": "-", "–": "-", "—": "-", "…": "...", "×": "x", "±": "+-",
           "²": "2", "°": " deg", "·": ".", "≤": "<=", "≥": ">=", "μ": "u", "‘": "'", "’": "'", "“": '"',
           "”": '"'}  # fmt: skip
-_HANDLER = "gensight.replace"
+_HANDLER, _PLAIN = "gensight.replace", "gensight-ascii"
 
 
 def prepare_streams() -> None:
@@ -25,17 +26,33 @@ def prepare_streams() -> None:
         os.environ.setdefault("PYTHONIOENCODING", sys.stdout.encoding if sys.stdout else "utf-8")
         os.execv(sys.executable, sys.orig_argv)
     codecs.register_error(_HANDLER, _replace)
+    codecs.register(_plain_ascii)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors=_HANDLER)
+        if isinstance(stream, io.TextIOWrapper):
+            # click takes a stream whose encoding is named ASCII for misconfigured, and writes UTF-8 into it.
+            is_ascii = codecs.lookup(stream.encoding).name == "ascii"
+            stream.reconfigure(encoding=_PLAIN if is_ascii else None, errors=_HANDLER)
     if getattr(warnings.showwarning, "__name__", "") != _NotesOnce.__name__:
         warnings.filterwarnings("always", category=FileWarning)
         warnings.showwarning = _NotesOnce(warnings.showwarning)
 
 
+def _plain_ascii(name: str) -> codecs.CodecInfo | None:
+    """ASCII under a name of its own."""
+    if name.replace("_", "-") != _PLAIN:
+        return None
+    found = codecs.lookup("ascii")
+    return codecs.CodecInfo(
+        found.encode, found.decode, found.streamreader, found.streamwriter, found.incrementalencoder,
+        found.incrementaldecoder, name=_PLAIN,
+    )  # fmt: skip
+
+
 def _replace(error: UnicodeError) -> tuple[str | bytes, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
+    if error.encoding.startswith("utf-16") or error.encoding.startswith("utf-32"):
+        return "?" * (error.end - error.start), error.end  # a single byte has no place among these
     shown = (
         # Half characters stand for a file name's bytes, which are no text in this locale.
         bytes([ord(letter) - 0xDC00]) if "\udc80" <= letter <= "\udcff" else _ASCII.get(letter, "?").encode("ascii")

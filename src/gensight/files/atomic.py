@@ -188,8 +188,23 @@ def write_json(path: str | Path, value: Any, indent: int | None = None) -> None:
     Raises:
         TypeError: The value holds something that JSON can't represent.
     """
-    text = json.dumps(_plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    text = json_text(value, indent=indent)
     write_text(path, text if indent is None else text + "\n")
+
+
+def json_text(value: Any, **options: Any) -> str:
+    """A value as strict JSON; whatever the package writes as JSON is written by this. Values as in `write_json`.
+
+    Args:
+        value: Of plain values, mappings and lists.
+        options: `indent`, `separators`, `default` as of `json.dumps`.
+    """
+    return readable(json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, **options))
+
+
+def json_values(value: Any, **options: Any) -> Any:
+    """A value as it is read back after it was written as JSON."""
+    return json.loads(json_text(value, **options))
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gensight.errors import DataError
-from gensight.files.atomic import atomic_path
+from gensight.files.atomic import atomic_path, json_text
 from gensight.samples import Array
 
 _MAGIC = b"GSCOLS01"
@@ -39,7 +39,7 @@ def write_columns(path: str | Path, columns: Mapping[str, Array], meta: Any) -> 
         layout.append((name, array.dtype.str, array.shape, offset))
         offset += array.nbytes
         checksum = zlib.crc32(array.reshape(-1).view(np.uint8).data, checksum)
-    head = json.dumps({"layout": layout, "size": offset, "checksum": checksum, "meta": meta}).encode()
+    head = json_text({"layout": layout, "size": offset, "checksum": checksum, "meta": meta}).encode()
     head += b" " * (-(len(head) + 16) % _ALIGN)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         file.write(_MAGIC + len(head).to_bytes(8, "little") + head)

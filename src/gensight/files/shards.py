@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gensight.errors import ConfigError
-from gensight.files.atomic import disk_errors
+from gensight.files.atomic import disk_errors, json_text
 from gensight.files.lock import lock
 
 WORK = "work"  # below the folder that is written, until all is done
@@ -22,7 +22,7 @@ _FULL = "free some space and run the same command: it resumes where it stopped"
 
 def json_line(value: Any) -> bytes:
     """One value as one line of JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    return json_text(value, separators=(",", ":")).encode() + b"\n"
 
 
 def whole_lines(folder: Path) -> Iterator[tuple[tuple[Path, int], bytes]]:

@@ -18,6 +18,11 @@ def plain(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
+def counts_text(num_images: int, num_groups: int) -> str:
+    """What a score is over: `40`, or `40 in 5 groups` where images belong together, and are resampled by these."""
+    return f"{num_images} in {num_groups} groups" if 1 < num_groups < num_images else str(num_images)
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """One score, under one protocol.
@@ -61,12 +66,18 @@ class Result:
         assert self.reduce is not None, "a result has either `reduce` or `reweigh`"
         return self.reduce(weights @ self.statistics)
 
+    @property
+    def num_groups(self) -> int:
+        """Groups that the images are of."""
+        return len(set(self.groups))
+
     def __str__(self) -> str:
         scale, digits = (100, 1) if self.unit == "%" else (1, 2)
         low, high = (scale * bound for bound in self.interval)
         unit = f" {self.unit}" if self.unit else ""
         spread = f" [{low:.{digits}f}, {high:.{digits}f}]" if np.isfinite(self.interval).all() else ""
-        return f"{self.protocol} {scale * self.value:.{digits}f}{unit}{spread}"
+        counts = counts_text(self.num_images, self.num_groups)
+        return f"{self.protocol} {scale * self.value:.{digits}f}{unit}{spread}, n = {counts}"
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the callable, as plain JSON values (NaN becomes None)."""
@@ -77,6 +88,7 @@ class Result:
             "higher_is_better": self.higher_is_better,
             "unit": self.unit,
             "num_images": self.num_images,
+            "num_groups": self.num_groups,
             "parts": {name: plain(value) for name, value in self.parts.items()},
             "notes": list(self.notes),
             "rows": list(self.rows),

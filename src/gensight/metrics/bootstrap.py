@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gensight.errors import DataError
-from gensight.metrics.base import NUM_RESAMPLES, Result, plain
+from gensight.metrics.base import NUM_RESAMPLES, Result, counts_text, plain
 from gensight.samples import Array
 
 # Images or groups, below which scores have no interval: if all of 5 agree, that still happens by chance once in 16
@@ -35,6 +35,7 @@ class Difference:
         higher_is_better: Direction of the score.
         unit: As in Result.
         num_images: Number of images that both were scored on.
+        num_groups: Groups that these are of.
     """
 
     protocol: str
@@ -44,17 +45,19 @@ class Difference:
     higher_is_better: bool
     unit: str
     num_images: int
+    num_groups: int
 
     def __str__(self) -> str:
         scale, digits = (100, 1) if self.unit == "%" else (1, 2)
         low, high = (scale * bound for bound in self.interval)
         unit = f" {self.unit}" if self.unit else ""
+        counts = counts_text(self.num_images, self.num_groups)
         if not np.isfinite(self.interval).all():
-            return f"{self.protocol} {scale * self.value:+.{digits}f}{unit}"
+            return f"{self.protocol} {scale * self.value:+.{digits}f}{unit}, n = {counts}"
         spread = f"[{low:+.{digits}f}, {high:+.{digits}f}]"
         return (
             f"{self.protocol} {scale * self.value:+.{digits}f}{unit} {spread}, "
-            f"better in {100 * self.share_better:.1f} % of resamples"
+            f"better in {100 * self.share_better:.1f} % of resamples, n = {counts}"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -67,6 +70,7 @@ class Difference:
             "higher_is_better": self.higher_is_better,
             "unit": self.unit,
             "num_images": self.num_images,
+            "num_groups": self.num_groups,
         }
 
 
@@ -162,6 +166,7 @@ def paired_difference(a: Result, b: Result, seed: int = 0, num_resamples: int | 
         a.higher_is_better,
         a.unit,
         a.num_images,
+        a.num_groups,
     )
 
 

@@ -26,8 +26,9 @@ T = TypeVar("T")
 Boxes = dict[str, list[tuple[Array, float]]]
 Image = str | Path | Array  # a file, or pixels as `rgb_pixels` takes them
 BOX_ENTRY = '{"file_name": ..., "bbox": [x, y, width, height], "score": ...}'  # of a detections file
+_A_BOX = "a box is x_min, y_min, x_max, y_max in pixels"
 _ROOM = 200  # bytes of a file's name, so that the rest is left for what is added to it
-GivenBoxes = Array | Sequence[Any] | Mapping[str, Any]  # see `boxes_by_key`
+GivenBoxes = Any  # an array, a tensor, nested lists, or a mapping to these; see `boxes_by_key`
 
 
 class GivenImages(Reader):
@@ -327,13 +328,14 @@ def _sample(image: Image, key: str) -> Sample:
     return Sample(key, (pixels.shape[0], pixels.shape[1]), lambda: pixels)
 
 
-def boxes_by_key(boxes: GivenBoxes | None, keys: Sequence[str] | None) -> Boxes | None:
+def boxes_by_key(boxes: GivenBoxes | None, keys: Sequence[str] | None, where: str = "boxes") -> Boxes | None:
     """Boxes that a Python user gives, by the keys of their samples; each with a score of 1.
 
     Args:
         boxes: Of one image (4,) or (num, 4), x_min, y_min, x_max, y_max in pixels; of several images a list of these,
             one per image, or a mapping from their keys.
         keys: Of the images; None where they are not known beforehand.
+        where: Name of the argument, for messages.
 
     Raises:
         DataError: No boxes, or not as many as there are images.
@@ -341,20 +343,37 @@ def boxes_by_key(boxes: GivenBoxes | None, keys: Sequence[str] | None) -> Boxes 
     if boxes is None:
         return None
     if isinstance(boxes, Mapping):
-        return {key: _boxes(values, key) for key, values in boxes.items()}
+        return {str(key): _boxes(values, f"{where}, {key}") for key, values in boxes.items()}
     if keys is None:
-        raise DataError("boxes of a folder or a video need the names of the images", where="boxes",
+        raise DataError("boxes of a folder or a video need the names of the images", where=where,
                         hint="give a mapping: image name -> (num, 4)")  # fmt: skip
+    if len(keys) > 1 and not isinstance(boxes, list | tuple | np.ndarray):
+        boxes = list(_numbers(boxes, where))
     given = [boxes] if len(keys) == 1 else list(boxes)
     if len(given) != len(keys):
-        raise DataError(f"boxes of {len(given)} images for {len(keys)} images", where="boxes",
+        raise DataError(f"boxes of {len(given)} images for {len(keys)} images", where=where,
                         hint="give one (num, 4) per image, or a mapping: image name -> (num, 4)")  # fmt: skip
-    return {key: _boxes(values, key) for key, values in zip(keys, given, strict=True)}
+    return {key: _boxes(values, f"{where}, {key}") for key, values in zip(keys, given, strict=True)}
 
 
-def _boxes(values: Any, key: str) -> list[tuple[Array, float]]:
-    array = np.asarray(values, dtype=np.float64)
-    if array.size % 4 or array.ndim > 3 or (array.size and array.shape[-1] != 4) or not np.isfinite(array).all():
-        raise DataError(f"boxes of shape {array.shape} are no boxes", where=key,
-                        hint="a box is x_min, y_min, x_max, y_max in pixels")  # fmt: skip
+def _boxes(values: Any, where: str) -> list[tuple[Array, float]]:
+    array = _numbers(values, where)
+    lone = array.ndim == 3 and len(array) == 1  # the boxes of a list of one image
+    if array.size and (array.shape[-1:] != (4,) or not (array.ndim <= 2 or lone)):
+        raise DataError(
+            f"boxes of shape {array.shape} are no boxes", where=where, choices=["(num, 4)", "(4,)"], hint=_A_BOX
+        )
+    if not np.isfinite(array).all():
+        raise DataError("a box that is not finite", where=where, hint=f"{_A_BOX}; leave out what has no box")
     return [(box, 1.0) for box in array.reshape(-1, 4)]
+
+
+def _numbers(values: Any, where: str) -> Array:
+    """float64, of an array, a tensor or nested lists; no truth values, texts or complex numbers."""
+    try:
+        array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"no array of boxes: {error}", where=where, hint=_A_BOX) from error
+    if array.dtype.kind not in "iuf" and array.size:
+        raise DataError(f"boxes of {array.dtype}, not of numbers", where=where, hint=_A_BOX)
+    return array.astype(np.float64)

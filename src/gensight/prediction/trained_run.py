@@ -21,10 +21,11 @@ from gensight.engine.weights import load_method
 from gensight.errors import RunError
 from gensight.loading.views import ViewPolicy
 from gensight.methods.base import Method
+from gensight.prediction.detection.box_files import given_boxes
 from gensight.prediction.pixels import as_arrays
 from gensight.prediction.predictor import Predictor
 from gensight.prediction.request import Request
-from gensight.prediction.sources import GivenBoxes, Image, boxes_by_key, open_images
+from gensight.prediction.sources import GivenBoxes, Image, open_images
 from gensight.samples import Array, Item, Prediction, Provenance
 from gensight.skeletons import Skeleton
 
@@ -126,7 +127,8 @@ class TrainedRun:
                 what is returned, are (x, y) in pixels of the upright image: the centre of the top-left one is
                 (0.5, 0.5).
             boxes: Of subjects, for runs that look at one subject at a time: (num, 4) of x_min, y_min, x_max, y_max in
-                pixels; of several images a list of these, or a mapping from their names.
+                pixels; of several images a list of these, or a mapping from their names. Each must lie in its image, at
+                least a pixel wide and high; fractions, and x, y, width, height, are refused.
             heads: Likewise, of heads, for gaze runs.
             instruction: What an instruction-following run does, such as "segment the cat".
             task, classes: Of the instruction, where its words do not name them.
@@ -142,10 +144,12 @@ class TrainedRun:
             DataError: Images or boxes that are none.
         """
         images = as_arrays(images)
-        samples, keys = open_images(images)
+        opened, keys = open_images(images)
+        samples = opened if keys is None else list(opened)
+        known = [] if keys is None else list(samples)
         request = Request(
-            boxes=boxes_by_key(boxes, keys),
-            heads=boxes_by_key(heads, keys),
+            boxes=given_boxes(boxes, images, known, keys, "boxes"),
+            heads=given_boxes(heads, images, known, keys, "heads"),
             instruction=instruction,
             task=task,
             classes=tuple(classes),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gensight.errors import ConfigError
-from gensight.files.atomic import read_json, write_json, write_text
+from gensight.files.atomic import json_values, read_json, write_json, write_text
 from gensight.files.lock import exclusive
 from gensight.files.shards import Shard, WorkFile, line_at, whole_lines
 
@@ -36,7 +36,7 @@ class PredictionWork:
         self.folder, self.root = folder, folder / UNFINISHED
         self.files, self.parts = self.root / "files", self.root / "parts"
         folder.mkdir(parents=True, exist_ok=True)
-        value = json.loads(json.dumps(identity))
+        value = json_values(identity)
         with exclusive(folder):
             if self.root.exists() and not (self.root / _JOB).is_file():
                 raise ConfigError("this folder is needed, and holds something else", where=self.root,

@@ -26,6 +26,7 @@ from gensight.report.tables import (
     MISSING,
     difference_text,
     interval_text,
+    number_text,
     protocol_text,
     protocols_of,
     score_text,
@@ -92,6 +93,7 @@ def page_template(name: str) -> jinja2.Template:
     environment.globals |= {
         "difference_text": difference_text,
         "interval_text": interval_text,
+        "number_text": number_text,
         "protocol_text": protocol_text,
         "score_text": score_text,
         "verdict": verdict,
@@ -245,7 +247,8 @@ def _part_tables(scored: Sequence[ScoredRun], protocols: Sequence[Score]) -> lis
         rows = [(name, [score_text(parts.get(name), protocol.unit) for _, parts in columns]) for name in names]
         if rows:
             labels = [label for label, _ in columns]
-            tables.append({"protocol": protocol.protocol, "columns": labels, "rows": rows})
+            number = number_text(*(one.score_of(protocol) for one in scored))
+            tables.append({"protocol": protocol.protocol, "columns": labels, "rows": rows, "number": number})
     return tables
 
 

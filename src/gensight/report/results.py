@@ -34,6 +34,7 @@ class Score(msgspec.Struct, frozen=True):
     higher_is_better: bool
     unit: str = ""
     num_images: int = 0
+    num_groups: int = 0
     parts: dict[str, float | None] = {}
     rows: list[dict[str, Any]] = []
     notes: list[str] = []
@@ -68,6 +69,8 @@ class Comparison(msgspec.Struct, frozen=True):
     unit: str = ""
     higher_is_better: bool | None = None
     share_better: float | None = None
+    num_images: int = 0
+    num_groups: int = 0
 
     @property
     def models(self) -> str:

@@ -20,6 +20,7 @@ from gensight.report.tables import (
     aligned,
     cell_text,
     difference_text,
+    number_text,
     protocol_text,
     protocols_of,
     score_text,
@@ -102,29 +103,25 @@ Table = list[list[str]]
 def _tables(study: Study) -> tuple[Table, Table]:
     """Scores and differences, each with its head."""
     protocols = _protocols(study)
-    scores = [["arm", "runs", *map(protocol_text, protocols), "training"]]
+    scores = [["arm", "runs", *map(protocol_text, protocols), "n", "training"]]
     for arm in study.arms:
         runs = f"{arm.num_runs}" if arm.num_runs == arm.num_planned else f"{arm.num_runs} of {arm.num_planned}"
         mine = {result.protocol: result for result in arm.results}
         cells = [_cell(mine.get(protocol.protocol)) for protocol in protocols]
         minutes = MISSING if arm.training_minutes is None else f"{arm.training_minutes:.1f} min"
-        scores.append([arm.arm, runs, *cells, minutes])
-    differences = [["paired difference", "protocol", "value [95 %]", "images", ""]]
+        scores.append([arm.arm, runs, *cells, number_text(*arm.results), minutes])
+    differences = [["paired difference", "protocol", "value [95 %]", "n", ""]]
     for one in study.differences:
-        images = str(_num_images(study, one))
-        differences.append([one.models, one.protocol, difference_text(one), images, verdict(one)])
+        number = number_text(one if one.num_images else _smaller(study, one))
+        differences.append([one.models, one.protocol, difference_text(one), number, verdict(one)])
     return scores, differences
 
 
-def _num_images(study: Study, difference: Comparison) -> int:
-    """Images that both sides were tested on: those of the smaller side, since folds are nested in one data set."""
-    return min(
-        result.num_images
-        for arm in study.arms
-        if arm.arm in (difference.model, difference.baseline)
-        for result in arm.results
-        if result.protocol == difference.protocol
-    )
+def _smaller(study: Study, difference: Comparison) -> Score:
+    """What both sides were tested on, where it isn't recorded: the smaller side's, since folds are nested."""
+    sides = (arm for arm in study.arms if arm.arm in (difference.model, difference.baseline))
+    scores = (score for arm in sides for score in arm.results if score.protocol == difference.protocol)
+    return min(scores, key=lambda score: score.num_images)
 
 
 def _cell(score: PooledScore | None) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
+from gensight.metrics.base import counts_text
 from gensight.report.results import Comparison, Interval, Score, parse_metrics
 
 MISSING = "–"
@@ -56,6 +57,12 @@ def cell_text(score: Score | None) -> str:
     return f"{score_text(score.value, score.unit)} {interval_text(score.interval, score.unit)}".rstrip()
 
 
+def number_text(*scores: Score | Comparison | None) -> str:
+    """What scores are over: `40 in 5 groups`, several numbers where they differ; `–` where it was not recorded."""
+    known = [(one.num_images, one.num_groups) for one in scores if one is not None and one.num_images]
+    return " / ".join(counts_text(*pair) for pair in dict.fromkeys(known)) or MISSING
+
+
 def difference_text(difference: Comparison) -> str:
     """`+0.32 px [+0.10, +0.55]`."""
     spread = interval_text(difference.interval, difference.unit, sign=True)
@@ -72,17 +79,18 @@ def scores_table_text(metrics_json: Mapping[str, Any]) -> str:
     scores = {(model.model, score.protocol): score for model in metrics.scores for score in model.results}
     models = [model.model for model in metrics.scores]
     protocols = protocols_of(score for model in metrics.scores for score in model.results)
-    lines = [[f"{metrics.split}, {metrics.num_images} images", *models]]
+    lines = [[f"{metrics.split}, {metrics.num_images} images", *models, "n"]]
     for protocol in protocols:
-        lines.append(
-            [protocol_text(protocol), *(cell_text(scores.get((model, protocol.protocol))) for model in models)]
-        )
+        own = [scores.get((model, protocol.protocol)) for model in models]
+        lines.append([protocol_text(protocol), *map(cell_text, own), number_text(*own)])
     notes = dict.fromkeys(note for model in metrics.scores for score in model.results for note in score.notes)
     text = "\n".join([aligned(lines), *(f"note: {note}" for note in notes)])
     if not metrics.differences:
         return text
-    rows = [[one.models, one.protocol, difference_text(one), verdict(one)] for one in metrics.differences]
-    return f"{text}\n\n{aligned([['paired difference', 'protocol', 'value [95 %]', ''], *rows])}"
+    rows = [
+        [one.models, one.protocol, difference_text(one), number_text(one), verdict(one)] for one in metrics.differences
+    ]
+    return f"{text}\n\n{aligned([['paired difference', 'protocol', 'value [95 %]', 'n', ''], *rows])}"
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:

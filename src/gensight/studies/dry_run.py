@@ -21,7 +21,6 @@ from gensight.loading.stream import CaseBatches
 from gensight.methods.base import Method
 from gensight.methods.loss import total_loss
 from gensight.methods.readout.method import Readout
-from gensight.readers.shared.label_counts import LabelCounts
 from gensight.samples import Batch
 from gensight.skeletons import pairs_text
 
@@ -81,10 +80,9 @@ class DryRun:
         parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
         sizes = ", ".join(f"{name} {len(reader)}" for name, reader in parts.items() if reader is not None)
         lines = [f"data        {config.data.kind}: {sizes} samples; {self.num_items} training items"]
+        lines += [f"warning     {line}" for line in self.experiment.label_warnings()]
         if skeleton is not None:
             lines.append(f"keypoints   {skeleton.name}: {len(skeleton)}")
-            warnings = LabelCounts.of_samples(splits.train).warnings() if config.data.kind != "puppets" else ()
-            lines += [f"warning     {what} ({where})" for what, where in warnings]
             lines.append(f"pairs       left-right: {pairs_text(skeleton.keypoints, skeleton.mirror)}")
             lines += [f"sides       {self.experiment.sides_note}"] if self.experiment.sides_note else []
         training, cached = config.training, self.seconds_cached

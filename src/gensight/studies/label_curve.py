@@ -17,6 +17,7 @@ from gensight.loading.cases import Cases
 from gensight.loading.stream import each_once
 from gensight.methods.landmarks.method import Landmarks
 from gensight.methods.landmarks.regression import REGRESSORS, Regressor, fit, mean_places
+from gensight.metrics.base import counts_text
 from gensight.metrics.bootstrap import interval
 from gensight.prediction.landmark_run import BATCH
 from gensight.readers.splits import evenly_spaced
@@ -39,6 +40,7 @@ class CurvePoint:
         high: Likewise.
         median_px: Median distance.
         num_images: Test frames.
+        num_groups: Groups (videos) that they are of.
     """
 
     regressor: str
@@ -48,6 +50,7 @@ class CurvePoint:
     high: float
     median_px: float
     num_images: int
+    num_groups: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,12 +124,18 @@ def label_curve(
 def curve_table(curve: Sequence[CurvePoint]) -> str:
     """The curve as text: a row for each regressor, a column for each number of labels."""
     counts = sorted({point.num_labels for point in curve})
-    rows = [f"{'mean error, px':<16}" + "".join(f"{f'{n} labels':>24}" for n in counts)]
+    number = counts_text(curve[0].num_images, curve[0].num_groups)
+    rows = [f"{'mean error, px':<16}" + "".join(f"{f'{n} labels':>24}" for n in counts) + f"   n = {number}"]
     for name in dict.fromkeys(point.regressor for point in curve):
         own = {point.num_labels: point for point in curve if point.regressor == name}
-        cells = (f"{own[n].mean_px:.1f} [{own[n].low:.1f}, {own[n].high:.1f}]" for n in counts)
+        cells = (_cell(own[n]) for n in counts)
         rows.append(f"{name:<16}" + "".join(f"{cell:>24}" for cell in cells))
     return "\n".join(rows)
+
+
+def _cell(point: CurvePoint) -> str:
+    """Without an interval where there are too few frames for one."""
+    return f"{point.mean_px:.1f}" + (f" [{point.low:.1f}, {point.high:.1f}]" if np.isfinite(point.low) else "")
 
 
 def answered_places(name: str, labelled: Labelled, frames: Labelled) -> Array:
@@ -169,4 +178,5 @@ def _point(name: str, num_labels: int, answered: Sequence[tuple[Array, Labelled]
     located, distance = (np.concatenate(values) for values in zip(*(misses(*one) for one in answered), strict=True))
     rows, distances = np.stack([np.where(located, distance, 0).sum(1), located.sum(1)], axis=1), distance[located]
     low, high = interval(rows, lambda sums: sums[..., 0] / np.maximum(sums[..., 1], 1e-12), groups)
-    return CurvePoint(name, num_labels, float(distances.mean()), low, high, float(np.median(distances)), len(rows))
+    return CurvePoint(name, num_labels, float(distances.mean()), low, high, float(np.median(distances)),
+                      len(rows), len(set(groups)))  # fmt: skip

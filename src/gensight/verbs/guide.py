@@ -1,6 +1,5 @@
 """`gensight guide`: images generated under the control of trained readouts."""
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from gensight.assembly.devices import choose_device
 from gensight.errors import ConfigError
-from gensight.files.atomic import read_json, write_json
+from gensight.files.atomic import json_values, read_json, write_json
 from gensight.files.images import write_image
 from gensight.files.lock import only_writer
 from gensight.files.progress import Announce, ProgressLine, silent
@@ -93,7 +92,7 @@ def _settings(setting: Setting, runs: Sequence[Path], evaluators: Sequence[Path]
         "sampling": {name: value for name, value in vars(setting.sampling).items() if name != "seeds"},
         "steering": vars(setting.steering),
     }
-    return dict(json.loads(json.dumps(settings, default=str)))
+    return dict(json_values(settings, default=str))
 
 
 def _finished(out: Path, settings: dict[str, Any]) -> Rows:

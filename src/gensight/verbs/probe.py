@@ -32,6 +32,7 @@ from gensight.files.atomic import read_json, write_json
 from gensight.files.lock import only_writer
 from gensight.files.progress import Announce, silent
 from gensight.loading.cases import Cases
+from gensight.metrics.base import counts_text
 from gensight.readers.splits import Subset, evenly_spaced
 from gensight.report.probe_map import ProbeMap
 from gensight.studies.probe.measurement import Measurement, ProbeCell, to_json
@@ -192,9 +193,11 @@ def _content(
     best_of = min if task.in_pixels else max
     random = best_of(one.value for cell, one in scores.items() if cell.random_weights)
     digits = 2 if task.in_pixels else 3
+    spread = f" [{low:.{digits}f}, {high:.{digits}f}]" if low == low else ""  # too few images have none
+    number = counts_text(len(task.items), len(set(task.groups)))
     chosen = (
-        f"{config.encoding.kind} on {len(task.items)} items of {config.data.kind}: {score.value:.{digits}f} "
-        f"{table.unit} [{low:.{digits}f}, {high:.{digits}f}], best of {len(scores)} cells; random weights "
+        f"{config.encoding.kind} on {number} items of {config.data.kind}: {score.value:.{digits}f} "
+        f"{table.unit}{spread}, best of {len(scores)} cells; random weights "
         f"{random:.{digits}f}, mean target {mean.value:.{digits}f}"
     )
     return {
@@ -202,6 +205,7 @@ def _content(
         "unit": table.unit,
         "smaller_is_better": table.smaller_is_better,
         "num_items": len(task.items),
+        "num_groups": len(set(task.groups)),
         "folds": f"{len(task.folds)}, {task.note}",
         "cells": to_json(scores),
         "mean_target": asdict(mean),

@@ -55,6 +55,8 @@ def train(config: RunConfig, out: Path | None = None, device: str = "auto", anno
     if not is_first_process():  # the first one writes
         train_run(experiment, run, device)
         return folder
+    for line in () if run.finished else experiment.label_warnings():
+        announce(f"warning: {line}")
     with only_writer(folder) if run.config.is_file() else nullcontext():
         changed = run.lengthen(config) if run.config.is_file() else ""
     if changed:

@@ -5,12 +5,12 @@ come from the list of `served_files.py` alone, and the headers of every response
 """
 
 import asyncio
-import json
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
+from gensight.files.atomic import json_text
 from gensight.web.messages import (
     Application,
     Call,
@@ -168,7 +168,7 @@ class Guard:
                     keys.append(await asyncio.to_thread(self.files.add_upload, *upload))
         except (MultiPartException, ClientDisconnect, ValueError, KeyError) as error:
             raise RefusedError(400, UNREADABLE) from error
-        await respond(call, 200, json.dumps(keys).encode(), [(b"content-type", b"application/json")])
+        await respond(call, 200, json_text(keys).encode(), [(b"content-type", b"application/json")])
 
     async def _question_of_page(self, call: Call) -> None:
         await self._pass_on(call, body=self.questions.from_page(await self._body(call), call.visitor, direct=False))

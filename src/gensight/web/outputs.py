@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gensight.errors import DataError
+from gensight.files.atomic import json_text
 from gensight.web.messages import Message, Send
 from gensight.web.served_files import ServedFiles
 
@@ -65,7 +66,7 @@ def _line(line: bytes, files: ServedFiles, visitor: str) -> bytes:
         return line
     value = json.loads(text)
     name_by_keys(value, files, visitor)
-    return key + colon + json.dumps(value).encode()
+    return key + colon + json_text(value).encode()
 
 
 def rewrite_json(send: Send, change: Callable[[dict[str, Any]], None]) -> Send:
@@ -85,7 +86,7 @@ def rewrite_json(send: Send, change: Callable[[dict[str, Any]], None]) -> Send:
         if start["status"] < 300 or body.startswith(b"{"):
             value = json.loads(body)
             change(value)
-            body = json.dumps(value).encode()
+            body = json_text(value).encode()
         kept = [pair for pair in start.get("headers", []) if pair[0].lower() != b"content-length"]
         await send({**start, "headers": [*kept, (b"content-length", str(len(body)).encode())]})
         await send({**message, "body": body})

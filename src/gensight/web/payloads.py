@@ -9,6 +9,7 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any, Literal, TypeGuard
 
+from gensight.files.atomic import json_text
 from gensight.web.served_files import NOT_TAKEN, ServedFiles
 from gensight.web.visitors import Visitors
 
@@ -72,7 +73,7 @@ class Questions:
             "event_data": _event(question.get("event_data")),
             "session_hash": self.session(session, visitor),
         }
-        return json.dumps(built).encode()
+        return json_text(built).encode()
 
     def from_program(self, body: bytes, visitor: str) -> bytes:
         """A question by the function's name; errors as `from_page`."""
@@ -84,7 +85,7 @@ class Questions:
         built: dict[str, Any] = {"data": self._data(data, slots, visitor)}
         if session is not None:
             built["session_hash"] = self.session(session, visitor)
-        return json.dumps(built).encode()
+        return json_text(built).encode()
 
     def session(self, session: Any, visitor: str) -> str:
         """This visitor's session under a name."""

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from gensight.errors import DataError
 from gensight.files.images import write_image
-from gensight.prediction.detection.box_files import fit_boxes
-from gensight.prediction.sources import Boxes, open_source, read_boxes
+from gensight.prediction.detection.box_files import fit_boxes, given_boxes
+from gensight.prediction.sources import Boxes, open_images, open_source, read_boxes
 
 HEIGHT, WIDTH = 36, 64
 GOOD = ("p0.png", [6, 7, 19, 11])
@@ -74,3 +75,55 @@ def test_one_bad_box_does_not_end_a_folder(images: Path) -> None:
 def test_a_box_that_leaves_its_image_a_little_is_one(images: Path) -> None:
     ((box, _),) = fitted(images, ("p0.png", [1, 1, 63.5, 35]))["p0.png"]
     assert box.tolist() == [1, 1, 64.5, 36]
+
+
+IMAGE = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+
+
+def given(boxes: object, images: object = IMAGE) -> dict[str, list[list[float]]] | None:
+    opened, keys = open_images(images)
+    samples = [] if keys is None else list(opened)
+    found = given_boxes(boxes, images, samples, keys, "boxes")
+    return found and {key: [box.tolist() for box, _ in some] for key, some in found.items()}
+
+
+@pytest.mark.parametrize(
+    ("boxes", "message"),
+    [
+        ([0.1, 0.2, 0.5, 0.9], "fractions of the image's sides: no number is above 0.9"),
+        ([40, 20, 12, 13], "seem to be x, y, width, height: 40, 20, 12, 13 as corners ends before it begins"),
+        ([[6, 7, 25, 18], [90, 50, 96, 56]], r"box 1 \(90, 50, 96, 56\) is less than a pixel .* of 64 x 36 px"),
+        ([6, 7, 6.4, 18], "box 0 .* is less than a pixel"),
+        ([6, 7, 6, 7], "box 0 .* is less than a pixel"),
+        ([-30, -20, 25, -3], "outside its image"),
+        ([25, 18, 6, -7], "box 0"),
+        ([6, 7, float("nan"), 18], "a box that is not finite"),
+        ([6, 7, float("inf"), 18], "a box that is not finite"),
+        ([6, 7, 25], r"boxes of shape \(3,\)"),
+        ([[6, 7], [25, 18]], r"boxes of shape \(2, 2\)"),
+        (np.ones((2, 2, 4)), r"boxes of shape \(2, 2, 4\)"),
+        ([[6, 7, 25, 18], [1]], "no array of boxes"),
+        (["6", "7", "25", "18"], "boxes of <U2, not of numbers"),
+        ([None, 7, 25, 18], "boxes of object, not of numbers"),
+        (np.array([6, 7, 25, 18], complex), "boxes of complex128"),
+        (np.array([True, True, True, True]), "boxes of bool"),
+        ({"other": [6, 7, 25, 18]}, "boxes of other, which is no image that is predicted on"),
+    ],
+)
+def test_what_a_python_user_gives_is_a_box_of_the_image_or_refused(boxes: object, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        given(boxes)
+
+
+def test_boxes_of_every_type_and_shape_that_has_one_meaning_are_taken(images: Path) -> None:
+    box, partly = [6.0, 7.0, 25.0, 18.0], [-4.0, 7.0, 25.0, 50.0]
+    for same in (box, tuple(box), np.array(box, np.int16), np.array([box], np.float32), [[box]], torch.tensor(box)):
+        assert given(same) == {"image": [box]}
+    assert given([box, partly]) == {"image": [box, partly]}
+    assert given(np.zeros((0, 4))) == {"image": []}
+    assert given(None) is None
+    assert given([box, [partly]], [IMAGE, IMAGE]) == {"0": [box], "1": [partly]}
+    assert given(torch.tensor([[box], [partly]], requires_grad=True), [IMAGE, IMAGE]) == {"0": [box], "1": [partly]}
+    assert given({"deep/q.png": box}, images) == {"deep/q.png": [box]}
+    with pytest.raises(DataError, match="need the names of the images"):
+        given(box, images)

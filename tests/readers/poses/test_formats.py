@@ -73,7 +73,7 @@ def test_a_table_comes_back(tmp_path: Path, name: str, several: bool, first_empt
     assert [frame.frame for frame in back.frames()] == list(range(len(PRESENT)))
     if name in ("coco", "parquet", "nwb"):
         assert [frame.time for frame in back.frames()] == pytest.approx(list(TIMES))
-    if name in ("coco", "parquet", "nwb", "sleap"):
+    if name in ("coco", "parquet", "nwb", "sleap", "slp"):
         assert back.skeleton.edges == SKELETON.edges
         assert back.video == "clip.mp4"
 
@@ -90,7 +90,7 @@ def test_visibility_comes_back(tmp_path: Path, name: str) -> None:
     assert (frame.key, frame.frame, frame.size) == ("a.png", None, (9, 9))
 
 
-@pytest.mark.parametrize("name", ["csv", "h5", "coco", "parquet"])
+@pytest.mark.parametrize("name", ["csv", "h5", "coco", "parquet", "slp"])
 def test_images_keep_their_names(tmp_path: Path, name: str) -> None:
     path = write(name, table(images=True), tmp_path)
     assert [frame.key for frame in FORMATS[name].read(path).frames()] == [f"cam/{n}.png" for n in range(6)]
@@ -165,6 +165,26 @@ def test_sleap_io_loads_the_analysis_file(tmp_path: Path) -> None:
     for number, places in enumerate(PRESENT):
         assert len(found[number].instances if number in found else ()) == len(places)
     np.testing.assert_allclose(found[0].instances[1].numpy(), points(0, 1) - 0.5)
+
+
+def test_sleap_io_loads_the_project(tmp_path: Path) -> None:
+    sleap_io = pytest.importorskip("sleap_io", reason="sleap-io is not installed")
+    given = table(first_empty=True)
+    labels = sleap_io.load_file(str(write("slp", given, tmp_path)), open_videos=False)
+    assert labels.skeleton.node_names == list(SKELETON.keypoints)
+    assert labels.skeleton.edge_inds == [(0, 1), (1, 2)]
+    assert [track.name for track in labels.tracks] == ["black", "white"]
+    assert labels.videos[0].filename == "clip.mp4"
+    assert [frame.frame_idx for frame in labels] == [2, 3, 4, 5]
+    for frame in labels:
+        assert [one.track.name for one in frame] == [("black", "white")[place] for place in PRESENT[frame.frame_idx]]
+        for one, place in zip(frame, PRESENT[frame.frame_idx], strict=True):
+            assert one.score == pytest.approx(0.5 + place / 4)
+            expected = points(frame.frame_idx, place) - 0.5
+            np.testing.assert_allclose(one.numpy(), expected, atol=1e-9)
+            known = np.isfinite(expected[:, 0])
+            scores = one.numpy(scores=True)[known, 2]
+            np.testing.assert_allclose(scores, (np.array([0.9, 0.8, 0.7]) - place / 10)[known], atol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("csv", "deeplabcut"), ("h5", "deeplabcut"), ("sleap", "sleap")])

@@ -20,6 +20,7 @@ from gensight.readers.deeplabcut.reader import DeepLabCutReader
 from gensight.readers.footage.video import VideoReader
 from gensight.readers.puppets import PuppetsReader
 from gensight.verbs.data.datasets import KINDS, check, data_kinds, pickle_to_json, write
+from gensight.verbs.data.survey import survey
 
 
 def test_every_kind_of_the_schema_is_listed() -> None:
@@ -181,8 +182,11 @@ def test_boxes_that_show_nothing_are_counted(tmp_path: Path) -> None:
         ([10, 10, 0.2, 0.2], "box of less than a pixel"),
         ([70, 10, 9, 9], "box outside its image: a crop to it shows nothing of its subject"),
     ):
-        found = check("coco", labelled_images(tmp_path, 12, [10, 9, 2, 20, 20, 2, 5, 5, 2], bbox=box))
+        overrides = labelled_images(tmp_path, 12, [10, 9, 2, 20, 20, 2, 5, 5, 2], bbox=box)
+        found = check("coco", overrides)
         assert sum(one.count for part in found.values() for one in part.findings if one.what == what) == 12
+        lines = survey(tmp_path).notes
+        assert [line for line in lines if f"12 x {what} (" in line and line.startswith("warning: ")] != []
 
 
 def test_images_that_are_too_few_to_divide_can_be_looked_at(tmp_path: Path) -> None:

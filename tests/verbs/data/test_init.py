@@ -17,6 +17,7 @@ from gensight.config.loading.loader import load_pretrain_recipe, load_recipe
 from gensight.config.schema import ScratchConfig
 from gensight.errors import ConfigError, DataError
 from gensight.skeletons import pairs_text
+from gensight.verbs import train as train_verb
 from gensight.verbs.data import fitting
 from gensight.verbs.data.coco_files import find_coco_files
 from gensight.verbs.data.datasets import write
@@ -317,3 +318,24 @@ def test_pairs_are_shown_and_sides_without_a_partner_switch_flips_off(
     assert pairs_text(given.skeleton.keypoints, given.skeleton.mirror) == "FL-FR"
     with pytest.raises(ConfigError, match="did you mean `FR`"):
         Experiment.open(load_recipe(answer.recipe, ["encoding.mirror_pairs=[[FL,FX]]"]))
+
+
+def test_boxes_of_no_size_are_named_by_init_and_before_a_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write("puppets", tmp_path / "people", format="coco", num_samples=12, size="64x64", seed=1)
+    labels = json.loads((root / "annotations.json").read_text())
+    for annotation in labels["annotations"][:2]:
+        annotation["bbox"][2] = 0
+    (root / "annotations.json").write_text(json.dumps(labels))
+    answer = init(root, tmp_path / "recipe.yaml")
+    assert [line for line in answer.seen if line.startswith("warning: 2 x box without an area (")]
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    lines: list[str] = []
+    monkeypatch.setattr(train_verb, "train_run", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train_verb.train(load_recipe(answer.recipe), tmp_path / "run", "cpu", announce=lines.append)
+    assert [line for line in lines if line.startswith("warning: 2 x box without an area (")]

@@ -34,7 +34,8 @@ class VideoWriter:
     ) -> None:
         self.path = Path(path)
         self.rate = Fraction(rate).limit_denominator(65535)
-        self.options = {"crf": str(quality)} | ({"bf": "0"} if is_part else {})
+        # x264's "mbtree" reads memory that it has not written: with it the same frames may give different files.
+        self.options = {"crf": str(quality), "mbtree": "0"} | ({"bf": "0"} if is_part else {})
         self._stream: Any = None
         self._size: Size | None = None
 

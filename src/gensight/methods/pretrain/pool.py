@@ -9,7 +9,6 @@ Where pixels of some images only are kept, the others are drawn or decoded when 
 Filling it can be interrupted at any time: finished shards are kept.
 """
 
-import json
 import math
 import shutil
 from collections import deque
@@ -26,7 +25,7 @@ import torch
 from torch import Tensor
 
 from gensight.errors import DataError, ResourceError, RunError
-from gensight.files.atomic import read_json, write_json
+from gensight.files.atomic import json_values, read_json, write_json
 from gensight.files.hashing import mix
 from gensight.files.progress import ProgressLine
 from gensight.readers.base import Reader
@@ -201,7 +200,7 @@ def _one_thread() -> None:
 
 
 def _prepare(folder: Path, settings: PoolSettings) -> None:
-    description = json.loads(json.dumps(asdict(settings)))
+    description = json_values(asdict(settings))
     path = folder / "pool.json"
     if path.is_file() and read_json(path) != description:
         raise RunError(

@@ -1,15 +1,16 @@
-"""Boxes of a file, matched to the images that are predicted on; other conventions than the file's are refused."""
+"""Boxes of a file or of a Python user, matched to the images that are predicted on; other conventions are refused."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
 from gensight.errors import DataError
 from gensight.geometry import box_size, clip_box
-from gensight.prediction.sources import BOX_ENTRY, Boxes, PredictionSource
+from gensight.prediction.sources import BOX_ENTRY, Boxes, GivenBoxes, PredictionSource, boxes_by_key, open_source
 from gensight.readers.base import Reader
 from gensight.readers.footage.video import VideoReader
 from gensight.samples import Array, Sample, Size
@@ -17,6 +18,7 @@ from gensight.samples import Array, Sample, Size
 LEAST_SEEN = 0.75  # share of a box in its image, below which the file's boxes may be corners
 LEAST_SIDE = 1.0  # px
 _IN_PIXELS = f"each entry is {BOX_ENTRY}, in pixels of the image"
+_CORNERS = "a box is x_min, y_min, x_max, y_max in pixels of the image"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,23 +66,12 @@ def fit_boxes(boxes: Boxes, path: Path, sources: Sequence[PredictionSource]) -> 
     Raises:
         DataError: They are fractions, or corners; or none can be used.
     """
-    known: dict[str, list[_Place]] = {}
-    for source in sources:
-        for place in _places(source):
-            known.setdefault(PurePosixPath(place.key).name, []).append(place)
-    matched = {name: [place for place in known.get(PurePosixPath(name).name, ()) if place.fits(name)] for name in boxes}
-    strange = [name for name, places in matched.items() if not places]
+    sized, strange, shown = _match(boxes, (place for source in sources for place in _places(source)))
     if boxes and len(strange) == len(boxes):
-        shown = ", ".join(place.key for places in list(known.values())[:3] for place in places[:1])
         raise DataError(
             f"none of the {len(boxes)} names is one of an image that is predicted on, the first {strange[0]}",
             where=path, hint=f"`file_name` is the path from the folder, such as {shown}",
         )  # fmt: skip
-    sized = [
-        (place, None if (sample := place.sample) is None else sample.size, name)
-        for name, places in matched.items()
-        for place in places
-    ]
     _refuse_other_conventions([(box, size) for _, size, name in sized for box, _ in boxes[name]], path)
     found: Boxes = {}
     unusable = [name for _, size, name in sized for box, _ in boxes[name] if not _usable(box, size)]
@@ -88,6 +79,60 @@ def fit_boxes(boxes: Boxes, path: Path, sources: Sequence[PredictionSource]) -> 
         found.setdefault(place.key, []).extend(pair for pair in boxes[name] if _usable(pair[0], size))
     _report(strange, unusable, any(found.values()) or not boxes, path)
     return found
+
+
+def given_boxes(boxes: GivenBoxes | None, images: Any, samples: Sequence[Sample], keys: Sequence[str] | None,
+                where: str) -> Boxes | None:  # fmt: skip
+    """Boxes that a Python user gives, by the keys of their images; by the rules of a file's, but each must be usable,
+    so that answers are in the order of the boxes.
+
+    Args:
+        boxes: See `boxes_by_key`.
+        images: As the user gave them.
+        samples, keys: Of the images; none where `images` is a folder or a video.
+        where: Name of the argument, for messages.
+
+    Raises:
+        DataError: They are no numbers, fractions, or x, y, width, height; or one is about no image, outside its image,
+            or less than a pixel wide or high.
+    """
+    found = boxes_by_key(boxes, keys, where)
+    if not found:
+        return found
+    single = (_Place(key, Path(), [one], 0) for key, one in zip(keys or (), samples, strict=True))
+    sized, strange, shown = _match(found, _places(open_source(Path(images))) if keys is None else single)
+    if strange:
+        raise DataError(f"boxes of {strange[0]}, which is no image that is predicted on", where=where,
+                        hint=f"names are such as {shown}")  # fmt: skip
+    _refuse_other_conventions([(box, size) for _, size, name in sized for box, _ in found[name]], where, True)
+    fitted: Boxes = {}
+    for place, size, name in sized:
+        for number, (box, _) in enumerate(found[name]):
+            if not _usable(box, size):
+                of = "" if size is None else f" of {size[1]} x {size[0]} px (width x height)"
+                what = f"box {number} ({_numbers(box)}) is less than a pixel wide or high, or outside its image{of}"
+                raise DataError(what, where=f"{where}, {place.key}", hint=_CORNERS)
+        fitted.setdefault(place.key, []).extend(found[name])
+    return fitted
+
+
+def _match(boxes: Boxes, places: Iterable[_Place]) -> tuple[list[tuple[_Place, Size | None, str]], list[str], str]:
+    """(image, its size, name of the boxes) of all that fit; the names without an image; some images' names."""
+    known: dict[str, list[_Place]] = {}
+    for place in places:
+        known.setdefault(PurePosixPath(place.key).name, []).append(place)
+    matched = {name: [place for place in known.get(PurePosixPath(name).name, ()) if place.fits(name)] for name in boxes}
+    sized = [
+        (place, None if (sample := place.sample) is None else sample.size, name)
+        for name, fitting in matched.items()
+        for place in fitting
+    ]
+    shown = ", ".join(place.key for fitting in list(known.values())[:3] for place in fitting[:1])
+    return sized, [name for name, fitting in matched.items() if not fitting], shown
+
+
+def _numbers(values: Array) -> str:
+    return ", ".join(f"{value:g}" for value in values)
 
 
 def _places(source: PredictionSource) -> Iterator[_Place]:
@@ -110,27 +155,38 @@ def _usable(box: Array, size: Size | None) -> bool:
     return bool(min(box_size(box)) >= LEAST_SIDE and min(box_size(clip_box(box, size))) > 0)
 
 
-def _refuse_other_conventions(boxes: Sequence[tuple[Array, Size | None]], path: Path) -> None:
-    """Raises DataError where boxes can only be fractions of the sides, or corners."""
+def _refuse_other_conventions(
+    boxes: Sequence[tuple[Array, Size | None]], where: Path | str, corners: bool = False
+) -> None:
+    """Raises DataError where boxes can only be fractions of the sides, or corners; where those are given, sizes."""
     if not boxes:
         return
     every = np.stack([box for box, _ in boxes])
-    written = np.concatenate([every[:, :2], every[:, 2:] - every[:, :2]], axis=1)  # as in the file
+    written = every if corners else np.concatenate([every[:, :2], every[:, 2:] - every[:, :2]], axis=1)
+    limits = np.array([(np.inf, np.inf) if size is None else size for _, size in boxes])[:, ::-1] + 1
     if 0 < written.max() <= 1 and written.min() >= 0:
         raise DataError(
-            f"the boxes are fractions of the image's sides: no number is above {written.max():g}", where=path,
-            hint=f"{_IN_PIXELS}: multiply x and width by the image's width, y and height by its height",
+            f"the boxes are fractions of the image's sides: no number is above {written.max():g}", where=where,
+            hint=f"{_CORNERS if corners else _IN_PIXELS}: multiply horizontal numbers by the image's width, vertical "
+            "ones by its height",
         )  # fmt: skip
-    sizes = [(np.inf, np.inf) if size is None else size for _, size in boxes]
+    if corners:
+        turned = (written[:, 2:] < written[:, :2]).any(axis=1)
+        fit = written.min() >= 0 and (written[:, 2:] > 0).all() and (written[:, :2] + written[:, 2:] <= limits).all()
+        if turned.any() and fit:
+            raise DataError(
+                f"the boxes seem to be x, y, width, height: {_numbers(written[int(np.argmax(turned))])} as corners "
+                "ends before it begins, and all of them fit so", where=where, hint=f"{_CORNERS}: x_max is x + width",
+            )  # fmt: skip
+        return
     ordered = (written[:, 2:] > written[:, :2]).all()
-    as_corners = (written[:, 2:] <= np.array(sizes)[:, ::-1] + 1).all()
+    as_corners = (written[:, 2:] <= limits).all()
     seen = [_seen(box, size) for box, size in boxes]
     if ordered and as_corners and min(seen) < LEAST_SEEN:
         worst = int(np.argmin(seen))
-        x, y, width, height = (f"{value:g}" for value in written[worst])
         raise DataError(
-            f"the boxes seem to be corners (x_min, y_min, x_max, y_max): {x}, {y}, {width}, {height} as x, y, width, "
-            f"height reaches far out of its image, and all of them fit as corners", where=path,
+            f"the boxes seem to be corners (x_min, y_min, x_max, y_max): {_numbers(written[worst])} as x, y, width, "
+            f"height reaches far out of its image, and all of them fit as corners", where=where,
             hint=f"{_IN_PIXELS}: width is x_max - x_min, height y_max - y_min",
         )  # fmt: skip
 

@@ -1,13 +1,12 @@
 """Answers to an instruction on disk."""
 
-import json
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from gensight.errors import ConfigError
-from gensight.files.atomic import atomic_path, read_json
+from gensight.files.atomic import atomic_path, json_text, read_json
 from gensight.files.images import write_image
 from gensight.metrics.base import plain
 from gensight.prediction.outputs.maps import map_name
@@ -63,7 +62,7 @@ class AnswerFiles(Files):
 
     def write(self, rows: Rows, source: PredictionSource | None, folder: Path) -> None:
         with atomic_path(folder / "answers.json") as path, path.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(self.described, ensure_ascii=False, allow_nan=False)[:-1] + ', "answers": ')
+            file.write(json_text(self.described)[:-1] + ', "answers": ')
             answers = JsonList(file)
             for shown, row in rows():
                 empty = {"sample_key": shown.key, "size": list(shown.size), "instances": [], "label_scores": None,

@@ -1,6 +1,5 @@
 """Predicted keypoints on disk: COCO results, and tables of one row per frame in the formats of other tools."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from gensight.files.atomic import atomic_path
+from gensight.files.atomic import atomic_path, json_text
 from gensight.metrics.coco.results import coco_results
 from gensight.prediction.outputs.writer import Files, JsonList, Rows
 from gensight.prediction.sources import PredictionSource
@@ -75,7 +74,7 @@ class KeypointFiles(Files):
             for number, frame in enumerate(table.frames(), start=1):
                 images.add(image_entry(number, frame))
             images.close()
-            file.write(f', "annotations": [], "categories": [{json.dumps(category_entry(self.skeleton))}]}}\n')
+            file.write(f', "annotations": [], "categories": [{json_text(category_entry(self.skeleton))}]}}\n')
 
     def summary(self, rows: Rows) -> str:
         num, seen = 0, 0

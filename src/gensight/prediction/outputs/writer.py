@@ -1,12 +1,12 @@
 """Predictions on disk: files of one image are written when it is predicted, tables at the end, from rows on disk."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
+from gensight.files.atomic import json_text
 from gensight.files.images import write_image
 from gensight.prediction.sources import PredictionSource
 from gensight.samples import Array, Prediction, Size
@@ -64,7 +64,7 @@ class JsonList:
         self.file, self.separator = file, "[\n"
 
     def add(self, entry: dict[str, Any]) -> None:
-        self.file.write(self.separator + json.dumps(entry))
+        self.file.write(self.separator + json_text(entry))
         self.separator = ",\n"
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from gensight.errors import DataError
-from gensight.files.atomic import atomic_path, write_json
+from gensight.files.atomic import atomic_path, json_text, write_json
 from gensight.files.images import write_image
 from gensight.files.shards import json_line
 from gensight.readers.annotated.labels import (
@@ -226,7 +226,7 @@ class _Coco:
 
     def _list(self, entries: Iterable[Entry]) -> None:
         for number, entry in enumerate(entries):
-            self.file.write((",\n" if number else "\n") + json.dumps(entry, ensure_ascii=False, allow_nan=False))
+            self.file.write((",\n" if number else "\n") + json_text(entry))
 
     def _files(self) -> Iterator[tuple[int, Entry]]:
         files = (row for row in read_lines(self.rows) if "video" not in row["image"])

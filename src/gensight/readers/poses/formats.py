@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gensight.errors import ConfigError
-from gensight.readers.poses import coco, deeplabcut, nwb, parquet, sleap_analysis
+from gensight.readers.poses import coco, deeplabcut, nwb, parquet, sleap_analysis, sleap_project
 from gensight.readers.poses.table import PoseTable
 
 
@@ -33,6 +33,7 @@ FORMATS = {
     "csv": PoseFormat(".csv", deeplabcut.write_csv, deeplabcut.read, _TABLE),
     "h5": PoseFormat(".h5", deeplabcut.write_h5, deeplabcut.read, _TABLE),
     "sleap": PoseFormat(".analysis.h5", sleap_analysis.write, sleap_analysis.read, (*_TABLE[:3], "names of images")),
+    "slp": PoseFormat(".slp", sleap_project.write, sleap_project.read, ("visibility", "times")),
     "coco": PoseFormat(".json", coco.write, coco.read),
     "parquet": PoseFormat(".parquet", parquet.write, parquet.read),
     "nwb": PoseFormat(".nwb", nwb.write, nwb.read, ("visibility", "sizes of images")),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gensight.errors import DataError
-from gensight.files.atomic import atomic_path
+from gensight.files.atomic import atomic_path, json_text
 from gensight.readers.poses.table import PoseFrame, PoseTable, Subject, required
 from gensight.samples import Keypoints, Visibility
 from gensight.skeletons import Skeleton
@@ -35,7 +35,7 @@ def write(table: PoseTable, path: Path) -> None:
     fields = {"row": pa.int64(), "image": text, "frame": pa.int64(), "time": real, "height": pa.int32(),
               "width": pa.int32(), "individual": text, "bodypart": text, "x": real, "y": real, "likelihood": real,
               "visibility": pa.int8(), "score": real}  # fmt: skip
-    schema = pa.schema(list(fields.items()), {META: json.dumps(about).encode()})
+    schema = pa.schema(list(fields.items()), {META: json_text(about).encode()})
     with atomic_path(path) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
         rows: list[dict[str, Any]] = []
         for number, frame in enumerate(table.frames()):

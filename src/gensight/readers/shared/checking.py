@@ -10,13 +10,10 @@ import numpy as np
 
 from gensight.errors import DataError, FileWarning
 from gensight.files.images import VARIABLE, is_turned
-from gensight.geometry import inside
-from gensight.readers.shared.label_counts import LabelCounts
+from gensight.readers.shared.label_counts import LabelCounts, instance_place, label_problems, named_places
 from gensight.readers.shared.label_maps import LabelMask, box_overlap, mask_box
 from gensight.samples import Array, Instance, Sample
 
-SHOWN = 3  # examples named for each kind of finding
-OUTSIDE = "keypoint outside its image: heatmaps are trained on it as not there, and scores count it"
 LEAST_OVERLAP = 0.5  # intersection over union of an object's box and that of its mask
 Value = TypeVar("Value")
 _TURNED = (
@@ -41,7 +38,7 @@ class Finding:
     @classmethod
     def at(cls, level: str, what: str, places: Sequence[str]) -> "Finding":
         """One of several places, of which the first are named."""
-        return cls(level, what, "; ".join(places[:SHOWN]) + (" ..." if len(places) > SHOWN else ""), len(places))
+        return cls(level, what, named_places(places), len(places))
 
 
 @dataclass(frozen=True)
@@ -143,30 +140,11 @@ class _Checks:
             self.instance(instance, sample)
 
     def instance(self, instance: Instance, sample: Sample) -> None:
-        where = sample.key if instance.id is None else f"{sample.key}, annotation {instance.id}"
-        if instance.identity is not None:
-            where += f", {instance.identity}"
-        if instance.box is not None:
-            x0, y0, x1, y1 = instance.box
-            self.note("warning", "box without an area", where, x1 <= x0 or y1 <= y0)
-            height, width = sample.size
-            self.note("warning", "box of less than a pixel", where, 0 < x1 - x0 < 1 or 0 < y1 - y0 < 1)
-            unseen = x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height
-            self.note("warning", "box outside its image: a crop to it shows nothing of its subject", where, unseen)
-            near = inside(instance.box.reshape(2, 2) + 1, (height + 2, width + 2)).all()
-            self.note("warning", "box that leaves the image by more than a pixel", where, not near)
+        for what, where in label_problems(instance, sample):
+            self.note("warning", what, where)
         if isinstance(instance.mask, LabelMask):
-            self.mask(instance.mask, instance.box, where)
-        keypoints = instance.keypoints
-        if keypoints is None:
-            return
+            self.mask(instance.mask, instance.box, instance_place(sample, instance))
         self.labels.add(instance)
-        outside = keypoints.located & ~inside(keypoints.points, sample.size)
-        names = [keypoints.skeleton.keypoints[index] for index in np.flatnonzero(outside)]
-        self.note("warning", OUTSIDE, f"{where}: {', '.join(names)}", bool(names))
-        located = keypoints.points[keypoints.located]
-        piled = len(located) > 1 and len(np.unique(located, axis=0)) == 1
-        self.note("warning", "subject whose keypoints all lie on one point", where, piled)
 
     def mask(self, read: LabelMask, box: Array | None, where: str) -> None:
         mask = self.read(read, where)

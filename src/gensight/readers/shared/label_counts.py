@@ -1,13 +1,66 @@
-"""Counts of keypoint labels: which keypoints nobody labelled, and which lie at the origin in too many images."""
+"""Labels that are not plausible: keypoints that nobody labelled or that lie at the origin, boxes of no size."""
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 
 import numpy as np
 
+from gensight.geometry import inside
 from gensight.samples import Array, Instance, Sample, Visibility
 
-MOST_SAMPLES = 2000  # that `of_samples` looks at
+MOST_SAMPLES = 2000  # that `label_warnings` looks at
+NUM_PLACES_SHOWN = 3
+UNLABELLED = "keypoints without any label"
+OUTSIDE = "keypoint outside its image: heatmaps are trained on it as not there, and scores count it"
+
+
+def named_places(places: Sequence[str]) -> str:
+    """The first of them."""
+    return "; ".join(places[:NUM_PLACES_SHOWN]) + (" ..." if len(places) > NUM_PLACES_SHOWN else "")
+
+
+def instance_place(sample: Sample, instance: Instance) -> str:
+    """Where an annotation stands: its image, its id, whose it is."""
+    where = sample.key if instance.id is None else f"{sample.key}, annotation {instance.id}"
+    return where if instance.identity is None else f"{where}, {instance.identity}"
+
+
+def label_problems(instance: Instance, sample: Sample) -> Iterator[tuple[str, str]]:
+    """(what, where) of each thing that is wrong with a subject's box and points."""
+    where = instance_place(sample, instance)
+    if instance.box is not None:
+        x0, y0, x1, y1 = instance.box
+        height, width = sample.size
+        if x1 <= x0 or y1 <= y0:
+            yield "box without an area", where
+        if 0 < x1 - x0 < 1 or 0 < y1 - y0 < 1:
+            yield "box of less than a pixel", where
+        if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height:
+            yield "box outside its image: a crop to it shows nothing of its subject", where
+        if not inside(instance.box.reshape(2, 2) + 1, (height + 2, width + 2)).all():
+            yield "box that leaves the image by more than a pixel", where
+    if (keypoints := instance.keypoints) is None:
+        return
+    outside = np.flatnonzero(keypoints.located & ~inside(keypoints.points, sample.size))
+    if len(outside):
+        yield OUTSIDE, f"{where}: {', '.join(keypoints.skeleton.keypoints[index] for index in outside)}"
+    located = keypoints.points[keypoints.located]
+    if len(located) > 1 and len(np.unique(located, axis=0)) == 1:
+        yield "subject whose keypoints all lie on one point", where
+
+
+def label_warnings(*parts: Iterable[Sample]) -> list[str]:
+    """A line for each thing that is wrong with the labels of the first samples of each part; no pixel is read."""
+    counts, found = LabelCounts(), dict[str, list[str]]()
+    for sample in chain.from_iterable(islice(part, MOST_SAMPLES) for part in parts):
+        for instance in sample.instances or ():
+            counts.add(instance)
+            for what, where in label_problems(instance, sample):
+                found.setdefault(what, []).append(where)
+    lines = [f"{what} ({where})" if where else what for what, where in counts.warnings()]
+    for what, places in found.items():
+        lines.append(f"{f'{len(places)} x ' if len(places) > 1 else ''}{what} ({named_places(places)})")
+    return lines
 
 
 class LabelCounts:
@@ -25,15 +78,6 @@ class LabelCounts:
         self.labelled: Array = np.zeros(0, dtype=np.int64)
         self.located: Array = np.zeros(0, dtype=np.int64)
         self.at_origin: Array = np.zeros(0, dtype=np.int64)
-
-    @classmethod
-    def of_samples(cls, samples: Iterable[Sample]) -> "LabelCounts":
-        """Of the first samples; no pixel is read."""
-        counts = cls()
-        for sample in islice(samples, MOST_SAMPLES):
-            for instance in sample.instances or ():
-                counts.add(instance)
-        return counts
 
     def add(self, instance: Instance) -> None:
         keypoints = instance.keypoints
@@ -68,7 +112,7 @@ class LabelCounts:
         if self.names and not self.labelled.any():
             yield "no keypoint is labelled in any image", ""
         elif self.unlabelled:
-            yield "keypoints without any label: nothing is learned or scored of them", ", ".join(self.unlabelled)
+            yield f"{UNLABELLED}: nothing is learned or scored of them", ", ".join(self.unlabelled)
         if self.at_origin.any():
             where = zip(self.names, self.at_origin.tolist(), strict=True)
             yield (

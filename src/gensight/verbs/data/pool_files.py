@@ -1,7 +1,6 @@
 """A part of a pool on disk: plain folders or tar shards, and its contact sheet."""
 
 import io
-import json
 import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from PIL import Image
 from gensight.drawing import contact_sheet
 from gensight.encodings.painted.base import Painted
 from gensight.errors import DataError
-from gensight.files.atomic import atomic_path, write_bytes, write_json
+from gensight.files.atomic import atomic_path, json_text, write_bytes, write_json
 from gensight.files.images import write_image
 from gensight.files.progress import progress
 from gensight.geometry import warp_image
@@ -98,7 +97,7 @@ def _made(place: PooledImage, settings: Settings, encodings: Mapping[Task, Paint
 
 
 def _add(tar: tarfile.TarFile, key: str, image: bytes, pair: PooledPair) -> None:
-    record = json.dumps(pair.record, default=np.ndarray.tolist).encode()
+    record = json_text(pair.record).encode()
     for suffix, data in (("source.jpg", image), ("target.png", pair.target), ("json", record)):
         member = tarfile.TarInfo(f"{key}.{suffix}")
         member.size = len(data)

@@ -19,7 +19,7 @@ from gensight.readers.annotated.reader import is_described
 from gensight.readers.base import Reader
 from gensight.readers.deeplabcut.reader import is_project
 from gensight.readers.label_files.formats import FORMATS, find_label_files, format_of
-from gensight.readers.shared.label_counts import LabelCounts
+from gensight.readers.shared.label_counts import UNLABELLED, label_warnings
 from gensight.readers.shared.listings import MISSING_HINT, below
 from gensight.readers.splits import Subset, shared_images
 from gensight.samples import Instance, Size
@@ -205,9 +205,8 @@ def _labelled(kind: str, overrides: list[str], title: str = "", notes: Sequence[
     if skeleton is not None and any(measures.labelled.values()):
         mirrored = any(partner != index for index, partner in enumerate(skeleton.mirror))
         found = replace(found, keypoints=skeleton.keypoints, mirrored=mirrored)
-    odd = [
-        f"warning: {what} ({where})" for what, where in LabelCounts.of_samples(reader).warnings() if "(0, 0)" in what
-    ]
+    # `_notes` names the keypoints that nobody labelled.
+    odd = [f"warning: {line}" for line in label_warnings(reader) if not line.startswith(UNLABELLED)]
     return replace(found, notes=(*_notes(found, splits, measures), *odd, *found.notes))
 
 
