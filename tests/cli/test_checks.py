@@ -61,7 +61,8 @@ def test_reading_labels_needs_no_torch() -> None:
 
 def test_predicting_needs_neither_lightning_nor_peft() -> None:
     script = "import sys, gensight.prediction.trained_run, gensight.prediction.jobs, gensight.studies.dry_run"
-    slow = ("lightning", "peft", "diffusers", "transformers", "scipy", "torch._dynamo")
+    slow = ("lightning", "torchmetrics", "tensorboard", "peft", "diffusers", "transformers", "accelerate", "scipy",
+            "pandas", "matplotlib", "torch._dynamo", "sympy")  # fmt: skip
     answer = subprocess.run(
         [sys.executable, "-c", f"{script}; print([name for name in {slow} if name in sys.modules])"],
         capture_output=True, text=True, check=True,

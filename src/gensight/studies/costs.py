@@ -119,7 +119,7 @@ class Costing:
     def _with_cache(self, cache: FeatureCache) -> Costs:
         cases, seconds = _some(self.training), list[float]()
         with torch.no_grad():  # the first pass is slower
-            self.backbone.to(self.device).features(torch.rand(8, 3, *cases.policy.size, device=self.device))
+            self.backbone.to(self.device).features(torch.rand(1, 3, *cases.policy.size, device=self.device))
         with _timed(seconds):
             features = cached_features(cache, cases, 1, self.device)
         for _ in range(2):  # the first time their checksums are verified
