@@ -187,8 +187,8 @@ class RunFolder:
         """The card. Raises RunError if this is no finished run, or one that another version of gensight wrote."""
         if not self.config.is_file():
             beside = [one.parent.name for one in self.root.parent.glob("*/config.yaml")]
-            raise RunError("this folder is not a run: it has no config.yaml", where=self.root,
-                           hint=did_you_mean(self.root.name, beside) or "give one that `gensight train` made")  # fmt: skip
+            hint = did_you_mean(self.root.name, beside) or "give a folder that `gensight train` made"
+            raise RunError("this folder is not a run: it has no config.yaml", where=self.root, hint=hint)
         if not self.finished:
             raise RunError(
                 "this run has not finished training",
