@@ -6,10 +6,20 @@ from pathlib import Path
 import pytest
 
 from gensight.assembly.experiment import Experiment
+from gensight.config.loading.loader import load_recipe
 from gensight.config.schema import RunConfig
+from gensight.files.images import write_image
 from gensight.studies.costs import Costs
 from gensight.studies.dry_run import REPORT_SECONDS, START_SECONDS, DryRun, dry_run
+from gensight.verbs.data.build_instruct import build_instruct
+from gensight.verbs.data.pool_pairs import Settings
+from tests.backbones.test_transformers_encoder import save
+from tests.methods.classifier.small import COLOURS, Tinted
+from tests.pipelines import save_pipeline
+from tests.verbs import test_classify, test_gaze, test_landmarks, test_targets
 from tests.verbs.small_recipe import small_recipe
+from tests.verbs.test_gaze import METHODS as GAZE
+from tests.verbs.test_targets import TARGETS
 
 COSTS = Costs(opening=1.0, reading=0.01, step=0.5, checked=0.1, scored=0.2, kept=0.3, baselines={"mean-position": 0.5})
 
@@ -73,3 +83,43 @@ def test_a_dry_run_measures_each_part(tmp_path: Path, backbone: str) -> None:
     ]
     cached = " with cached features" if backbone == "diffusers" else ""
     assert f"one step    {found.costs.step:.2f} s for a batch of 4 on cpu{cached}\n" in found.text()
+
+
+@pytest.mark.parametrize("kind", [*GAZE, *TARGETS, "landmarks", "classifier", "instruct"])
+def test_every_kind_of_training_is_estimated(tmp_path: Path, kind: str) -> None:
+    config = recipe_of(kind, tmp_path)
+    found = dry_run(config, "cpu")
+    expected = {"start", "steps", "validation", "scores"} if kind != "landmarks" else {"start", "steps"}
+    assert expected <= {*found.parts}
+    assert found.costs.step > 0
+    if kind == "instruct":
+        assert {"shuffled-instructions", "held-out-paraphrases"} <= {*found.costs.baselines}
+
+
+def recipe_of(kind: str, folder: Path) -> RunConfig:
+    """A small one, as the tests of each kind have it."""
+    if kind in GAZE:
+        return test_gaze.recipe(kind)
+    if kind in TARGETS:
+        return test_targets.recipe(folder, kind)
+    if kind == "landmarks":
+        return load_recipe("landmarks-puppets", test_landmarks.SMALL)
+    if kind == "classifier":
+        for part, count in (("train", 12), ("val", 6)):
+            for index in range(count):
+                write_image(folder / part / COLOURS[index % 3] / f"{index}.png", Tinted(index, index % 3)())
+        save(folder / "resnet")
+        return test_classify.recipe(folder)
+    source = "puppets num_train=4 num_validation=2 num_test=2 subjects=all num_subjects=[1,1] size=[64,64]"
+    build_instruct(folder / "pool", Settings((source,), size=64))
+    save_pipeline(folder / "sd")
+    return RunConfig.model_validate({
+        "name": "words",
+        "data": {"kind": "instruct-pool", "root": str(folder / "pool")},
+        "view": {"size": [64, 64], "augment": {"flip": 0.5}},
+        "encoding": {"kind": "painted", "max_boxes": 2, "near": 0.5},
+        "backbone": {"kind": "diffusers", "id": str(folder / "sd"), "trainable": "full"},
+        "method": {"kind": "instruct", "way": "one-step"},
+        "training": {"steps": 2, "batch_size": 4, "validate_every": 2},
+        "evaluation": {"protocols": ["seg", "voc12"], "batch_size": 32},
+    })  # fmt: skip

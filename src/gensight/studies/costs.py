@@ -23,6 +23,7 @@ from gensight.loading.cases import Cases
 from gensight.loading.stream import Batches, CaseBatches
 from gensight.methods.base import Method
 from gensight.methods.loss import total_loss
+from gensight.prediction.baselines.instruct import reworded
 from gensight.prediction.baselines.untrained import untrained_baseline
 from gensight.prediction.batch_predictor import BatchPredictor
 from gensight.prediction.scoring.records import record
@@ -136,7 +137,7 @@ class Costing:
 
     def _checked(self, cases: Cases) -> float:
         check, seconds = Validator(self.experiment, cases, self.device), list[float]()
-        for _ in range(2):
+        while len(seconds) < 2 and sum(seconds) < MOST_SECONDS:  # the first time is longer
             self.method.eval()
             with _timed(seconds):
                 check(self.method)
@@ -154,7 +155,10 @@ class Costing:
         with _timed(kept):
             for prediction, item in answers:
                 record(prediction, item, encoding, skeleton, folder)
-        answered = {name: self._untrained(name, cases) for name in config.baselines}
+        answered = {
+            name: self._untrained(name, cases) if reworded(name, cases) is None else scored[0] / len(cases)
+            for name in config.baselines
+        }
         return replace(
             costs, scored=scored[0] / len(cases), kept=kept[0] / len(cases),
             baselines={name: seconds for name, seconds in answered.items() if seconds is not None},
