@@ -137,7 +137,7 @@ class Costing:
 
     def _checked(self, cases: Cases) -> float:
         check, seconds = Validator(self.experiment, cases, self.device), list[float]()
-        while len(seconds) < 2 and sum(seconds) < MOST_SECONDS:  # the first time is longer
+        while not seconds or (len(seconds) < 2 and sum(seconds) < MOST_SECONDS):  # the first time is longer
             self.method.eval()
             with _timed(seconds):
                 check(self.method)
