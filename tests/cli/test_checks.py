@@ -20,6 +20,13 @@ def test_an_input_that_is_not_there_is_refused_with_the_nearest_name(tmp_path: P
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="not a run"):
         checks.check_runs([tmp_path])
+    with pytest.raises(RunError, match=r"there is no such run folder\n.*\n.*did you mean `demo`"):
+        checks.check_runs([_made(tmp_path / "demo").parent / "dmeo"])
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 @pytest.mark.parametrize("device", ["cdua", "cuda:x", "cpu:1", "gpu"])
@@ -41,6 +48,7 @@ def test_a_cpu_build_of_torch_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         (["predict", "RUN", "nowhere.png"], "there is no such image, folder or video"),
         (["predict", "RUN", "RUN", "--device", "cpx"], "there is no device 'cpx'"),
         (["predict", "RUN", "RUN"], "this folder is not a run"),
+        (["predict", "nowhere", "RUN"], "there is no such run folder"),
         (["serve", "RUN"], "this folder is not a run"),
     ],
 )
@@ -61,7 +69,8 @@ def test_reading_labels_needs_no_torch() -> None:
 
 def test_predicting_needs_neither_lightning_nor_peft() -> None:
     script = "import sys, gensight.prediction.trained_run, gensight.prediction.jobs, gensight.studies.dry_run"
-    slow = ("lightning", "peft", "diffusers", "transformers", "scipy", "torch._dynamo")
+    slow = ("lightning", "torchmetrics", "tensorboard", "peft", "diffusers", "transformers", "accelerate", "scipy",
+            "pandas", "matplotlib", "torch._dynamo", "sympy")  # fmt: skip
     answer = subprocess.run(
         [sys.executable, "-c", f"{script}; print([name for name in {slow} if name in sys.modules])"],
         capture_output=True, text=True, check=True,

@@ -67,7 +67,10 @@ def test_train_resolves_the_recipe(stub: Callable[..., Calls]) -> None:
 def test_a_dry_run_trains_nothing(stub: Callable[..., Calls], monkeypatch: pytest.MonkeyPatch) -> None:
     calls, tried = stub("train", Path("runs/demo")), []
     module = types.ModuleType("gensight.studies.dry_run")
-    module.dry_run = lambda *values: (tried.append(values), types.SimpleNamespace(text=lambda: "one step"))[1]  # type: ignore[attr-defined]
+    module.dry_run = lambda *values, perception_only: (
+        tried.append(values),
+        types.SimpleNamespace(text=lambda: "one step"),
+    )[1]  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "gensight.studies.dry_run", module)
     assert run("train", "demo", "--device", "cpu", "--dry-run").stdout == "one step\n"
     [(config, device)] = tried

@@ -22,7 +22,6 @@ from gensight.files.images import write_image
 from gensight.files.videos.reading import open_video
 from gensight.files.videos.writing import VideoWriter
 from gensight.methods.readout.method import Readout
-from gensight.studies.dry_run import dry_run
 from gensight.studies.trained_baselines import baseline_config
 from gensight.verbs.outcome import outcome_text
 from gensight.verbs.predict import predict
@@ -204,15 +203,6 @@ def test_another_backbone_than_the_runs_is_refused(tmp_path: Path) -> None:
     weights.write_bytes(bytes(data))
     with pytest.raises(RunError, match="the backbone is not the one that this run was trained on"):
         gensight.load(folder, device="cpu")
-
-
-def test_a_dry_run_measures_a_training(tmp_path: Path) -> None:
-    recipe = small_recipe(tmp_path, "scratch")
-    tried = dry_run(recipe, "cpu")
-    assert tried.num_items == len(Experiment.open(recipe).training_cases())
-    assert f"\n{recipe.training.steps} steps  0:" in tried.text()
-    assert 0 < tried.num_trained <= tried.num_parameters
-    assert f"one step    {tried.seconds_per_step:.2f} s for a batch of {recipe.training.batch_size}" in tried.text()
 
 
 def test_a_training_opens_its_data_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,15 @@
 """Models of the Hugging Face libraries: the folder behind a path or a hub id, read quietly; and quickly to perceive.
 
 diffusers imports peft, transformers, accelerate and scipy wherever they are installed, and torch's compiler: three
-times what torch itself takes. A frozen U-Net that reads images with the empty prompt needs none of them. So its
-embedding lies beside the weights, and diffusers is imported as where those packages are not installed. A process that
-has done so predicts; LoRA, quantisation and pipelines of diffusers need another one.
+times what torch itself takes; and all of its networks, for one. A frozen U-Net that reads images with the empty prompt
+needs none of them. So its embedding lies beside the weights, and the modules of the U-Net and the autoencoder are
+imported as where those packages are not installed. A process that has done so predicts; LoRA, quantisation and
+pipelines of diffusers need another one.
 """
 
 import importlib
+import importlib.metadata
+import importlib.util
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -89,6 +92,8 @@ def reading(what: str, where: Path) -> Iterator[None]:
 
 EMPTY_PROMPT = "empty_prompt.safetensors"
 _OPTIONAL = ("peft", "transformers", "accelerate", "scipy")
+_MANY = tuple(f"diffusers.models.{name}" for name in ("unets", "transformers", "autoencoders"))  # import all they have
+_NETWORKS = ("UNet2DConditionModel", "AutoencoderKL", "DDPMScheduler")
 _TEXT_WEIGHTS = ("text_encoder", "model.safetensors")
 _imported = False
 
@@ -100,13 +105,13 @@ def import_networks() -> bool:
         return _imported
     compiler = ModuleType("torch._dynamo")  # decorators of functions that nobody compiles here
     compiler.__dict__.update(allow_in_graph=_as_it_is, disable=_as_it_is)
-    hidden: dict[str, Any] = dict.fromkeys(_OPTIONAL)
+    hidden: dict[str, Any] = dict.fromkeys(_OPTIONAL) | {name: _bare(name) for name in _MANY}
     if "torch._dynamo" not in sys.modules:
         hidden["torch._dynamo"] = compiler
     try:
-        with _replaced(hidden):
+        with _replaced(hidden), _no_list_of_packages():
             diffusers = importlib.import_module("diffusers")
-            _imported = all(getattr(diffusers, name) for name in ("UNet2DConditionModel", "AutoencoderKL"))
+            _imported = all(getattr(diffusers, name) for name in _NETWORKS)
     except Exception:  # another version of diffusers: import it as usual
         for name in [one for one in sys.modules if one.partition(".")[0] == "diffusers"]:
             del sys.modules[name]
@@ -116,6 +121,25 @@ def import_networks() -> bool:
 def _as_it_is(function: Any = None, *_: Any, **__: Any) -> Any:
     """A decorator that changes nothing, with arguments or without."""
     return function if function is not None else _as_it_is
+
+
+def _bare(name: str) -> ModuleType:
+    """The package without what its `__init__` imports: its modules can be imported one by one."""
+    top, *parts = name.split(".")
+    found, package = importlib.util.find_spec(top), ModuleType(name)
+    package.__path__ = [str(Path(place, *parts)) for place in (found and found.submodule_search_locations) or ()]
+    return package
+
+
+@contextmanager
+def _no_list_of_packages() -> Iterator[None]:
+    """Inside the block nobody reads the file lists of all installed packages; diffusers looks up only a few names."""
+    usual = importlib.metadata.packages_distributions
+    setattr(importlib.metadata, "packages_distributions", dict)  # noqa: B010 - mypy knows it as a function
+    try:
+        yield
+    finally:
+        setattr(importlib.metadata, "packages_distributions", usual)  # noqa: B010
 
 
 @contextmanager

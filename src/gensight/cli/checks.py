@@ -4,21 +4,26 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from gensight.errors import ConfigError, DataError, did_you_mean
+from gensight.errors import ConfigError, DataError, RunError, did_you_mean
 
 
 def check_inputs(*paths: Path | None) -> None:
     """Raises DataError for a path that leads nowhere, with the nearest name beside it."""
     for path in paths:
-        if path is None or path.exists():
-            continue
-        beside = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise DataError("there is no such image, folder or video", where=path, hint=did_you_mean(path.name, beside)
-                        or "check the path")  # fmt: skip
+        if path is not None and not path.exists():
+            raise DataError("there is no such image, folder or video", where=path, hint=_nearest(path))
+
+
+def _nearest(path: Path) -> str:
+    beside = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+    return did_you_mean(path.name, beside) or "check the path"
 
 
 def check_runs(runs: Sequence[Path]) -> None:
     """Raises RunError for a folder that is no finished run."""
+    for run in runs:
+        if not run.is_dir():  # before recipes can be read
+            raise RunError("there is no such run folder", where=run, hint=_nearest(run))
     from gensight.engine.run_folder import RunFolder
 
     for run in runs:

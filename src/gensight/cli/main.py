@@ -13,6 +13,7 @@ from gensight.cli.data import annotate, convert, datasets, init
 from gensight.cli.models import editor, export, import_weights, pretrain, probe
 from gensight.cli.streams import prepare_streams
 from gensight.errors import UserError, resource_error
+from gensight.files.progress import start_quickly
 from gensight.version import __version__
 
 RESUMED_BY_THE_SAME_COMMAND = ("train", "pretrain", "annotate", "study", "probe", "predict", "ask", "match")
@@ -99,6 +100,7 @@ def main() -> None:
     """Entry point of the console script."""
     # Read when torch is loaded, later: idle OpenMP threads that spin cost six times the time where cores are shared.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    start_quickly()
     prepare_streams()
     app(prog_name="gensight")
 

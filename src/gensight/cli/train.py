@@ -48,7 +48,7 @@ def train(
             from gensight.studies.dry_run import dry_run as run_dry
 
         if is_first_process():
-            typer.echo(run_dry(config, device).text())
+            typer.echo(run_dry(config, device, perception_only=True).text())
         return
     with loading():
         from gensight.verbs.outcome import outcome_text

@@ -341,6 +341,12 @@ class RunConfig(TrainedRecipe):
         chosen = self.evaluation.baselines
         return self.encoding.facts.usual_baselines if chosen is None else chosen
 
+    @property
+    def caches_features(self) -> bool:
+        """Whether training keeps the backbone's features on disk: one process fills the cache."""
+        alone = self.training.devices * self.training.num_nodes == 1
+        return alone and self.cache.mode != "off" and self.why_features_change() is None
+
     def why_features_change(self) -> str | None:
         """Why a feature cache would be wrong for this run, as `key=value ...`; None where it is right."""
         reason = (

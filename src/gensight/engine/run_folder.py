@@ -19,7 +19,7 @@ from typing import Any
 from gensight.config.loading.loader import dump_config, load_recipe
 from gensight.config.schema import RunConfig
 from gensight.engine.card import Card
-from gensight.errors import ConfigError, DataError, RunError
+from gensight.errors import ConfigError, DataError, RunError, did_you_mean
 from gensight.files.atomic import read_json, write_json, write_text
 
 LONGER = ("training.steps", "training.max_minutes")
@@ -186,7 +186,9 @@ class RunFolder:
     def read_card(self) -> Card:
         """The card. Raises RunError if this is no finished run, or one that another version of gensight wrote."""
         if not self.config.is_file():
-            raise RunError("this folder is not a run: it has no config.yaml", where=self.root)
+            beside = [one.parent.name for one in self.root.parent.glob("*/config.yaml")]
+            hint = did_you_mean(self.root.name, beside) or "give a folder that `gensight train` made"
+            raise RunError("this folder is not a run: it has no config.yaml", where=self.root, hint=hint)
         if not self.finished:
             raise RunError(
                 "this run has not finished training",

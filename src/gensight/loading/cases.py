@@ -84,6 +84,12 @@ class Cases:
         changed._items = items
         return changed
 
+    def with_features(self, features: FeatureSource) -> "Cases":
+        """The same items with features in place of pixels."""
+        changed = copy(self)
+        changed.features = features
+        return changed
+
     def __getitem__(self, draw: Draw) -> Case:
         item = self.item(draw.index)
         slots = range(len(item.samples))

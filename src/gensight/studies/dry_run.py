@@ -1,8 +1,7 @@
-"""`--dry-run`: everything is built and a few batches are run, to estimate time and memory; nothing is written."""
+"""`--dry-run`: everything is built and a few batches are run, to estimate time and memory; nothing is kept."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import psutil
 import torch
@@ -11,68 +10,87 @@ from gensight.assembly.backbones import build_backbone, resolve_preset
 from gensight.assembly.devices import choose_device
 from gensight.assembly.experiment import Experiment
 from gensight.assembly.methods import build_method
-from gensight.assembly.training_settings import build_optimisation
-from gensight.assembly.views import build_augmentation
-from gensight.backbones.cache import TIME_EMBEDDING
-from gensight.config.protocols import TRAINED
+from gensight.config.protocols import TEACHER, TRAINED
 from gensight.config.schema import RunConfig
 from gensight.files.progress import clock
-from gensight.loading.stream import CaseBatches
-from gensight.methods.base import Method
-from gensight.methods.loss import total_loss
-from gensight.methods.readout.method import Readout
-from gensight.samples import Batch
 from gensight.skeletons import pairs_text
+from gensight.studies.costs import Costing, Costs, cached_views
 
-NUM_STEPS = 3
-MOST_SECONDS = 4.0  # of steps, for each of the measurements
+START_SECONDS = 6.5  # imports of all that trains
+STEPS = "steps"  # its name among the parts
+REPORT_SECONDS = 2.0  # the run opened again, intervals, the report
 
 
 @dataclass(frozen=True, eq=False)
 class DryRun:
-    """What a training will learn from, and what a few of its steps took of time and memory.
+    """What a training will learn from, and what its parts took, for a few items each.
 
     Attributes:
         experiment: The recipe with its data.
         device: Where it was measured.
-        num_items: Training items.
+        num_items: Training items; `num_validated`, `num_tested`: of the other parts.
         num_trained, num_parameters: Numbers of parameters.
-        seconds_per_step: For one batch of images in memory, without a feature cache.
-        seconds_per_answer: For one item in prediction.
-        seconds_first: Once per item: reading its image.
-        seconds_cached: For one batch of cached features, and for caching one view; None without a cache.
-        loss: Of the last batch.
+        costs: As measured.
         memory_bytes: Of the device, or of this process.
     """
 
     experiment: Experiment
     device: str
     num_items: int
+    num_validated: int
+    num_tested: int
     num_trained: int
     num_parameters: int
-    seconds_per_step: float
-    seconds_per_answer: float
-    seconds_first: float
-    seconds_cached: tuple[float, float] | None
-    loss: float
+    costs: Costs
     memory_bytes: int
 
     @property
+    def steps(self) -> int:
+        """That the time limit lets it take."""
+        training = self.experiment.config.training
+        per_step = self.costs.step * training.accumulate
+        if training.max_minutes is None:
+            return training.steps
+        left = 60 * training.max_minutes - self._reading
+        return max(1, min(training.steps, round(left / per_step)))
+
+    @property
+    def _reading(self) -> float:
+        """Of images or features that are read for the first time."""
+        training, views = self.experiment.config.training, 1 if self.costs.view is None else self._views
+        return self.costs.reading * min(self.num_items * views, training.steps * training.batch_size)
+
+    @property
+    def _views(self) -> int:
+        return cached_views(self.experiment)
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """Estimate of seconds by part, in the order in which they come; those that take none are left out."""
+        config, costs = self.experiment.config, self.costs
+        cached = (costs.view or 0.0) * (self.num_items * self._views + self.num_validated)
+        steps = self._reading + costs.step * config.training.accumulate * self.steps
+        checks = self.steps // config.training.validate_every + 1  # once more for the confidence
+        validation = checks * self.num_validated * costs.checked
+        beside = [name for name in config.baselines if name in TRAINED and config.backbone.kind != "scratch"]
+        scoring = (costs.scored + costs.kept + sum(costs.baselines.values())) * self.num_tested
+        parts = {
+            "start": START_SECONDS + costs.opening,
+            "first stages": costs.stages,
+            "feature cache": cached,
+            STEPS: steps,
+            "validation": validation,
+            "scores": scoring + (REPORT_SECONDS if self.num_tested else 0.0),
+            # `scratch` is trained as long as the run; each is scored, too.
+            f"{' and '.join(beside)} beside it": len(beside)
+            * (costs.stages + cached + steps + validation + costs.scored * self.num_tested),
+        }
+        return {name: seconds for name, seconds in parts.items() if seconds > 0}
+
+    @property
     def seconds(self) -> float:
-        """Estimate of the whole training, with its validations, as far as its time limit lets it go."""
-        config, splits = self.experiment.config, self.experiment.splits
-        training, num_batches = config.training, config.training.steps * config.training.accumulate
-        per_step, before = self.seconds_per_step, 0.0
-        if self.seconds_cached is not None:
-            per_step, per_view = self.seconds_cached
-            augmented = build_augmentation(config.view.augment) is not None
-            before = per_view * self.num_items * (config.cache.views if augmented else 1)
-        learning = before + self.seconds_first * self.num_items + per_step * num_batches
-        if training.max_minutes is not None:
-            learning = min(learning, 60 * training.max_minutes + before)
-        num_validated = 0 if splits.validation is None else len(splits.validation)
-        num_validations = 1 + training.steps // training.validate_every  # once more for the confidence
-        return learning + num_validations * num_validated * self.seconds_per_answer
+        """Estimate of all that the command does."""
+        return sum(self.parts.values())
 
     def text(self) -> str:
         """As lines for the terminal."""
@@ -85,112 +103,60 @@ class DryRun:
             lines.append(f"keypoints   {skeleton.name}: {len(skeleton)}")
             lines.append(f"pairs       left-right: {pairs_text(skeleton.keypoints, skeleton.mirror)}")
             lines += [f"sides       {self.experiment.sides_note}"] if self.experiment.sides_note else []
-        training, cached = config.training, self.seconds_cached
-        limit = training.max_minutes
-        beside = [name for name in config.baselines if name in TRAINED and config.backbone.kind != "scratch"]
+        training, costs = config.training, self.costs
+        unknown = [name for name in config.baselines if name.startswith(TEACHER)]
+        limit = "" if training.max_minutes is None else f"; no step begins after {training.max_minutes:g} minutes"
         return "\n".join([
             *lines,
             f"model       {self.num_trained:,} of {self.num_parameters:,} parameters trained; backbone "
             f"{config.backbone.kind}",
-            f"one step    {self.seconds_per_step:.2f} s for a batch of {training.batch_size} on {self.device}"
-            f"{'' if cached is None else f', {cached[0]:.2f} s with cached features'}, loss {self.loss:.4f}",
+            f"one step    {costs.step:.2f} s for a batch of {training.batch_size} on {self.device}"
+            f"{'' if costs.view is None else ' with cached features'}",
             f"memory      {self.memory_bytes / 1e9:.2f} GB",
-            f"{training.steps} steps  {clock(self.seconds)} with validation"
-            f"{'' if limit is None else f'; no step begins after {limit:g} minutes'}"
-            f"{f'; then the trained baselines: {chr(44).join(beside)}' if beside else ''}",
+            f"time        {clock(self.seconds)} for {self.steps} steps and all else{limit}",
+            *(f"            {clock(seconds):>7}  {name}" for name, seconds in self.parts.items()),
+            *([f"            and {', '.join(unknown)}, which are not measured"] if unknown else []),
         ])  # fmt: skip
 
 
-def measure_steps(experiment: Experiment, device: str, optimise: bool = True) -> DryRun:
-    """Builds the method and runs a few training steps, twice: the first time images are read.
+def measure(
+    experiment: Experiment, device: str, scores: bool = True, opening: float = 0.0, perception_only: bool = False
+) -> DryRun:
+    """Builds the method and runs a few items through each part of its training.
 
     Args:
         experiment: The recipe.
         device: Where.
-        optimise: Whether the optimisers step, too: on a CPU a hundredth of the time, but slow to import.
+        scores: Whether validation and scores are measured, too; else training steps alone.
+        opening: Seconds that opening its data took.
+        perception_only: See `build_backbone`.
     """
-    config = experiment.config
-    method = build_method(config, build_backbone(config), experiment.encoding)
-    method.to(device).train()
-    cases = experiment.training_cases()
-    optimisers = build_optimisation(config.training).optimisers(method) if optimise else []
-    source = CaseBatches(cases, experiment.draw_order(cases))
-
-    def step(batch: Batch) -> float:
-        losses = []
-        for number, group in enumerate(method.optimizer_groups):
-            loss = total_loss(method.losses(batch, group))
-            loss.backward()
-            if optimise:
-                optimisers[number].step()
-            method.zero_grad()
-            losses.append(float(loss.detach()))
-        return losses[0]
-
-    def steps() -> tuple[list[float], float, Batch]:
-        seconds: list[float] = []
-        batches = iter(source.from_step(0))
-        while len(seconds) < NUM_STEPS and (sum(seconds) < MOST_SECONDS or len(seconds) < 2):
-            begun = time.perf_counter()
-            batch = next(batches).to(device)
-            loss = step(batch)
-            seconds.append(time.perf_counter() - begun)
-        return seconds, loss, batch
-
-    first, _, _ = steps()
-    again, loss, batch = steps()
-    per_step = sum(again) / len(again)
-    cached = _cached_seconds(experiment, method, batch, step)
-    method.eval()
-    with torch.inference_mode():
-        per_answer = _seconds(lambda: method.predict(batch)) / len(batch)
+    config, begun = experiment.config, time.perf_counter()
+    backbone = build_backbone(config, perception_only)
+    method = build_method(config, backbone, experiment.encoding)
+    opening += time.perf_counter() - begun
+    costing = Costing(experiment, method, backbone, device, scores)
+    costs = costing.measure(opening)
     parameters = list(method.parameters())
     on_gpu = device.startswith("cuda")
     return DryRun(
         experiment=experiment,
         device=device,
-        num_items=len(cases),
+        num_items=len(costing.training),
+        num_validated=len(costing.validation or ()),
+        num_tested=len(costing.test or ()),
         num_trained=sum(p.numel() for p in parameters if p.requires_grad),
         num_parameters=sum(p.numel() for p in parameters),
-        seconds_per_step=per_step,
-        seconds_per_answer=per_answer,
-        seconds_first=max(0.0, min(first[1:]) - per_step) / len(batch),
-        seconds_cached=cached,
-        loss=loss,
+        costs=costs,
         memory_bytes=torch.cuda.max_memory_allocated(device) if on_gpu else psutil.Process().memory_info().rss,
     )
 
 
-def _cached_seconds(
-    experiment: Experiment, method: Method, batch: Batch, step: Callable[[Batch], float]
-) -> tuple[float, float] | None:
-    """(for a batch of cached features, for caching one view); None where the recipe caches none."""
-    config = experiment.config
-    several = config.training.devices * config.training.num_nodes > 1
-    if not isinstance(method, Readout) or several or config.cache.mode == "off":
-        return None
-    if config.why_features_change() is not None:
-        return None
-    with torch.no_grad():
-        maps = method.read_features(batch)
-        per_view = _seconds(lambda: method.read_features(batch)) / len(batch)
-    slots = [
-        {**one.maps} if one.time_embedding is None else {**one.maps, TIME_EMBEDDING: one.time_embedding} for one in maps
-    ]
-    stored = replace(batch, features=tuple(slots))
-    step(stored)
-    return _seconds(lambda: step(stored)), per_view
+def dry_run(config: RunConfig, device: str = "auto", perception_only: bool = False) -> DryRun:
+    """Opens a recipe's data, builds its method and measures each part of the training for a few items.
 
-
-def _seconds(action: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    action()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter() - begun
-
-
-def dry_run(config: RunConfig, device: str = "auto") -> DryRun:
-    """Opens a recipe's data, builds its method and measures a few training steps."""
-    device = choose_device(device)
-    return measure_steps(Experiment.open(resolve_preset(config)).with_steps(), device)
+    `perception_only`: opens faster, in a process that does nothing else with diffusion models.
+    """
+    device, begun = choose_device(device), time.perf_counter()
+    experiment = Experiment.open(resolve_preset(config)).with_steps()
+    return measure(experiment, device, opening=time.perf_counter() - begun, perception_only=perception_only)

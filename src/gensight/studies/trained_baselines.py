@@ -10,7 +10,7 @@ from gensight.config.protocols import TEACHER, TRAINED
 from gensight.config.schema import RunConfig, ScratchConfig
 from gensight.engine.run_folder import RunFolder
 from gensight.prediction.baselines.untrained import Answer, untrained_baseline
-from gensight.studies.dry_run import measure_steps
+from gensight.studies.dry_run import measure
 from gensight.teachers.baseline import PoseTeacherBaseline
 from gensight.teachers.models.pose import PoseTeacher
 
@@ -54,7 +54,7 @@ def untrained_baselines(config: RunConfig, run: RunFolder) -> dict[str, RunConfi
 
 def with_steps_for(experiment: Experiment, minutes: float, device: str) -> Experiment:
     """With as many steps as fit into `minutes` of training on this machine, as measured."""
-    steps = max(MIN_STEPS, round(60 * minutes / measure_steps(experiment, device).seconds_per_step))
+    steps = max(MIN_STEPS, round(60 * minutes / measure(experiment, device, scores=False).costs.step))
     config = experiment.config
     training = config.training.model_copy(update={"steps": steps, "max_minutes": None})
     return experiment.with_config(config.model_copy(update={"training": training}))

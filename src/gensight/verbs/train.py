@@ -9,7 +9,6 @@ from gensight.assembly.devices import choose_device, default_run_folder
 from gensight.assembly.experiment import Experiment
 from gensight.assembly.methods import build_method
 from gensight.assembly.training_settings import build_machine, build_optimisation
-from gensight.assembly.views import build_augmentation
 from gensight.backbones.base import Backbone
 from gensight.backbones.cache import FeatureCache, cached_features
 from gensight.config.schema import RunConfig
@@ -25,6 +24,7 @@ from gensight.files.progress import Announce, silent
 from gensight.loading.cases import Cases
 from gensight.loading.stream import CaseBatches
 from gensight.prediction.scoring.validation import Validator, calibrate
+from gensight.studies.costs import cached_views
 from gensight.studies.trained_baselines import train_baselines, untrained_baselines
 from gensight.verbs.evaluate import evaluate
 
@@ -126,10 +126,9 @@ def _cases(experiment: Experiment, backbone: Backbone, run: RunFolder, device: s
             where="cache.mode",
             hint="set cache.mode=off, or training.devices=1",
         )
-    if several or config.cache.mode == "off" or config.why_features_change() is not None:
+    if not config.caches_features:
         return experiment.training_cases(), experiment.validation_cases()
-    augmented = build_augmentation(config.view.augment) is not None
-    num_views = config.cache.views if augmented else 1
+    num_views = cached_views(experiment)
     cases = experiment.training_cases(num_views)
     cache = FeatureCache(run.root / "cache", backbone)
     features = cached_features(cache, cases, num_views, device, label="cache training features")

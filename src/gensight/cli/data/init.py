@@ -36,7 +36,7 @@ def init(
     """
     from gensight.verbs.data.init import init as run_init
 
-    answer = run_init(folder, out, minutes, device)
+    answer = run_init(folder, out, minutes, device, perception_only=True)
     for line in answer.seen:
         typer.echo(line)
     typer.echo(f"wrote {answer.recipe}")

@@ -1,6 +1,8 @@
 """A recipe that fits whole-frame labels and the user's machine: the `openfield-mouse` design, sized and timed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -9,7 +11,7 @@ import numpy as np
 from gensight.assembly.readers import build_readers
 from gensight.config.data import Data
 from gensight.config.loading.loader import load_recipe
-from gensight.config.schema import RunConfig
+from gensight.config.schema import RunConfig, ScratchConfig
 from gensight.errors import UserError
 from gensight.files.progress import clock, loading
 from gensight.samples import Size
@@ -22,7 +24,8 @@ UNIT = 32  # sides are multiples of it, so that every backbone takes them
 NUM_LOOKED_AT = 200
 UPRIGHT = 0.9  # mean of the subjects' unit directions; mice in an open field have 0.8, people upright 0.95 and more
 FEWEST_STEPS, ENOUGH_STEPS, MOST_STEPS = 300, 600, 4000
-SPENT = 0.85  # of the minutes on steps; the rest on validation and scores
+SPENT = 0.95  # of the minutes; machines are not always as fast as when they were measured
+CACHED = 0.3  # of the minutes on cached features, at most
 NARROW = (8, 16, 32, 48, 64)
 MINUTES, MINUTES_GPU = 10.0, 30.0
 
@@ -83,14 +86,33 @@ def design(size: Size, layout: Layout, flips: bool) -> dict[str, Any]:
     return chosen
 
 
-def fit_to_machine(config: RunConfig, nearest: float, minutes: float | None, device: str) -> tuple[RunConfig, str]:
-    """The recipe with steps, batch, widths and size such that training takes the minutes; and what was measured.
+@dataclass(frozen=True)
+class _Measured:
+    """Seconds: of a step per item, of caching one view of every item, and of all else that the command does."""
+
+    per_item: float
+    per_view: float
+    fixed: float
+
+    def steps(self, batch: int, minutes: float) -> float:
+        """That fit into the minutes."""
+        return max(0.0, SPENT * 60 * minutes - self.fixed) / (batch * self.per_item)
+
+
+def fit_to_machine(
+    config: RunConfig, nearest: float, minutes: float | None, device: str, perception_only: bool = False
+) -> tuple[RunConfig, str]:
+    """The recipe with steps, batch, widths, size and cached views such that `gensight train` takes the minutes.
 
     Args:
-        config: Of the design.
+        config: Of the design, or of one that reads cached features: then its size stays.
         nearest: Pixels between the nearest two keypoints in the model's input.
         minutes: None: 10 on a CPU, 30 on a GPU.
         device: `auto`, `cpu`, `cuda` ...
+        perception_only: See `build_backbone`.
+
+    Returns:
+        The recipe, and what was measured.
     """
     with loading("measuring a few training steps"):
         from gensight.assembly.devices import choose_device
@@ -98,24 +120,39 @@ def fit_to_machine(config: RunConfig, nearest: float, minutes: float | None, dev
         device = choose_device(device)
         minutes = minutes or (MINUTES if device == "cpu" else MINUTES_GPU)
         try:
-            per_item = _seconds_per_item(config, device)
-            if _steps(per_item, 4, minutes) < FEWEST_STEPS:
-                config = config.model_copy(update={"backbone": config.backbone.model_copy(update={"widths": NARROW})})
-                per_item = _seconds_per_item(config, device)
-            while _steps(per_item, 4, minutes) < FEWEST_STEPS and (smaller := _smaller(config, nearest)):
-                per_item *= smaller[1]
-                nearest *= smaller[1] ** 0.5
-                config = smaller[0]
+            config, found = _fitted_model(
+                config, nearest, minutes, partial(_measure, device=device, quick=perception_only)
+            )
         except UserError as error:  # training will say so, and `--dry-run`
             return _trained(config, config.training.steps, 8, minutes), f"steps were not measured: {error.what}"
-    batch = 8 if _steps(per_item, 8, minutes) >= ENOUGH_STEPS else 4
-    steps = min(MOST_STEPS, max(FEWEST_STEPS // 2, int(_steps(per_item, batch, minutes)) // 10 * 10))
-    note = f"{batch * per_item:.2f} s for a batch of {batch} on {device}: {steps} steps in about "
-    return _trained(config, steps, batch, minutes), note + f"{clock(steps * batch * per_item / SPENT)} (--minutes)"
+    batch = 8 if found.steps(8, minutes) >= ENOUGH_STEPS else 4
+    steps = min(MOST_STEPS, max(FEWEST_STEPS // 2, int(found.steps(batch, minutes)) // 10 * 10))
+    taken = clock(found.fixed + steps * batch * found.per_item)
+    note = f"{batch * found.per_item:.2f} s for a batch of {batch} on {device}: {steps} steps in about {taken}"
+    return _trained(config, steps, batch, minutes), f"{note} with validation and scores (--minutes)"
 
 
-def _steps(per_item: float, batch: int, minutes: float) -> float:
-    return SPENT * 60 * minutes / (batch * per_item)
+def _fitted_model(
+    config: RunConfig, nearest: float, minutes: float, measured: Callable[[RunConfig], _Measured]
+) -> tuple[RunConfig, _Measured]:
+    """The recipe with widths, size or cached views that leave time for enough steps, and what it takes."""
+    found = measured(config)
+    if config.caches_features:
+        # One view would be no augmentation, and is not cached.
+        views = max(2, min(config.cache.views, int(CACHED * 60 * minutes / max(found.per_view, 1e-9))))
+        fixed = found.fixed - (config.cache.views - views) * found.per_view
+        changed = config.model_copy(update={"cache": config.cache.model_copy(update={"views": views})})
+        return changed, _Measured(found.per_item, found.per_view, fixed)
+    if not isinstance(config.backbone, ScratchConfig):
+        return config, found
+    if found.steps(4, minutes) < FEWEST_STEPS:
+        config = config.model_copy(update={"backbone": config.backbone.model_copy(update={"widths": NARROW})})
+        found = measured(config)
+    while found.steps(4, minutes) < FEWEST_STEPS and (smaller := _smaller(config, nearest)):
+        config, share = smaller
+        nearest *= share**0.5
+        found = _Measured(share * found.per_item, 0.0, share * found.fixed)
+    return config, found
 
 
 def _smaller(config: RunConfig, nearest: float) -> tuple[RunConfig, float] | None:
@@ -136,11 +173,13 @@ def _trained(config: RunConfig, steps: int, batch: int, minutes: float) -> RunCo
     return config.model_copy(update={"training": config.training.model_copy(update=changes)})
 
 
-def _seconds_per_item(config: RunConfig, device: str) -> float:
-    """Of a training step, measured on small batches."""
+def _measure(config: RunConfig, device: str, quick: bool) -> _Measured:
+    """What the recipe takes, measured on small batches."""
     from gensight.assembly.experiment import Experiment
-    from gensight.studies.dry_run import measure_steps
+    from gensight.studies.dry_run import STEPS, measure
 
     batch = 2 if device == "cpu" else config.training.batch_size
     few = config.model_copy(update={"training": config.training.model_copy(update={"batch_size": batch})})
-    return measure_steps(Experiment.open(few), device, optimise=device != "cpu").seconds_per_step / batch
+    found = measure(Experiment.open(few), device, perception_only=quick)
+    fixed = sum(seconds for part, seconds in found.parts.items() if part != STEPS)
+    return _Measured(found.costs.step / batch, (found.costs.view or 0.0) * found.num_items, fixed)

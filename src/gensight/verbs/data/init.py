@@ -2,10 +2,13 @@
 
 import re
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from gensight.config.data import Data, LabelFilesData
@@ -36,7 +39,13 @@ class Initialised:
     next_command: str
 
 
-def init(place: Path, out: Path | None = None, minutes: float | None = None, device: str = "auto") -> Initialised:
+def init(
+    place: Path,
+    out: Path | None = None,
+    minutes: float | None = None,
+    device: str = "auto",
+    perception_only: bool = False,
+) -> Initialised:
     """Looks at a folder (or a video) and writes a recipe for it.
 
     Args:
@@ -45,6 +54,7 @@ def init(place: Path, out: Path | None = None, minutes: float | None = None, dev
         out: The recipe; `./NAME.yaml` if None, after the folder.
         minutes: That training may take here; 10 on a CPU and 30 on a GPU if None.
         device: Where a few steps are measured.
+        perception_only: Opens the packaged backbone faster, in a process that does nothing else with it.
 
     Raises:
         ConfigError: If nothing there can be read, or the recipe exists already.
@@ -63,7 +73,9 @@ def init(place: Path, out: Path | None = None, minutes: float | None = None, dev
         return _regions(found, name, recipe)
     seen = _seen(found)
     if found.labelled:
-        config, notes, measured = _training(found, name, minutes, device)
+        config, notes, measured = _training(
+            found, name, partial(fit_to_machine, minutes=minutes, device=device, perception_only=perception_only)
+        )
         seen = (*seen, *measured)
     else:
         config, notes = _pretraining(found, name)
@@ -149,7 +161,7 @@ def _header(command: str, seen: tuple[str, ...]) -> str:
 
 
 def _training(
-    found: Survey, name: str, minutes: float | None, device: str
+    found: Survey, name: str, fit: Callable[[RunConfig, float], tuple[RunConfig, str]]
 ) -> tuple[Section, dict[str, str], list[str]]:
     """The recipe, notes on its keys, and lines about pairs and times."""
     data = found.data.model_dump(mode="json")
@@ -180,7 +192,7 @@ def _training(
     flips = found.mirrored and not lone
     shared = {"name": name, "description": f"{len(found.keypoints)} keypoints of {name}", "data": data}
     if found.num_subjects > 1:
-        made, made_notes = _cropped(found, flips, minutes)
+        layout, (made, made_notes) = None, _cropped(found, flips)
     else:
         layout = look_at_layout(TypeAdapter[Data](Data).validate_python(data))
         assert found.subject_size is not None and found.image_size is not None
@@ -189,26 +201,25 @@ def _training(
     made["encoding"]["skeleton"] = COCO_17.name if named else "data"
     made["evaluation"]["protocols"] = ["coco-oks", "pck-box"] if named else ["mean-px", "median-px", "rmse-px"]
     config = RunConfig.model_validate(shared | made)
-    if found.num_subjects <= 1:
-        config, made_notes["view.size"], measured = _fitted(config, found, layout.nearest, minutes, device)
-        seen.append(f"measured: {measured}")
+    nearest = np.inf
+    if layout is not None and found.image_size is not None:
+        scale = min(side / full for side, full in zip(config.view.size, found.image_size, strict=True))
+        nearest = scale * layout.nearest
+    config, measured = fit(config, nearest)
+    seen.append(f"measured: {measured}")
+    if layout is not None:
+        made_notes["view.size"] = _size_note(config, found)
     if flips:
         notes["view.augment.flip"] = "Some keypoints are left-right pairs."
     notes |= made_notes | {"encoding.skeleton": "", "evaluation.protocols": "", "evaluation.baselines": ""}
     return config, notes, seen
 
 
-def _fitted(
-    config: RunConfig, found: Survey, nearest: float, minutes: float | None, device: str
-) -> tuple[RunConfig, str, str]:
-    """The recipe at a size and a number of steps that fit the minutes, a note on the size, and what was measured."""
+def _size_note(config: RunConfig, found: Survey) -> str:
     assert found.subject_size is not None and found.image_size is not None
-    scale = min(side / full for side, full in zip(config.view.size, found.image_size, strict=True))
-    config, measured = fit_to_machine(config, scale * nearest, minutes, device)
     subject = max(found.subject_size)
     side = config.view.size[0] / found.image_size[0] * subject
-    note = f"Here a subject of {subject:.0f} px becomes {side:.0f} px long; larger is slower and finer."
-    return config, note, measured
+    return f"Here a subject of {subject:.0f} px becomes {side:.0f} px long; larger is slower and finer."
 
 
 def _whole_frame_notes(found: Survey) -> dict[str, str]:
@@ -221,7 +232,7 @@ def _whole_frame_notes(found: Survey) -> dict[str, str]:
     }
 
 
-def _cropped(found: Survey, flips: bool, minutes: float | None) -> tuple[dict[str, Any], dict[str, str]]:
+def _cropped(found: Survey, flips: bool) -> tuple[dict[str, Any], dict[str, str]]:
     """Sections for several subjects in an image, each seen in its box, and notes on them."""
     assert found.subject_size is not None
     augment: dict[str, Any] = {"rotation": 30, "scale": [0.8, 1.25], "translation": 0.05, "brightness": 0.2,
@@ -232,11 +243,10 @@ def _cropped(found: Survey, flips: bool, minutes: float | None) -> tuple[dict[st
         "backbone": {"kind": "tiny"},
         "method": {"kind": "readout", "projection": 64, "bottleneck": 32, "widths": [64, 32], "loss": "softmax"},
         "training": {
-            "steps": 2000, "max_minutes": minutes or 10, "batch_size": 8, "schedule": "cosine", "ema": 0.998,
-            "clip": 1.0,
+            "steps": 2000, "batch_size": 8, "schedule": "cosine", "ema": 0.998, "clip": 1.0,
         },
         "cache": {"views": max(1, min(12, MANY_IMAGES // found.num_images))},
-        "evaluation": {"baselines": ["mean-position", "random-weights", "scratch"]},
+        "evaluation": {"baselines": ["mean-position"]},
     }  # fmt: skip
     notes = {
         "view.augment.rotation": "180 suits subjects seen from above.",
