@@ -47,6 +47,16 @@ class Skeleton:
         return len(self.keypoints)
 
 
+def numbered_names(count: int) -> tuple[str, ...]:
+    """Of keypoints whose labels give them no names."""
+    return tuple(f"{_NAMELESS}{number}" for number in range(1, count + 1))
+
+
+def is_nameless(names: Sequence[str]) -> bool:
+    """Whether the labels gave these keypoints no names."""
+    return tuple(names) == numbered_names(len(names))
+
+
 def mirror_by_name(names: tuple[str, ...]) -> tuple[int, ...]:
     """Left-right partners: names that differ only in their side, see `_other_sides`; itself where there is none."""
     found = [_other_sides(name) for name in names]
@@ -198,6 +208,7 @@ ANIMAL_17 = Skeleton(
     ),
 )  # fmt: skip
 
+_NAMELESS = "keypoint_"
 NAMED = {skeleton.name: skeleton for skeleton in (COCO_17, OPENPOSE_18, ANIMAL_17)}
 _LANDMARKS = "landmarks-"
 

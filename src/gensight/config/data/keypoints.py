@@ -1,10 +1,10 @@
 """Data sets whose labels are keypoints."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from gensight.config.data.stored import Divided, MayLackFiles, OfficialLists, StoredData
+from gensight.config.data.stored import Divided, KeypointLabels, MayLackFiles, OfficialLists, StoredData
 from gensight.config.fields import Name, PositiveInteger, Section, Share
 from gensight.config.sections import FolderLayout
 
@@ -16,7 +16,7 @@ class CocoPart(Section):
     annotations: Name = Field(description="Json file of the keypoint annotations, from `data.root` or absolute.")
 
 
-class CocoData(OfficialLists, MayLackFiles):
+class CocoData(OfficialLists, KeypointLabels):
     """COCO keypoint annotations (json) and their images."""
 
     kind: Literal["coco"] = "coco"
@@ -40,7 +40,7 @@ class CocoData(OfficialLists, MayLackFiles):
     )
 
 
-class DeepLabCutData(Divided, MayLackFiles):
+class DeepLabCutData(Divided, KeypointLabels):
     """A DeepLabCut project: config.yaml and labeled-data/*/CollectedData_*.csv or .h5."""
 
     kind: Literal["deeplabcut"] = "deeplabcut"
@@ -48,12 +48,19 @@ class DeepLabCutData(Divided, MayLackFiles):
     num_labels: PositiveInteger | None = Field(
         default=None, description="Train on this many labelled frames, evenly spaced over the training part; none: all."
     )
-    bodyparts: tuple[Name, ...] | None = Field(
-        default=None, min_length=1, description="Keypoints to use, in this order; none: all of the project's."
-    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_word(cls, values: Any) -> Any:
+        """`bodyparts`, as config.yaml calls keypoints, is understood too."""
+        if isinstance(values, dict) and "bodyparts" in values and "keypoints" not in values:
+            values = {key: value for key, value in values.items() if key != "bodyparts"} | {
+                "keypoints": values["bodyparts"]
+            }
+        return values
 
 
-class LabelFilesData(Divided, MayLackFiles):
+class LabelFilesData(Divided, KeypointLabels):
     """Labels as an annotation tool saves them; each tool is a kind. `split.kind=videos` also holds out own parts."""
 
     root_is: ClassVar[str] = "Folder of the label files and the images or videos that they name, or one label file"
