@@ -30,7 +30,9 @@ def points(number: int, size: Size = SIZE, shift: float = 0.0) -> Points:
     height, width = size
     unit = min(size) / 96
     angle = 0.5 * np.sin(number)
-    centre = np.array([width * (0.5 + 0.08 * np.cos(2.0 * number) + shift), height * (0.5 + 0.06 * np.sin(3.0 * number))])
+    centre = np.array(
+        [width * (0.5 + 0.08 * np.cos(2.0 * number) + shift), height * (0.5 + 0.06 * np.sin(3.0 * number))]
+    )
     ahead, aside = np.array([np.sin(angle), -np.cos(angle)]), np.array([np.cos(angle), np.sin(angle)])
     places = {"nose": 30 * ahead, "left_ear": 18 * ahead - 14 * aside, "right_ear": 18 * ahead + 14 * aside,
               "tail": -30 * ahead}  # fmt: skip
@@ -49,8 +51,8 @@ def picture(subjects: Sequence[Points], size: Size = SIZE, seed: int = 0) -> Arr
     return image
 
 
-def pictures(folder: Path, names: Iterable[str], size: Size = SIZE) -> None:
-    for number, name in enumerate(names):
+def pictures(folder: Path, names: Iterable[str], size: Size = SIZE, first: int = 0) -> None:
+    for number, name in enumerate(names, first):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture([points(number, size)], size, number)).save(path)
@@ -103,7 +105,7 @@ def deeplabcut_long(root: Path) -> None:
     (root / "config.yaml").write_text(
         "    # Project definitions (do not edit)\nTask: reach\nscorer: Ana\ndate: Mar4\nmultianimalproject: false\n"
         '\nproject_path: "C:\\Users\\ana\\new\\reach-Ana-2024-03-04"\n\nvideo_sets:\n'
-        '  ? C:\\Users\\ana\\a very long folder of videos that goes on and on and on\\until the line is folded\\here\n'
+        "  ? C:\\Users\\ana\\a very long folder of videos that goes on and on and on\\until the line is folded\\here\n"
         "    and continues.mp4\n  : crop: 0, 128, 0, 96\nbodyparts:\n- nose\n- left_ear\n- right_ear\n- tail\n- hip\n"
         "\nstart: 0\nstop: 1\nnumframes2pick: 20\nskeleton:\n- - nose\n  - tail\nskeleton_color: black\n"
     )
@@ -111,11 +113,14 @@ def deeplabcut_long(root: Path) -> None:
     for video in range(2):
         folder = root / "labeled-data" / f"day{video}"
         names = [f"img{number:03d}.png" for number in range(NUM // 2 + 1)]
-        pictures(folder, names)
+        pictures(folder, names, first=50 * video)
         styles = ["labeled-data/{v}/{n}", "labeled-data\\{v}\\{n}", "C:\\Users\\ana\\p\\labeled-data\\{v}\\{n}",
                   "/home/ana/p/labeled-data/{v}/{n}"]  # fmt: skip
         rows = [
-            [styles[number % 4].format(v=folder.name, n=name), *_cells({} if number == 0 else points(number), parts)]
+            [
+                styles[number % 4].format(v=folder.name, n=name),
+                *_cells({} if number == 0 else points(50 * video + number), parts),
+            ]
             for number, name in enumerate(names)
         ]
         _write(folder / "CollectedData_Ana.csv", [*_header(parts), *rows])
@@ -145,12 +150,12 @@ def deeplabcut_multi(root: Path) -> None:
 
 def deeplabcut_bare(root: Path) -> None:
     """No config.yaml; index in three columns; folder and files that differ in case, suffix and normal form."""
-    for video in ("Tür", "Tag"):
+    for first, video in ((0, "Tür"), (50, "Tag")):
         folder = root / "labeled-data" / unicodedata.normalize("NFD", video)
-        pictures(folder, [f"Img{number:02d}.PNG" for number in range(NUM // 2)])
+        pictures(folder, [f"Img{number:02d}.PNG" for number in range(NUM // 2)], first=first)
         rows = [
             ["labeled-data", unicodedata.normalize("NFC", video).lower(), f"img{number:02d}.png",
-             *_cells(points(number), PARTS)]
+             *_cells(points(first + number), PARTS)]
             for number in range(NUM // 2)
         ]  # fmt: skip
         _write(folder / "CollectedData_Ana.csv", [*_header(PARTS, pad=2), *rows])
@@ -173,9 +178,9 @@ def lightning_pose(root: Path) -> None:
     for table, videos in (("CollectedData.csv", ("a", "b")), ("CollectedData_new.csv", ("c",))):
         rows: list[list[object]] = []
         for video in videos:
-            names = [f"labeled-data/{video}/img{number:08d}.png" for number in range(NUM // 2)]
-            pictures(root, names)
-            rows += [[name, *_cells(points(number), PARTS)] for number, name in enumerate(names)]
+            names, first = [f"labeled-data/{video}/img{number:08d}.png" for number in range(NUM // 2)], 50 * ord(video)
+            pictures(root, names, first=first)
+            rows += [[name, *_cells(points(number), PARTS)] for number, name in enumerate(names, first)]
         _write(root / table, [*_header(PARTS), *rows])
     clip(root / "videos" / "c.mp4")
 
@@ -230,7 +235,8 @@ def coco_wild(root: Path) -> None:
         root,
         {"name": "mouse", "keypoints": list(PARTS), "skeleton": [[1, 4], [0, 2], [9, 1], [2], "x"]},
         lambda number, found, box: {
-            "id": float(number + 1), "image_id": str(number), "category_id": "1", "iscrowd": [None, 0.0, False][number % 3],
+            "id": float(number + 1), "image_id": str(number), "category_id": "1",
+            "iscrowd": [None, 0.0, False][number % 3],
             "keypoints": _triples(found), "num_keypoints": None, "segmentation": segmentation(number, box),
         },
         lambda one: {"id": float(one["id"]), "file_name": one["file_name"]},
@@ -364,6 +370,36 @@ def tiff_stack(root: Path) -> None:
     _write(root / "points.csv", rows)
 
 
+def tiff_pages(root: Path) -> None:
+    """One TIFF of many pages, and a table with a column of pages."""
+    tiff_stack(root)
+    rows: list[list[object]] = [["image", "frame", *(f"{part}_{axis}" for part in PARTS for axis in "xy")]]
+    _write(root / "points.csv", [*rows, *(["stack.tif", page, *_cells(points(page), PARTS)] for page in range(NUM))])
+
+
+def photographs_stored(root: Path) -> None:
+    """As `photographs`, but with labels and sizes of the image as stored, which viewers without EXIF show."""
+    photographs(root)
+    path = root / "annotations.json"
+    value = json.loads(path.read_text())
+    height, width = SIZE
+    for image in value["images"]:
+        image |= {"height": width, "width": height}
+    for one in value["annotations"]:
+        x, y, w, h = one["bbox"]
+        one["bbox"] = [y, width - x - w, h, w]
+        flat = one["keypoints"]
+        one["keypoints"] = [n for k in range(0, len(flat), 3) for n in (flat[k + 1], width - 1 - flat[k], flat[k + 2])]
+    path.write_text(json.dumps(value))
+
+
+def latin_csv(root: Path) -> None:
+    """A table in the encoding of an old Excel."""
+    points_csv(root)
+    path = root / "Punkte.csv"
+    path.write_bytes(path.read_text().encode("cp1252"))
+
+
 def from_layout(name: str) -> Callable[[Path], None]:
     return lambda root: layouts.LAYOUTS[name][0](root)
 
@@ -396,6 +432,9 @@ PROJECTS: dict[str, Project] = {
     "strips": Project(strips, "strip0.png"),
     "wide": Project(wide, "images/track03.png"),
     "tiff_stack": Project(tiff_stack, "stack.tif"),
+    "tiff_pages": Project(tiff_pages, "stack.tif"),
+    "photographs_stored": Project(photographs_stored, "images/003.jpg"),
+    "latin_csv": Project(latin_csv),
 } | {
     name: Project(from_layout(name), image, video)
     for name, image, video in (

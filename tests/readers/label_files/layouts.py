@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from gensight.files.videos.writing import VideoWriter
+from gensight.samples import Array
 
 NUM, HEIGHT, WIDTH = 10, 96, 128
 PARTS = ("nose", "l_ear", "tail")
@@ -24,12 +25,19 @@ def box(number: int) -> tuple[float, float, float, float]:
     return 20.0, 10.0, 100.0, 80.0
 
 
+def picture(number: int) -> Array:
+    """uint8 (HEIGHT, WIDTH, 3): the mouse's keypoints as bright squares on noise."""
+    pixels = np.random.default_rng(number).integers(0, 99, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    for channel, (x, y) in enumerate(points(number).values()):
+        pixels[int(y) - 3 : int(y) + 4, int(x) - 3 : int(x) + 4, channel] = 255
+    return pixels
+
+
 def pictures(folder: Path, name: str = "{:03d}.png") -> list[str]:
     """Ten images that differ; their names."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(NUM):
-        pixels = np.random.default_rng(number).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / name.format(number))
+        Image.fromarray(picture(number)).save(folder / name.format(number))
     return [name.format(number) for number in range(NUM)]
 
 
@@ -37,7 +45,7 @@ def clip(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with VideoWriter(path, 10) as writer:
         for number in range(NUM + 2):
-            writer.write(np.full((HEIGHT, WIDTH, 3), 20 * number, np.uint8))
+            writer.write(picture(number))
     return path
 
 

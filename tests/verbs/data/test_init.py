@@ -52,7 +52,7 @@ def test_deeplabcut_of_one_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     answer = init(root)
     assert answer.recipe == Path("my-mouse.yaml")
     assert answer.seen[:-1] == (
-        "found deeplabcut: 10 labelled images of 120 x 160 px (height x width, median)",
+        "found DeepLabCut: 10 images of 120 x 160 px (height x width, median)",
         "from 1 video",
         "3 keypoints (nose, left_ear, right_ear) of one subject per image, about 20 x 40 px each",
         "labelled: 10 subjects with 30 points",

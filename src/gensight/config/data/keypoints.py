@@ -108,6 +108,12 @@ class PointsCsvData(LabelFilesData):
     kind: Literal["points-csv"] = "points-csv"
 
 
+class PtsData(LabelFilesData):
+    """Points files (.pts) of any number of points, one beside each image."""
+
+    kind: Literal["pts"] = "pts"
+
+
 class BbcPoseData(StoredData):
     """BBC Pose: sign-language interpreters with seven joints of the upper body."""
 
@@ -126,12 +132,6 @@ class FacesData(Divided, MayLackFiles):
 
     kind: Literal["faces"] = "faces"
     root_is: ClassVar[str] = "Folder that holds the images and their points"
-    layout: ClassVar[FolderLayout | None] = FolderLayout(
-        "faces with 68 points", ("**/*.pts|**/face_landmarks*.csv|**/*_frames_keypoints.csv",), "demo",
-        ("encoding.skeleton=data", "evaluation.protocols=[nme-inter-ocular,mean-px]",
-         "evaluation.baselines=[mean-position]", "training.steps=2000"),
-        "landmarks without labels are scored on them too: gensight landmarks fit-keypoints RUN faces root=FOLDER",
-    )  # fmt: skip
 
 
 class Ap10kData(MayLackFiles):

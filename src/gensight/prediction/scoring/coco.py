@@ -33,10 +33,13 @@ class CocoScoring:
 
     @classmethod
     def of(cls, reader: Reader | None) -> "CocoScoring | None":
-        """None for a reader of other data, or of a COCO file without keypoints."""
+        """None for a reader of other data, of a COCO file without keypoints, or of some of its keypoints alone."""
         skeleton = None
         while isinstance(reader, Subset | NamedKeypointsReader):
-            skeleton = reader.whole if isinstance(reader, NamedKeypointsReader) else skeleton
+            if isinstance(reader, NamedKeypointsReader):
+                if len(reader.whole) > len(reader.skeleton or ()):
+                    return None
+                skeleton = reader.whole
             reader = reader.reader
         if not isinstance(reader, CocoReader) or reader.skeleton is None:
             return None

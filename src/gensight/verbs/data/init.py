@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,18 @@ from gensight.config.pretrain import PretrainConfig
 from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError
 from gensight.files.atomic import write_text
+from gensight.readers.label_files.formats import find_label_files
 from gensight.samples import Size
-from gensight.skeletons import COCO_17, Skeleton, lone_sides, mirror_by_name, pairs_text, sides_note
+from gensight.skeletons import COCO_17, Skeleton, is_nameless, lone_sides, mirror_by_name, pairs_text, sides_note
 from gensight.verbs.data.fitting import design, fit_to_machine, look_at_layout, rounded, view_size
 from gensight.verbs.data.layouts import Recognised, recipe_for, recognise
-from gensight.verbs.data.survey import Survey, survey
+from gensight.verbs.data.survey import Survey, counted, survey
 
 SHORTEST_SIDE = 128
+NAMES_NOTE = (
+    "The labels have no names: write them here, in this order. Those of sides, such as left_ear and right_ear, make "
+    "pairs; then view.augment.flip=0.5 and evaluation.flip_test=true often help."
+)
 MANY_IMAGES = 2000
 
 
@@ -56,7 +61,7 @@ def init(place: Path, out: Path | None = None, minutes: float | None = None, dev
         raise ConfigError("this file exists already, and init never overwrites", where=recipe,
                           hint="choose another file with --out, or delete this one")  # fmt: skip
     known = recognise(place.expanduser())
-    if known is not None:
+    if known is not None and not (known.kind == "image-folders" and find_label_files(place.expanduser())):
         return _as_known(known, place, name, recipe)
     found = survey(place)
     if found.truths and not found.labelled:
@@ -116,12 +121,11 @@ def _unquoted(override: str) -> str:
 
 
 def _seen(found: Survey) -> tuple[str, ...]:
-    unit = {"videos": "videos", "video": "video"}.get(found.data.kind, "images")
+    unit = "video" if found.data.kind in ("videos", "video") else "image"
     size = f" of {found.image_size[0]} x {found.image_size[1]} px (height x width, median)" if found.image_size else ""
-    labelled = "labelled " if found.labelled or found.truths else ""
-    lines = [f"found {found.title or found.data.kind}: {found.num_images} {labelled}{unit}{size}"]
+    lines = [f"found {found.title and f'{found.title}: '}{counted(found.num_images, unit)}{size}"]
     if found.groups:
-        lines.append(f"from {len(found.groups)} {'video' if len(found.groups) == 1 else 'videos'}")
+        lines.append(f"from {counted(len(found.groups), 'video')}")
     if found.subject_size and not found.labelled:
         height, width = found.subject_size
         lines.append(f"{' and '.join(found.truths)} without keypoints, about {height:.0f} x {width:.0f} px each")
@@ -129,7 +133,7 @@ def _seen(found: Survey) -> tuple[str, ...]:
         height, width = found.subject_size
         subjects = "one subject" if found.num_subjects == 1 else f"up to {found.num_subjects} subjects"
         lines.append(
-            f"{len(found.keypoints)} keypoints ({_some(found.keypoints)}) of {subjects} per image, "
+            f"{counted(len(found.keypoints), 'keypoint')} ({_some(found.keypoints)}) of {subjects} per image, "
             f"about {height:.0f} x {width:.0f} px each"
         )
     return (*lines, *found.notes, *found.unread)
@@ -171,10 +175,19 @@ def _training(
         data["split"] |= {"train": round(0.8 - share, 2), "validation": share}
     elif found.data.kind == "coco":
         data["validation_share"] = _validation_share(found.num_images)
+    if is_nameless(found.keypoints):
+        data["keypoints"] = list(found.keypoints)
+        notes["data.keypoints"] = NAMES_NOTE
+    elif found.lacking:
+        data["keypoints"] = [name for name in found.keypoints if name not in found.lacking]
+        notes["data.keypoints"] = f"Left out, since nobody labelled it: {', '.join(found.lacking)}."
+        found = replace(found, keypoints=tuple(data["keypoints"]))
     named = found.keypoints == COCO_17.keypoints
     mirror = mirror_by_name(found.keypoints)
     lone = lone_sides(found.keypoints, mirror)
     seen = [f"left-right pairs: {pairs_text(found.keypoints, mirror)}"] if found.mirrored or lone else []
+    if is_nameless(found.keypoints):
+        seen.append("the labels don't name the keypoints: write their names into data.keypoints of the recipe")
     if lone:
         seen.append(sides_note(Skeleton(name, found.keypoints, mirror=mirror)))
     flips = found.mirrored and not lone
@@ -188,6 +201,8 @@ def _training(
         made, made_notes = design(size, layout, flips), _whole_frame_notes(found)
     made["encoding"]["skeleton"] = COCO_17.name if named else "data"
     made["evaluation"]["protocols"] = ["coco-oks", "pck-box"] if named else ["mean-px", "median-px", "rmse-px"]
+    if data["kind"] == "faces":
+        made["evaluation"]["protocols"] = ["nme-inter-ocular", "mean-px"]
     config = RunConfig.model_validate(shared | made)
     if found.num_subjects <= 1:
         config, made_notes["view.size"], measured = _fitted(config, found, layout.nearest, minutes, device)
