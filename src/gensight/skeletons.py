@@ -98,14 +98,15 @@ def sides_note(skeleton: Skeleton) -> str:
         return ""
     example = f"[[{lone[0]},{lone[1]}]]" if len(lone) > 1 else f"[[{lone[0]},PARTNER]]"
     return (
-        f"{', '.join(lone)}: one side of a pair by name, without a partner, so flips are off; give all pairs with "
+        f"{', '.join(lone)}: named as one side of a pair, without a partner, so flips are off; give all pairs with "
         f"encoding.mirror_pairs={example}, or [] if there are none"
     )
 
 
-def pairs_text(names: tuple[str, ...], mirror: tuple[int, ...]) -> str:
-    """`left_ear-right_ear, ...`; `none`."""
-    return ", ".join(f"{names[i]}-{names[j]}" for i, j in enumerate(mirror) if i < j) or "none"
+def pairs_text(names: tuple[str, ...], mirror: tuple[int, ...], most: int = 12) -> str:
+    """`left_ear-right_ear, ...`; `none`; of more than `most` pairs the first ones, and how many there are."""
+    pairs = [f"{names[i]}-{names[j]}" for i, j in enumerate(mirror) if i < j]
+    return ", ".join(pairs[:most]) + (f" ... ({len(pairs)} pairs)" if len(pairs) > most else "") or "none"
 
 
 _SIDES = (

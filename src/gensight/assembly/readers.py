@@ -143,6 +143,8 @@ def _check_place(data: Data) -> None:
         place = getattr(data, key, None)
         if place is not None and not place.exists():
             hint = f"if the data have moved, add where they lie now: data.{key}=PATH"
+            if isinstance(data, sections.InstructPoolData):
+                hint = f"build it with `gensight datasets build-instruct`, see the top of the recipe; {hint}"
             raise DataError("the data are not there: no such file or folder", where=place, hint=hint)
 
 

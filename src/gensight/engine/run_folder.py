@@ -186,7 +186,9 @@ class RunFolder:
     def read_card(self) -> Card:
         """The card. Raises RunError if this is no finished run, or one that another version of gensight wrote."""
         if not self.config.is_file():
-            raise RunError("this folder is not a run: it has no config.yaml", where=self.root)
+            no_run = "this folder is not a run: it has no config.yaml"
+            what = no_run if self.root.is_dir() else "there is no such folder"
+            raise RunError(what, where=self.root, hint="name the run folder that `gensight train` printed, runs/NAME")
         if not self.finished:
             raise RunError(
                 "this run has not finished training",

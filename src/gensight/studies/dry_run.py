@@ -99,7 +99,7 @@ class DryRun:
             f"memory      {self.memory_bytes / 1e9:.2f} GB",
             f"{training.steps} steps  {clock(self.seconds)} with validation"
             f"{'' if limit is None else f'; no step begins after {limit:g} minutes'}"
-            f"{f'; then the trained baselines: {chr(44).join(beside)}' if beside else ''}",
+            + ("; then the trained baselines: " + ", ".join(beside) if beside else ""),
         ])  # fmt: skip
 
 

@@ -303,7 +303,7 @@ def test_pairs_are_shown_and_sides_without_a_partner_switch_flips_off(
         assert (config.view.augment.flip, config.evaluation.flip_test) == (0.5, True)
         return
     lone = {"Rpaw": "Lpaw", "droite_1": "gauche_1"}[missing]
-    assert f"{lone}: one side of a pair by name, without a partner, so flips are off" in seen
+    assert f"{lone}: named as one side of a pair, without a partner, so flips are off" in seen
     assert (config.view.augment.flip, config.evaluation.flip_test) == (0.0, False)
     asked = load_recipe(answer.recipe, ["evaluation.flip_test=true", "view.augment.flip=0.5"])
     opened = Experiment.open(asked)

@@ -137,7 +137,7 @@ class DeepLabCutReader(Reader):
         found = [Finding("note", f"nobody labelled the individual {name}", str(self.root)) for name in empty]
         if UNIQUE in everyone and UNIQUE not in self._individuals:
             names = dict.fromkeys(part for table in tables for name, part in table.columns if name == UNIQUE)
-            what = f"uniquebodyparts are not read with the animals' ({', '.join(names)}); by themselves they are: "
+            what = f"uniquebodyparts ({', '.join(names)}) are not read along with the animals; to read them alone, set "
             found.append(Finding("note", f"{what}data.keypoints=[{','.join(names)}]", str(self.root)))
         return found
 

@@ -20,7 +20,7 @@ OUTSIDE = "keypoint outside its image: heatmaps are trained on it as not there, 
 LEAST_OVERLAP = 0.5  # intersection over union of an object's box and that of its mask
 Value = TypeVar("Value")
 TURNED = (
-    "image with an EXIF rotation: labels are read as those of the upright image; if they are of the image as stored, "
+    "with an EXIF rotation: labels are read as those of the upright image; if they are of the image as stored, "
     f"set {VARIABLE}=exif=ignore for every command on these images"
 )
 # Field -> how `Summary.truths` calls it.
@@ -131,7 +131,7 @@ class _Checks:
             self.note("error", "image whose size is not the stated one", where, image.shape[:2] != sample.size)
             self.note("warning", "image of a single colour", where, image.size > 3 and image.max() == image.min())
         if image is not None and instances and sample.path is not None:
-            self.note("note", TURNED, where, is_turned(sample.path))
+            self.note("note", f"image {TURNED}", where, is_turned(sample.path))
         depth = None if sample.depth is None else self.read(sample.depth, where)
         if depth is not None:
             self.note("warning", "depth map without a known pixel", where, not np.isfinite(depth.values).any())

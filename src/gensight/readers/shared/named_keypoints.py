@@ -36,14 +36,7 @@ class NamedKeypointsReader(WrappedReader):
         self._own, names = reader.skeleton.keypoints, tuple(names)
         self.whole = _named(reader.skeleton, names)
         self._order = [self.whole.keypoints.index(name) for name in names]
-        places = {old: new for new, old in enumerate(self._order)}
-        self.skeleton = self._skeleton = Skeleton(
-            self.whole.name,
-            names,
-            tuple((places[a], places[b]) for a, b in self.whole.edges if a in places and b in places),
-            tuple(places.get(self.whole.mirror[old], new) for new, old in enumerate(self._order)),
-            None if self.whole.sigmas is None else tuple(self.whole.sigmas[old] for old in self._order),
-        )
+        self.skeleton = self._skeleton = chosen_keypoints(self.whole, names)
 
     def sample(self, index: int) -> Sample:
         sample = self.reader.sample(index)
@@ -60,6 +53,19 @@ class NamedKeypointsReader(WrappedReader):
 
     def check(self) -> Summary:
         return Reader.check(self)
+
+
+def chosen_keypoints(skeleton: Skeleton, names: Sequence[str]) -> Skeleton:
+    """Some of a skeleton's keypoints, in this order."""
+    order = [skeleton.keypoints.index(name) for name in names]
+    places = {old: new for new, old in enumerate(order)}
+    return Skeleton(
+        skeleton.name,
+        tuple(names),
+        tuple((places[a], places[b]) for a, b in skeleton.edges if a in places and b in places),
+        tuple(places.get(skeleton.mirror[old], new) for new, old in enumerate(order)),
+        None if skeleton.sigmas is None else tuple(skeleton.sigmas[old] for old in order),
+    )
 
 
 def _named(skeleton: Skeleton, names: tuple[str, ...]) -> Skeleton:

@@ -15,14 +15,15 @@ from gensight.config.loading.loader import load_recipe
 from gensight.config.loading.overrides import text_override
 from gensight.config.pretrain import PretrainConfig
 from gensight.config.schema import RunConfig
-from gensight.errors import ConfigError
+from gensight.errors import ConfigError, counted
 from gensight.files.atomic import write_text
 from gensight.readers.label_files.formats import find_label_files
+from gensight.readers.shared.named_keypoints import chosen_keypoints
 from gensight.samples import Size
-from gensight.skeletons import COCO_17, Skeleton, is_nameless, lone_sides, mirror_by_name, pairs_text, sides_note
+from gensight.skeletons import COCO_17, Skeleton, is_nameless, lone_sides, pairs_text, sides_note
 from gensight.verbs.data.fitting import design, fit_to_machine, look_at_layout, rounded, view_size
 from gensight.verbs.data.layouts import Recognised, recipe_for, recognise
-from gensight.verbs.data.survey import Survey, counted, survey
+from gensight.verbs.data.survey import Survey, survey
 
 SHORTEST_SIDE = 128
 NAMES_NOTE = (
@@ -173,6 +174,8 @@ def _training(
     elif isinstance(found.data, LabelFilesData) and data["split"]["kind"] == "seed":
         share = _validation_share(found.num_images)
         data["split"] |= {"train": round(0.8 - share, 2), "validation": share}
+    elif isinstance(found.data, LabelFilesData):
+        data["split"]["validation"] = _validation_share(found.num_images)
     elif found.data.kind == "coco":
         data["validation_share"] = _validation_share(found.num_images)
     if is_nameless(found.keypoints):
@@ -181,16 +184,18 @@ def _training(
     elif found.lacking:
         data["keypoints"] = [name for name in found.keypoints if name not in found.lacking]
         notes["data.keypoints"] = f"Left out, since nobody labelled it: {', '.join(found.lacking)}."
-        found = replace(found, keypoints=tuple(data["keypoints"]))
+        skeleton = chosen_keypoints(Skeleton(name, found.keypoints, mirror=found.mirror), data["keypoints"])
+        found = replace(found, keypoints=skeleton.keypoints, mirror=skeleton.mirror)
     named = found.keypoints == COCO_17.keypoints
-    mirror = mirror_by_name(found.keypoints)
+    mirror = found.mirror
+    mirrored = any(partner != index for index, partner in enumerate(mirror))
     lone = lone_sides(found.keypoints, mirror)
-    seen = [f"left-right pairs: {pairs_text(found.keypoints, mirror)}"] if found.mirrored or lone else []
+    seen = [f"left-right pairs: {pairs_text(found.keypoints, mirror)}"] if mirrored or lone else []
     if is_nameless(found.keypoints):
         seen.append("the labels don't name the keypoints: write their names into data.keypoints of the recipe")
     if lone:
         seen.append(sides_note(Skeleton(name, found.keypoints, mirror=mirror)))
-    flips = found.mirrored and not lone
+    flips = mirrored and not lone
     shared = {"name": name, "description": f"{len(found.keypoints)} keypoints of {name}", "data": data}
     if found.num_subjects > 1:
         made, made_notes = _cropped(found, flips, minutes)

@@ -12,7 +12,7 @@ from gensight.assembly.readers import Splits, build_readers, undivided
 from gensight.config.data import Data
 from gensight.config.loading.loader import load_data
 from gensight.config.loading.overrides import text_override
-from gensight.errors import ConfigError, DataError
+from gensight.errors import ConfigError, DataError, counted
 from gensight.files.images import IMAGE_SUFFIXES, is_turned, page_seconds
 from gensight.files.videos.reading import VIDEO_SUFFIXES
 from gensight.geometry import points_box
@@ -45,7 +45,7 @@ class Survey:
         subject_size: Median (height, width) of the subjects in pixels; None without labels.
         num_subjects: Largest number of subjects in one image, of those looked at.
         keypoints: Names of the keypoints; empty without labels.
-        mirrored: Whether some keypoints are left-right pairs.
+        mirror: Each keypoint's left-right partner, see `Skeleton`.
         lacking: Keypoints without any label.
         groups: Videos or other groups that the images belong to, where they are fewer than the images.
         title: What the labels are called, where it isn't the kind of data set.
@@ -61,7 +61,7 @@ class Survey:
     subject_size: tuple[float, float] | None = None
     num_subjects: int = 0
     keypoints: tuple[str, ...] = ()
-    mirrored: bool = False
+    mirror: tuple[int, ...] = ()
     lacking: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     title: str = ""
@@ -216,9 +216,8 @@ def _labelled(kind: str, overrides: list[str], title: str = "", notes: Sequence[
     )  # fmt: skip
     counts = LabelCounts.of_samples(reader)
     if skeleton is not None and any(measures.labelled.values()):
-        mirrored = any(partner != index for index, partner in enumerate(skeleton.mirror))
         lacking = counts.unlabelled if len(reader) <= MOST_SAMPLES and len(splits.parts) == 1 else ()
-        found = replace(found, keypoints=skeleton.keypoints, mirrored=mirrored, lacking=lacking)
+        found = replace(found, keypoints=skeleton.keypoints, mirror=skeleton.mirror, lacking=lacking)
     odd = [f"warning: {what} ({where})" for what, where in counts.warnings() if "(0, 0)" in what]
     return replace(found, notes=(*_notes(found, splits, measures), *odd, *found.notes))
 
@@ -297,14 +296,9 @@ def _notes(found: Survey, splits: Splits, measures: _Measures) -> list[str]:
     if twice:
         shown = ", ".join(twice[:3]) + (" ..." if len(twice) > 3 else "")
         lines.append(f"in more than one part, so that scores would be too good: {len(twice)} images: {shown}")
-    lines += [f"note: {measures.turned} x {TURNED}"] if measures.turned else []
+    lines += [f"note: {counted(measures.turned, 'image')} {TURNED}"] if measures.turned else []
     lines += [f"note: {measures.pages_note}"] if measures.paged else []
     return [*lines, *_strips(measures.sizes, labelled=True)]
-
-
-def counted(number: int, thing: str) -> str:
-    """`1 image`, `2 images`."""
-    return f"{number} {thing}" + ("" if number == 1 else "s")
 
 
 def _strips(sizes: Sequence[Size], labelled: bool = False) -> list[str]:
