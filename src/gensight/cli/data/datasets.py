@@ -212,7 +212,8 @@ def build_instruct(
     built = run_build(out, Settings.checked(sources=tuple(sources), box_style=choices.pop("boxes"), **choices))
     for part, counts in built.parts.items():
         left_out = f" ({counts['left_out']} left out: no task applies to them)" if counts["left_out"] else ""
-        typer.echo(f"{part}: {counts['images']} images, {counts['pairs']} pairs{left_out}")
+        made = f"{counted(counts['images'], 'image')}, {counted(counts['pairs'], 'pair')}"
+        typer.echo(f"{part}: {made}{left_out}")
     if built.heads:
         typer.echo(f"boxes are those of heads: {', '.join(built.heads)}")
     typer.echo(f"look at {out}/contact_sheet_train.png")

@@ -21,7 +21,7 @@ from gensight.readers.label_files.formats import find_label_files
 from gensight.readers.shared.named_keypoints import chosen_keypoints
 from gensight.samples import Size
 from gensight.skeletons import COCO_17, Skeleton, is_nameless, lone_sides, pairs_text, sides_note
-from gensight.verbs.data.fitting import design, fit_to_machine, look_at_layout, rounded, view_size
+from gensight.verbs.data.fitting import MINUTES, design, fit_to_machine, look_at_layout, rounded, view_size
 from gensight.verbs.data.layouts import Recognised, recipe_for, recognise
 from gensight.verbs.data.survey import Survey, survey
 
@@ -66,7 +66,7 @@ def init(place: Path, out: Path | None = None, minutes: float | None = None, dev
         return _as_known(known, place, name, recipe)
     found = survey(place)
     if found.truths and not found.labelled:
-        return _regions(found, name, recipe)
+        return _regions(found, name, recipe, minutes or MINUTES)
     seen = _seen(found)
     if found.labelled:
         config, notes, measured = _training(found, name, minutes, device)
@@ -94,7 +94,7 @@ def _as_known(found: Recognised, folder: Path, name: str, recipe: Path) -> Initi
     return Initialised(seen, recipe, f"{command} --dry-run, then {command}")
 
 
-def _regions(found: Survey, name: str, recipe: Path) -> Initialised:
+def _regions(found: Survey, name: str, recipe: Path, minutes: float) -> Initialised:
     """Masks and boxes without keypoints are learned by instructions, from a pool of pictures that is built first."""
     seen, tasks = _seen(found), ["segment"] * ("masks" in found.truths) + ["detect"] * ("boxes" in found.truths)
     pool = Path("runs") / f"{name}-pool"
@@ -104,11 +104,17 @@ def _regions(found: Survey, name: str, recipe: Path) -> Initialised:
         overrides.append(f"validation_share={share}")
     elif not any(text.startswith("split.") for text in overrides):
         overrides += [f"split.train={0.8 - share:.2f}", f"split.validation={share}"]
+    else:
+        overrides.append(f"split.validation={share}")
     source = shlex.join([found.data.kind, *overrides])
     quoted = f'"{source}"' if not set(source) & set('"$`\\!') else shlex.quote(source)
     build = f"gensight datasets build-instruct --from {quoted} --tasks {','.join(tasks)} --size 128"
     command = f"{build} --out {pool}, then gensight train {shlex.quote(str(recipe))}"
-    config = load_recipe("instruct-puppets-one-step", [text_override("data.root", pool)])
+    protocols = ["seg"] * ("segment" in tasks) + ["coco-box", "voc12"] * ("detect" in tasks)
+    changes = [text_override("data.root", pool), f"encoding.tasks=[{','.join(tasks)}]",
+               f"encoding.max_boxes={min(124, max(2, found.num_subjects))}", f"training.max_minutes={minutes}",
+               f"evaluation.protocols=[{','.join(protocols)}]"]  # fmt: skip
+    config = load_recipe("instruct-puppets-one-step", changes)
     described = f"{' and '.join(found.truths)} of {name}, by instructions"
     config = config.model_copy(update={"name": name, "description": described})
     write_text(recipe, _header(command, seen) + commented_yaml(config, {}))
