@@ -193,7 +193,7 @@ class RunFolder:
             raise RunError(
                 "this run has not finished training",
                 where=self.root,
-                hint=f"resume it with: gensight train {self.config} --out {self.root}",
+                hint=f"resume it with: gensight train {self.root}",
             )
         try:
             return Card.from_json(read_json(self.card), self.card)

@@ -81,7 +81,8 @@ def scores_table_text(metrics_json: Mapping[str, Any]) -> str:
     text = "\n".join([aligned(lines), *(f"note: {note}" for note in notes)])
     if not metrics.differences:
         return text
-    value = "value [95 %]" if any(one.interval is not None for one in metrics.differences) else "value"
+    known = any(interval_text(one.interval, one.unit) for one in metrics.differences)
+    value = "value [95 %]" if known else "value"
     rows = [[one.models, one.protocol, difference_text(one), verdict(one)] for one in metrics.differences]
     return f"{text}\n\n{aligned([['paired difference', 'protocol', value, ''], *rows])}"
 

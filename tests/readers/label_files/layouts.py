@@ -203,6 +203,23 @@ def csv_wide(root: Path) -> None:
             rows.writerow([name, *(value - 0.5 for point in points(number).values() for value in point)])
 
 
+def csv_pages(root: Path) -> None:
+    """A TIFF of ten pages, and a column of pages beside the file's."""
+    pages = [Image.fromarray(picture(number)) for number in range(NUM)]
+    pages[0].save(root / "stack.tif", save_all=True, append_images=pages[1:])
+    with (root / "points.csv").open("w") as file:
+        rows = csv.writer(file)
+        rows.writerow(["file", "page", *(f"{part}_{axis}" for part in PARTS for axis in "xy")])
+        for number in range(NUM):
+            rows.writerow(["stack.tif", number, *(v - 0.5 for point in points(number).values() for v in point)])
+
+
+def pts(root: Path) -> None:
+    for number, name in enumerate(pictures(root)):
+        lines = "\n".join(f"{x + 0.5:.3f} {y + 0.5:.3f}" for x, y in points(number).values())
+        (root / name).with_suffix(".pts").write_text(f"version: 1\nn_points: 3\n{{\n{lines}\n}}\n")
+
+
 def _sleap(video: Any) -> Any:
     import sleap_io
 
@@ -264,6 +281,8 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], str, tuple[str, ...]]] = {
     "yolo_outlines": (yolo_outlines, "yolo", ()),
     "csv_long": (csv_long, "points-csv", PARTS),
     "csv_wide": (csv_wide, "points-csv", PARTS),
+    "csv_pages": (csv_pages, "points-csv", PARTS),
+    "pts": (pts, "pts", ("keypoint_1", "keypoint_2", "keypoint_3")),
     "sleap_project": (sleap_project, "sleap", PARTS),
     "sleap_package": (sleap_package, "sleap", PARTS),
     "sleap_analysis": (sleap_analysis, "sleap", PARTS),

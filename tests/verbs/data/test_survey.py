@@ -120,6 +120,8 @@ REFUSED: dict[str, tuple[tuple[str, Change], str, str]] = {
     "nan": (yolo("0 nan 0.3 0.2 0.1" + " 0.5 0.5 2" * 3), "is 'nan'", "003.txt, line 1"),
     "far": (yolo("0 0.5 0.3 0.2 0.1" + " 1e9 0.5 2" * 3), "is no share", "003.txt, line 1"),
     "csv word": (rewritten("csv_wide", CSV, "36.0", "abc"), "`l_ear` is 'abc'", "points.csv, row 2"),
+    "points": (("pts", lambda root: (root / "003.pts").write_text("version: 1\n{\n1 2\n}")),
+               "2 numbers instead of 6", "003.pts"),
     "csv cell": (rewritten("csv_wide", CSV, ",36.0", ""), "6 cells, but the header has 7", "points.csv, row 2"),
     "cut slp": (("sleap_project", lambda root: (root / "labels.v001.slp").write_bytes(b"\x89HDF")),
                 "sleap-io can't read it", "labels.v001.slp"),

@@ -209,7 +209,8 @@ def read_sized(path: Path, size: Size, source: Path) -> Array:
     what = f"the upright image is {found} (height x width), but {source.name} states {size[0]} x {size[1]}"
     hint = "was it resized? Use the image that was labelled"
     if image.shape[1::-1] == size and is_turned(path):
-        hint = f"the labels are of the image as stored: set {VARIABLE}=exif=ignore for every command on these images"
+        what = f"{what}, as the image is stored"
+        hint = f"set {VARIABLE}=exif=ignore for every command on these images: they are then read as stored"
     raise DataError(what, where=path, hint=hint)
 
 
@@ -236,7 +237,8 @@ def numbers(text: str, count: int, path: Path, what: str) -> list[float]:
     except ValueError as error:
         raise DataError(f"not {what}: {error}", where=path, hint=f"write {count} numbers") from error
     if len(values) != count:
-        raise DataError(f"not {what}: {len(values)} numbers instead of {count}", where=path)
+        hint = f"write {count} numbers; was the file cut short?"
+        raise DataError(f"not {what}: {len(values)} numbers instead of {count}", where=path, hint=hint)
     return values
 
 
