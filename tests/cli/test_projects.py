@@ -33,7 +33,7 @@ _MASKED = [
     (r"(?m)^(one step|memory|model) .*\n", ""),
     (r"\d+ steps in about \d+:\d+", "N steps in about TIME"),
     (r"(?m)^\d+ steps  \d+:\d+ ", "N steps  TIME "),
-    (r"[+−]?\d+\.\d\d (px|%)", r"N \1"),
+    (r"[+−]?\d+\.\d+ (px|%)", r"N \1"),
     (r"(?m) +$", ""),
     (r"(?m)^(-+ *)+$\n", ""),
     (r" {2,}", "  "),
@@ -41,7 +41,7 @@ _MASKED = [
 ]
 
 
-def told() -> dict[str, str]:
+def printed() -> dict[str, str]:
     """Project -> what is printed of it."""
     parts = re.split(r"(?m)^== (.*)\n", TEXT.read_text(encoding="utf-8"))[1:]
     return dict(zip(parts[::2], parts[1::2], strict=True))
@@ -82,7 +82,7 @@ def walk(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.mark.parametrize("name", PROJECTS)
 def test_every_line_of_a_project(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert walk(name, tmp_path, monkeypatch) == told()[name]
+    assert walk(name, tmp_path, monkeypatch) == printed()[name]
     for path in tmp_path.glob(f"runs/{name}/predict/*/keypoints.csv"):
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))

@@ -107,14 +107,14 @@ def fit_to_machine(config: RunConfig, nearest: float, minutes: float | None, dev
                 nearest *= smaller[1] ** 0.5
                 config = smaller[0]
         except UserError as error:  # training will say so, and `--dry-run`
-            return _trained(config, config.training.steps, 8, minutes), f"nothing, since a step failed: {told(error)}"
+            return _trained(config, config.training.steps, 8, minutes), f"nothing, since a step failed: {in_one_line(error)}"
     batch = 8 if _steps(per_item, 8, minutes) >= ENOUGH_STEPS else 4
     steps = min(MOST_STEPS, max(FEWEST_STEPS // 2, int(_steps(per_item, batch, minutes)) // 10 * 10))
     note = f"{batch * per_item:.2f} s for a batch of {batch} on {device}: {steps} steps in about "
     return _trained(config, steps, batch, minutes), note + f"{clock(steps * batch * per_item / SPENT)} (--minutes)"
 
 
-def told(error: UserError) -> str:
+def in_one_line(error: UserError) -> str:
     """An error in one line."""
     where = f" ({error.where})" if error.where else ""
     return f"{error.what}{where}" + (f"; {error.hint}" if error.hint else "")
