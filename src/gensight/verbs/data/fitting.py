@@ -107,7 +107,8 @@ def fit_to_machine(config: RunConfig, nearest: float, minutes: float | None, dev
                 nearest *= smaller[1] ** 0.5
                 config = smaller[0]
         except UserError as error:  # training will say so, and `--dry-run`
-            return _trained(config, config.training.steps, 8, minutes), f"nothing, since a step failed: {in_one_line(error)}"
+            failed = f"nothing, since a step failed: {in_one_line(error)}"
+            return _trained(config, config.training.steps, 8, minutes), failed
     batch = 8 if _steps(per_item, 8, minutes) >= ENOUGH_STEPS else 4
     steps = min(MOST_STEPS, max(FEWEST_STEPS // 2, int(_steps(per_item, batch, minutes)) // 10 * 10))
     note = f"{batch * per_item:.2f} s for a batch of {batch} on {device}: {steps} steps in about "

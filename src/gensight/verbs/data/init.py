@@ -184,14 +184,7 @@ def _training(
         data["split"]["validation"] = _validation_share(found.num_images)
     elif found.data.kind == "coco":
         data["validation_share"] = _validation_share(found.num_images)
-    if is_nameless(found.keypoints):
-        data["keypoints"] = list(found.keypoints)
-        notes["data.keypoints"] = NAMES_NOTE
-    elif found.lacking:
-        data["keypoints"] = [name for name in found.keypoints if name not in found.lacking]
-        notes["data.keypoints"] = f"Left out, since nobody labelled it: {', '.join(found.lacking)}."
-        skeleton = chosen_keypoints(Skeleton(name, found.keypoints, mirror=found.mirror), data["keypoints"])
-        found = replace(found, keypoints=skeleton.keypoints, mirror=skeleton.mirror)
+    found = _keypoints(found, name, data, notes)
     named = found.keypoints == COCO_17.keypoints
     mirror = found.mirror
     mirrored = any(partner != index for index, partner in enumerate(mirror))
@@ -222,6 +215,19 @@ def _training(
         notes["view.augment.flip"] = "Some keypoints are left-right pairs."
     notes |= made_notes | {"encoding.skeleton": "", "evaluation.protocols": "", "evaluation.baselines": ""}
     return config, notes, seen
+
+
+def _keypoints(found: Survey, name: str, data: dict[str, Any], notes: dict[str, str]) -> Survey:
+    """Writes `data.keypoints` and its note where names, or labels of some keypoint, are lacking."""
+    if is_nameless(found.keypoints):
+        data["keypoints"] = list(found.keypoints)
+        notes["data.keypoints"] = NAMES_NOTE
+    elif found.lacking:
+        data["keypoints"] = [name for name in found.keypoints if name not in found.lacking]
+        notes["data.keypoints"] = f"Left out, since nobody labelled it: {', '.join(found.lacking)}."
+        skeleton = chosen_keypoints(Skeleton(name, found.keypoints, mirror=found.mirror), data["keypoints"])
+        found = replace(found, keypoints=skeleton.keypoints, mirror=skeleton.mirror)
+    return found
 
 
 def _fitted(
