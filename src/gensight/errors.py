@@ -100,6 +100,11 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
+def counted(number: int, thing: str) -> str:
+    """`1 image`, `2 images`."""
+    return f"{number} {thing}" + ("" if number == 1 else "s")
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
     """A hint that names the nearest valid choice, or None if none comes close."""
     close = nearest(word, choices)

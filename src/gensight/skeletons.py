@@ -47,6 +47,16 @@ class Skeleton:
         return len(self.keypoints)
 
 
+def numbered_names(count: int) -> tuple[str, ...]:
+    """Of keypoints whose labels give them no names."""
+    return tuple(f"{_NAMELESS}{number}" for number in range(1, count + 1))
+
+
+def is_nameless(names: Sequence[str]) -> bool:
+    """Whether the labels gave these keypoints no names."""
+    return tuple(names) == numbered_names(len(names))
+
+
 def mirror_by_name(names: tuple[str, ...]) -> tuple[int, ...]:
     """Left-right partners: names that differ only in their side, see `_other_sides`; itself where there is none."""
     found = [_other_sides(name) for name in names]
@@ -88,14 +98,15 @@ def sides_note(skeleton: Skeleton) -> str:
         return ""
     example = f"[[{lone[0]},{lone[1]}]]" if len(lone) > 1 else f"[[{lone[0]},PARTNER]]"
     return (
-        f"{', '.join(lone)}: one side of a pair by name, without a partner, so flips are off; give all pairs with "
+        f"{', '.join(lone)}: named as one side of a pair, without a partner, so flips are off; give all pairs with "
         f"encoding.mirror_pairs={example}, or [] if there are none"
     )
 
 
-def pairs_text(names: tuple[str, ...], mirror: tuple[int, ...]) -> str:
-    """`left_ear-right_ear, ...`; `none`."""
-    return ", ".join(f"{names[i]}-{names[j]}" for i, j in enumerate(mirror) if i < j) or "none"
+def pairs_text(names: tuple[str, ...], mirror: tuple[int, ...], most: int = 12) -> str:
+    """`left_ear-right_ear, ...`; `none`; of more than `most` pairs the first ones, and how many there are."""
+    pairs = [f"{names[i]}-{names[j]}" for i, j in enumerate(mirror) if i < j]
+    return ", ".join(pairs[:most]) + (f" ... ({len(pairs)} pairs)" if len(pairs) > most else "") or "none"
 
 
 _SIDES = (
@@ -198,6 +209,7 @@ ANIMAL_17 = Skeleton(
     ),
 )  # fmt: skip
 
+_NAMELESS = "keypoint_"
 NAMED = {skeleton.name: skeleton for skeleton in (COCO_17, OPENPOSE_18, ANIMAL_17)}
 _LANDMARKS = "landmarks-"
 

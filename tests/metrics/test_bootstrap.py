@@ -85,9 +85,9 @@ def test_units():
 @pytest.mark.parametrize(
     ("groups", "note"),
     [
-        (["a", "b", "c", "d"], "no interval: 4 images are fewer than 6"),
-        (["a", "a", "a"], "no interval: 3 images are fewer than 6"),
-        (["a", "a", "b", "b", "c", "d"], "no interval: 4 groups of images are fewer than 6"),
+        (["a", "b", "c", "d"], "no intervals: 4 images are too few, fewer than 6"),
+        (["a", "a", "a"], "no intervals: 3 images are too few, fewer than 6"),
+        (["a", "a", "b", "b", "c", "d"], "no intervals: 4 groups of images are too few, fewer than 6"),
     ],
 )
 def test_few_images_or_groups_give_neither_interval_nor_verdict(

@@ -8,10 +8,9 @@ import pytest
 from gensight.errors import ConfigError, DataError
 from gensight.files.images import write_image
 from gensight.metrics.keypoints import InterOcularError
-from gensight.readers.faces import FACE_68, FacesReader
+from gensight.readers.faces import FACE_68, FacesReader, is_faces
 from gensight.samples import Array
 from gensight.skeletons import COCO_17, Skeleton
-from gensight.verbs.data.layouts import recipe_for, recognise
 from tests.contracts.reader import ReaderContract
 from tests.readers.miniatures import SIZE, picture
 
@@ -117,10 +116,7 @@ def test_the_numbers_of_300_w():
     ],
 )
 def test_init_recognises_both(tmp_path, made):
-    known = recognise(made(tmp_path))
-    assert known.kind == "faces"
-    recipe = recipe_for(known, tmp_path, "faces")
-    assert recipe.protocols == ("nme-inter-ocular", "mean-px")
+    assert is_faces(made(tmp_path))
 
 
 def test_what_is_refused(tmp_path):

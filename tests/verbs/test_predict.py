@@ -94,7 +94,10 @@ def test_a_damaged_image_has_an_empty_row(run: Path, tmp_path: Path) -> None:
     found = rows(done.folder)
     places = [value for row in found for value in row[1::3]]
     num, seen = 7 * len(found[0][1::3]), sum(value != "NaN" for value in places)
-    assert done.notes[-1] == f"{seen} of {num} keypoints are above the threshold; tables leave the others empty"
+    assert (
+        done.notes[-1]
+        == f"{seen} of {num} keypoints are above the run's confidence threshold; tables leave the others empty"
+    )
     assert [row[0] for row in found] == [f"{number:03d}.jpg" for number in range(9)]
     assert [set(row[1:]) == {"NaN"} for row in found] == [number in (5, 7) for number in range(9)]
     listed = list(csv.DictReader((done.folder / "frames.csv").open()))

@@ -52,7 +52,7 @@ def test_scores_carry_intervals_baselines_and_differences(run: Path) -> None:
     for score in metrics["scores"]:
         for result in score["results"]:
             assert result["interval"] == [None, None]  # 4 images are too few
-            assert "no interval: 4 images are fewer than 6" in result["notes"]
+            assert "no intervals: 4 images are too few, fewer than 6" in result["notes"]
     assert len(metrics["differences"]) == 2 * len(protocols)
     assert metrics["cost"]["parameters_trained"] > 0
 

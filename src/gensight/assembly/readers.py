@@ -7,7 +7,7 @@ from typing import assert_never
 
 from gensight.config import data as sections
 from gensight.config.data import BlocksSplit, Data, ListsSplit, OrderSplit, SeedSplit, Split, VideosSplit
-from gensight.config.data.stored import OfficialLists
+from gensight.config.data.stored import KeypointLabels, OfficialLists
 from gensight.config.fields import Section
 from gensight.config.sections import kind_of
 from gensight.errors import DataError
@@ -38,6 +38,7 @@ from gensight.readers.puppets import PuppetsReader
 from gensight.readers.rgbd.nyu import NyuRawReader, NyuReader
 from gensight.readers.rgbd.reader import RgbdReader
 from gensight.readers.rgbd.sunrgbd import SunRgbdReader
+from gensight.readers.shared.named_keypoints import NamedKeypointsReader
 from gensight.readers.spair.reader import PARTS as SPAIR_PARTS
 from gensight.readers.spair.reader import SpairReader
 from gensight.readers.splits import Subset
@@ -142,6 +143,8 @@ def _check_place(data: Data) -> None:
         place = getattr(data, key, None)
         if place is not None and not place.exists():
             hint = f"if the data have moved, add where they lie now: data.{key}=PATH"
+            if isinstance(data, sections.InstructPoolData):
+                hint = f"build it with `gensight datasets build-instruct`, see the top of the recipe; {hint}"
             raise DataError("the data are not there: no such file or folder", where=place, hint=hint)
 
 
@@ -205,9 +208,8 @@ def _coco(data: sections.CocoData) -> Splits:
     def part(files: sections.CocoPart | None) -> Reader | None:
         if files is None:
             return None
-        return CocoReader(
-            data.root / files.images, data.root / files.annotations, data.categories, missing=data.missing
-        )
+        folder, labels = data.root / files.images, data.root / files.annotations
+        return _named_keypoints(CocoReader(folder, labels, data.categories, missing=data.missing), data)
 
     train, test = part(data.train), part(data.test)
     assert train is not None
@@ -216,8 +218,12 @@ def _coco(data: sections.CocoData) -> Splits:
     return _with_validation(train, part(data.validation), test, data)
 
 
+def _named_keypoints(reader: Reader, data: KeypointLabels) -> Reader:
+    return reader if data.keypoints is None else NamedKeypointsReader(reader, data.keypoints)
+
+
 def _deeplabcut(data: sections.DeepLabCutData) -> Splits:
-    reader = DeepLabCutReader(data.root, bodyparts=data.bodyparts, missing=data.missing)
+    reader = DeepLabCutReader(data.root, bodyparts=data.keypoints, missing=data.missing)
     train, validation, test = _divide(reader, data.split)
     if data.num_labels is not None:
         train = splits.evenly_spaced(train, data.num_labels)
@@ -227,11 +233,12 @@ def _deeplabcut(data: sections.DeepLabCutData) -> Splits:
 def _label_files(data: sections.LabelFilesData) -> Splits:
     reader = LabelFilesReader(data.root, kind_of(type(data)), missing=data.missing)
     parts = reader.parts if isinstance(data.split, VideosSplit) else {}
+    named = _named_keypoints(reader, data)
     if not isinstance(data.split, VideosSplit) or not parts.keys() & set(data.split.test):
-        return _subsets(reader, *_divide(reader, data.split))
+        return _subsets(named, *_divide(named, data.split))
     groups = [next(name for name, some in parts.items() if index in some) for index in range(len(reader))]
     others, test = splits.split_by_group(groups, data.split.test)
-    return _subsets(reader, *splits.validation_from_train(others, data.split.validation, seed=0), test)
+    return _subsets(named, *splits.validation_from_train(others, data.split.validation, seed=0), test)
 
 
 def _davis(data: sections.DavisData) -> Splits:

@@ -93,7 +93,12 @@ def report_unreadable(num: int, unreadable: "Mapping[str, str]", where: str) -> 
     """What could not be read, where anything was not: with the exit code 1."""
     if not num:
         return
-    typer.echo(f"{num} images, frames or files can't be read; their rows are empty:", err=True)
+    what = (
+        "1 image, frame or file can't be read; its row is"
+        if num == 1
+        else (f"{num} images, frames or files can't be read; their rows are")
+    )
+    typer.echo(f"{what} empty:", err=True)
     for name, problem in list(unreadable.items())[:NAMES_SHOWN]:
         typer.echo(f"  {name}: {problem}", err=True)
     if num > NAMES_SHOWN:

@@ -187,13 +187,16 @@ class RunFolder:
         """The card. Raises RunError if this is no finished run, or one that another version of gensight wrote."""
         if not self.config.is_file():
             beside = [one.parent.name for one in self.root.parent.glob("*/config.yaml")]
-            hint = did_you_mean(self.root.name, beside) or "give a folder that `gensight train` made"
-            raise RunError("this folder is not a run: it has no config.yaml", where=self.root, hint=hint)
+            hint = did_you_mean(self.root.name, beside)
+            no_run = "this folder is not a run: it has no config.yaml"
+            what = no_run if self.root.is_dir() else "there is no such folder"
+            usual = "name the run folder that `gensight train` printed, runs/NAME"
+            raise RunError(what, where=self.root, hint=hint or usual)
         if not self.finished:
             raise RunError(
                 "this run has not finished training",
                 where=self.root,
-                hint=f"resume it with: gensight train {self.config} --out {self.root}",
+                hint=f"resume it with: gensight train {self.root}",
             )
         try:
             return Card.from_json(read_json(self.card), self.card)

@@ -81,7 +81,7 @@ def resampling_units(groups: Sequence[str]) -> tuple[Array, str]:
     the note says what that interval leaves out. Scores of fewer than `FEWEST_UNITS` have no interval, and no verdict.
     """
     if 0 < len(groups) < FEWEST_UNITS:
-        return np.arange(len(groups)), f"no interval: {len(groups)} images are fewer than {FEWEST_UNITS}"
+        return np.arange(len(groups)), f"no intervals: {len(groups)} images are too few, fewer than {FEWEST_UNITS}"
     _, units = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
     num_units = int(units.max(initial=-1)) + 1
     if num_units == len(groups):
@@ -90,7 +90,7 @@ def resampling_units(groups: Sequence[str]) -> tuple[Array, str]:
         note = "all images are of one group, so images were resampled: the interval says nothing of other groups"
         return np.arange(len(groups)), note
     if num_units < FEWEST_UNITS:
-        return units, f"no interval: {num_units} groups of images are fewer than {FEWEST_UNITS}"
+        return units, f"no intervals: {num_units} groups of images are too few, fewer than {FEWEST_UNITS}"
     return units, f"{num_units} groups of images were resampled"
 
 

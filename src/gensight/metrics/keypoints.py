@@ -102,7 +102,7 @@ class KeypointMetric(ImageMetric[Answer]):
         unlabelled = [name for name, value in parts.items() if np.isnan(value)]
         if 0 < len(unlabelled) < len(parts):
             scored = len(parts) - len(unlabelled)
-            notes.append(f"over {scored} of {len(parts)} keypoints: no label of {', '.join(unlabelled)}")
+            notes.append(f"over {scored} of {len(parts)} keypoints: {', '.join(unlabelled)} without a label")
         return notes + self.skip_notes()
 
 

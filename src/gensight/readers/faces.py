@@ -18,6 +18,7 @@ import numpy as np
 from gensight.errors import DataError
 from gensight.files.images import IMAGE_SUFFIXES
 from gensight.readers.base import Reader
+from gensight.readers.label_files.pts import OFFSET, pts_image, pts_numbers
 from gensight.readers.shared.listings import (
     Missing,
     image_sample,
@@ -61,7 +62,7 @@ FACE_68 = Skeleton(
         for edge in [*((k, k + 1) for k in range(first, end - 1)), *([(end - 1, first)] if closed else [])]
     ),
 )
-_FROM_ONE, _FROM_ZERO = -0.5, 0.5  # to pixels whose top-left centre is (0.5, 0.5)
+_FROM_ZERO = 0.5  # to pixels whose top-left centre is (0.5, 0.5)
 
 
 class FacesReader(Reader):
@@ -112,16 +113,19 @@ class FacesReader(Reader):
         return self._keys[index]
 
 
+def is_faces(root: Path) -> bool:
+    """Whether a folder holds .pts files of 68 points, or, without any .pts file, a csv of 68."""
+    first = next(root.rglob("*.pts"), None)
+    try:
+        return any(map(_has_68, root.rglob("*.csv"))) if first is None else len(pts_numbers(first)) == 136
+    except (DataError, OSError):
+        return False
+
+
 def _of_pts(path: Path, root: Path) -> Iterator[tuple[str, Array]]:
     """The image's path from the root, and float64 (68, 2)."""
-    text = read_text(path)
-    opened, closed = text.find("{"), text.rfind("}")
-    if opened < 0 or closed < opened:
-        raise DataError("no points file: its points stand in braces", where=path)
-    points = np.array(numbers(text[opened + 1 : closed], 136, path, "68 points")).reshape(68, 2)
-    images = (path.with_suffix(suffix) for suffix in sorted(IMAGE_SUFFIXES))
-    image = next((image for image in images if image.is_file()), path.with_suffix(".png"))
-    yield image.relative_to(root).as_posix(), points + _FROM_ONE
+    points = np.array(numbers(" ".join(pts_numbers(path)), 136, path, "68 points")).reshape(68, 2)
+    yield pts_image(path).relative_to(root).as_posix(), points + OFFSET
 
 
 def _of_csv(path: Path, root: Path) -> Iterator[tuple[str, Array]]:

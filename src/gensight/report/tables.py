@@ -87,14 +87,16 @@ def scores_table_text(metrics_json: Mapping[str, Any]) -> str:
     text = "\n".join([aligned(lines), *(f"note: {note}" for note in notes)])
     if not metrics.differences:
         return text
+    known = any(interval_text(one.interval, one.unit) for one in metrics.differences)
+    value = "value [95 %]" if known else "value"
     rows = [
         [one.models, one.protocol, difference_text(one), number_text(one), verdict(one)] for one in metrics.differences
     ]
-    return f"{text}\n\n{aligned([['paired difference', 'protocol', 'value [95 %]', 'n', ''], *rows])}"
+    return f"{text}\n\n{aligned([['paired difference', 'protocol', value, 'n', ''], *rows])}"
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:
     """A table as text: the head, a rule, and the rows, every column as wide as its widest cell."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     padded = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return "\n".join([padded[0], "  ".join("-" * width for width in widths), *padded[1:]])
+    return "\n".join([padded[0], "  ".join("-" * width for width in widths).rstrip(), *padded[1:]])

@@ -51,7 +51,7 @@ def train(config: RunConfig, out: Path | None = None, device: str = "auto", anno
     experiment = Experiment.open(resolve_preset(config)).with_steps()
     config, run = experiment.config, RunFolder(folder)
     if experiment.sides_note:
-        announce(experiment.sides_note)
+        announce(f"note: {experiment.sides_note}")
     if not is_first_process():  # the first one writes
         train_run(experiment, run, device)
         return folder

@@ -201,7 +201,7 @@ def test_all_mistakes_at_once(write: Write) -> None:
         "     where: FILE, line 1\n"
         "  3. data.rot: unknown key\n"
         "     where: FILE, line 1\n"
-        "     valid: kind, root, missing, split, num_labels, bodyparts\n"
+        "     valid: kind, root, missing, keypoints, split, num_labels\n"
         "     next:  did you mean `data.root`?\n"
         "  4. view.crop: unknown value 'boxx'\n"
         "     where: FILE, line 3\n"

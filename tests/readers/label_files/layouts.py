@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from gensight.files.videos.writing import VideoWriter
+from gensight.samples import Array
 
 NUM, HEIGHT, WIDTH = 10, 96, 128
 PARTS = ("nose", "l_ear", "tail")
@@ -24,12 +25,19 @@ def box(number: int) -> tuple[float, float, float, float]:
     return 20.0, 10.0, 100.0, 80.0
 
 
+def picture(number: int) -> Array:
+    """uint8 (HEIGHT, WIDTH, 3): the mouse's keypoints as bright squares on noise."""
+    pixels = np.random.default_rng(number).integers(0, 99, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    for channel, (x, y) in enumerate(points(number).values()):
+        pixels[int(y) - 3 : int(y) + 4, int(x) - 3 : int(x) + 4, channel] = 255
+    return pixels
+
+
 def pictures(folder: Path, name: str = "{:03d}.png") -> list[str]:
     """Ten images that differ; their names."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(NUM):
-        pixels = np.random.default_rng(number).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / name.format(number))
+        Image.fromarray(picture(number)).save(folder / name.format(number))
     return [name.format(number) for number in range(NUM)]
 
 
@@ -37,7 +45,7 @@ def clip(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with VideoWriter(path, 10) as writer:
         for number in range(NUM + 2):
-            writer.write(np.full((HEIGHT, WIDTH, 3), 20 * number, np.uint8))
+            writer.write(picture(number))
     return path
 
 
@@ -195,6 +203,23 @@ def csv_wide(root: Path) -> None:
             rows.writerow([name, *(value - 0.5 for point in points(number).values() for value in point)])
 
 
+def csv_pages(root: Path) -> None:
+    """A TIFF of ten pages, and a column of pages beside the file's."""
+    pages = [Image.fromarray(picture(number)) for number in range(NUM)]
+    pages[0].save(root / "stack.tif", save_all=True, append_images=pages[1:])
+    with (root / "points.csv").open("w") as file:
+        rows = csv.writer(file)
+        rows.writerow(["file", "page", *(f"{part}_{axis}" for part in PARTS for axis in "xy")])
+        for number in range(NUM):
+            rows.writerow(["stack.tif", number, *(v - 0.5 for point in points(number).values() for v in point)])
+
+
+def pts(root: Path) -> None:
+    for number, name in enumerate(pictures(root)):
+        lines = "\n".join(f"{x + 0.5:.3f} {y + 0.5:.3f}" for x, y in points(number).values())
+        (root / name).with_suffix(".pts").write_text(f"version: 1\nn_points: 3\n{{\n{lines}\n}}\n")
+
+
 def _sleap(video: Any) -> Any:
     import sleap_io
 
@@ -256,6 +281,8 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], str, tuple[str, ...]]] = {
     "yolo_outlines": (yolo_outlines, "yolo", ()),
     "csv_long": (csv_long, "points-csv", PARTS),
     "csv_wide": (csv_wide, "points-csv", PARTS),
+    "csv_pages": (csv_pages, "points-csv", PARTS),
+    "pts": (pts, "pts", ("keypoint_1", "keypoint_2", "keypoint_3")),
     "sleap_project": (sleap_project, "sleap", PARTS),
     "sleap_package": (sleap_package, "sleap", PARTS),
     "sleap_analysis": (sleap_analysis, "sleap", PARTS),

@@ -53,7 +53,7 @@ def test_deeplabcut_of_one_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     answer = init(root)
     assert answer.recipe == Path("my-mouse.yaml")
     assert answer.seen[:-1] == (
-        "found deeplabcut: 10 labelled images of 120 x 160 px (height x width, median)",
+        "found DeepLabCut: 10 images of 120 x 160 px (height x width, median)",
         "from 1 video",
         "3 keypoints (nose, left_ear, right_ear) of one subject per image, about 20 x 40 px each",
         "labelled: 10 subjects with 30 points",
@@ -307,7 +307,7 @@ def test_pairs_are_shown_and_sides_without_a_partner_switch_flips_off(
         assert (config.view.augment.flip, config.evaluation.flip_test) == (0.5, True)
         return
     lone = {"Rpaw": "Lpaw", "droite_1": "gauche_1"}[missing]
-    assert f"{lone}: one side of a pair by name, without a partner, so flips are off" in seen
+    assert f"{lone}: named as one side of a pair, without a partner, so flips are off" in seen
     assert (config.view.augment.flip, config.evaluation.flip_test) == (0.0, False)
     asked = load_recipe(answer.recipe, ["evaluation.flip_test=true", "view.augment.flip=0.5"])
     opened = Experiment.open(asked)

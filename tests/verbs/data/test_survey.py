@@ -24,7 +24,7 @@ def test_every_layout_gets_a_recipe_whose_data_can_be_read(name: str, tmp_path: 
     answer = init(make(name, tmp_path / "lab"), tmp_path / "recipe.yaml")
     config = load_recipe(answer.recipe)
     names = LAYOUTS[name][2]
-    assert f"{NUM} labelled images" in answer.seen[0]
+    assert f"{NUM} images" in answer.seen[0]
     assert f"labelled: {NUM} subjects" in " ".join(answer.seen)
     if not names:
         assert config.data.kind == "instruct-pool"
@@ -79,8 +79,8 @@ READ: dict[str, tuple[tuple[str, Change], str]] = {  # what still has one meanin
     "far away": (labelme(lambda value: value["shapes"][0].update(points=[[1e9, 2e9]])), "30 points"),
     "case": (everywhere(lambda value: value.update(imagePath=value["imagePath"].upper())), "30 points"),
     "no type": (labelme(lambda value: value["shapes"][0].pop("shape_type")), "30 points"),
-    "no image": (("labelme", lambda root: (root / "003.png").unlink()), "1 images or videos missing: left out"),
-    "no label": (yolo(""), "without a label: 1 images"),
+    "no image": (("labelme", lambda root: (root / "003.png").unlink()), "images or videos missing: 1, left out"),
+    "no label": (yolo(""), "without a label: 1 image"),
     "both parts": (("yolo_pose", copied), "in more than one part, so that scores would be too good: 1 images"),
     "a hidden point": (rewritten("cvat_images", "annotations.xml", 'outside="0"', 'outside="1"'), "29 points"),
     "moved": (("sleap_project", lambda root: (root / "mouse.mp4").rename(root / "Mouse.MP4")), "30 points"),
@@ -120,6 +120,8 @@ REFUSED: dict[str, tuple[tuple[str, Change], str, str]] = {
     "nan": (yolo("0 nan 0.3 0.2 0.1" + " 0.5 0.5 2" * 3), "is 'nan'", "003.txt, line 1"),
     "far": (yolo("0 0.5 0.3 0.2 0.1" + " 1e9 0.5 2" * 3), "is no share", "003.txt, line 1"),
     "csv word": (rewritten("csv_wide", CSV, "36.0", "abc"), "`l_ear` is 'abc'", "points.csv, row 2"),
+    "points": (("pts", lambda root: (root / "003.pts").write_text("version: 1\n{\n1 2\n}")),
+               "2 numbers instead of 6", "003.pts"),
     "csv cell": (rewritten("csv_wide", CSV, ",36.0", ""), "6 cells, but the header has 7", "points.csv, row 2"),
     "cut slp": (("sleap_project", lambda root: (root / "labels.v001.slp").write_bytes(b"\x89HDF")),
                 "sleap-io can't read it", "labels.v001.slp"),

@@ -8,6 +8,7 @@ import typer
 
 from gensight.cli.option_groups import OptionGroup, takes_option_groups
 from gensight.cli.options import out_option
+from gensight.errors import counted
 
 app = typer.Typer(help="List kinds of data sets, check, write or convert one.",
                   no_args_is_help=True)  # fmt: skip
@@ -49,7 +50,8 @@ def check(
     failed = False
     for name, summary in run_check(target, overrides or []).items():
         truths = f" with {', '.join(summary.truths)}" if summary.truths else ""
-        typer.echo(f"{name}: {summary.num_samples} images, {summary.num_instances} instances{truths}")
+        counts = f"{counted(summary.num_samples, 'image')}, {counted(summary.num_instances, 'instance')}"
+        typer.echo(f"{name}: {counts}{truths}")
         for reason, count in summary.dropped.items():
             typer.echo(f"  dropped  {count} x {reason}")
         for finding in summary.findings:
@@ -210,7 +212,8 @@ def build_instruct(
     built = run_build(out, Settings.checked(sources=tuple(sources), box_style=choices.pop("boxes"), **choices))
     for part, counts in built.parts.items():
         left_out = f" ({counts['left_out']} left out: no task applies to them)" if counts["left_out"] else ""
-        typer.echo(f"{part}: {counts['images']} images, {counts['pairs']} pairs{left_out}")
+        made = f"{counted(counts['images'], 'image')}, {counted(counts['pairs'], 'pair')}"
+        typer.echo(f"{part}: {made}{left_out}")
     if built.heads:
         typer.echo(f"boxes are those of heads: {', '.join(built.heads)}")
     typer.echo(f"look at {out}/contact_sheet_train.png")

@@ -14,8 +14,8 @@ def init(
         typer.Argument(
             metavar="FOLDER",
             help="A folder with labels (DeepLabCut, lightning-pose, SLEAP, COCO, YOLO, Label Studio, CVAT, labelme, "
-            "VIA, csv), one label file, images, videos, one video, or a public data set as it is released (DAVIS, "
-            "SPair-71k, NYUv2, GazeFollow ...).",
+            "VIA, csv, .pts), one label file, images, videos, one video, or a public data set as it is released "
+            "(DAVIS, SPair-71k, NYUv2, GazeFollow ...).",
         ),
     ],
     out: Annotated[Path | None, out_option("Recipe to write; by default ./FOLDER.yaml.", "FILE")] = None,

@@ -3,7 +3,7 @@
 | file | data sets |
 |---|---|
 | `puppets.py` | puppets: rendered from a seed |
-| `keypoints.py` | coco, deeplabcut, sleap, labelme, via, label-studio, cvat, yolo, points-csv, bbc-pose, faces, ap10k |
+| `keypoints.py` | coco, deeplabcut, label files of annotation tools, bbc-pose, faces, ap10k |
 | `frames.py` | folder, video, videos, footage: without labels |
 | `scenes.py` | voc, davis, rgbd, nyu, sunrgbd, ade20k: masks, boxes, depth |
 | `classes.py` | pets, image-folders |
@@ -35,6 +35,7 @@ from gensight.config.data.keypoints import (
     LabelmeData,
     LabelStudioData,
     PointsCsvData,
+    PtsData,
     SleapData,
     ViaData,
     YoloData,
@@ -63,6 +64,7 @@ Data = Annotated[
     | CvatData
     | YoloData
     | PointsCsvData
+    | PtsData
     | FolderData
     | VideoData
     | VideosData
@@ -116,6 +118,7 @@ __all__ = [
     "OrderSplit",
     "PetsData",
     "PointsCsvData",
+    "PtsData",
     "PuppetsData",
     "RgbdData",
     "SeedSplit",

@@ -1,10 +1,10 @@
 """Data sets whose labels are keypoints."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from gensight.config.data.stored import Divided, MayLackFiles, OfficialLists, StoredData
+from gensight.config.data.stored import Divided, KeypointLabels, MayLackFiles, OfficialLists, StoredData
 from gensight.config.fields import Name, PositiveInteger, Section, Share
 from gensight.config.sections import FolderLayout
 
@@ -16,7 +16,7 @@ class CocoPart(Section):
     annotations: Name = Field(description="Json file of the keypoint annotations, from `data.root` or absolute.")
 
 
-class CocoData(OfficialLists, MayLackFiles):
+class CocoData(OfficialLists, KeypointLabels):
     """COCO keypoint annotations (json) and their images."""
 
     kind: Literal["coco"] = "coco"
@@ -40,7 +40,7 @@ class CocoData(OfficialLists, MayLackFiles):
     )
 
 
-class DeepLabCutData(Divided, MayLackFiles):
+class DeepLabCutData(Divided, KeypointLabels):
     """A DeepLabCut project: config.yaml and labeled-data/*/CollectedData_*.csv or .h5."""
 
     kind: Literal["deeplabcut"] = "deeplabcut"
@@ -48,12 +48,19 @@ class DeepLabCutData(Divided, MayLackFiles):
     num_labels: PositiveInteger | None = Field(
         default=None, description="Train on this many labelled frames, evenly spaced over the training part; none: all."
     )
-    bodyparts: tuple[Name, ...] | None = Field(
-        default=None, min_length=1, description="Keypoints to use, in this order; none: all of the project's."
-    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_word(cls, values: Any) -> Any:
+        """`bodyparts`, as config.yaml calls keypoints, is understood too."""
+        if isinstance(values, dict) and "bodyparts" in values and "keypoints" not in values:
+            values = {key: value for key, value in values.items() if key != "bodyparts"} | {
+                "keypoints": values["bodyparts"]
+            }
+        return values
 
 
-class LabelFilesData(Divided, MayLackFiles):
+class LabelFilesData(Divided, KeypointLabels):
     """Labels as an annotation tool saves them; each tool is a kind. `split.kind=videos` also holds out own parts."""
 
     root_is: ClassVar[str] = "Folder of the label files and the images or videos that they name, or one label file"
@@ -101,6 +108,12 @@ class PointsCsvData(LabelFilesData):
     kind: Literal["points-csv"] = "points-csv"
 
 
+class PtsData(LabelFilesData):
+    """Points files (.pts) of any number of points, one beside each image."""
+
+    kind: Literal["pts"] = "pts"
+
+
 class BbcPoseData(StoredData):
     """BBC Pose: sign-language interpreters with seven joints of the upper body."""
 
@@ -119,12 +132,6 @@ class FacesData(Divided, MayLackFiles):
 
     kind: Literal["faces"] = "faces"
     root_is: ClassVar[str] = "Folder that holds the images and their points"
-    layout: ClassVar[FolderLayout | None] = FolderLayout(
-        "faces with 68 points", ("**/*.pts|**/face_landmarks*.csv|**/*_frames_keypoints.csv",), "demo",
-        ("encoding.skeleton=data", "evaluation.protocols=[nme-inter-ocular,mean-px]",
-         "evaluation.baselines=[mean-position]", "training.steps=2000"),
-        "landmarks without labels are scored on them too: gensight landmarks fit-keypoints RUN faces root=FOLDER",
-    )  # fmt: skip
 
 
 class Ap10kData(MayLackFiles):

@@ -38,6 +38,17 @@ class MayLackFiles(StoredData):
     )
 
 
+class KeypointLabels(MayLackFiles):
+    """Whose labels are keypoints of the user's own."""
+
+    keypoints: tuple[Name, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="Names of the keypoints to use, in this order; where the labels have no names, those of all, in "
+        "the labels' order; none: all, as the labels name them.",
+    )
+
+
 class Stepped(DataSection):
     """Of which every k-th frame is taken."""
 

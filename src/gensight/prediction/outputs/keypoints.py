@@ -81,7 +81,7 @@ class KeypointFiles(Files):
         for _, entries in rows():
             for visibility in (entry["visibility"] for entry in entries or ()):
                 num, seen = num + len(visibility), seen + sum(one >= Visibility.OCCLUDED for one in visibility)
-        return f"{seen} of {num} keypoints are above the threshold; tables leave the others empty"
+        return f"{seen} of {num} keypoints are above the run's confidence threshold; tables leave the others empty"
 
     def table(self, rows: Rows, source: PredictionSource | None) -> PoseTable:
         """All frames as a table, read from `rows` again at each use."""

@@ -8,6 +8,7 @@ from gensight.files.atomic import write_json
 from gensight.metrics.coco.results import coco_results
 from gensight.readers.base import Reader
 from gensight.readers.coco.reader import CocoReader
+from gensight.readers.shared.named_keypoints import NamedKeypointsReader
 from gensight.readers.splits import Subset
 from gensight.samples import Prediction
 from gensight.skeletons import Skeleton
@@ -32,12 +33,17 @@ class CocoScoring:
 
     @classmethod
     def of(cls, reader: Reader | None) -> "CocoScoring | None":
-        """None for a reader of other data, or of a COCO file without keypoints."""
-        while isinstance(reader, Subset):
+        """None for a reader of other data, of a COCO file without keypoints, or of some of its keypoints alone."""
+        skeleton = None
+        while isinstance(reader, Subset | NamedKeypointsReader):
+            if isinstance(reader, NamedKeypointsReader):
+                if len(reader.whole) > len(reader.skeleton or ()):
+                    return None
+                skeleton = reader.whole
             reader = reader.reader
         if not isinstance(reader, CocoReader) or reader.skeleton is None:
             return None
-        return cls(reader.skeleton, reader.image_ids, reader.category_ids)
+        return cls(skeleton or reader.skeleton, reader.image_ids, reader.category_ids)
 
     def add(self, prediction: Prediction) -> None:
         """Takes one item's prediction; instances without keypoints are passed over."""

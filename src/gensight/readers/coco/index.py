@@ -27,6 +27,7 @@ from gensight.readers.coco.entries import (
     segmentation_problem,
 )
 from gensight.samples import Array
+from gensight.skeletons import numbered_names
 
 VERSION = 2  # of the columns; a cached index of another version is not found
 _SAMPLED = 1 << 16  # bytes of the head and the tail that the cache's key depends on
@@ -179,7 +180,7 @@ def _numbered(categories: tuple[Category, ...], raw: dict[str, Array], source: P
         mine = (raw["ids"][:, 2] == category.id) & (raw["num_points"] > 0)
         counts = np.unique(raw["num_points"][mine])
         if not named and len(counts) == 1 and counts[0] % 3 == 0:
-            names = tuple(f"keypoint_{number + 1}" for number in range(counts[0] // 3))
+            names = numbered_names(int(counts[0]) // 3)
             category = Category(category.id, category.name, names)
         found.append(category)
     return tuple(found)

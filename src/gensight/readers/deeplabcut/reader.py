@@ -75,6 +75,7 @@ class DeepLabCutReader(Reader):
             names = {key: key.rpartition("/")[2] for key in self._keys if key not in files}
             beside = find_files(list(names.values()), self.root)
             files |= {key: beside[name] for key, name in names.items() if name in beside}
+        self._findings += self._left_out(tables, everyone)
         kept, self.dropped = keep_present(self._keys, files.__contains__, "images", self.root, missing)
         self._points = self._points[[key in files for key in self._keys]]
         self._videos, self._keys = [key.split("/")[-2] for key in kept], [files[key] for key in kept]
@@ -120,13 +121,25 @@ class DeepLabCutReader(Reader):
                 tables.append(read_table(path))
             elif not folder.name.endswith("_labeled"):  # those are DeepLabCut's own check plots
                 self._findings.append(Finding("note", "folder without labels", str(folder)))
-        tables = tables or [read_table(path) for path in root_tables(self.root)]
+        if not tables and (tables := [read_table(path) for path in root_tables(self.root)]):
+            self._findings = []  # theirs are the labels of all folders
         if not tables and not labeled.is_dir():
             what = "the project has no folder `labeled-data` and no label table"
             if not (self.root / "config.yaml").is_file():
                 what = "not a DeepLabCut project: it has no config.yaml, no folder `labeled-data` and no label table"
             raise DataError(what, where=self.root, hint="is it the right folder?")
         return tables
+
+    def _left_out(self, tables: list[LabelTable], everyone: tuple[str, ...]) -> list[Finding]:
+        """Individuals without a label, and bodyparts of the animals' surroundings, which are read by name alone."""
+        nobody = np.isnan(self._points).all((0, 2, 3)) if len(self._points) else []
+        empty = [name for name, none in zip(self._individuals, nobody, strict=False) if none and name != SINGLE]
+        found = [Finding("note", f"nobody labelled the individual {name}", str(self.root)) for name in empty]
+        if UNIQUE in everyone and UNIQUE not in self._individuals:
+            names = dict.fromkeys(part for table in tables for name, part in table.columns if name == UNIQUE)
+            what = f"uniquebodyparts ({', '.join(names)}) are not read along with the animals; to read them alone, set "
+            found.append(Finding("note", f"{what}data.keypoints=[{','.join(names)}]", str(self.root)))
+        return found
 
     def _join(
         self, tables: list[LabelTable], known: tuple[str, ...], everyone: tuple[str, ...]

@@ -10,6 +10,7 @@ from gensight.readers.label_files.records import LabelledImage, LabelledSubject,
 from gensight.readers.label_files.subjects import Shape, subjects_of
 from gensight.readers.shared.listings import read_text
 from gensight.samples import Size, Visibility
+from gensight.skeletons import numbered_names
 
 
 def read_xml(path: Path) -> ElementTree.Element:
@@ -91,7 +92,7 @@ def _subjects(shapes: Sequence[ElementTree.Element], where: str, unread: Counter
                 loose.append(Shape("polygon", label, _corners(shape, here), group, where=here))
             case "points":
                 corners = _corners(shape, here)
-                names = [label] if len(corners) == 1 else [f"keypoint_{place + 1}" for place in range(len(corners))]
+                names = [label] if len(corners) == 1 else numbered_names(len(corners))
                 if len(corners) > 1 and group is None:  # one label with several points is a subject of its own
                     points = {name: (*corner, _visibility(shape)) for name, corner in zip(names, corners, strict=True)}
                     whole.append(LabelledSubject(label, points, where=here))

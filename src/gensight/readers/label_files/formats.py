@@ -17,6 +17,7 @@ from gensight.readers.label_files.json_tools import (
     read_via,
 )
 from gensight.readers.label_files.points_csv import is_points_csv, read_points_csv
+from gensight.readers.label_files.pts import is_pts, read_pts
 from gensight.readers.label_files.records import LabelSet, read_json_file
 from gensight.readers.label_files.sleap import is_sleap, read_sleap
 from gensight.readers.label_files.yolo import is_yolo, read_yolo
@@ -58,6 +59,7 @@ FORMATS = {
     "cvat": LabelFormat("CVAT xml", read_cvat, (".xml",), is_cvat),
     "yolo": LabelFormat("YOLO txt", read_yolo, (".txt",), is_yolo),
     "points-csv": LabelFormat("csv of points", read_points_csv, (".csv",), is_points_csv),
+    "pts": LabelFormat("points files (.pts)", read_pts, (".pts",), is_pts),
 }
 
 

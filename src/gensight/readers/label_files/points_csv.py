@@ -1,4 +1,7 @@
-"""Tables of points: a row per point, or per image. Coordinates have 0 at the centre of the first pixel."""
+"""Tables of points: a row per point, or per image. Coordinates have 0 at the centre of the first pixel.
+
+Frames of a video and pages of a TIFF have a column `frame` beside the file's, from 0.
+"""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +13,9 @@ from gensight.readers.label_files.records import LabelledImage, LabelledSubject,
 from gensight.samples import Visibility
 
 OFFSET = 0.5
-_IMAGE = ("image", "filename", "file", "file_name", "img", "path", "image_path", "image_name", "image_id", "frame")
+_IMAGE = ("image", "filename", "file", "file_name", "img", "path", "image_path", "image_name", "image_id", "video",
+          "frame")  # fmt: skip
+_FRAME = ("frame", "frame_idx", "frame_index", "frame_number", "page")
 _NAME = ("keypoint", "bodypart", "body_part", "landmark", "part", "joint", "label", "point", "name")
 _SUBJECT = ("individual", "animal", "subject", "instance", "identity", "track", "id", "person")
 _PAIR = re.compile(r"^(?:(?P<before>.+?)[_. -]?(?P<axis>[xy])|(?P<axis2>[xy])[_. -](?P<after>.+))$", re.IGNORECASE)
@@ -57,19 +62,21 @@ def read_points_csv(root: Path, files: Sequence[Path]) -> LabelSet:
         header = [cell.strip().lower() for cell in rows[0]]
         image, subject = _column(header, _IMAGE), _column(header, _SUBJECT)
         assert image is not None
-        long = _is_long(header)
+        long, frame = _is_long(header), _column(header, _FRAME)
+        frame = None if frame == image else frame
         name, pairs = _column(header, _NAME) if long else None, _pairs(rows[0])
-        found: dict[str, dict[str, dict[str, tuple[float, float, int]]]] = {}
+        found: dict[tuple[str, int | None], dict[str, dict[str, tuple[float, float, int]]]] = {}
         for line, row in enumerate(rows[1:], start=2):
             where = f"{path}, row {line}"
             if len(row) < len(header):
                 raise DataError(f"{len(row)} cells, but the header has {len(header)}", where=where)
             who = row[subject].strip() if subject is not None and subject not in (image, name) else ""
-            points = found.setdefault(row[image].strip(), {}).setdefault(who, {})
-            places = {row[name].strip(): (header.index("x"), header.index("y"))} if name is not None else pairs
-            for keypoint, (x, y) in places.items():
+            place = None if frame is None else int(number(row[frame], where, "`frame`"))
+            points = found.setdefault((row[image].strip(), place), {}).setdefault(who, {})
+            columns = {row[name].strip(): (header.index("x"), header.index("y"))} if name is not None else pairs
+            for keypoint, (x, y) in columns.items():
                 names[keypoint] = None
-                cells = [row[place].strip() for place in (x, y)]
+                cells = [row[column].strip() for column in (x, y)]
                 if all(cell.lower() in ("", "nan", "na", "null") for cell in cells):
                     continue
                 if keypoint in points:
@@ -77,10 +84,10 @@ def read_points_csv(root: Path, files: Sequence[Path]) -> LabelSet:
                     raise DataError(f"keypoint `{keypoint}` has two rows of one image", where=where, hint=hint)
                 ends = [number(cell, where, f"`{keypoint}`") + OFFSET for cell in cells]
                 points[keypoint] = (ends[0], ends[1], int(Visibility.VISIBLE))
-        for key, subjects in found.items():
+        for (key, place), subjects in found.items():
             people = tuple(
                 LabelledSubject("subject", points, identity=who or None, where=f"{path}, {key}")
                 for who, points in subjects.items() if points
             )  # fmt: skip
-            images.append(LabelledImage(key, path, people))
+            images.append(LabelledImage(key, path, people, frame=place))
     return LabelSet(images, tuple(names))

@@ -1,15 +1,15 @@
 """Label files of annotation tools as Samples: whatever their parser read, joined with the images that they name."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from gensight.errors import DataError, check_choice
-from gensight.files.images import IMAGE_SUFFIXES
-from gensight.files.videos.reading import VIDEO_SUFFIXES, open_video, read_frame
+from gensight.files.images import IMAGE_SUFFIXES, page_seconds
+from gensight.files.videos.reading import VIDEO_SUFFIXES, frame_key, open_video, read_frame
 from gensight.geometry import points_box
 from gensight.readers.base import Reader
 from gensight.readers.coco.rle import polygon_to_mask
@@ -67,8 +67,10 @@ class LabelFilesReader(Reader):
         files = find_files(names, self.root, IMAGE_SUFFIXES | VIDEO_SUFFIXES)
         files |= {one.name: one.name for one in labels.images if one.pixels is not None}
         _, self.dropped = keep_present(names, files.__contains__, "images or videos", self.root, missing)
-        self._images = _joined([one for one in labels.images if one.name in files], files)
         self._files = files
+        named = {one.name: one for one in labels.images if one.name in files}
+        self._stacks = {name for name, one in named.items() if self._has_frames(one)}
+        self._images = self._joined([one for one in labels.images if one.name in files])
         self.skeleton = self._skeleton = _skeleton(labels, self.root.name)
         everyone = (one.category for image in self._images.values() for one in image.subjects)
         self.categories = tuple(dict.fromkeys(everyone))
@@ -83,7 +85,7 @@ class LabelFilesReader(Reader):
         key = self._keys[index]
         image = self._images[key]
         path = self.root / self._files[image.name]
-        if image.pixels is not None or (image.frame is not None and path.suffix.lower() in VIDEO_SUFFIXES):
+        if image.name in self._stacks:
             read = image.pixels or partial(read_frame, path, image.frame or 0)
             size = image.size or (open_video(path).size if image.pixels is None else read().shape[:2])
             return Sample(key, size, read, self._instances(image, size), group=self.group(index))
@@ -93,7 +95,7 @@ class LabelFilesReader(Reader):
 
     def group(self, index: int) -> str:
         key = self._keys[index]
-        return key.rpartition("#")[0] if self._images[key].frame is not None else key
+        return key.rpartition("#")[0] if self._images[key].name in self._stacks else key
 
     @property
     def parts(self) -> dict[str, list[int]]:
@@ -105,6 +107,29 @@ class LabelFilesReader(Reader):
 
     def findings(self) -> list[Finding]:
         return self._findings
+
+    def _has_frames(self, image: LabelledImage) -> bool:
+        """Whether it is a frame of a video, or a page of an image file that has several."""
+        path = self.root / self._files[image.name]
+        return image.pixels is not None or (
+            image.frame is not None
+            and (path.suffix.lower() in VIDEO_SUFFIXES or len(page_seconds(path, all_pages=True)) > 1)
+        )
+
+    def _joined(self, images: Sequence[LabelledImage]) -> dict[str, LabelledImage]:
+        """Key -> image; entries of one image, as tasks and files may repeat it, with the subjects of all."""
+        found: dict[str, LabelledImage] = {}
+        for image in images:
+            path = self._files[image.name]
+            key = frame_key(path, image.frame or 0) if image.name in self._stacks else path
+            known = found.get(key)
+            if known is not None:
+                if known.subjects and image.subjects and known.source != image.source:
+                    what = f"image `{key}` is labelled in two files, the other is {known.source}"
+                    raise DataError(what, where=image.source, hint="remove one, or name the file to read as data.root")
+                image = known if not image.subjects else replace(image, subjects=known.subjects + image.subjects)
+            found[key] = image
+        return found
 
     def _instances(self, image: LabelledImage, size: Size) -> tuple[Instance, ...]:
         scale = np.array([size[1], size[0]], np.float64) if image.fractions else np.ones(2)
@@ -130,25 +155,6 @@ class LabelFilesReader(Reader):
                 if flag >= Visibility.OCCLUDED:
                     points[place] = np.array([x, y]) * scale
         return Keypoints(self._skeleton, points, visibility, np.ones(count, np.float32))
-
-
-def _joined(images: Sequence[LabelledImage], files: Mapping[str, str]) -> dict[str, LabelledImage]:
-    """Key -> image; entries of one image, as tasks and files may repeat it, with the subjects of all."""
-    found: dict[str, LabelledImage] = {}
-    for image in images:
-        path = files[image.name]
-        video = image.pixels is not None or Path(path).suffix.lower() in VIDEO_SUFFIXES
-        key = f"{path}#{image.frame or 0:06d}" if video and image.frame is not None else path
-        known = found.get(key)
-        if known is not None:
-            if known.subjects and image.subjects and known.source != image.source:
-                what = f"image `{key}` is labelled in two files, the other is {known.source}"
-                raise DataError(what, where=image.source, hint="remove one, or name the file to read as data.root")
-            image = known if not image.subjects else LabelledImage(
-                **{**vars(image), "subjects": known.subjects + image.subjects}
-            )  # fmt: skip
-        found[key] = image
-    return found
 
 
 def _skeleton(labels: LabelSet, name: str) -> Skeleton | None:

@@ -11,6 +11,7 @@ from gensight.files.images import IMAGE_SUFFIXES
 from gensight.readers.label_files.records import LabelledImage, LabelledSubject, LabelSet, number
 from gensight.readers.shared.listings import below, read_text
 from gensight.samples import Visibility
+from gensight.skeletons import numbered_names
 
 LARGEST_SHARE = 2.0  # beyond it, the numbers are pixels
 _NO_LABELS = {"classes.txt", "obj.names", "notes.txt", "train.txt", "val.txt", "test.txt", "requirements.txt"}
@@ -109,7 +110,7 @@ def _keypoint_names(settings: Mapping[str, Any], shape: Sequence[int] | None) ->
         known = next(iter(known.values()), None)
     if isinstance(known, list) and len(known) == shape[0]:
         return [str(name) for name in known]
-    return [f"keypoint_{place + 1}" for place in range(shape[0])]
+    return list(numbered_names(shape[0]))
 
 
 def _part(name: str, settings: Mapping[str, Any]) -> str:

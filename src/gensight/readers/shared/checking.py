@@ -16,9 +16,9 @@ from gensight.samples import Array, Instance, Sample
 
 LEAST_OVERLAP = 0.5  # intersection over union of an object's box and that of its mask
 Value = TypeVar("Value")
-_TURNED = (
-    "photograph that its EXIF orientation turns: labels are taken as of the upright image; where they are of the "
-    f"pixels as stored, set {VARIABLE}=exif=ignore for every command on these images"
+TURNED = (
+    "with an EXIF rotation: labels are read as those of the upright image; if they are of the image as stored, "
+    f"set {VARIABLE}=exif=ignore for every command on these images"
 )
 # Field -> how `Summary.truths` calls it.
 _OF_INSTANCES = {"keypoints": "keypoints", "box": "boxes", "mask": "masks", "head_box": "head boxes", "gaze": "gaze",
@@ -128,7 +128,7 @@ class _Checks:
             self.note("error", "image whose size is not the stated one", where, image.shape[:2] != sample.size)
             self.note("warning", "image of a single colour", where, image.size > 3 and image.max() == image.min())
         if image is not None and instances and sample.path is not None:
-            self.note("note", _TURNED, where, is_turned(sample.path))
+            self.note("note", f"image {TURNED}", where, is_turned(sample.path))
         depth = None if sample.depth is None else self.read(sample.depth, where)
         if depth is not None:
             self.note("warning", "depth map without a known pixel", where, not np.isfinite(depth.values).any())

@@ -63,6 +63,15 @@ def label_warnings(*parts: Iterable[Sample]) -> list[str]:
     return lines
 
 
+def count_labels(samples: Iterable[Sample]) -> "LabelCounts":
+    """Of the first samples; no pixel is read."""
+    counts = LabelCounts()
+    for sample in islice(samples, MOST_SAMPLES):
+        for instance in sample.instances or ():
+            counts.add(instance)
+    return counts
+
+
 class LabelCounts:
     """By keypoint: how often it is labelled, and how often at (0, 0), where some exporters put what is not labelled.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gensight.errors import DataError, did_you_mean
-from gensight.files.images import IMAGE_SUFFIXES, image_size, read_image
+from gensight.files.images import IMAGE_SUFFIXES, VARIABLE, image_size, is_turned, read_image
 from gensight.samples import Array, Sample, Size
 
 Missing = Literal["error", "drop"]  # what to do with files that are named and not there
@@ -207,7 +207,10 @@ def read_sized(path: Path, size: Size, source: Path) -> Array:
         return image
     found = f"{image.shape[0]} x {image.shape[1]}"
     what = f"the upright image is {found} (height x width), but {source.name} states {size[0]} x {size[1]}"
-    hint = "was it resized, or labelled without its EXIF rotation? Use the image that was labelled"
+    hint = "was it resized? Use the image that was labelled"
+    if image.shape[1::-1] == size and is_turned(path):
+        what = f"{what}, as the image is stored"
+        hint = f"set {VARIABLE}=exif=ignore for every command on these images: they are then read as stored"
     raise DataError(what, where=path, hint=hint)
 
 
@@ -234,7 +237,8 @@ def numbers(text: str, count: int, path: Path, what: str) -> list[float]:
     except ValueError as error:
         raise DataError(f"not {what}: {error}", where=path, hint=f"write {count} numbers") from error
     if len(values) != count:
-        raise DataError(f"not {what}: {len(values)} numbers instead of {count}", where=path)
+        hint = f"write {count} numbers; was the file cut short?"
+        raise DataError(f"not {what}: {len(values)} numbers instead of {count}", where=path, hint=hint)
     return values
 
 

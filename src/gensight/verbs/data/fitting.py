@@ -124,7 +124,8 @@ def fit_to_machine(
                 config, nearest, minutes, partial(_measure, device=device, quick=perception_only)
             )
         except UserError as error:  # training will say so, and `--dry-run`
-            return _trained(config, config.training.steps, 8, minutes), f"steps were not measured: {error.what}"
+            failed = f"nothing, since a step failed: {in_one_line(error)}"
+            return _trained(config, config.training.steps, 8, minutes), failed
     batch = 8 if found.steps(8, minutes) >= ENOUGH_STEPS else 4
     steps = min(MOST_STEPS, max(FEWEST_STEPS // 2, int(found.steps(batch, minutes)) // 10 * 10))
     taken = clock(found.fixed + steps * batch * found.per_item)
@@ -153,6 +154,12 @@ def _fitted_model(
         nearest *= share**0.5
         found = _Measured(share * found.per_item, 0.0, share * found.fixed)
     return config, found
+
+
+def in_one_line(error: UserError) -> str:
+    """An error in one line."""
+    where = f" ({error.where})" if error.where else ""
+    return f"{error.what}{where}" + (f"; {error.hint}" if error.hint else "")
 
 
 def _smaller(config: RunConfig, nearest: float) -> tuple[RunConfig, float] | None:

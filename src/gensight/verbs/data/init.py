@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,21 @@ from gensight.config.loading.loader import load_recipe
 from gensight.config.loading.overrides import text_override
 from gensight.config.pretrain import PretrainConfig
 from gensight.config.schema import RunConfig
-from gensight.errors import ConfigError
+from gensight.errors import ConfigError, counted
 from gensight.files.atomic import write_text
+from gensight.readers.label_files.formats import find_label_files
+from gensight.readers.shared.named_keypoints import chosen_keypoints
 from gensight.samples import Size
-from gensight.skeletons import COCO_17, Skeleton, lone_sides, mirror_by_name, pairs_text, sides_note
-from gensight.verbs.data.fitting import design, fit_to_machine, look_at_layout, rounded, view_size
+from gensight.skeletons import COCO_17, Skeleton, is_nameless, lone_sides, pairs_text, sides_note
+from gensight.verbs.data.fitting import MINUTES, design, fit_to_machine, look_at_layout, rounded, view_size
 from gensight.verbs.data.layouts import Recognised, recipe_for, recognise
 from gensight.verbs.data.survey import Survey, survey
 
 SHORTEST_SIDE = 128
+NAMES_NOTE = (
+    "The labels have no names: write them here, in this order. Those of sides, such as left_ear and right_ear, make "
+    "pairs; then view.augment.flip=0.5 and evaluation.flip_test=true often help."
+)
 MANY_IMAGES = 2000
 
 
@@ -66,11 +72,11 @@ def init(
         raise ConfigError("this file exists already, and init never overwrites", where=recipe,
                           hint="choose another file with --out, or delete this one")  # fmt: skip
     known = recognise(place.expanduser())
-    if known is not None:
+    if known is not None and not (known.kind == "image-folders" and find_label_files(place.expanduser())):
         return _as_known(known, place, name, recipe)
     found = survey(place)
     if found.truths and not found.labelled:
-        return _regions(found, name, recipe)
+        return _regions(found, name, recipe, minutes or MINUTES)
     seen = _seen(found)
     if found.labelled:
         config, notes, measured = _training(
@@ -100,7 +106,7 @@ def _as_known(found: Recognised, folder: Path, name: str, recipe: Path) -> Initi
     return Initialised(seen, recipe, f"{command} --dry-run, then {command}")
 
 
-def _regions(found: Survey, name: str, recipe: Path) -> Initialised:
+def _regions(found: Survey, name: str, recipe: Path, minutes: float) -> Initialised:
     """Masks and boxes without keypoints are learned by instructions, from a pool of pictures that is built first."""
     seen, tasks = _seen(found), ["segment"] * ("masks" in found.truths) + ["detect"] * ("boxes" in found.truths)
     pool = Path("runs") / f"{name}-pool"
@@ -110,11 +116,17 @@ def _regions(found: Survey, name: str, recipe: Path) -> Initialised:
         overrides.append(f"validation_share={share}")
     elif not any(text.startswith("split.") for text in overrides):
         overrides += [f"split.train={0.8 - share:.2f}", f"split.validation={share}"]
+    else:
+        overrides.append(f"split.validation={share}")
     source = shlex.join([found.data.kind, *overrides])
     quoted = f'"{source}"' if not set(source) & set('"$`\\!') else shlex.quote(source)
     build = f"gensight datasets build-instruct --from {quoted} --tasks {','.join(tasks)} --size 128"
     command = f"{build} --out {pool}, then gensight train {shlex.quote(str(recipe))}"
-    config = load_recipe("instruct-puppets-one-step", [text_override("data.root", pool)])
+    protocols = ["seg"] * ("segment" in tasks) + ["coco-box", "voc12"] * ("detect" in tasks)
+    changes = [text_override("data.root", pool), f"encoding.tasks=[{','.join(tasks)}]",
+               f"encoding.max_boxes={min(124, max(2, found.num_subjects))}", f"training.max_minutes={minutes}",
+               f"evaluation.protocols=[{','.join(protocols)}]"]  # fmt: skip
+    config = load_recipe("instruct-puppets-one-step", changes)
     described = f"{' and '.join(found.truths)} of {name}, by instructions"
     config = config.model_copy(update={"name": name, "description": described})
     write_text(recipe, _header(command, seen) + commented_yaml(config, {}))
@@ -128,12 +140,11 @@ def _unquoted(override: str) -> str:
 
 
 def _seen(found: Survey) -> tuple[str, ...]:
-    unit = {"videos": "videos", "video": "video"}.get(found.data.kind, "images")
+    unit = "video" if found.data.kind in ("videos", "video") else "image"
     size = f" of {found.image_size[0]} x {found.image_size[1]} px (height x width, median)" if found.image_size else ""
-    labelled = "labelled " if found.labelled or found.truths else ""
-    lines = [f"found {found.title or found.data.kind}: {found.num_images} {labelled}{unit}{size}"]
+    lines = [f"found {found.title and f'{found.title}: '}{counted(found.num_images, unit)}{size}"]
     if found.groups:
-        lines.append(f"from {len(found.groups)} {'video' if len(found.groups) == 1 else 'videos'}")
+        lines.append(f"from {counted(len(found.groups), 'video')}")
     if found.subject_size and not found.labelled:
         height, width = found.subject_size
         lines.append(f"{' and '.join(found.truths)} without keypoints, about {height:.0f} x {width:.0f} px each")
@@ -141,7 +152,7 @@ def _seen(found: Survey) -> tuple[str, ...]:
         height, width = found.subject_size
         subjects = "one subject" if found.num_subjects == 1 else f"up to {found.num_subjects} subjects"
         lines.append(
-            f"{len(found.keypoints)} keypoints ({_some(found.keypoints)}) of {subjects} per image, "
+            f"{counted(len(found.keypoints), 'keypoint')} ({_some(found.keypoints)}) of {subjects} per image, "
             f"about {height:.0f} x {width:.0f} px each"
         )
     return (*lines, *found.notes, *found.unread)
@@ -181,15 +192,21 @@ def _training(
     elif isinstance(found.data, LabelFilesData) and data["split"]["kind"] == "seed":
         share = _validation_share(found.num_images)
         data["split"] |= {"train": round(0.8 - share, 2), "validation": share}
+    elif isinstance(found.data, LabelFilesData):
+        data["split"]["validation"] = _validation_share(found.num_images)
     elif found.data.kind == "coco":
         data["validation_share"] = _validation_share(found.num_images)
+    found = _keypoints(found, name, data, notes)
     named = found.keypoints == COCO_17.keypoints
-    mirror = mirror_by_name(found.keypoints)
+    mirror = found.mirror
+    mirrored = any(partner != index for index, partner in enumerate(mirror))
     lone = lone_sides(found.keypoints, mirror)
-    seen = [f"left-right pairs: {pairs_text(found.keypoints, mirror)}"] if found.mirrored or lone else []
+    seen = [f"left-right pairs: {pairs_text(found.keypoints, mirror)}"] if mirrored or lone else []
+    if is_nameless(found.keypoints):
+        seen.append("the labels don't name the keypoints: write their names into data.keypoints of the recipe")
     if lone:
         seen.append(sides_note(Skeleton(name, found.keypoints, mirror=mirror)))
-    flips = found.mirrored and not lone
+    flips = mirrored and not lone
     shared = {"name": name, "description": f"{len(found.keypoints)} keypoints of {name}", "data": data}
     if found.num_subjects > 1:
         layout, (made, made_notes) = None, _cropped(found, flips)
@@ -200,6 +217,8 @@ def _training(
         made, made_notes = design(size, layout, flips), _whole_frame_notes(found)
     made["encoding"]["skeleton"] = COCO_17.name if named else "data"
     made["evaluation"]["protocols"] = ["coco-oks", "pck-box"] if named else ["mean-px", "median-px", "rmse-px"]
+    if data["kind"] == "faces":
+        made["evaluation"]["protocols"] = ["nme-inter-ocular", "mean-px"]
     config = RunConfig.model_validate(shared | made)
     nearest = np.inf
     if layout is not None and found.image_size is not None:
@@ -213,6 +232,19 @@ def _training(
         notes["view.augment.flip"] = "Some keypoints are left-right pairs."
     notes |= made_notes | {"encoding.skeleton": "", "evaluation.protocols": "", "evaluation.baselines": ""}
     return config, notes, seen
+
+
+def _keypoints(found: Survey, name: str, data: dict[str, Any], notes: dict[str, str]) -> Survey:
+    """Writes `data.keypoints` and its note where names, or labels of some keypoint, are lacking."""
+    if is_nameless(found.keypoints):
+        data["keypoints"] = list(found.keypoints)
+        notes["data.keypoints"] = NAMES_NOTE
+    elif found.lacking:
+        data["keypoints"] = [name for name in found.keypoints if name not in found.lacking]
+        notes["data.keypoints"] = f"Left out, since nobody labelled it: {', '.join(found.lacking)}."
+        skeleton = chosen_keypoints(Skeleton(name, found.keypoints, mirror=found.mirror), data["keypoints"])
+        found = replace(found, keypoints=skeleton.keypoints, mirror=skeleton.mirror)
+    return found
 
 
 def _size_note(config: RunConfig, found: Survey) -> str:

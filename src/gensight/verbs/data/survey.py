@@ -1,5 +1,6 @@
 """A look at the user's folder: what kind of data set it is, how large its images and subjects are."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,15 +12,17 @@ from gensight.assembly.readers import Splits, build_readers, undivided
 from gensight.config.data import Data
 from gensight.config.loading.loader import load_data
 from gensight.config.loading.overrides import text_override
-from gensight.errors import ConfigError, DataError
-from gensight.files.images import IMAGE_SUFFIXES
+from gensight.errors import ConfigError, DataError, counted
+from gensight.files.images import IMAGE_SUFFIXES, is_turned, page_seconds
 from gensight.files.videos.reading import VIDEO_SUFFIXES
 from gensight.geometry import points_box
 from gensight.readers.annotated.reader import is_described
 from gensight.readers.base import Reader
-from gensight.readers.deeplabcut.reader import is_project
+from gensight.readers.deeplabcut.reader import is_project, root_tables
+from gensight.readers.faces import is_faces
 from gensight.readers.label_files.formats import FORMATS, find_label_files, format_of
-from gensight.readers.shared.label_counts import UNLABELLED, label_warnings
+from gensight.readers.shared.checking import TURNED
+from gensight.readers.shared.label_counts import MOST_SAMPLES, UNLABELLED, count_labels, label_warnings
 from gensight.readers.shared.listings import MISSING_HINT, below
 from gensight.readers.splits import Subset, shared_images
 from gensight.samples import Instance, Size
@@ -42,7 +45,8 @@ class Survey:
         subject_size: Median (height, width) of the subjects in pixels; None without labels.
         num_subjects: Largest number of subjects in one image, of those looked at.
         keypoints: Names of the keypoints; empty without labels.
-        mirrored: Whether some keypoints are left-right pairs.
+        mirror: Each keypoint's left-right partner, see `Skeleton`.
+        lacking: Keypoints without any label.
         groups: Videos or other groups that the images belong to, where they are fewer than the images.
         title: What the labels are called, where it isn't the kind of data set.
         notes: What else is worth knowing, one line each: labels that are missing, images in both parts, strips.
@@ -57,7 +61,8 @@ class Survey:
     subject_size: tuple[float, float] | None = None
     num_subjects: int = 0
     keypoints: tuple[str, ...] = ()
-    mirrored: bool = False
+    mirror: tuple[int, ...] = ()
+    lacking: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     title: str = ""
     notes: tuple[str, ...] = ()
@@ -86,17 +91,22 @@ def survey(place: Path) -> Survey:
         what = "is neither a folder, a video nor a label file" if place.exists() else "there is no such folder"
         raise ConfigError(what, where=place, hint="name the folder that holds your images or labels")
     if is_project(place):
-        return _labelled("deeplabcut", [text_override("root", place)], notes=_others(find_label_files(place)))
+        title = "DeepLabCut" if (place / "labeled-data").is_dir() and not root_tables(place) else "lightning-pose"
+        return _labelled("deeplabcut", [text_override("root", place)], title, _others(find_label_files(place)))
     if is_described(place):
-        return _labelled("annotated", [text_override("root", place)])
+        return _labelled("annotated", [text_override("root", place)], "labels of `gensight annotate`")
+    if is_faces(place):
+        advice = "landmarks learned without labels can be scored on them: gensight landmarks fit-keypoints RUN faces "
+        source = shlex.quote(f"root={place}")
+        return _labelled("faces", [text_override("root", place)], "faces with 68 points", [advice + source])
     files, lost = find_coco_files(place)
     known = {file.annotations for file in files}
     if any(file.has_keypoints for file in files):
         chosen = [file for file in files if file.has_keypoints]
-        return _labelled("coco", _coco(place, chosen), notes=(*lost, *_others(find_label_files(place))))
+        return _labelled("coco", _coco(place, chosen), "COCO json", (*lost, *_others(find_label_files(place))))
     found = _best(place)
     if files and not (found and found.labelled):
-        found = _labelled("coco", _coco(place, files))
+        found = _labelled("coco", _coco(place, files), "COCO json")
     found = found or _unlabelled(place)
     return replace(found, unread=(*lost, *([] if found.labelled else unread_files(place, known))))
 
@@ -181,14 +191,16 @@ def _labelled(kind: str, overrides: list[str], title: str = "", notes: Sequence[
     measures = _Measures()
     for part in splits.parts:
         measures.look(part)
-    groups = sorted({group for part in splits.parts for group in part.groups})
-    num_images = sum(len(part) for part in splits.parts)
-    if num_images < FEWEST_IMAGES:
-        what = f"only {num_images} labelled images: some must train, some validate, some be scored"
-        raise DataError(what, where=reader.folder, hint=f"label at least {FEWEST_IMAGES}")
-    skeleton = reader.skeleton
     if not measures.subjects:
         raise DataError("the labels hold no keypoints, boxes or masks", where=reader.folder, hint="label some first")
+    groups = sorted({group for part in splits.parts for group in part.groups})
+    num_images = sum(len(part) for part in splits.parts)
+    num_labelled = num_images - measures.empty if len(measures.sizes) == num_images else num_images
+    if num_labelled < FEWEST_IMAGES:
+        what = f"only {counted(num_labelled, 'labelled image')}: some must train, some validate, some be scored"
+        more = f"; {measures.pages_note}" if measures.paged else ""
+        raise DataError(what, where=reader.folder, hint=f"label at least {FEWEST_IMAGES}{more}")
+    skeleton = reader.skeleton
     found = Survey(
         data,
         num_images,
@@ -203,8 +215,9 @@ def _labelled(kind: str, overrides: list[str], title: str = "", notes: Sequence[
         groups=tuple(groups) if len(groups) < num_images else (),
     )  # fmt: skip
     if skeleton is not None and any(measures.labelled.values()):
-        mirrored = any(partner != index for index, partner in enumerate(skeleton.mirror))
-        found = replace(found, keypoints=skeleton.keypoints, mirrored=mirrored)
+        whole = len(reader) <= MOST_SAMPLES and len(splits.parts) == 1
+        lacking = count_labels(reader).unlabelled if whole else ()
+        found = replace(found, keypoints=skeleton.keypoints, mirror=skeleton.mirror, lacking=lacking)
     # `_notes` names the keypoints that nobody labelled.
     odd = [f"warning: {line}" for line in label_warnings(reader) if not line.startswith(UNLABELLED)]
     return replace(found, notes=(*_notes(found, splits, measures), *odd, *found.notes))
@@ -223,7 +236,16 @@ class _Measures:
         self.counts: list[int] = []
         self.labelled: dict[str, int] = {}  # keypoint -> how often it is located
         self.truths: dict[str, None] = {}
-        self.num_subjects = self.empty = 0
+        self.num_subjects = self.empty = self.turned = 0
+        self.paged: dict[str, int] = {}  # image file -> its pages, where it has several
+
+    @property
+    def pages_note(self) -> str:
+        name, count = next(iter(self.paged.items()))
+        return (
+            f"of {Path(name).name}, which has {count} pages, only the first is labelled: a csv with the columns image, "
+            "frame (the page, from 0), keypoint, x, y labels others"
+        )
 
     def look(self, reader: Reader) -> None:
         if reader.skeleton is not None:
@@ -231,6 +253,10 @@ class _Measures:
         for index in range(0, len(reader), max(1, len(reader) // NUM_LOOKED_AT)):
             sample = reader[index]
             self.sizes.append(sample.size)
+            if sample.path is not None:
+                self.turned += is_turned(sample.path)
+                if (pages := len(page_seconds(sample.path, all_pages=True))) > 1:
+                    self.paged[sample.path] = pages
             instances = [one for one in sample.instances or () if not one.is_crowd]
             found = [size for one in instances if (size := _subject_size(one))]
             self.subjects += found
@@ -254,34 +280,42 @@ def _notes(found: Survey, splits: Splits, measures: _Measures) -> list[str]:
     looked = len(measures.sizes)
     of = f" of the {looked} images that were looked at" if looked < found.num_images else ""
     points = sum(measures.labelled.values())
-    lines = [f"labelled: {measures.num_subjects} subjects" + (f" with {points} points" if points else "") + of]
+    with_points = f" with {counted(points, 'point')}" if points else ""
+    lines = [f"labelled: {counted(measures.num_subjects, 'subject')}{with_points}{of}"]
     if measures.empty:
-        lines.append(f"without a label: {measures.empty} images{of}")
+        lines.append(f"without a label: {counted(measures.empty, 'image')}{of}")
     lacking = [name for name, count in measures.labelled.items() if count == 0]
-    if lacking and found.keypoints:
+    if found.lacking:
+        lines.append(f"nobody labelled {', '.join(found.lacking)}: left out by data.keypoints")
+    elif lacking and found.keypoints:
         lines.append(f"nobody labelled {', '.join(lacking)}" + (f" in any{of}" if of else ""))
     for part in splits.parts:
-        lines += [f"{count} {reason}: left out (data.missing: drop)" for reason, count in part.dropped.items()]
+        lines += [f"{reason}: {count}, left out (data.missing: drop)" for reason, count in part.dropped.items()]
         lines += [f"{one.level}: {one.what} ({one.where})" for one in _inner(part).findings()]
     own = getattr(_inner(splits.train), "parts", {})
     twice = shared_images([Subset(_inner(splits.train), one) for one in own.values()] or splits.parts)
     if twice:
         shown = ", ".join(twice[:3]) + (" ..." if len(twice) > 3 else "")
         lines.append(f"in more than one part, so that scores would be too good: {len(twice)} images: {shown}")
-    return [*lines, *_strips(measures.sizes)]
+    lines += [f"note: {counted(measures.turned, 'image')} {TURNED}"] if measures.turned else []
+    lines += [f"note: {measures.pages_note}"] if measures.paged else []
+    return [*lines, *_strips(measures.sizes, labelled=True)]
 
 
-def _strips(sizes: Sequence[Size]) -> list[str]:
+def _strips(sizes: Sequence[Size], labelled: bool = False) -> list[str]:
     """A line about images that are several times as long as wide."""
     long = [size for size in sizes if max(size) >= STRIP * min(size)]
     if not long:
         return []
     height, width = long[0]
     count = round(max(height, width) / min(height, width))
-    untile = f"{count}x1" if width > height else f"1x{count}"
+    untile, row = (f"{count}x1", "row") if width > height else (f"1x{count}", "column")
+    line = f"{len(long)} of {len(sizes)} images are strips, such as {height} x {width} px (height x width)"
+    if labelled:
+        return [f"{line}: the recipe keeps their shape; if each is several frames, cut them and label the frames"]
     return [
-        f"{len(long)} of {len(sizes)} images are strips, such as {height} x {width} px (height x width): if they are "
-        f"{count} frames in a row, cut them first: ffmpeg -i STRIP -vf untile={untile} frame%03d.png"
+        f"{line}: if they are frames in a {row}, for example {count} of them, cut them first: "
+        f"ffmpeg -i STRIP -vf untile={untile} frame%03d.png"
     ]
 
 
