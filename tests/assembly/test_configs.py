@@ -14,6 +14,7 @@ from gensight.assembly.readers import build_readers
 from gensight.assembly.training_settings import build_optimisation
 from gensight.assembly.views import build_augmentation
 from gensight.backbones.diffusion import DiffusionBackbone, load_diffusion, load_tiny
+from gensight.backbones.imagenet import ImagenetEncoder
 from gensight.backbones.presets import Preset
 from gensight.backbones.scratch import ScratchEncoder
 from gensight.backbones.transformers_encoder import load_transformers
@@ -125,7 +126,7 @@ def calls_of(recipe: RunConfig, axis: str) -> Spy:
                           and one not in (DiffusionBackbone, assembly.methods.Method), unmade)  # fmt: skip
                 build_method(recipe, StubBackbone(), encoding)
             case "backbone":
-                loaders = (load_tiny, load_diffusion, load_transformers, ScratchEncoder)
+                loaders = (load_tiny, load_diffusion, load_transformers, ScratchEncoder, ImagenetEncoder)
                 spy.watch(patch, assembly.backbones, lambda one: one in loaders, lambda loader: StubBackbone())
                 build_backbone(recipe)
     return spy

@@ -7,10 +7,10 @@ from tests.pipelines import save_pipeline
 
 
 def small_recipe(folder: Path, backbone: str = "scratch", **changes: object) -> RunConfig:
-    """The recipe; `backbone` is `scratch`, `tiny` or `diffusers` (a small pipeline saved below `folder`)."""
-    section: dict[str, object] = {"kind": "scratch", "widths": [8, 8, 16]}
-    if backbone == "tiny":
-        section = {"kind": "tiny"}
+    """The recipe; `backbone` is a kind without fields, `scratch`, or `diffusers` (a small pipeline saved below it)."""
+    section: dict[str, object] = {"kind": backbone}
+    if backbone == "scratch":
+        section |= {"widths": [8, 8, 16]}
     if backbone == "diffusers":
         pipeline = folder / "pipeline"
         section = {"kind": "diffusers", "id": str(pipeline if pipeline.is_dir() else save_pipeline(pipeline))}

@@ -9,7 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from gensight.config.classifier import ClassifierConfig, TransformersConfig
+from gensight.config.classifier import ClassifierConfig
+from gensight.config.encoders import ImagenetConfig, TransformersConfig
 from gensight.config.encodings import Encoding, HeatmapConfig, JointConfig, Readable, Timesteps
 from gensight.config.fields import (
     Flag,
@@ -141,7 +142,9 @@ class ScratchConfig(BackboneSection):
         return "backbone.kind=scratch is trained"
 
 
-Backbone = Annotated[TinyConfig | DiffusersConfig | ScratchConfig | TransformersConfig, Field(discriminator="kind")]
+Backbone = Annotated[
+    TinyConfig | DiffusersConfig | ScratchConfig | ImagenetConfig | TransformersConfig, Field(discriminator="kind")
+]
 
 
 class ReadoutConfig(MethodSection):
