@@ -8,8 +8,8 @@ import torch
 from gensight.backbones.imagenet import CHANNELS, ImagenetEncoder
 from gensight.errors import ConfigError, ResourceError
 from gensight.methods.base import heads_and_backbone
-from tests.contracts.backbone import BackboneContract
 from gensight.methods.classifier.method import Classifier
+from tests.contracts.backbone import BackboneContract
 
 
 class TestFrozen(BackboneContract):

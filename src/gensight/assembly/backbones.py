@@ -104,6 +104,7 @@ def _build(backbone: BackboneSection, seed: int, perception_only: bool = False) 
             return load_transformers(
                 backbone.id,
                 trainable=backbone.trainable,
+                layers=backbone.layers,
                 random_weights=backbone.random_weights,
                 seed=seed,
             )
