@@ -12,7 +12,8 @@ from gensight.errors import ConfigError, RunError
 from tests.contracts.backbone import BackboneContract
 
 RESNET = {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1], "layer_type": "basic"}
-CONVNEXT = {"hidden_sizes": [8, 8, 12], "depths": [1, 1, 1], "num_stages": 3}
+STAGES = {"hidden_sizes": [8, 8, 12], "depths": [1, 1, 1]}
+CONVNEXT = {**STAGES, "num_stages": 3}
 VIT = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16, "image_size": 32,
        "patch_size": 8}  # fmt: skip
 DEEP = {**VIT, "num_hidden_layers": 5, "mlp_ratio": 2}
@@ -23,11 +24,7 @@ PUBLISHED = {
     "resnet": (t.ResNetForImageClassification, t.ResNetConfig, RESNET),
     "convnext": (t.ConvNextForImageClassification, t.ConvNextConfig, CONVNEXT),
     "convnextv2": (t.ConvNextV2ForImageClassification, t.ConvNextV2Config, CONVNEXT),
-    "dinov3_convnext": (
-        t.DINOv3ConvNextModel,
-        t.DINOv3ConvNextConfig,
-        {"hidden_sizes": [8, 8, 12], "depths": [1, 1, 1]},
-    ),
+    "dinov3_convnext": (t.DINOv3ConvNextModel, t.DINOv3ConvNextConfig, STAGES),
     "vit": (t.ViTForImageClassification, t.ViTConfig, DEEP),
     "dinov2": (t.Dinov2Model, t.Dinov2Config, DEEP),
     "dinov2_with_registers": (t.Dinov2WithRegistersModel, t.Dinov2WithRegistersConfig, DEEP),
