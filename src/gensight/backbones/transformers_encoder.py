@@ -111,7 +111,8 @@ class TransformersEncoder(ImageEncoder):
         self.model = model.requires_grad_(trainable)
         self.trainable = trainable
         self.family = FAMILIES[config.model_type]
-        self.blocks = list(model.get_submodule(self.family.blocks).children())  # a list, so that they are not registered twice
+        # A list, so that they are not registered twice.
+        self.blocks = list(model.get_submodule(self.family.blocks).children())
         self.prefix = 0  # tokens before those of the cells: class token, registers
         if self.family.norm and "siglip" not in config.model_type:
             self.prefix = 1 + (getattr(config, "num_register_tokens", None) or 0)
