@@ -15,6 +15,7 @@ from gensight.backbones.transformers_encoder import load_transformers
 from gensight.config.encoders import ImagenetConfig, TransformersConfig
 from gensight.config.schema import Backbone as BackboneSection
 from gensight.config.schema import DiffusersConfig, ReadoutConfig, RunConfig, ScratchConfig, TinyConfig
+from gensight.config.sections import PretrainedSection
 from gensight.errors import ConfigError, RunError
 
 
@@ -25,17 +26,18 @@ def resolve_preset(config: RunConfig) -> RunConfig:
         ConfigError: If nobody has probed that backbone.
     """
     backbone = config.backbone
-    if not isinstance(backbone, TinyConfig | DiffusersConfig) or backbone.layers != "preset":
+    if not isinstance(backbone, PretrainedSection) or backbone.layers != "preset":
         return config
-    name = backbone.id if isinstance(backbone, DiffusersConfig) else backbone.kind
+    name = getattr(backbone, "id", backbone.kind)
     found = preset(name)
     if found is None:
         raise ConfigError(
             f"no preset was measured for `{name}`",
             where="backbone.layers",
-            hint="measure one with `gensight probe RECIPE`, or leave backbone.layers out to read all decoder blocks",
+            hint="measure one with `gensight probe RECIPE`, or leave backbone.layers out to read the usual ones",
         )
-    chosen = backbone.model_copy(update={"layers": found.layers, "timestep": found.timestep})
+    timed = {"timestep": found.timestep} if backbone.is_diffusion else {}
+    chosen = backbone.model_copy(update={"layers": found.layers, **timed})
     return config.model_copy(update={"backbone": chosen})
 
 
@@ -99,12 +101,17 @@ def _build(backbone: BackboneSection, seed: int, perception_only: bool = False) 
         case ScratchConfig():
             return ScratchEncoder(widths=backbone.widths)
         case ImagenetConfig():
-            return ImagenetEncoder(backbone.trainable, backbone.random_weights, seed)
+            return ImagenetEncoder(
+                trainable=backbone.trainable,
+                layers=_layers(backbone),
+                random_weights=backbone.random_weights,
+                seed=seed,
+            )
         case TransformersConfig():
             return load_transformers(
                 backbone.id,
                 trainable=backbone.trainable,
-                layers=backbone.layers,
+                layers=_layers(backbone),
                 random_weights=backbone.random_weights,
                 seed=seed,
             )
@@ -114,6 +121,10 @@ def _build(backbone: BackboneSection, seed: int, perception_only: bool = False) 
 
 def _options(backbone: TinyConfig | DiffusersConfig) -> dict[str, Any]:
     """What all diffusion models take."""
+    names = ("timestep", "trainable", "lora_rank", "random_weights", "time_embedding")
+    return {name: getattr(backbone, name) for name in names} | {"layers": _layers(backbone)}
+
+
+def _layers(backbone: PretrainedSection) -> tuple[str, ...] | None:
     assert not isinstance(backbone.layers, str)  # presets were resolved
-    names = ("layers", "timestep", "trainable", "lora_rank", "random_weights", "time_embedding")
-    return {name: getattr(backbone, name) for name in names}
+    return backbone.layers

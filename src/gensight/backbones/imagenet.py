@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gensight.backbones.base import Features, ImageEncoder, Layer
+from gensight.backbones.base import Features, ImageEncoder, Layer, named_layers
 from gensight.errors import ConfigError, ResourceError
 
 LAST_BLOCKS = {2: 0, 4: 2, 8: 4, 16: 10, 32: 15}  # stride: index of the last block of that resolution
@@ -30,6 +30,7 @@ class ImagenetEncoder(ImageEncoder):
 
     Args:
         trainable: `full`: all weights learn; `frozen`: none.
+        layers: Maps to read, `stride2` ... `stride32`; None: all but the first.
         random_weights: Fresh weights of the same architecture, from `seed`.
         seed: Of the fresh weights.
 
@@ -41,7 +42,11 @@ class ImagenetEncoder(ImageEncoder):
     rate_scale = 0.1
 
     def __init__(
-        self, trainable: Literal["frozen", "full"] = "frozen", random_weights: bool = False, seed: int = 0
+        self,
+        trainable: Literal["frozen", "full"] = "frozen",
+        layers: Sequence[str] | None = None,
+        random_weights: bool = False,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         architecture, weights = require_imagenet()
@@ -52,7 +57,8 @@ class ImagenetEncoder(ImageEncoder):
             network.load_state_dict(torch.load(weights.get_model_file_path(), map_location="cpu", weights_only=True))
         self.stem = nn.Sequential(network._conv_stem, network._bn0, network._swish)
         self.blocks = network._blocks
-        self.layers = tuple(layer for layer in self.every_layer if layer.stride in READ)
+        names = [f"stride{stride}" for stride in READ] if layers is None else layers
+        self.layers = named_layers(self.every_layer, names)
         self.trainable = trainable == "full"
         self.requires_grad_(self.trainable)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stubs lack this keyword

@@ -98,11 +98,6 @@ class ViewConfig(Section):
 
 class _DiffusionConfig(PretrainedSection):
     is_diffusion: ClassVar[bool] = True
-    layers: Literal["preset"] | Annotated[tuple[Name, ...], Field(min_length=1)] | None = Field(
-        default=None,
-        description="Feature maps to read, by name; none: all decoder blocks; preset: those that `gensight probe` "
-        "found best, at the timestep that goes with them.",
-    )
     timestep: NonNegativeInteger = Field(
         default=1, description="Timestep passed to the U-Net, 0 (clean) to 999 (noise)."
     )

@@ -78,9 +78,7 @@ def probe(
         DataError: No or too few labelled images.
         RunError: The folder holds a probe of other settings.
     """
-    if not config.backbone.is_diffusion:
-        timesteps = (0,)
-    _check(config, timesteps, folds, combine)
+    timesteps = _checked_timesteps(config, timesteps, folds, combine)
     experiment = Experiment.open(config)
     probed_output(experiment.encoding)
     reader = experiment.splits.train
@@ -106,7 +104,8 @@ def probe(
     return out
 
 
-def _check(config: RunConfig, timesteps: Sequence[int], folds: int, combine: int) -> None:
+def _checked_timesteps(config: RunConfig, timesteps: Sequence[int], folds: int, combine: int) -> Sequence[int]:
+    """Those to measure: one that stands for none where the backbone has no noise levels. Raises ConfigError."""
     if not isinstance(config.backbone, PretrainedSection):
         raise ConfigError(
             "only a pretrained backbone has layers to compare",
@@ -121,6 +120,7 @@ def _check(config: RunConfig, timesteps: Sequence[int], folds: int, combine: int
         raise ConfigError(
             "a timestep is given twice" if timesteps else "at least one timestep is needed", where="--timesteps"
         )
+    return timesteps if config.backbone.is_diffusion else (0,)
 
 
 def _check_folder(out: Path, config: RunConfig, measure: Measurement, folds: int) -> None:
