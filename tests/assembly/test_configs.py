@@ -14,6 +14,7 @@ from gensight.assembly.readers import build_readers
 from gensight.assembly.training_settings import build_optimisation
 from gensight.assembly.views import build_augmentation
 from gensight.backbones.diffusion import DiffusionBackbone, load_diffusion, load_tiny
+from gensight.backbones.imagenet import ImagenetEncoder
 from gensight.backbones.presets import Preset
 from gensight.backbones.scratch import ScratchEncoder
 from gensight.backbones.transformers_encoder import load_transformers
@@ -66,6 +67,8 @@ CHOOSES = {"painted.tasks", "instruct.way"}  # which constructors are called
 ELSEWHERE = {
     "tiny.layers": "see the test of presets",
     "diffusers.layers": "see the test of presets",
+    "transformers.layers": "see the test of an encoder's layers",
+    "imagenet.layers": "see the test of an encoder's layers",
 }
 
 
@@ -125,7 +128,7 @@ def calls_of(recipe: RunConfig, axis: str) -> Spy:
                           and one not in (DiffusionBackbone, assembly.methods.Method), unmade)  # fmt: skip
                 build_method(recipe, StubBackbone(), encoding)
             case "backbone":
-                loaders = (load_tiny, load_diffusion, load_transformers, ScratchEncoder)
+                loaders = (load_tiny, load_diffusion, load_transformers, ScratchEncoder, ImagenetEncoder)
                 spy.watch(patch, assembly.backbones, lambda one: one in loaders, lambda loader: StubBackbone())
                 build_backbone(recipe)
     return spy
@@ -323,3 +326,12 @@ def test_an_edge_image_has_one_channel_or_three() -> None:
     assert [EdgeImage(channels=n).outputs["edges"].channels for n in (1, 3)] == [1, 3]
     with pytest.raises(ConfigError, match="1 or 3 channels"):
         EdgeImage(channels=2)
+
+
+@pytest.mark.parametrize(("kind", "layers"), [("transformers", ["block3"]), ("imagenet", ["stride2", "stride8"])])
+def test_an_encoders_layers_arrive(kind: str, layers: list[str]) -> None:
+    recipe = recipe_of(kind, {**BASES.get(kind, [{}])[0], "layers": layers}, "backbone")
+    assert ("layers", tuple(layers)) in [call[1:] for call in calls_of(recipe, "backbone").calls]
+    preset = recipe_of(kind, {**BASES.get(kind, [{}])[0], "layers": "preset"}, "backbone")
+    with pytest.raises(ConfigError, match="no preset was measured for"):
+        resolve_preset(preset)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from gensight.config.classifier import TransformersConfig
+from gensight.config.encoders import TransformersConfig
 from gensight.config.fields import Section
 from gensight.config.pretrain import PretrainConfig
 from gensight.config.schema import DiffusersConfig, RunConfig, TrainingConfig

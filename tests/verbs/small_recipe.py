@@ -6,11 +6,11 @@ from gensight.config.schema import RunConfig
 from tests.pipelines import save_pipeline
 
 
-def small_recipe(folder: Path, backbone: str = "scratch", **changes: object) -> RunConfig:
-    """The recipe; `backbone` is `scratch`, `tiny` or `diffusers` (a small pipeline saved below `folder`)."""
-    section: dict[str, object] = {"kind": "scratch", "widths": [8, 8, 16]}
-    if backbone == "tiny":
-        section = {"kind": "tiny"}
+def small_recipe(folder: Path, backbone: str | dict[str, object] = "scratch", **changes: object) -> RunConfig:
+    """The recipe; `backbone` is its section, or a kind: `diffusers` is a small pipeline saved below `folder`."""
+    section: dict[str, object] = {"kind": backbone} if isinstance(backbone, str) else backbone
+    if backbone == "scratch":
+        section |= {"widths": [8, 8, 16]}
     if backbone == "diffusers":
         pipeline = folder / "pipeline"
         section = {"kind": "diffusers", "id": str(pipeline if pipeline.is_dir() else save_pipeline(pipeline))}

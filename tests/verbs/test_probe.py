@@ -14,6 +14,7 @@ from gensight.config.schema import RunConfig
 from gensight.errors import ConfigError, RunError
 from gensight.files.images import read_image
 from gensight.verbs.probe import probe
+from tests.backbones.test_transformers_encoder import save
 from tests.verbs.small_recipe import small_recipe
 
 LAYERS = "up_blocks.1.resnets.2,up_blocks.2.resnets.0,up_blocks.3.resnets.1"
@@ -96,6 +97,15 @@ def test_maps(recipe: RunConfig, tmp_path: Path) -> None:
     assert found["mean_target"]["value"] < 1
 
 
+def test_the_layers_of_an_image_encoder_are_compared(recipe: RunConfig, tmp_path: Path) -> None:
+    values = recipe.model_dump(mode="json") | {"backbone": {"kind": "transformers", "id": str(save(tmp_path / "net"))}}
+    found = content(probe(RunConfig.model_validate(values), tmp_path / "out", **{**SMALL, "layers": "all"}))
+    assert {(*cell["layers"], cell["random_weights"]) for cell in found["cells"]} == {
+        (name, random) for name in ("stage1", "stage2") for random in (False, True)
+    }
+    assert "timestep" not in found["preset"]
+
+
 # --- what is refused
 
 
@@ -129,8 +139,8 @@ def test_mistakes_of_the_call(recipe: RunConfig, tmp_path: Path, changes: dict[s
         probe(recipe, tmp_path / "out", **{**SMALL, **changes})
 
 
-def test_networks_without_noise_levels_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="only a diffusion model has noise levels"):
+def test_networks_that_were_not_pretrained_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"only a pretrained backbone has layers to compare.*valid: .*imagenet"):
         probe(small_recipe(tmp_path, "scratch"), tmp_path / "out", **SMALL)
 
 

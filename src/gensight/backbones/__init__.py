@@ -6,7 +6,9 @@
 - `pretrained`, `pipeline_folder`: reading and writing such a folder; `capture`: hooks on a U-Net; `text`: prompts.
 - `hub`: what a path or a hub id names, and reading it quietly; `presets`: what comes with the package.
 - `scratch`: `ScratchEncoder`, a small network without any pretraining: the honest baseline.
-- `transformers_encoder`: `load_transformers`, a ResNet or ViT of the transformers library, by folder or hub id.
+- `imagenet`: `ImagenetEncoder`, a small classifier's encoder from the package index.
+- `transformers_encoder`: `load_transformers`, image encoders of the transformers library, by folder or hub id: DINOv2,
+  DINOv3, SigLIP2, ConvNeXt, ResNet, ViT. A further family is a row of its `FAMILIES`.
 - `transformers_models`: finding and loading models of that library.
 - `single_file`: editors as published in one file.
 - `cache`: features of a frozen backbone, kept on disk.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gensight.errors import ConfigError
+from gensight.errors import ConfigError, nearest
 from gensight.samples import Size
 
 
@@ -53,12 +53,14 @@ class Backbone(nn.Module, ABC):
         time_channels: Width of the time embedding; None for a plain encoder.
         stride: Height and width of an image must be multiples of this.
         trainable: Whether its parameters (or its adapters) are trained.
+        rate_scale: Learning rate of its parameters, as a share of the heads'.
     """
 
     layers: tuple[Layer, ...]
     time_channels: int | None = None
     stride: int = 8
     trainable: bool = False
+    rate_scale: float = 1.0
 
     @abstractmethod
     def features(
@@ -93,6 +95,15 @@ class Backbone(nn.Module, ABC):
         return height, width
 
     @property
+    def every_layer(self) -> tuple[Layer, ...]:
+        """All maps that can be read, in the network's order."""
+        return self.layers
+
+    def read_layers(self, names: Sequence[str]) -> None:
+        """Reads these layers from now on. Raises ConfigError for an unknown one."""
+        self.layers = named_layers(self.every_layer, names)
+
+    @property
     def pooled_channels(self) -> int:
         """Length of `pooled`."""
         return sum(layer.channels for layer in self.layers)
@@ -109,6 +120,31 @@ class Backbone(nn.Module, ABC):
         """(name, channels, (height, width)) of each map for an image of this size."""
         height, width = image_size
         return [(la.name, la.channels, (-(-height // la.stride), -(-width // la.stride))) for la in self.layers]
+
+
+class ImageEncoder(Backbone):
+    """A pretrained backbone with neither text nor noise levels. Its features depend on weights and layers alone."""
+
+    def weights_hash(self) -> str:
+        """Hash of the weights as they are now."""
+        return weights_hash(self.state_dict())
+
+    def fingerprint(self) -> str:
+        names = ",".join(layer.name for layer in self.layers)
+        return hashlib.sha256(f"{self.weights_hash()} {names}".encode()).hexdigest()
+
+
+def named_layers(every: Sequence[Layer], names: Sequence[str]) -> tuple[Layer, ...]:
+    """The layers of these names in the network's order. Raises ConfigError for none, or an unknown one."""
+    if not names:
+        raise ConfigError("no layer is asked for", where="layers", hint="name some, or leave `layers` out for all")
+    known = [layer.name for layer in every]
+    for name in names:
+        if name not in known:
+            close = nearest(name, known)
+            hint = f"did you mean {close}?" if close else None
+            raise ConfigError(f"the backbone has no layer {name!r}", where="layers", choices=known, hint=hint)
+    return tuple(layer for layer in every if layer.name in set(names))
 
 
 def weights_hash(state: Mapping[str, Tensor]) -> str:

@@ -14,8 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gensight.backbones.base import Layer
-from gensight.errors import ConfigError, nearest
+from gensight.backbones.base import Layer, named_layers
 
 ENCODER = "vae."  # what names of the encoder's layers begin with
 
@@ -140,12 +139,4 @@ def choose_layers(every: Sequence[Layer], names: Sequence[str] | None) -> tuple[
     """The layers of these names in the network's order; all decoder layers if None. Raises ConfigError."""
     if names is None:
         return tuple(layer for layer in every if layer.name.startswith("up_blocks."))
-    if not names:
-        raise ConfigError("no layer is asked for", where="layers", hint="name some, or leave `layers` out for all")
-    known = [layer.name for layer in every]
-    for name in names:
-        if name not in known:
-            close = nearest(name, known)
-            hint = f"did you mean {close}?" if close else None
-            raise ConfigError(f"the backbone has no layer {name!r}", where="layers", choices=known, hint=hint)
-    return tuple(layer for layer in every if layer.name in set(names))
+    return named_layers(every, names)

@@ -95,7 +95,7 @@ class DiffusionBackbone(Backbone):
         self.timestep = self._check_timestep(timestep)
         self.time_embedding: TimeEmbedding = time_embedding
         self.tuning: Trainable = trainable
-        self.trainable = trainable != "frozen"
+        self.trainable, self.rate_scale = trainable != "frozen", 0.1
         self._empty_prompt: TextEmbedding | None = None
         self._weights_hash: str | None = None
         self.requires_grad_(False)
@@ -204,10 +204,6 @@ class DiffusionBackbone(Backbone):
     def every_layer(self) -> tuple[Layer, ...]:
         """All layers that can be read: the autoencoder's encoder, then the U-Net, in the order of computing."""
         return encoder_layers(self.vae) + unet_layers(self.unet, self.stride)
-
-    def read_layers(self, names: Sequence[str]) -> None:
-        """Reads these layers from now on. Raises ConfigError for an unknown one."""
-        self.layers = choose_layers(self.every_layer, names)
 
     @contextmanager
     def checkpointed(self, active: bool = True) -> Iterator[None]:

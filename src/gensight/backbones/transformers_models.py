@@ -66,13 +66,16 @@ def read_preprocessing(folder: Path, defaults: Mapping[str, Any]) -> dict[str, A
     return dict(defaults)
 
 
-def load_model(folder: Path, kind: str, unused: Sequence[str] = UNUSED) -> nn.Module:
+def load_model(
+    folder: Path, kind: str, unused: Sequence[str] = UNUSED, options: Mapping[str, Any] | None = None
+) -> nn.Module:
     """A model with its stored weights, float32, in evaluation mode.
 
     Args:
         folder: With `config.json` and weights.
         kind: Class of the transformers library.
         unused: Tensors that may be missing: their names contain one of these, and no output depends on them.
+        options: Further arguments of the class.
 
     Raises:
         RunError: Weights are missing, damaged, incomplete or of another shape.
@@ -96,7 +99,12 @@ def load_model(folder: Path, kind: str, unused: Sequence[str] = UNUSED) -> nn.Mo
     try:
         with reading("the model", folder):
             model, info = model_class.from_pretrained(
-                folder, local_files_only=True, use_safetensors=safe, weights_only=True, output_loading_info=True
+                folder,
+                local_files_only=True,
+                use_safetensors=safe,
+                weights_only=True,
+                output_loading_info=True,
+                **(options or {}),
             )
     except ImportError as error:
         raise ResourceError(

