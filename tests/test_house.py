@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "gensight"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_FILE, MAX_FUNCTION, MAX_FOLDER = 400, 60, 15
-MAX_LINES, MAX_FIELDS = 62_700, 300  # of all Python in src; of all recipes
+MAX_LINES, MAX_FIELDS = 65_000, 300  # of all Python in src; of all recipes
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

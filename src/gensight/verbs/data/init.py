@@ -198,15 +198,7 @@ def _training(
         data["validation_share"] = _validation_share(found.num_images)
     found = _keypoints(found, name, data, notes)
     named = found.keypoints == COCO_17.keypoints
-    mirror = found.mirror
-    mirrored = any(partner != index for index, partner in enumerate(mirror))
-    lone = lone_sides(found.keypoints, mirror)
-    seen = [f"left-right pairs: {pairs_text(found.keypoints, mirror)}"] if mirrored or lone else []
-    if is_nameless(found.keypoints):
-        seen.append("the labels don't name the keypoints: write their names into data.keypoints of the recipe")
-    if lone:
-        seen.append(sides_note(Skeleton(name, found.keypoints, mirror=mirror)))
-    flips = mirrored and not lone
+    seen, flips = _sides(found, name)
     shared = {"name": name, "description": f"{len(found.keypoints)} keypoints of {name}", "data": data}
     if found.num_subjects > 1:
         layout, (made, made_notes) = None, _cropped(found, flips)
@@ -232,6 +224,18 @@ def _training(
         notes["view.augment.flip"] = "Some keypoints are left-right pairs."
     notes |= made_notes | {"encoding.skeleton": "", "evaluation.protocols": "", "evaluation.baselines": ""}
     return config, notes, seen
+
+
+def _sides(found: Survey, name: str) -> tuple[list[str], bool]:
+    """Lines about left-right pairs and names, and whether images may be flipped."""
+    mirrored = any(partner != index for index, partner in enumerate(found.mirror))
+    lone = lone_sides(found.keypoints, found.mirror)
+    seen = [f"left-right pairs: {pairs_text(found.keypoints, found.mirror)}"] if mirrored or lone else []
+    if is_nameless(found.keypoints):
+        seen.append("the labels don't name the keypoints: write their names into data.keypoints of the recipe")
+    if lone:
+        seen.append(sides_note(Skeleton(name, found.keypoints, mirror=found.mirror)))
+    return seen, mirrored and not lone
 
 
 def _keypoints(found: Survey, name: str, data: dict[str, Any], notes: dict[str, str]) -> Survey:
