@@ -133,7 +133,11 @@ class DeepLabCutReader(Reader):
     def _left_out(self, tables: list[LabelTable], everyone: tuple[str, ...]) -> list[Finding]:
         """Individuals without a label, and bodyparts of the animals' surroundings, which are read by name alone."""
         lacking = np.isnan(self._points).all((0, 2, 3)) if len(self._points) else ()
-        empty = [name for name, none in zip(self._individuals, np.asarray(lacking, bool), strict=False) if none and name != SINGLE]
+        empty = [
+            name
+            for name, none in zip(self._individuals, np.asarray(lacking, bool), strict=False)
+            if none and name != SINGLE
+        ]
         found = [Finding("note", f"nobody labelled the individual {name}", str(self.root)) for name in empty]
         if UNIQUE in everyone and UNIQUE not in self._individuals:
             names = dict.fromkeys(part for table in tables for name, part in table.columns if name == UNIQUE)
