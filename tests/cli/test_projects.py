@@ -33,7 +33,8 @@ TRAINED = set(PROJECTS) - set(UNTRAINED)
 _MASKED = [
     (r"(?m)^(one step|memory|model) .*\n", ""),
     (r"\d+ steps in about \d+:\d+", "N steps in about TIME"),
-    (r"(?m)^\d+ steps  \d+:\d+ ", "N steps  TIME "),
+    (r"(?m)^time +\d+:\d+ for \d+ steps", "time TIME for N steps"),
+    (r"(?m)^ +\d+:\d+  .*\n", ""),
     (r"[+−]?\d+\.\d+ (px|%)", r"N \1"),
     (r"(?m) +$", ""),
     (r"(?m)^(-+ *)+$\n", ""),
@@ -64,7 +65,7 @@ def run(*words: str) -> str:
 def walk(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """All that is printed of a project, with `FOLDER` for where it lies."""
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(fitting, "_seconds_per_item", lambda config, device: 0.05)
+    monkeypatch.setattr(fitting, "_measure", lambda config, **_: fitting._Measured(0.05, 0.0, 3.0))
     project = make(name, folder / name)
     recipe = f"{name}.yaml"
     text = run("init", name, "--minutes", "0.5", "--device", "cpu")
@@ -132,7 +133,7 @@ def test_predictions_lie_on_the_keypoints_that_they_name(
 ) -> None:
     """Also left and right, which images and labels exchange in training, on a photograph that lies on its side."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(fitting, "_seconds_per_item", lambda config, device: 0.05)
+    monkeypatch.setattr(fitting, "_measure", lambda config, **_: fitting._Measured(0.05, 0.0, 3.0))
     make(name, tmp_path / name)
     assert "wrote" in run("init", name)
     assert "report" in run("train", f"{name}.yaml", *LEARNT, *more)

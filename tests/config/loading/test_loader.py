@@ -169,7 +169,7 @@ def test_one_mistake_in_full(write: Write) -> None:
     assert message(write("data: {kind: puppets}\nbackbone: {kind: tinny}")) == (
         "backbone.kind: unknown kind 'tinny'\n"
         "  where: FILE, line 2\n"
-        "  valid: tiny, diffusers, scratch, transformers\n"
+        "  valid: tiny, diffusers, scratch, imagenet, transformers\n"
         "  next:  did you mean `tiny`?"
     )
 
