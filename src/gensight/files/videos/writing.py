@@ -34,7 +34,7 @@ class VideoWriter:
     ) -> None:
         self.path = Path(path)
         self.rate = Fraction(rate).limit_denominator(65535)
-        # x264's "mbtree" reads memory that it has not written: with it the same frames may give different files.
+        # With x264's "mbtree" the same frames may give different files where another video is decoded beside it.
         self.options = {"crf": str(quality), "mbtree": "0"} | ({"bf": "0"} if is_part else {})
         self._stream: Any = None
         self._size: Size | None = None
