@@ -56,6 +56,22 @@ def test_a_process_that_starts_quickly_collects_garbage_again_once_it_has_loaded
         gc.unfreeze()
 
 
+@pytest.mark.parametrize("seconds", [0.05, 60.0])
+def test_garbage_is_collected_again_by_what_loads_nothing(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "LOADED_SECONDS", seconds)
+    usual = gc.get_threshold()
+    start_quickly()
+    try:
+        if seconds < 1:
+            time.sleep(10 * seconds)
+        else:
+            progress.ProgressLine(3, "predict")
+        assert gc.get_threshold() == usual
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
+
+
 @pytest.mark.parametrize(("seconds", "shown"), [(0.0, ""), (0.2, "loading ...\n")])
 def test_loading_is_shown_where_it_takes_long(
     seconds: float, shown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -45,6 +45,7 @@ class ProgressLine:
         self._tenth = 10 * first // total if total else 0
         self._terminal = sys.stderr.isatty()
         self._open = False
+        _collect_as_usual()  # long work begins
 
     def show(self, done: int, note: str = "") -> None:
         """Reports that `done` steps are done; `note` stands before the rate."""
@@ -106,6 +107,7 @@ def silent(text: str) -> None:
 
 
 QUIET_SECONDS = 1.0
+LOADED_SECONDS = 15.0
 _RARE = 200_000  # new objects between two collections; Python's usual number is 700
 _usual = gc.get_threshold()
 
@@ -113,9 +115,13 @@ _usual = gc.get_threshold()
 def start_quickly() -> None:
     """For a process that begins with imports: its garbage is collected rarely, until it has loaded.
 
-    What modules define is never garbage, and looking through it again and again doubles the time of imports.
+    What modules define is never garbage, and looking through it again and again doubles the time of imports. The usual
+    way returns at the end of `loading`, with the first line of progress, or after some seconds.
     """
     gc.set_threshold(_RARE)
+    timer = Timer(LOADED_SECONDS, _collect_as_usual)
+    timer.daemon = True
+    timer.start()
 
 
 def _collect_as_usual() -> None:
