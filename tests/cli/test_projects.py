@@ -29,6 +29,11 @@ TEXT = Path(__file__).with_name("projects.txt")
 UNTRAINED = "coco_boxes", "coco_masks", "yolo_boxes", "strips", "tiff_stack", "latin_csv", "photographs_stored"
 FRAMES = {"mouse": 12, "day0": 6, "c": 6}  # of the projects' videos
 TRAINED = set(PROJECTS) - set(UNTRAINED)
+# `init` and `check` of these tools have tests of their own (tests/readers/label_files).
+SLOW = {
+    "sleap_package", "sleap_analysis", "sleap_csv", "label_studio", "cvat_images", "cvat_video", "labelme",
+    "via_project", "yolo_boxes", "coco_masks", "faces_few", "dlc_bare", "photographs_stored", "tiff_stack",
+}  # fmt: skip
 # What depends on the machine, or on random weights.
 _MASKED = [
     (r"(?m)^(one step|memory|model) .*\n", ""),
@@ -82,7 +87,9 @@ def walk(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return text
 
 
-@pytest.mark.parametrize("name", PROJECTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=pytest.mark.slow) if one in SLOW else one for one in PROJECTS]
+)
 def test_every_line_of_a_project(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert walk(name, tmp_path, monkeypatch) == printed()[name]
     for path in tmp_path.glob(f"runs/{name}/predict/*/keypoints.csv"):
