@@ -120,7 +120,9 @@ def train(maps: Tensor, wanted: Tensor, epochs: int = 10) -> Classifier:
 def agreement(network: Classifier, maps: Tensor, wanted: Tensor) -> dict[str, dict[str, object]]:
     """Share of the images in which the classifier finds the class, and the colour; and the most frequent one's."""
     with torch.inference_mode():
-        answers = [network(part, asked) for part, asked in zip(maps.split(100), wanted[:, 1].split(100), strict=True)]
+        answers = [
+            network(part, garments) for part, garments in zip(maps.split(100), wanted[:, 1].split(100), strict=True)
+        ]
     kinds, colours = (torch.cat(logits).argmax(1) for logits in zip(*answers, strict=True))
     parts = {
         "class": (kinds, wanted[:, 0], wanted[:, 0] >= 0),

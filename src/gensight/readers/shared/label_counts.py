@@ -51,6 +51,11 @@ def label_problems(instance: Instance, sample: Sample) -> Iterator[tuple[str, st
 
 def label_warnings(*parts: Iterable[Sample]) -> list[str]:
     """A line for each thing that is wrong with the labels of the first samples of each part; no pixel is read."""
+    return look_at_labels(*parts)[1]
+
+
+def look_at_labels(*parts: Iterable[Sample]) -> tuple["LabelCounts", list[str]]:
+    """The labels of the first samples of each part, counted, and the lines of `label_warnings`."""
     counts, found = LabelCounts(), dict[str, list[str]]()
     for sample in chain.from_iterable(islice(part, MOST_SAMPLES) for part in parts):
         for instance in sample.instances or ():
@@ -60,16 +65,7 @@ def label_warnings(*parts: Iterable[Sample]) -> list[str]:
     lines = [f"{what} ({where})" if where else what for what, where in counts.warnings()]
     for what, places in found.items():
         lines.append(f"{f'{len(places)} x ' if len(places) > 1 else ''}{what} ({named_places(places)})")
-    return lines
-
-
-def count_labels(samples: Iterable[Sample]) -> "LabelCounts":
-    """Of the first samples; no pixel is read."""
-    counts = LabelCounts()
-    for sample in islice(samples, MOST_SAMPLES):
-        for instance in sample.instances or ():
-            counts.add(instance)
-    return counts
+    return counts, lines
 
 
 class LabelCounts:

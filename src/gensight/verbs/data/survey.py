@@ -22,7 +22,7 @@ from gensight.readers.deeplabcut.reader import is_project, root_tables
 from gensight.readers.faces import is_faces
 from gensight.readers.label_files.formats import FORMATS, find_label_files, format_of
 from gensight.readers.shared.checking import TURNED
-from gensight.readers.shared.label_counts import MOST_SAMPLES, UNLABELLED, count_labels, label_warnings
+from gensight.readers.shared.label_counts import MOST_SAMPLES, UNLABELLED, look_at_labels
 from gensight.readers.shared.listings import MISSING_HINT, below
 from gensight.readers.splits import Subset, shared_images
 from gensight.samples import Instance, Size
@@ -214,12 +214,13 @@ def _labelled(kind: str, overrides: list[str], title: str = "", notes: Sequence[
         overrides=tuple(overrides),
         groups=tuple(groups) if len(groups) < num_images else (),
     )  # fmt: skip
+    counts, lines = look_at_labels(reader)
     if skeleton is not None and any(measures.labelled.values()):
         whole = len(reader) <= MOST_SAMPLES and len(splits.parts) == 1
-        lacking = count_labels(reader).unlabelled if whole else ()
+        lacking = counts.unlabelled if whole else ()
         found = replace(found, keypoints=skeleton.keypoints, mirror=skeleton.mirror, lacking=lacking)
     # `_notes` names the keypoints that nobody labelled.
-    odd = [f"warning: {line}" for line in label_warnings(reader) if not line.startswith(UNLABELLED)]
+    odd = [f"warning: {line}" for line in lines if not line.startswith(UNLABELLED)]
     return replace(found, notes=(*_notes(found, splits, measures), *odd, *found.notes))
 
 

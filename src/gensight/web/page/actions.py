@@ -150,7 +150,7 @@ class Page:
         return lambda path: FILES + self.files.add(path, visitor)
 
     def _scene(self, run: str, upload: Upload, visitor: str) -> Scene:
-        """An upload before it is asked about. Raises DataError for one that can't be read."""
+        """An upload before the first query. Raises DataError for one that can't be read."""
         content, name = self.content(upload, visitor)
         trained, note = self.runs[run], ""
         if video_suffix(content) is None:
@@ -217,7 +217,7 @@ class Page:
         return read_upload(chosen.path.read_bytes(), chosen.path.name, self.limits).image()
 
     def again(self, run: str, history: list[Saved], event: gr.SelectData, request: gr.Request) -> tuple[Any, ...]:
-        """As `open`, of an earlier answer; its image is not there to be asked about again."""
+        """As `open`, of an earlier answer; its image is not there for another query."""
         chosen = history[event.index] if event.index in range(len(history)) else None
         if chosen is None or not chosen.is_kept:
             raise gr.Error("This answer is no longer kept. Ask again.", title="Gone", print_exception=False)

@@ -1,4 +1,4 @@
-"""The page: the picture and what is asked about it on the left, the answer in numbers and files on the right."""
+"""The page: the picture and the query on the left, the answer in numbers and files on the right."""
 
 from abc import ABCMeta
 from typing import Any
@@ -48,9 +48,9 @@ def build_page(page: Page) -> gr.Blocks:
                 examples = _gallery("Examples", "examples", page.gallery(names[0]), bool(page.examples[names[0]]))
         past = _gallery("Earlier answers of your visit", "history", [], False)
 
-        asked = [run, image, video, words, task, stage, other, history]
+        query = [run, image, video, words, task, stage, other, history]
         for event in (go.click, words.submit):
-            event(page.show, asked, [stage, problem, result, history, past], concurrency_id=QUEUE,
+            event(page.show, query, [stage, problem, result, history, past], concurrency_id=QUEUE,
                   api_visibility="private", show_progress_on=stage)  # fmt: skip
         opened = [image, video, stage, problem, result]
         image.input(page.open_image, [run, image], opened, concurrency_id="checks", **_PRIVATE)

@@ -48,7 +48,7 @@ def shown(scene: Scene, marks: str | None = None) -> Any:
 
 
 def scene_of(trained: TrainedRun, image: str, size: Size, title: str) -> Scene:
-    """An image before it is asked about.
+    """An image before the first query.
 
     Args:
         trained: The run, by which boxes, points or nothing is drawn.
